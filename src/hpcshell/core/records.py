@@ -1,0 +1,247 @@
+"""The records everything passes around. Frozen: a change is a new record.
+
+Units inside: seconds (float; instants are Unix time), bytes (int). Defaults are left out of stored JSON.
+
+A `Job` is one submission of at least one element. An element that has never begun is only a member of the
+job's waiting set; one that has begun, or was touched on its own, has a `Task` record with its own
+lifecycle; every attempt at it is a `Run`. A plain job is an array of one element, `NO_INDEX`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+NO_INDEX: Final = -1
+"""The index of the only element of a plain job."""
+
+
+class State(Enum):
+    """Where an element is in its life. How it ended stands apart, in `Outcome`."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUSPENDED = "SUSPENDED"
+    STOPPING = "STOPPING"
+    ENDED = "ENDED"
+
+
+class Outcome(Enum):
+    """How an element ended, in the field's words."""
+
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TIMEOUT = "TIMEOUT"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    NODE_FAIL = "NODE_FAIL"
+    PREEMPTED = "PREEMPTED"
+    DEADLINE = "DEADLINE"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all records share: frozen, named fields, defaults not written."""
+
+
+class Resources(Record):
+    """Countable things: of the machine, free, or asked for. `others` are the site's own (licences)."""
+
+    cpus: int = 0
+    memory: int = 0
+    gpus: int = 0
+    others: dict[str, int] = {}
+
+
+class Request(Record):
+    """What one element asks for. `memory` 0 and `time_limit` None mean: not asked, not counted."""
+
+    cpus: int = 1
+    memory: int = 0
+    gpus: int = 0
+    others: dict[str, int] = {}
+    exclusive: bool = False
+    time_limit: float | None = None
+
+
+class WarnSignal(Record):
+    """A signal to be sent `before` seconds ahead of the time limit, to the leader or to all processes."""
+
+    number: int
+    before: float = 60.0
+    to: str = "leader"
+
+
+class Retry(Record):
+    """When and how a failed element is tried again.
+
+    `on` holds causes: `fail`, `timeout`, `oom`, `lost`, `exit:N`. Wait before attempt n+1:
+    min(delay * factor**(n-1), max_delay), spread by +-jitter. `grow` multiplies the named resources at
+    each retry, at most up to `cap`.
+    """
+
+    limit: int = 0
+    on: tuple[str, ...] = ("fail", "timeout", "oom", "lost")
+    delay: float = 10.0
+    factor: float = 2.0
+    max_delay: float = 3600.0
+    jitter: float = 0.1
+    grow: dict[str, float] = {}
+    cap: dict[str, float] = {}
+
+
+class Dependency(Record):
+    """One term. `job` is the parent's id (0 for singleton), `index` one of its elements, or all (None)."""
+
+    kind: str
+    job: int = 0
+    index: int | None = None
+    delay: float = 0.0
+
+
+class Dependencies(Record):
+    """All of the terms must hold, or any one of them (`any`). `on_never`: `end` or `hold`."""
+
+    terms: tuple[Dependency, ...]
+    any: bool = False
+    on_never: str = "end"
+
+
+class Notify(Record):
+    """Who is told of which events (`begin`, `end`, `fail`, `requeue`, `time_limit`)."""
+
+    on: tuple[str, ...] = ()
+    mail: str = ""
+    webhook: str = ""
+    desktop: bool = False
+
+
+class Launch(Record):
+    """How an element is started. `script` and `env` are keys of stored blobs, shared by equal jobs.
+
+    With a script, `argv[0]` is the name it was submitted under; the stored copy is what runs.
+    Output paths are patterns (`%j`, `%a`, ...), relative ones to `cwd`; `stderr` "" joins stdout.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    env: str = ""
+    script: str = ""
+    umask: int = 0o022
+    stdin: str = "/dev/null"
+    stdout: str = ""
+    stderr: str = ""
+    append: bool = False
+
+
+class Array(Record):
+    """The indices as text (see `IndexSet`) and how many may run at once (0: no limit)."""
+
+    indices: str
+    throttle: int = 0
+
+
+class Job(Record):
+    """One submission. Only `lifecycle.amend` changes it. Larger `priority` goes first."""
+
+    id: int
+    name: str
+    user: str
+    uid: int
+    submit_time: float
+    request: Request
+    launch: Launch
+    array: Array | None = None
+    priority: int = 500
+    nice: int = 0
+    partition: str = "main"
+    account: str = ""
+    qos: str = ""
+    profile: str = ""
+    tags: tuple[str, ...] = ()
+    comment: str = ""
+    held: str = ""
+    begin: float = 0.0
+    deadline: float | None = None
+    grace: float = 10.0
+    warn: WarnSignal | None = None
+    requeue: bool = True
+    retry: Retry = Retry()
+    dependencies: Dependencies | None = None
+    notify: Notify | None = None
+    unique: str = ""
+
+
+class Usage(Record):
+    """What a run used: CPU seconds and the largest resident set of one process, bytes."""
+
+    cpu_user: float = 0.0
+    cpu_system: float = 0.0
+    max_rss: int = 0
+
+
+class Task(Record):
+    """The life of one element so far; `run` and the figures are those of its latest attempt.
+
+    `cause` is the sentence that explains the latest change; `stopping` why it is being stopped.
+    `request` replaces the job's where a retry grew it.
+    """
+
+    job: int
+    index: int = NO_INDEX
+    state: State = State.PENDING
+    outcome: Outcome | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    cause: str = ""
+    stopping: str = ""
+    held: bool = False
+    attempt: int = 0
+    lost: int = 0
+    run: int = 0
+    start_time: float | None = None
+    end_time: float | None = None
+    not_before: float = 0.0
+    request: Request | None = None
+    usage: Usage | None = None
+
+
+class Claim(Record):
+    """What a run holds, and until when at the latest (`end`, None without a limit)."""
+
+    run: int
+    job: int
+    index: int
+    cpus: int
+    memory: int = 0
+    gpus: tuple[int, ...] = ()
+    others: dict[str, int] = {}
+    start: float
+    end: float | None = None
+
+
+class Run(Record):
+    """One attempt, as stored: it is started once and never again."""
+
+    id: int
+    job: int
+    index: int
+    attempt: int
+    claim: Claim
+    start_time: float
+    stdout: str = ""
+    stderr: str = ""
+    pid: int = 0
+    end_time: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    stopped_by: str = ""
+    usage: Usage | None = None
+
+
+class Reason(Record):
+    """Why something waits: a word of the documented list, and the sentence with its figures."""
+
+    code: str
+    sentence: str

@@ -30,7 +30,7 @@ class Kind(Enum):
     REQUEUE = "requeue"
 
 
-class Event(Record):
+class Event(Record, frozen=True, kw_only=True):
     """Something that happened to an element, with its cause in one sentence.
 
     START uses `run`; STOP and CANCEL `stopping`; END `outcome`, `exit_code`, `signal`, `usage`;
@@ -180,7 +180,7 @@ def label(task: Task) -> str:
 def word(task: Task) -> str:
     """The state in the field's words: the outcome once ended, COMPLETING while stopping."""
     if task.state is State.ENDED and task.outcome is not None:
-        return task.outcome.value
+        return str(task.outcome.value)
     if task.state is State.STOPPING:
         return "COMPLETING"
-    return task.state.value
+    return str(task.state.value)

@@ -45,7 +45,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What all records share: frozen, named fields, defaults not written."""
 
 
-class Resources(Record):
+class Resources(Record, frozen=True, kw_only=True):
     """Countable things: of the machine, free, or asked for. `others` are the site's own (licences)."""
 
     cpus: int = 0
@@ -54,7 +54,7 @@ class Resources(Record):
     others: dict[str, int] = {}
 
 
-class Request(Record):
+class Request(Record, frozen=True, kw_only=True):
     """What one element asks for. `memory` 0 and `time_limit` None mean: not asked, not counted."""
 
     cpus: int = 1
@@ -65,7 +65,7 @@ class Request(Record):
     time_limit: float | None = None
 
 
-class WarnSignal(Record):
+class WarnSignal(Record, frozen=True, kw_only=True):
     """A signal to be sent `before` seconds ahead of the time limit, to the leader or to all processes."""
 
     number: int
@@ -73,7 +73,7 @@ class WarnSignal(Record):
     to: str = "leader"
 
 
-class Retry(Record):
+class Retry(Record, frozen=True, kw_only=True):
     """When and how a failed element is tried again.
 
     `on` holds causes: `fail`, `timeout`, `oom`, `lost`, `exit:N`. Wait before attempt n+1:
@@ -91,7 +91,7 @@ class Retry(Record):
     cap: dict[str, float] = {}
 
 
-class Dependency(Record):
+class Dependency(Record, frozen=True, kw_only=True):
     """One term. `job` is the parent's id (0 for singleton), `index` one of its elements, or all (None)."""
 
     kind: str
@@ -100,7 +100,7 @@ class Dependency(Record):
     delay: float = 0.0
 
 
-class Dependencies(Record):
+class Dependencies(Record, frozen=True, kw_only=True):
     """All of the terms must hold, or any one of them (`any`). `on_never`: `end` or `hold`."""
 
     terms: tuple[Dependency, ...]
@@ -108,7 +108,7 @@ class Dependencies(Record):
     on_never: str = "end"
 
 
-class Notify(Record):
+class Notify(Record, frozen=True, kw_only=True):
     """Who is told of which events (`begin`, `end`, `fail`, `requeue`, `time_limit`)."""
 
     on: tuple[str, ...] = ()
@@ -117,7 +117,7 @@ class Notify(Record):
     desktop: bool = False
 
 
-class Launch(Record):
+class Launch(Record, frozen=True, kw_only=True):
     """How an element is started. `script` and `env` are keys of stored blobs, shared by equal jobs.
 
     With a script, `argv[0]` is the name it was submitted under; the stored copy is what runs.
@@ -135,14 +135,14 @@ class Launch(Record):
     append: bool = False
 
 
-class Array(Record):
+class Array(Record, frozen=True, kw_only=True):
     """The indices as text (see `IndexSet`) and how many may run at once (0: no limit)."""
 
     indices: str
     throttle: int = 0
 
 
-class Job(Record):
+class Job(Record, frozen=True, kw_only=True):
     """One submission. Only `lifecycle.amend` changes it. Larger `priority` goes first."""
 
     id: int
@@ -173,7 +173,7 @@ class Job(Record):
     unique: str = ""
 
 
-class Usage(Record):
+class Usage(Record, frozen=True, kw_only=True):
     """What a run used: CPU seconds and the largest resident set of one process, bytes."""
 
     cpu_user: float = 0.0
@@ -181,7 +181,7 @@ class Usage(Record):
     max_rss: int = 0
 
 
-class Task(Record):
+class Task(Record, frozen=True, kw_only=True):
     """The life of one element so far; `run` and the figures are those of its latest attempt.
 
     `cause` is the sentence that explains the latest change; `stopping` why it is being stopped.
@@ -207,7 +207,7 @@ class Task(Record):
     usage: Usage | None = None
 
 
-class Claim(Record):
+class Claim(Record, frozen=True, kw_only=True):
     """What a run holds, and until when at the latest (`end`, None without a limit)."""
 
     run: int
@@ -221,7 +221,7 @@ class Claim(Record):
     end: float | None = None
 
 
-class Run(Record):
+class Run(Record, frozen=True, kw_only=True):
     """One attempt, as stored: it is started once and never again."""
 
     id: int
@@ -240,7 +240,7 @@ class Run(Record):
     usage: Usage | None = None
 
 
-class Reason(Record):
+class Reason(Record, frozen=True, kw_only=True):
     """Why something waits: a word of the documented list, and the sentence with its figures."""
 
     code: str

@@ -3,7 +3,7 @@
 - ``home``: a private, empty HPCSHELL_HOME (a `Path`), set in the environment of the test. When the
   test ends the daemon is stopped, and the test fails if any process of that home is still alive.
 - ``hpc``: runs the command line against ``home``: ``hpc("submit", "--quiet", "--", "true")`` is a
-  `CompletedProcess` with text streams; ``check=True`` makes an exit code other than 0 fail the test.
+  `CompletedProcess` with text streams; ``check=True``: an exit code other than 0 fails the test.
 
 A test that needs several homes, or its own order of events, takes `fresh_home` and its companions
 from `tests.support.homes`.

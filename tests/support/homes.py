@@ -90,16 +90,18 @@ def processes_of(home: Path) -> dict[int, str]:
 def kill_strays(home: Path, grace: float = GRACE) -> list[str]:
     """Kill what is alive of `home` once `grace` seconds have passed; name each one killed."""
     deadline = time.monotonic() + grace
-    for pid in processes_of(home):
-        wait_for_exit(pid, max(0.0, deadline - time.monotonic()))
-    killed: list[str] = []
-    while alive := processes_of(home):  # again: a killed process may have been forking
+    while (alive := processes_of(home)) and (left := deadline - time.monotonic()) > 0:
+        wait_for_exit(min(alive), left)
+    killed: dict[int, str] = {}
+    for _ in range(20):  # again: a process may have forked, or been between fork and exec
+        alive = processes_of(home)
         for pid, command in alive.items():
-            killed.append(f"{pid} {command}")
+            killed[pid] = f"{pid} {command}"
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            wait_for_exit(pid, 1.0)
-    return killed
+        if not all([wait_for_exit(pid, 1.0) for pid in alive]) or not alive:
+            break
+    return list(killed.values())
 
 
 def wait_for_exit(pid: int, timeout: float) -> bool:

@@ -99,7 +99,9 @@ def kill_strays(home: Path, grace: float = GRACE) -> list[str]:
             killed[pid] = f"{pid} {command}"
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if not all([wait_for_exit(pid, 1.0) for pid in alive]) or not alive:
+        for pid in alive:
+            wait_for_exit(pid, 1.0)
+        if not alive:
             break
     return list(killed.values())
 

@@ -245,3 +245,15 @@ class Reason(Record, frozen=True, kw_only=True):
 
     code: str
     sentence: str
+
+
+class Summary(Record, frozen=True, kw_only=True):
+    """How a whole job ended: the worst outcome, the highest exit code, elements by outcome, CPU added up."""
+
+    outcome: Outcome
+    exit_code: int | None = None
+    signal: int | None = None
+    counts: dict[str, int] = {}
+    start_time: float | None = None
+    end_time: float | None = None
+    usage: Usage | None = None

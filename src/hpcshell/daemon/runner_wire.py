@@ -1,0 +1,229 @@
+"""What the daemon and the runner say to each other: JSON lines over `runner.sock`.
+
+Instants are Unix seconds, durations seconds, sizes bytes. A run is known by its id alone, which is used
+once and never again. Several orders may travel in one write; they are carried out in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import msgspec
+
+PROTOCOL: Final = 1
+LONGEST_LINE: Final = 64 * 1024 * 1024
+
+
+class Warn(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A signal `before` seconds ahead of the time limit: to the leader, or to every process of the run."""
+
+    signal: int | str
+    before: float
+    to: Literal["leader", "all"] = "leader"
+
+
+class Order(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="order"):
+    """What the daemon says."""
+
+
+class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
+    """Start a run. A run id the runner knows is not started again: the answer is how that run stands.
+
+    `stdin`, `stdout` and `stderr` are paths, relative to `cwd` or absolute; `stdin` None is /dev/null,
+    `stderr` None goes where `stdout` goes, `stdout` None is /dev/null. `env` is the whole environment;
+    HPC_RUN_ID and HPC_RUNNER_ID are added to it. `tag` comes back in reports, unread.
+    """
+
+    run: int
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    stdin: str | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+    append: bool = False
+    umask: int = 0o022
+    time_limit: float | None = None
+    grace: float = 30.0
+    warn: Warn | None = None
+    tag: str = ""
+
+
+class Stop(Order, frozen=True, omit_defaults=True, kw_only=True, tag="stop"):
+    """End a run: `signal` (TERM unless given) to all its processes, KILL to what is left after `grace`.
+
+    `cause` comes back as `stopped_by`. The first cause stays; a later, shorter grace still shortens.
+    """
+
+    run: int
+    cause: str
+    grace: float | None = None
+    signal: int | str = "TERM"
+
+
+class Signal(Order, frozen=True, omit_defaults=True, kw_only=True, tag="signal"):
+    """Send a signal to the leader of a run or to all its processes. Nothing is remembered of it."""
+
+    run: int
+    signal: int | str
+    to: Literal["leader", "all"] = "leader"
+
+
+class Limit(Order, frozen=True, omit_defaults=True, kw_only=True, tag="limit"):
+    """Change the time limit (seconds since the run's start; None lifts it) of a run that is alive."""
+
+    run: int
+    time_limit: float | None = None
+
+
+class Ack(Order, frozen=True, omit_defaults=True, kw_only=True, tag="ack"):
+    """The ends of these runs are recorded: forget them."""
+
+    runs: list[int]
+
+
+class Inventory(Order, frozen=True, omit_defaults=True, kw_only=True, tag="inventory"):
+    """Say how every run stands."""
+
+
+class Shutdown(Order, frozen=True, omit_defaults=True, kw_only=True, tag="shutdown"):
+    """Leave when no run is alive; with `cancel`, stop all of them first (`stopped_by` "shutdown").
+
+    Unacknowledged ends stay in the journal for the next runner. A new connection takes this order back.
+    """
+
+    cancel: bool = False
+    grace: float | None = None
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="event"):
+    """What the runner says."""
+
+
+class Started(Event, frozen=True, omit_defaults=True, kw_only=True, tag="started"):
+    """A run is alive. `start_ticks` with the boot id makes the pid an identity."""
+
+    run: int
+    pid: int
+    start_ticks: int
+    time: float
+    stopping: str | None = None
+    tag: str = ""
+
+
+class FailedToStart(Event, frozen=True, omit_defaults=True, kw_only=True, tag="failed_to_start"):
+    """No process of this run ever was. `exit_code`: 127 not found, 126 found but not to be run.
+
+    `transient` (exit code 75): the machine's fault (disk full, too many processes, runner leaving), already
+    forgotten by the runner, so the same run id may be ordered again. Otherwise it waits for its `ack`.
+    """
+
+    run: int
+    exit_code: int
+    message: str
+    time: float = 0.0
+    transient: bool = False
+    tag: str = ""
+
+
+class Ended(Event, frozen=True, omit_defaults=True, kw_only=True, tag="ended"):
+    """The leader ended and nothing of the run is alive. Exactly one of `exit_code` and `signal` is given.
+
+    CPU seconds are those of the leader and of all it waited for; `max_rss` is the largest of them, and is
+    never reported below what the runner itself holds (about 20 MB): the kernel counts it from before exec.
+    """
+
+    run: int
+    exit_code: int | None = None
+    signal: int | None = None
+    core: bool = False
+    time: float = 0.0
+    cpu_user: float = 0.0
+    cpu_system: float = 0.0
+    max_rss: int = 0
+    stopped_by: str | None = None
+    tag: str = ""
+
+
+class Lost(Event, frozen=True, omit_defaults=True, kw_only=True, tag="lost"):
+    """The run is not alive and how it ended cannot be known; `reason` is a sentence. Waits for its `ack`."""
+
+    run: int
+    reason: str
+    time: float = 0.0
+    stopped_by: str | None = None
+    tag: str = ""
+
+
+class Unknown(Event, frozen=True, omit_defaults=True, kw_only=True, tag="unknown"):
+    """Answer to an order about a run that was never started here, or whose end was acknowledged."""
+
+    run: int
+
+
+class Complaint(Event, frozen=True, omit_defaults=True, kw_only=True, tag="complaint"):
+    """An order that could not be read or carried out, or a trouble of the runner's own (disk full)."""
+
+    message: str
+
+
+Report = Started | FailedToStart | Ended | Lost
+"""How one run stands."""
+
+
+class Standing(Event, frozen=True, omit_defaults=True, kw_only=True, tag="standing"):
+    """How everything stands: sent first on every connection, on `inventory`, and when the worker changes.
+
+    `runs` holds one report for each run that is alive or not acknowledged. A run that is not in it was
+    never started here, or has been acknowledged.
+    """
+
+    protocol: int
+    runner_pid: int
+    keeper_pid: int
+    boot_id: str
+    runs: list[Report]
+
+
+AnyOrder = Start | Stop | Signal | Limit | Ack | Inventory | Shutdown
+AnyEvent = Started | FailedToStart | Ended | Lost | Unknown | Complaint | Standing
+
+_encode = msgspec.json.Encoder()
+_order = msgspec.json.Decoder(AnyOrder)
+_event = msgspec.json.Decoder(AnyEvent)
+
+
+def to_lines(messages: Iterable[Order] | Iterable[Event]) -> bytes:
+    """The bytes to write."""
+    return _encode.encode_lines(messages)
+
+
+def read_orders(lines: bytes) -> tuple[list[AnyOrder], list[Complaint]]:
+    """Orders from whole lines; one bad line spoils only itself."""
+    try:
+        return list(_order.decode_lines(lines)), []
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _read_one_by_one(lines)
+
+
+def _read_one_by_one(lines: bytes) -> tuple[list[AnyOrder], list[Complaint]]:
+    orders: list[AnyOrder] = []
+    complaints: list[Complaint] = []
+    for line in lines.splitlines():
+        try:
+            orders.append(_order.decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            complaints.append(Complaint(message=f"An order could not be read: {error}"))
+    return orders, complaints
+
+
+def read_events(lines: bytes) -> list[AnyEvent]:
+    """Events from whole lines; those of a newer runner that we do not know are left out."""
+    events: list[AnyEvent] = []
+    for line in lines.splitlines():
+        try:
+            events.append(_event.decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+    return events

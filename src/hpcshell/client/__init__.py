@@ -1,0 +1,1 @@
+"""Speaking to the daemon over its socket."""

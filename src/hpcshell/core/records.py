@@ -143,11 +143,7 @@ class Array(Record, frozen=True, kw_only=True):
 
 
 class Job(Record, frozen=True, kw_only=True):
-    """One submission. Only `lifecycle.amend` changes it. Larger `priority` goes first.
-
-    `dropped`, once set, is how every element ended that had not begun by then: a million waiting
-    elements are cancelled by one field.
-    """
+    """One submission. Only `lifecycle.amend` changes it. Larger `priority` goes first."""
 
     id: int
     name: str
@@ -175,7 +171,6 @@ class Job(Record, frozen=True, kw_only=True):
     dependencies: Dependencies | None = None
     notify: Notify | None = None
     unique: str = ""
-    dropped: Outcome | None = None
 
 
 class Usage(Record, frozen=True, kw_only=True):
@@ -256,9 +251,10 @@ class Summary(Record, frozen=True, kw_only=True):
     """How a whole job ended: the worst outcome, the highest exit code, elements by outcome, CPU added up."""
 
     outcome: Outcome
+    end_time: float
+    start_time: float | None = None
     exit_code: int | None = None
     signal: int | None = None
+    cause: str = ""
     counts: dict[str, int] = {}
-    start_time: float | None = None
-    end_time: float | None = None
     usage: Usage | None = None

@@ -143,7 +143,11 @@ class Array(Record, frozen=True, kw_only=True):
 
 
 class Job(Record, frozen=True, kw_only=True):
-    """One submission. Only `lifecycle.amend` changes it. Larger `priority` goes first."""
+    """One submission. Only `lifecycle.amend` changes it. Larger `priority` goes first.
+
+    `dropped`, once set, is how every element ended that had not begun by then: a million waiting
+    elements are cancelled by one field.
+    """
 
     id: int
     name: str
@@ -171,6 +175,7 @@ class Job(Record, frozen=True, kw_only=True):
     dependencies: Dependencies | None = None
     notify: Notify | None = None
     unique: str = ""
+    dropped: Outcome | None = None
 
 
 class Usage(Record, frozen=True, kw_only=True):

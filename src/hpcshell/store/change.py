@@ -1,0 +1,168 @@
+"""One transaction. Everything it records becomes durable at once, or none of it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any, Final, Protocol
+
+from hpcshell.core.records import Job, Run, Summary, Task
+from hpcshell.store.rows import encode
+
+OnWrite = Callable[[str, int, str], None]
+"""Told `before` or `after`, the number of the write since the opening, and what is written."""
+
+_ADD_JOB: Final = (
+    "INSERT INTO job (id, uid, user, name, tags, env, script, submit_time, record)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE_JOB: Final = "UPDATE job SET name = ?, tags = ?, record = ? WHERE id = ?"
+_END_JOB: Final = "UPDATE job SET ended = 1, end_time = ?, outcome = ?, summary = ? WHERE id = ?"
+_PUT_TASK: Final = (
+    "INSERT INTO task (job, idx, state, outcome, exit_code, start_time, end_time, record)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+    " ON CONFLICT (job, idx) DO UPDATE SET state = ?3, outcome = ?4, exit_code = ?5,"
+    " start_time = ?6, end_time = ?7, record = ?8"
+)
+_ADD_RUN: Final = (
+    "INSERT INTO run (id, job, idx, attempt, end_time, record) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_UPDATE_RUN: Final = "UPDATE run SET end_time = ?, record = ? WHERE id = ?"
+_ADD_EVENT: Final = (
+    "INSERT INTO event (seq, time, job, idx, kind, state, cause, detail)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_ADD_BLOB: Final = "INSERT OR IGNORE INTO blob (hash, content) VALUES (?, ?)"
+
+
+class Ids:
+    """The last ids given out."""
+
+    __slots__ = ("event", "job", "run")
+
+    def __init__(self, job: int, run: int, event: int) -> None:
+        self.job = job
+        self.run = run
+        self.event = event
+
+
+class Writer(Protocol):
+    """What a change needs of its store."""
+
+    ids: Ids
+    blobs: set[str]
+
+    def write(self, kind: str, sql: str, row: tuple[Any, ...]) -> int:
+        """Carry out one statement of the open transaction; the number of rows it touched."""
+
+
+class Change:
+    """Records what happened. Made by `Store.change()`; of no use after its block."""
+
+    __slots__ = ("_writer", "blobs", "ids")
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.ids = Ids(writer.ids.job, writer.ids.run, writer.ids.event)
+        self.blobs: set[str] = set()
+
+    def next_job_id(self) -> int:
+        """An id no job has had. It is given again if this change fails: nobody was told of it."""
+        self.ids.job += 1
+        return self.ids.job
+
+    def next_run_id(self) -> int:
+        """An id no run has had; like `next_job_id`."""
+        self.ids.run += 1
+        return self.ids.run
+
+    def add_blob(self, content: bytes) -> str:
+        """Store a script or an environment, once for all that are equal. Returns its key."""
+        key = blake2b(content, digest_size=16).hexdigest()
+        if key not in self._writer.blobs and key not in self.blobs:
+            self._writer.write("blob", _ADD_BLOB, (key, content))
+            self.blobs.add(key)
+        return key
+
+    def add_job(self, job: Job) -> None:
+        """A new job, with an id from `next_job_id` and keys from `add_blob`."""
+        launch = job.launch
+        row = (
+            job.id,
+            job.uid,
+            job.user,
+            job.name,
+            _joined(job.tags),
+            launch.env or None,
+            launch.script or None,
+            job.submit_time,
+            encode(job),
+        )
+        self._writer.write("job", _ADD_JOB, row)
+
+    def update_job(self, job: Job) -> None:
+        """The amended job in place of the one stored."""
+        row = (job.name, _joined(job.tags), encode(job), job.id)
+        _one(self._writer.write("job_update", _UPDATE_JOB, row), "job", job.id)
+
+    def end_job(self, job: int, summary: Summary) -> None:
+        """The job is over, after all its elements; from now on nothing of it changes."""
+        row = (summary.end_time, summary.outcome.value, encode(summary), job)
+        _one(self._writer.write("job_end", _END_JOB, row), "job", job)
+
+    def put_task(self, task: Task) -> None:
+        """An element as it now is, whether or not it had a record."""
+        row = (
+            task.job,
+            task.index,
+            task.state.value,
+            None if task.outcome is None else task.outcome.value,
+            task.exit_code,
+            task.start_time,
+            task.end_time,
+            encode(task),
+        )
+        self._writer.write("task", _PUT_TASK, row)
+
+    def add_run(self, run: Run) -> None:
+        """A new attempt, with an id from `next_run_id`; after `put_task` of its element."""
+        row = (run.id, run.job, run.index, run.attempt, run.end_time, encode(run))
+        self._writer.write("run", _ADD_RUN, row)
+
+    def update_run(self, run: Run) -> None:
+        """What became known of a run (its pid), or its end: with `end_time` it is final."""
+        row = (run.end_time, encode(run), run.id)
+        _one(self._writer.write("run_update", _UPDATE_RUN, row), "run", run.id)
+
+    def end_run(self, run: Run) -> None:
+        """The end of a run; its `end_time` is set, and it never changes again."""
+        if run.end_time is None:
+            raise ValueError(f"run {run.id} has no end_time")
+        self.update_run(run)
+
+    def add_event(
+        self,
+        time: float,
+        job: int | None,
+        kind: str,
+        *,
+        index: int | None = None,
+        state: str = "",
+        cause: str = "",
+        detail: Any = None,
+    ) -> int:
+        """One line of the story; `detail` is anything JSON can say. Returns its number."""
+        self.ids.event += 1
+        said = None if detail is None else encode(detail)
+        row = (self.ids.event, time, job, index, kind, state, cause, said)
+        self._writer.write("event", _ADD_EVENT, row)
+        return self.ids.event
+
+
+def _joined(tags: tuple[str, ...]) -> str:
+    return f",{','.join(tags)}," if tags else ""
+
+
+def _one(touched: int, what: str, number: int) -> None:
+    if touched != 1:
+        raise LookupError(f"no {what} {number} in the store")

@@ -1,0 +1,147 @@
+"""What is asked about the past: the history, the story, and which ids a name stands for."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from hpcshell.store.failures import explained
+from hpcshell.store.rows import (
+    Entry,
+    Past,
+    Wanted,
+    decode_detail,
+    decode_job,
+    decode_summary,
+    decode_task,
+)
+
+T = TypeVar("T")
+
+_EVENT: Final = "SELECT seq, time, job, idx, kind, state, cause, detail FROM event"
+
+
+class _Source(NamedTuple):
+    """How rows of the history are found: what is selected, counted, and in which order."""
+
+    rows: str
+    counted: str
+    order: str
+    ended: str
+    of: str
+
+
+_JOBS: Final = _Source(
+    rows="job.record, job.summary, task.record"
+    " FROM job LEFT JOIN task ON task.job = job.id AND task.idx = -1",
+    counted="FROM job",
+    order="job.end_time DESC, job.id DESC",
+    ended="job.ended = 1",
+    of="job",
+)
+_ELEMENTS: Final = _Source(
+    rows="job.record, NULL, task.record FROM task CROSS JOIN job ON job.id = task.job",
+    counted="FROM task CROSS JOIN job ON job.id = task.job",
+    order="task.end_time DESC, task.job DESC, task.idx DESC",
+    ended="task.state = 'ENDED'",
+    of="task",
+)
+
+
+class Asking:
+    """A connection, and the two ways a question can fail."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
+
+    def _decoded(self, decode: Callable[[bytes], T], record: bytes) -> T:
+        try:
+            return decode(record)
+        except (msgspec.MsgspecError, TypeError, UnicodeError) as error:
+            raise explained(error, self.path) from error
+
+
+class PastReader(Asking):
+    """Questions about what happened."""
+
+    def last_job_id(self, uid: int, back: int = 0) -> int | None:
+        """The latest job of a user (`@`), or the one `back` before it (`@~2`)."""
+        sql = "SELECT id FROM job WHERE uid = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
+        rows = self._all(sql, (uid, back))
+        return int(rows[0][0]) if rows else None
+
+    def job_ids_by_name(self, name: str, uid: int | None = None) -> list[int]:
+        """The jobs of a name, latest first; of one user, or of all."""
+        sql = "SELECT id FROM job WHERE name = ?1 AND (?2 IS NULL OR uid = ?2) ORDER BY id DESC"
+        return [row[0] for row in self._all(sql, (name, uid))]
+
+    def history(
+        self, wanted: Wanted, *, limit: int = -1, offset: int = 0
+    ) -> tuple[list[Past], int]:
+        """What ended, latest first, and how many rows there are without limit and offset."""
+        source = _ELEMENTS if wanted.elements else _JOBS
+        where, values = _conditions(source, wanted)
+        total = self._all(f"SELECT count(*) {source.counted} WHERE {where}", values)[0][0]
+        sql = f"SELECT {source.rows} WHERE {where} ORDER BY {source.order} LIMIT ? OFFSET ?"
+        rows = self._all(sql, (*values, limit, offset))
+        return [self._past(*row) for row in rows], int(total)
+
+    def events(self, since: int = 0, *, job: int | None = None, limit: int = -1) -> list[Entry]:
+        """What happened after event number `since`, in order; to one job, or to all."""
+        if job is None:
+            rows = self._all(f"{_EVENT} WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit))
+        else:
+            sql = f"{_EVENT} WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?"
+            rows = self._all(sql, (job, since, limit))
+        return [self._entry(row) for row in rows]
+
+    def story(self, job: int, index: int | None = None, *, limit: int = -1) -> list[Entry]:
+        """All that happened to a job; or to one element, and to the job as a whole."""
+        if index is None:
+            return self.events(job=job, limit=limit)
+        sql = f"{_EVENT} WHERE job = ? AND (idx IS NULL OR idx = ?) ORDER BY seq LIMIT ?"
+        return [self._entry(row) for row in self._all(sql, (job, index, limit))]
+
+    def _past(self, job: bytes, summary: bytes | None, task: bytes | None) -> Past:
+        return Past(
+            self._decoded(decode_job, job),
+            None if summary is None else self._decoded(decode_summary, summary),
+            None if task is None else self._decoded(decode_task, task),
+        )
+
+    def _entry(self, row: tuple[Any, ...]) -> Entry:
+        seq, time, job, index, kind, state, cause, said = row
+        detail = None if said is None else self._decoded(decode_detail, said)
+        return Entry(seq, time, job, index, kind, state, cause, detail)
+
+
+def _conditions(source: _Source, wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
+    parts = [source.ended]
+    values: list[Any] = []
+    for column, among in (
+        ("job.user", wanted.users),
+        ("job.name", wanted.names),
+        (f"{source.of}.outcome", wanted.outcomes),
+    ):
+        if among:
+            parts.append(f"{column} IN ({','.join('?' * len(among))})")
+            values += among
+    for tag in wanted.tags:
+        parts.append("instr(job.tags, ?)")
+        values.append(f",{tag},")
+    for sign, time in ((">=", wanted.since), ("<", wanted.until)):
+        if time is not None:
+            parts.append(f"{source.of}.end_time {sign} ?")
+            values.append(time)
+    return " AND ".join(parts), tuple(values)

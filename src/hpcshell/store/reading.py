@@ -1,0 +1,211 @@
+"""What is asked of the queue. Every answer is fetched whole or page by page: no reader holds the
+writer up, and none keeps an old state of the database alive.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.records import NO_INDEX, Job, Outcome, Run, State, Task
+from hpcshell.store import opening
+from hpcshell.store.failures import in_words
+from hpcshell.store.past import PastReader
+from hpcshell.store.rows import (
+    NOTHING,
+    PLAIN,
+    LiveJob,
+    StoredJob,
+    decode_job,
+    decode_run,
+    decode_summary,
+    decode_task,
+    indices_of,
+)
+
+_PAGE: Final = 2000
+_STATES: Final = frozenset(state.value for state in State)
+
+_LIVE_JOBS: Final = "SELECT id, record FROM job WHERE ended = 0 AND id > ? ORDER BY id LIMIT ?"
+_LIVE_TASKS: Final = (
+    "SELECT job, record FROM task WHERE state <> 'ENDED' AND job BETWEEN ? AND ? ORDER BY job, idx"
+)
+_LIVE_COUNTS: Final = (
+    "SELECT task.job, task.outcome, count(*) FROM job CROSS JOIN task ON task.job = job.id"
+    " WHERE job.ended = 0 AND job.id BETWEEN ? AND ? AND task.state = 'ENDED'"
+    " GROUP BY task.job, task.outcome"
+)
+_BEGUN: Final = (
+    "SELECT idx FROM (SELECT idx FROM task WHERE job = ?1 AND state = 'ENDED'"
+    " UNION ALL SELECT idx FROM task WHERE job = ?1 AND state <> 'ENDED') ORDER BY idx"
+)
+_TALLY: Final = (
+    "SELECT outcome, count(*) FROM task WHERE job = ?1 AND state = 'ENDED' GROUP BY outcome"
+    " UNION ALL"
+    " SELECT state, count(*) FROM task WHERE job = ?1 AND state <> 'ENDED' GROUP BY state"
+)
+
+
+class Reader(PastReader):
+    """Questions to the queue, over a connection of its own or the store's.
+
+    A `word` is a state, or an outcome for what has ended. Raises `Broken` when the file is damaged.
+    """
+
+    @classmethod
+    def of(cls, path: Path) -> Reader:
+        """A reader beside the daemon's store, for another thread or process. It cannot write."""
+        with in_words(path):
+            connection = opening.connect(path, 5.0, how="mode=ro")
+            connection.execute("PRAGMA query_only = ON")
+        return cls(path, connection)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def live_jobs(self) -> Iterator[LiveJob]:
+        """All jobs that have not ended, by id."""
+        last = 0
+        while rows := self._all(_LIVE_JOBS, (last, _PAGE)):
+            span = (rows[0][0], rows[-1][0])
+            last = span[1]
+            tasks: dict[int, list[Task]] = defaultdict(list)
+            for number, record in self._all(_LIVE_TASKS, span):
+                tasks[number].append(self._decoded(decode_task, record))
+            ended: dict[int, dict[str, int]] = defaultdict(dict)
+            for number, outcome, count in self._all(_LIVE_COUNTS, span):
+                ended[number][outcome] = count
+            for number, record in rows:
+                job = self._decoded(decode_job, record)
+                yield self._live(job, tasks.pop(number, []), ended.pop(number, {}))
+
+    def job(self, job: int) -> StoredJob | None:
+        """One job, live or ended."""
+        found = self.jobs((job,))
+        return found[0] if found else None
+
+    def jobs(self, ids: Iterable[int]) -> list[StoredJob]:
+        """Those of the jobs that there are, in the order asked for."""
+        found = []
+        for number in ids:
+            for record, summary in self._all(
+                "SELECT record, summary FROM job WHERE id = ?", (number,)
+            ):
+                ending = None if summary is None else self._decoded(decode_summary, summary)
+                found.append(StoredJob(self._decoded(decode_job, record), ending))
+        return found
+
+    def task(self, job: int, index: int = NO_INDEX) -> Task | None:
+        """An element with a record, or dropped with others; None while it waits."""
+        rows = self._all("SELECT record FROM task WHERE job = ? AND idx = ?", (job, index))
+        if rows:
+            return self._decoded(decode_task, rows[0][0])
+        found = self.job(job)
+        if found is None or found.job.dropped is None or index not in indices_of(found.job):
+            return None
+        return Task(job=job, index=index, state=State.ENDED, outcome=found.job.dropped)
+
+    def tasks(
+        self, job: int, words: Sequence[str] = (), *, limit: int = -1, after: int = NO_INDEX - 1
+    ) -> list[Task]:
+        """Elements with a record, by index, of some words or all; pages go on `after` an index."""
+        if not words:
+            sql = "SELECT idx, record FROM task WHERE job = ? AND idx > ? ORDER BY idx LIMIT ?"
+            return [
+                self._decoded(decode_task, row[1]) for row in self._all(sql, (job, after, limit))
+            ]
+        found: list[tuple[int, bytes]] = []
+        for word in words:
+            # Each is one range of one index; the pages of all words hold the page of any of them.
+            sql = (
+                f"SELECT idx, record FROM task WHERE {_at(word)} AND job = ? AND idx > ?"
+                " ORDER BY idx LIMIT ?"
+            )
+            found += self._all(sql, (job, after, limit))
+        found.sort()
+        return [
+            self._decoded(decode_task, row[1]) for row in found[: limit if limit >= 0 else None]
+        ]
+
+    def tally(self, job: int) -> dict[str, int]:
+        """How many elements are at which word; those still waiting without a record are PENDING."""
+        found = self.job(job)
+        if found is None:
+            return {}
+        if found.summary is not None and found.summary.counts:
+            return dict(found.summary.counts)
+        counts: dict[str, int] = dict(self._all(_TALLY, (job,)))
+        rest = len(indices_of(found.job)) - sum(counts.values())
+        if rest:
+            word = "PENDING" if found.job.dropped is None else found.job.dropped.value
+            counts[word] = counts.get(word, 0) + rest
+        return counts
+
+    def run(self, run: int) -> Run | None:
+        """One attempt."""
+        rows = self._all("SELECT record FROM run WHERE id = ?", (run,))
+        return self._decoded(decode_run, rows[0][0]) if rows else None
+
+    def runs(self, job: int, index: int = NO_INDEX) -> list[Run]:
+        """The attempts at one element, first to last."""
+        sql = "SELECT record FROM run WHERE job = ? AND idx = ? ORDER BY attempt"
+        return [self._decoded(decode_run, row[0]) for row in self._all(sql, (job, index))]
+
+    def live_runs(self) -> list[Run]:
+        """The attempts without an end."""
+        sql = "SELECT record FROM run WHERE end_time IS NULL ORDER BY id"
+        return [self._decoded(decode_run, row[0]) for row in self._all(sql)]
+
+    def blob(self, key: str) -> bytes | None:
+        """A script or an environment by its key."""
+        rows = self._all("SELECT content FROM blob WHERE hash = ?", (key,))
+        return bytes(rows[0][0]) if rows else None
+
+    def _live(self, job: Job, tasks: list[Task], ended: dict[str, int]) -> LiveJob:
+        indices = indices_of(job)
+        begun = len(tasks) + sum(ended.values())
+        if job.dropped is not None:
+            if rest := len(indices) - begun:
+                ended[job.dropped.value] = ended.get(job.dropped.value, 0) + rest
+            return LiveJob(job, tasks, NOTHING, ended)
+        if begun == 0:
+            return LiveJob(job, tasks, indices, ended)
+        if indices is PLAIN:
+            return LiveJob(job, tasks, NOTHING, ended)
+        rows = self._all(_BEGUN, (job.id,))
+        return LiveJob(job, tasks, _remaining(indices, (row[0] for row in rows)), ended)
+
+
+def _at(word: str) -> str:
+    if word == State.ENDED.value:
+        return "state = 'ENDED'"
+    if word in _STATES:
+        return f"state <> 'ENDED' AND state = '{word}'"
+    return f"state = 'ENDED' AND outcome = '{Outcome(word).value}'"
+
+
+def _remaining(indices: IndexSet, begun: Iterable[int]) -> IndexSet:
+    """The set less ascending members of it, in one pass and without another set of them."""
+    kept: list[range] = []
+    parts = iter(indices.ranges)
+    part = next(parts)
+    for index in begun:
+        while index > part[-1]:
+            kept.append(part)
+            part = next(parts)
+        at = part.index(index)
+        if at:
+            kept.append(part[:at])
+        part = part[at + 1 :]
+        if not part:
+            part = next(parts, range(0))
+            if not part:
+                break
+    if part:
+        kept.append(part)
+    kept.extend(parts)
+    return IndexSet(tuple(kept))

@@ -1,0 +1,86 @@
+"""What the store hands out besides the records of the core, and how records become bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.records import NO_INDEX, Job, Record, Run, Summary, Task
+
+encode: Final = msgspec.json.Encoder().encode
+
+decode_job: Final[Callable[[bytes], Job]] = msgspec.json.Decoder(Job).decode
+decode_task: Final[Callable[[bytes], Task]] = msgspec.json.Decoder(Task).decode
+decode_run: Final[Callable[[bytes], Run]] = msgspec.json.Decoder(Run).decode
+decode_detail: Final[Callable[[bytes], Any]] = msgspec.json.Decoder().decode
+
+NOTHING: Final = IndexSet()
+PLAIN: Final = IndexSet((range(NO_INDEX, NO_INDEX + 1),))
+"""The indices of a plain job."""
+
+
+decode_summary: Final[Callable[[bytes], Summary]] = msgspec.json.Decoder(Summary).decode
+
+
+class StoredJob(NamedTuple):
+    """A job and, once it has ended, how."""
+
+    job: Job
+    summary: Summary | None
+
+
+class LiveJob(NamedTuple):
+    """A job that has not ended, as a restart needs it.
+
+    `tasks` are its elements with a record that have not ended; `waiting` those without any record,
+    none once they were dropped; `ended` counts all others by outcome.
+    """
+
+    job: Job
+    tasks: list[Task]
+    waiting: IndexSet
+    ended: dict[str, int]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line of the story: `job` None is the daemon's own, `index` None the job as a whole."""
+
+    seq: int
+    time: float
+    job: int | None
+    index: int | None
+    kind: str
+    state: str
+    cause: str
+    detail: Any
+
+
+class Past(NamedTuple):
+    """A row of the history: an ended job (with the element of a plain one), or an ended element."""
+
+    job: Job
+    summary: Summary | None
+    task: Task | None
+
+
+class Wanted(Record, frozen=True, kw_only=True):
+    """Which rows of the history. Empty means any; several values of one field mean: one of them.
+
+    A job must carry all of `tags`. `since` (included) and `until` (excluded) are about the end.
+    """
+
+    users: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    since: float | None = None
+    until: float | None = None
+    elements: bool = False
+
+
+def indices_of(job: Job) -> IndexSet:
+    """All elements of a job."""
+    return PLAIN if job.array is None else IndexSet.parse(job.array.indices)

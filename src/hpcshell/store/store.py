@@ -1,0 +1,181 @@
+"""The queue on disk: one writer, one transaction at a time, durable when `change` ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from hpcshell.core.errors import Broken
+from hpcshell.store import opening
+from hpcshell.store.change import Change, Ids, OnWrite
+from hpcshell.store.failures import explained, in_words
+from hpcshell.store.purging import Purged, purge
+from hpcshell.store.reading import Reader
+
+_BLOBS_REMEMBERED: Final = 10_000
+
+
+class Store(Reader):
+    """The queue of one daemon, for one thread; others read with a `Reader` of their own."""
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, on_write: OnWrite | None
+    ) -> None:
+        super().__init__(path, connection)
+        self.blobs: set[str] = set()
+        self._on_write = on_write
+        self._writes = 0
+        self._cursor = connection.cursor()
+        self._changing = False
+        self._failed = False
+        self._identity = self._files()
+        self.ids = self._last_ids()
+
+    @classmethod
+    def open(cls, path: Path, *, on_write: OnWrite | None = None, busy: float = 2.0) -> Store:
+        """Open, create or bring up to date the database at `path`.
+
+        `on_write` is called around every statement that writes; it may kill the process or raise
+        `sqlite3.Error`, as the disk might. `busy` is how long another program's lock is waited for.
+        """
+        connection = opening.open_database(path, busy)
+        try:
+            with in_words(path):
+                return cls(path, connection, on_write)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Move the log into the database and let go of it."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[Change]:
+        """The only way to write. Nothing is written if the block raises; durable when it ends.
+
+        Raises `NotYet` (disk full, locked) or `Broken`; then nothing was recorded, the ids it gave
+        out were not used, and the store can be used again. A block without a write costs nothing.
+        """
+        if self._changing:
+            raise RuntimeError("a change is open already")
+        self._changing, self._failed = True, False
+        change = Change(self)
+        try:
+            yield change
+            if self._failed:
+                raise Broken("a change went on after one of its writes had failed")
+            if self._connection.in_transaction:
+                self._execute("commit", "COMMIT", ())
+        except BaseException as error:
+            self._undo(error)
+            raise
+        finally:
+            self._changing = False
+        self.ids = change.ids
+        if len(self.blobs) > _BLOBS_REMEMBERED:
+            self.blobs.clear()
+        self.blobs |= change.blobs
+
+    def write(self, kind: str, sql: str, row: tuple[Any, ...]) -> int:
+        """Carry out one statement of the open transaction. For `Change` alone."""
+        if not self._connection.in_transaction:
+            self._begin()
+        return self._execute(kind, sql, row)
+
+    def purge(self, before: float, rows: int = 5000) -> Purged:
+        """Remove jobs that ended before an instant, and what only they used.
+
+        About `rows` rows a call, so that the daemon can do other things between calls.
+        """
+        with self.change():
+            purged = purge(self, before, rows)
+        self.blobs.clear()
+        return purged
+
+    def check(self) -> list[str]:
+        """What is wrong with the file, as SQLite words it; empty if nothing. Reads all of it."""
+        with in_words(self.path):
+            found = [str(row[0]) for row in self._connection.execute("PRAGMA quick_check")]
+        return [] if found == ["ok"] else found
+
+    def backup(self, target: Path) -> None:
+        """A consistent copy, whole or not at all."""
+        opening.copy(self._connection, target)
+
+    def _begin(self) -> None:
+        if not self._changing:
+            raise RuntimeError("writing is possible within change() only")
+        if self._files() != self._identity:
+            raise Broken(
+                f"the database {self.path} was deleted or replaced while it was in use",
+                "stop the daemon, put the files back, and start it again",
+            )
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            self._failed = True
+            raise explained(error, self.path) from error
+
+    def _execute(self, kind: str, sql: str, row: tuple[Any, ...]) -> int:
+        try:
+            if self._on_write is None:
+                return self._cursor.execute(sql, row).rowcount
+            self._writes += 1
+            self._on_write("before", self._writes, kind)
+            touched = self._cursor.execute(sql, row).rowcount
+            self._on_write("after", self._writes, kind)
+            return touched
+        except sqlite3.Error as error:
+            self._failed = True
+            raise explained(error, self.path) from error
+
+    def _undo(self, error: BaseException) -> None:
+        """Forget the transaction; with a new connection if the old one will not."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if self._failed and isinstance(error, Broken):
+                # A commit whose sync failed may lie whole in the log, and would come back after a
+                # crash. Everything before it was synced: move that, and start the log anew.
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            with contextlib.suppress(sqlite3.Error, Broken):
+                self._connection.close()
+                self._connection = opening.open_database(self.path, 2.0)
+                self._cursor = self._connection.cursor()
+
+    def _files(self) -> tuple[int, ...]:
+        """Which files the database is made of: a log deleted under SQLite swallows commits."""
+        try:
+            return (os.stat(self.path).st_ino, os.stat(opening.wal_of(self.path)).st_ino)
+        except OSError:
+            return ()
+
+    def _last_ids(self) -> Ids:
+        job, run, event = self._connection.execute(
+            "SELECT max(ifnull((SELECT max(id) FROM job), 0),"
+            "  (SELECT value FROM meta WHERE key = 'purged_job')),"
+            " max(ifnull((SELECT max(id) FROM run), 0),"
+            "  (SELECT value FROM meta WHERE key = 'purged_run')),"
+            " max(ifnull((SELECT max(seq) FROM event), 0),"
+            "  (SELECT value FROM meta WHERE key = 'purged_event'))"
+        ).fetchone()
+        return Ids(job, run, event)

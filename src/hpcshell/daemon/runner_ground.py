@@ -1,0 +1,61 @@
+"""What keeper and worker share by fork, and the signals they read."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from hpcshell.machine import kernel
+from hpcshell.machine.paths import Places
+
+KEEPER_NAME: Final = "hpc-keeper"
+WORKER_NAME: Final = "hpc-worker"
+PARENT_DIED: Final = signal.SIGUSR2
+WATCHED: Final = (
+    signal.SIGCHLD,
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    PARENT_DIED,
+)
+
+
+class Next(Enum):
+    """Why a role ended: everything is done, or the partner died and has to be replaced by a fork."""
+
+    DONE = auto()
+    FORK = auto()
+
+
+@dataclass
+class Ground:
+    """Opened once, before the first fork; every later keeper and worker goes on with it."""
+
+    places: Places
+    listener: socket.socket
+    lock: int
+    nudge: int
+    runner_id: str
+
+    def words(self, run: int) -> tuple[bytes, ...]:
+        """What the environment of every process of a run holds. Run ids repeat from one state directory to
+        another, so the directory is named too."""
+        return (f"HPC_RUN_ID={run}".encode(), f"HPC_RUNNER_ID={self.runner_id}".encode())
+
+
+def runner_id(places: Places) -> str:
+    """The state directory as one word, the same as long as it lives."""
+    found = os.stat(places.state)
+    return f"{found.st_dev:x}.{found.st_ino:x}"
+
+
+def take_role(name: str) -> int:
+    """Be called `name` in /proc, inherit orphans, and read signals from the descriptor returned."""
+    kernel.become_subreaper()
+    with open("/proc/self/comm", "w", encoding="ascii") as file:
+        file.write(name)
+    return kernel.signal_descriptor(WATCHED)

@@ -1,0 +1,155 @@
+"""The keeper: parent of the worker, and of the runs a dead worker leaves behind.
+
+It does nothing while all is well. When the worker is killed the kernel gives its children to the keeper,
+which finds out from the journal whose they are, has a new worker forked, and from then on writes down how
+those runs end. A worker whose keeper was killed becomes a keeper in the same way, with the runs it has.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from hpcshell.daemon.runner_ground import KEEPER_NAME, WORKER_NAME, Ground, Next, take_role
+from hpcshell.daemon.runner_journal import Entry, Exited, Journal, Note, Spawned, Unborn
+from hpcshell.machine import clock, kernel, processes
+
+RETRY: Final = 1.0
+EXEC_PATIENCE: Final = 2.0
+
+
+class Keeper:
+    """`leaders` are the runs whose leader is our child, by its pid."""
+
+    def __init__(self, ground: Ground, leaders: dict[int, int] | None = None, worker: int = 0) -> None:
+        self.ground = ground
+        self.leaders = leaders or {}
+        self.worker = worker
+        self.journal = Journal(ground.places.runs_journal)
+        self.unwritten: list[Note] = []
+        self.signals = take_role(KEEPER_NAME)
+        self.poll = select.poll()
+        self.poll.register(self.signals, select.POLLIN)
+        self.forked_at = 0.0
+
+    def close(self) -> None:
+        """Let go of what the new worker must not share."""
+        os.close(self.signals)
+
+    def forked(self, pid: int) -> None:
+        self.worker = pid
+        self.forked_at = clock.monotonic()
+
+    def keep(self) -> Next:
+        """Wait until a worker has to be forked, or until everything is done."""
+        if not self.worker:
+            return Next.FORK
+        while True:
+            outcome = self._reap()
+            if outcome is not None:
+                return outcome
+            if self.unwritten and self._write():
+                os.eventfd_write(self.ground.nudge, 1)
+            self.poll.poll(RETRY * 1000 if self.unwritten else None)
+            kernel.signals_read(self.signals)
+
+    def _reap(self) -> Next | None:
+        while (exit := kernel.peek_child()) is not None:
+            if exit.pid == self.worker or (
+                # Before a child is called a stray: did the worker just die and leave it to us?
+                exit.pid not in self.leaders and kernel.peek_child(self.worker)
+            ):
+                return self._worker_ended()
+            run = self.leaders.pop(exit.pid, None)
+            if run is not None:
+                self._record([exited(run, exit)])
+            os.waitpid(exit.pid, 0)
+        return None
+
+    def _worker_ended(self) -> Next:
+        self._adopt()
+        _, status = os.waitpid(self.worker, 0)
+        self.worker = 0
+        if status == 0 and not self.leaders:
+            return Next.DONE
+        # A worker that dies as soon as it is born must not keep the machine busy.
+        young = 1.0 - (clock.monotonic() - self.forked_at)
+        if os.WIFEXITED(status) and young > 0:
+            time.sleep(young)
+        return Next.FORK
+
+    def _adopt(self) -> None:
+        """Learn whose the children are that the dead worker left to us."""
+        _, table = self.journal.load()
+        for note in self.unwritten:
+            table.apply(note)
+        children = set(processes.children_of(os.getpid())) - {self.worker} - set(self.leaders)
+        unresolved: list[Entry] = []
+        for entry in table.values():
+            spawned = entry.spawned
+            if entry.over or entry.exited:
+                continue
+            if spawned is None:
+                unresolved.append(entry)
+            elif spawned.pid in children and _is(spawned.pid, spawned.ticks):
+                self.leaders[spawned.pid] = entry.run
+                children.discard(spawned.pid)
+        for entry in unresolved:
+            note = self._resolve(entry, children)
+            if isinstance(note, Spawned):
+                self.leaders[note.pid] = entry.run
+            self._record([note])
+
+    def _resolve(self, entry: Entry, children: set[int]) -> Note:
+        """Whether the worker, killed while it started this run, had made its process: only we can be its
+        parent now, so it is among our children or it never was."""
+        limit = clock.monotonic() + EXEC_PATIENCE
+        while True:
+            rows = [row for row in map(processes.look, children) if row is not None]
+            unborn = [row for row in rows if row.comm == WORKER_NAME]
+            if not any(row.state not in processes.ZOMBIE for row in unborn) or clock.monotonic() > limit:
+                break
+            time.sleep(0.001)
+        rows = [row for row in rows if row not in unborn or row.state not in processes.ZOMBIE]
+        row = self._leader(entry, rows)
+        if row is None:
+            return Unborn(entry.run)
+        return Spawned(entry.run, row.pid, row.ticks, clock.monotonic(), clock.now())
+
+    def _leader(self, entry: Entry, rows: Iterable[processes.Row]) -> processes.Row | None:
+        """The likeliest leader of a run among our unknown children."""
+        words = self.ground.words(entry.run)
+        ranked: list[tuple[int, int, processes.Row]] = []
+        for row in rows:
+            if row.comm == WORKER_NAME or processes.environment_has(row.pid, words):
+                rank = 0 if row.pid == row.session or row.comm == WORKER_NAME else 3
+            else:
+                rank = 1 if row.comm == entry.spawning.comm else 2
+            # An unmarked child counts only as leader of its own session, made since the attempt.
+            if rank == 0 or (row.pid == row.session and row.ticks >= entry.spawning.ticks - 1):
+                ranked.append((rank, row.pid, row))
+        return min(ranked)[2] if ranked else None
+
+    def _record(self, notes: list[Note]) -> None:
+        self.unwritten.extend(notes)
+        if self._write():
+            os.eventfd_write(self.ground.nudge, 1)
+
+    def _write(self) -> bool:
+        if not self.journal.append_as_keeper(self.unwritten):
+            return False
+        self.unwritten.clear()
+        return True
+
+
+def exited(run: int, exit: kernel.Exit, clean: bool = False) -> Exited:
+    """The note about a leader's end."""
+    return Exited(run, exit.status, clock.now(), exit.cpu_user, exit.cpu_system, exit.max_rss, clean)
+
+
+def _is(pid: int, ticks: int) -> bool:
+    row = processes.look(pid)
+    return row is not None and row.ticks == ticks

@@ -1,0 +1,158 @@
+"""Where everything lies: `$HPCSHELL_HOME` if set, else the XDG directories."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpcshell.core.errors import Broken, Wrong
+
+LONGEST_SOCKET = 107
+"""Bytes of a Unix socket's path, without the closing NUL."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The four directories of one installation, and the names in them."""
+
+    state: Path
+    config: Path
+    runtime: Path
+    cache: Path
+
+    @property
+    def database(self) -> Path:
+        return self.state / "hpcshell.db"
+
+    @property
+    def daemon_lock(self) -> Path:
+        return self.state / "hpcd.lock"
+
+    @property
+    def daemon_log(self) -> Path:
+        return self.state / "hpcd.log"
+
+    @property
+    def runner_lock(self) -> Path:
+        return self.state / "runner.lock"
+
+    @property
+    def runner_log(self) -> Path:
+        return self.state / "runner.log"
+
+    @property
+    def runs_journal(self) -> Path:
+        return self.state / "runs.journal"
+
+    @property
+    def scripts(self) -> Path:
+        return self.state / "scripts"
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "hpcshell.toml"
+
+    @property
+    def daemon_socket(self) -> Path:
+        return self.runtime / "hpcd.sock"
+
+    @property
+    def runner_socket(self) -> Path:
+        return self.runtime / "runner.sock"
+
+    def prepare(self) -> None:
+        """Make the directories, readable by their owner alone whatever the umask; refuse unsafe ones."""
+        self.check_sockets()
+        for directory in (self.state, self.config, self.runtime, self.cache, self.scripts):
+            _make(directory)
+        for directory in (self.state, self.runtime):
+            _check(directory)
+
+    def check_sockets(self) -> None:
+        """Wrong when a socket's path would be longer than the kernel takes."""
+        for path in (self.daemon_socket, self.runner_socket):
+            length = len(os.fsencode(path))
+            if length > LONGEST_SOCKET:
+                raise Wrong(
+                    f"The socket path {path} has {length} bytes; the system takes {LONGEST_SOCKET}.",
+                    hint="Set HPCSHELL_HOME to a shorter directory.",
+                )
+
+
+def places(environ: Mapping[str, str]) -> Places:
+    """The places this environment names; nothing is created. Relative names count from here."""
+    home = environ.get("HPCSHELL_HOME", "")
+    if home:
+        root = Path(os.path.abspath(os.path.expanduser(home)))
+        return Places(root / "state", root / "config", root / "run", root / "cache")
+    user = Path(environ.get("HOME") or os.path.expanduser("~"))
+    if not user.is_absolute():
+        raise Wrong("HOME is not set to a directory.", hint="Set HPCSHELL_HOME to a directory of yours.")
+    state = _xdg(environ, "XDG_STATE_HOME", user / ".local/state")
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    return Places(
+        state=state,
+        config=_xdg(environ, "XDG_CONFIG_HOME", user / ".config"),
+        runtime=Path(runtime) / "hpcshell" if os.path.isabs(runtime) else state / "run",
+        cache=_xdg(environ, "XDG_CACHE_HOME", user / ".cache"),
+    )
+
+
+def _xdg(environ: Mapping[str, str], name: str, default: Path) -> Path:
+    # The XDG specification says that relative values are to be ignored.
+    given = environ.get(name, "")
+    return (Path(given) if os.path.isabs(given) else default) / "hpcshell"
+
+
+def _make(directory: Path) -> None:
+    missing = []
+    step = directory
+    while not step.exists():
+        if step.is_symlink():
+            raise Wrong(f"{step} is a symbolic link to nowhere.", hint="Remove it or make its target.")
+        missing.append(step)
+        step = step.parent
+    try:
+        for each in reversed(missing):
+            try:
+                os.mkdir(each, 0o700)
+            except FileExistsError:
+                continue
+            os.chmod(each, 0o700)
+        if not directory.is_dir():
+            raise Wrong(f"{directory} is not a directory.", hint="Move that file away or set HPCSHELL_HOME.")
+    except OSError as error:
+        raise Broken(
+            f"The directory {directory} cannot be made: {error.strerror}.",
+            hint="Set HPCSHELL_HOME to a directory you can write to.",
+        ) from error
+
+
+def _check(directory: Path) -> None:
+    """Refuse a directory that others could put things into, or that we cannot write to."""
+    found = os.stat(directory)
+    if found.st_uid != os.geteuid():
+        raise Wrong(
+            f"{directory} belongs to user {found.st_uid}, not to you ({os.geteuid()}).",
+            hint="Set HPCSHELL_HOME to a directory of your own.",
+        )
+    if stat.S_IMODE(found.st_mode) & 0o022:
+        raise Wrong(
+            f"{directory} can be written by others (mode {stat.S_IMODE(found.st_mode):04o}).",
+            hint=f"chmod 700 {directory}",
+        )
+    if not _writable(directory):
+        raise Broken(
+            f"{directory} cannot be written.",
+            hint="Is the file system read-only? Set HPCSHELL_HOME to a directory you can write to.",
+        )
+
+
+def _writable(directory: Path) -> bool:
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return False
+    # Root passes access() everywhere but on a read-only file system, which statvfs knows.
+    return not os.statvfs(directory).f_flag & os.ST_RDONLY

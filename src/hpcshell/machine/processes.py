@@ -1,0 +1,222 @@
+"""Who a process is, which processes belong to a run, and how to end all of them.
+
+A pid alone is nobody: it is used again. With the start time the kernel gave it and the boot id it is an
+identity. A run's processes are found by descent, session, process group and a mark in their environment,
+so that double forks and `setsid` do not hide any. Once there are cgroups, `belonging` is where they decide.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Collection, Iterable
+from typing import Final, NamedTuple
+
+from hpcshell.machine import clock
+
+ZOMBIE: Final = ("Z", "X", "x")
+FREEZE_ROUNDS: Final = 50
+
+
+class Identity(NamedTuple):
+    """One process, for ever."""
+
+    pid: int
+    ticks: int
+    boot: str
+
+
+class Row(NamedTuple):
+    """A process as /proc shows it."""
+
+    pid: int
+    comm: str
+    state: str
+    ppid: int
+    pgrp: int
+    session: int
+    ticks: int
+    status: int
+
+
+class Mark(NamedTuple):
+    """How the processes of one run are recognised: its leader, and the words all its environments hold."""
+
+    leader: int
+    ticks: int
+    words: tuple[bytes, ...]
+
+
+def look(pid: int) -> Row | None:
+    """The process with this pid, a zombie too; None when there is none."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return _row(pid, os.read(descriptor, 4096))
+    except (OSError, ValueError, IndexError):
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _row(pid: int, line: bytes) -> Row:
+    # The name may hold anything, brackets and spaces too: it ends at the last bracket.
+    start, end = line.index(b"("), line.rindex(b")")
+    field = line[end + 2 :].split()
+    return Row(
+        pid=pid,
+        comm=line[start + 1 : end].decode(errors="replace"),
+        state=field[0].decode(),
+        ppid=int(field[1]),
+        pgrp=int(field[2]),
+        session=int(field[3]),
+        ticks=int(field[19]),
+        status=int(field[49]),
+    )
+
+
+def identify(pid: int) -> Identity | None:
+    """Who has this pid now."""
+    row = look(pid)
+    return row and Identity(pid, row.ticks, clock.boot_id())
+
+
+def alive(identity: Identity) -> bool:
+    """Whether this very process still runs (a zombie does not)."""
+    row = look(identity.pid)
+    return (
+        row is not None
+        and row.ticks == identity.ticks
+        and row.state not in ZOMBIE
+        and identity.boot == clock.boot_id()
+    )
+
+
+def all_pids() -> list[int]:
+    """Every process there is now."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def snapshot() -> dict[int, Row]:
+    """Every process there is now, by pid."""
+    rows = (look(pid) for pid in all_pids())
+    return {row.pid: row for row in rows if row is not None}
+
+
+def children_of(pid: int) -> list[int]:
+    """The children (zombies too) of a process whose only thread is its first. Empty when it is gone.
+
+    Of ourselves the list is exact: children leave it only when we reap them.
+    """
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:
+            return [int(each) for each in file.read().split()]
+    except OSError:
+        return []
+
+
+def environment_has(pid: int, words: Iterable[bytes]) -> bool:
+    """Whether the environment this process was started with holds all these NAME=VALUE words."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+            whole = b"\0" + (file.read() or b"") + b"\0"
+    except OSError:
+        return False
+    return all(b"\0" + word + b"\0" in whole for word in words)
+
+
+def belonging(mark: Mark, table: dict[int, Row], apart: Collection[int] = ()) -> list[Row]:
+    """The one decision which processes belong to a run; zombies are left out.
+
+    Members are the leader, its session and group, whoever carries the run's mark, and all their
+    descendants; `apart` are processes that never belong (the runner's own, the daemon, other leaders).
+    """
+    leader = table.get(mark.leader)
+    own_number = leader is None or leader.ticks == mark.ticks
+    seeds = [
+        row.pid
+        for row in table.values()
+        if row.pid not in apart
+        and row.ticks >= mark.ticks
+        and (
+            (own_number and mark.leader in (row.pid, row.session, row.pgrp))
+            or (row.state not in ZOMBIE and environment_has(row.pid, mark.words))
+        )
+    ]
+    members = with_descendants(seeds, table, apart)
+    return [table[pid] for pid in members if table[pid].state not in ZOMBIE]
+
+
+def with_descendants(
+    seeds: Iterable[int], table: dict[int, Row], apart: Collection[int] = ()
+) -> set[int]:
+    """These pids and everything below them, not looking below those set apart."""
+    below: dict[int, list[int]] = {}
+    for row in table.values():
+        below.setdefault(row.ppid, []).append(row.pid)
+    found: set[int] = set()
+    todo = list(seeds)
+    while todo:
+        pid = todo.pop()
+        if pid not in found and pid not in apart:
+            found.add(pid)
+            todo.extend(below.get(pid, ()))
+    return found
+
+
+def send(row: Row, number: int) -> bool:
+    """Signal this very process; False when it is gone or not ours to signal. Never hits a reused pid."""
+    try:
+        descriptor = os.pidfd_open(row.pid)
+    except OSError:
+        return False
+    try:
+        now = look(row.pid)
+        if now is None or now.ticks != row.ticks:
+            return False
+        signal.pidfd_send_signal(descriptor, number)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def signal_tree(members: Iterable[Row], number: int) -> int:
+    """Signal all of them; says how many it reached."""
+    return sum(send(row, number) for row in members)
+
+
+def kill_tree(find: Callable[[], list[Row]]) -> tuple[int, int]:
+    """One attempt at ending everything `find` finds: how many there were, and how many it could signal.
+
+    All are stopped first, again and again until no new one turns up: what is stopped forks no more and
+    keeps its children in sight. Only then are they killed. Does not wait for them to be gone.
+    """
+    stopped: set[tuple[int, int]] = set()
+    members = find()
+    for _ in range(FREEZE_ROUNDS):
+        fresh = [row for row in members if (row.pid, row.ticks) not in stopped]
+        if not fresh:
+            break
+        signal_tree(fresh, signal.SIGSTOP)
+        stopped.update((row.pid, row.ticks) for row in fresh)
+        members = find()
+    return len(members), signal_tree(members, signal.SIGKILL)
+
+
+def signal_number(name: int | str) -> int:
+    """USR1, SIGUSR1, usr1 or 10; ValueError for anything that is no signal."""
+    if isinstance(name, str):
+        word = name.strip().upper()
+        if not word.isdigit():
+            word = word if word.startswith("SIG") else f"SIG{word}"
+            if not hasattr(signal, word) or "_" in word:
+                raise ValueError(f"no signal is called {name!r}")
+            return int(getattr(signal, word))
+        name = int(word)
+    if not 1 <= name < signal.NSIG:
+        raise ValueError(f"{name} is no signal number")
+    return name

@@ -1,0 +1,266 @@
+"""Start a program in a session of its own, with output files opened safely.
+
+The caller has one thread: the working directory and the umask are those of the whole process, and are set
+before each start. Nothing here waits: a named pipe that nobody reads is refused, not waited for.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+from typing import Final, NamedTuple
+
+NOT_FOUND: Final = 127
+CANNOT_RUN: Final = 126
+TRY_LATER: Final = 75
+DEFAULT_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+
+_SCARCE: Final = {
+    errno.EMFILE: "this process has too many files open",
+    errno.ENFILE: "the machine has too many files open",
+    errno.ENOMEM: "the machine has no memory left",
+    errno.EAGAIN: "no more processes are allowed",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+}
+_CATCHABLE: Final = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
+_READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class CannotStart(Exception):
+    """Nothing was started: why, in a sentence, and the exit code a shell would give.
+
+    `transient`: the machine lacks something it may have again; the same request may succeed later.
+    """
+
+    def __init__(self, message: str, exit_code: int = CANNOT_RUN, transient: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.exit_code = TRY_LATER if transient else exit_code
+        self.transient = transient
+
+
+class Streams(NamedTuple):
+    """Paths of the three streams. Input and output None: /dev/null; error None: where output goes."""
+
+    stdin: str | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+    append: bool = False
+
+
+def spawn(argv: list[str], env: dict[str, str], cwd: str, streams: Streams, umask: int) -> int:
+    """Start `argv` and return its pid: leader of a new session, default signal dispositions, nothing
+    inherited but the three streams. CannotStart says why not."""
+    os.umask(umask)
+    _enter(cwd)
+    opened: list[int] = []
+    try:
+        program = find_program(argv[0] if argv else "", env)
+        actions = _stream_actions(streams, opened)
+        return os.posix_spawn(
+            program,
+            argv,
+            env,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=_CATCHABLE,
+        )
+    except OSError as error:
+        raise _exec_failure(program, error) from error
+    except ValueError as error:
+        raise CannotStart(f"The command or its environment cannot be passed on: {error}.") from error
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def shown(text: str) -> str:
+    """A path fit to be printed: quoted, nothing in it that a terminal would obey."""
+    return f"'{text}'" if text.isprintable() else ascii(text)
+
+
+def _enter(cwd: str) -> None:
+    try:
+        os.chdir(cwd)
+    except OSError as error:
+        _raise_if_scarce(error)
+        what = {
+            errno.ENOENT: "does not exist",
+            errno.ENOTDIR: "is not a directory",
+            errno.EACCES: "may not be entered",
+            errno.ELOOP: "is a loop of symbolic links",
+            errno.ENAMETOOLONG: "has too long a name",
+        }.get(error.errno or 0, f"cannot be entered: {error.strerror}")
+        raise CannotStart(f"The working directory {shown(cwd)} {what}.") from error
+    except ValueError as error:
+        raise CannotStart(f"The working directory {shown(cwd)} has a NUL byte in its name.") from error
+
+
+def _stream_actions(streams: Streams, opened: list[int]) -> list[tuple[int, int, int]]:
+    opened.append(open_input(streams.stdin or os.devnull))
+    opened.append(open_output(streams.stdout or os.devnull, streams.append))
+    error = opened[1]
+    if streams.stderr is not None and streams.stderr != streams.stdout:
+        error = open_output(streams.stderr, streams.append)
+        opened.append(error)
+    return [
+        (os.POSIX_SPAWN_DUP2, opened[0], 0),
+        (os.POSIX_SPAWN_DUP2, opened[1], 1),
+        (os.POSIX_SPAWN_DUP2, error, 2),
+    ]
+
+
+def open_input(path: str) -> int:
+    """A descriptor to read a regular file or a character device."""
+    try:
+        descriptor = os.open(path, _READ)
+    except (OSError, ValueError) as error:
+        raise _file_failure("input", path, error) from error
+    return _checked(descriptor, "input", path)
+
+
+def open_output(path: str, append: bool) -> int:
+    """A descriptor to append to a regular file or a character device.
+
+    Missing directories are made. A symbolic link as the last part, a directory, a named pipe and the like
+    are refused, and nothing is truncated before that is known. Writes always go to the end, so that several
+    writers of one file do not overwrite each other; without `append` the file is emptied first.
+    """
+    try:
+        descriptor = _open_making_parents(path)
+    except (OSError, ValueError) as error:
+        raise _file_failure("output", path, error) from error
+    descriptor = _checked(descriptor, "output", path)
+    if not append and os.fstat(descriptor).st_size:
+        try:
+            os.ftruncate(descriptor, 0)
+        except OSError as error:
+            os.close(descriptor)
+            raise _file_failure("output", path, error) from error
+    return descriptor
+
+
+def _open_making_parents(path: str) -> int:
+    try:
+        return os.open(path, _WRITE, 0o666)
+    except FileNotFoundError:
+        parent = os.path.dirname(path)
+        if not parent or path.endswith("/"):
+            raise
+        os.makedirs(parent, exist_ok=True)
+        return os.open(path, _WRITE, 0o666)
+
+
+def _checked(descriptor: int, role: str, path: str) -> int:
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISCHR(mode):
+        os.set_blocking(descriptor, True)
+        return descriptor
+    os.close(descriptor)
+    kind = (
+        "a directory" if stat.S_ISDIR(mode) else "a named pipe" if stat.S_ISFIFO(mode) else "not a plain file"
+    )
+    raise CannotStart(f"The {role} file {shown(path)} is {kind}.")
+
+
+def _file_failure(role: str, path: str, error: OSError | ValueError) -> CannotStart:
+    if isinstance(error, ValueError):
+        return CannotStart(f"The {role} file {shown(path)} has a NUL byte in its name.")
+    _raise_if_scarce(error)
+    what = {
+        errno.ENOENT: "does not exist" if role == "input" else "cannot be made: no such directory",
+        errno.EISDIR: "is a directory",
+        errno.ENOTDIR: "lies below something that is not a directory",
+        errno.ENXIO: "is a named pipe that nobody reads, a socket or a device without a driver",
+        errno.EACCES: "may not be opened: permission denied",
+        errno.EPERM: "may not be opened: permission denied",
+        errno.EROFS: "lies on a read-only file system",
+        errno.ENAMETOOLONG: "has too long a name",
+    }.get(error.errno or 0, f"cannot be opened: {error.strerror}")
+    if error.errno == errno.ELOOP:
+        what = "is a symbolic link, which is not followed" if os.path.islink(path) else "is a loop of links"
+    return CannotStart(f"The {role} file {shown(path)} {what}.")
+
+
+def _raise_if_scarce(error: OSError) -> None:
+    lack = _SCARCE.get(error.errno or 0)
+    if lack is not None:
+        raise CannotStart(f"Not now: {lack}.", transient=True) from error
+
+
+def find_program(name: str, env: dict[str, str]) -> str:
+    """The file to execute: as given when it has a slash, else the first executable one in the PATH of `env`."""
+    if not name:
+        raise CannotStart("The command is empty.", NOT_FOUND)
+    if "/" in name:
+        return _checked_program(name, name)
+    refused = ""
+    for directory in env.get("PATH", DEFAULT_PATH).split(":"):
+        candidate = os.path.join(directory, name) if directory else f"./{name}"
+        try:
+            mode = os.stat(candidate).st_mode
+        except (OSError, ValueError):
+            continue
+        if stat.S_ISREG(mode) and os.access(candidate, os.X_OK):
+            return candidate
+        refused = refused or candidate
+    if refused:
+        return _checked_program(refused, name)
+    raise CannotStart(f"The command {shown(name)} was not found in PATH.", NOT_FOUND)
+
+
+def _checked_program(path: str, name: str) -> str:
+    try:
+        mode = os.stat(path).st_mode
+    except PermissionError as error:
+        raise CannotStart(f"The command {shown(name)} may not be reached: permission denied.") from error
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"The command {shown(name)} was not found.", NOT_FOUND) from error
+    if stat.S_ISDIR(mode):
+        raise CannotStart(f"The command {shown(name)} is a directory.")
+    if not stat.S_ISREG(mode):
+        raise CannotStart(f"The command {shown(name)} is not a plain file.")
+    if not os.access(path, os.X_OK):
+        raise CannotStart(f"The command {shown(path)} is not executable (chmod +x).")
+    return path
+
+
+def _exec_failure(program: str, error: OSError) -> CannotStart:
+    if error.errno == errno.ENOEXEC:
+        return CannotStart(
+            f"The command {shown(program)} is no program for this machine: "
+            "neither a #! line nor a binary it can run."
+        )
+    if error.errno == errno.ENOENT:
+        return CannotStart(f"The command {shown(program)} names an interpreter that does not exist{_bang(program)}.")
+    if error.errno == errno.E2BIG:
+        return CannotStart("The command and its environment together are longer than the system takes.")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return CannotStart(f"The command {shown(program)} may not be executed: permission denied{_bang(program)}.")
+    lack = _SCARCE.get(error.errno or 0)
+    if lack is not None:
+        return CannotStart(f"Not now: {lack}.", transient=True)
+    return CannotStart(f"The command {shown(program)} cannot be executed: {error.strerror}.")
+
+
+def _bang(program: str) -> str:
+    """What the #! line names, for the sentence; '' when there is none."""
+    try:
+        descriptor = os.open(program, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        first = os.read(descriptor, 256).split(b"\n", 1)[0]
+    finally:
+        os.close(descriptor)
+    if not first.startswith(b"#!"):
+        return ""
+    name = first[2:].strip(b" \t").decode(errors="replace")
+    if name.endswith("\r"):
+        return f" ({shown(name.rstrip())}; its first line ends in a carriage return, as Windows writes)"
+    return f" ({shown(name)})"

@@ -227,7 +227,7 @@ class Claim(Record, frozen=True, kw_only=True):
 
 
 class Run(Record, frozen=True, kw_only=True):
-    """One attempt, as stored: it is started once and never again."""
+    """One attempt, as stored: it is started once and never again. `boot` is the boot it belongs to."""
 
     id: int
     job: int
@@ -235,6 +235,7 @@ class Run(Record, frozen=True, kw_only=True):
     attempt: int
     claim: Claim
     start_time: float
+    boot: str = ""
     stdout: str = ""
     stderr: str = ""
     pid: int = 0

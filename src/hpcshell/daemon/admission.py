@@ -1,0 +1,145 @@
+"""From a submission to a job: checked again (clients are not trusted), completed from the settings."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+from typing import Final
+
+import msgspec
+
+from hpcshell.core.errors import Refused, Wrong
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.records import Array, Job, Launch
+from hpcshell.core.submission import Submission
+from hpcshell.core.words import check_name
+from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.finding import resolve_dependencies
+from hpcshell.daemon.server import Peer
+from hpcshell.policy.admit import admit
+from hpcshell.store.change import blob_key
+
+ENV_LIMIT: Final = 4 * 1024 * 1024
+ARG_LIMIT: Final = 128 * 1024 - 1
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def job_of(engine: Engine, submission: Submission, peer: Peer, job_id: int, now: float) -> Job:
+    """The job this submission becomes. Nothing is written. Raises `Wrong`, `NotFound` or `Refused`."""
+    settings = engine.host.settings
+    _check_launch(submission)
+    partition = submission.partition or settings.defaults.partition
+    admit(submission.request, engine.host.total, settings, partition)
+    name = submission.name or _name_of(submission)
+    check_name(name)
+    unique = fingerprint(submission) if submission.unique else ""
+    if unique and (twin := engine.unique.get((peer.uid, unique))) is not None:
+        raise Refused(
+            f"job {twin} is the same submission and has not ended",
+            f"see: hpc show {twin}; leave out --unique to run it again",
+        )
+    return Job(
+        id=job_id,
+        name=name,
+        user=user_name(peer.uid),
+        uid=peer.uid,
+        submit_time=now,
+        request=submission.request,
+        launch=_launch(submission),
+        array=_array(submission.array),
+        priority=500 if submission.priority is None else submission.priority,
+        nice=submission.nice,
+        partition=partition,
+        account=submission.account,
+        qos=submission.qos,
+        profile=submission.profile,
+        tags=submission.tags,
+        comment=submission.comment,
+        held="user" if submission.hold else "",
+        begin=submission.begin,
+        deadline=submission.deadline,
+        grace=settings.defaults.grace if submission.grace is None else submission.grace,
+        warn=submission.warn,
+        requeue=submission.requeue,
+        retry=submission.retry,
+        dependencies=resolve_dependencies(engine, submission, peer.uid, job_id),
+        notify=submission.notify,
+        unique=unique,
+    )
+
+
+def encode_env(env: dict[str, str]) -> bytes:
+    """An environment as it is stored; equal ones are equal bytes."""
+    return _encode(env)
+
+
+def user_name(uid: int) -> str:
+    """The login name, or the number of a user who has been removed."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def fingerprint(submission: Submission) -> str:
+    """What makes two submissions the same: script, arguments, directory and request."""
+    same = (
+        submission.argv,
+        submission.script,
+        submission.cwd,
+        submission.request,
+        submission.array,
+    )
+    return hashlib.blake2b(_encode(same), digest_size=16).hexdigest()
+
+
+def _name_of(submission: Submission) -> str:
+    return os.path.basename(submission.argv[0])[:255] or "job"
+
+
+def _check_launch(submission: Submission) -> None:
+    if not submission.argv or not submission.argv[0]:
+        raise Wrong("nothing to run", "give a script, or a command after --")
+    if not os.path.isabs(submission.cwd):
+        raise Wrong(f"working directory {submission.cwd!r} is not an absolute path")
+    texts = (*submission.argv, submission.cwd, submission.stdout, submission.stderr, submission.stdin)
+    if any("\0" in text for text in texts):
+        raise Wrong("a NUL byte cannot be part of a command or path")
+    if max(len(text) for text in submission.argv) > ARG_LIMIT:
+        raise Wrong("an argument is longer than 128 KiB, more than the kernel takes")
+    size = 0
+    for key, value in submission.env.items():
+        if not key or "=" in key or "\0" in key or "\0" in value:
+            raise Wrong(f"environment variable {key[:40]!r} cannot exist", "unset it before submitting")
+        if len(key) + len(value) >= ARG_LIMIT:
+            raise Wrong(
+                f"environment variable {key[:40]!r} is longer than 128 KiB, more than the kernel takes",
+                f"unset it, or submit with --export=NONE,{'PATH'}",
+            )
+        size += len(key) + len(value) + 2
+    if size > ENV_LIMIT:
+        raise Wrong(f"the environment has {size:,} bytes", "submit with --export=NONE or name variables")
+
+
+def _array(text: str) -> Array | None:
+    if not text:
+        return None
+    spec, percent, limit = text.partition("%")
+    if percent and not (limit.isascii() and limit.isdigit() and 0 < int(limit) < 10**9):
+        raise Wrong(f"array {text!r}: after % stands how many may run at once, at least 1")
+    return Array(indices=str(IndexSet.parse(spec)), throttle=int(limit) if percent else 0)
+
+
+def _launch(submission: Submission) -> Launch:
+    return Launch(
+        argv=submission.argv,
+        cwd=submission.cwd,
+        env=blob_key(encode_env(submission.env)),
+        script="" if submission.script is None else blob_key(submission.script),
+        umask=submission.umask,
+        stdin=submission.stdin,
+        stdout=submission.stdout,
+        stderr=submission.stderr,
+        append=submission.append,
+    )

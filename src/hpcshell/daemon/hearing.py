@@ -1,0 +1,86 @@
+"""What the runner says, put into the engine's words. Every report may come twice and must do no harm."""
+
+from __future__ import annotations
+
+from hpcshell.core.records import State, Usage
+from hpcshell.daemon import runner_wire as wire
+from hpcshell.daemon.engine import Engine
+from hpcshell.policy.retry import End
+
+
+def hear(engine: Engine, event: wire.AnyEvent) -> None:
+    """Take one report in."""
+    match event:
+        case wire.Started():
+            engine.pids[event.run] = event.pid
+        case wire.Ended() | wire.FailedToStart() | wire.Lost():
+            _ended(engine, event)
+        case wire.Standing():
+            _standing(engine, event)
+        case wire.Complaint():
+            engine.complaints.append(event.message)
+        case wire.Unknown():
+            _unknown(engine, event.run)
+
+
+def _ended(engine: Engine, event: wire.Ended | wire.FailedToStart | wire.Lost) -> None:
+    if isinstance(event, wire.FailedToStart) and event.transient:
+        engine.defer_start(event.run, event.message)
+        return
+    engine.run_ended(event.run, _end(engine, event))
+    engine.acks.append(event.run)
+
+
+def _end(engine: Engine, event: wire.Ended | wire.FailedToStart | wire.Lost) -> End:
+    time = event.time or engine.now()
+    match event:
+        case wire.Ended():
+            return End(
+                time=time,
+                exit_code=event.exit_code,
+                signal=event.signal,
+                stopped_by=event.stopped_by or "",
+                usage=Usage(
+                    cpu_user=event.cpu_user, cpu_system=event.cpu_system, max_rss=event.max_rss
+                ),
+            )
+        case wire.FailedToStart():
+            return End(time=time, exit_code=event.exit_code, message=event.message)
+        case wire.Lost():
+            return End(time=time, lost=True, message=event.reason, stopped_by=event.stopped_by or "")
+
+
+def _standing(engine: Engine, standing: wire.Standing) -> None:
+    """Make the runner's world and ours equal: the live path and the recovery path are this one."""
+    engine.runner_pid = standing.runner_pid
+    engine.keeper_pid = standing.keeper_pid
+    known = {report.run for report in standing.runs}
+    for report in standing.runs:
+        if report.run not in engine.runs:
+            _disown(engine, report)
+        else:
+            hear(engine, report)
+    for run in [run for run in engine.runs.values() if run.id not in known]:
+        engine.start_again(run)
+    for run_id in known & engine.runs.keys():
+        run = engine.runs[run_id]
+        task = engine.live[run.job].tasks[run.index]
+        if task.state is State.STOPPING:
+            engine.orders.append(
+                wire.Stop(run=run_id, cause=task.stopping, grace=engine.live[run.job].job.grace)
+            )
+
+
+def _unknown(engine: Engine, run_id: int) -> None:
+    """A stop reached the runner for a run it never started (its start had been deferred)."""
+    run = engine.runs.get(run_id)
+    if run is not None and engine.live[run.job].tasks[run.index].state is State.STOPPING:
+        engine.start_again(run)
+
+
+def _disown(engine: Engine, report: wire.Report) -> None:
+    """A run whose end is recorded: the runner may forget it, and must not keep it alive."""
+    if isinstance(report, wire.Started):
+        engine.orders.append(wire.Stop(run=report.run, cause="unknown to the daemon", grace=0.0))
+    else:
+        engine.acks.append(report.run)

@@ -1,0 +1,87 @@
+"""This machine as the daemon uses it: what it has, what the configuration says it has, where things lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from hpcshell.core.records import Resources
+from hpcshell.core.settings import Settings
+from hpcshell.machine import host as machine
+from hpcshell.machine import clock
+from hpcshell.machine.paths import Places
+from hpcshell.store.store import Store
+
+_decode_env = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class Environments:
+    """Decoded environments by key; jobs submitted from one shell share one."""
+
+    def __init__(self, load: Callable[[str], bytes | None]) -> None:
+        self._load = lru_cache(maxsize=64)(lambda key: _decode_env(load(key) or b"{}"))
+
+    def __getitem__(self, key: str) -> dict[str, str]:
+        return self._load(key) if key else {}
+
+
+@dataclass
+class Host:
+    """The node's name, its resources (configuration over detection), and the daemon's places."""
+
+    places: Places
+    settings: Settings
+    hostname: str
+    detected: Resources
+    total: Resources
+    overridden: tuple[str, ...]
+    boot: str
+    environments: Environments
+
+    @property
+    def lost_limit(self) -> int:
+        return self.settings.retry.lost_limit
+
+    def script_path(self, key: str) -> str:
+        return os.path.join(self.places.scripts, key)
+
+    def keep_script(self, key: str, content: bytes) -> None:
+        """Put an executable copy of a submitted script in place, durably, before anything refers to it."""
+        path = Path(self.script_path(key))
+        if path.exists():
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o700)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+
+
+def this_host(places: Places, settings: Settings, store: Store) -> Host:
+    """Detect the machine and lay the configuration over it."""
+    detected = Resources(cpus=machine.cpus(), memory=machine.memory(), gpus=0)
+    said = settings.resources
+    overridden = tuple(name for name in ("cpus", "memory", "gpus") if getattr(said, name) is not None)
+    total = Resources(
+        cpus=detected.cpus if said.cpus is None else said.cpus,
+        memory=detected.memory if said.memory is None else said.memory,
+        gpus=detected.gpus if said.gpus is None else said.gpus,
+        others=dict(said.others),
+    )
+    return Host(
+        places=places,
+        settings=settings,
+        hostname=machine.hostname(),
+        detected=detected,
+        total=total,
+        overridden=overridden,
+        boot=clock.boot_id(),
+        environments=Environments(store.blob),
+    )

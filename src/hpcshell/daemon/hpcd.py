@@ -1,0 +1,127 @@
+"""The daemon's start: take the lock, open the store, find the runner, say "ready", and go round.
+
+    python -m hpcshell.daemon.hpcd [--ready-fd N]
+
+On descriptor N one line tells the starter how it went: `ok`, `running` when another daemon holds the
+lock, or `kind|message|hint`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import gc
+import os
+import resource
+import selectors
+import sys
+from collections.abc import Sequence
+
+from hpcshell.core.errors import HpcError, NotYet
+from hpcshell.core.settings import Settings
+from hpcshell.daemon.engine import Engine, load
+from hpcshell.daemon.faults import fault_point
+from hpcshell.daemon.host import this_host
+from hpcshell.daemon.loop import Loop
+from hpcshell.daemon.runner_link import RunnerLink
+from hpcshell.daemon.server import Server
+from hpcshell.machine.configfiles import daemon_settings
+from hpcshell.machine.logfile import LogFile
+from hpcshell.machine.paths import Places, places
+from hpcshell.policy.decide import Policy
+from hpcshell.store.store import Store
+
+
+class AlreadyRunning(NotYet):
+    """Another daemon serves this state directory."""
+
+    kind = "running"
+
+
+def take_lock(where: Places) -> int:
+    """The lock of the state directory, held until this process ends. Raises `AlreadyRunning`."""
+    lock = os.open(where.daemon_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise AlreadyRunning(
+            f"a daemon (pid {holder or 'unknown'}) already serves {where.state}",
+            "use it, or end it with: hpc daemon stop",
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def make_loop(where: Places) -> Loop:
+    """Everything the daemon needs, opened; the socket listens but nothing is answered yet."""
+    settings = daemon_settings(where, os.environ)
+    store = Store.open(where.database, on_write=fault_point(os.environ))
+
+    def make_engine() -> Engine:
+        engine = Engine(store, policy_of(settings), this_host(where, settings, store))
+        load(engine)
+        return engine
+
+    log = LogFile(where.daemon_log, settings.daemon.log_size, settings.daemon.log_files)
+    server = Server(selectors.DefaultSelector(), str(where.daemon_socket))
+    loop = Loop(make_engine, store, server, RunnerLink(where), log)
+    server.listen()
+    log.write("info", "ready", pid=os.getpid(), live=len(loop.engine.live))
+    return loop
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The scheduling policy the configuration asks for."""
+    return Policy(promises=settings.scheduler.promises, depth=settings.scheduler.depth)
+
+
+def _quiet_collector() -> None:
+    """Long-lived records are not looked through again and again for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _more_descriptors() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _tell(descriptor: int | None, line: str) -> None:
+    if descriptor is not None:
+        with contextlib.suppress(OSError):
+            os.write(descriptor, line.encode() + b"\n")
+            os.close(descriptor)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the daemon in this process until it is stopped. Returns its exit code."""
+    parser = argparse.ArgumentParser(prog="hpcd", description="The HPCShell scheduler daemon.")
+    parser.add_argument("--ready-fd", type=int, metavar="N", help="write one line here when ready")
+    options = parser.parse_args(argv)
+    os.umask(0o077)
+    try:
+        where = places(os.environ)
+        where.prepare()
+        os.chdir("/")
+        _more_descriptors()
+        take_lock(where)
+        loop = make_loop(where)
+    except HpcError as error:
+        _tell(options.ready_fd, "|".join((error.kind, error.message, error.hint or "")))
+        print(f"hpcd: {error}", file=sys.stderr)
+        return error.exit_code
+    _quiet_collector()
+    _tell(options.ready_fd, "ok")
+    loop.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

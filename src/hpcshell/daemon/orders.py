@@ -1,0 +1,119 @@
+"""From a decided start to the words the runner needs: command, environment, paths, limits."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.patterns import expand
+from hpcshell.core.records import Claim, Job, Task, WarnSignal
+from hpcshell.daemon import runner_wire as wire
+from hpcshell.daemon.host import Host
+
+_FEW = 64
+
+
+@lru_cache(maxsize=_FEW)
+def _array_bounds(indices: str) -> dict[str, str]:
+    members = IndexSet.parse(indices)
+    step = members.ranges[0].step if len(members.ranges) == 1 else 1
+    words = {
+        "COUNT": str(len(members)),
+        "MIN": str(members.first),
+        "MAX": str(members.last),
+        "STEP": str(step),
+    }
+    return {
+        f"{family}_ARRAY_TASK_{word}": value
+        for family in ("HPC", "SLURM")
+        for word, value in words.items()
+    }
+
+
+def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
+    """The order for one run. Pure but for the stored environment."""
+    job_env = host.environments[job.launch.env]
+    env = {**job_env, **variables(job, task, claim, host)}
+    request = task.request or job.request
+    stdout, stderr = output_paths(job, task, host)
+    return wire.Start(
+        run=claim.run,
+        argv=list(_argv(job, host)),
+        env=env,
+        cwd=job.launch.cwd,
+        stdin=job.launch.stdin or None,
+        stdout=stdout,
+        stderr=stderr or None,
+        append=job.launch.append or task.attempt > 1,
+        umask=job.launch.umask,
+        time_limit=request.time_limit,
+        grace=job.grace,
+        warn=_warn(job.warn),
+    )
+
+
+def _warn(warn: WarnSignal | None) -> wire.Warn | None:
+    if warn is None:
+        return None
+    return wire.Warn(warn.number, warn.before, "all" if warn.to == "all" else "leader")
+
+
+def _argv(job: Job, host: Host) -> tuple[str, ...]:
+    if not job.launch.script:
+        return job.launch.argv
+    return (host.script_path(job.launch.script), *job.launch.argv[1:])
+
+
+def variables(job: Job, task: Task, claim: Claim, host: Host) -> dict[str, str]:
+    """The variables every run gets, under our names and under Slurm's."""
+    number, cpus = str(job.id), str(claim.cpus)
+    env = {
+        "HPC_JOB_ID": number,
+        "HPC_JOB_NAME": job.name,
+        "HPC_RUN_ID": str(claim.run),
+        "HPC_ATTEMPT": str(task.attempt),
+        "HPC_CPUS": cpus,
+        "HPC_SUBMIT_DIR": job.launch.cwd,
+        "SLURM_JOB_ID": number,
+        "SLURM_JOBID": number,
+        "SLURM_JOB_NAME": job.name,
+        "SLURM_SUBMIT_DIR": job.launch.cwd,
+        "SLURM_CPUS_PER_TASK": cpus,
+        "SLURM_CPUS_ON_NODE": cpus,
+        "SLURM_JOB_PARTITION": job.partition,
+        "SLURM_RESTART_COUNT": str(task.attempt - 1),
+        "SLURMD_NODENAME": host.hostname,
+    }
+    if claim.memory:
+        env["HPC_MEMORY"] = str(claim.memory)
+        env["SLURM_MEM_PER_NODE"] = str(claim.memory >> 20)
+    if claim.gpus:
+        env["CUDA_VISIBLE_DEVICES"] = env["HPC_GPUS"] = ",".join(map(str, claim.gpus))
+    if job.array is not None:
+        env.update(_array_bounds(job.array.indices))
+        for family in ("HPC", "SLURM"):
+            env[f"{family}_ARRAY_JOB_ID"] = number
+            env[f"{family}_ARRAY_TASK_ID"] = str(task.index)
+    return env
+
+
+def output_paths(job: Job, task: Task, host: Host) -> tuple[str, str]:
+    """Absolute paths of the element's output and error files; an empty error path joins the output."""
+    default = "hpc-%j.out" if job.array is None else "hpc-%A_%a.out"
+    return (
+        _path(job.launch.stdout or default, job, task, host),
+        _path(job.launch.stderr, job, task, host) if job.launch.stderr else "",
+    )
+
+
+def _path(pattern: str, job: Job, task: Task, host: Host) -> str:
+    expanded = expand(
+        pattern,
+        job=job.id,
+        element=None if job.array is None else task.index,
+        name=job.name,
+        user=job.user,
+        node=host.hostname,
+    )
+    return os.path.normpath(os.path.join(job.launch.cwd, expanded))

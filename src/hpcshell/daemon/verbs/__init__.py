@@ -1,0 +1,35 @@
+"""What clients may ask: one function a verb. A verb checks everything before it changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from hpcshell.daemon.verbs import change, daemon, look, submit, watch
+
+if TYPE_CHECKING:
+    from hpcshell.daemon.loop import Loop
+    from hpcshell.daemon.server import Ask, Peer
+
+Verb = Callable[["Loop", "Peer", "Ask"], Any]
+
+VERBS: Final[dict[str, Verb]] = {
+    "hello": daemon.hello,
+    "stop": daemon.stop,
+    "reload": daemon.reload,
+    "submit": submit.submit,
+    "rerun": submit.rerun,
+    "cancel": change.cancel,
+    "hold": change.hold,
+    "release": change.release,
+    "requeue": change.requeue,
+    "edit": change.edit,
+    "queue": look.queue,
+    "show": look.show,
+    "history": look.history,
+    "explain": look.explain,
+    "resources": look.resources,
+    "outputs": look.outputs,
+    "wait": watch.wait,
+    "events": watch.events,
+}

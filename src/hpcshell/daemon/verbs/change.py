@@ -1,0 +1,175 @@
+"""Verbs that change what is there: cancel, hold, release, requeue, edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hpcshell.core.errors import Refused, Wrong
+from hpcshell.core.lifecycle import Event, Kind, word
+from hpcshell.core.records import Outcome, State, Task
+from hpcshell.core.words import signal_number
+from hpcshell.daemon import runner_wire as wire
+from hpcshell.daemon.admission import user_name
+from hpcshell.daemon.editing import edits
+from hpcshell.daemon.finding import Found, find, visible
+from hpcshell.machine import clock
+
+if TYPE_CHECKING:
+    from hpcshell.daemon.engine import Engine
+    from hpcshell.daemon.live import LiveJob
+    from hpcshell.daemon.loop import Loop
+    from hpcshell.daemon.server import Ask, Peer
+
+Act = Callable[["Engine", "LiveJob", Found, str], list[dict[str, Any]]]
+
+
+def _each(loop: Loop, peer: Peer, ask: Ask, verb: str, act: Act) -> dict[str, Any]:
+    """Do something to all that is named; what cannot be done is said, and the rest is done."""
+    engine = loop.engine
+    changed: list[dict[str, Any]] = []
+    unchanged: list[dict[str, Any]] = []
+    cause = f"{verb} by {user_name(peer.uid)}"
+    for found in find(engine, ask.args, peer.uid):
+        visible(found.job, peer.uid, verb)
+        live = engine.live.get(found.job.id)
+        if live is None:
+            why = f"job {found.job.id} has ended"
+            unchanged.append({"id": found.job.id, "why": why, "ended": True})
+        elif ask.args.get("dry_run"):
+            changed.append({"id": found.job.id, "element": None, "was": live.state().value, "now": None})
+        else:
+            lines = act(engine, live, found, cause)
+            changed.extend(lines)
+            if not lines:
+                why = f"nothing of job {found.job.id} can {verb}"
+                unchanged.append({"id": found.job.id, "why": why, "ended": False})
+    return {"jobs": changed, "unchanged": unchanged}
+
+
+def _line(task: Task, was: str) -> dict[str, Any]:
+    element = None if task.index < 0 else task.index
+    return {"id": task.job, "element": element, "was": was, "now": word(task)}
+
+
+def _chosen(live: LiveJob, found: Found) -> list[Task]:
+    """The elements meant that have not ended; those that never began only when they are named."""
+    if found.elements is None:
+        return list(live.tasks.values())
+    return [task for index in found.elements if (task := live.task(index)) is not None]
+
+
+def cancel(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Cancel what waits at once and ask what runs to end; with `signal`, only send the signal."""
+    name = ask.args.get("signal")
+    number = signal_number(str(name)) if name else 0
+    states = {str(state).upper() for state in ask.args.get("states") or ()}
+
+    def act(engine: Engine, live: LiveJob, found: Found, cause: str) -> list[dict[str, Any]]:
+        if number:
+            return _signal(engine, live, found, number)
+        return cancel_job(engine, live, found, cause, states)
+
+    return _each(loop, peer, ask, "cancel", act)
+
+
+def cancel_job(
+    engine: Engine, live: LiveJob, found: Found, cause: str, states: set[str]
+) -> list[dict[str, Any]]:
+    """Cancel the elements meant; a whole waiting remainder goes as one fact."""
+    now = clock.now()
+    lines = []
+    chosen = [task for task in _chosen(live, found) if not states or word(task) in states]
+    if found.elements is None and live.waiting and (not states or "PENDING" in states):
+        job = live.job
+        count = engine.drop_waiting(live, Outcome.CANCELLED, cause, now)
+        line = {"id": job.id, "element": None, "was": "PENDING", "now": "CANCELLED", "elements": count}
+        lines.append(line)
+    for task in chosen:
+        was = word(task)
+        if task.state is State.PENDING:
+            event = Event(kind=Kind.CANCEL, time=now, cause=cause, outcome=Outcome.CANCELLED)
+            lines.append(_line(engine.apply(live, task, event), was))
+        else:
+            lines.append(_line(engine.stop(live, task, "cancel", cause, now), was))
+    return lines
+
+
+def _signal(engine: Engine, live: LiveJob, found: Found, number: int) -> list[dict[str, Any]]:
+    lines = []
+    for task in _chosen(live, found):
+        if task.state in (State.RUNNING, State.SUSPENDED, State.STOPPING):
+            engine.orders.append(wire.Signal(run=task.run, signal=number, to="all"))
+            lines.append(_line(task, word(task)))
+    return lines
+
+
+def hold(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Keep what has not begun from beginning."""
+    return _each(loop, peer, ask, "hold", lambda *args: _hold_or_release(*args, Kind.HOLD))
+
+
+def release(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Let held work wait for its turn again; ends a retry's back-off, too."""
+    return _each(loop, peer, ask, "release", lambda *args: _hold_or_release(*args, Kind.RELEASE))
+
+
+def _hold_or_release(
+    engine: Engine, live: LiveJob, found: Found, cause: str, kind: Kind
+) -> list[dict[str, Any]]:
+    now = clock.now()
+    lines = []
+    if found.elements is None and (live.waiting or live.state() is State.PENDING):
+        engine.amend(live, cause, now, held="user" if kind is Kind.HOLD else "")
+        lines.append({"id": live.job.id, "element": None, "was": "PENDING", "now": "PENDING"})
+    for task in _chosen(live, found):
+        if task.state is State.PENDING:
+            after = engine.apply(live, task, Event(kind=kind, time=now, cause=cause))
+            if found.elements is not None:
+                lines.append(_line(after, "PENDING"))
+    return lines
+
+
+def requeue(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Stop what runs and put it back in the queue as a new run."""
+
+    def act(engine: Engine, live: LiveJob, found: Found, cause: str) -> list[dict[str, Any]]:
+        return [
+            _line(engine.stop(live, task, "requeue", cause, clock.now()), word(task))
+            for task in _chosen(live, found)
+            if task.state in (State.RUNNING, State.SUSPENDED)
+        ]
+
+    return _each(loop, peer, ask, "requeue", act)
+
+
+def edit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Change fields of jobs that have not ended; the time limit also of what runs."""
+    changes = ask.args.get("changes")
+    if not isinstance(changes, dict) or not changes:
+        raise Wrong("nothing to change", "name at least one field, for example --time 2h")
+    plans = []
+    for found in find(loop.engine, ask.args, peer.uid):
+        visible(found.job, peer.uid, "edit")
+        live = loop.engine.live.get(found.job.id)
+        if live is None:
+            raise Refused(f"job {found.job.id} has ended", "run it again with: hpc rerun")
+        plans.append((live, edits(loop.engine, live, changes, peer.uid)))
+    done = []
+    for live, fields in plans:
+        before = {name: getattr(live.job, name) for name in fields}
+        if not ask.args.get("dry_run"):
+            loop.engine.amend(live, f"edit by {user_name(peer.uid)}", clock.now(), **fields)
+            if "request" in fields:
+                _new_limits(loop.engine, live)
+        changed = {name: [str(before[name]), str(value)] for name, value in fields.items()}
+        done.append({"id": live.job.id, "changed": changed})
+    return {"jobs": done}
+
+
+def _new_limits(engine: Engine, live: LiveJob) -> None:
+    for task in live.tasks.values():
+        if task.state in (State.RUNNING, State.SUSPENDED):
+            limit = live.job.request.time_limit
+            engine.orders.append(wire.Limit(run=task.run, time_limit=limit))
+            engine.new_end(task, limit)

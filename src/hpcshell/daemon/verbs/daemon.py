@@ -1,0 +1,65 @@
+"""Verbs about the daemon itself."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import hpcshell
+from hpcshell.core.lifecycle import Event, Kind
+from hpcshell.core.records import Outcome, State
+from hpcshell.daemon import runner_wire as wire
+from hpcshell.daemon.admission import user_name
+from hpcshell.machine import clock
+
+if TYPE_CHECKING:
+    from hpcshell.daemon.loop import Loop
+    from hpcshell.daemon.server import Ask, Peer
+
+PROTOCOL = 1
+
+
+def hello(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Who answers: versions, process ids, and how many elements are in which state."""
+    engine = loop.engine
+    return {
+        "name": "hpcd",
+        "version": hpcshell.__version__,
+        "protocol": PROTOCOL,
+        "pid": os.getpid(),
+        "runner_pid": engine.runner_pid or None,
+        "keeper_pid": engine.keeper_pid or None,
+        "started": loop.started,
+        "state_dir": str(engine.host.places.state),
+        "schema": loop.store.schema,
+        "jobs": engine.counts(),
+        "trouble": loop.broken or None,
+    }
+
+
+def stop(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Leave. Without `cancel` running jobs go on, and the next daemon finds them."""
+    if ask.args.get("dry_run"):
+        return {"stopping": False, "jobs": loop.engine.counts()}
+    loop.leave(cancel=bool(ask.args.get("cancel")))
+    if ask.args.get("cancel"):
+        _cancel_everything(loop, f"the daemon was stopped by {user_name(peer.uid)}")
+    return {"stopping": True, "jobs": loop.engine.counts()}
+
+
+def _cancel_everything(loop: Loop, cause: str) -> None:
+    engine, now = loop.engine, clock.now()
+    for live in list(engine.live.values()):
+        engine.drop_waiting(live, Outcome.CANCELLED, cause, now)
+        for task in list(live.tasks.values()):
+            if task.state is State.PENDING:
+                event = Event(kind=Kind.CANCEL, time=now, cause=cause, outcome=Outcome.CANCELLED)
+                engine.apply(live, task, event)
+            else:
+                engine.stop(live, task, "cancel", cause, now)
+    engine.orders.append(wire.Inventory())
+
+
+def reload(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Read the configuration again; a file that is wrong changes nothing."""
+    return {"changed": loop.reload()}

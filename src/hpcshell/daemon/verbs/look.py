@@ -1,0 +1,295 @@
+"""Verbs that only look: queue, show, history, explain, resources, outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from hpcshell.core.errors import NotFound, Wrong
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.lifecycle import label
+from hpcshell.core.records import NO_INDEX, Job, State, Task
+from hpcshell.daemon import views
+from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.finding import Found, find, resolve
+from hpcshell.daemon.live import LiveJob
+from hpcshell.daemon.orders import output_paths
+from hpcshell.machine import clock
+from hpcshell.policy.explain import explain as explain_why
+from hpcshell.store.rows import Wanted, indices_of
+
+if TYPE_CHECKING:
+    from hpcshell.daemon.loop import Loop
+    from hpcshell.daemon.server import Ask, Peer
+
+PAGE: Final = 1000
+MOST: Final = 100_000
+ELEMENTS_SHOWN: Final = 100_000
+
+
+def job_document(engine: Engine, job_id: int, *, job: Job | None = None) -> dict[str, Any]:
+    """The document of a whole job, live, ended, or (given as `job`) not yet accepted."""
+    live = engine.live.get(job_id)
+    if live is None and job is not None:
+        live = LiveJob(job, indices_of(job))
+    if live is None:
+        return _ended_document(engine, job_id)
+    if live.job.array is None:
+        task = live.tasks.get(NO_INDEX) or Task(job=job_id)
+        return _waiting_why(engine, live, element_document(engine, live.job, task))
+    failed = () if job is not None else _failed(engine, job_id, live)
+    return _waiting_why(engine, live, views.array_view(live.job, live, engine.host, failed))
+
+
+def _failed(engine: Engine, job_id: int, live: LiveJob) -> list[Task]:
+    if all(outcome.value == "COMPLETED" for outcome in live.tally.counts):
+        return []
+    return engine.store.tasks(job_id, views.BAD, limit=views.FAILED_LISTED)
+
+
+def _ended_document(engine: Engine, job_id: int) -> dict[str, Any]:
+    stored = engine.store.job(job_id)
+    if stored is None or stored.summary is None:
+        raise NotFound(f"there is no job {job_id}")
+    if stored.job.array is None:
+        task = engine.store.task(job_id)
+        if task is not None:
+            view = element_document(engine, stored.job, task)
+            view["reason"] = view["reason"] or stored.summary.cause or None
+            view["end_time"] = view["end_time"] or stored.summary.end_time
+            return view
+    failed = engine.store.tasks(job_id, views.BAD, limit=views.FAILED_LISTED)
+    return views.ended_array_view(stored.job, stored.summary, engine.host, failed)
+
+
+def element_document(engine: Engine, job: Job, task: Task) -> dict[str, Any]:
+    """The document of one element, with the pid while it runs."""
+    return views.element_view(job, task, engine.host, pid=engine.pids.get(task.run))
+
+
+def _waiting_why(engine: Engine, live: LiveJob, view: dict[str, Any]) -> dict[str, Any]:
+    """Say why it waits, in the decider's words."""
+    if view["state"] == "PENDING" or (view["elements"] and live.waiting):
+        index = view["element"]
+        told = explain_why(
+            engine.view,
+            engine.policy,
+            live.job.id,
+            NO_INDEX if index is None else index,
+            clock.now(),
+            brief=True,
+        )
+        view["reason"] = told.reason.sentence
+        view["reason_code"] = told.reason.code
+    return view
+
+
+def documents(engine: Engine, found: Found) -> Iterable[dict[str, Any]]:
+    """One document for the job, or one for each element named."""
+    if found.elements is None:
+        yield job_document(engine, found.job.id)
+        return
+    live = engine.live.get(found.job.id)
+    for index in islice(found.elements, ELEMENTS_SHOWN):
+        yield _element(engine, found.job, live, index)
+
+
+def _element(engine: Engine, job: Job, live: LiveJob | None, index: int) -> dict[str, Any]:
+    task = live.task(index) if live is not None else None
+    task = task or engine.store.task(job.id, index) or Task(job=job.id, index=index)
+    view = element_document(engine, job, task)
+    if live is not None and task.state is State.PENDING:
+        return _waiting_why(engine, live, view)
+    return view
+
+
+def show(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Everything about the jobs named; with `story` also all that happened to them."""
+    shown = []
+    for found in find(loop.engine, ask.args, peer.uid):
+        for view in documents(loop.engine, found):
+            if ask.args.get("story"):
+                entries = loop.engine.store.story(found.job.id, view["element"])
+                view["story"] = [views.entry_document(entry) for entry in entries]
+            shown.append(view)
+    return {"jobs": shown}
+
+
+def queue(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """What has not ended: first what runs, then what waits, in the order it will be considered."""
+    engine, args = loop.engine, ask.args
+    limit, offset = _page(args)
+    chosen = _chosen(engine, args, peer.uid)
+    chosen.sort(key=_queue_order)
+    rows = [job_document(engine, live.job.id) for live in chosen[offset : offset + limit]]
+    if args.get("elements"):
+        rows = [row for live in chosen[offset : offset + limit] for row in _rows(engine, live)]
+    return {"rows": rows, "total": len(chosen), "counts": engine.counts()}
+
+
+def _rows(engine: Engine, live: LiveJob) -> Iterable[dict[str, Any]]:
+    """An array as its begun elements, then one row for the rest."""
+    if live.job.array is None:
+        yield job_document(engine, live.job.id)
+        return
+    for task in live.tasks.values():
+        yield _element(engine, live.job, live, task.index)
+    if live.waiting:
+        rest = _element(engine, live.job, live, live.waiting.first)
+        rest.update(label=f"{live.job.id}_[{live.waiting}]", element=None)
+        yield rest
+
+
+def _queue_order(live: LiveJob) -> tuple[int, int, int]:
+    return (0 if live.tasks else 1, -(live.job.priority - live.job.nice), live.job.id)
+
+
+def _chosen(engine: Engine, args: dict[str, Any], uid: int) -> list[LiveJob]:
+    if args.get("ids"):
+        found = {one.job.id for text in args["ids"] for one in resolve(engine, str(text), uid)}
+        jobs: Iterable[LiveJob] = (live for key, live in engine.live.items() if key in found)
+    else:
+        jobs = engine.live.values()
+    tests = [test for name, test in _FILTERS.items() if args.get(name) for test in [test(args[name])]]
+    return [live for live in jobs if all(test(live) for test in tests)]
+
+
+def _state_filter(states: Iterable[Any]) -> Callable[[LiveJob], bool]:
+    wanted = {str(state).upper() for state in states}
+    return lambda live: live.state().value in wanted or (bool(live.waiting) and "PENDING" in wanted)
+
+
+_FILTERS: Final[dict[str, Callable[[Any], Callable[[LiveJob], bool]]]] = {
+    "user": lambda user: lambda live: live.job.user == user,
+    "names": lambda names: lambda live: live.job.name in names,
+    "partition": lambda partition: lambda live: live.job.partition == partition,
+    "tags": lambda tags: lambda live: set(tags) <= set(live.job.tags),
+    "states": _state_filter,
+}
+
+
+def _page(args: dict[str, Any]) -> tuple[int, int]:
+    limit, offset = args.get("limit"), args.get("offset") or 0
+    limit = PAGE if limit is None else limit
+    for name, value in (("limit", limit), ("offset", offset)):
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 2**53:
+            raise Wrong(f"{name} cannot be {value!r}", "give a whole number, at least 0")
+    return min(limit, MOST), offset
+
+
+def history(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """What has ended, latest first."""
+    args, engine = ask.args, loop.engine
+    limit, offset = _page(args)
+    wanted = Wanted(
+        users=(str(args["user"]),) if args.get("user") else (),
+        names=tuple(map(str, args.get("names") or ())),
+        outcomes=tuple(str(state).upper() for state in args.get("states") or ()),
+        tags=tuple(map(str, args.get("tags") or ())),
+        since=args.get("since"),
+        until=args.get("until"),
+        elements=bool(args.get("elements")),
+    )
+    past, total = engine.store.history(wanted, limit=limit, offset=offset)
+    rows = []
+    for row in past:
+        if row.task is not None:
+            view = element_document(engine, row.job, row.task)
+            if row.summary is not None:
+                view["reason"] = view["reason"] or row.summary.cause or None
+            rows.append(view)
+        elif row.summary is not None:
+            rows.append(views.ended_array_view(row.job, row.summary, engine.host, ()))
+    return {"rows": rows, "total": total}
+
+
+def explain(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Why jobs wait, and when they will start, as the decider has it."""
+    engine, now = loop.engine, clock.now()
+    told = []
+    for found in find(engine, ask.args, peer.uid):
+        for index in found.elements or IndexSet((range(NO_INDEX, NO_INDEX + 1),)):
+            told.append(_explained(engine, found, index, now))
+    return {"jobs": told}
+
+
+def _explained(engine: Engine, found: Found, index: int, now: float) -> dict[str, Any]:
+    job_id = found.job.id
+    live = engine.live.get(job_id)
+    view = job_document(engine, job_id) if index == NO_INDEX else _element(engine, found.job, live, index)
+    answer: dict[str, Any] = {"id": job_id, "label": view["label"], "state": view["state"]}
+    waits = live is not None and (view["state"] == "PENDING" or bool(live.waiting))
+    if not waits:
+        sentence = view["reason"] or f"it is {view['state']}"
+        answer["reason"] = {"code": "None", "sentence": sentence}
+        return {**answer, "reasons": [answer["reason"]], "promise": None, "blockers": [], "advice": None}
+    told = explain_why(engine.view, engine.policy, job_id, index, now)
+    reasons = [{"code": reason.code, "sentence": reason.sentence} for reason in told.reasons]
+    return {
+        **answer,
+        "reason": {"code": told.reason.code, "sentence": told.reason.sentence},
+        "reasons": reasons,
+        "promise": {"start": told.start, "why": told.why},
+        "blockers": told.blockers,
+        "advice": told.advice or None,
+    }
+
+
+def resources(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """What the machine has, what of it is claimed and by whom."""
+    engine = loop.engine
+    host, claims = engine.host, engine.view.claims
+    return {
+        "schema": views.SCHEMA,
+        "hostname": host.hostname,
+        "total": views.resources_view(host.total),
+        "free": views.resources_view(engine.view.free),
+        "used": views.resources_view(engine.view.used()),
+        "detected": views.resources_view(host.detected),
+        "overridden": list(host.overridden),
+        "claims": [
+            {
+                "job": claim.job,
+                "element": None if claim.index < 0 else claim.index,
+                "run": claim.run,
+                "cpus": claim.cpus,
+                "memory": claim.memory,
+                "gpus": list(claim.gpus),
+                "others": claim.others,
+                "end": claim.end,
+            }
+            for claim in claims.values()
+        ],
+    }
+
+
+def outputs(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Where the output of the latest run lies, or will lie."""
+    engine = loop.engine
+    rows = []
+    for found in find(engine, ask.args, peer.uid):
+        live = engine.live.get(found.job.id)
+        for index in islice(found.elements or indices_of(found.job), ELEMENTS_SHOWN):
+            task = live.task(index) if live is not None else None
+            task = task or engine.store.task(found.job.id, index) or Task(job=found.job.id, index=index)
+            rows.append(_output(engine, found.job, task))
+    return {"outputs": rows}
+
+
+def _output(engine: Engine, job: Job, task: Task) -> dict[str, Any]:
+    stdout, stderr = output_paths(job, task, engine.host)
+    view = views.element_view(job, task, engine.host)
+    return {
+        "id": job.id,
+        "label": label(task),
+        "element": view["element"],
+        "run": task.run or None,
+        "attempt": task.attempt,
+        "state": view["state"],
+        "exit_code": task.exit_code,
+        "signal": task.signal,
+        "reason": view["reason"],
+        "stdout": stdout,
+        "stderr": stderr or stdout,
+    }

@@ -1,0 +1,128 @@
+"""`submit` and `rerun`: how jobs come into being."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
+
+from hpcshell.core.errors import Refused, Wrong
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.records import Array, Job, Outcome
+from hpcshell.core.submission import Submission
+from hpcshell.daemon.admission import encode_env, job_of
+from hpcshell.daemon.finding import Found, find, visible
+from hpcshell.store.rows import indices_of
+from hpcshell.daemon.verbs.look import job_document
+from hpcshell.daemon.views import BAD
+from hpcshell.machine import clock
+
+if TYPE_CHECKING:
+    from hpcshell.daemon.loop import Loop
+    from hpcshell.daemon.server import Ask, Peer
+
+
+class SubmitArgs(msgspec.Struct, forbid_unknown_fields=True):
+    """What `submit` takes: all of the submissions are accepted, or none."""
+
+    submissions: list[Submission]
+    dry_run: bool = False
+
+
+def submit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Accept submissions. The answer leaves after they are on disk."""
+    try:
+        args = msgspec.convert(ask.args, SubmitArgs)
+    except msgspec.ValidationError as error:
+        raise Wrong(f"not a submission: {error}") from None
+    if not args.submissions:
+        raise Wrong("nothing was submitted", "give at least one submission")
+    engine, now = loop.engine, clock.now()
+    first = engine.change.ids.job + 1
+    jobs = [
+        job_of(engine, submission, peer, first + place, now)
+        for place, submission in enumerate(args.submissions)
+    ]
+    if args.dry_run:
+        return {"jobs": [_answer(loop, job, dry_run=True) for job in jobs]}
+    for job, submission in zip(jobs, args.submissions, strict=True):
+        taken = engine.change.next_job_id()
+        assert taken == job.id, "ids are given out in order"
+        engine.change.add_blob(encode_env(submission.env))
+        if submission.script is not None:
+            engine.change.add_blob(submission.script)
+            engine.host.keep_script(job.launch.script, submission.script)
+        engine.add(job)
+    return {"jobs": [_answer(loop, job) for job in jobs]}
+
+
+def _answer(loop: Loop, job: Job, *, dry_run: bool = False) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "id": None if dry_run else job.id,
+        "name": job.name,
+        "elements": len(indices_of(job)),
+        "notes": [],
+    }
+    if dry_run:
+        answer["job"] = job_document(loop.engine, job.id, job=job)
+    return answer
+
+
+def rerun(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Submit ended jobs again as new jobs; of arrays all elements, those named, or those that failed."""
+    failed = bool(ask.args.get("failed"))
+    plans = [
+        (found, _elements_to_rerun(loop, found, failed=failed))
+        for found in find(loop.engine, ask.args, peer.uid)
+    ]
+    made = []
+    for found, wanted in plans:
+        visible(found.job, peer.uid, "rerun")
+        job = _again(loop, found.job, wanted, clock.now())
+        if not ask.args.get("dry_run"):
+            loop.engine.add(job)
+        elements = len(indices_of(job))
+        new_id = None if ask.args.get("dry_run") else job.id
+        made.append({"id": new_id, "of": found.job.id, "elements": elements})
+    return {"jobs": made}
+
+
+def _elements_to_rerun(loop: Loop, found: Found, *, failed: bool) -> IndexSet | None:
+    """The indices to run again, None for a plain job. Raises `Refused` while the job is alive."""
+    job = found.job
+    if job.id in loop.engine.live and not failed:
+        raise Refused(f"job {job.id} has not ended", "wait for it, or hpc requeue it")
+    store = loop.engine.store
+    if job.array is None:
+        ended = store.task(job.id)
+        if failed and (ended is None or ended.outcome in (None, Outcome.COMPLETED)):
+            raise Refused(f"job {job.id} has not failed", "leave out --failed to run it again")
+        return None
+    wanted = found.elements or indices_of(job)
+    if failed:
+        bad = IndexSet.of(task.index for task in store.tasks(job.id, BAD))
+        if job.dropped is not None:
+            begun = [task.index for task in store.tasks(job.id)]
+            bad = IndexSet.of([*bad, *indices_of(job).minus(begun)])
+        wanted = bad.within(wanted)
+    if not wanted:
+        raise Refused(f"no element of job {job.id} has failed", "leave out --failed to run all again")
+    return wanted
+
+
+def _again(loop: Loop, job: Job, wanted: IndexSet | None, now: float) -> Job:
+    array = None
+    if job.array is not None and wanted is not None:
+        array = Array(indices=str(wanted), throttle=job.array.throttle)
+    return replace(
+        job,
+        id=loop.engine.change.next_job_id(),
+        submit_time=now,
+        array=array,
+        held="",
+        begin=0.0,
+        dependencies=None,
+        dropped=None,
+        deadline=job.deadline if job.deadline is not None and job.deadline > now else None,
+    )

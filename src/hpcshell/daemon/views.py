@@ -1,0 +1,212 @@
+"""The documents people and programs read: one JSON object a job, the same from every door.
+
+`SCHEMA` counts the versions of these documents; a field is never removed or given another meaning under
+the same number. Instants are Unix seconds, sizes bytes, unknown is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from hpcshell.core.dependencies import format_dependencies
+from hpcshell.core.lifecycle import label, word
+from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, State, Summary, Task, Usage
+from hpcshell.daemon.host import Host
+from hpcshell.daemon.live import LiveJob
+from hpcshell.daemon.orders import output_paths
+from hpcshell.store.rows import Entry
+
+SCHEMA: Final = 1
+FAILED_LISTED: Final = 1000
+RUNNING_LISTED: Final = 100
+
+
+def _submission(job: Job) -> dict[str, Any]:
+    """The part of the document that stands since the submission."""
+    request = job.request
+    return {
+        "schema": SCHEMA,
+        "id": job.id,
+        "label": str(job.id),
+        "name": job.name,
+        "user": job.user,
+        "submit_time": job.submit_time,
+        "cpus": request.cpus,
+        "memory": request.memory,
+        "gpus": request.gpus,
+        "others": request.others,
+        "exclusive": request.exclusive,
+        "time_limit": request.time_limit,
+        "begin": job.begin or None,
+        "deadline": job.deadline,
+        "partition": job.partition,
+        "account": job.account or None,
+        "qos": job.qos or None,
+        "priority": job.priority,
+        "nice": job.nice,
+        "profile": job.profile or None,
+        "tags": list(job.tags),
+        "comment": job.comment or None,
+        "held": bool(job.held),
+        "retries": job.retry.limit,
+        "array": job.array.indices if job.array else None,
+        "throttle": job.array.throttle or None if job.array else None,
+        "element": None,
+        "elements": None,
+        "dependency": format_dependencies(job.dependencies) if job.dependencies else None,
+        "command": list(job.launch.argv),
+        "script": job.launch.argv[0] if job.launch.script else None,
+        "cwd": job.launch.cwd,
+    }
+
+
+def _usage(usage: Usage | None) -> dict[str, Any] | None:
+    if usage is None:
+        return None
+    return {
+        "cpu_time": usage.cpu_user + usage.cpu_system,
+        "cpu_user": usage.cpu_user,
+        "cpu_system": usage.cpu_system,
+        "max_rss": usage.max_rss,
+    }
+
+
+def element_view(job: Job, task: Task, host: Host, *, pid: int | None = None) -> dict[str, Any]:
+    """The document of one element, or of a plain job, which is its only element."""
+    view = _submission(job)
+    stdout, stderr = output_paths(job, task, host)
+    request = task.request or job.request
+    view.update(
+        label=label(task),
+        element=None if task.index == NO_INDEX else task.index,
+        cpus=request.cpus,
+        memory=request.memory,
+        gpus=request.gpus,
+        time_limit=request.time_limit,
+        state=word(task),
+        exit_code=task.exit_code,
+        signal=task.signal,
+        reason=task.cause or None,
+        reason_code=None,
+        start_time=task.start_time,
+        end_time=task.end_time,
+        nodes=[host.hostname] if task.start_time else [],
+        attempt=task.attempt,
+        held=bool(job.held) or task.held,
+        run=task.run or None,
+        pid=pid,
+        stdout=stdout,
+        stderr=stderr or stdout,
+        usage=_usage(task.usage),
+    )
+    return view
+
+
+def array_view(job: Job, live: LiveJob, host: Host, failed: Iterable[Task]) -> dict[str, Any]:
+    """The document of an array that has not ended."""
+    view = _submission(job)
+    tally = live.tally
+    counts = {outcome.value: count for outcome, count in tally.counts.items()}
+    running: list[int] = []
+    pending = len(live.waiting)
+    for task in live.tasks.values():
+        counts[word(task)] = counts.get(word(task), 0) + 1
+        if task.state is not State.PENDING and len(running) < RUNNING_LISTED:
+            running.append(task.index)
+    if pending:
+        counts["PENDING"] = counts.get("PENDING", 0) + pending
+    state = live.state()
+    begun = state is not State.PENDING or tally.start_time is not None
+    view.update(
+        state="RUNNING" if begun else "PENDING",
+        exit_code=None,
+        signal=None,
+        reason=None,
+        reason_code=None,
+        start_time=tally.start_time,
+        end_time=None,
+        elements={
+            "total": sum(counts.values()),
+            "counts": counts,
+            "failed": _failed(failed),
+            "running": running,
+        },
+        **_array_common(job, host, tally.usage(), begun=begun),
+    )
+    return view
+
+
+def ended_array_view(job: Job, summary: Summary, host: Host, failed: Iterable[Task]) -> dict[str, Any]:
+    """The document of an array that has ended."""
+    view = _submission(job)
+    view.update(
+        state=summary.outcome.value,
+        exit_code=summary.exit_code,
+        signal=summary.signal,
+        reason=summary.cause or None,
+        reason_code=None,
+        start_time=summary.start_time,
+        end_time=summary.end_time,
+        elements={
+            "total": sum(summary.counts.values()),
+            "counts": summary.counts,
+            "failed": _failed(failed),
+            "running": [],
+        },
+        **_array_common(job, host, summary.usage, begun=summary.start_time is not None),
+    )
+    return view
+
+
+def _array_common(job: Job, host: Host, usage: Usage | None, *, begun: bool) -> dict[str, Any]:
+    return {
+        "nodes": [host.hostname] if begun else [],
+        "attempt": None,
+        "run": None,
+        "pid": None,
+        "stdout": job.launch.stdout or "hpc-%A_%a.out",
+        "stderr": job.launch.stderr or job.launch.stdout or "hpc-%A_%a.out",
+        "usage": _usage(usage),
+    }
+
+
+def _failed(tasks: Iterable[Task]) -> list[dict[str, Any]]:
+    return [
+        {
+            "element": task.index,
+            "state": word(task),
+            "exit_code": task.exit_code,
+            "signal": task.signal,
+            "reason": task.cause or None,
+        }
+        for task in tasks
+    ]
+
+
+def resources_view(resources: Resources) -> dict[str, Any]:
+    """Countable things as a document."""
+    return {
+        "cpus": resources.cpus,
+        "memory": resources.memory,
+        "gpus": resources.gpus,
+        "others": resources.others,
+    }
+
+
+def entry_document(entry: Entry) -> dict[str, Any]:
+    """One event of the story as a document."""
+    return {
+        "seq": entry.seq,
+        "time": entry.time,
+        "job": entry.job,
+        "element": entry.index,
+        "kind": entry.kind,
+        "state": entry.state,
+        "cause": entry.cause,
+        "detail": entry.detail,
+    }
+
+
+BAD: Final = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.COMPLETED)
+"""The outcomes an array's document lists element by element."""

@@ -4,9 +4,9 @@
     settings.resources.cpus     settings.defaults.partition     settings.profiles["light"]["memory"]
     keys() -> every key with its kind, default and description: what the docs are made from
 
-Inside: sizes are bytes, durations seconds. In a file or a variable they are written with units (`8G`,
-`30m`); a bare number means what it means at the prompt (MiB, minutes). Unknown keys and wrong values
-raise `Wrong` naming source, line, key, and the nearest right key.
+Inside: sizes are bytes, durations seconds. In a file or a variable they are written with units
+(`8G`, `30m`); a bare number means what it means at the prompt (MiB, minutes). Unknown keys and
+wrong values raise `Wrong` naming source, line, key, and the nearest right key.
 """
 
 from __future__ import annotations
@@ -166,7 +166,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """One key: dotted `name` (`resources.cpus`, `partitions.NAME.max_time`), kind, default, meaning."""
+    """One key: dotted `name` (`resources.cpus`, `partitions.NAME.max_time`), kind, default,
+    meaning.
+    """
 
     name: str
     kind: str

@@ -1,0 +1,29 @@
+"""The generated pages of docs/reference say what the program does today."""
+
+from hpcshell.core.lifecycle import TRANSITIONS
+from tools import lifecycle_diagram, pages, reference
+
+
+def test_the_command_reference_is_up_to_date():
+    assert pages.update(reference.PAGE, reference.page(), check=True), "run: make reference"
+
+
+def test_the_lifecycle_page_is_up_to_date():
+    text = lifecycle_diagram.page()
+    assert pages.update(lifecycle_diagram.PAGE, text, check=True), "run: make reference"
+
+
+def test_the_diagram_has_an_arrow_for_every_row_of_the_table():
+    arrows = [line for line in lifecycle_diagram.mermaid().splitlines() if ": " in line]
+    drawn = {
+        (source, kind, target)
+        for arrow in arrows
+        for source, _, rest in [arrow.strip().partition(" --> ")]
+        for target, _, kinds in [rest.partition(": ")]
+        for kind in kinds.split(", ")
+    }
+    assert drawn == {("[*]", "submit", "PENDING")} | {
+        (state.value, kind.value, target.value)
+        for (state, kind), (leads_to, _) in TRANSITIONS.items()
+        for target in leads_to
+    }

@@ -1,0 +1,93 @@
+"""Write docs/reference/cli.md from the commands of `hpc` themselves.
+
+python -m tools.reference            writes the page
+python -m tools.reference --check    fails when the page is not what would be written
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+
+import click
+
+from tools.pages import PAGES, main_for
+
+PAGE = PAGES / "cli.md"
+
+INTRODUCTION = """\
+# The command line
+
+Everything `hpc` understands. `hpc COMMAND --help` says the same at the prompt."""
+
+
+def commands(path: str, command: click.Command, context: click.Context) -> Iterator[str]:
+    """The text of a command, then of each below it, in the order of `--help`."""
+    yield section(path, command, context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if below is not None and not below.hidden:
+                inner = click.Context(below, info_name=name, parent=context)
+                yield from commands(f"{path} {name}", below, inner)
+
+
+def section(path: str, command: click.Command, context: click.Context) -> str:
+    """Heading, usage, help, options."""
+    depth = min(path.count(" ") + 2, 4)
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    parts = [f"{'#' * depth} {path}", f"```\n{usage}\n```", prose(command.help)]
+    options = [
+        row(parameter)
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not parameter.hidden
+    ]
+    if options:
+        parts.append("\n".join(["| option | |", "|---|---|", *options]))
+    parts.append(prose(command.epilog))
+    return "\n\n".join(part for part in parts if part)
+
+
+def prose(text: str | None) -> str:
+    r"""A command's help as Markdown; a paragraph that starts with \b keeps its lines."""
+    paragraphs = inspect.cleandoc(text or "").partition("\f")[0].split("\n\n")
+    return "\n\n".join(
+        "```text\n" + paragraph.removeprefix("\b\n").rstrip() + "\n```"
+        if paragraph.startswith("\b")
+        else paragraph
+        for paragraph in paragraphs
+    ).strip()
+
+
+def row(option: click.Option) -> str:
+    """One line of the table: the option as it is typed, and what it does."""
+    names = "`, `".join([*option.opts, *option.secondary_opts])
+    value = value_of(option)
+    about = " ".join((option.help or "").split()).replace("|", "\\|").replace("<", "&lt;")
+    if option.show_default and isinstance(option.default, str | int | float):
+        about += f" Default: `{option.default}`."
+    return f"| `{names}`{f' `{value}`' if value else ''} | {about} |"
+
+
+def value_of(option: click.Option) -> str:
+    """What stands behind the option, empty for a switch."""
+    if option.is_flag or option.count:
+        return ""
+    if option.metavar:
+        return option.metavar
+    if isinstance(option.type, click.Choice):
+        return " ".join(str(choice) for choice in option.type.choices)
+    return option.type.name.upper()
+
+
+def page() -> str:
+    """The whole page."""
+    hpc: click.Command = importlib.import_module("hpcshell.cli.main").cli
+    context = click.Context(hpc, info_name="hpc")
+    return "\n\n".join([INTRODUCTION, *commands("hpc", hpc, context)])
+
+
+if __name__ == "__main__":
+    sys.exit(main_for({PAGE: page}))

@@ -13,23 +13,29 @@ OnWrite = Callable[[str, int, str], None]
 """Told `before` or `after`, the number of the write since the opening, and what is written."""
 
 _ADD_JOB: Final = (
-    "INSERT INTO job (id, uid, user, name, tags, env, script, submit_time, record)"
+    "INSERT OR ROLLBACK INTO job (id, uid, user, name, tags, env, script, submit_time, record)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_UPDATE_JOB: Final = "UPDATE job SET name = ?, tags = ?, record = ? WHERE id = ?"
-_END_JOB: Final = "UPDATE job SET ended = 1, end_time = ?, outcome = ?, summary = ? WHERE id = ?"
-_PUT_TASK: Final = (
-    "INSERT INTO task (job, idx, state, outcome, exit_code, start_time, end_time, record)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-    " ON CONFLICT (job, idx) DO UPDATE SET state = ?3, outcome = ?4, exit_code = ?5,"
-    " start_time = ?6, end_time = ?7, record = ?8"
+_UPDATE_JOB: Final = "UPDATE OR ROLLBACK job SET name = ?, tags = ?, record = ? WHERE id = ?"
+_END_JOB: Final = (
+    "UPDATE OR ROLLBACK job SET ended = 1, end_time = ?, outcome = ?, summary = ? WHERE id = ?"
+)
+_ADD_TASK: Final = (
+    "INSERT OR ROLLBACK INTO task"
+    " (state, outcome, exit_code, start_time, end_time, record, job, idx)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE_TASK: Final = (
+    "UPDATE OR ROLLBACK task SET state = ?, outcome = ?, exit_code = ?, start_time = ?,"
+    " end_time = ?, record = ? WHERE job = ? AND idx = ?"
 )
 _ADD_RUN: Final = (
-    "INSERT INTO run (id, job, idx, attempt, end_time, record) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT OR ROLLBACK INTO run (id, job, idx, attempt, end_time, record)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
 )
-_UPDATE_RUN: Final = "UPDATE run SET end_time = ?, record = ? WHERE id = ?"
+_UPDATE_RUN: Final = "UPDATE OR ROLLBACK run SET end_time = ?, record = ? WHERE id = ?"
 _ADD_EVENT: Final = (
-    "INSERT INTO event (seq, time, job, idx, kind, state, cause, detail)"
+    "INSERT OR ROLLBACK INTO event (seq, time, job, idx, kind, state, cause, detail)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _ADD_BLOB: Final = "INSERT OR IGNORE INTO blob (hash, content) VALUES (?, ?)"
@@ -78,7 +84,7 @@ class Change:
 
     def add_blob(self, content: bytes) -> str:
         """Store a script or an environment, once for all that are equal. Returns its key."""
-        key = blake2b(content, digest_size=16).hexdigest()
+        key = blob_key(content)
         if key not in self._writer.blobs and key not in self.blobs:
             self._writer.write("blob", _ADD_BLOB, (key, content))
             self.blobs.add(key)
@@ -113,16 +119,17 @@ class Change:
     def put_task(self, task: Task) -> None:
         """An element as it now is, whether or not it had a record."""
         row = (
-            task.job,
-            task.index,
             task.state.value,
             None if task.outcome is None else task.outcome.value,
             task.exit_code,
             task.start_time,
             task.end_time,
             encode(task),
+            task.job,
+            task.index,
         )
-        self._writer.write("task", _PUT_TASK, row)
+        if self._writer.write("task", _UPDATE_TASK, row) == 0:
+            self._writer.write("task", _ADD_TASK, row)
 
     def add_run(self, run: Run) -> None:
         """A new attempt, with an id from `next_run_id`; after `put_task` of its element."""
@@ -157,6 +164,11 @@ class Change:
         row = (self.ids.event, time, job, index, kind, state, cause, said)
         self._writer.write("event", _ADD_EVENT, row)
         return self.ids.event
+
+
+def blob_key(content: bytes) -> str:
+    """The key under which these bytes are stored."""
+    return blake2b(content, digest_size=16).hexdigest()
 
 
 def _joined(tags: tuple[str, ...]) -> str:

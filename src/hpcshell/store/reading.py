@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import NO_INDEX, Job, Outcome, Run, State, Task
+from hpcshell.core.records import NO_INDEX, Job, Outcome, Run, State, Summary, Task
 from hpcshell.store import opening
 from hpcshell.store.failures import in_words
 from hpcshell.store.past import PastReader
 from hpcshell.store.rows import (
     NOTHING,
     PLAIN,
+    Ending,
     LiveJob,
     StoredJob,
     decode_job,
@@ -99,6 +100,11 @@ class Reader(PastReader):
                 found.append(StoredJob(self._decoded(decode_job, record), ending))
         return found
 
+    def job_summary(self, job: int) -> Summary | None:
+        """How a job ended; None while it lives, and if there is none."""
+        found = self.job(job)
+        return None if found is None else found.summary
+
     def task(self, job: int, index: int = NO_INDEX) -> Task | None:
         """An element with a record, or dropped with others; None while it waits."""
         rows = self._all("SELECT record FROM task WHERE job = ? AND idx = ?", (job, index))
@@ -129,6 +135,21 @@ class Reader(PastReader):
         found.sort()
         return [
             self._decoded(decode_task, row[1]) for row in found[: limit if limit >= 0 else None]
+        ]
+
+    def ended_tasks(self, job: int) -> Iterator[Task]:
+        """The elements with a record that have ended, by index, a page at a time."""
+        last = NO_INDEX - 1
+        while page := self.tasks(job, ("ENDED",), limit=_PAGE, after=last):
+            yield from page
+            last = page[-1].index
+
+    def outcomes(self, job: int) -> list[Ending]:
+        """When and how the elements with a record began and ended, by index; for dependencies."""
+        sql = "SELECT idx, start_time, end_time, outcome FROM task WHERE job = ? ORDER BY idx"
+        return [
+            Ending(index, began, ended, None if outcome is None else Outcome(outcome))
+            for index, began, ended, outcome in self._all(sql, (job,))
         ]
 
     def tally(self, job: int) -> dict[str, int]:
@@ -169,15 +190,14 @@ class Reader(PastReader):
         indices = indices_of(job)
         begun = len(tasks) + sum(ended.values())
         if job.dropped is not None:
-            if rest := len(indices) - begun:
-                ended[job.dropped.value] = ended.get(job.dropped.value, 0) + rest
-            return LiveJob(job, tasks, NOTHING, ended)
+            return LiveJob(job, tasks, NOTHING, ended, len(indices) - begun)
         if begun == 0:
-            return LiveJob(job, tasks, indices, ended)
+            return LiveJob(job, tasks, indices, ended, 0)
         if indices is PLAIN:
-            return LiveJob(job, tasks, NOTHING, ended)
+            return LiveJob(job, tasks, NOTHING, ended, 0)
         rows = self._all(_BEGUN, (job.id,))
-        return LiveJob(job, tasks, _remaining(indices, (row[0] for row in rows)), ended)
+        waiting = _remaining(indices, (row[0] for row in rows))
+        return LiveJob(job, tasks, waiting, ended, 0)
 
 
 def _at(word: str) -> str:

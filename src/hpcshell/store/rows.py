@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import NO_INDEX, Job, Record, Run, Summary, Task
+from hpcshell.core.records import NO_INDEX, Job, Outcome, Record, Run, Summary, Task
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -35,14 +35,16 @@ class StoredJob(NamedTuple):
 class LiveJob(NamedTuple):
     """A job that has not ended, as a restart needs it.
 
-    `tasks` are its elements with a record that have not ended; `waiting` those without any record,
-    none once they were dropped; `ended` counts all others by outcome.
+    `tasks` are its elements with a record that have not ended; `ended` counts those that have, by
+    outcome (`ended_tasks` has their records). `waiting` are those without any record; once they
+    were dropped there are none, and `dropped` says how many they were.
     """
 
     job: Job
     tasks: list[Task]
     waiting: IndexSet
     ended: dict[str, int]
+    dropped: int
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -56,6 +58,15 @@ class Entry(msgspec.Struct, frozen=True):
     state: str
     cause: str
     detail: Any
+
+
+class Ending(NamedTuple):
+    """When an element with a record began and ended, and how; None: not yet."""
+
+    element: int
+    began: float | None
+    ended: float | None
+    outcome: Outcome | None
 
 
 class Past(NamedTuple):

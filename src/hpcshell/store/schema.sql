@@ -96,29 +96,29 @@ CREATE TABLE purging (
 
 CREATE TRIGGER job_added BEFORE INSERT ON job
 BEGIN
-    SELECT RAISE(ABORT, 'a job id is never used twice')
+    SELECT RAISE(ROLLBACK, 'a job id is never used twice')
     WHERE NEW.id <= (SELECT value FROM meta WHERE key = 'purged_job');
-    SELECT RAISE(ABORT, 'a new job has not ended') WHERE NEW.ended;
-    SELECT RAISE(ABORT, 'the environment of a new job is not stored')
+    SELECT RAISE(ROLLBACK, 'a new job has not ended') WHERE NEW.ended;
+    SELECT RAISE(ROLLBACK, 'the environment of a new job is not stored')
     WHERE NEW.env IS NOT NULL AND NOT EXISTS (SELECT 1 FROM blob WHERE hash = NEW.env);
-    SELECT RAISE(ABORT, 'the script of a new job is not stored')
+    SELECT RAISE(ROLLBACK, 'the script of a new job is not stored')
     WHERE NEW.script IS NOT NULL AND NOT EXISTS (SELECT 1 FROM blob WHERE hash = NEW.script);
 END;
 
 CREATE TRIGGER job_kept BEFORE UPDATE ON job
 BEGIN
-    SELECT RAISE(ABORT, 'an ended job never changes') WHERE OLD.ended;
-    SELECT RAISE(ABORT, 'a job keeps its id') WHERE NEW.id <> OLD.id;
-    SELECT RAISE(ABORT, 'a job does not end before its elements')
+    SELECT RAISE(ROLLBACK, 'an ended job never changes') WHERE OLD.ended;
+    SELECT RAISE(ROLLBACK, 'a job keeps its id') WHERE NEW.id <> OLD.id;
+    SELECT RAISE(ROLLBACK, 'a job does not end before its elements')
     WHERE NEW.ended
     AND EXISTS (SELECT 1 FROM task WHERE job = NEW.id AND state <> 'ENDED');
 END;
 
 CREATE TRIGGER job_removed BEFORE DELETE ON job
 BEGIN
-    SELECT RAISE(ABORT, 'only a job that is being purged is deleted')
+    SELECT RAISE(ROLLBACK, 'only a job that is being purged is deleted')
     WHERE NOT EXISTS (SELECT 1 FROM purging WHERE job = OLD.id);
-    SELECT RAISE(ABORT, 'a job is deleted after all that belongs to it')
+    SELECT RAISE(ROLLBACK, 'a job is deleted after all that belongs to it')
     WHERE EXISTS (SELECT 1 FROM task WHERE job = OLD.id)
     OR EXISTS (SELECT 1 FROM run WHERE job = OLD.id)
     OR EXISTS (SELECT 1 FROM event WHERE job = OLD.id);
@@ -128,7 +128,7 @@ END;
 CREATE TRIGGER purging_added BEFORE INSERT ON purging
 WHEN (SELECT ended FROM job WHERE id = NEW.job) IS NOT 1
 BEGIN
-    SELECT RAISE(ABORT, 'only an ended job is purged');
+    SELECT RAISE(ROLLBACK, 'only an ended job is purged');
 END;
 
 ------------------------------------------------------------------------------------------- task
@@ -136,28 +136,28 @@ END;
 CREATE TRIGGER task_added BEFORE INSERT ON task
 WHEN (SELECT ended FROM job WHERE id = NEW.job) IS NOT 0
 BEGIN
-    SELECT RAISE(ABORT, 'an element belongs to a job that has not ended');
+    SELECT RAISE(ROLLBACK, 'an element belongs to a job that has not ended');
 END;
 
 CREATE TRIGGER task_kept BEFORE UPDATE ON task
 WHEN OLD.state = 'ENDED' OR NEW.job <> OLD.job OR NEW.idx <> OLD.idx
 BEGIN
-    SELECT RAISE(ABORT, 'an ended element never changes');
+    SELECT RAISE(ROLLBACK, 'an ended element never changes');
 END;
 
 CREATE TRIGGER task_removed BEFORE DELETE ON task
 WHEN NOT EXISTS (SELECT 1 FROM purging WHERE job = OLD.job)
 BEGIN
-    SELECT RAISE(ABORT, 'only an element of a job that is being purged is deleted');
+    SELECT RAISE(ROLLBACK, 'only an element of a job that is being purged is deleted');
 END;
 
 -------------------------------------------------------------------------------------------- run
 
 CREATE TRIGGER run_added BEFORE INSERT ON run
 BEGIN
-    SELECT RAISE(ABORT, 'a run id is never used twice')
+    SELECT RAISE(ROLLBACK, 'a run id is never used twice')
     WHERE NEW.id <= (SELECT value FROM meta WHERE key = 'purged_run');
-    SELECT RAISE(ABORT, 'a run belongs to an element that has not ended')
+    SELECT RAISE(ROLLBACK, 'a run belongs to an element that has not ended')
     WHERE (SELECT state FROM task WHERE job = NEW.job AND idx = NEW.idx) IS NULL
     OR (SELECT state FROM task WHERE job = NEW.job AND idx = NEW.idx) = 'ENDED';
 END;
@@ -166,12 +166,12 @@ CREATE TRIGGER run_kept BEFORE UPDATE ON run
 WHEN OLD.end_time IS NOT NULL OR NEW.id <> OLD.id OR NEW.job <> OLD.job OR NEW.idx <> OLD.idx
     OR NEW.attempt <> OLD.attempt
 BEGIN
-    SELECT RAISE(ABORT, 'an ended run never changes');
+    SELECT RAISE(ROLLBACK, 'an ended run never changes');
 END;
 
 CREATE TRIGGER run_removed BEFORE DELETE ON run
 BEGIN
-    SELECT RAISE(ABORT, 'only a run of a job that is being purged is deleted')
+    SELECT RAISE(ROLLBACK, 'only a run of a job that is being purged is deleted')
     WHERE NOT EXISTS (SELECT 1 FROM purging WHERE job = OLD.job);
     UPDATE meta SET value = OLD.id WHERE key = 'purged_run' AND value < OLD.id;
 END;
@@ -180,12 +180,12 @@ END;
 
 CREATE TRIGGER event_kept BEFORE UPDATE ON event
 BEGIN
-    SELECT RAISE(ABORT, 'what happened never changes');
+    SELECT RAISE(ROLLBACK, 'what happened never changes');
 END;
 
 CREATE TRIGGER event_removed BEFORE DELETE ON event
 BEGIN
-    SELECT RAISE(ABORT, 'only an event of a job that is being purged is deleted')
+    SELECT RAISE(ROLLBACK, 'only an event of a job that is being purged is deleted')
     WHERE OLD.job IS NOT NULL AND NOT EXISTS (SELECT 1 FROM purging WHERE job = OLD.job);
     UPDATE meta SET value = OLD.seq WHERE key = 'purged_event' AND value < OLD.seq;
 END;

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from hpcshell.core.errors import Broken
+from hpcshell.core.errors import Broken, HpcError
 from hpcshell.store import opening
 from hpcshell.store.change import Change, Ids, OnWrite
 from hpcshell.store.failures import explained, in_words
@@ -23,6 +23,8 @@ _BLOBS_REMEMBERED: Final = 10_000
 class Store(Reader):
     """The queue of one daemon, for one thread; others read with a `Reader` of their own."""
 
+    schema: Final = opening.SCHEMA
+
     def __init__(
         self, path: Path, connection: sqlite3.Connection, on_write: OnWrite | None
     ) -> None:
@@ -32,7 +34,8 @@ class Store(Reader):
         self._writes = 0
         self._cursor = connection.cursor()
         self._changing = False
-        self._failed = False
+        self._failure: HpcError | None = None
+        self._names = (str(path), str(opening.wal_of(path)))
         self._identity = self._files()
         self.ids = self._last_ids()
 
@@ -76,16 +79,16 @@ class Store(Reader):
         """
         if self._changing:
             raise RuntimeError("a change is open already")
-        self._changing, self._failed = True, False
+        self._changing, self._failure = True, None
         change = Change(self)
         try:
             yield change
-            if self._failed:
-                raise Broken("a change went on after one of its writes had failed")
+            if self._failure is not None:  # somebody caught it, but the change is lost all the same
+                raise self._failure
             if self._connection.in_transaction:
                 self._execute("commit", "COMMIT", ())
-        except BaseException as error:
-            self._undo(error)
+        except BaseException:
+            self._undo()
             raise
         finally:
             self._changing = False
@@ -96,6 +99,8 @@ class Store(Reader):
 
     def write(self, kind: str, sql: str, row: tuple[Any, ...]) -> int:
         """Carry out one statement of the open transaction. For `Change` alone."""
+        if self._failure is not None:
+            raise self._failure
         if not self._connection.in_transaction:
             self._begin()
         return self._execute(kind, sql, row)
@@ -124,15 +129,15 @@ class Store(Reader):
         if not self._changing:
             raise RuntimeError("writing is possible within change() only")
         if self._files() != self._identity:
-            raise Broken(
+            self._failure = Broken(
                 f"the database {self.path} was deleted or replaced while it was in use",
                 "stop the daemon, put the files back, and start it again",
             )
+            raise self._failure
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
-            self._failed = True
-            raise explained(error, self.path) from error
+            raise self._failed(error) from error
 
     def _execute(self, kind: str, sql: str, row: tuple[Any, ...]) -> int:
         try:
@@ -144,15 +149,19 @@ class Store(Reader):
             self._on_write("after", self._writes, kind)
             return touched
         except sqlite3.Error as error:
-            self._failed = True
-            raise explained(error, self.path) from error
+            raise self._failed(error) from error
 
-    def _undo(self, error: BaseException) -> None:
+    def _failed(self, error: sqlite3.Error) -> HpcError:
+        """The change is lost, whatever its block does from here on."""
+        self._failure = explained(error, self.path)
+        return self._failure
+
+    def _undo(self) -> None:
         """Forget the transaction; with a new connection if the old one will not."""
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            if self._failed and isinstance(error, Broken):
+            if isinstance(self._failure, Broken):
                 # A commit whose sync failed may lie whole in the log, and would come back after a
                 # crash. Everything before it was synced: move that, and start the log anew.
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -165,7 +174,7 @@ class Store(Reader):
     def _files(self) -> tuple[int, ...]:
         """Which files the database is made of: a log deleted under SQLite swallows commits."""
         try:
-            return (os.stat(self.path).st_ino, os.stat(opening.wal_of(self.path)).st_ino)
+            return (os.stat(self._names[0]).st_ino, os.stat(self._names[1]).st_ino)
         except OSError:
             return ()
 

@@ -1,7 +1,8 @@
-"""The runner: `python -m hpcshell.daemon.runner`. Starts, limits, watches and reaps runs; outlives the daemon.
+"""The runner: `python -m hpcshell.daemon.runner`. Starts, limits, watches and reaps runs; outlives
+the daemon.
 
-Two processes, a keeper and its child, the worker, either of which may be killed at any time: the other
-forks a replacement and no exit status is lost. All forking is in `live`.
+Two processes, a keeper and its child, the worker, either of which may be killed at any time: the
+other forks a replacement and no exit status is lost. All forking is in `live`.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def _ground(where: Places, lock: int, listener: socket.socket) -> Ground:
 
 
 def take_lock(where: Places) -> int | None:
-    """The lock that one runner per state directory holds as long as either process lives; None if taken."""
+    """The lock that one runner per state directory holds as long as either process lives; None if
+    taken.
+    """
     lock = os.open(where.runner_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,7 +18,7 @@ from hpcshell.daemon.runner_wire import (
     to_lines,
 )
 
-CHUNK: Final = 256 * 1024
+CHUNK: Final = 64 * 1024
 
 
 class Door:
@@ -37,7 +37,7 @@ class Door:
         epoll.register(listener.fileno(), select.EPOLLIN)
 
     def say(self, event: Event) -> None:
-        """Tell the daemon at the end of this turn; nobody listening, it is in the inventory later."""
+        """Tell the daemon at the end of this turn; if there is none, `Standing` tells it later."""
         if self.connection is not None:
             self.events.append(event)
 
@@ -66,7 +66,8 @@ class Door:
         self.epoll.register(connection.fileno(), select.EPOLLIN)
 
     def _turn_away(self) -> None:
-        # Out of descriptors: give one up to refuse the caller, or the listener would wake us for ever.
+        # Out of descriptors: give one up to refuse the caller, or the listener would wake us on
+        # and on.
         os.close(self.spare)
         try:
             self.listener.accept()[0].close()

@@ -25,7 +25,7 @@ WATCHED: Final = (
 
 
 class Next(Enum):
-    """Why a role ended: everything is done, or the partner died and has to be replaced by a fork."""
+    """Why a role ended: all is done, or the partner died and has to be replaced by a fork."""
 
     DONE = auto()
     FORK = auto()
@@ -42,8 +42,9 @@ class Ground:
     runner_id: str
 
     def words(self, run: int) -> tuple[bytes, ...]:
-        """What the environment of every process of a run holds. Run ids repeat from one state directory to
-        another, so the directory is named too."""
+        """What the environment of every process of a run holds. Run ids repeat from one state
+        directory to another, so the directory is named too.
+        """
         return (f"HPC_RUN_ID={run}".encode(), f"HPC_RUNNER_ID={self.runner_id}".encode())
 
 

@@ -1,9 +1,9 @@
 """The runner's memory on disk, and the table of runs that follows from it.
 
-Append-only lines, one `write` each and no fsync: it need only outlive processes, for a restart of the
-machine ends every run anyway. `Table.apply` is the one way a run's entry changes: the worker applies what
-it writes, recovery applies what it reads. The worker appends; keepers append, under a lock, what they
-learned of runs left to them. A torn line spoils only itself.
+Append-only lines, one `write` each and no fsync: it need only outlive processes, for a restart of
+the machine ends every run anyway. `Table.apply` is the one way a run's entry changes: the worker
+applies what it writes, recovery applies what it reads. The worker appends; keepers append, under a
+lock, what they learned of runs left to them. A torn line spoils only itself.
 """
 
 from __future__ import annotations
@@ -142,21 +142,21 @@ class Entry:
     """A run as the runner knows it: the notes about it, and what only this process knows."""
 
     __slots__ = (
-        "run",
-        "spawning",
-        "spawned",
-        "unable",
-        "time_limit",
-        "warned",
-        "stopping",
         "exited",
         "gone",
-        "over",
         "mine",
-        "pidfd",
         "next_try",
+        "over",
+        "pidfd",
+        "run",
+        "spawned",
+        "spawning",
+        "stopping",
+        "time_limit",
         "tries",
+        "unable",
         "wake",
+        "warned",
     )
 
     def __init__(self, spawning: Spawning) -> None:
@@ -291,15 +291,21 @@ class Journal:
         return read_notes(text)
 
     def rewrite(self, table: Table) -> None:
-        """Replace the file by the shortest that says the same; the caller has caught up or just loaded."""
+        """Replace the file by the shortest that says the same; the caller has caught up or just
+        loaded.
+        """
         fresh = self.path.with_suffix(".new")
         with self._locked():
             if self.descriptor >= 0:
                 for note in self.catch_up():
                     if isinstance(note, Exited):
                         table.apply(note)
-            text = as_line(Head(clock.boot_id())) + b"".join(as_line(note) for note in table.notes())
-            descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            text = as_line(Head(clock.boot_id())) + b"".join(
+                as_line(note) for note in table.notes()
+            )
+            descriptor = os.open(
+                fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600
+            )
             try:
                 if os.write(descriptor, text) != len(text):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -314,9 +320,13 @@ class Journal:
         self.waiting.clear()
 
     def open_as_is(self, notes: list[Note]) -> None:
-        """When there is no room to rewrite: go on with the file that is there, these notes to be added."""
+        """When there is no room to rewrite: go on with the file that is there, these notes to be
+        added.
+        """
         self.close()
-        self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.descriptor = os.open(
+            self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+        )
         self.size = self.read_to = os.fstat(self.descriptor).st_size
         self.torn = True
         self.waiting = notes
@@ -367,7 +377,9 @@ class Journal:
         """Append to whatever file stands there now, beginning on a line of its own."""
         try:
             with self._locked():
-                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+                descriptor = os.open(
+                    self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+                )
                 try:
                     line = b"\n" + b"".join(as_line(note) for note in notes)
                     return os.write(descriptor, line) == len(line)

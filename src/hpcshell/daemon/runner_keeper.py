@@ -1,8 +1,9 @@
 """The keeper: parent of the worker, and of the runs a dead worker leaves behind.
 
-It does nothing while all is well. When the worker is killed the kernel gives its children to the keeper,
-which finds out from the journal whose they are, has a new worker forked, and from then on writes down how
-those runs end. A worker whose keeper was killed becomes a keeper in the same way, with the runs it has.
+It does nothing while all is well. When the worker is killed the kernel gives its children to the
+keeper, which finds out from the journal whose they are, has a new worker forked, and from then on
+writes down how those runs end. A worker whose keeper was killed becomes a keeper in the same way,
+with the runs it has.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ EXEC_PATIENCE: Final = 2.0
 class Keeper:
     """`leaders` are the runs whose leader is our child, by its pid."""
 
-    def __init__(self, ground: Ground, leaders: dict[int, int] | None = None, worker: int = 0) -> None:
+    def __init__(
+        self, ground: Ground, leaders: dict[int, int] | None = None, worker: int = 0
+    ) -> None:
         self.ground = ground
         self.leaders = leaders or {}
         self.worker = worker
@@ -104,13 +107,17 @@ class Keeper:
             self._record([note])
 
     def _resolve(self, entry: Entry, children: set[int]) -> Note:
-        """Whether the worker, killed while it started this run, had made its process: only we can be its
-        parent now, so it is among our children or it never was."""
+        """Whether the worker, killed while it started this run, had made its process: only we can
+        be its parent now, so it is among our children or it never was.
+        """
         limit = clock.monotonic() + EXEC_PATIENCE
         while True:
             rows = [row for row in map(processes.look, children) if row is not None]
             unborn = [row for row in rows if row.comm == WORKER_NAME]
-            if not any(row.state not in processes.ZOMBIE for row in unborn) or clock.monotonic() > limit:
+            if (
+                not any(row.state not in processes.ZOMBIE for row in unborn)
+                or clock.monotonic() > limit
+            ):
                 break
             time.sleep(0.001)
         rows = [row for row in rows if row not in unborn or row.state not in processes.ZOMBIE]
@@ -147,7 +154,9 @@ class Keeper:
 
 def exited(run: int, exit: kernel.Exit, clean: bool = False) -> Exited:
     """The note about a leader's end."""
-    return Exited(run, exit.status, clock.now(), exit.cpu_user, exit.cpu_system, exit.max_rss, clean)
+    return Exited(
+        run, exit.status, clock.now(), exit.cpu_user, exit.cpu_system, exit.max_rss, clean
+    )
 
 
 def _is(pid: int, ticks: int) -> bool:

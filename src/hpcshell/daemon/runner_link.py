@@ -1,18 +1,21 @@
 """The daemon's side of the runner.
 
     link = RunnerLink(places)
-    link.open()                   connect; launch a runner when none is there. True when connected; otherwise
-                                  call again after `link.retry_after` seconds. Never blocks.
+    link.open()          connect; launch a runner when none is there. False: call again in
+                         `link.retry_after` seconds. Never blocks.
     selector.register(link.fileno(), EVENT_READ | (EVENT_WRITE if link.wants_write else 0))
-    link.send([Start(...), ...])  orders, carried out in their order; what the socket does not take at once is
-                                  kept (`wants_write`) and goes with the next `send` or `flush`
-    for event in link.receive():  never blocks; the first event of every connection is `Standing`
-    if link.closed: link.open()   the worker died, or was never born: reconnect
+    link.send([Start(...), ...])
+                         orders, carried out in their order; what the socket does not take at once
+                         is kept (`wants_write`) and goes with the next `send` or `flush`
+    for event in link.receive(): ...
+                         never blocks; the first event of every connection is `Standing`
+    if link.closed: link.open()
+                         the worker died, or was never born: connect again
 
-After each `Standing` (one comes on every connection, and again when the worker is replaced under a living
-connection): a run that is not in it and was ordered but never `Started` may be ordered again under its id;
-orders are idempotent. Reports in it that are not `Started` are ends to be recorded and acknowledged.
-`link.runner_pid` and `link.keeper_pid` are the processes of the last `Standing` (0 before the first).
+After each `Standing` (one comes on every connection, and again when the worker is replaced under a
+living connection): a run that is not in it and was ordered but never `Started` may be ordered again
+under its id; orders are idempotent. Reports in it that are not `Started` are ends to be recorded
+and acknowledged. `link.runner_pid` and `link.keeper_pid` are the processes of the last `Standing`.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from hpcshell.daemon.runner_wire import AnyEvent, AnyOrder, Standing, read_event
 from hpcshell.daemon.runner_worker import listen
 from hpcshell.machine.paths import Places
 
-CHUNK: Final = 256 * 1024
+CHUNK: Final = 64 * 1024
 
 
 class RunnerLink:
@@ -63,7 +66,7 @@ class RunnerLink:
         return self.connection.fileno()
 
     def open(self) -> bool:
-        """Connect, launching a runner when none runs; False: try again after `retry_after` seconds."""
+        """Connect, launching a runner when none runs; False: try again in `retry_after` seconds."""
         self.close()
         self._bury()
         if self._connect():
@@ -79,7 +82,7 @@ class RunnerLink:
         return self._connect()
 
     def send(self, orders: Iterable[AnyOrder]) -> None:
-        """Write orders. A broken connection is noticed here or by `receive`; the orders are then gone."""
+        """Write orders; they are gone when the connection turns out to be broken."""
         self._unsent += to_lines(orders)
         self.flush()
 
@@ -138,7 +141,9 @@ class RunnerLink:
         return True
 
     def _ask_to_listen(self) -> None:
-        """A runner lives but its socket's name is gone: have the worker, whose pid the lock holds, make it."""
+        """A runner lives but its socket's name is gone: have the worker, whose pid is in the lock
+        file, make it again.
+        """
         try:
             pid = int(self.places.runner_lock.read_text() or 0)
             if pid > 1:
@@ -147,17 +152,23 @@ class RunnerLink:
             return
 
     def _launch(self, lock: int) -> int:
-        """Start a runner that goes on with our lock and our listening socket: so we can connect at once."""
+        """Start a runner with our lock and our listening socket, so that we can connect at once."""
         listener = listen(os.fspath(self.places.runner_socket))
         log = os.open(
-            self.places.runner_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            self.places.runner_log,
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW,
+            0o600,
         )
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         # Copies above every target number: dup2 must not tread on a source not yet copied.
         sources = [_high(each) for each in (null, log, lock, listener.fileno())]
         targets = [(sources[0], 0), (sources[1], 1), (sources[1], 2)]
         targets += [(sources[2], LOCK_DESCRIPTOR), (sources[3], LISTENER_DESCRIPTOR)]
-        environ = {name: value for name, value in os.environ.items() if name not in ("HPC_RUN_ID", "HPC_RUNNER_ID")}
+        environ = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("HPC_RUN_ID", "HPC_RUNNER_ID")
+        }
         try:
             return os.posix_spawn(
                 sys.executable,

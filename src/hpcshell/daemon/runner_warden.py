@@ -74,8 +74,9 @@ class Roster:
         return [rows[pid] for pid in found if rows[pid].state not in processes.ZOMBIE]
 
     def suspects(self, row: Row) -> frozenset[int]:
-        """The runs alive that an orphan may belong to: one if it still carries a mark, else all that were
-        there when it began. None: it belongs to a run that has ended."""
+        """The runs alive that an orphan may belong to: one if it still carries a mark, else all
+        that were there when it began. None: it belongs to a run that has ended.
+        """
         alive = self.alive()
         for entry in alive:
             spawned = entry.spawned
@@ -123,7 +124,9 @@ class Warden:
 
     def _tidy(self) -> None:
         self.heap = [
-            (entry.wake, entry.run) for entry in self.roster.table.values() if entry.wake is not None
+            (entry.wake, entry.run)
+            for entry in self.roster.table.values()
+            if entry.wake is not None
         ]
         heapq.heapify(self.heap)
 
@@ -154,7 +157,9 @@ class Warden:
             self._kill(entry)
         elif entry.spawning.warn and not entry.warned:
             self.roster.record(Warned(entry.run))
-            self.signal(entry, processes.signal_number(entry.spawning.warn.signal), entry.spawning.warn.to)
+            self.signal(
+                entry, processes.signal_number(entry.spawning.warn.signal), entry.spawning.warn.to
+            )
         else:
             self.stop(entry, "timeout", entry.spawning.grace, signal.SIGTERM)
 
@@ -176,7 +181,7 @@ class Warden:
         return int(row is not None and row.ticks == spawned.ticks and processes.send(row, number))
 
     def stop(self, entry: Entry, cause: str, grace: float | None, number: int) -> None:
-        """Begin to end a run: a signal to all its processes now, the kill when the grace is over."""
+        """Begin to end a run: a signal to all its processes now, the kill after the grace."""
         grace = entry.spawning.grace if grace is None else grace
         kill_at = clock.monotonic() + max(0.0, grace)
         if entry.stopping is not None:
@@ -203,18 +208,22 @@ class Warden:
         self.finished(entry)
 
     def _kill(self, entry: Entry) -> bool:
-        """One attempt at everything that is left; False when nothing is, or nothing that we may touch."""
+        """One attempt at everything that is left; False when nothing is, or nothing that we may
+        touch.
+        """
         members = self.roster.members
         found, reached = processes.kill_tree(lambda: members(entry))
         entry.tries += 1
-        entry.next_try = clock.monotonic() + min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(entry.tries, 16))
+        entry.next_try = clock.monotonic() + min(
+            LONGEST_RETRY, FIRST_RETRY * 2 ** min(entry.tries, 16)
+        )
         return bool(found) and (bool(reached) or entry.tries < UNREACHABLE_TRIES)
 
     def left_behind(self, entry: Entry, children: int) -> bool:
         """Whether a run whose leader, our child, is a zombie has left anything alive.
 
-        `children` is how many children we have. Orphans of a run become our children at the moment their
-        parent ends, so when there is none besides leaders and known strays, nothing is left.
+        `children` is how many children we have. Orphans of a run become our children at the moment
+        their parent ends, so when there is none besides leaders and known strays, nothing is left.
         """
         strays = self.roster.strays
         if children > len(self.roster.leaders) + len(strays):

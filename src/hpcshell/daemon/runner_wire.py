@@ -1,7 +1,8 @@
 """What the daemon and the runner say to each other: JSON lines over `runner.sock`.
 
-Instants are Unix seconds, durations seconds, sizes bytes. A run is known by its id alone, which is used
-once and never again. Several orders may travel in one write; they are carried out in their order.
+Instants are Unix seconds, durations seconds, sizes bytes. A run is known by its id alone, which is
+used once and never again. Several orders may travel in one write; they are carried out in their
+order.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ LONGEST_LINE: Final = 64 * 1024 * 1024
 
 
 class Warn(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A signal `before` seconds ahead of the time limit: to the leader, or to every process of the run."""
+    """A signal `before` seconds ahead of the time limit: to the leader, or to every process of the
+    run.
+    """
 
     signal: int | str
     before: float
@@ -28,11 +31,13 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
 
 
 class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
-    """Start a run. A run id the runner knows is not started again: the answer is how that run stands.
+    """Start a run. A run id the runner knows is not started again: the answer is how that run
+    stands.
 
-    `stdin`, `stdout` and `stderr` are paths, relative to `cwd` or absolute; `stdin` None is /dev/null,
-    `stderr` None goes where `stdout` goes, `stdout` None is /dev/null. `env` is the whole environment;
-    HPC_RUN_ID and HPC_RUNNER_ID are added to it. `tag` comes back in reports, unread.
+    `stdin`, `stdout` and `stderr` are paths, relative to `cwd` or absolute; `stdin` None is
+    /dev/null, `stderr` None goes where `stdout` goes, `stdout` None is /dev/null. `env` is the
+    whole environment; HPC_RUN_ID and HPC_RUNNER_ID are added to it. `tag` comes back in reports,
+    unread.
     """
 
     run: int
@@ -51,9 +56,11 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
 
 
 class Stop(Order, frozen=True, omit_defaults=True, kw_only=True, tag="stop"):
-    """End a run: `signal` (TERM unless given) to all its processes, KILL to what is left after `grace`.
+    """End a run: `signal` (TERM unless given) to all its processes, KILL to what is left after
+    `grace`.
 
-    `cause` comes back as `stopped_by`. The first cause stays; a later, shorter grace still shortens.
+    `cause` comes back as `stopped_by`. The first cause stays; a later, shorter grace still
+    shortens.
     """
 
     run: int
@@ -71,7 +78,7 @@ class Signal(Order, frozen=True, omit_defaults=True, kw_only=True, tag="signal")
 
 
 class Limit(Order, frozen=True, omit_defaults=True, kw_only=True, tag="limit"):
-    """Change the time limit (seconds since the run's start; None lifts it) of a run that is alive."""
+    """Change the time limit (seconds since the run's start; None lifts it) of a live run."""
 
     run: int
     time_limit: float | None = None
@@ -90,7 +97,8 @@ class Inventory(Order, frozen=True, omit_defaults=True, kw_only=True, tag="inven
 class Shutdown(Order, frozen=True, omit_defaults=True, kw_only=True, tag="shutdown"):
     """Leave when no run is alive; with `cancel`, stop all of them first (`stopped_by` "shutdown").
 
-    Unacknowledged ends stay in the journal for the next runner. A new connection takes this order back.
+    Unacknowledged ends stay in the journal for the next runner. A new connection takes this order
+    back.
     """
 
     cancel: bool = False
@@ -115,8 +123,9 @@ class Started(Event, frozen=True, omit_defaults=True, kw_only=True, tag="started
 class FailedToStart(Event, frozen=True, omit_defaults=True, kw_only=True, tag="failed_to_start"):
     """No process of this run ever was. `exit_code`: 127 not found, 126 found but not to be run.
 
-    `transient` (exit code 75): the machine's fault (disk full, too many processes, runner leaving), already
-    forgotten by the runner, so the same run id may be ordered again. Otherwise it waits for its `ack`.
+    `transient` (exit code 75): the machine's fault (disk full, too many processes, runner leaving),
+    already forgotten by the runner, so the same run id may be ordered again. Otherwise it waits for
+    its `ack`.
     """
 
     run: int
@@ -128,10 +137,12 @@ class FailedToStart(Event, frozen=True, omit_defaults=True, kw_only=True, tag="f
 
 
 class Ended(Event, frozen=True, omit_defaults=True, kw_only=True, tag="ended"):
-    """The leader ended and nothing of the run is alive. Exactly one of `exit_code` and `signal` is given.
+    """The leader ended and nothing of the run is alive. Exactly one of `exit_code` and `signal` is
+    given.
 
-    CPU seconds are those of the leader and of all it waited for; `max_rss` is the largest of them, and is
-    never reported below what the runner itself holds (about 20 MB): the kernel counts it from before exec.
+    CPU seconds are those of the leader and of all it waited for; `max_rss` is the largest of them,
+    and is never reported below what the runner itself holds (about 20 MB): the kernel counts it
+    from before exec.
     """
 
     run: int
@@ -147,7 +158,9 @@ class Ended(Event, frozen=True, omit_defaults=True, kw_only=True, tag="ended"):
 
 
 class Lost(Event, frozen=True, omit_defaults=True, kw_only=True, tag="lost"):
-    """The run is not alive and how it ended cannot be known; `reason` is a sentence. Waits for its `ack`."""
+    """The run is not alive and how it ended cannot be known; `reason` is a sentence. Waits for its
+    `ack`.
+    """
 
     run: int
     reason: str
@@ -163,7 +176,7 @@ class Unknown(Event, frozen=True, omit_defaults=True, kw_only=True, tag="unknown
 
 
 class Complaint(Event, frozen=True, omit_defaults=True, kw_only=True, tag="complaint"):
-    """An order that could not be read or carried out, or a trouble of the runner's own (disk full)."""
+    """An order that could not be read or carried out, or a trouble of the runner's own."""
 
     message: str
 
@@ -173,10 +186,11 @@ Report = Started | FailedToStart | Ended | Lost
 
 
 class Standing(Event, frozen=True, omit_defaults=True, kw_only=True, tag="standing"):
-    """How everything stands: sent first on every connection, on `inventory`, and when the worker changes.
+    """How everything stands: sent first on every connection, on `inventory`, and when the worker
+    changes.
 
-    `runs` holds one report for each run that is alive or not acknowledged. A run that is not in it was
-    never started here, or has been acknowledged.
+    `runs` holds one report for each run that is alive or not acknowledged. A run that is not in it
+    was never started here, or has been acknowledged.
     """
 
     protocol: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -23,7 +24,6 @@ from hpcshell.daemon.runner_journal import (
     Note,
     Spawned,
     Spawning,
-    Table,
     Unable,
     Unborn,
 )
@@ -49,7 +49,9 @@ class Worker:
         self.leaving = False
         self.idle_since = clock.monotonic()
         self.signals = take_role(WORKER_NAME)
-        self.children = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY | os.O_CLOEXEC)
+        self.children = os.open(
+            f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY | os.O_CLOEXEC
+        )
         self.routes: dict[int, Callable[[], None]] = {
             self.signals: self._on_signal,
             ground.nudge: self._on_nudge,
@@ -63,7 +65,7 @@ class Worker:
 
     @classmethod
     def recovered(cls, ground: Ground, keeper: int, kept: set[int], told: list[Note]) -> Worker:
-        """A worker that knows what the journal tells, and what the keeper could not write into it."""
+        """A worker that knows what the journal tells, and what the keeper could not write."""
         journal = Journal(ground.places.runs_journal)
         boot, table = journal.load()
         for note in told:
@@ -73,7 +75,9 @@ class Worker:
         return worker
 
     def heir(self, keeper: int) -> Worker:
-        """In the child of a worker that becomes the keeper: the same runs, none of them our children."""
+        """In the child of a worker that becomes the keeper: the same runs, none of them our
+        children.
+        """
         for entry in self.roster.leaders.values():
             entry.mine = False
         roster = Roster(self.ground, self.table, self.roster.journal)
@@ -99,7 +103,9 @@ class Worker:
         self.epoll.close()
 
     def leave_to_heir(self) -> dict[int, int]:
-        """In the parent of an heir: let go of everything but our children, whose pids and runs are returned."""
+        """In the parent of an heir: let go of everything but our children, whose pids and runs are
+        returned.
+        """
         self.close()
         self.door.hang_up()
         self.roster.journal.close()
@@ -253,7 +259,13 @@ class Worker:
             return
         comm = os.path.basename(order.argv[0])[:15] if order.argv else ""
         note = Spawning(
-            order.run, clock.boot_ticks(), comm, order.time_limit, order.grace, order.warn, order.tag
+            order.run,
+            clock.boot_ticks(),
+            comm,
+            order.time_limit,
+            order.grace,
+            order.warn,
+            order.tag,
         )
         failure = self._not_now(note)
         if failure is None:
@@ -265,11 +277,18 @@ class Worker:
         if self.leaving:
             message = "Not now: the runner is about to leave."
         elif not self.roster.journal.append_if_room(note):
-            message = f"Not now: {self.ground.places.runs_journal} cannot be written; is the disk full?"
+            message = (
+                f"Not now: {self.ground.places.runs_journal} cannot be written; is the disk full?"
+            )
         else:
             return None
         return wire.FailedToStart(
-            run=note.run, exit_code=spawn.TRY_LATER, message=message, time=clock.now(), transient=True, tag=note.tag
+            run=note.run,
+            exit_code=spawn.TRY_LATER,
+            message=message,
+            time=clock.now(),
+            transient=True,
+            tag=note.tag,
         )
 
     def _spawn(self, order: wire.Start, note: Spawning) -> wire.FailedToStart | None:
@@ -286,8 +305,9 @@ class Worker:
             return self._unable(entry, failure)
         except ValueError as error:
             return self._unable(entry, spawn.CannotStart(f"The run cannot be started: {error}."))
-        row = processes.look(pid)
-        ticks = row.ticks if row is not None else note.ticks
+        ticks = processes.start_ticks(pid)
+        if ticks is None:
+            ticks = note.ticks
         self.roster.record(Spawned(order.run, pid, ticks, clock.monotonic(), clock.now()))
         entry.mine = True
         self.roster.leaders[pid] = entry
@@ -332,8 +352,7 @@ class Worker:
                 roster.strays.pop(exit.pid, None)
                 os.waitpid(exit.pid, 0)
                 continue
-            children = os.pread(self.children, 1 << 20, 0).count(b" ")
-            dirty = self.warden.left_behind(entry, children)
+            dirty = self.warden.left_behind(entry, self._count_children())
             roster.record(exited(entry.run, exit, clean=not dirty))
             os.waitpid(exit.pid, 0)
             del roster.leaders[exit.pid]
@@ -341,6 +360,12 @@ class Worker:
                 self.warden.sweep(entry)
             else:
                 self._finished(entry)
+
+    def _count_children(self) -> int:
+        listed = os.pread(self.children, 4096, 0)
+        if len(listed) > 4000:
+            listed = os.pread(self.children, 1 << 20, 0)
+        return listed.count(b" ")
 
     def _finished(self, entry: Entry) -> None:
         self._unwatch(entry)
@@ -354,7 +379,9 @@ class Worker:
         """Make sense of what a journal tells, then write it down in short."""
         for entry in self.roster.alive():
             if boot != clock.boot_id():
-                self.table.apply(Gone(entry.run, "The machine was restarted while it ran.", clock.now()))
+                self.table.apply(
+                    Gone(entry.run, "The machine was restarted while it ran.", clock.now())
+                )
             elif entry.spawned is None:
                 self.table.apply(self._search(entry))
         journal = self.roster.journal
@@ -397,7 +424,7 @@ class Worker:
             if row is not None and row.ticks == spawned.ticks:
                 entry.pidfd = os.pidfd_open(spawned.pid)
         if kept:
-            # The keeper writes down how it ends; the descriptor is for the case that the keeper dies too.
+            # The keeper writes down how it ends; the descriptor is for when the keeper dies too.
             return
         if entry.pidfd < 0:
             self._vanished(entry)
@@ -458,7 +485,11 @@ def report(entry: Entry) -> wire.Report:
         )
     if entry.gone is not None:
         return wire.Lost(
-            run=entry.run, reason=entry.gone.reason, time=entry.gone.time, stopped_by=stopped_by, tag=tag
+            run=entry.run,
+            reason=entry.gone.reason,
+            time=entry.gone.time,
+            stopped_by=stopped_by,
+            tag=tag,
         )
     if entry.over and entry.exited is not None:
         end = entry.exited
@@ -490,10 +521,8 @@ def listen(path: str) -> socket.socket:
     """A listening socket under this name, in place of whatever was there."""
     fresh = f"{path}.{os.getpid()}"
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(fresh)
-    except FileNotFoundError:
-        pass
     listener.bind(fresh)
     os.chmod(fresh, 0o600)
     listener.listen(16)

@@ -8,12 +8,12 @@ import time
 
 
 def now() -> float:
-    """Unix seconds. Jumps when somebody sets the clock: for people and records, never for limits."""
+    """Unix seconds. Jumps when somebody sets the clock: for people, never for limits."""
     return time.time()
 
 
 def monotonic() -> float:
-    """Seconds of CLOCK_MONOTONIC: since boot, the same in every process of this machine, never set."""
+    """CLOCK_MONOTONIC: seconds since boot, the same in every process here, never set."""
     return time.monotonic()
 
 

@@ -18,7 +18,14 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _SFD_NONBLOCK_CLOEXEC = os.O_NONBLOCK | os.O_CLOEXEC
 _FALLOC_FL_KEEP_SIZE = 1
-_WAITID: Final = {"x86_64": 247, "aarch64": 95, "riscv64": 95, "loongarch64": 95, "ppc64le": 272, "s390x": 281}
+_WAITID: Final = {
+    "x86_64": 247,
+    "aarch64": 95,
+    "riscv64": 95,
+    "loongarch64": 95,
+    "ppc64le": 272,
+    "s390x": 281,
+}
 _PIDFD_GET_INFO: Final = (3 << 30) | (64 << 16) | (0xFF << 8) | 11
 _PIDFD_INFO_EXIT: Final = 1 << 3
 
@@ -31,17 +38,23 @@ def _check(result: int) -> int:
 
 
 def become_subreaper() -> None:
-    """From now on orphaned descendants become our children instead of init's. Not inherited by fork."""
+    """From now on orphaned descendants become our children instead of init's. Not inherited by
+    fork.
+    """
     _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
 
 
 def on_parent_death(number: int) -> None:
-    """Be sent a signal when the parent dies; the caller checks `os.getppid()` afterwards for the race."""
+    """Be sent a signal when the parent dies; the caller checks `os.getppid()` afterwards for the
+    race.
+    """
     _check(_libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0))
 
 
 def signal_descriptor(signals: Iterable[int]) -> int:
-    """Block these signals and read them from the descriptor returned (128 bytes each, number first)."""
+    """Block these signals and read them from the descriptor returned (128 bytes each, number
+    first).
+    """
     wanted = list(signals)
     signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
     mask = ctypes.create_string_buffer(128)
@@ -78,7 +91,8 @@ _siginfo = ctypes.create_string_buffer(128)
 _rusage = ctypes.create_string_buffer(144)
 _peek_flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
 _waitid_number = _WAITID.get(platform.machine()) if struct.calcsize("P") == 8 else None
-_read_siginfo = struct.Struct("=16xiIi").unpack_from
+_clear_pid = struct.Struct("=i").pack_into
+_read_siginfo = struct.Struct("=8xi4xiIi").unpack_from
 _read_rusage = struct.Struct("=5q").unpack_from
 
 
@@ -90,16 +104,16 @@ def peek_child(pid: int = 0) -> Exit | None:
     kind = os.P_PID if pid else os.P_ALL
     if _waitid_number is None:
         return _peek_plainly(kind, pid)
-    _siginfo[16:20] = b"\0\0\0\0"
+    _clear_pid(_siginfo, 16, 0)
     if _libc.syscall(_waitid_number, kind, pid, _siginfo, _peek_flags, _rusage) < 0:
         if ctypes.get_errno() in (errno.ECHILD, errno.EINTR):
             return None
         _check(-1)
-    found, _uid, value = _read_siginfo(_siginfo)
+    code, found, _uid, value = _read_siginfo(_siginfo)
     if found == 0:
         return None
     user, user_micro, system, system_micro, rss = _read_rusage(_rusage)
-    status = _status(struct.unpack_from("=8xi", _siginfo)[0], value)
+    status = _status(code, value)
     return Exit(found, status, user + user_micro / 1e6, system + system_micro / 1e6, rss * 1024)
 
 
@@ -118,8 +132,9 @@ def _status(code: int, value: int) -> int:
 
 
 def exit_status_of(pidfd: int) -> int | None:
-    """The wait status of a process that ended and was reaped by anybody; None before, or where the kernel
-    (below 6.15) does not keep it."""
+    """The wait status of a process that ended and was reaped by anybody; None before, or where the
+    kernel (below 6.15) does not keep it.
+    """
     block = bytearray(64)
     struct.pack_into("=Q", block, 0, _PIDFD_INFO_EXIT)
     try:
@@ -132,7 +147,8 @@ def exit_status_of(pidfd: int) -> int | None:
 
 
 def reserve(descriptor: int, offset: int, length: int) -> None:
-    """Have the file system set this room aside without making the file longer; OSError(ENOSPC) if it cannot.
+    """Have the file system set this room aside without making the file longer; OSError(ENOSPC) if
+    it cannot.
 
     File systems that know no such thing are left alone.
     """

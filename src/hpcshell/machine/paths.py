@@ -64,7 +64,9 @@ class Places:
         return self.runtime / "runner.sock"
 
     def prepare(self) -> None:
-        """Make the directories, readable by their owner alone whatever the umask; refuse unsafe ones."""
+        """Make the directories, readable by their owner alone whatever the umask; refuse unsafe
+        ones.
+        """
         self.check_sockets()
         for directory in (self.state, self.config, self.runtime, self.cache, self.scripts):
             _make(directory)
@@ -77,7 +79,7 @@ class Places:
             length = len(os.fsencode(path))
             if length > LONGEST_SOCKET:
                 raise Wrong(
-                    f"The socket path {path} has {length} bytes; the system takes {LONGEST_SOCKET}.",
+                    f"The socket path {path} has {length} bytes; {LONGEST_SOCKET} are possible.",
                     hint="Set HPCSHELL_HOME to a shorter directory.",
                 )
 
@@ -90,7 +92,9 @@ def places(environ: Mapping[str, str]) -> Places:
         return Places(root / "state", root / "config", root / "run", root / "cache")
     user = Path(environ.get("HOME") or os.path.expanduser("~"))
     if not user.is_absolute():
-        raise Wrong("HOME is not set to a directory.", hint="Set HPCSHELL_HOME to a directory of yours.")
+        raise Wrong(
+            "HOME is not set to a directory.", hint="Set HPCSHELL_HOME to a directory of yours."
+        )
     state = _xdg(environ, "XDG_STATE_HOME", user / ".local/state")
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     return Places(
@@ -112,7 +116,9 @@ def _make(directory: Path) -> None:
     step = directory
     while not step.exists():
         if step.is_symlink():
-            raise Wrong(f"{step} is a symbolic link to nowhere.", hint="Remove it or make its target.")
+            raise Wrong(
+                f"{step} is a symbolic link to nowhere.", hint="Remove it or make its target."
+            )
         missing.append(step)
         step = step.parent
     try:
@@ -123,7 +129,9 @@ def _make(directory: Path) -> None:
                 continue
             os.chmod(each, 0o700)
         if not directory.is_dir():
-            raise Wrong(f"{directory} is not a directory.", hint="Move that file away or set HPCSHELL_HOME.")
+            raise Wrong(
+                f"{directory} is not a directory.", hint="Move that file away or set HPCSHELL_HOME."
+            )
     except OSError as error:
         raise Broken(
             f"The directory {directory} cannot be made: {error.strerror}.",

@@ -1,7 +1,8 @@
 """Start a program in a session of its own, with output files opened safely.
 
-The caller has one thread: the working directory and the umask are those of the whole process, and are set
-before each start. Nothing here waits: a named pipe that nobody reads is refused, not waited for.
+The caller has one thread: the working directory and the umask are those of the whole process, and
+are set before each start. Nothing here waits: a named pipe that nobody reads is refused, not waited
+for.
 """
 
 from __future__ import annotations
@@ -24,10 +25,15 @@ _SCARCE: Final = {
     errno.EAGAIN: "no more processes are allowed",
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
+    errno.ETXTBSY: "the program is being written",
 }
-_CATCHABLE: Final = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
-_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
-_READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# Exec itself puts back what is caught; what is ignored (Python ignores SIGPIPE) would stay so.
+_IGNORED: Final = [
+    each for each in signal.valid_signals() if signal.getsignal(each) == signal.SIG_IGN
+]
+_SAFELY: Final = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | _SAFELY
+_READ: Final = os.O_RDONLY | _SAFELY
 
 
 class CannotStart(Exception):
@@ -44,7 +50,7 @@ class CannotStart(Exception):
 
 
 class Streams(NamedTuple):
-    """Paths of the three streams. Input and output None: /dev/null; error None: where output goes."""
+    """Paths of the three streams. None: /dev/null; for errors: where output goes."""
 
     stdin: str | None = None
     stdout: str | None = None
@@ -53,8 +59,9 @@ class Streams(NamedTuple):
 
 
 def spawn(argv: list[str], env: dict[str, str], cwd: str, streams: Streams, umask: int) -> int:
-    """Start `argv` and return its pid: leader of a new session, default signal dispositions, nothing
-    inherited but the three streams. CannotStart says why not."""
+    """Start `argv` and return its pid: leader of a new session, default signal dispositions,
+    nothing inherited but the three streams. CannotStart says why not.
+    """
     os.umask(umask)
     _enter(cwd)
     opened: list[int] = []
@@ -68,12 +75,14 @@ def spawn(argv: list[str], env: dict[str, str], cwd: str, streams: Streams, umas
             file_actions=actions,
             setsid=True,
             setsigmask=(),
-            setsigdef=_CATCHABLE,
+            setsigdef=_IGNORED,
         )
     except OSError as error:
         raise _exec_failure(program, error) from error
     except ValueError as error:
-        raise CannotStart(f"The command or its environment cannot be passed on: {error}.") from error
+        raise CannotStart(
+            f"The command or its environment cannot be passed on: {error}."
+        ) from error
     finally:
         for descriptor in opened:
             os.close(descriptor)
@@ -98,7 +107,9 @@ def _enter(cwd: str) -> None:
         }.get(error.errno or 0, f"cannot be entered: {error.strerror}")
         raise CannotStart(f"The working directory {shown(cwd)} {what}.") from error
     except ValueError as error:
-        raise CannotStart(f"The working directory {shown(cwd)} has a NUL byte in its name.") from error
+        raise CannotStart(
+            f"The working directory {shown(cwd)} has a NUL byte in its name."
+        ) from error
 
 
 def _stream_actions(streams: Streams, opened: list[int]) -> list[tuple[int, int, int]]:
@@ -121,22 +132,24 @@ def open_input(path: str) -> int:
         descriptor = os.open(path, _READ)
     except (OSError, ValueError) as error:
         raise _file_failure("input", path, error) from error
-    return _checked(descriptor, "input", path)
+    _check(descriptor, "input", path)
+    return descriptor
 
 
 def open_output(path: str, append: bool) -> int:
     """A descriptor to append to a regular file or a character device.
 
-    Missing directories are made. A symbolic link as the last part, a directory, a named pipe and the like
-    are refused, and nothing is truncated before that is known. Writes always go to the end, so that several
-    writers of one file do not overwrite each other; without `append` the file is emptied first.
+    Missing directories are made. A symbolic link as the last part, a directory, a named pipe and
+    the like are refused, and nothing is truncated before that is known. Writes always go to the
+    end, so that several writers of one file do not overwrite each other; without `append` the file
+    is emptied first.
     """
     try:
         descriptor = _open_making_parents(path)
     except (OSError, ValueError) as error:
         raise _file_failure("output", path, error) from error
-    descriptor = _checked(descriptor, "output", path)
-    if not append and os.fstat(descriptor).st_size:
+    size = _check(descriptor, "output", path)
+    if size and not append:
         try:
             os.ftruncate(descriptor, 0)
         except OSError as error:
@@ -156,14 +169,20 @@ def _open_making_parents(path: str) -> int:
         return os.open(path, _WRITE, 0o666)
 
 
-def _checked(descriptor: int, role: str, path: str) -> int:
-    mode = os.fstat(descriptor).st_mode
+def _check(descriptor: int, role: str, path: str) -> int:
+    """Refuse (and close) what is neither file nor character device; returns the size."""
+    found = os.fstat(descriptor)
+    mode = found.st_mode
     if stat.S_ISREG(mode) or stat.S_ISCHR(mode):
         os.set_blocking(descriptor, True)
-        return descriptor
+        return found.st_size
     os.close(descriptor)
     kind = (
-        "a directory" if stat.S_ISDIR(mode) else "a named pipe" if stat.S_ISFIFO(mode) else "not a plain file"
+        "a directory"
+        if stat.S_ISDIR(mode)
+        else "a named pipe"
+        if stat.S_ISFIFO(mode)
+        else "not a plain file"
     )
     raise CannotStart(f"The {role} file {shown(path)} is {kind}.")
 
@@ -183,7 +202,11 @@ def _file_failure(role: str, path: str, error: OSError | ValueError) -> CannotSt
         errno.ENAMETOOLONG: "has too long a name",
     }.get(error.errno or 0, f"cannot be opened: {error.strerror}")
     if error.errno == errno.ELOOP:
-        what = "is a symbolic link, which is not followed" if os.path.islink(path) else "is a loop of links"
+        what = (
+            "is a symbolic link, which is not followed"
+            if os.path.islink(path)
+            else "is a loop of links"
+        )
     return CannotStart(f"The {role} file {shown(path)} {what}.")
 
 
@@ -194,21 +217,21 @@ def _raise_if_scarce(error: OSError) -> None:
 
 
 def find_program(name: str, env: dict[str, str]) -> str:
-    """The file to execute: as given when it has a slash, else the first executable one in the PATH of `env`."""
+    """The file to execute: `name` itself if it has a slash, else the first executable in `env`'s
+    PATH.
+    """
     if not name:
         raise CannotStart("The command is empty.", NOT_FOUND)
     if "/" in name:
         return _checked_program(name, name)
     refused = ""
     for directory in env.get("PATH", DEFAULT_PATH).split(":"):
-        candidate = os.path.join(directory, name) if directory else f"./{name}"
-        try:
-            mode = os.stat(candidate).st_mode
-        except (OSError, ValueError):
-            continue
-        if stat.S_ISREG(mode) and os.access(candidate, os.X_OK):
+        candidate = f"{directory or '.'}/{name}"
+        # `access` first: it misses without the price of an exception.
+        if os.access(candidate, os.X_OK) and stat.S_ISREG(os.stat(candidate).st_mode):
             return candidate
-        refused = refused or candidate
+        if not refused and os.access(candidate, os.F_OK):
+            refused = candidate
     if refused:
         return _checked_program(refused, name)
     raise CannotStart(f"The command {shown(name)} was not found in PATH.", NOT_FOUND)
@@ -218,7 +241,9 @@ def _checked_program(path: str, name: str) -> str:
     try:
         mode = os.stat(path).st_mode
     except PermissionError as error:
-        raise CannotStart(f"The command {shown(name)} may not be reached: permission denied.") from error
+        raise CannotStart(
+            f"The command {shown(name)} may not be reached: permission denied."
+        ) from error
     except (OSError, ValueError) as error:
         raise CannotStart(f"The command {shown(name)} was not found.", NOT_FOUND) from error
     if stat.S_ISDIR(mode):
@@ -237,11 +262,17 @@ def _exec_failure(program: str, error: OSError) -> CannotStart:
             "neither a #! line nor a binary it can run."
         )
     if error.errno == errno.ENOENT:
-        return CannotStart(f"The command {shown(program)} names an interpreter that does not exist{_bang(program)}.")
+        return CannotStart(
+            f"The interpreter of the command {shown(program)} does not exist{_bang(program)}."
+        )
     if error.errno == errno.E2BIG:
-        return CannotStart("The command and its environment together are longer than the system takes.")
+        return CannotStart(
+            "The command and its environment together are longer than the system takes."
+        )
     if error.errno in (errno.EACCES, errno.EPERM):
-        return CannotStart(f"The command {shown(program)} may not be executed: permission denied{_bang(program)}.")
+        return CannotStart(
+            f"The command {shown(program)} may not be executed: permission denied{_bang(program)}."
+        )
     lack = _SCARCE.get(error.errno or 0)
     if lack is not None:
         return CannotStart(f"Not now: {lack}.", transient=True)
@@ -262,5 +293,5 @@ def _bang(program: str) -> str:
         return ""
     name = first[2:].strip(b" \t").decode(errors="replace")
     if name.endswith("\r"):
-        return f" ({shown(name.rstrip())}; its first line ends in a carriage return, as Windows writes)"
+        return f" ({shown(name.rstrip())}; the line ends in a carriage return, as Windows writes)"
     return f" ({shown(name)})"

@@ -1,0 +1,275 @@
+"""HPCShell as a contender. Everything the benchmarks know of its interface stands here."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from harness.accounting import counted_with_us, process_seconds
+from harness.compile import compile_program
+from peers.contender import TRUE, Contender, Extra, Latencies, rest
+
+NAME = "HPCShell"
+PACE = 700.0
+
+
+def hpc_program() -> Path:
+    """The `hpc` beside the Python that runs us."""
+    return Path(sys.executable).parent / "hpc"
+
+
+def hpc(*arguments: str) -> str:
+    """Run `hpc`; what it printed."""
+    command = [str(hpc_program()), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
+        raise RuntimeError(f"hpc {' '.join(arguments)}: exit {done.returncode}: {words[0]}")
+    return done.stdout
+
+
+def daemon_pids() -> dict[str, int]:
+    """The processes that serve: daemon, runner, and the runner's parent, which keeps exit codes."""
+    status = json.loads(hpc("daemon", "status", "--json"))
+    pids = {"daemon": int(status["pid"]), "runner": int(status["runner_pid"])}
+    keeper = _status_field(pids["runner"], "PPid")
+    if keeper > 1:
+        pids["keeper"] = keeper
+    return pids
+
+
+class Ours(Contender):
+    """In a state directory of its own, with as many processors as the width."""
+
+    name = NAME
+    install = "pip install . (from the root of this repository)"
+    pace: ClassVar = {
+        "throughput": PACE,
+        "chain": 450.0,
+        "fan": 600.0,
+        "accept": 3000.0,
+        "accept_held": 3000.0,
+        "accept_open": 3000.0,
+        "million": 300_000.0,
+        "million_open": 300_000.0,
+        "latency": 30.0,
+        "commands": 1.0,
+        "imports": 10.0,
+        "idle": 1.0,
+        "memory": 1.0,
+        "first_page": 1.0,
+        "restart": 1.0,
+    }
+
+    def missing(self) -> str | None:
+        if not hpc_program().exists():
+            return self.install
+        try:
+            self.api: Any = importlib.import_module("hpcshell")
+        except ImportError:
+            return self.install
+        return None if hasattr(self.api, "submit") else self.install
+
+    def version(self) -> str:
+        return str(getattr(self.api, "__version__", ""))
+
+    def open(self) -> None:
+        os.environ["HPCSHELL_HOME"] = str(Path("home").resolve())
+        os.environ["HPC_RESOURCES__CPUS"] = str(self.width)
+        os.environ["NO_COLOR"] = "1"
+        hpc("daemon", "start")
+        for name, pid in daemon_pids().items():
+            if not counted_with_us(pid):
+                raise RuntimeError(f"the {name} left our control group: it would not be counted")
+        self._submit([TRUE]).wait()
+
+    def close(self) -> None:
+        hpc("daemon", "stop", "--cancel")
+
+    def prepare(self, question: str, tasks: int) -> None:
+        if question == "latency":
+            self.probe = str(compile_program("probe", Path.cwd()))
+        if question in ("accept", "million"):
+            self._fill_machine()
+
+    # ---- how fast work goes through
+
+    def throughput(self, tasks: int) -> None:
+        self._submit([TRUE], array=f"0-{tasks - 1}").wait()
+
+    def chain(self, tasks: int) -> None:
+        last = self._submit([TRUE])
+        for _ in range(tasks - 1):
+            last = self._submit([TRUE], dependency=f"afterok:{last.id}")
+        last.wait()
+
+    def fan(self, tasks: int) -> None:
+        first = self._submit([TRUE])
+        middle = self._submit([TRUE], array=f"0-{tasks - 1}", dependency=f"afterok:{first.id}")
+        self._submit([TRUE], dependency=f"afterok:{middle.id}").wait()
+
+    # ---- how fast work is taken in
+
+    def accept(self, tasks: int) -> None:
+        """Separate jobs that queue behind one that has the whole machine."""
+        self._from_threads(tasks)
+
+    def accept_held(self, tasks: int) -> None:
+        self._from_threads(tasks, hold=True)
+
+    def accept_open(self, tasks: int) -> None:
+        """While the machine starts them as they come."""
+        self._from_threads(tasks)
+
+    def million(self, tasks: int) -> Extra:
+        begun = time.perf_counter()
+        self._submit([TRUE], array=f"0-{tasks - 1}")
+        took = time.perf_counter() - begun
+        return {"seconds": took, **self._memory()}
+
+    def million_open(self, tasks: int) -> Extra:
+        """The same on a free machine, and the memory after its elements have run for a while."""
+        begun = time.perf_counter()
+        self._submit([TRUE], array=f"0-{tasks - 1}")
+        took = time.perf_counter() - begun
+        time.sleep(3.0)
+        return {"seconds": took, **self._memory()}
+
+    # ---- how soon
+
+    def latency(self, tasks: int) -> Extra:
+        seen = Latencies(self)
+        for _ in range(tasks + 1):
+            rest()
+            begun = time.time()
+            self._submit([self.probe, str(self.probe_file)]).wait()
+            seen.note(begun, time.time())
+        return seen.extra()
+
+    def commands(self, tasks: int) -> Extra:
+        """Wall and processor time of commands, from exec to exit."""
+        program = str(hpc_program())
+        extra: Extra = {}
+        for word, arguments in (
+            ("run", ["run", "--", "true"]),
+            ("submit", ["submit", "--quiet", "--", "true"]),
+            ("queue", ["queue"]),
+            ("help", ["--help"]),
+        ):
+            extra |= _timed(word, [program, *arguments], tasks)
+        return extra
+
+    def imports(self, tasks: int) -> Extra:
+        """What `import hpcshell` costs over a Python that imports nothing."""
+        bare = _timed("python", [sys.executable, "-c", "pass"], tasks)
+        full = _timed("import", [sys.executable, "-c", "import hpcshell"], tasks)
+        return {**bare, **full}
+
+    # ---- how much of it there may be
+
+    def idle(self, tasks: int) -> Extra:
+        """Processor time and wake-ups of the daemons over a window of `tasks` seconds."""
+        pids = daemon_pids().values()
+        time.sleep(1.0)
+        cpu, wakes = _total(process_seconds, pids), _total(_wakes, pids)
+        time.sleep(tasks)
+        return {
+            "share": (_total(process_seconds, pids) - cpu) / tasks,
+            "wakes": (_total(_wakes, pids) - wakes) / tasks,
+        }
+
+    def memory(self, tasks: int) -> Extra:
+        return self._memory()
+
+    def first_page(self, tasks: int) -> Extra:
+        return _timed("queue", [str(hpc_program()), "queue"], tasks)
+
+    def restart(self, tasks: int) -> Extra:
+        """From the order to start until a client is answered, on the state as it is."""
+        ready: list[float] = []
+        for _ in range(tasks):
+            hpc("daemon", "stop")
+            begun = time.perf_counter()
+            hpc("daemon", "start")
+            hpc("daemon", "status", "--json")
+            ready.append(time.perf_counter() - begun)
+        return {"ready": ready, **self._memory()}
+
+    # ---- means
+
+    def _submit(self, command: list[str], **options: Any) -> Any:
+        return self.api.submit(command, **options)
+
+    def _fill_machine(self) -> None:
+        self._submit(["sleep", "1000"], cpus=self.width)
+
+    def _from_threads(self, tasks: int, threads: int = 32, **options: Any) -> None:
+        """`threads` submits in flight until all are acknowledged."""
+        numbers = iter(range(tasks))
+        lock = threading.Lock()
+        errors: list[BaseException] = []
+
+        def submit_until_done() -> None:
+            try:
+                while True:
+                    with lock:
+                        if next(numbers, None) is None:
+                            return
+                    self._submit([TRUE], **options)
+            except BaseException as error:
+                errors.append(error)
+
+        crew = [threading.Thread(target=submit_until_done) for _ in range(threads)]
+        for thread in crew:
+            thread.start()
+        for thread in crew:
+            thread.join()
+        if errors:
+            raise errors[0]
+
+    def _memory(self) -> Extra:
+        pid = daemon_pids()["daemon"]
+        return {
+            "rss_mb": _status_field(pid, "VmRSS") / 1024,
+            "peak_mb": _status_field(pid, "VmHWM") / 1024,
+        }
+
+
+def _timed(word: str, command: list[str], times: int) -> Extra:
+    """`WORD_wall` and `WORD_cpu`: seconds of each of `times` runs after one that warms."""
+    wall: list[float] = []
+    cpu: list[float] = []
+    for _ in range(times + 1):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        begun = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        wall.append(time.perf_counter() - begun)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return {f"{word}_wall": wall[1:], f"{word}_cpu": cpu[1:]}
+
+
+def _total(measure: Callable[[int], float], pids: Any) -> float:
+    return sum(measure(pid) for pid in pids)
+
+
+def _wakes(pid: int) -> float:
+    return float(_status_field(pid, "voluntary_ctxt_switches"))
+
+
+def _status_field(pid: int, field: str) -> int:
+    """A number from `/proc/PID/status`: kB for sizes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key == field:
+            return int(value.split()[0])
+    raise KeyError(field)

@@ -84,7 +84,7 @@ def value_of(option: click.Option) -> str:
 
 def page() -> str:
     """The whole page."""
-    hpc: click.Command = importlib.import_module("hpcshell.cli.main").cli
+    hpc: click.Command = importlib.import_module("hpcshell.cli.main").hpc
     context = click.Context(hpc, info_name="hpc")
     return "\n\n".join([INTRODUCTION, *commands("hpc", hpc, context)])
 

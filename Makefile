@@ -32,8 +32,7 @@ lint: venv-dev
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) -m tools.shape
-	$(RUN) -m tools.reference --check
-	$(RUN) -m tools.lifecycle_diagram --check
+	@$(MAKE) -s reference-check
 
 format: venv-dev
 	$(RUN) -m ruff format .
@@ -42,6 +41,10 @@ format: venv-dev
 reference: venv-dev
 	$(RUN) -m tools.reference
 	$(RUN) -m tools.lifecycle_diagram
+
+reference-check: venv-dev
+	$(RUN) -m tools.reference --check
+	$(RUN) -m tools.lifecycle_diagram --check
 
 docs: venv-docs
 	$(RUN) -m mkdocs build --strict --quiet
@@ -57,4 +60,5 @@ clean:
 venv-package venv-dev venv-docs: venv-%:
 	@tools/venv.sh $*
 
-.PHONY: help demo test campaign lint format reference docs bench clean venv-package venv-dev venv-docs
+.PHONY: help demo test campaign lint format reference reference-check docs bench clean
+.PHONY: venv-package venv-dev venv-docs

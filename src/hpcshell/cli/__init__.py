@@ -1,0 +1,1 @@
+"""The command line `hpc`: one file a verb, words for people, nothing else."""

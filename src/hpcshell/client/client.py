@@ -55,17 +55,18 @@ class Client:
         while True:
             connection = self.connect()
             try:
-                number = connection.ask(verb, args)
+                connection.ask(verb, args)
                 while True:
                     said = connection.hear(patient=True)
                     if said.error is not None:
                         raise error_of(said.error)
-                    if said.event is msgspec.UNSET:
-                        assert said.id == number
-                        return
+                    if said.ok is not msgspec.UNSET:
+                        break
                     yield said.event
                     if "seq" in said.event:
                         args["since"] = said.event["seq"]
+                if not said.ok.get("more"):
+                    return
             except Lost as lost:
                 self._after_loss(verb, lost)
             finally:
@@ -122,10 +123,10 @@ class Client:
         if not lost.asked:
             raise lost
         if verb in PATIENT:
-            self._await_return()
+            self.await_return()
 
-    def _await_return(self) -> None:
-        """Give a daemon that was stopped on purpose the time of a restart.
+    def await_return(self) -> None:
+        """Give a daemon that was stopped on purpose the time of a restart; raise if it stays away.
 
         One that crashed leaves its socket file behind and is started again like any other.
         """

@@ -27,7 +27,7 @@ READY_WITHIN: Final = 60.0
 """Seconds a new daemon has to recover its queue and listen."""
 
 SOCKET_WITHIN: Final = 5.0
-"""Seconds a living daemon has to put its socket file back, or to go if it is stopping."""
+"""Seconds a daemon at work has to put its socket file back, or to go if it is stopping."""
 
 MODULE: Final = "hpcshell.daemon.hpcd"
 _STDERR: Final = "hpcd.stderr"
@@ -45,11 +45,12 @@ def start(places: Places) -> Connection:
         if pid is not None and (connection := _recall(places, pid)) is not None:
             return connection
         trouble = _launch(places)
-        try:
+        with contextlib.suppress(OSError):
             return Connection.to(str(places.daemon_socket))
-        except OSError as error:
-            silent = Unreachable(f"the daemon started and does not listen: {error.strerror}")
-            raise trouble or silent from None
+        pid = daemon_pid(places)
+        if pid is not None and (connection := _recall(places, pid)) is not None:
+            return connection
+        raise trouble or Unreachable("the daemon started and went away", "hpc daemon logs says why")
 
 
 def daemon_pid(places: Places) -> int | None:
@@ -82,14 +83,16 @@ def _one_at_a_time(places: Places) -> Iterator[None]:
 
 def _recall(places: Places, pid: int) -> Connection | None:
     """Reach a daemon that lives and has no socket file: it was wiped, or it is stopping."""
-    deadline = time.monotonic() + SOCKET_WITHIN
+    deadline = time.monotonic() + READY_WITHIN
     pause, called = 0.002, False
     while daemon_pid(places) == pid:
         with contextlib.suppress(OSError):
             return Connection.to(str(places.daemon_socket))
         if not called and _catches_hangup(pid):
             called = True
-            os.kill(pid, signal.SIGHUP)
+            deadline = time.monotonic() + SOCKET_WITHIN
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGHUP)
         if time.monotonic() > deadline:
             raise Unreachable(
                 f"the daemon (process {pid}) lives and does not listen at {places.daemon_socket}",
@@ -186,6 +189,8 @@ def _verdict(line: str | None, places: Places) -> HpcError | None:
         )
     kind, _, rest = line.partition("|")
     message, _, hint = rest.partition("|")
+    if kind == "running":  # another daemon was faster; its own message names its process
+        return Unreachable(message, hint)
     if kind in KINDS and message:
         return KINDS[kind](message, hint or None)
     return Unreachable(

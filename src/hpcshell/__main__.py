@@ -1,0 +1,5 @@
+"""`python -m hpcshell` is `hpc`."""
+
+from hpcshell.cli.main import main
+
+main()

@@ -1,0 +1,53 @@
+"""`hpc cancel`: end jobs, or send them a signal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hpcshell.cli.changing import report
+from hpcshell.cli.filters import given, names_option, parse_states, states_option, user_option
+from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.talk import Talk
+from hpcshell.cli.verb import verb
+from hpcshell.core.errors import Wrong
+
+
+@verb(
+    "cancel",
+    "hpc cancel 12",
+    "hpc cancel 7[3-5] 20-25",
+    "hpc cancel --name sweep --state PENDING",
+    "hpc cancel 12 --signal USR1",
+    changes=True,
+)
+@ids_argument()
+@click.option("--signal", metavar="SIGNAL", help="Send this signal instead; nothing is cancelled.")
+@user_option("All jobs of this user.")
+@states_option("Only what is in this state (PENDING, RUNNING; may be repeated).")
+@names_option("All jobs of this name.")
+@click.option("--all", "every", is_flag=True, help="All your jobs that have not ended.")
+def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
+    """Cancel jobs.
+
+    What waits is cancelled at once. What runs gets SIGTERM, then SIGKILL after the grace time of
+    10 seconds; nothing of it is left alive.
+    """
+    named = selectors(ids)
+    if ids and not named:
+        talk.say("nothing named on stdin")
+        return 0
+    filters = given(
+        user=chosen["user"],
+        states=parse_states(chosen["states"]),
+        names=list(chosen["names"]),
+        all=chosen["every"] or None,
+        signal=chosen["signal"],
+    )
+    if not named and not filters.keys() & {"user", "states", "names", "all"}:
+        raise Wrong("which jobs?", "name ids, or choose with --name, --state, --user or --all")
+    answer = client().call("cancel", ids=named, dry_run=talk.dry_run, **filters)
+    if not answer["jobs"] and not answer.get("unchanged"):
+        talk.say("nothing to cancel")
+    return report(talk, answer, "sent the signal" if chosen["signal"] else "cancelled")

@@ -1,0 +1,216 @@
+"""`hpc daemon`: start, stop and look after the daemon."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+import click
+
+from hpcshell.cli import describe
+from hpcshell.cli.reach import client
+from hpcshell.cli.talk import SCHEMA, Talk
+from hpcshell.cli.verb import verb
+from hpcshell.client.start import daemon_pid
+from hpcshell.core.errors import NotFound, Refused, Unreachable
+from hpcshell.core.units import format_duration
+from hpcshell.core.words import safe
+from hpcshell.machine.paths import places
+
+GONE_WITHIN: Final = 60.0
+"""Seconds a stopping daemon gets to end its jobs and itself."""
+
+
+@click.group("daemon", help="Start, stop and look after the daemon.\n\nhpc submit starts it, too.")
+def command() -> None:
+    pass
+
+
+@verb("start", "hpc daemon start")
+def start(talk: Talk) -> int:
+    """Start the daemon, if it does not run."""
+    hello = client().call("hello")
+    if talk.json:
+        talk.document({"schema": SCHEMA, "running": True, **hello})
+    elif talk.quiet:
+        talk.data(str(hello["pid"]))
+    else:
+        talk.data(f"the daemon runs (process {hello['pid']})")
+    return 0
+
+
+@verb("stop", "hpc daemon stop", "hpc daemon stop --cancel", changes=True)
+@click.option("--cancel", is_flag=True, help="Cancel all jobs first; end the runner, too.")
+def stop(talk: Talk, cancel: bool) -> int:
+    """Stop the daemon.
+
+    Running jobs go on, and the next daemon takes them up again; --cancel ends them.
+    """
+    stopped = _stop(talk, cancel)
+    if talk.json:
+        talk.document({"schema": SCHEMA, "dry_run": talk.dry_run, "stopped": stopped})
+    elif not talk.dry_run:
+        talk.say("the daemon has stopped" if stopped else "the daemon does not run")
+    return 0
+
+
+@verb("restart", "hpc daemon restart", changes=True)
+def restart(talk: Talk) -> int:
+    """Stop the daemon and start it again.
+
+    Running jobs go on. It is how a new version takes the place of an old one.
+    """
+    _stop(talk, cancel=False)
+    return (
+        0
+        if talk.dry_run
+        else start.callback(  # type: ignore[misc]
+            json=talk.json, quiet=talk.quiet, color="never", debug=False
+        )
+    )
+
+
+@verb("status", "hpc daemon status", "hpc daemon status --json | jq .pid")
+def status(talk: Talk) -> int:
+    """Say whether the daemon runs, and how it is."""
+    try:
+        hello = client(autostart=False).call("hello")
+    except Unreachable as error:
+        if not talk.json:
+            raise
+        missing = {"running": False, "pid": None, "runner_pid": None, "trouble": error.message}
+        talk.document({"schema": SCHEMA, **missing})
+        return error.exit_code
+    if talk.json:
+        talk.document({"schema": SCHEMA, "running": True, **hello})
+    elif talk.quiet:
+        talk.data(str(hello["pid"]))
+    else:
+        talk.data(*_status(hello))
+    return 0
+
+
+@verb("reload", "hpc daemon reload")
+def reload(talk: Talk) -> int:
+    """Make the daemon read its configuration again."""
+    answer = client(autostart=False).call("reload")
+    if talk.json:
+        talk.document({"schema": SCHEMA, **answer})
+    else:
+        talk.say("the daemon has read its configuration")
+    return 0
+
+
+@verb("logs", "hpc daemon logs", "hpc daemon logs -f --json")
+@click.option("-f", "--follow", is_flag=True, help="Go on as it is written.")
+@click.option("-n", "--lines", type=click.IntRange(0), default=50, show_default=True)
+def logs(talk: Talk, follow: bool, lines: int) -> int:
+    """Print the daemon's log, its last lines first."""
+    from hpcshell.cli.logs import start_of_last
+
+    path = places(os.environ).daemon_log
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise NotFound(f"there is no log at {path}", "the daemon has never run here") from None
+    with file:
+        file.seek(start_of_last(file, lines))
+        while True:
+            for line in file:
+                sys.stdout.write(line.decode(errors="replace") if talk.json else _readable(line))
+            sys.stdout.flush()
+            if not follow:
+                return 0
+            time.sleep(0.25)
+            if path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                file.close()  # rotated
+                file = path.open("rb")
+
+
+for _each in (start, stop, restart, status, reload, logs):
+    command.add_command(_each)
+
+
+def _status(hello: dict[str, Any]) -> list[str]:
+    jobs = ", ".join(f"{count:,} {state}" for state, count in hello["jobs"].items() if count)
+    ran = format_duration(max(0, round(time.time() - hello["started"])))
+    lines = [
+        f"the daemon runs: process {hello['pid']}, version {hello['version']}, for {ran}",
+        f"  runner: process {hello['runner_pid'] or 'none'}",
+        f"  state:  {safe(hello['state_dir'])}",
+        f"  jobs:   {jobs or 'none'}",
+    ]
+    if hello.get("trouble"):
+        lines.append(f"  trouble: {safe(hello['trouble'])}")
+    return lines
+
+
+def _stop(talk: Talk, cancel: bool) -> bool:
+    """Whether there was a daemon to stop."""
+    where = places(os.environ)
+    # jobs may run on without a daemon: to cancel them there must be one
+    orphans = cancel and where.database.exists()
+    daemon = client(autostart=orphans)
+    try:
+        hello = daemon.call("hello")
+    except Refused:  # of another version: its signal is all we have in common
+        return _terminate(daemon_pid(where))
+    except Unreachable:
+        return False if daemon_pid(where) is None else _terminate(daemon_pid(where))
+    answer = daemon.call("stop", cancel=cancel, dry_run=talk.dry_run)
+    if talk.dry_run:
+        jobs = ", ".join(f"{count} {state}" for state, count in answer["jobs"].items() if count)
+        talk.data(f"would stop the daemon (process {hello['pid']}); jobs: {jobs or 'none'}")
+        return False
+    pids = [hello["pid"]]
+    if cancel:
+        pids += [hello["runner_pid"], hello["keeper_pid"]]
+    _await_exit([pid for pid in pids if pid])
+    return True
+
+
+def _terminate(pid: int | None) -> bool:
+    if pid is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    _await_exit([pid])
+    return True
+
+
+def _await_exit(pids: Iterable[int]) -> None:
+    deadline = time.monotonic() + GONE_WITHIN
+    for pid in pids:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except (ProcessLookupError, OSError):
+            continue
+        try:
+            left = max(0.0, deadline - time.monotonic())
+            if not select.select([descriptor], [], [], left)[0]:
+                raise Unreachable(
+                    f"process {pid} has not ended after {GONE_WITHIN:g} s",
+                    "see what it does: hpc daemon logs",
+                )
+        finally:
+            os.close(descriptor)
+
+
+def _readable(line: bytes) -> str:
+    """A line of the log for people; as it stands if it is no JSON."""
+    import msgspec
+
+    try:
+        entry = msgspec.json.decode(line)
+        stamp, level, text = entry.pop("time"), entry.pop("level"), entry.pop("message")
+    except (msgspec.DecodeError, KeyError, AttributeError):
+        return safe(line.decode(errors="replace").rstrip("\n")) + "\n"
+    rest = " ".join(f"{name}={value}" for name, value in entry.items())
+    when = describe.instant(stamp) if isinstance(stamp, int | float) else str(stamp)
+    return safe(f"{when} {level} {text} {rest}".rstrip()) + "\n"

@@ -1,0 +1,173 @@
+"""A job's document in words for people. Everything a user named passes through `safe`."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from hpcshell.core.units import format_clock, format_duration, format_instant, short_size
+from hpcshell.core.words import safe
+
+View = dict[str, Any]
+"""The document of one job or element, as the daemon gives it."""
+
+LIVE: Final = ("PENDING", "RUNNING", "SUSPENDED", "COMPLETING")
+
+
+def local_offset(unix: float) -> float:
+    """Seconds that local time is ahead of UTC at a Unix time."""
+    return float(time.localtime(unix).tm_gmtoff)
+
+
+def instant(unix: float | None) -> str:
+    """`2026-11-21 23:13:20` in local time; `-` for unknown."""
+    return "-" if unix is None else format_instant(unix, local_offset)
+
+
+def size(number: int | None) -> str:
+    """`1.5G`; `-` for nothing asked."""
+    return short_size(number) if number else "-"
+
+
+def elapsed(view: View, now: float) -> float | None:
+    """Seconds it has run, or ran."""
+    start = view["start_time"]
+    if start is None:
+        return None
+    end = view["end_time"]
+    return max(0.0, float(now if end is None else end) - float(start))
+
+
+def clock(seconds: float | None) -> str:
+    """`HH:MM:SS`; `-` for unknown."""
+    return "-" if seconds is None else format_clock(seconds)
+
+
+def limit(view: View) -> str:
+    """The time limit for a column."""
+    return "-" if view["time_limit"] is None else format_clock(view["time_limit"])
+
+
+def why(view: View) -> str:
+    """What there is to say about its state: progress, the reason, or how it ended."""
+    if view.get("elements"):
+        return progress(view["elements"])
+    if view["state"] == "PENDING" and view.get("held"):
+        return "held" if not view["reason"] else safe(view["reason"])
+    if view["state"] in LIVE:
+        return safe(view["reason"] or "")
+    return ended(view)
+
+
+def ended(view: View) -> str:
+    """How it ended beyond its state: exit code, signal, cause."""
+    parts = []
+    if view.get("signal"):
+        from hpcshell.core.words import format_signal
+
+        parts.append(f"signal {format_signal(view['signal'])}")
+    elif view.get("exit_code"):
+        parts.append(f"exit code {view['exit_code']}")
+    if view.get("reason"):
+        parts.append(safe(view["reason"]))
+    return "; ".join(parts)
+
+
+def progress(elements: View) -> str:
+    """`34 of 100 done, 2 failed, 8 running`."""
+    counts = elements["counts"]
+    done = sum(n for state, n in counts.items() if state not in LIVE)
+    parts = [f"{done:,} of {elements['total']:,} done"]
+    running = sum(counts.get(state, 0) for state in LIVE if state != "PENDING")
+    if running:
+        parts.append(f"{running:,} running")
+    for state, number in counts.items():
+        if state not in LIVE and state != "COMPLETED":
+            parts.append(f"{number:,} {state.lower().replace('_', ' ')}")
+    return ", ".join(parts)
+
+
+def command(view: View) -> str:
+    """The command as it would be typed."""
+    return safe(shlex.join(view["command"]))
+
+
+def request(view: View) -> str:
+    """`4 CPUs, 8G memory, 2 GPUs, 1 licence:matlab, exclusive`."""
+    parts = [f"{view['cpus']} CPU{'s' * (view['cpus'] != 1)}"]
+    if view["memory"]:
+        parts.append(f"{short_size(view['memory'])} memory")
+    if view["gpus"]:
+        parts.append(f"{view['gpus']} GPU{'s' * (view['gpus'] != 1)}")
+    parts += [f"{number} {safe(name)}" for name, number in (view.get("others") or {}).items()]
+    if view.get("exclusive"):
+        parts.append("the whole machine")
+    return ", ".join(parts)
+
+
+def fields(view: View, now: float) -> list[tuple[str, str]]:
+    """Name and value of all that is worth reading, in reading order."""
+    usage = view.get("usage") or {}
+    spent = usage.get("cpu_time")
+    ran = elapsed(view, now)
+    rows: Sequence[tuple[str, str | None]] = (
+        ("Name", safe(view["name"])),
+        ("State", f"{view['state']}{' (held)' if view.get('held') else ''}"),
+        ("Elements", progress(view["elements"]) if view.get("elements") else None),
+        ("Reason", safe(view["reason"]) if view["reason"] else None),
+        ("Exit code", _code(view)),
+        ("User", safe(view["user"])),
+        ("Request", request(view)),
+        ("Time limit", format_duration(view["time_limit"]) if view["time_limit"] else "none"),
+        ("Submitted", instant(view["submit_time"])),
+        ("Begin", instant(view["begin"]) if view["begin"] else None),
+        ("Deadline", instant(view["deadline"]) if view["deadline"] else None),
+        ("Started", instant(view["start_time"]) if view["start_time"] else None),
+        ("Ended", instant(view["end_time"]) if view["end_time"] else None),
+        ("Ran", format_duration(round(ran, 1)) if ran is not None else None),
+        ("CPU time", format_duration(round(spent, 2)) if spent is not None else None),
+        ("Peak memory", short_size(usage["max_rss"]) if usage.get("max_rss") else None),
+        ("Attempt", _attempt(view)),
+        ("Array", _array(view)),
+        ("Waits for", safe(view["dependency"]) if view["dependency"] else None),
+        ("Priority", _priority(view)),
+        ("Partition", safe(view["partition"] or "")),
+        ("Account", safe(view["account"]) if view["account"] else None),
+        ("QOS", safe(view["qos"]) if view["qos"] else None),
+        ("Profile", safe(view["profile"]) if view["profile"] else None),
+        ("Tags", safe(", ".join(view["tags"])) if view["tags"] else None),
+        ("Comment", safe(view["comment"]) if view["comment"] else None),
+        ("Node", safe(", ".join(view["nodes"])) if view["nodes"] else None),
+        ("Command", command(view)),
+        ("Directory", safe(view["cwd"])),
+        ("Output", safe(view["stdout"])),
+        ("Errors", safe(view["stderr"]) if view["stderr"] != view["stdout"] else None),
+    )
+    return [(name, value) for name, value in rows if value is not None]
+
+
+def _code(view: View) -> str | None:
+    if view.get("signal"):
+        from hpcshell.core.words import format_signal
+
+        return f"killed by {format_signal(view['signal'])}"
+    return None if view.get("exit_code") is None else str(view["exit_code"])
+
+
+def _priority(view: View) -> str:
+    return str(view["priority"]) + (f", nice {view['nice']}" if view["nice"] else "")
+
+
+def _attempt(view: View) -> str | None:
+    attempt = view.get("attempt") or 0
+    if attempt <= 1 and not view["retries"]:
+        return None
+    return f"{attempt} ({view['retries']} retries allowed)"
+
+
+def _array(view: View) -> str | None:
+    if not view["array"]:
+        return None
+    return str(view["array"]) + (f", {view['throttle']} at once" if view["throttle"] else "")

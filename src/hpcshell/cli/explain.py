@@ -1,0 +1,52 @@
+"""`hpc explain`: why a job waits."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from hpcshell.cli import describe
+from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.talk import SCHEMA, Talk
+from hpcshell.cli.verb import verb
+from hpcshell.core.units import format_duration
+from hpcshell.core.words import safe
+
+
+@verb("explain", "hpc explain 12", "hpc explain @ --json")
+@ids_argument()
+def command(talk: Talk, ids: tuple[str, ...]) -> int:
+    """Say why jobs wait, and when they are to start.
+
+    The answer is the scheduler's own: it is what decides. Without an ID, your last job.
+    """
+    named = selectors(ids, "@")
+    if not named:
+        return 0
+    jobs = client().call("explain", ids=named)["jobs"]
+    if talk.json:
+        talk.document({"schema": SCHEMA, "jobs": jobs})
+        return 0
+    for job in jobs:
+        talk.data(*_text(talk, job, time.time()))
+    return 0
+
+
+def _text(talk: Talk, job: dict[str, Any], now: float) -> list[str]:
+    label = job.get("label") or job["id"]
+    lines = [f"job {label} {talk.state(job['state'])}: {safe(job['reason']['sentence'])}"]
+    lines += [
+        f"  also: {safe(reason['sentence'])}"
+        for reason in job["reasons"]
+        if reason["sentence"] != job["reason"]["sentence"]
+    ]
+    promise = job.get("promise")
+    if promise and promise.get("start") is not None:
+        ahead = max(0.0, promise["start"] - now)
+        start = describe.instant(promise["start"])
+        lines.append(f"  starts at the latest {start} (in {format_duration(round(ahead))})")
+    if promise and promise.get("why"):
+        lines.append(f"  {safe(promise['why'])}")
+    if job.get("advice"):
+        lines.append(f"  hint: {safe(job['advice'])}")
+    return lines

@@ -1,0 +1,119 @@
+"""The options by which verbs choose among jobs, and pages of long answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import click
+
+from hpcshell.client.client import Client
+from hpcshell.core.errors import Wrong
+
+STATES: Final = (
+    "PENDING",
+    "RUNNING",
+    "SUSPENDED",
+    "COMPLETING",
+    "COMPLETED",
+    "FAILED",
+    "CANCELLED",
+    "TIMEOUT",
+    "OUT_OF_MEMORY",
+    "NODE_FAIL",
+    "PREEMPTED",
+    "DEADLINE",
+)
+_SHORT: Final = {
+    "PD": "PENDING",
+    "R": "RUNNING",
+    "S": "SUSPENDED",
+    "CG": "COMPLETING",
+    "CD": "COMPLETED",
+    "F": "FAILED",
+    "CA": "CANCELLED",
+    "TO": "TIMEOUT",
+    "OOM": "OUT_OF_MEMORY",
+    "NF": "NODE_FAIL",
+    "PR": "PREEMPTED",
+    "DL": "DEADLINE",
+}
+PAGE: Final = 1000
+"""Rows asked for at once; more would only be held in memory on both sides."""
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def states_option(text: str) -> Decorator:
+    """--state, which may be repeated or take a comma-separated list."""
+    return click.option("-s", "--state", "states", multiple=True, metavar="STATE", help=text)
+
+
+def names_option(text: str) -> Decorator:
+    return click.option("-N", "--name", "names", multiple=True, metavar="NAME", help=text)
+
+
+def user_option(text: str) -> Decorator:
+    return click.option("-u", "--user", metavar="USER", help=text)
+
+
+def tags_option(text: str) -> Decorator:
+    return click.option("--tag", "tags", multiple=True, metavar="TAG", help=text)
+
+
+def paging(default: int) -> Decorator:
+    """--limit and --offset."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        function = click.option(
+            "--offset", type=click.IntRange(0), default=0, help="Leave out the first so many."
+        )(function)
+        return click.option(
+            "-l",
+            "--limit",
+            type=click.IntRange(0),
+            default=default,
+            show_default=True,
+            help="Show at most so many; 0 for all.",
+        )(function)
+
+    return decorate
+
+
+def parse_states(words: tuple[str, ...]) -> list[str]:
+    """State words in full, from words in any case, their short forms, and comma-separated lists."""
+    found = []
+    for word in ",".join(words).upper().replace("-", "_").split(","):
+        if not word:
+            continue
+        state = _SHORT.get(word, word)
+        if state not in STATES:
+            from hpcshell.core.words import nearest, quote
+
+            near = nearest(state, STATES)
+            raise Wrong(
+                f"there is no state {quote(word)}",
+                f"did you mean {near}?" if near else "one of " + ", ".join(STATES),
+            )
+        found.append(state)
+    return found
+
+
+def given(**filters: Any) -> dict[str, Any]:
+    """The filters that were given."""
+    return {name: value for name, value in filters.items() if value not in (None, (), [], "")}
+
+
+def pages(
+    client: Client, verb: str, limit: int, offset: int, **args: Any
+) -> Iterator[dict[str, Any]]:
+    """Answers of a listing verb until `limit` rows (0: all) have been had; at least one answer."""
+    left = limit
+    while True:
+        wanted = min(left, PAGE) if limit else PAGE
+        page = client.call(verb, limit=wanted, offset=offset, **args)
+        yield page
+        offset += len(page["rows"])
+        left -= len(page["rows"])
+        if not page["rows"] or offset >= page["total"] or (limit and left <= 0):
+            return

@@ -1,0 +1,166 @@
+"""`hpc logs`: what jobs have written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import click
+
+from hpcshell.cli import describe, exits
+from hpcshell.cli.follow import Following, Row, Tail
+from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.talk import SCHEMA, Talk
+from hpcshell.cli.verb import verb
+from hpcshell.core.errors import NotFound, NotYet
+from hpcshell.core.words import safe
+
+
+@verb(
+    "logs",
+    "hpc logs 12",
+    "hpc logs -f @",
+    "hpc logs --lines 20 7_3",
+    "hpc logs --path 12",
+)
+@ids_argument()
+@click.option("-f", "--follow", is_flag=True, help="Go on until it has ended, as it is written.")
+@click.option("-n", "--lines", type=click.IntRange(0), help="Only the last so many lines.")
+@click.option("--out", "which", flag_value="stdout", help="Only the standard output.")
+@click.option("--err", "which", flag_value="stderr", help="Only the error output.")
+@click.option("--path", is_flag=True, help="Print where the files lie instead.")
+def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
+    """Print what jobs have written.
+
+    Without an ID, your last job. Of an array all elements that have begun are printed, each under
+    a heading. Error output that has a file of its own goes to stderr. With --follow it begins
+    before the job does, and goes on over retries.
+    """
+    named = selectors(ids, "@")
+    if not named:
+        return 0
+    daemon = client()
+    streams = (chosen["which"],) if chosen["which"] else ("stdout", "stderr")
+    if chosen["follow"] and not (talk.json or chosen["path"]):
+        return _follow(Following(daemon, named, lambda row: []), streams)
+    rows = daemon.call("outputs", ids=named)["outputs"]
+    if talk.json:
+        talk.document({"schema": SCHEMA, "outputs": rows})
+    elif chosen["path"]:
+        talk.data(*(safe(path) for row in rows for _, path in _files(row, streams)))
+    else:
+        _print(rows, streams, chosen["lines"])
+    return 0
+
+
+def _files(row: Row, streams: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Stream and path of each file; joined streams are one."""
+    paths: dict[str, str] = {}
+    for stream in streams:
+        paths.setdefault(row[stream], stream)
+    return [(stream, path) for path, stream in paths.items()]
+
+
+def _sink(stream: str, only_one: bool) -> BinaryIO:
+    return sys.stderr.buffer if stream == "stderr" and not only_one else sys.stdout.buffer
+
+
+class Headed:
+    """Writes to the streams, and a heading whenever another element speaks."""
+
+    def __init__(self, streams: tuple[str, ...], several: bool) -> None:
+        self.streams = streams
+        self.several = several
+        self._last = ""
+
+    def sink(self, label: str, stream: str) -> Callable[[bytes], None]:
+        """Where the bytes of one file go."""
+        out = _sink(stream, len(self.streams) == 1)
+
+        def write(chunk: bytes) -> None:
+            if self.several and label != self._last:
+                gap = "\n" if self._last else ""
+                sys.stdout.buffer.write(f"{gap}==> {label} <==\n".encode())
+                self._last = label
+            if out is not sys.stdout.buffer:
+                sys.stdout.buffer.flush()
+            out.write(chunk)
+            out.flush()
+
+        return write
+
+
+def _follow(following: Following, streams: tuple[str, ...]) -> int:
+    headed: list[Headed] = []
+
+    def tails(row: Row) -> list[Tail]:
+        if not headed:  # by now it is known how many there are
+            headed.append(Headed(streams, len(following.rows) > 1 or row["element"] is not None))
+        files = _files(row, streams)
+        return [Tail(path, headed[0].sink(row["label"], stream)) for stream, path in files]
+
+    following.tails = tails
+    following.run()
+    return exits.OK
+
+
+def _print(rows: list[Row], streams: tuple[str, ...], lines: int | None) -> None:
+    begun = [row for row in rows if row["run"]]
+    if not begun:
+        _nothing(rows)
+    headed = Headed(streams, len(rows) > 1)
+    for row in begun:
+        for stream, path in _files(row, streams):
+            _copy(path, headed.sink(row["label"], stream), lines)
+
+
+def _nothing(rows: list[Row]) -> None:
+    """Say why there is nothing to print."""
+    row = rows[0]
+    if row["state"] in describe.LIVE:
+        raise NotYet(
+            f"job {row['label']} has not begun: there is no output yet",
+            f"-f waits for it: hpc logs -f {row['label']}",
+        )
+    raise NotFound(
+        f"job {row['label']} never began ({row['state']}): it has written nothing",
+        f"see why: hpc show --story {row['label']}",
+    )
+
+
+def _copy(path: str, sink: Callable[[bytes], None], lines: int | None) -> None:
+    try:
+        with open(path, "rb") as file:
+            if lines is not None:
+                file.seek(start_of_last(file, lines))
+            while chunk := file.read(1 << 16):
+                sink(chunk)
+    except FileNotFoundError:
+        raise NotFound(f"{safe(path)} is gone", "it was moved or deleted after the job") from None
+
+
+def start_of_last(file: BinaryIO, lines: int) -> int:
+    """Where the last `lines` lines begin, read from the end: a log may be huge."""
+    at = file.seek(0, os.SEEK_END)
+    seen = 0 if _ends_open(file, at) else -1
+    while at > 0:
+        size = min(at, 1 << 16)
+        at -= size
+        file.seek(at)
+        chunk = file.read(size)
+        place = len(chunk)
+        while (place := chunk.rfind(b"\n", 0, place)) >= 0:
+            seen += 1
+            if seen == lines:
+                return at + place + 1
+    return 0
+
+
+def _ends_open(file: BinaryIO, size: int) -> bool:
+    """Whether the last line has no newline (yet)."""
+    if size == 0:
+        return False
+    file.seek(size - 1)
+    return file.read(1) != b"\n"

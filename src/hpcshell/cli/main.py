@@ -1,0 +1,197 @@
+"""`hpc` itself: which verbs there are, and what becomes of an error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from hpcshell.cli import exits
+from hpcshell.core.errors import HpcError
+
+VERBS: Final[dict[str, dict[str, str]]] = {
+    "Run": {
+        "submit": "Put a script or a command into the queue.",
+        "run": "Run a command through the queue and show its output.",
+        "rerun": "Submit ended jobs again.",
+    },
+    "Look": {
+        "queue": "List the jobs that wait and run.",
+        "show": "Show all about jobs.",
+        "logs": "Print what jobs have written.",
+        "explain": "Say why jobs wait, and when they are to start.",
+        "history": "List the jobs that have ended.",
+        "events": "Print what happens, as it happens.",
+        "resources": "Show what the machine has, and who holds it.",
+    },
+    "Change": {
+        "cancel": "Cancel jobs.",
+        "hold": "Keep waiting jobs from starting.",
+        "release": "Let held jobs start.",
+        "requeue": "Stop running jobs and put them back into the queue.",
+        "edit": "Change jobs that have not ended.",
+        "wait": "Wait until jobs have ended.",
+    },
+    "Set up": {
+        "daemon": "Start, stop and look after the daemon.",
+        "doctor": "Look for everything that can be wrong, and say how to mend it.",
+        "config": "Show and check the configuration.",
+        "completion": "Print the completion script of a shell.",
+    },
+}
+"""The verbs as `hpc --help` groups them; each is `command` in the module of its name."""
+
+
+class Verbs(click.Group):
+    """Loads a verb's module only when the verb is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for group in VERBS.values() for name in group]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if not any(cmd_name in group for group in VERBS.values()):
+            return None
+        command: click.Command = import_module(f"hpcshell.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            from hpcshell.core.words import nearest, quote
+
+            near = nearest(args[0], self.list_commands(ctx))
+            meant = f"; did you mean {near!r}?" if near else ""
+            raise click.UsageError(f"there is no command {quote(args[0])}{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, group in VERBS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(group.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), text) for code, text in exits.EXITS.items()])
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from hpcshell import __version__
+
+        sys.stdout.write(f"hpc {__version__}\n")
+        ctx.exit()
+
+
+hpc = Verbs(
+    "hpc",
+    help="A whole cluster in one command: a durable queue for the machine you are on.\n\n"
+    "Ids may be ranges (12-20), elements (7_3, 7[3-5]), names, @ for your last job, "
+    "or - to be read from stdin.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_version,
+            help="Print the version.",
+        ),
+        click.Option(
+            ["--debug"], is_flag=True, expose_value=False, help="Show the traceback of a defect."
+        ),
+    ],
+)
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    words = sys.argv[1:]
+    code = run(words)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _reader_left()
+    sys.exit(code)
+
+
+def run(words: list[str]) -> int:
+    """Do what the words say and return the exit code; no error leaves here as a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        return hpc.main(words, prog_name="hpc", standalone_mode=False) or exits.OK
+    except BrokenPipeError:
+        return _reader_left()
+    except BaseException as error:
+        if "--debug" in words and not isinstance(error, (SystemExit, click.exceptions.Exit)):
+            raise
+        return _verdict(error)
+
+
+def _verdict(error: BaseException) -> int:
+    """Say what is wrong, for a person, and return the code for it."""
+    match error:
+        case HpcError():
+            _complain(error.message, error.hint)
+            return error.exit_code
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.exceptions.NoArgsIsHelpError():
+            error.show()
+            return exits.USAGE
+        case click.ClickException():
+            _complain(*_usage(error))
+            return exits.USAGE
+        case click.Abort() | KeyboardInterrupt():
+            return exits.INTERRUPTED
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else exits.FAILED
+        case MemoryError():
+            _complain("not enough memory", None)
+        case OSError():
+            _complain(f"{error.filename or 'the system'}: {error.strerror or error}", None)
+        case _:
+            name = type(error).__name__
+            _complain(
+                f"this is a defect of hpc: {name}: {error}", "--debug shows where it happened"
+            )
+    return exits.FAILED
+
+
+def _usage(error: click.ClickException) -> tuple[str, str | None]:
+    """A usage error as message and hint."""
+    message = error.format_message()
+    if isinstance(error, click.NoSuchOption):
+        message = f"there is no option {error.option_name}"
+        if error.possibilities:
+            message += f"; did you mean {error.possibilities[0]}?"
+    context: Any = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "hpc"
+    return message[:1].lower() + message[1:].rstrip("."), f"see: {path} --help"
+
+
+def _complain(message: str, hint: str | None) -> None:
+    from hpcshell.core.words import safe
+
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"hpc: {safe(message)}\n")
+        if hint:
+            sys.stderr.write(f"  hint: {safe(hint)}\n")
+        sys.stderr.flush()
+
+
+def _reader_left() -> int:
+    """Whoever read our output has gone: no fault of ours, and nothing more to say."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exits.OK

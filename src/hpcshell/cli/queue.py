@@ -1,0 +1,146 @@
+"""`hpc queue`: what waits and runs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import click
+
+from hpcshell.cli import describe
+from hpcshell.cli.filters import (
+    given,
+    names_option,
+    pages,
+    paging,
+    parse_states,
+    states_option,
+    tags_option,
+    user_option,
+)
+from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.table import Column, table
+from hpcshell.cli.talk import SCHEMA, Talk
+from hpcshell.cli.verb import verb
+from hpcshell.cli.watch import watch_option, watched
+from hpcshell.core.words import safe
+
+COLUMNS: Final = (
+    Column("ID"),
+    Column("NAME", elastic=True),
+    Column("USER"),
+    Column("STATE", state=True),
+    Column("TIME", right=True),
+    Column("LIMIT", right=True),
+    Column("CPUS", right=True),
+    Column("MEMORY", right=True),
+    Column("GPUS", right=True),
+    Column("REASON", elastic=True),
+)
+
+
+@verb(
+    "queue",
+    "hpc queue",
+    "hpc queue --state PENDING --user ada",
+    "hpc queue --watch",
+    "hpc queue --quiet --name sweep | hpc cancel -",
+)
+@ids_argument()
+@user_option("Only this user's jobs.")
+@states_option("Only jobs in this state (PENDING, RUNNING, ...; may be repeated).")
+@names_option("Only jobs of this name.")
+@tags_option("Only jobs with this tag.")
+@click.option("-p", "--partition", metavar="NAME", help="Only jobs of this partition.")
+@click.option("-a", "--all", "ended", is_flag=True, help="Also jobs that ended a short while ago.")
+@click.option("-r", "--elements", is_flag=True, help="One line for each element of an array.")
+@paging(100)
+@watch_option
+def command(talk: Talk, ids: tuple[str, ...], watch: float | None, **chosen: Any) -> int:
+    """List the jobs that wait and run.
+
+    Running jobs come first, then the waiting ones in the order in which they are to start.
+    """
+    named = selectors(ids)
+    if ids and not named:
+        return 0
+    limit, offset = chosen.pop("limit"), chosen.pop("offset")
+    filters = given(
+        ids=named,
+        user=chosen["user"],
+        states=parse_states(chosen["states"]),
+        names=list(chosen["names"]),
+        tags=list(chosen["tags"]),
+        partition=chosen["partition"],
+    )
+    daemon = client()
+
+    def draw() -> list[str]:
+        answer = _all(
+            list(
+                pages(
+                    daemon,
+                    "queue",
+                    limit,
+                    offset,
+                    elements=chosen["elements"],
+                    all=chosen["ended"],
+                    **filters,
+                )
+            )
+        )
+        return _lines(talk, answer, offset)
+
+    return watched(talk, watch, draw)
+
+
+def _all(answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several pages as one answer."""
+    return answers[-1] | {"rows": [row for answer in answers for row in answer["rows"]]}
+
+
+def _lines(talk: Talk, answer: dict[str, Any], offset: int) -> list[str]:
+    rows = answer["rows"]
+    if talk.json:
+        talk.document({"schema": SCHEMA, **answer})
+        return []
+    if talk.quiet:
+        return [row["label"] for row in rows]
+    if not rows:
+        talk.say("no jobs")
+        return []
+    lines = table(talk, _columns(rows), [_cells(row, rows, time.time()) for row in rows])
+    if offset + len(rows) < answer["total"]:
+        talk.say(
+            f"{offset + 1:,} to {offset + len(rows):,} of {answer['total']:,} shown; "
+            "more with --limit and --offset, all with --limit 0"
+        )
+    return lines
+
+
+def _columns(rows: list[dict[str, Any]]) -> list[Column]:
+    return [column for column in COLUMNS if _worth(column.head, rows)]
+
+
+def _worth(head: str, rows: list[dict[str, Any]]) -> bool:
+    """Whether a column says anything: that of the users only if there are several, and so on."""
+    if head == "USER":
+        return len({row["user"] for row in rows}) > 1
+    field = {"MEMORY": "memory", "GPUS": "gpus", "LIMIT": "time_limit"}.get(head)
+    return field is None or any(row[field] for row in rows)
+
+
+def _cells(row: dict[str, Any], rows: list[dict[str, Any]], now: float) -> list[str]:
+    cells = {
+        "ID": row["label"],
+        "NAME": safe(row["name"]),
+        "USER": safe(row["user"]),
+        "STATE": row["state"],
+        "TIME": describe.clock(describe.elapsed(row, now)),
+        "LIMIT": describe.limit(row),
+        "CPUS": str(row["cpus"]),
+        "MEMORY": describe.size(row["memory"]),
+        "GPUS": str(row["gpus"] or "-"),
+        "REASON": describe.why(row),
+    }
+    return [cells[column.head] for column in _columns(rows)]

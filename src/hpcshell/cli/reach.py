@@ -1,0 +1,69 @@
+"""The daemon as a verb reaches it, and the ids as the user gave them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from hpcshell.client.client import Client
+from hpcshell.core.ids import split
+from hpcshell.machine.paths import places
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def client(*, autostart: bool = True) -> Client:
+    """A client of the daemon this environment means."""
+    return Client(places(os.environ), autostart)
+
+
+def ids_argument(*, required: bool = False) -> Decorator:
+    """The argument IDS of a verb, with completion of live jobs."""
+    return click.argument(
+        "ids", nargs=-1, required=required, metavar="[ID]...", shell_complete=complete_ids
+    )
+
+
+def selectors(given: Iterable[str], default: str | None = None) -> list[str]:
+    """The ids as typed, `-` replaced by the words on stdin; `default` where none were given.
+
+    An empty list means that stdin was empty: there is nothing to do.
+    """
+    words: list[str] = []
+    for word in given:
+        words.extend(sys.stdin.read().split() if word == "-" else _parts(word))
+    if not words and not given and default is not None:
+        return [default]
+    return words
+
+
+def _parts(word: str) -> list[str]:
+    """`12,15_3` as two ids; a comma in a name separates nothing."""
+    parts = split(word) if "," in word else [word]
+    return parts if all(part[:1].isdigit() or part[:1] == "@" for part in parts) else [word]
+
+
+def complete_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+    """Ids and names of live jobs that begin with what was typed; silent without a daemon."""
+    from click.shell_completion import CompletionItem
+
+    from hpcshell.core.errors import HpcError
+    from hpcshell.core.words import safe
+
+    try:
+        rows = client(autostart=False).call("queue", limit=500, offset=0)["rows"]
+    except HpcError:
+        return []
+    found = []
+    for row in rows:
+        text = f"{safe(row['name'])} {row['state']}"
+        found += [
+            CompletionItem(word, help=text)
+            for word in (row["label"], row["name"])
+            if word.startswith(incomplete) and word.isprintable()
+        ]
+    return found

@@ -1,0 +1,51 @@
+"""`--watch`: the same answer drawn again and again, on a terminal only."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import click
+
+from hpcshell.cli.talk import Talk, on_terminal
+
+watch_option = click.option(
+    "-w",
+    "--watch",
+    is_flag=False,
+    flag_value=2.0,
+    default=None,
+    type=click.FloatRange(0.2, 3600),
+    metavar="[SECONDS]",
+    help="Draw it again every 2 (or so many) seconds, until Ctrl-C.",
+)
+
+
+def watched(talk: Talk, every: float | None, draw: Callable[[], list[str]]) -> int:
+    """Print what `draw` gives, once or for ever."""
+    if every is not None and (not on_terminal() or talk.json):
+        talk.say("--watch needs a terminal: shown once")
+        every = None
+    if every is None:
+        talk.data(*draw())
+        return 0
+    while True:
+        lines = draw()
+        room = max(1, _rows() - 2)
+        shown = lines[:room]
+        if len(lines) > room:
+            shown[-1] = f"... {len(lines) - room + 1} more"
+        stamp = time.strftime("%H:%M:%S")
+        # home, each line cleared to its end, the rest of the screen cleared: no flicker
+        sys.stdout.write(
+            "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in [stamp, *shown]) + "\x1b[J"
+        )
+        sys.stdout.flush()
+        time.sleep(every)
+
+
+def _rows() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -14,25 +14,19 @@ Run = Callable[..., int | None]
 """A verb's function: takes a `Talk` and its own options, returns the exit code (None: 0)."""
 
 
-class Verb(click.Command):
-    """A command whose help ends with examples."""
-
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.examples = examples
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Examples"):
-            for example in self.examples:
-                formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
-
-
 def verb(
-    name: str, *examples: str, changes: bool = False, settings: dict[str, Any] | None = None
-) -> Callable[[Run], Verb]:
-    """Make a function a verb of `hpc`. One that `changes` anything takes --dry-run."""
+    name: str,
+    *examples: str,
+    changes: bool = False,
+    kind: type[click.Command] = click.Command,
+    settings: dict[str, Any] | None = None,
+) -> Callable[[Run], click.Command]:
+    """Make a function a verb of `hpc`, its docstring the help, the examples below it.
 
-    def decorate(function: Run) -> Verb:
+    One that `changes` anything takes --dry-run.
+    """
+
+    def decorate(function: Run) -> click.Command:
         own: list[click.Parameter] = getattr(function, "__click_params__", [])
 
         def callback(**given: Any) -> int:
@@ -45,12 +39,12 @@ def verb(
             given.pop("debug")
             return function(talk, **given) or 0
 
-        return Verb(
+        return kind(
             name,
             params=[*reversed(own), *_common(changes)],
             callback=callback,
             help=inspect.getdoc(function),
-            examples=examples,
+            epilog="\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples),
             context_settings={"help_option_names": ["-h", "--help"], **(settings or {})},
         )
 

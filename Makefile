@@ -47,7 +47,7 @@ reference-check: venv-dev
 	$(RUN) -m tools.lifecycle_diagram --check
 
 docs: venv-docs
-	$(RUN) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 
 bench: venv-dev
 	$(RUN) benchmarks/all.py

@@ -158,8 +158,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     resources: ResourceSettings = ResourceSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     defaults: DefaultSettings = DefaultSettings()
-    profiles: dict[str, dict[str, str]] = SHIPPED_PROFILES
-    partitions: dict[str, PartitionSettings] = {"main": PartitionSettings()}
+    profiles: dict[str, dict[str, str]] = msgspec.field(default_factory=SHIPPED_PROFILES.copy)
+    partitions: dict[str, PartitionSettings] = msgspec.field(
+        default_factory=lambda: {"main": PartitionSettings()}
+    )
     daemon: DaemonSettings = DaemonSettings()
     retry: RetrySettings = RetrySettings()
     notify: NotifySettings = NotifySettings()

@@ -66,8 +66,8 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, kind):
         raise Wrong(f"{name} cannot be {value!r}")
     if name == "name":
-        check_name(value)
-    return tuple(map(str, value)) if name == "tags" else value
+        check_name(str(value))
+    return tuple(str(tag) for tag in value) if isinstance(value, list) else value
 
 
 def _request(engine: Engine, job: Job, changed: dict[str, Any]) -> Request:

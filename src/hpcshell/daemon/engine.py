@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import Event, Kind, amend, step, word
-from hpcshell.core.records import NO_INDEX, Claim, Job, Outcome, Run, State, Task
+from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, Run, State, Task
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
@@ -22,7 +22,6 @@ from hpcshell.daemon.orders import start_order
 from hpcshell.machine import clock
 from hpcshell.policy.decide import Plan, Policy, Start, decide
 from hpcshell.policy.depend import Fact, ParentFacts
-from hpcshell.policy.explain import never_sentence
 from hpcshell.policy.retry import End, after_end
 from hpcshell.policy.view import View
 from hpcshell.store.change import Change
@@ -35,19 +34,23 @@ class News(dict[str, Any]):
 
 
 class Engine:
-    """Live jobs, the decider's view of them, and the change being written."""
+    """Live jobs, the decider's view of them, and the change being written.
 
-    def __init__(self, store: Store, policy: Policy, host: Host) -> None:
+    `configure` comes before anything else.
+    """
+
+    host: Host
+    policy: Policy
+
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self.policy = policy
-        self.host = host
         self.live: dict[int, LiveJob] = {}
         self.by_name: dict[tuple[int, str], set[int]] = {}
         self.unique: dict[tuple[int, str], int] = {}
         self.runs: dict[int, Run] = {}
         self.pids: dict[int, int] = {}
-        self.view = View(host.total)
-        self.orders: list[wire.Order] = []
+        self.view = View(Resources())
+        self.orders: list[wire.AnyOrder] = []
         self.news: list[News] = []
         self.acks: list[int] = []
         self.deferred: list[int] = []
@@ -91,9 +94,8 @@ class Engine:
 
     def _introduce_parents(self, job: Job) -> None:
         """Tell the view of parents it has not met: those that have ended, or begun before a restart."""
-        if job.dependencies is not None:
-            for parent in self.view.needs(job.dependencies):
-                self.view.know(parent, parent_facts(self.store, parent))
+        for parent in self.view.needs(job):
+            self.view.know(parent, parent_facts(self.store, parent))
 
     def amend(self, live: LiveJob, cause: str, now: float, **fields: Any) -> None:
         """Change fields of the submission itself."""
@@ -153,7 +155,7 @@ class Engine:
         self.change.update_job(live.job)
         gone, live.waiting = live.waiting, IndexSet()
         live.tally.add_never_begun(count, outcome, cause, now)
-        self.view.elements_ended(live.job.id, gone, outcome, now)
+        self.view.elements_dropped(live.job.id, gone, outcome, now)
         self.note(now, live.job.id, NO_INDEX, "drop", cause, state=outcome.value, detail={"elements": count})
         self.dirty = True
         self._finish_if_done(live)
@@ -173,9 +175,10 @@ class Engine:
         self.view.advance(now)
         self._end_impossible(now)
         self.plan = decide(self.view, self.policy, now)
+        self.view.keep(self.plan.promises)
         for start in self.plan.starts:
             self._start(start, now)
-        self.dirty = not self.plan.complete
+        self.dirty = False
 
     def _start(self, start: Start, now: float) -> None:
         live = self.live[start.job]
@@ -194,30 +197,27 @@ class Engine:
             claim=claim,
             start_time=now,
             boot=self.host.boot,
-            stdout=order.stdout,
-            stderr=order.stderr,
+            stdout=order.stdout or "",
+            stderr=order.stderr or "",
         )
         self.change.add_run(run)
         self.runs[run_id] = run
         self.orders.append(order)
 
     def _end_impossible(self, now: float) -> None:
-        for job_id, index in self.view.missed():
-            self._end_waiting(job_id, index, Outcome.DEADLINE, "it can no longer end by its deadline", now)
-        for job_id, index in self.view.impossible():
-            live = self.live[job_id]
-            sentence = never_sentence(self.view, job_id, index)
-            if live.job.dependencies is not None and live.job.dependencies.on_never == "hold":
+        for job_id, index, outcome, sentence in self.view.impossible(now):
+            live = self.live.get(job_id)
+            if live is None:
+                continue
+            terms = live.job.dependencies
+            if outcome is Outcome.CANCELLED and terms is not None and terms.on_never == "hold":
                 self.amend(live, sentence, now, held="dependency")
             else:
-                self._end_waiting(job_id, index, Outcome.CANCELLED, sentence, now)
+                self._end_waiting(live, index, outcome, sentence, now)
 
     def _end_waiting(
-        self, job_id: int, index: int | None, outcome: Outcome, cause: str, now: float
+        self, live: LiveJob, index: int | None, outcome: Outcome, cause: str, now: float
     ) -> None:
-        live = self.live.get(job_id)
-        if live is None:
-            return
         if index is None:
             self._end_job(live, outcome, cause, now)
             return
@@ -272,6 +272,12 @@ class Engine:
         end = None if limit is None else claim.start + limit
         self.view.release(task.run)
         self.view.claim(replace(claim, end=end))
+
+    def configure(self, host: Host, policy: Policy) -> None:
+        """Go on with other settings; what is running keeps what it holds."""
+        self.host, self.policy = host, policy
+        self.view.set_total(host.total)
+        self.dirty = True
 
     # -- questions -------------------------------------------------------------------------------
 

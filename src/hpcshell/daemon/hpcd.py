@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 from hpcshell.core.errors import HpcError, NotYet
 from hpcshell.core.settings import Settings
-from hpcshell.daemon.engine import Engine, load
+from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.faults import fault_point
 from hpcshell.daemon.host import this_host
 from hpcshell.daemon.loop import Loop
@@ -61,14 +61,13 @@ def make_loop(where: Places) -> Loop:
     settings = daemon_settings(where, os.environ)
     store = Store.open(where.database, on_write=fault_point(os.environ))
 
-    def make_engine() -> Engine:
-        engine = Engine(store, policy_of(settings), this_host(where, settings, store))
-        load(engine)
-        return engine
+    def configure(engine: Engine) -> None:
+        fresh = daemon_settings(where, os.environ)
+        engine.configure(this_host(where, fresh, store), policy_of(fresh))
 
     log = LogFile(where.daemon_log, settings.daemon.log_size, settings.daemon.log_files)
     server = Server(selectors.DefaultSelector(), str(where.daemon_socket))
-    loop = Loop(make_engine, store, server, RunnerLink(where), log)
+    loop = Loop(store, server, RunnerLink(where), log, configure)
     server.listen()
     log.write("info", "ready", pid=os.getpid(), live=len(loop.engine.live))
     return loop

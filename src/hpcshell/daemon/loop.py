@@ -11,12 +11,13 @@ import heapq
 import selectors
 import signal
 import socket
+import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
 from hpcshell.core.errors import Broken, HpcError, NotYet, Wrong
 from hpcshell.daemon import runner_wire as wire
-from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.engine import Engine, load
 from hpcshell.daemon.hearing import hear
 from hpcshell.daemon.runner_link import RunnerLink
 from hpcshell.daemon.server import Ask, Peer, Server
@@ -31,23 +32,27 @@ REQUESTS_A_TICK: Final = 2000
 
 
 class Loop:
-    """Owns the selector, the clients, the runner link and the engine."""
+    """Owns the selector, the clients, the runner link and the engine.
+
+    `configure` reads the configuration and gives it to an engine; it raises `Wrong` and changes nothing
+    when a file is wrong.
+    """
 
     def __init__(
         self,
-        make_engine: Callable[[], Engine],
         store: Store,
         server: Server,
         link: RunnerLink,
         log: LogFile,
+        configure: Callable[[Engine], None],
     ) -> None:
-        self.make_engine = make_engine
+        self.configure = configure
         self.store = store
         self.server = server
         self.link = link
         self.log = log
         self.selector = server.selector
-        self.engine = make_engine()
+        self.engine = self._load()
         self.watchers = Watchers(self.alarm)
         self.heard: list[wire.AnyEvent] = []
         self.asked: list[tuple[Peer, Ask]] = []
@@ -59,6 +64,21 @@ class Loop:
         self._alarm_count = 0
         self._link_fd = -1
         self._link_events = selectors.EVENT_READ
+
+    def _load(self) -> Engine:
+        engine = Engine(self.store)
+        self.configure(engine)
+        load(engine)
+        return engine
+
+    def _load_again(self) -> Engine:
+        """After a failed commit: what is on disk, under the settings that were in force."""
+        engine = Engine(self.store)
+        engine.configure(self.engine.host, self.engine.policy)
+        engine.pids, engine.runner_pid = self.engine.pids, self.engine.runner_pid
+        engine.keeper_pid = self.engine.keeper_pid
+        load(engine)
+        return engine
 
     # -- time ------------------------------------------------------------------------------------
 
@@ -136,6 +156,9 @@ class Loop:
                     self.engine.decide(clock.now())
         except HpcError as error:
             self._commit_failed(error, asked)
+        except Exception as error:  # a defect of ours must not take down a month of jobs
+            self.log.write("error", "a tick failed", error=repr(error), trace=traceback.format_exc())
+            self._commit_failed(Broken(f"the daemon failed: {error!r}", "see hpc daemon logs"), asked)
         else:
             self.broken = ""
             self.heard.clear()
@@ -196,7 +219,7 @@ class Loop:
         for peer, ask in asked:
             if not peer.closed:
                 peer.fail(ask.id, error)
-        self.engine = self.make_engine()
+        self.engine = self._load_again()
         self.alarm(RETRY_AFTER, self._try_again)
 
     def _try_again(self) -> None:

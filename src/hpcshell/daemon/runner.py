@@ -27,10 +27,12 @@ ALREADY_RUNNING = 75
 
 def main(argv: list[str]) -> int:
     """With `--inherited`, the lock and the listening socket are descriptors 3 and 4."""
+    inherited = "--inherited" in argv
+    _close_from(LISTENER_DESCRIPTOR + 1 if inherited else LOCK_DESCRIPTOR)
     try:
         where = places(os.environ)
         where.prepare()
-        ground = _inherited(where) if "--inherited" in argv else _opened(where)
+        ground = _inherited(where) if inherited else _opened(where)
     except HpcError as error:
         print(f"hpc runner: {error}", file=sys.stderr)
         return error.exit_code
@@ -45,6 +47,11 @@ def main(argv: list[str]) -> int:
     gc.set_threshold(100_000)
     live(ground)
     return 0
+
+
+def _close_from(first: int) -> None:
+    """Close what whoever started us left open: a pipe of theirs would never end while we live."""
+    os.closerange(first, max(map(int, os.listdir("/proc/self/fd"))) + 1)
 
 
 def _inherited(where: Places) -> Ground:

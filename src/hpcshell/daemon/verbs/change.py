@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hpcshell.core.errors import Refused, Wrong
@@ -106,16 +107,16 @@ def _signal(engine: Engine, live: LiveJob, found: Found, number: int) -> list[di
 
 def hold(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Keep what has not begun from beginning."""
-    return _each(loop, peer, ask, "hold", lambda *args: _hold_or_release(*args, Kind.HOLD))
+    return _each(loop, peer, ask, "hold", partial(_hold_or_release, Kind.HOLD))
 
 
 def release(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Let held work wait for its turn again; ends a retry's back-off, too."""
-    return _each(loop, peer, ask, "release", lambda *args: _hold_or_release(*args, Kind.RELEASE))
+    return _each(loop, peer, ask, "release", partial(_hold_or_release, Kind.RELEASE))
 
 
 def _hold_or_release(
-    engine: Engine, live: LiveJob, found: Found, cause: str, kind: Kind
+    kind: Kind, engine: Engine, live: LiveJob, found: Found, cause: str
 ) -> list[dict[str, Any]]:
     now = clock.now()
     lines = []

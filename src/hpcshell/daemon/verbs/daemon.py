@@ -10,7 +10,9 @@ from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Outcome, State
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.admission import user_name
+from hpcshell.daemon.views import resources_view
 from hpcshell.machine import clock
+from hpcshell.store.opening import SCHEMA
 
 if TYPE_CHECKING:
     from hpcshell.daemon.loop import Loop
@@ -31,7 +33,7 @@ def hello(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
         "keeper_pid": engine.keeper_pid or None,
         "started": loop.started,
         "state_dir": str(engine.host.places.state),
-        "schema": loop.store.schema,
+        "schema": SCHEMA,
         "jobs": engine.counts(),
         "trouble": loop.broken or None,
     }
@@ -61,5 +63,7 @@ def _cancel_everything(loop: Loop, cause: str) -> None:
 
 
 def reload(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
-    """Read the configuration again; a file that is wrong changes nothing."""
-    return {"changed": loop.reload()}
+    """Read the configuration again; a file that is wrong is refused and changes nothing."""
+    before = loop.engine.host.total
+    loop.configure(loop.engine)
+    return {"before": resources_view(before), "now": resources_view(loop.engine.host.total)}

@@ -151,7 +151,7 @@ def _chosen(engine: Engine, args: dict[str, Any], uid: int) -> list[LiveJob]:
         jobs: Iterable[LiveJob] = (live for key, live in engine.live.items() if key in found)
     else:
         jobs = engine.live.values()
-    tests = [test for name, test in _FILTERS.items() if args.get(name) for test in [test(args[name])]]
+    tests = [make(args[name]) for name, make in _FILTERS.items() if args.get(name)]
     return [live for live in jobs if all(test(live) for test in tests)]
 
 

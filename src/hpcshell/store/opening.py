@@ -68,7 +68,6 @@ def connect(path: Path, busy: float, *, how: str = "mode=rw") -> sqlite3.Connect
         timeout=busy,
         isolation_level=None,
         cached_statements=256,
-        check_same_thread=False,
     )
 
 

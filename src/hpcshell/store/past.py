@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from hpcshell.core.records import NO_INDEX
 from hpcshell.store.failures import explained
 from hpcshell.store.rows import (
     Entry,
@@ -18,6 +19,7 @@ from hpcshell.store.rows import (
     decode_job,
     decode_summary,
     decode_task,
+    dropped_task,
 )
 
 T = TypeVar("T")
@@ -114,11 +116,11 @@ class PastReader(Asking):
         return [self._entry(row) for row in self._all(sql, (job, index, limit))]
 
     def _past(self, job: bytes, summary: bytes | None, task: bytes | None) -> Past:
-        return Past(
-            self._decoded(decode_job, job),
-            None if summary is None else self._decoded(decode_summary, summary),
-            None if task is None else self._decoded(decode_task, task),
-        )
+        whole = self._decoded(decode_job, job)
+        ending = None if summary is None else self._decoded(decode_summary, summary)
+        if task is not None:
+            return Past(whole, ending, self._decoded(decode_task, task))
+        return Past(whole, ending, dropped_task(whole, ending, NO_INDEX))
 
     def _entry(self, row: tuple[Any, ...]) -> Entry:
         seq, time, job, index, kind, state, cause, said = row

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from hpcshell.store.change import Writer
 
 _CHOOSE: Final = (
-    "INSERT OR IGNORE INTO purging SELECT id FROM job"
-    " WHERE ended = 1 AND end_time < ? ORDER BY end_time, id LIMIT ?"
+    "INSERT INTO purging SELECT id FROM job WHERE ended = 1 AND end_time < ?"
+    " AND NOT EXISTS (SELECT 1 FROM purging) ORDER BY end_time, id LIMIT ?"
 )
 _SLICES: Final = (
     "DELETE FROM event WHERE seq IN (SELECT seq FROM purging CROSS JOIN event USING (job) LIMIT ?)",
@@ -19,36 +19,41 @@ _SLICES: Final = (
     "DELETE FROM task WHERE (job, idx) IN"
     " (SELECT job, idx FROM purging CROSS JOIN task USING (job) LIMIT ?)",
 )
+_JOBS: Final = "DELETE FROM job WHERE id IN (SELECT job FROM purging)"
+_DONE: Final = "DELETE FROM purging"
 _DAEMON_EVENTS: Final = (
     "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE job IS NULL AND time < ? LIMIT ?)"
 )
-_JOBS: Final = "DELETE FROM job WHERE id IN (SELECT job FROM purging)"
-_DONE: Final = "DELETE FROM purging"
-_BLOBS: Final = (
-    "DELETE FROM blob WHERE hash NOT IN"
-    " (SELECT env FROM job WHERE env IS NOT NULL"
-    "  UNION SELECT script FROM job WHERE script IS NOT NULL)"
+UNUSED_BLOBS: Final = (
+    "SELECT hash FROM blob EXCEPT SELECT env FROM job EXCEPT SELECT script FROM job"
 )
+_DROP_BLOB: Final = "DELETE FROM blob WHERE hash = ?"
 
 
 class Purged(NamedTuple):
-    """How many jobs a call removed, and whether there is more to remove."""
+    """How many jobs a call removed, the keys of blobs it removed, and whether there is more."""
 
     jobs: int
+    blobs: tuple[str, ...]
     more: bool
 
 
-def purge(writer: Writer, before: float, rows: int) -> Purged:
+def purge_jobs(writer: Writer, before: float, rows: int) -> Purged:
     """Within a change: remove about `rows` rows of jobs that ended before an instant."""
-    chosen = writer.write("purge", _CHOOSE, (before, max(1, rows // 10)))
+    writer.write("purge", _CHOOSE, (before, max(1, rows // 10)))
     left = rows
     for statement in _SLICES:
         left -= writer.write("purge", statement, (left,))
         if left <= 0:
-            return Purged(0, True)
-    writer.write("purge", _DAEMON_EVENTS, (before, left))
+            return Purged(0, (), True)
     jobs = writer.write("purge", _JOBS, ())
     writer.write("purge", _DONE, ())
-    if chosen == 0:
-        writer.write("purge", _BLOBS, ())
-    return Purged(jobs, chosen > 0)
+    return Purged(jobs, (), jobs > 0)
+
+
+def purge_rest(writer: Writer, before: float, unused: list[str]) -> Purged:
+    """Within a change, when no such job is left: the daemon's own old events, and unused blobs."""
+    writer.write("purge", _DAEMON_EVENTS, (before, -1))
+    for key in unused:
+        writer.write("purge", _DROP_BLOB, (key,))
+    return Purged(0, tuple(unused), False)

@@ -24,6 +24,7 @@ from hpcshell.store.rows import (
     decode_run,
     decode_summary,
     decode_task,
+    dropped_task,
     indices_of,
 )
 
@@ -111,9 +112,7 @@ class Reader(PastReader):
         if rows:
             return self._decoded(decode_task, rows[0][0])
         found = self.job(job)
-        if found is None or found.job.dropped is None or index not in indices_of(found.job):
-            return None
-        return Task(job=job, index=index, state=State.ENDED, outcome=found.job.dropped)
+        return None if found is None else dropped_task(found.job, found.summary, index)
 
     def tasks(
         self, job: int, words: Sequence[str] = (), *, limit: int = -1, after: int = NO_INDEX - 1

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import NO_INDEX, Job, Outcome, Record, Run, Summary, Task
+from hpcshell.core.records import NO_INDEX, Job, Outcome, Record, Run, State, Summary, Task
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -90,6 +90,20 @@ class Wanted(Record, frozen=True, kw_only=True):
     since: float | None = None
     until: float | None = None
     elements: bool = False
+
+
+def dropped_task(job: Job, summary: Summary | None, index: int) -> Task | None:
+    """An element that ended without a record of its own, as one of those dropped together."""
+    if job.dropped is None or index not in indices_of(job):
+        return None
+    return Task(
+        job=job.id,
+        index=index,
+        state=State.ENDED,
+        outcome=job.dropped,
+        cause="" if summary is None else summary.cause,
+        end_time=None if summary is None else summary.end_time,
+    )
 
 
 def indices_of(job: Job) -> IndexSet:

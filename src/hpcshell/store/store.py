@@ -14,7 +14,7 @@ from hpcshell.core.errors import Broken, HpcError
 from hpcshell.store import opening
 from hpcshell.store.change import Change, Ids, OnWrite
 from hpcshell.store.failures import explained, in_words
-from hpcshell.store.purging import Purged, purge
+from hpcshell.store.purging import UNUSED_BLOBS, Purged, purge_jobs, purge_rest
 from hpcshell.store.reading import Reader
 
 _BLOBS_REMEMBERED: Final = 10_000
@@ -26,14 +26,16 @@ class Store(Reader):
     schema: Final = opening.SCHEMA
 
     def __init__(
-        self, path: Path, connection: sqlite3.Connection, on_write: OnWrite | None
+        self, path: Path, connection: sqlite3.Connection, on_write: OnWrite | None, busy: float
     ) -> None:
         super().__init__(path, connection)
+        self._busy = busy
         self.blobs: set[str] = set()
         self._on_write = on_write
         self._writes = 0
         self._cursor = connection.cursor()
         self._changing = False
+        self._doubt = False
         self._failure: HpcError | None = None
         self._names = (str(path), str(opening.wal_of(path)))
         self._identity = self._files()
@@ -49,7 +51,7 @@ class Store(Reader):
         connection = opening.open_database(path, busy)
         try:
             with in_words(path):
-                return cls(path, connection, on_write)
+                return cls(path, connection, on_write, busy)
         except BaseException:
             connection.close()
             raise
@@ -86,7 +88,9 @@ class Store(Reader):
             if self._failure is not None:  # somebody caught it, but the change is lost all the same
                 raise self._failure
             if self._connection.in_transaction:
+                self._doubt = True
                 self._execute("commit", "COMMIT", ())
+                self._doubt = False
         except BaseException:
             self._undo()
             raise
@@ -108,11 +112,16 @@ class Store(Reader):
     def purge(self, before: float, rows: int = 5000) -> Purged:
         """Remove jobs that ended before an instant, and what only they used.
 
-        About `rows` rows a call, so that the daemon can do other things between calls.
+        About `rows` rows a call, so that the daemon can do other things between calls; the last
+        one, with `more` false, names the blobs of which copies may be deleted, too.
         """
         with self.change():
-            purged = purge(self, before, rows)
-        self.blobs.clear()
+            purged = purge_jobs(self, before, rows)
+        if purged.more:
+            return purged
+        with self.change():
+            purged = purge_rest(self, before, [row[0] for row in self._all(UNUSED_BLOBS)])
+            self.blobs.clear()
         return purged
 
     def check(self) -> list[str]:
@@ -128,15 +137,11 @@ class Store(Reader):
     def _begin(self) -> None:
         if not self._changing:
             raise RuntimeError("writing is possible within change() only")
-        if self._files() != self._identity:
-            self._failure = Broken(
-                f"the database {self.path} was deleted or replaced while it was in use",
-                "stop the daemon, put the files back, and start it again",
-            )
-            raise self._failure
         try:
+            if self._files() != self._identity:
+                self._save()
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, HpcError) as error:
             raise self._failed(error) from error
 
     def _execute(self, kind: str, sql: str, row: tuple[Any, ...]) -> int:
@@ -151,7 +156,7 @@ class Store(Reader):
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
-    def _failed(self, error: sqlite3.Error) -> HpcError:
+    def _failed(self, error: sqlite3.Error | HpcError) -> HpcError:
         """The change is lost, whatever its block does from here on."""
         self._failure = explained(error, self.path)
         return self._failure
@@ -161,22 +166,45 @@ class Store(Reader):
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            if isinstance(self._failure, Broken):
-                # A commit whose sync failed may lie whole in the log, and would come back after a
-                # crash. Everything before it was synced: move that, and start the log anew.
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error:
-            with contextlib.suppress(sqlite3.Error, Broken):
-                self._connection.close()
-                self._connection = opening.open_database(self.path, 2.0)
-                self._cursor = self._connection.cursor()
+            with contextlib.suppress(HpcError, sqlite3.Error):
+                self._reopen()
+        if self._doubt:
+            self._settle()
 
-    def _files(self) -> tuple[int, ...]:
+    def _settle(self) -> None:
+        """After a commit that failed, see what became of it.
+
+        If it was the sync that failed, the change may lie whole in the log and would come back
+        after a crash. All before it was synced: move that over, and begin the log anew.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with contextlib.suppress(sqlite3.Error):
+            self.ids = self._last_ids()
+        self._doubt = False
+
+    def _save(self) -> None:
+        """The files are not those that were opened; if the database is, nothing is lost yet."""
+        busy = 0
+        with contextlib.suppress(sqlite3.ProgrammingError):  # closed: it could not be opened again
+            # What a deleted log holds is still ours to read: move it into the database.
+            [busy, *_] = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise _gone(self.path)
+        self._reopen()
+
+    def _reopen(self) -> None:
+        self._connection.close()
+        if _inode(self._names[0]) != self._identity[0]:
+            raise _gone(self.path)
+        self._connection = opening.open_database(self.path, self._busy)
+        self._cursor = self._connection.cursor()
+        self._identity = self._files()
+
+    def _files(self) -> tuple[int, int]:
         """Which files the database is made of: a log deleted under SQLite swallows commits."""
-        try:
-            return (os.stat(self._names[0]).st_ino, os.stat(self._names[1]).st_ino)
-        except OSError:
-            return ()
+        return _inode(self._names[0]), _inode(self._names[1])
 
     def _last_ids(self) -> Ids:
         job, run, event = self._connection.execute(
@@ -188,3 +216,17 @@ class Store(Reader):
             "  (SELECT value FROM meta WHERE key = 'purged_event'))"
         ).fetchone()
         return Ids(job, run, event)
+
+
+def _inode(name: str) -> int:
+    try:
+        return os.stat(name).st_ino
+    except OSError:
+        return 0
+
+
+def _gone(path: Path) -> Broken:
+    return Broken(
+        f"the database {path} was deleted or replaced while it was in use",
+        "stop the daemon, put the file back, and start it again",
+    )

@@ -8,16 +8,18 @@ import pwd
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import Array, Job, Launch
+from hpcshell.core.records import Array, Job, Launch, Request
+from hpcshell.core.settings import PartitionSettings, Settings
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import check_name
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.daemon.server import Peer
-from hpcshell.policy.admit import admit
+from hpcshell.policy.admit import admit, admit_times
 from hpcshell.store.change import blob_key
 
 ENV_LIMIT: Final = 4 * 1024 * 1024
@@ -30,7 +32,9 @@ def job_of(engine: Engine, submission: Submission, peer: Peer, job_id: int, now:
     settings = engine.host.settings
     _check_launch(submission)
     partition = submission.partition or settings.defaults.partition
-    admit(submission.request, engine.host.total, settings, partition)
+    request = _in_partition(submission.request, settings.partitions.get(partition))
+    admit(request, engine.host.total, settings, partition)
+    admit_times(submission.begin, submission.deadline, request.time_limit, now)
     name = submission.name or _name_of(submission)
     check_name(name)
     unique = fingerprint(submission) if submission.unique else ""
@@ -45,10 +49,10 @@ def job_of(engine: Engine, submission: Submission, peer: Peer, job_id: int, now:
         user=user_name(peer.uid),
         uid=peer.uid,
         submit_time=now,
-        request=submission.request,
+        request=request,
         launch=_launch(submission),
         array=_array(submission.array),
-        priority=500 if submission.priority is None else submission.priority,
+        priority=_priority(submission, settings, partition),
         nice=submission.nice,
         partition=partition,
         account=submission.account,
@@ -67,6 +71,18 @@ def job_of(engine: Engine, submission: Submission, peer: Peer, job_id: int, now:
         notify=submission.notify,
         unique=unique,
     )
+
+
+def _in_partition(request: Request, partition: PartitionSettings | None) -> Request:
+    """The request with the time limit its partition gives to those that name none."""
+    if partition is None or partition.default_time is None or request.time_limit is not None:
+        return request
+    return replace(request, time_limit=partition.default_time)
+
+
+def _priority(submission: Submission, settings: Settings, partition: str) -> int:
+    own = settings.defaults.priority if submission.priority is None else submission.priority
+    return own + settings.partitions[partition].priority
 
 
 def encode_env(env: dict[str, str]) -> bytes:

@@ -21,7 +21,7 @@ from hpcshell.daemon.engine import Engine, load
 from hpcshell.daemon.hearing import hear
 from hpcshell.daemon.runner_link import RunnerLink
 from hpcshell.daemon.server import Ask, Peer, Server
-from hpcshell.daemon.verbs import VERBS
+from hpcshell.daemon.verbs import LOOKS, VERBS
 from hpcshell.daemon.watchers import Watchers
 from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
@@ -178,9 +178,17 @@ class Loop:
             return verb(self, peer, ask)
         except HpcError as error:
             return error
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-            self.log.write("error", "a request failed", verb=ask.verb, error=repr(error))
-            return Broken(f"the daemon could not make sense of the request: {error!r}")
+        except Exception as error:
+            if ask.verb not in LOOKS:
+                raise  # it may have changed something: the whole tick is undone
+            self.log.write(
+                "error",
+                "a request failed",
+                verb=ask.verb,
+                error=repr(error),
+                trace=traceback.format_exc(),
+            )
+            return Broken(f"the daemon failed to answer: {error!r}", "see: hpc daemon logs")
 
     def _answer(self, answers: list[tuple[Peer, Ask, Any]]) -> None:
         for peer, ask, answer in answers:
@@ -201,7 +209,7 @@ class Loop:
         if orders:
             self.link.send(orders)
         for complaint in engine.complaints:
-            self.log.write("warning", "the runner complains", message=complaint)
+            self.log.write("warning", "the runner complains", complaint=complaint)
         engine.complaints.clear()
         if engine.deferred:
             self.alarm(RETRY_AFTER, self._start_deferred)

@@ -33,3 +33,8 @@ VERBS: Final[dict[str, Verb]] = {
     "wait": watch.wait,
     "events": watch.events,
 }
+
+LOOKS: Final = frozenset(
+    {"hello", "queue", "show", "history", "explain", "resources", "outputs", "wait", "events"}
+)
+"""Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else anything."""

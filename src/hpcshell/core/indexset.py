@@ -21,9 +21,10 @@ class IndexSet:
 
     __slots__ = ("_count", "ranges")
 
-    def __init__(self, ranges: tuple[range, ...] = ()) -> None:
+    def __init__(self, ranges: tuple[range, ...] = (), count: int = -1) -> None:
+        """`count` spares the addition to those who know how many members there are."""
         self.ranges = ranges
-        self._count = sum(len(part) for part in ranges)
+        self._count = count if count >= 0 else sum(len(part) for part in ranges)
 
     @classmethod
     def of(cls, indices: Iterable[int]) -> IndexSet:
@@ -83,6 +84,12 @@ class IndexSet:
     @property
     def last(self) -> int:
         return self.ranges[-1][-1]
+
+    @property
+    def rest(self) -> IndexSet:
+        """The set less its first member."""
+        head = self.ranges[0][1:]
+        return IndexSet((head, *self.ranges[1:]) if head else self.ranges[1:], self._count - 1)
 
     def without(self, index: int) -> IndexSet:
         """The set less one member; taking the first member is O(number of ranges)."""

@@ -1,0 +1,262 @@
+"""Why an element waits, until when, for whom, and what would start it sooner.
+
+    told = explain(view, policy, job, index, now)
+    told.reason.code, told.reason.sentence, told.start, told.advice
+
+Nothing is guessed: readiness is what the view itself goes by, and the start is the one that the
+loop of `decide`, run to its end, gives it.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from hpcshell.core.records import NO_INDEX, Reason, Record, Request
+from hpcshell.core.units import format_duration, format_size
+from hpcshell.policy.decide import Plan, Policy, Round
+from hpcshell.policy.line import Entry, Line
+from hpcshell.policy.profile import NEVER, Profile
+from hpcshell.policy.reasons import blocked, element_name
+from hpcshell.policy.room import Vector, fits
+from hpcshell.policy.standing import not_ready
+from hpcshell.policy.view import Unit, View
+
+MOST_BLOCKERS: Final = 20
+SHORTEST: Final = 60.0
+"""No advice to ask for less time than this, in seconds."""
+
+
+class Blocker(Record, frozen=True, kw_only=True):
+    """A job (or one element of it) that stands in the way, and how. `until`: when it ends at the
+    latest."""
+
+    id: int
+    element: int | None = None
+    why: str = ""
+    until: float | None = None
+
+
+class Explanation(Record, frozen=True, kw_only=True):
+    """`reason` is the first of `reasons`.
+
+    `start` is when it starts: no later than that if `promised`, else an estimate; None when nobody
+    can know. `why` says where the figure comes from, or why there is none.
+    """
+
+    reason: Reason
+    reasons: tuple[Reason, ...]
+    start: float | None = None
+    promised: bool = False
+    why: str = ""
+    blockers: tuple[Blocker, ...] = ()
+    advice: str = ""
+
+
+class Foreseen(NamedTuple):
+    """A decision run to its end, with the profile it left behind."""
+
+    plan: Plan
+    profile: Profile
+
+
+def explain(
+    view: View, policy: Policy, job: int, index: int, now: float, *, brief: bool = False
+) -> Explanation:
+    """Why `index` of `job` (of an array, `NO_INDEX`: its next element) waits. The view is not
+    changed.
+
+    `brief` gives the reasons alone, at a cost that does not depend on what waits.
+    """
+    entry = view.entry(job)
+    if entry is None:
+        return _reasons_only([Reason(code="None", sentence=f"job {job} does not wait")])
+    unit = (job, _next_of(entry) if index == NO_INDEX else index)
+    reasons = not_ready(view.queue, entry, unit[1], now)
+    line = view.queue.standing(*unit)
+    if reasons or line is None:
+        idle = Reason(code="None", sentence=f"{element_name(unit)} does not wait")
+        return _unready(view, entry, unit, reasons or [idle])
+    if brief:
+        return _reasons_only([_in_line(view, line)])
+    return _foreseen(view, policy, line, unit, now)
+
+
+def _reasons_only(reasons: list[Reason]) -> Explanation:
+    return Explanation(reason=reasons[0], reasons=tuple(reasons))
+
+
+def _next_of(entry: Entry) -> int:
+    """The element that goes first: a ready one, else a new one, else one with a record."""
+    for source in (entry.elements(), iter(entry.waiting), iter(sorted(entry.tasks))):
+        if (index := next(source, None)) is not None:
+            return index
+    return NO_INDEX
+
+
+def _in_line(view: View, line: Line) -> Reason:
+    """The reason of ready work, as a whole round would give it once all that can start has
+    started."""
+    for key, shape in view.turn.heads:
+        if key[3] is line:
+            break
+        if fits(shape.need, view.room.size):
+            ahead = (key[1], next(key[3].elements()))
+            return blocked(line.shape, view.room, view.room.free, ahead)
+    if fits(line.shape.need, view.room.free):
+        return Reason(code="None", sentence="it starts with the next decision")
+    return blocked(line.shape, view.room, view.room.free, None)
+
+
+def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Explanation:
+    """What is kept out of the order altogether."""
+    code, job = reasons[0].code, entry.job
+    blockers: list[Blocker] = []
+    advice = ""
+    if code in ("JobHeldUser", "JobHeldAdmin"):
+        advice = f"let it go with: hpc release {element_name(unit)[4:]}"
+    elif code == "ArrayTaskLimit" and job.array is not None:
+        advice = f"let more run at once with: hpc edit {job.id} --throttle={job.array.throttle + 1}"
+        mine = (claim for claim in view.claims.values() if claim.job == job.id)
+        blockers = [_running(claim.run, view) for claim in mine][:MOST_BLOCKERS]
+    elif code == "Dependency":
+        terms = job.dependencies.terms if job.dependencies else ()
+        blockers = [
+            Blocker(id=term.job, element=term.index, why=term.kind) for term in terms if term.job
+        ][:MOST_BLOCKERS]
+    starts = [entry.gate if NEVER > entry.gate > view.queue.clock else 0.0]
+    if unit[1] in entry.tasks:
+        starts.append(entry.tasks[unit[1]][0].not_before)
+    known = all(reason.code in ("BeginTime", "BackOff") for reason in reasons)
+    start = max(starts) or None
+    return Explanation(
+        reason=reasons[0],
+        reasons=tuple(reasons),
+        start=start if known else None,
+        why="not before that" if known and start else "its start depends on what it waits for",
+        blockers=tuple(blockers),
+        advice=advice,
+    )
+
+
+def _run(view: View, policy: Policy, unit: Unit, now: float) -> Foreseen:
+    round_ = Round(view, policy, now, thorough=True, until=unit)
+    plan = round_.decide()
+    return Foreseen(plan, round_.profile_now())
+
+
+def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) -> Explanation:
+    seen = _run(view, policy, unit, now)
+    if any((start.job, start.index) == unit for start in seen.plan.starts):
+        soon = Reason(code="None", sentence="it starts with the next decision")
+        return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
+    reasons = [seen.plan.reasons.get(unit) or _in_line(view, line)]
+    if unit not in seen.plan.reasons:
+        told = f"more than {policy.depth:,} elements are before it in line"
+        reasons.append(Reason(code="Depth", sentence=told))
+    promised = unit in seen.plan.promises
+    plan = seen.plan
+    if not promised and reasons[0].code != "TooLarge":
+        plan = _run(view, replace(policy, promises=None), unit, now).plan
+    start = plan.promises.get(unit)
+    if (late := _too_late(line, start)) is not None:
+        reasons.append(late)
+    return Explanation(
+        reason=reasons[0],
+        reasons=tuple(reasons),
+        start=None if start == inf else start,
+        promised=promised and start != inf,
+        why=_where_from(start, promised, reasons[-1].code),
+        blockers=_blockers(view, line, plan, unit),
+        advice=_advice(view, line, seen, unit, now),
+    )
+
+
+def _too_late(line: Line, start: float | None) -> Reason | None:
+    deadline = line.entry.job.deadline
+    if deadline is None or start is None:
+        return None
+    if start != inf and start + (line.shape.limit or 0.0) <= deadline:
+        return None
+    return Reason(code="Deadline", sentence="as things stand it would not end by its deadline")
+
+
+def _where_from(start: float | None, promised: bool, code: str) -> str:
+    if start is None:
+        causes = {
+            "TooLarge": "it cannot start while the machine is as it is",
+            "Depth": "so far ahead nothing is worked out",
+        }
+        return causes.get(code, "what runs and waits before it has no time limit")
+    if start == inf:
+        return "when runs without a time limit have ended, and nobody knows when that is"
+    if promised:
+        return "promised: no later, as long as nothing comes in that goes before it"
+    return "estimated from the time limits of all that runs or goes before it"
+
+
+def _blockers(view: View, line: Line, plan: Plan, unit: Unit) -> tuple[Blocker, ...]:
+    """The runs that hold what is lacking, first to end first, then what is before it in line."""
+    need, free = line.shape.need, view.room.free
+    found: list[Blocker] = []
+    if need is None or not fits(need, view.room.size):
+        return ()
+    ends = sorted(view.claims.values(), key=lambda claim: inf if claim.end is None else claim.end)
+    for claim in ends:
+        held = view.room.held(claim.run)
+        if any(n > f and h for n, f, h in zip(need, free, held, strict=True)):
+            found.append(_running(claim.run, view))
+            free = tuple(f + h for f, h in zip(free, held, strict=True))
+    for other in plan.promises:
+        if other == unit or len(found) >= MOST_BLOCKERS:
+            break
+        element = None if other[1] < 0 else other[1]
+        found.append(Blocker(id=other[0], element=element, why="before it in line"))
+    return tuple(found[:MOST_BLOCKERS])
+
+
+def _running(run: int, view: View) -> Blocker:
+    claim = view.claims[run]
+    why = "runs without a time limit" if claim.end is None else "runs"
+    element = None if claim.index < 0 else claim.index
+    return Blocker(id=claim.job, element=element, why=why, until=claim.end)
+
+
+def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> str:
+    """The smallest change of the request with which it would start at once, if there is one."""
+    need, room = line.shape.need, view.room
+    if need is None:
+        return "no such resource is here: leave it out"
+    if not fits(need, room.size):
+        return f"ask for no more than {_options(need, room.size, line.shape.request)}"
+    start = seen.plan.promises.get(unit)
+    if start is not None:  # its own promise is not in its way
+        seen.profile.give_back(start, line.shape.limit, need)
+    left = seen.profile.free[0]
+    if fits(need, left):
+        longest = seen.profile.longest(need)
+        if longest is not None and longest >= SHORTEST:
+            span = format_duration(float(int(longest))).replace(" ", "")
+            return f"with --time={span} or less it would start now"
+        return ""
+    smaller = tuple(max(0, min(n, f)) for n, f in zip(need, left, strict=True))
+    asked = all(s > 0 for n, s in zip(need, smaller, strict=True) if n > 0)
+    if line.shape.request.exclusive or not asked:
+        return ""
+    if seen.profile.fits(now, line.shape.limit, smaller):
+        return f"with {_options(need, smaller, line.shape.request)} it would start now"
+    return ""
+
+
+def _options(need: Vector, most: Vector, request: Request) -> str:
+    """The options that would ask for `most` where `need` is over it."""
+    told = [
+        f"--{name}={format_size(have) if name == 'memory' else have}"
+        for name, asked, have in zip(("cpus", "memory", "gpus"), need[1:], most[1:], strict=False)
+        if asked > have
+    ]
+    names = sorted(request.others)
+    told += [f"fewer {name}" for name in names if need[4:] != most[4:] and request.others[name]]
+    return " ".join(told)

@@ -1,0 +1,197 @@
+"""The waiting work in order: jobs, the lines their elements stand in, and the shapes of requests.
+
+All elements of a job that ask for the same stand in one `Line`, however many they are; nearly
+every job has one line (`Entry` itself), a retry with a grown request adds another. Lines that ask
+for the same share a `Shape`. What cannot start for its shape cannot start for any later line of
+that shape, so a decision looks at shapes, not at all that waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final
+
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.records import Job, Request, Task
+from hpcshell.policy.order import Sorted
+from hpcshell.policy.room import Room, Vector
+
+Key = tuple[float, int, int, "Line"]
+"""(rank, job id, number of the line, the line): unique before the line is ever compared."""
+
+NOT_YET: Final = float("inf")
+UNLIMITED: Final = 1 << 62
+NO_INDICES: Final[frozenset[int]] = frozenset()
+NO_TASKS: Final[dict[int, tuple[Task, Line]]] = {}
+"""Shared by all entries without pending records; never written to."""
+
+
+class Shape:
+    """What a request asks for and for how long, with the ready lines that ask for exactly that."""
+
+    __slots__ = ("head", "key", "limit", "need", "request", "turn", "users")
+
+    def __init__(self, key: object, request: Request, need: Vector | None) -> None:
+        self.key = key
+        self.request = request
+        self.need = need
+        self.limit = request.time_limit
+        self.turn: Sorted[Key] = Sorted()
+        self.head: tuple[Key, Shape] | None = None
+        self.users = 0
+
+
+class Line:
+    """Elements of one job that ask for the same. `again`: indices ready by their own record.
+
+    `members` counts the elements with their own record that stand here, ready or not.
+    """
+
+    __slots__ = ("again", "entry", "members", "number", "place", "shape")
+
+    def __init__(self, number: int, shape: Shape) -> None:
+        self.number = number
+        self.shape = shape
+        self.again: Sorted[int] | None = None
+        self.members = 0
+        self.place: Key | None = None
+        self.entry: Entry
+
+    def elements(self) -> Iterator[int]:
+        """The ready indices in the order they go: tried before, then new."""
+        return iter(self.again or ())
+
+    def any_ready(self) -> bool:
+        return bool(self.again)
+
+
+class Entry(Line):
+    """A live job: its main line, what waits of it and what lets it go.
+
+    `gate` is the instant from which its dependencies and begin time let it start (`NOT_YET`:
+    unknown); `freed`, for element-to-element dependencies, the waiting indices whose own parents
+    are met; `begun` the indices that have begun and not ended.
+    """
+
+    __slots__ = (
+        "begun",
+        "freed",
+        "gate",
+        "job",
+        "late",
+        "lines",
+        "rank",
+        "running",
+        "tasks",
+        "waiting",
+    )
+
+    def __init__(self, job: Job, waiting: IndexSet, rank: float, shape: Shape) -> None:
+        super().__init__(0, shape)
+        self.entry = self
+        self.job = job
+        self.waiting = waiting
+        self.rank = rank
+        self.gate = NOT_YET
+        self.freed: Sorted[int] | None = None
+        self.late = False
+        self.running = 0
+        self.tasks: dict[int, tuple[Task, Line]] = NO_TASKS
+        self.begun: set[int] | frozenset[int] = NO_INDICES
+        self.lines: list[Line] | None = None
+
+    def elements(self) -> Iterator[int]:
+        fresh = () if self.late else self.waiting if self.freed is None else self.freed
+        return chain(self.again, fresh) if self.again else iter(fresh)
+
+    def any_ready(self) -> bool:
+        if self.again:
+            return True
+        return not self.late and bool(self.waiting if self.freed is None else self.freed)
+
+    def room(self) -> int:
+        """How many more elements the array's throttle lets run."""
+        array = self.job.array
+        if array is None or not array.throttle:
+            return UNLIMITED
+        return array.throttle - self.running
+
+    def request_of(self, index: int) -> Request:
+        """What the element asks for: its own request where a retry grew it, else the job's."""
+        held = self.tasks.get(index)
+        return self.job.request if held is None else held[0].request or self.job.request
+
+    def note_begun(self, index: int) -> None:
+        if not isinstance(self.begun, set):
+            self.begun = set()
+        self.begun.add(index)
+
+    def all_lines(self) -> tuple[Line, ...]:
+        return (self, *self.lines) if self.lines else (self,)
+
+
+class Turn:
+    """The ready lines, sorted within each shape, and the shapes sorted by their first line."""
+
+    __slots__ = ("_shapes", "heads")
+
+    def __init__(self) -> None:
+        self._shapes: dict[object, Shape] = {}
+        self.heads: Sorted[tuple[Key, Shape]] = Sorted()
+
+    def shape(self, request: Request, room: Room) -> Shape:
+        """The one shape of equal requests. Every call is to be paid back with `leave`."""
+        others = tuple(sorted(request.others.items())) if request.others else ()
+        key = (
+            request.cpus,
+            request.memory,
+            request.gpus,
+            others,
+            request.exclusive,
+            request.time_limit,
+        )
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._shapes[key] = Shape(key, request, room.need(request))
+        shape.users += 1
+        return shape
+
+    def leave(self, shape: Shape) -> None:
+        shape.users -= 1
+        if not shape.users:
+            del self._shapes[shape.key]
+
+    def remeasure(self, room: Room) -> None:
+        """The machine has changed: what each shape takes of it is worked out again."""
+        for shape in self._shapes.values():
+            shape.need = room.need(shape.request)
+
+    def enter(self, line: Line) -> None:
+        """`line` is ready from now on."""
+        entry = line.entry
+        line.place = (entry.rank, entry.job.id, line.number, line)
+        line.shape.turn.add(line.place)
+        self._settle(line.shape)
+
+    def withdraw(self, line: Line) -> None:
+        """`line` is not ready any more."""
+        if line.place is not None:
+            line.shape.turn.remove(line.place)
+            line.place = None
+            self._settle(line.shape)
+
+    def __iter__(self) -> Iterator[Line]:
+        """All ready lines, first first."""
+        lines = sorted(key for _, shape in self.heads for key in shape.turn)
+        return (key[3] for key in lines)
+
+    def _settle(self, shape: Shape) -> None:
+        first = shape.turn.first if shape.turn else None
+        if shape.head is not None:
+            if shape.head[0] is first:
+                return
+            self.heads.remove(shape.head)
+        shape.head = None if first is None else (first, shape)
+        if shape.head is not None:
+            self.heads.add(shape.head)

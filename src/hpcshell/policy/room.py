@@ -1,0 +1,121 @@
+"""What the machine has, what is held of it and what is free, as vectors of whole numbers.
+
+The first place of a vector counts machines-to-oneself: every run takes 1 of `ALONE`, an exclusive
+one all of it, so "alone on the machine" is the same arithmetic as everything else. Then come cpus,
+memory (bytes), gpus and the site's own countables in the order of their names.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from operator import add, le, sub
+from typing import Final
+
+from hpcshell.core.records import Claim, Request, Resources
+
+Vector = tuple[int, ...]
+
+ALONE: Final = 1 << 40
+
+
+def fits(need: Vector | None, free: Vector) -> bool:
+    """Whether `need` is within `free` in every place; None (a resource we do not have) never is."""
+    return need is not None and all(map(le, need, free))
+
+
+def plus(left: Vector, right: Vector) -> Vector:
+    return tuple(map(add, left, right))
+
+
+def minus(left: Vector, right: Vector) -> Vector:
+    return tuple(map(sub, left, right))
+
+
+class Room:
+    """The machine's countable things. `free` may be negative in a place after the machine
+    shrank."""
+
+    __slots__ = ("_alone", "_held", "claims", "free", "gpus", "names", "size", "total")
+
+    def __init__(self, total: Resources) -> None:
+        self.claims: dict[int, Claim] = {}
+        self._held: dict[int, Vector] = {}
+        self._alone: set[int] = set()
+        self.set_total(total)
+
+    def set_total(self, total: Resources) -> None:
+        """The machine has changed; what is held stays held."""
+        self.total = total
+        self.names = tuple(sorted(total.others))
+        others = (total.others[name] for name in self.names)
+        self.size: Vector = (ALONE, total.cpus, total.memory, total.gpus, *others)
+        self.free: Vector = self.size
+        held_gpus = {gpu for claim in self.claims.values() for gpu in claim.gpus}
+        self.gpus = [gpu for gpu in range(total.gpus) if gpu not in held_gpus]
+        for run, claim in self.claims.items():
+            self._held[run] = self._vector(claim, run in self._alone)
+            self.free = minus(self.free, self._held[run])
+
+    def need(self, request: Request) -> Vector | None:
+        """What `request` takes; None when it names a resource that this machine does not have."""
+        if any(count and name not in self.total.others for name, count in request.others.items()):
+            return None
+        others = (request.others.get(name, 0) for name in self.names)
+        if request.exclusive:
+            cpus, memory, gpus = self.size[1:4]
+            return (
+                ALONE,
+                max(cpus, request.cpus),
+                max(memory, request.memory),
+                max(gpus, request.gpus),
+                *others,
+            )
+        return (1, request.cpus, request.memory, request.gpus, *others)
+
+    def hold(self, claim: Claim, alone: bool) -> None:
+        """Take what `claim` says out of what is free."""
+        vector = self._vector(claim, alone)
+        self.claims[claim.run] = claim
+        self._held[claim.run] = vector
+        self.free = minus(self.free, vector)
+        if alone:
+            self._alone.add(claim.run)
+        for gpu in claim.gpus:
+            if gpu in self.gpus:
+                self.gpus.remove(gpu)
+
+    def let_go(self, run: int) -> Claim | None:
+        """Give back what the run held; None when it held nothing."""
+        claim = self.claims.pop(run, None)
+        if claim is None:
+            return None
+        self.free = plus(self.free, self._held.pop(run))
+        self._alone.discard(run)
+        for gpu in claim.gpus:
+            if gpu < self.total.gpus:
+                insort(self.gpus, gpu)
+        return claim
+
+    def held(self, run: int) -> Vector:
+        """The vector of what a run holds."""
+        return self._held[run]
+
+    def resources(self, vector: Vector) -> Resources:
+        """A vector in words; nothing below zero."""
+        cpus, memory, gpus, *others = (max(0, count) for count in vector[1:])
+        return Resources(
+            cpus=cpus,
+            memory=memory,
+            gpus=gpus,
+            others=dict(zip(self.names, others, strict=True)),
+        )
+
+    def _vector(self, claim: Claim, alone: bool) -> Vector:
+        others = (claim.others.get(name, 0) for name in self.names)
+        return (
+            ALONE if alone else 1,
+            claim.cpus,
+            claim.memory,
+            len(claim.gpus),
+            *others,
+        )

@@ -1,0 +1,91 @@
+"""Why an element is not in the order of the ready at all."""
+
+from __future__ import annotations
+
+from hpcshell.core.records import NO_INDEX, Reason
+from hpcshell.core.units import format_duration
+from hpcshell.policy.line import Entry
+from hpcshell.policy.queue import ALL, NOBODY, Queue, deadline_sentence
+from hpcshell.policy.ties import sentences
+
+
+def not_ready(queue: Queue, entry: Entry, index: int, now: float) -> list[Reason]:
+    """Every reason that keeps the element out of the order; none when it is ready, or does not
+    wait."""
+    if index not in entry.tasks and index not in entry.waiting:
+        return []
+    found = _held(queue, entry, index)
+    found += _dependency(queue, entry, index)
+    if entry.job.begin > queue.clock:
+        span = _span(entry.job.begin - now)
+        found.append(
+            Reason(code="BeginTime", sentence=f"it is not to begin before {span} from now")
+        )
+    if index in entry.tasks and (until := entry.tasks[index][0].not_before) > queue.clock:
+        sentence = f"it is tried again {_span(until - now)} from now"
+        found.append(Reason(code="BackOff", sentence=sentence))
+    if (which := _told(queue.late, entry, index)) is not None:
+        found.append(Reason(code="Deadline", sentence=deadline_sentence(entry, which)))
+    if entry.room() <= 0:
+        sentence = f"{entry.running} of its elements run, and no more may run at once"
+        found.append(Reason(code="ArrayTaskLimit", sentence=sentence))
+    return found
+
+
+def _held(queue: Queue, entry: Entry, index: int) -> list[Reason]:
+    job = entry.job
+    if job.held == "dependency":
+        return [] if job.id in queue.never else [_by_user(job.id)]
+    if job.held in ("admin", "administrator", "operator"):
+        return [Reason(code="JobHeldAdmin", sentence="an administrator holds it back")]
+    if job.held:
+        return [_by_user(job.id)]
+    if index in entry.tasks and entry.tasks[index][0].held:
+        return [_by_user(job.id, index)]
+    return []
+
+
+def _by_user(job: int, index: int = NO_INDEX) -> Reason:
+    name = f"{job}" if index < 0 else f"{job}_{index}"
+    return Reason(code="JobHeldUser", sentence=f"it is held; let it go with: hpc release {name}")
+
+
+def _dependency(queue: Queue, entry: Entry, index: int) -> list[Reason]:
+    job = entry.job
+    which = _told(queue.never, entry, index)
+    if which is not None:
+        told = sentences(queue.ties, job.id, index, queue.clock, never=True)
+        return [Reason(code="DependencyNeverSatisfied", sentence="; ".join(told))]
+    bond = queue.ties.bond(job.id)
+    if bond is None or not waits_for_parents(queue, entry, index):
+        return []
+    told = sentences(queue.ties, job.id, index, queue.clock, never=False)
+    sentence = (" or " if bond.dependencies.any else "; ").join(told)
+    return [Reason(code="Dependency", sentence=sentence)]
+
+
+def waits_for_parents(queue: Queue, entry: Entry, index: int) -> bool:
+    """Whether what the element depends on has not come about."""
+    bond = queue.ties.bond(entry.job.id)
+    task = entry.tasks.get(index)
+    if bond is None or (task is not None and task[0].attempt):
+        return False
+    when = bond.verdict()
+    if bond.each and bond.dependencies.any:
+        own = queue.ties.element(entry.job.id, index)
+        return own is None or own > queue.clock
+    if when is None or when > queue.clock:
+        return True
+    own = queue.ties.element(entry.job.id, index) if bond.each else 0.0
+    return own is None or own > queue.clock
+
+
+def _told(found: dict[int, dict[int, None]], entry: Entry, index: int) -> int | None:
+    told = found.get(entry.job.id, NOBODY)
+    if index in told:
+        return index
+    return ALL if ALL in told and index in entry.waiting else None
+
+
+def _span(seconds: float) -> str:
+    return format_duration(float(max(0, round(seconds))))

@@ -1,0 +1,203 @@
+"""The scheduler's picture of the machine and of all live work. Only its owner changes it.
+
+The owner (the daemon, or the simulator) tells the view every fact as it happens; `decide` and
+`explain` only read. An element is in exactly one place: in its job's `waiting` set (never begun,
+no record), among the pending tasks (`put_task`: retry back-off, held alone), or running (`claim`).
+
+The owner's calls, in the order of a life:
+
+    view.needs(job)               -> parents to tell the view of first: view.know(id, ParentFacts)
+    view.put_job(job, waiting)    new or changed; `PLAIN` is the waiting set of a plain job
+    view.put_task(task)           a PENDING element with its own record (takes it out of `waiting`)
+    view.impossible(now)          lets time pass, and names what the owner is to end (or to hold)
+    decide(view, policy, now)     (after `view.advance(now)` or `view.impossible(now)`)
+    view.keep(plan.promises)      only matters when the policy keeps more than one promise
+    view.claim(claim)             the element starts: it waits no more, resources are held
+    view.release(run)             the attempt is over: resources back; then one of:
+      view.put_task(task)           it is tried again
+      view.task_ended(job, index, outcome, time)    it is over
+    view.task_ended(...)          also for an element that ends without having begun (cancelled)
+    view.elements_dropped(job, indices, outcome, time)    so do many waiting elements at once
+    view.job_finished(job)        all of it has ended, after the last task_ended: it is forgotten
+    view.set_total(resources)     the machine has changed
+
+There is nothing else to say about an element that starts or ends; putting an unchanged job costs
+nothing. On recovery: `know` for every live job that has begun and for the parents that `needs`
+names, `put_job` by ascending id, `put_task` for what is pending, `claim` for what runs.
+
+Costs grow with what a call changes (and the logarithm of what waits), never with what waits.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.records import NO_INDEX, Claim, Job, Outcome, Resources, Task
+from hpcshell.policy.depend import Fact, ParentFacts
+from hpcshell.policy.line import Entry, Turn
+from hpcshell.policy.order import Rank, by_priority
+from hpcshell.policy.queue import ALL, Queue, deadline_sentence
+from hpcshell.policy.room import Room, minus
+from hpcshell.policy.ties import sentences
+
+__all__ = ["PLAIN", "Fact", "ParentFacts", "Unit", "View"]
+
+PLAIN: Final = IndexSet((range(NO_INDEX, NO_INDEX + 1),))
+NOTHING: Final = IndexSet()
+
+Unit = tuple[int, int]
+"""(job id, index): one element."""
+
+
+class View:
+    """See the module. `room` is the machine, `queue` the live jobs; both are for reading."""
+
+    def __init__(self, total: Resources, rank: Rank = by_priority) -> None:
+        self.room = Room(total)
+        self.queue = Queue(self.room, rank)
+        self.promised: dict[Unit, float] = {}
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    @property
+    def total(self) -> Resources:
+        return self.room.total
+
+    @property
+    def free(self) -> Resources:
+        """What is not held; nothing below zero, even when the machine shrank under its runs."""
+        return self.room.resources(self.room.free)
+
+    def used(self) -> Resources:
+        return self.room.resources(minus(self.room.size, self.room.free))
+
+    @property
+    def claims(self) -> dict[int, Claim]:
+        """What each run holds, by run id."""
+        return self.room.claims
+
+    @property
+    def turn(self) -> Turn:
+        """The ready lines in order."""
+        return self.queue.turn
+
+    def entry(self, job: int) -> Entry | None:
+        """A live job as the view keeps it; None when it is not live."""
+        return self.queue.jobs.get(job)
+
+    def waiting(self, job: int) -> IndexSet:
+        """The elements that have never begun and have no record of their own."""
+        entry = self.queue.jobs.get(job)
+        return NOTHING if entry is None else entry.waiting
+
+    def next_wake(self, now: float = 0.0) -> float | None:
+        """The next instant at which time alone changes something; None: never."""
+        return self.queue.next_wake()
+
+    def needs(self, job: Job) -> list[int]:
+        """The parents of which the view must be told with `know` before it is given `job`."""
+        return self.queue.ties.needs(job.dependencies)
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def know(self, job: int, facts: ParentFacts) -> None:
+        """What has happened to the elements of `job`, live or ended, as far as it counts for
+        children."""
+        self.queue.touch(self.queue.ties.know(job, facts))
+
+    def put_job(self, job: Job, waiting: IndexSet) -> None:
+        """`job` is live and `waiting` are its elements that have never begun and have no record."""
+        entry = self.queue.jobs.get(job.id)
+        if entry is not None and entry.job is job and entry.waiting.ranges == waiting.ranges:
+            return
+        if entry is not None and entry.job.request != job.request:
+            self.promised = {unit: at for unit, at in self.promised.items() if unit[0] != job.id}
+        self.queue.put(job, waiting)
+
+    def job_finished(self, job: int) -> None:
+        """Nothing of `job` is left to end. What its children need to know of it is kept."""
+        self.queue.drop(job)
+
+    def elements_dropped(self, job: int, indices: IndexSet, outcome: Outcome, time: float) -> None:
+        """Waiting elements end without having begun."""
+        self.queue.take_all(job, indices)
+        ties = self.queue.ties
+        self.queue.touch(ties.ended_unbegun(job, indices, outcome, time))
+
+    # -- elements --------------------------------------------------------------------------------
+
+    def put_task(self, task: Task) -> None:
+        """An element with its own record waits: to be tried again, or held or released by
+        itself."""
+        self.queue.put_task(task)
+
+    def claim(self, claim: Claim) -> None:
+        """A run of the element has been started, or is found running on recovery."""
+        entry = self.queue.jobs.get(claim.job)
+        request = None if entry is None else entry.request_of(claim.index)
+        self.room.hold(claim, alone=request is not None and request.exclusive)
+        self.promised.pop((claim.job, claim.index), None)
+        if entry is not None and self.queue.start(entry, claim.index):
+            touched = self.queue.ties.began(claim.job, claim.index, claim.start)
+            self.queue.touch(touched)
+
+    def release(self, run: int) -> None:
+        """The run is over and holds nothing any more."""
+        claim = self.room.let_go(run)
+        if claim is not None:
+            self.queue.stop(claim.job)
+
+    def task_ended(self, job: int, index: int, outcome: Outcome, time: float) -> None:
+        """The element is over for good."""
+        begun = self.queue.take(job, index)
+        self.queue.touch(self.queue.ties.ended(job, index, outcome, time, begun))
+
+    # -- the machine and the clock ---------------------------------------------------------------
+
+    def set_total(self, total: Resources) -> None:
+        self.room.set_total(total)
+        self.promised = {}
+        self.queue.turn.remeasure(self.room)
+
+    def advance(self, now: float) -> None:
+        """What time alone makes ready becomes ready. A clock that goes back undoes nothing."""
+        self.queue.advance(now)
+
+    def impossible(self, now: float) -> list[tuple[int, int | None, Outcome, str]]:
+        """What can never start any more: (job, index, outcome, sentence), index None: all that
+        waits of it.
+
+        CANCELLED: its dependency can never be met. DEADLINE: it cannot end by its deadline. Told
+        again until the owner has ended it; a job that is held is not told of for its dependency.
+        """
+        self.queue.advance(now)
+        found: list[tuple[int, int | None, Outcome, str]] = []
+        for job, indices in self.queue.never.items():
+            if not self.queue.jobs[job].job.held:
+                found += [
+                    (job, _named(index), Outcome.CANCELLED, self._never_sentence(job, index))
+                    for index in indices
+                ]
+        for job, indices in self.queue.late.items():
+            entry = self.queue.jobs[job]
+            found += [
+                (job, _named(index), Outcome.DEADLINE, deadline_sentence(entry, index))
+                for index in indices
+            ]
+        return found
+
+    def _never_sentence(self, job: int, index: int) -> str:
+        told = sentences(self.queue.ties, job, _named(index), self.queue.clock, never=True)
+        return "; ".join(told)
+
+    def keep(self, promises: dict[Unit, float]) -> None:
+        """Hold on to the promises of a plan: a later plan makes none of them worse.
+
+        That is, as long as nothing that goes before them comes in.
+        """
+        self.promised = dict(promises)
+
+
+def _named(index: int) -> int | None:
+    return None if index == ALL else index

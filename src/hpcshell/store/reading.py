@@ -49,6 +49,7 @@ _TALLY: Final = (
     " UNION ALL"
     " SELECT state, count(*) FROM task WHERE job = ?1 AND state <> 'ENDED' GROUP BY state"
 )
+_LIVE_RUNS: Final = "SELECT record FROM run WHERE end_time IS NULL ORDER BY id"
 
 
 class Reader(PastReader):
@@ -177,8 +178,7 @@ class Reader(PastReader):
 
     def live_runs(self) -> list[Run]:
         """The attempts without an end."""
-        sql = "SELECT record FROM run WHERE end_time IS NULL ORDER BY id"
-        return [self._decoded(decode_run, row[0]) for row in self._all(sql)]
+        return [self._decoded(decode_run, row[0]) for row in self._all(_LIVE_RUNS)]
 
     def blob(self, key: str) -> bytes | None:
         """A script or an environment by its key."""
@@ -211,20 +211,16 @@ def _remaining(indices: IndexSet, begun: Iterable[int]) -> IndexSet:
     """The set less ascending members of it, in one pass and without another set of them."""
     kept: list[range] = []
     parts = iter(indices.ranges)
-    part = next(parts)
+    part = range(0)
     for index in begun:
-        while index > part[-1]:
-            kept.append(part)
+        while index not in part:
+            if part:
+                kept.append(part)
             part = next(parts)
         at = part.index(index)
         if at:
             kept.append(part[:at])
         part = part[at + 1 :]
-        if not part:
-            part = next(parts, range(0))
-            if not part:
-                break
     if part:
         kept.append(part)
-    kept.extend(parts)
-    return IndexSet(tuple(kept))
+    return IndexSet((*kept, *parts))

@@ -1,7 +1,7 @@
-"""Write docs/reference/cli.md from the commands of `hpc` themselves.
+"""Write the pages of docs/reference from the program itself: commands, job options, configuration.
 
-python -m tools.reference            writes the page
-python -m tools.reference --check    fails when the page is not what would be written
+python -m tools.reference            writes the pages
+python -m tools.reference --check    fails when a page is not what would be written
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from collections.abc import Iterator
 
 import click
 
+from tools import tables
 from tools.pages import PAGES, main_for
-
-PAGE = PAGES / "cli.md"
 
 INTRODUCTION = """\
 # The command line
@@ -82,12 +81,21 @@ def value_of(option: click.Option) -> str:
     return option.type.name.upper()
 
 
-def page() -> str:
-    """The whole page."""
+def cli_page() -> str:
+    """Every command, then the exit codes."""
     hpc: click.Command = importlib.import_module("hpcshell.cli.main").hpc
     context = click.Context(hpc, info_name="hpc")
-    return "\n\n".join([INTRODUCTION, *commands("hpc", hpc, context)])
+    exits: dict[int, str] = importlib.import_module("hpcshell.cli.exits").EXITS
+    codes = "\n".join(f"| {number} | {meaning} |" for number, meaning in exits.items())
+    ending = f"## Exit codes\n\n| code | |\n|---|---|\n{codes}"
+    return "\n\n".join([INTRODUCTION, *commands("hpc", hpc, context), ending])
 
+
+PAGES_HERE = {
+    PAGES / "cli.md": cli_page,
+    PAGES / "options.md": tables.options_page,
+    PAGES / "configuration.md": tables.configuration_page,
+}
 
 if __name__ == "__main__":
-    sys.exit(main_for({PAGE: page}))
+    sys.exit(main_for(PAGES_HERE))

@@ -41,10 +41,12 @@ format: venv-dev
 reference: venv-dev
 	$(RUN) -m tools.reference
 	$(RUN) -m tools.lifecycle_diagram
+	$(RUN) -m tools.picture
 
 reference-check: venv-dev
 	$(RUN) -m tools.reference --check
 	$(RUN) -m tools.lifecycle_diagram --check
+	$(RUN) -m tools.picture --check
 
 docs: venv-docs
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet

@@ -3,7 +3,7 @@
 import pytest
 
 from hpcshell.core.lifecycle import TRANSITIONS
-from tools import lifecycle_diagram, pages, reference
+from tools import lifecycle_diagram, pages, picture, reference
 
 
 @pytest.mark.parametrize("path", reference.PAGES_HERE, ids=lambda path: path.name)
@@ -14,6 +14,19 @@ def test_a_reference_page_is_up_to_date(path):
 def test_the_lifecycle_page_is_up_to_date():
     text = lifecycle_diagram.page()
     assert pages.update(lifecycle_diagram.PAGE, text, check=True), "run: make reference"
+
+
+def test_the_picture_is_what_the_decider_decides():
+    assert pages.update(picture.PICTURE, picture.drawing(), check=True), "run: make reference"
+
+
+def test_the_picture_is_true():
+    bars, promised = picture.play()
+    assemble = next(bar for bar in bars if bar.label == "assemble")
+    assert assemble.start <= promised
+    for moment in {bar.start for bar in bars}:
+        lanes = [lane for bar in bars if bar.start <= moment < bar.end for lane in bar.lanes]
+        assert len(lanes) == len(set(lanes)) <= picture.CPUS
 
 
 def test_the_diagram_has_an_arrow_for_every_row_of_the_table():

@@ -1,4 +1,4 @@
-"""Write the pages of docs/reference from the program itself: commands, job options, configuration.
+"""Write the pages of docs/reference from the program: commands, options, settings, reasons.
 
 python -m tools.reference            writes the pages
 python -m tools.reference --check    fails when a page is not what would be written
@@ -95,6 +95,7 @@ PAGES_HERE = {
     PAGES / "cli.md": cli_page,
     PAGES / "options.md": tables.options_page,
     PAGES / "configuration.md": tables.configuration_page,
+    PAGES / "reasons.md": tables.reasons_page,
 }
 
 if __name__ == "__main__":

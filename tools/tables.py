@@ -8,6 +8,7 @@ from hpcshell.core.options import OPTIONS
 from hpcshell.core.options_row import Dialect, Option
 from hpcshell.core.settings import NAMED, SECTIONS, SHIPPED_PROFILES, Key, keys
 from hpcshell.core.units import format_duration, format_size
+from hpcshell.policy.reasons import REASONS
 
 DIRECTIVES: dict[Dialect, str] = {"hpc": "#HPC", "sbatch": "#SBATCH", "pbs": "#PBS", "lsf": "#BSUB"}
 
@@ -26,6 +27,12 @@ A TOML file: `config/hpcshell.toml` below `$HPCSHELL_HOME`, without it
 `~/.config/hpcshell/hpcshell.toml`; a project's own `hpcshell.toml` may set what is harmless there.
 Each key can be given in the environment, too: `resources.cpus` is `HPC_RESOURCES__CPUS`.
 `hpc config show --origin` tells which value holds, and why."""
+
+REASONS_PAGE = """\
+# Why a job waits
+
+Every waiting job has a reason: a word of this list, and a sentence with its figures. `hpc queue`
+shows the word, `hpc explain ID` the sentence, and the promised start where there is one."""
 
 
 def code(text: str) -> str:
@@ -82,6 +89,12 @@ def configuration_page() -> str:
     ]
     parts.append("\n".join(("| profile | |", "|---|---|", *profiles)))
     return "\n\n".join(part for part in parts if part)
+
+
+def reasons_page() -> str:
+    """The words for why something waits."""
+    rows = (f"| {code(word)} | {prose(meaning)} |" for word, meaning in REASONS.items())
+    return "\n".join((REASONS_PAGE, "", "| reason | |", "|---|---|", *rows))
 
 
 def key_row(key: Key) -> str:

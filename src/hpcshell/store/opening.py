@@ -22,7 +22,7 @@ OLDEST_SQLITE: Final = (3, 34, 0)
 _HERE: Final = Path(__file__).parent
 
 # No mmap_size: a failing disk would be a SIGBUS instead of an error.
-_SETTINGS: Final = (
+SETTINGS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA recursive_triggers = ON",
     "PRAGMA cell_size_check = ON",
@@ -152,7 +152,7 @@ def _configure(connection: sqlite3.Connection, path: Path) -> None:
             f"the file system that holds {path} cannot keep a database safe (no shared memory)",
             "put the state directory on a local disk with HPCSHELL_HOME",
         )
-    for setting in _SETTINGS:
+    for setting in SETTINGS:
         connection.execute(setting)
 
 

@@ -11,6 +11,9 @@ CREATE TABLE meta (
 -- The highest ids ever purged: an id is never given twice, not even after its row is gone.
 INSERT INTO meta VALUES ('purged_job', 0), ('purged_run', 0), ('purged_event', 0);
 
+-- How often the disk took a commit and then failed to make it durable.
+INSERT INTO meta VALUES ('failed_syncs', 0);
+
 -- Scripts and environments, shared by all jobs with the same one.
 CREATE TABLE blob (
     hash TEXT PRIMARY KEY,

@@ -19,6 +19,12 @@ from hpcshell.store.reading import Reader
 
 _BLOBS_REMEMBERED: Final = 10_000
 
+_VOID: Final = (
+    "PRAGMA wal_autocheckpoint = 0",
+    "PRAGMA synchronous = OFF",
+    "UPDATE meta SET value = value + 1 WHERE key = 'failed_syncs'",
+)
+
 
 class Store(Reader):
     """The queue of one daemon, for one thread; others read with a `Reader` of their own."""
@@ -35,6 +41,7 @@ class Store(Reader):
         self._writes = 0
         self._cursor = connection.cursor()
         self._changing = False
+        self._begun = False
         self._doubt = False
         self._failure: HpcError | None = None
         self._names = (str(path), str(opening.wal_of(path)))
@@ -81,13 +88,13 @@ class Store(Reader):
         """
         if self._changing:
             raise RuntimeError("a change is open already")
-        self._changing, self._failure = True, None
+        self._changing, self._begun, self._failure = True, False, None
         change = Change(self)
         try:
             yield change
             if self._failure is not None:  # somebody caught it, but the change is lost all the same
                 raise self._failure
-            if self._connection.in_transaction:
+            if self._begun:
                 self._doubt = True
                 self._execute("commit", "COMMIT", ())
                 self._doubt = False
@@ -105,7 +112,7 @@ class Store(Reader):
         """Carry out one statement of the open transaction. For `Change` alone."""
         if self._failure is not None:
             raise self._failure
-        if not self._connection.in_transaction:
+        if not self._begun:
             self._begin()
         return self._execute(kind, sql, row)
 
@@ -140,7 +147,10 @@ class Store(Reader):
         try:
             if self._files() != self._identity:
                 self._save()
+            if self._doubt:
+                self._settle()
             self._connection.execute("BEGIN IMMEDIATE")
+            self._begun = True
         except (sqlite3.Error, HpcError) as error:
             raise self._failed(error) from error
 
@@ -168,36 +178,46 @@ class Store(Reader):
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             with contextlib.suppress(HpcError, sqlite3.Error):
-                self._reopen()
+                self._save()
         if self._doubt:
-            self._settle()
+            with contextlib.suppress(sqlite3.Error):
+                self._settle()
 
     def _settle(self) -> None:
-        """After a commit that failed, see what became of it.
+        """Make sure that a commit that failed never comes back.
 
-        If it was the sync that failed, the change may lie whole in the log and would come back
-        after a crash. All before it was synced: move that over, and begin the log anew.
+        If it was the sync that failed, the change lies whole in the log, and after a crash SQLite
+        would take it for committed. Another commit in its place, without a sync, makes it void.
         """
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with contextlib.suppress(sqlite3.Error):
-            self.ids = self._last_ids()
+        try:
+            for statement in _VOID:
+                self._connection.execute(statement)
+        finally:
+            for setting in opening.SETTINGS:
+                self._connection.execute(setting)
+        self.ids = self._last_ids()
         self._doubt = False
 
     def _save(self) -> None:
         """The files are not those that were opened; if the database is, nothing is lost yet."""
         busy = 0
+        if _inode(self._names[0]) != self._identity[0]:
+            raise Broken(
+                f"the database {self.path} was deleted or replaced while it was in use",
+                "stop the daemon, put the file back, and start it again",
+            )
         with contextlib.suppress(sqlite3.ProgrammingError):  # closed: it could not be opened again
             # What a deleted log holds is still ours to read: move it into the database.
             [busy, *_] = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
-            raise _gone(self.path)
+            raise Broken(
+                f"the log of the database {self.path} was deleted while another program reads it",
+                f"end that program (fuser {self.path}); nothing is lost so far",
+            )
         self._reopen()
 
     def _reopen(self) -> None:
         self._connection.close()
-        if _inode(self._names[0]) != self._identity[0]:
-            raise _gone(self.path)
         self._connection = opening.open_database(self.path, self._busy)
         self._cursor = self._connection.cursor()
         self._identity = self._files()
@@ -223,10 +243,3 @@ def _inode(name: str) -> int:
         return os.stat(name).st_ino
     except OSError:
         return 0
-
-
-def _gone(path: Path) -> Broken:
-    return Broken(
-        f"the database {path} was deleted or replaced while it was in use",
-        "stop the daemon, put the file back, and start it again",
-    )

@@ -19,7 +19,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.instants import format_instant
 from hpcshell.core.options import BY_NAME, OPTIONS, by_key
-from hpcshell.core.options_read import READERS, Place
+from hpcshell.core.options_read import Place, read_setting
 from hpcshell.core.options_row import Option, Setting
 from hpcshell.core.records import Notify, Record, Request, Retry
 from hpcshell.core.submission import Submission
@@ -84,19 +84,6 @@ def build(
         notes=tuple(dict.fromkeys(notes)),
         meaning=tuple(meaning(submission, place)),
     )
-
-
-def read_setting(setting: Setting, place: Place) -> Any:
-    """The value of one setting, by the reader of its row."""
-    option = BY_NAME[setting.option]
-    value = READERS[option.kind](setting.text, setting.origin, place)
-    if option.choices and value not in option.choices:
-        near = nearest(str(value), option.choices)
-        raise Wrong(
-            f"{setting.origin}: {quote(setting.text)} is none of {', '.join(option.choices)}",
-            f"did you mean {near}?" if near else None,
-        )
-    return value
 
 
 def settings_of(options: Mapping[str, str], prefix: str) -> list[Setting]:

@@ -15,6 +15,8 @@ from hpcshell.core import dependencies, ids, units
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.instants import Offset, instant
+from hpcshell.core.options import BY_NAME
+from hpcshell.core.options_row import Setting
 from hpcshell.core.patterns import check_pattern
 from hpcshell.core.records import Record, WarnSignal
 from hpcshell.core.words import check_name, nearest, one_line, quote, warn_signal
@@ -428,3 +430,16 @@ READERS: Final[dict[str, Reader]] = {
     "word": _word,
 }
 """By the `kind` of a row."""
+
+
+def read_setting(setting: Setting, place: Place) -> Any:
+    """The value of one setting, by the reader of its row."""
+    option = BY_NAME[setting.option]
+    value = READERS[option.kind](setting.text, setting.origin, place)
+    if option.choices and value not in option.choices:
+        near = nearest(str(value), option.choices)
+        raise Wrong(
+            f"{setting.origin}: {quote(setting.text)} is none of {', '.join(option.choices)}",
+            f"did you mean {near}?" if near else None,
+        )
+    return value

@@ -1,6 +1,6 @@
 """The configuration: every section and key with its meaning, and how layers of it become one.
 
-    settings, origins, notes = read_layers([Layer(source="hpcshell.toml", tables={...}), ...])
+    settings = settings_read.read_layers([Layer(source="hpcshell.toml", tables={...})]).settings
     settings.resources.cpus     settings.defaults.partition     settings.profiles["light"]["memory"]
     keys() -> every key with its kind, default and description: what the docs are made from
 

@@ -1,4 +1,4 @@
-"""From Python values to settings: the keywords of `hpcshell.submit`.
+"""From values to settings: the keywords of `hpcshell.submit`, and click's parameters.
 
     from_keywords(cpus=2, memory="4G", time_limit=timedelta(hours=1), array=range(10), tag=["a",
     "b"]) from_parameters({"cpus": "2", "hold": True, "tag": ("a", "b"), "requeue": None})
@@ -37,6 +37,16 @@ def from_keywords(**values: Any) -> list[Setting]:
             raise Wrong(f"{keyword}= is no option of a job", hint)
         found += _settings(option, value, f"{keyword}=")
     return found
+
+
+def from_parameters(values: Mapping[str, Any]) -> list[Setting]:
+    """Settings of what click collected by the rows' names; None, () and a plain False say nothing."""
+    return [
+        setting
+        for option in OPTIONS
+        if not (option.is_flag and values.get(option.name) is False and not option.off)
+        for setting in _settings(option, values.get(option.name), option.flag)
+    ]
 
 
 def _settings(option: Option, value: Any, origin: str) -> list[Setting]:

@@ -1,8 +1,8 @@
 """Dependency expressions: `afterok:12:15_3,afterany:prep?...` to terms, and back.
 
     parse("afterok:1:2+5,afterany:prep") -> Expression(terms=(Term("afterok", Ids(1)), ...))
-    format_expression(expression) -> the same text         format_dependencies(job.dependencies) ->
-    text
+    format_expression(expression) -> the same text
+    format_dependencies(job.dependencies) -> text
 
 Kinds: `after` (the parent has begun, or was cancelled), `afterok` (completed), `afternotok`
 (failed), `afterany` (ended), `aftercorr` (the element of the same index completed), `singleton` (no
@@ -23,7 +23,7 @@ from hpcshell.core.words import nearest, quote
 
 KINDS: Final = ("after", "afterok", "afternotok", "afterany", "aftercorr", "singleton")
 MOST_TERMS: Final = 10_000
-_DELAY = re.compile(r"\A(.+)\+([0-9]{1,7})\Z", re.DOTALL)
+_DELAY: Final = r"(?s)\A(.+)\+([0-9]{1,7})\Z"
 _HINT: Final = "write afterok:12, afterany:12:13, afterok:prep, or singleton"
 
 
@@ -76,7 +76,7 @@ def _term(part: str, text: str, option: str, bare: str) -> list[Term]:
 
 
 def _parent(kind: str, word: str, text: str, option: str) -> Term:
-    found = _DELAY.match(word)
+    found = re.match(_DELAY, word)
     parent, delay = (found[1], 60.0 * int(found[2])) if found else (word, 0.0)
     if not parent.strip():
         raise Wrong(f"{option}: {quote(text)} names no job to wait for", _HINT)

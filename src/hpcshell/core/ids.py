@@ -47,10 +47,10 @@ class Named(Record, frozen=True, kw_only=True):
 Selector = Ids | Last | Named
 
 _DIGITS = r"[0-9]{1,30}"
-_ONE = re.compile(rf"\A({_DIGITS})(?P<rest>_{_DIGITS}|_?\[.*\]|_\*)?\Z")
-_RANGE = re.compile(rf"\A({_DIGITS})-({_DIGITS})\Z")
-_LAST = re.compile(rf"\A@(?:~({_DIGITS}))?(?P<rest>_{_DIGITS}|_?\[.*\]|_\*)?\Z")
-_THROTTLE = re.compile(r"%[0-9]+\Z")
+_ONE: Final = rf"\A({_DIGITS})(?P<rest>_{_DIGITS}|_?\[.*\]|_\*)?\Z"
+_RANGE: Final = rf"\A({_DIGITS})-({_DIGITS})\Z"
+_LAST: Final = rf"\A@(?:~({_DIGITS}))?(?P<rest>_{_DIGITS}|_?\[.*\]|_\*)?\Z"
+_THROTTLE: Final = r"%[0-9]+\Z"
 
 _HINT: Final = "write 12, 12_3, 7[3-5], 12-20, @ (the last job), @~2, or a job's name"
 
@@ -59,12 +59,12 @@ def select(text: str) -> Selector:
     """What `text` names. Raises `Wrong` for a malformed id, range or name; looks nothing up."""
     word = text.strip()
     bare = word.removeprefix(CLUSTER)
-    if found := _ONE.match(bare):
+    if found := re.match(_ONE, bare):
         number = _id(found[1])
         return Ids(first=number, last=number, indices=_indices(found["rest"], text))
-    if found := _RANGE.match(bare):
+    if found := re.match(_RANGE, bare):
         return _range(_id(found[1]), _id(found[2]), text)
-    if found := _LAST.match(word):
+    if found := re.match(_LAST, word):
         return Last(back=_id(found[1] or "0"), indices=_indices(found["rest"], text))
     if word.startswith("@"):
         raise Wrong(f"{quote(text)} names no job", _HINT)
@@ -123,4 +123,4 @@ def _indices(rest: str | None, text: str) -> IndexSet | None:
     inside = rest.lstrip("_").strip("[]")
     if not inside:
         raise Wrong(f"{quote(text)} names no elements", _HINT)
-    return IndexSet.parse(_THROTTLE.sub("", inside))
+    return IndexSet.parse(re.sub(_THROTTLE, "", inside))

@@ -1,5 +1,4 @@
-"""Points in time: from `now+1h`, `tomorrow`, `18:30`, `2026-11-30T08:00` or `@1790000000` to Unix
-seconds.
+"""Points in time: from `now+1h`, `tomorrow`, `18:30` or `2026-11-30T08:00` to Unix seconds.
 
     instant("now+1h", now, offset) -> now + 3600
     format_instant(1790000000.0, offset) -> "2026-09-21 13:13:20"
@@ -25,21 +24,21 @@ _EPOCH: Final = datetime(1970, 1, 1)
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2200
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_RELATIVE = re.compile(
+_RELATIVE: Final = (
     r"\A(?:now)? *(?P<sign>[+-]) *(?P<number>[0-9]{1,10}) *"
     r"(?P<unit>s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:eeks?)?)?\Z"
 )
-_SEVERAL = re.compile(r"\A(?:now)? *(?P<sign>[+-]) *(?P<parts>(?:[0-9]{1,10}[smhdw] *){2,5})\Z")
-_ISO = re.compile(
+_SEVERAL: Final = r"\A(?:now)? *(?P<sign>[+-]) *(?P<parts>(?:[0-9]{1,10}[smhdw] *){2,5})\Z"
+_ISO: Final = (
     r"\A(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})(?:[t ](?P<clock>[0-9:]+)"
     r"(?P<zone>z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
 )
-_SLASHED = re.compile(
+_SLASHED: Final = (
     r"\A(?P<month>[0-9]{1,2})[/.](?P<day>[0-9]{1,2})(?:[/.](?P<year>[0-9]{4}|[0-9]{2}))?"
     r"(?:[-t ](?P<clock>[0-9:]+))?\Z"
 )
-_CLOCK = re.compile(r"\A([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))? ?(am|pm)?\Z")
-_EPOCH_FORM = re.compile(r"\A@([0-9]{1,11})(\.[0-9]{1,6})?\Z")
+_CLOCK: Final = r"\A([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))? ?(am|pm)?\Z"
+_EPOCH_FORM: Final = r"\A@([0-9]{1,11})(\.[0-9]{1,6})?\Z"
 _HOURS: Final = {"midnight": 0, "noon": 12, "elevenses": 11, "fika": 15, "teatime": 16}
 _DAYS: Final = {"today": 0, "tomorrow": 1, "yesterday": -1}
 
@@ -70,7 +69,7 @@ def format_instant(unix: float, offset: Offset) -> str:
 def _read(word: str, now: float, offset: Offset, option: str) -> float | None:
     if word == "now":
         return now
-    if found := _EPOCH_FORM.match(word):
+    if found := re.match(_EPOCH_FORM, word):
         return float(found[1] + (found[2] or ""))
     if (moved := _relative(word)) is not None:
         return now + moved
@@ -80,9 +79,9 @@ def _read(word: str, now: float, offset: Offset, option: str) -> float | None:
 
 
 def _relative(word: str) -> float | None:
-    if found := _RELATIVE.match(word):
+    if found := re.match(_RELATIVE, word):
         total = int(found["number"]) * _UNITS[(found["unit"] or "s")[0]]
-    elif found := _SEVERAL.match(word):
+    elif found := re.match(_SEVERAL, word):
         parts = re.findall(r"([0-9]+)([smhdw])", found["parts"])
         total = sum(int(number) * _UNITS[unit] for number, unit in parts)
     else:
@@ -95,15 +94,15 @@ def _wall(word: str, now: float, offset: Offset, option: str) -> datetime | floa
     today = _local(now, offset)
     if word in _DAYS:
         return _midnight(today) + timedelta(days=_DAYS[word])
-    if word in _HOURS or _CLOCK.match(word):
+    if word in _HOURS or re.match(_CLOCK, word):
         clock = timedelta(hours=_HOURS[word]) if word in _HOURS else _time_of_day(word)
         if clock is None:
             return None
         at = _midnight(today) + clock
         return at if _unix(at, offset) > now else at + timedelta(days=1)
-    if found := _ISO.match(word):
+    if found := re.match(_ISO, word):
         return _zoned(found, option)
-    if found := _SLASHED.match(word):
+    if found := re.match(_SLASHED, word):
         return _month_first(found, today, option)
     return None
 
@@ -134,7 +133,7 @@ def _month_first(found: re.Match[str], today: datetime, option: str) -> datetime
 
 
 def _time_of_day(word: str) -> timedelta | None:
-    found = _CLOCK.match(word)
+    found = re.match(_CLOCK, word)
     if found is None:
         return None
     hour, minute, second = int(found[1]), int(found[2]), int(found[3] or 0)

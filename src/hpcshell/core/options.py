@@ -1,15 +1,14 @@
-"""The one table of job options: what `hpc submit`, directives, `sbatch` and Python keywords are
-made from.
+"""The one table of job options, for `hpc submit`, directives, `sbatch` and Python keywords.
 
     OPTIONS                     the rows, in the order of the help
     BY_NAME["memory"]           a row: help, metavar, kind, spellings by dialect
     by_flag("sbatch")           "--mem" -> row
 
-    options_parse.parse_flags(tokens, "hpc")       -> settings and the words after them
-    options_parse.directives(script, "job.sh")     -> settings of #HPC, #SBATCH, #PBS, #BSUB, #$
-    lines options_build.from_keywords(cpus=2, ...)       -> settings
-    options_build.build(layers, place, argv)       -> Submission, notes, and what was understood
-    options_script.check_script(script, "job.sh")  -> refuses what cannot be run
+    options_parse.parse_flags(tokens, "hpc")        settings, and the words after them
+    options_parse.directives(script, "job.sh")      settings of #HPC, #SBATCH, #PBS, #BSUB, #$ lines
+    options_values.from_keywords(cpus=2, ...)       settings
+    options_build.build(layers, place, argv)        Submission, notes, and what was understood
+    options_script.check_script(script, "job.sh")   refuses what cannot be run
 
 A `Setting` is one option given somewhere, still as text, with the words to blame when it is wrong.
 """

@@ -1,8 +1,9 @@
 """From layers of settings to one `Submission`, with notes and the meaning in words.
 
-    built = build([directives..., command_line], place, argv=("job.sh", "x"),
-    script=b"#!/bin/sh...") built.submission     built.notes -> ("ignored: ...",)     built.meaning
-    -> ("4 CPUs", "memory 8G")
+    built = build([*directives.layers, command_line], place, ("job.sh", "x"), script=content)
+    built.submission
+    built.notes      ("ignored: ...",)
+    built.meaning    ("4 CPUs", "memory 8G", "time limit 30m 0s")
 
 Layers come weakest first. Below them all lie `defaults`, then the profile that the strongest layer
 names. A setting of a stronger layer replaces the weaker one's; tags and resources add up. What the

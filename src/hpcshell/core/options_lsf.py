@@ -13,9 +13,9 @@ from hpcshell.core.words import quote, safe
 
 Pairs = list[tuple[str, str]]
 
-_NAME = re.compile(r"\A(?P<name>[^\[\]]*)(?:\[(?P<indices>[^\]]*)\](?:%(?P<most>[0-9]+))?)?\Z")
-_SECTION = re.compile(r"([a-z]+)\[([^\]]*)\]")
-_CONDITION = re.compile(r"\A(?:(?P<word>[a-z_]+)\()?(?P<job>\"[^\"]*\"|[^()\"]+?)(?P<close>\))?\Z")
+_NAME: Final = r"\A(?P<name>[^\[\]]*)(?:\[(?P<indices>[^\]]*)\](?:%(?P<most>[0-9]+))?)?\Z"
+_SECTION: Final = r"([a-z]+)\[([^\]]*)\]"
+_CONDITION: Final = r"\A(?:(?P<word>[a-z_]+)\()?(?P<job>\"[^\"]*\"|[^()\"]+?)(?P<close>\))?\Z"
 _KINDS: Final = {
     "done": "afterok",
     "exit": "afternotok",
@@ -23,13 +23,13 @@ _KINDS: Final = {
     "started": "after",
     "": "afterok",
 }
-_ELEMENT = re.compile(r"\A(?P<job>.+)\[(?P<index>\*|[0-9,:-]+)\]\Z")
+_ELEMENT: Final = r"\A(?P<job>.+)\[(?P<index>\*|[0-9,:-]+)\]\Z"
 _INTERACTIVE: Final = "interactive jobs are not submitted; use: hpc run -- COMMAND"
 
 
 def _name(text: str, origin: str) -> Pairs:
     """`-J name`, `-J "name[1-10:2]%3"`."""
-    found = _NAME.match(text.strip())
+    found = re.match(_NAME, text.strip())
     if found is None:
         raise Wrong(f"{origin}: {quote(text)} is no name", 'write name or "name[1-10]%2"')
     pairs: Pairs = [("name", found["name"])] if found["name"] else []
@@ -74,13 +74,13 @@ def _gpu(text: str, origin: str) -> Pairs:
 def _requirement(text: str, origin: str) -> Pairs:
     """`rusage[mem=4G:ngpus_physical=1] span[hosts=1] select[...]`."""
     found: Pairs = []
-    for section, inside in _SECTION.findall(text):
+    for section, inside in re.findall(_SECTION, text):
         if section == "rusage":
             for word in re.split(r"[:,]", inside):
                 found += _use(word.strip(), origin)
         elif section != "span":
             found.append(("", f"{section}[...] is ignored (there is one machine)"))
-    if not found and not _SECTION.search(text):
+    if not found and not re.search(_SECTION, text):
         found.append(("", f"{safe(text[:60])} is ignored (there is one machine)"))
     return found
 
@@ -110,7 +110,7 @@ def _wait(text: str, origin: str) -> Pairs:
 
 
 def _condition(part: str, text: str, origin: str) -> str:
-    found = _CONDITION.match(part)
+    found = re.match(_CONDITION, part)
     kind = _KINDS.get(found["word"] or "") if found else None
     if found is None or kind is None or bool(found["word"]) != bool(found["close"]):
         raise Wrong(
@@ -120,7 +120,7 @@ def _condition(part: str, text: str, origin: str) -> str:
     job = found["job"].strip().strip('"')
     if len(split(job)) > 1:
         raise Wrong(f"{origin}: {quote(part)} asks for an exit code", "write exit(ID)")
-    element = _ELEMENT.match(job)
+    element = re.match(_ELEMENT, job)
     if element is None:
         return f"{kind}:{job}"
     if element["index"] == "*":

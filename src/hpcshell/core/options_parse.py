@@ -1,8 +1,7 @@
 """From command-line words and directive lines to settings, in five dialects.
 
-    parse_flags(["--mem=4G", "-c2", "job.sh", "x"], "sbatch") -> Parsed(settings=(...),
-    rest=("job.sh", "x")) directives(script, "job.sh").layers -> settings by dialect, the weakest
-    first
+    parse_flags(["--mem=4G", "-c2", "job.sh", "x"], "sbatch")   .settings, .rest == ("job.sh", "x")
+    directives(script, "job.sh").layers                         by dialect, the weakest first
 
 #HPC is stronger than #SBATCH, that than #PBS, #BSUB and #$. Directives end at the first line that
 is neither blank nor a comment, as in Slurm. What another scheduler knows and one machine cannot
@@ -213,8 +212,9 @@ def _text(flag: str, value: str | None, row: Option | None) -> str:
 
 # ----------------------------------------------------------------------------------- directives
 
-_DIRECTIVE = re.compile(
-    rb"#(?:(?P<hpc>HPC)|(?P<sbatch>SBATCH)|(?P<pbs>PBS)|(?P<lsf>BSUB))(?=[\s-]|\Z)|(?P<sge>#\$)(?=\s*-)"
+_DIRECTIVE: Final = (
+    rb"#(?:(?P<hpc>HPC)|(?P<sbatch>SBATCH)|(?P<pbs>PBS)|(?P<lsf>BSUB))(?=[\s-]|\Z)"
+    rb"|(?P<sge>#\$)(?=\s*-)"
 )
 _STRONGEST_LAST: Final[tuple[Dialect, ...]] = ("sge", "lsf", "pbs", "sbatch", "hpc")
 _PREFIX: Final = {"hpc": "#HPC", "sbatch": "#SBATCH", "pbs": "#PBS", "lsf": "#BSUB", "sge": "#$"}
@@ -228,7 +228,7 @@ def directives(
     for number, line in enumerate(script.split(b"\n"), start=1):
         if line.strip() and not line.lstrip().startswith(b"#"):
             break
-        match = _DIRECTIVE.match(line)
+        match = re.match(_DIRECTIVE, line)
         dialect = _dialect(match)
         if match is None or dialect is None or dialect not in dialects:
             continue

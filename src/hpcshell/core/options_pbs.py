@@ -15,7 +15,7 @@ Pairs = list[tuple[str, str]]
 
 _CENTRE: Final = 500
 _RANGE: Final = 1024
-_JOB = re.compile(r"([0-9]+)(\[[0-9]*\])?(?:\.[A-Za-z][\w.-]*)?", re.ASCII)
+_JOB: Final = r"(?a)([0-9]+)(\[[0-9]*\])?(?:\.[A-Za-z][\w.-]*)?"
 _MAIL: Final = {"a": "fail", "b": "begin", "e": "end"}
 
 
@@ -156,7 +156,7 @@ def _depend(text: str, origin: str) -> str:
         if kind.startswith("before") or kind == "on":
             raise Wrong(f"{origin}: {kind} is not kept here", "let the later job wait: afterok:ID")
         kind = kind.replace("array", "") if kind.startswith("after") else kind
-        found.append(f"{kind}:{_JOB.sub(_plain_id, rest)}" if rest else kind)
+        found.append(f"{kind}:{re.sub(_JOB, _plain_id, rest)}" if rest else kind)
     return ",".join(found)
 
 

@@ -41,13 +41,13 @@ LONGEST_VALUE: Final = 128 * 1024 - 1
 
 _YES: Final = frozenset({"yes", "y", "true", "on", "1"})
 _NO: Final = frozenset({"no", "n", "false", "off", "0"})
-_WORD = re.compile(r"\A[A-Za-z_][A-Za-z0-9_.@+-]{0,127}\Z")
-_VARIABLE = re.compile(r"\A[A-Za-z_][A-Za-z0-9_]*\Z")
-_ADDRESS = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._+=/~-]*(?:@[A-Za-z0-9][A-Za-z0-9.-]*)?\Z")
-_URL = re.compile(
+_WORD: Final = r"\A[A-Za-z_][A-Za-z0-9_.@+-]{0,127}\Z"
+_VARIABLE: Final = r"\A[A-Za-z_][A-Za-z0-9_]*\Z"
+_ADDRESS: Final = r"\A[A-Za-z0-9][A-Za-z0-9._+=/~-]*(?:@[A-Za-z0-9][A-Za-z0-9.-]*)?\Z"
+_URL: Final = (
     r"\Ahttps?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(?::[0-9]{1,5})?(?:[/?#].*)?\Z"
 )
-_GPU_COUNT = re.compile(r"\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9]{1,9})\Z", re.ASCII)
+_GPU_COUNT: Final = r"(?a)\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9]{1,9})\Z"
 
 
 class Place(Record, frozen=True, kw_only=True):
@@ -97,7 +97,7 @@ def _gpus(text: str, origin: str, place: Place) -> int:
     """`2`, `a100:2`, `a100:1,v100:1`: the models are not told apart."""
     total = 0
     for part in text.split(","):
-        found = _GPU_COUNT.match(part.strip())
+        found = re.match(_GPU_COUNT, part.strip())
         if found is None:
             raise Wrong(f"{origin}: {quote(text)} is no number of GPUs", "write a number such as 1")
         total += int(found["count"])
@@ -227,7 +227,7 @@ def _resource(text: str, origin: str, place: Place) -> dict[str, int]:
     for part in text.split(","):
         name, _, value = part.strip().replace(":", "=").partition("=")
         name = name.partition("@")[0]
-        if not _WORD.match(name):
+        if not re.match(_WORD, name):
             raise Wrong(
                 f"{origin}: {quote(part)} names no resource", "write NAME=N, as in matlab=1"
             )
@@ -249,7 +249,7 @@ def _gres(text: str, origin: str, place: Place) -> dict[str, int]:
         name = words[0]
         last = words[-1] if len(words) > 1 else "1"
         value = last if last[:1].isdigit() else "1"
-        if not _WORD.match(name) or len(words) > 3:
+        if not re.match(_WORD, name) or len(words) > 3:
             raise Wrong(f"{origin}: {quote(part)} is no resource", "write gpu:2 or gpu:a100:1")
         key = "gpu" if name in ("gpu", "gpus") else name
         found[key] = found.get(key, 0) + units.count(value, origin, least=0)
@@ -354,7 +354,7 @@ def _variable(text: str, origin: str, place: Place) -> dict[str, str]:
 
 def variable_name(name: str, origin: str) -> str:
     """The name itself, if a shell could set it."""
-    if not _VARIABLE.match(name):
+    if not re.match(_VARIABLE, name):
         raise Wrong(f"{origin}: {quote(name)} cannot be the name of a variable")
     return name
 
@@ -362,7 +362,7 @@ def variable_name(name: str, origin: str) -> str:
 def _address(text: str, origin: str, place: Place) -> str:
     found = [part.strip() for part in text.split(",")]
     for part in found:
-        if len(part) > 254 or not _ADDRESS.match(part):
+        if len(part) > 254 or not re.match(_ADDRESS, part):
             raise Wrong(f"{origin}: {quote(part)} is no mail address", "write ada@example.org")
     return ",".join(found)
 
@@ -386,7 +386,7 @@ def _notices(text: str, origin: str, place: Place) -> tuple[str, ...]:
 
 
 def _url(text: str, origin: str, place: Place) -> str:
-    if len(text) > LONGEST_URL or not text.isprintable() or " " in text or not _URL.match(text):
+    if len(text) > LONGEST_URL or not text.isprintable() or " " in text or not re.match(_URL, text):
         raise Wrong(f"{origin}: {quote(text)} is no web address", "write https://HOST/PATH")
     return text
 

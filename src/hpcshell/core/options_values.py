@@ -1,7 +1,7 @@
 """From values to settings: the keywords of `hpcshell.submit`, and click's parameters.
 
-    from_keywords(cpus=2, memory="4G", time_limit=timedelta(hours=1), array=range(10), tag=["a",
-    "b"]) from_parameters({"cpus": "2", "hold": True, "tag": ("a", "b"), "requeue": None})
+    from_keywords(cpus=2, memory="4G", time_limit=timedelta(hours=1), array=range(10), tag=["a"])
+    from_parameters({"cpus": "2", "hold": True, "tag": ("a", "b"), "requeue": None})
 
 A plain number means what it means at the prompt: `memory=512` is MiB, `time_limit=30` is minutes. A
 `timedelta` or `datetime` says what it says. None means not given. A job or a list of jobs may stand
@@ -25,9 +25,7 @@ _JOINED: Final = {"parents": ":", "dependency": ",", "array": ","}
 
 
 def from_keywords(**values: Any) -> list[Setting]:
-    """Settings of Python keywords: a row's name, or a long flag with underscores (`mem`,
-    `job_name`).
-    """
+    """Settings of Python keywords: rows' names, or long flags with underscores (`job_name`)."""
     found: list[Setting] = []
     for keyword, value in values.items():
         option = by_key(keyword)
@@ -40,7 +38,7 @@ def from_keywords(**values: Any) -> list[Setting]:
 
 
 def from_parameters(values: Mapping[str, Any]) -> list[Setting]:
-    """Settings of what click collected by the rows' names; None, () and a plain False say nothing."""
+    """Settings of click's parameters, named as rows; None, () and a plain False say nothing."""
     return [
         setting
         for option in OPTIONS

@@ -1,7 +1,6 @@
 """Output files by pattern, as in Slurm: `hpc-%j.out`, `logs/%x-%A_%4a.txt`.
 
-    expand("%x-%A_%3a.out", job=12, element=7, name="a/b", user="ada", node="n1") ->
-    "a_b-12_007.out"
+    expand("%x-%A_%3a.out", job=12, element=7, name="a/b", user="u", node="n") -> "a_b-12_007.out"
 
 `%j` the job, `12`, or the element, `12_3`; `%A` the job alone; `%a` the element's index;
 `%x` the job's name; `%u` the user; `%N` the node; `%n` and `%t` 0 (the node's, the task's number);
@@ -21,7 +20,7 @@ NO_ELEMENT: Final = 4294967294
 """What `%a` is outside arrays, as in Slurm."""
 LONGEST_PATH: Final = 4095
 LONGEST_PART: Final = 255
-_FIELD = re.compile(r"%(?:%|(\d{0,9})([jAaxNutnbsr]))", re.ASCII)
+_FIELD: Final = r"(?a)%(?:%|(\d{0,9})([jAaxNutnbsr]))"
 
 
 def expand(
@@ -61,7 +60,7 @@ def expand(
         known = values[found[2]]
         return str(known).zfill(min(int(found[1] or 0), 10)) if isinstance(known, int) else known
 
-    return _FIELD.sub(value, pattern)
+    return re.sub(_FIELD, value, pattern)
 
 
 def check_pattern(pattern: str, option: str) -> str:

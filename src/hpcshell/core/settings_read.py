@@ -1,5 +1,4 @@
-"""From layers of tables (files, variables, flags) to settled `Settings` and the origin of every
-value.
+"""From layers of tables (files, variables, flags) to `Settings` and the origin of every value.
 
     loaded = read_layers([Layer(source="/etc/hpcshell/hpcshell.toml", tables={...}), ...])
     loaded.settings.resources.cpus     loaded.origins["resources.cpus"] -> "HPC_RESOURCES__CPUS"

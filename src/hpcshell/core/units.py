@@ -44,17 +44,17 @@ MOST: Final = 1_000_000_000
 """The largest count of anything."""
 
 _UNITS: Final = {"w": WEEK, "d": DAY, "h": HOUR, "m": MINUTE, "s": 1.0}
-_UNIT_WORD = re.compile(
+_UNIT_WORD: Final = (
     r"\A(?:w(?:eeks?)?|d(?:ays?)?|h(?:(?:ou)?rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)\Z"
 )
-_PART = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) *([A-Za-z]+) *")
-_CLOCK = re.compile(
+_PART: Final = r"([0-9]{1,15}(?:\.[0-9]{1,9})?) *([A-Za-z]+) *"
+_CLOCK: Final = (
     r"\A(?:(?P<days>[0-9]{1,9})-(?P<dh>[0-9]{1,9})(?::(?P<dm>[0-9]{1,9}))?(?::(?P<ds>[0-9]{1,9}))?"
     r"|(?:(?P<h>[0-9]{1,9}):)?(?P<m>[0-9]{1,9}):(?P<s>[0-9]{1,9}))\Z"
 )
-_NUMBER = re.compile(r"\A[0-9]{1,15}(?:\.[0-9]{1,9})?\Z")
-_SIZE = re.compile(r"\A([0-9]{1,19})(?:\.([0-9]{1,12}))? ?([KkMmGgTtPpEe]?)(i?[Bb])?\Z")
-_WHOLE = re.compile(r"\A[0-9]{1,18}\Z")
+_NUMBER: Final = r"\A[0-9]{1,15}(?:\.[0-9]{1,9})?\Z"
+_SIZE: Final = r"\A([0-9]{1,19})(?:\.([0-9]{1,12}))? ?([KkMmGgTtPpEe]?)(i?[Bb])?\Z"
+_WHOLE: Final = r"\A[0-9]{1,18}\Z"
 _UNLIMITED: Final = frozenset({"unlimited", "infinite", "infinity", "none"})
 _POWERS: Final = "KMGTPE"
 
@@ -97,9 +97,9 @@ def time_limit(text: str, option: str = "time limit", *, bare: float = MINUTE) -
 
 def _seconds(text: str, bare: float) -> float | None:
     """None where the text has none of the forms."""
-    if _NUMBER.match(text):
+    if re.match(_NUMBER, text):
         return float(text) * bare
-    clock = _CLOCK.match(text)
+    clock = re.match(_CLOCK, text)
     if clock is None:
         return _units(text)
     part = {name: int(value or 0) for name, value in clock.groupdict().items()}
@@ -108,16 +108,16 @@ def _seconds(text: str, bare: float) -> float | None:
 
 
 def _units(text: str) -> float | None:
-    total, at, smallest = 0.0, 0, WEEK + 1
-    while at < len(text):
-        part = _PART.match(text, at)
-        if part is None or not _UNIT_WORD.match(part[2].lower()):
+    total, smallest, rest = 0.0, WEEK + 1, text
+    while rest:
+        part = re.match(_PART, rest)
+        if part is None or not re.match(_UNIT_WORD, part[2].lower()):
             return None
         unit = _UNITS[part[2][0].lower()]
         if unit >= smallest:  # 30m1h, 1h1h: more likely a slip than meant
             return None
-        total, at, smallest = total + float(part[1]) * unit, part.end(), unit
-    return total if at else None
+        total, smallest, rest = total + float(part[1]) * unit, unit, rest[part.end() :]
+    return total if text else None
 
 
 def format_duration(seconds: float | None) -> str:
@@ -159,7 +159,7 @@ def size(
 
     `small` is the base of lower-case letters (1000 in Grid Engine). Zero is refused unless `zero`.
     """
-    found = _SIZE.match(text.strip()) if len(text) <= 64 else None
+    found = re.match(_SIZE, text.strip()) if len(text) <= 64 else None
     if found is None:
         raise Wrong(f"{option}: {quote(text)} is no size", _SIZE_HINT)
     whole, fraction, letter, suffix = found.groups()
@@ -215,7 +215,7 @@ def count(text: str, option: str = "count", *, least: int = 1, most: int = MOST)
     """A whole number between `least` and `most`, in plain digits."""
     stripped = text.strip()
     negative = stripped[:1] == "-"
-    if not _WHOLE.match(stripped[1:] if negative else stripped):
+    if not re.match(_WHOLE, stripped[1:] if negative else stripped):
         raise Wrong(
             f"{option}: {quote(text)} is no whole number", f"write a number from {least} up"
         )
@@ -229,7 +229,7 @@ def count(text: str, option: str = "count", *, least: int = 1, most: int = MOST)
 
 def factor(text: str, option: str = "factor", *, least: float = 0.0, most: float = 1e6) -> float:
     """A plain decimal number such as `1.5`, between `least` and `most`."""
-    if not _NUMBER.match(text.strip()):
+    if not re.match(_NUMBER, text.strip()):
         raise Wrong(f"{option}: {quote(text)} is no number", "write a plain number such as 1.5")
     number = float(text)
     if not least <= number <= most:

@@ -1,9 +1,10 @@
 """Names, signals and text for terminals.
 
-check_name("my job") -> "my job"      refuses what cannot be printed or written on one line
-safe("a\\x1b[2J") -> r"a\\x1b[2J"       anything made printable, nothing hidden
-quote("x y") -> "'x y'"               the same, in quotes and cut to a readable length
-signal_number("SIGUSR1") -> 10        warn_signal("B:USR1@90") -> WarnSignal(10, 90.0, "leader")
+    check_name("my job")       the name, or `Wrong`: it must be printable and fit on one line
+    safe("a<ESC>[2J")          the text made printable: control bytes written out as \\x1b
+    quote("x y")               the same in quotes, cut to a readable length: for error messages
+    signal_number("SIGUSR1")   10
+    warn_signal("B:USR1@90")   WarnSignal(number=10, before=90.0, to="leader")
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from hpcshell.core.records import WarnSignal
 LONGEST_NAME: Final = 255
 """Bytes of a name in UTF-8: what a file's name may have."""
 
-_HIDDEN = re.compile(
+_HIDDEN: Final = (
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -27,7 +28,7 @@ _HIDDEN = re.compile(
 
 def safe(text: str) -> str:
     """The text with control bytes, escapes, direction overrides and lone surrogates written out."""
-    return text if text.isprintable() else _HIDDEN.sub(_written_out, text)
+    return text if text.isprintable() else re.sub(_HIDDEN, _written_out, text)
 
 
 def _written_out(found: re.Match[str]) -> str:
@@ -59,7 +60,7 @@ def check_name(text: str, option: str = "name") -> str:
     """
     if not text or text.isspace():
         raise Wrong(f"{option}: a name needs at least one character that can be seen")
-    if hidden := _HIDDEN.search(text):
+    if hidden := re.search(_HIDDEN, text):
         raise Wrong(
             f"{option}: {quote(text)} holds {_written_out(hidden)}, which cannot be printed",
             "use letters, digits and signs that can be seen",
@@ -74,7 +75,7 @@ def check_name(text: str, option: str = "name") -> str:
 
 def one_line(text: str, option: str, longest: int = 4096) -> str:
     """Free text (a comment, a path) on one line: no control bytes, at most `longest` bytes."""
-    if hidden := _HIDDEN.search(text):
+    if hidden := re.search(_HIDDEN, text):
         raise Wrong(
             f"{option}: {quote(text)} holds {_written_out(hidden)}, which cannot be printed"
         )
@@ -105,8 +106,8 @@ SIGNALS: Final[dict[str, int]] = {
 """Linux's numbers on every machine but MIPS, SPARC, Alpha and PA-RISC."""
 _RTMIN: Final = 34
 _RTMAX: Final = 64
-_REAL_TIME = re.compile(r"\ARTMIN(?:\+([0-9]{1,2}))?\Z")
-_WARN = re.compile(r"\A(?:(?P<to>[RBrb]{1,2}):)?(?P<signal>[^@:]+)(?:@(?P<before>.+))?\Z")
+_REAL_TIME: Final = r"\ARTMIN(?:\+([0-9]{1,2}))?\Z"
+_WARN: Final = r"\A(?:(?P<to>[RBrb]{1,2}):)?(?P<signal>[^@:]+)(?:@(?P<before>.+))?\Z"
 
 
 def signal_number(text: str, option: str = "--signal") -> int:
@@ -114,7 +115,7 @@ def signal_number(text: str, option: str = "--signal") -> int:
     word = text.strip().upper().removeprefix("SIG")
     if word.isascii() and word.isdigit() and len(word) <= 2 and 1 <= int(word) <= _RTMAX:
         return int(word)
-    if (found := _REAL_TIME.match(word)) and _RTMIN + int(found[1] or 0) <= _RTMAX:
+    if (found := re.match(_REAL_TIME, word)) and _RTMIN + int(found[1] or 0) <= _RTMAX:
         return _RTMIN + int(found[1] or 0)
     if word not in SIGNALS:
         near = nearest(word, SIGNALS)
@@ -136,7 +137,7 @@ def format_signal(number: int) -> str:
 
 def warn_signal(text: str, option: str = "--signal") -> WarnSignal:
     """`[B:]SIGNAL[@SECONDS]`: with `B:` only the job's first process is told, else all of them."""
-    found = _WARN.match(text.strip())
+    found = re.match(_WARN, text.strip())
     if found is None:
         raise Wrong(f"{option}: {quote(text)} is no signal", "write USR1@60 or B:USR1@60 (seconds)")
     before = found["before"] or "60"

@@ -141,12 +141,18 @@ def _launch(places: Places) -> HpcError | None:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, less what marks a process as a job's: a daemon started in a job is no part of it."""
-    return {
+    """Ours, less what marks a process as a job's: a daemon started in a job is no part of it.
+
+    The daemon has another directory: a home given by a relative name is made absolute.
+    """
+    found = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("HPC_", "SLURM_")) or "__" in name
     }
+    if found.get("HPCSHELL_HOME"):
+        found["HPCSHELL_HOME"] = os.path.abspath(os.path.expanduser(found["HPCSHELL_HOME"]))
+    return found
 
 
 @contextlib.contextmanager

@@ -1,0 +1,95 @@
+"""`hpc edit`: change jobs that have not ended."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import click
+
+from hpcshell.cli import describe
+from hpcshell.cli.reach import client, selectors
+from hpcshell.cli.requests import Requesting, job_options, take_settings
+from hpcshell.cli.talk import SCHEMA, Talk
+from hpcshell.cli.verb import verb
+from hpcshell.core.errors import Wrong
+from hpcshell.core.options import Setting
+
+FIELDS: Final = {
+    "cpus": "cpus",
+    "memory": "memory",
+    "gpus": "gpus",
+    "resource": "others",
+    "exclusive": "exclusive",
+    "time_limit": "time_limit",
+    "begin": "begin",
+    "deadline": "deadline",
+    "priority": "priority",
+    "nice": "nice",
+    "partition": "partition",
+    "account": "account",
+    "qos": "qos",
+    "name": "name",
+    "tag": "tags",
+    "comment": "comment",
+    "throttle": "throttle",
+    "dependency": "dependency",
+    "after": "dependency",
+    "afterok": "dependency",
+    "afternotok": "dependency",
+    "afterany": "dependency",
+}
+"""Rows of the option table that can be changed later, and the daemon's names for them."""
+
+
+@verb(
+    "edit",
+    "hpc edit 12 --time 4h",
+    "hpc edit 20-25 --priority high",
+    "hpc edit 7 --throttle 16",
+    changes=True,
+    kind=Requesting,
+)
+@job_options(lambda row: row.name in FIELDS)
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
+    """Change jobs that have not ended.
+
+    What has begun keeps its request; its time limit, name, comment, tags and throttle can change.
+    """
+    changes = changes_of(take_settings(chosen))
+    if not changes:
+        raise Wrong("nothing to change", "name at least one option, for example --time 2h")
+    if not (named := selectors(ids)):
+        return 0
+    answer = client().call("edit", ids=named, changes=changes, dry_run=talk.dry_run)
+    if talk.json:
+        talk.document({"schema": SCHEMA, "dry_run": talk.dry_run, **answer})
+        return 0
+    for job in answer["jobs"]:
+        if talk.quiet:
+            talk.data(str(job["id"]))
+            continue
+        would = "would change" if talk.dry_run else "changed"
+        talk.data(f"job {job['id']} {would}: {', '.join(sorted(changes))}")
+    return 0
+
+
+def changes_of(settings: list[Setting]) -> dict[str, Any]:
+    """The daemon's fields and their new values."""
+    from hpcshell.core.options_read import Place, read_setting
+
+    place = Place(now=time.time(), offset=describe.local_offset, cwd="/", env={})
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        field, value = FIELDS[setting.option], read_setting(setting, place)
+        if field == "tags":
+            changes.setdefault(field, []).append(value)
+        elif field == "others":
+            changes[field] = changes.get(field, {}) | value
+        elif field == "dependency":
+            term = value if setting.option == field else f"{setting.option}:{value}"
+            changes[field] = f"{changes[field]},{term}" if field in changes else term
+        else:
+            changes[field] = value
+    return changes

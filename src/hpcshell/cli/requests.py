@@ -1,0 +1,123 @@
+"""The options of a job as click knows them, made from the one option table; and what was meant."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import click
+
+from hpcshell.core.errors import Wrong
+from hpcshell.core.options import BY_NAME, OPTIONS
+from hpcshell.core.options_row import Option, Setting
+from hpcshell.core.options_values import from_parameters
+from hpcshell.core.words import quote
+from hpcshell.jobs.looking import Missing, read_script
+
+WORDS: Final = "words"
+"""The parameter that holds the script and its arguments, or the command."""
+
+AFTER_DASHES: Final = "hpcshell.after_dashes"
+"""Key of `ctx.meta`: whether `--` stood before the words."""
+
+
+class Requesting(click.Command):
+    """A command that takes a job's options, then a script or `--` and a command.
+
+    Its help lists the options under the panels of the table.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        rest = super().parse_args(ctx, args)
+        before = len(given) - len(ctx.params.get(WORDS) or ())
+        ctx.meta[AFTER_DASHES] = before > 0 and given[before - 1] == "--"
+        return rest
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                row = BY_NAME.get(param.name or "")
+                panels.setdefault(row.panel if row else "Answer", []).append(record)
+        for title, records in panels.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def job_options(
+    wanted: Callable[[Option], bool] = lambda row: True,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The rows of the table (those `wanted`) as options of a verb."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        params: list[click.Parameter] = function.__dict__.setdefault("__click_params__", [])
+        rows = [row for row in OPTIONS if row.hpc and wanted(row)]
+        params.extend(_option(row) for row in reversed(rows))
+        return function
+
+    return decorate
+
+
+def _option(row: Option) -> click.Option:
+    off = [flag for flag in row.off if flag.startswith("--")]
+    if row.is_flag and off:
+        names = [row.name, f"{row.hpc[0]}/{off[0]}", *row.hpc[1:]]
+        return click.Option(names, default=None, help=row.help, hidden=row.hidden)
+    return click.Option(
+        [row.name, *row.hpc],
+        is_flag=row.is_flag,
+        multiple=row.multiple,
+        default=None,
+        metavar=None if row.is_flag else row.metavar or None,
+        help=row.help,
+        hidden=row.hidden,
+    )
+
+
+def take_settings(chosen: dict[str, Any]) -> list[Setting]:
+    """Take the job's options out of what click found, as settings that blame their flag."""
+    return from_parameters({name: chosen.pop(name) for name in [*chosen] if name in BY_NAME})
+
+
+def what_to_run(words: Sequence[str], verb: str) -> tuple[list[str], bytes | None]:
+    """The words to run, and the script's content where the first of them is a script.
+
+    After `--` they are a command. `-` is a script read from stdin.
+    """
+    after_dashes = click.get_current_context().meta[AFTER_DASHES]
+    if not words:
+        raise Wrong("nothing to run", f"hpc {verb} SCRIPT, or hpc {verb} -- COMMAND")
+    if after_dashes:
+        return list(words), None
+    if words[0] == "-":
+        return ["stdin", *words[1:]], sys.stdin.buffer.read()
+    if verb == "run" and not _looks_like_script(words[0]):
+        return list(words), None
+    try:
+        return list(words), read_script(words[0])
+    except Missing:
+        import shutil
+
+        if os.sep in words[0] or shutil.which(words[0]) is None:
+            raise
+        raise Missing(
+            f"there is no script {quote(words[0])} here",
+            f"to submit the command of that name: hpc {verb} -- {' '.join(words)}",
+        ) from None
+
+
+def _looks_like_script(word: str) -> bool:
+    """For `hpc run`, whose words are rather a command: a file that is named as one."""
+    try:
+        mode = os.stat(word).st_mode
+    except OSError:
+        return False
+    if not stat.S_ISREG(mode) or (os.sep not in word and "." not in word):
+        return False
+    with open(word, "rb") as file:
+        return file.read(2) == b"#!"

@@ -1,0 +1,77 @@
+"""`hpc submit`: a script or a command into the queue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hpcshell.cli.reach import client
+from hpcshell.cli.requests import WORDS, Requesting, job_options, take_settings, what_to_run
+from hpcshell.cli.talk import SCHEMA, Talk
+from hpcshell.cli.verb import verb
+from hpcshell.core.words import quote, safe
+from hpcshell.jobs.prepare import Prepared, prepare
+
+
+@verb(
+    "submit",
+    "hpc submit job.sh",
+    "hpc submit --cpus 4 --memory 8G --time 2h train.sh --epochs 3",
+    "hpc submit --array 0-99%8 -- python solve.py",
+    "hpc submit --afterok @ --name merge -- ./merge",
+    "generate-script | hpc submit -",
+    changes=True,
+    kind=Requesting,
+    settings={"allow_interspersed_args": False},
+)
+@job_options()
+@click.option("--wait", "-W", is_flag=True, help="Return when it has ended, with its exit code.")
+@click.argument(WORDS, nargs=-1, metavar="SCRIPT [ARGS]... | -- COMMAND...")
+def command(talk: Talk, words: tuple[str, ...], wait: bool, **chosen: Any) -> int:
+    """Put a script or a command into the queue.
+
+    A script's #HPC, #SBATCH, #PBS, #BSUB and #$ lines count; the command line wins over them. Once
+    the id is printed the job is on disk, and will run whatever happens to this machine.
+    """
+    settings = take_settings(chosen)
+    argv, script = what_to_run(words, "submit")
+    prepared = prepare(argv, script, settings)
+    say_understood(talk, prepared)
+    daemon = client()
+    answer = daemon.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
+    job = answer["jobs"][0]
+    present(talk, job, prepared)
+    if not wait or talk.dry_run:
+        return 0
+    from hpcshell.cli import exits
+
+    ends = daemon.call("wait", ids=[str(job["id"])], any=False, timeout=None)["done"]
+    return exits.of_ends(ends, propagate=len(ends) == 1)
+
+
+def say_understood(talk: Talk, prepared: Prepared) -> None:
+    """On stderr: what was made of the options, unless there is nothing to it; and notes."""
+    if prepared.meaning and prepared.meaning != ("1 CPU",):
+        talk.say(f"asked: {safe(', '.join(prepared.meaning))}")
+    talk.say(*(f"note: {safe(note)}" for note in prepared.notes))
+
+
+def present(talk: Talk, job: dict[str, Any], prepared: Prepared) -> None:
+    """Say what was (or would be) accepted."""
+    talk.say(*(f"note: {safe(note)}" for note in job.get("notes", ())))
+    if talk.json:
+        notes = [*prepared.notes, *job.get("notes", ())]
+        said = {"meaning": prepared.meaning, "notes": notes, "dry_run": talk.dry_run}
+        talk.document({"schema": SCHEMA, **job, **said})
+    elif talk.dry_run:
+        many = f", {job['elements']:,} elements" if job["elements"] > 1 else ""
+        talk.data(f"would submit {quote(job['name'])}{many}")
+        reason = (job.get("job") or {}).get("reason")
+        if reason:
+            talk.say(f"it would wait: {safe(reason)}")
+    elif talk.quiet:
+        talk.data(str(job["id"]))
+    else:
+        many = f" ({job['elements']:,} elements)" if job["elements"] > 1 else ""
+        talk.data(f"Submitted job {job['id']}{many}")

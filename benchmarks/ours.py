@@ -37,13 +37,23 @@ def hpc(*arguments: str) -> str:
 
 
 def daemon_pids() -> dict[str, int]:
-    """The processes that serve: daemon, runner, and the runner's parent, which keeps exit codes."""
+    """The processes that serve: daemon, runner, and the runner's parent, which keeps exit codes.
+
+    The runner is not there before it is needed.
+    """
     status = json.loads(hpc("daemon", "status", "--json"))
-    pids = {"daemon": int(status["pid"]), "runner": int(status["runner_pid"])}
-    keeper = _status_field(pids["runner"], "PPid")
-    if keeper > 1:
-        pids["keeper"] = keeper
-    return pids
+    pids = {"daemon": int(status["pid"])}
+    if status["runner_pid"] is not None:
+        pids["runner"] = int(status["runner_pid"])
+        pids["keeper"] = _status_field(pids["runner"], "PPid")
+    return {name: pid for name, pid in pids.items() if pid > 1}
+
+
+def completed(job: Any) -> None:
+    """Wait for its end, which must be a good one: of every element, and of all it came after."""
+    state = job.wait()
+    if state != "COMPLETED":
+        raise RuntimeError(f"job {job.id} ended {state}")
 
 
 class Ours(Contender):
@@ -70,10 +80,10 @@ class Ours(Contender):
         os.environ["HPC_RESOURCES__CPUS"] = str(self.width)
         os.environ["NO_COLOR"] = "1"
         hpc("daemon", "start")
+        completed(self.submit([TRUE]))
         for name, pid in daemon_pids().items():
             if not counted_with_us(pid):
                 raise RuntimeError(f"the {name} left our control group: it would not be counted")
-        self.submit([TRUE]).wait()
 
     def close(self) -> None:
         hpc("daemon", "stop", "--cancel")
@@ -81,7 +91,7 @@ class Ours(Contender):
     def prepare(self, question: str, tasks: int) -> None:
         if question == "latency":
             self.probe = str(compile_program("probe", Path.cwd()))
-        if question in ("accept", "million"):
+        if question in ("accept", "accept_many", "million"):
             self._fill_machine()
 
     def answer(self, question: str, tasks: int) -> Extra:
@@ -91,18 +101,18 @@ class Ours(Contender):
     # ---- how fast work goes through
 
     def throughput(self, tasks: int) -> None:
-        self.submit([TRUE], array=f"0-{tasks - 1}").wait()
+        completed(self.submit([TRUE], array=f"0-{tasks - 1}"))
 
     def chain(self, tasks: int) -> None:
         last = self.submit([TRUE])
         for _ in range(tasks - 1):
             last = self.submit([TRUE], dependency=f"afterok:{last.id}")
-        last.wait()
+        completed(last)
 
     def fan(self, tasks: int) -> None:
         first = self.submit([TRUE])
         middle = self.submit([TRUE], array=f"0-{tasks - 1}", dependency=f"afterok:{first.id}")
-        self.submit([TRUE], dependency=f"afterok:{middle.id}").wait()
+        completed(self.submit([TRUE], dependency=f"afterok:{middle.id}"))
 
     # ---- how fast work is taken in
 
@@ -117,6 +127,10 @@ class Ours(Contender):
         """While the machine starts them as they come."""
         self._from_threads(tasks)
 
+    def accept_many(self, tasks: int) -> None:
+        """All in one call."""
+        self.api.submit_many([[TRUE]] * tasks)
+
     # ---- how soon
 
     def latency(self, tasks: int) -> Extra:
@@ -124,7 +138,7 @@ class Ours(Contender):
         for _ in range(tasks + 1):
             rest()
             begun = time.time()
-            self.submit([self.probe, str(self.probe_file)]).wait()
+            completed(self.submit([self.probe, str(self.probe_file)]))
             seen.note(begun, time.time())
         return seen.extra()
 

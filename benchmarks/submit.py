@@ -29,7 +29,7 @@ GOALS = (
 
 def main() -> None:
     session = Session("submit", __doc__ or "")
-    kinds = ("accept", "accept_held", "accept_open")
+    kinds = ("accept", "accept_held", "accept_open", "accept_many")
     entries = [Entry(Ours, (Ask(kind, SEPARATE),)) for kind in kinds]
     entries += [Entry(Ours, (Ask(kind, MILLION),)) for kind in ("million", "million_open")]
     for peer in able("accept"):

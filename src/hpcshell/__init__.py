@@ -8,12 +8,9 @@
 Everything is loaded when it is first used: importing this package costs next to nothing.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # `typing` alone would cost more than all the rest; checkers know the name
 if TYPE_CHECKING:
     from hpcshell.core.errors import HpcError as HpcError
     from hpcshell.jobs import Job as Job

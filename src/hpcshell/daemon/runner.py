@@ -16,7 +16,7 @@ import traceback
 
 from hpcshell.core.errors import HpcError
 from hpcshell.daemon.runner_ground import Ground, Next, runner_id
-from hpcshell.daemon.runner_keeper import Keeper
+from hpcshell.daemon.runner_keeper import Keeper, close_all
 from hpcshell.daemon.runner_worker import Worker, listen
 from hpcshell.machine.paths import Places, places
 
@@ -90,15 +90,18 @@ def live(ground: Ground) -> None:
     keeper = Keeper(ground)
     while keeper.keep() is Next.FORK:
         parent = os.getpid()
+        descriptors = keeper.descriptors()
         child = os.fork()
         if child:
             keeper.forked(child)
+            close_all(descriptors.values())
             continue
         keeper.close()
-        worker = Worker.recovered(ground, parent, set(keeper.leaders.values()), keeper.unwritten)
+        worker = Worker.recovered(ground, parent, descriptors, keeper.unwritten)
         while True:
             if _serve(worker) is Next.DONE:
                 os._exit(0)
+            worker.open_descriptors()
             parent = os.getpid()
             child = os.fork()
             if child:

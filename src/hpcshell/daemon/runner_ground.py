@@ -41,11 +41,14 @@ class Ground:
     nudge: int
     runner_id: str
 
-    def words(self, run: int) -> tuple[bytes, ...]:
+    def words(self, run: int | None) -> tuple[bytes, ...]:
         """What the environment of every process of a run holds. Run ids repeat from one state
         directory to another, so the directory is named too.
         """
-        return (f"HPC_RUN_ID={run}".encode(), f"HPC_RUNNER_ID={self.runner_id}".encode())
+        ours = f"HPC_RUNNER_ID={self.runner_id}".encode()
+        if run is None:
+            return (ours,)
+        return (f"HPC_RUN_ID={run}".encode(), ours)
 
 
 def runner_id(places: Places) -> str:

@@ -24,6 +24,7 @@ from hpcshell.machine import clock, kernel
 COMPACT_ABOVE: Final = 2 * 1024 * 1024
 RESERVE: Final = 1024 * 1024
 KEEP_FREE: Final = 64 * 1024
+_OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
 class Note(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -267,45 +268,47 @@ class Journal:
         self.waiting: list[Note] = []
 
     def load(self) -> tuple[str, Table]:
-        """The boot id the journal was written under ('' when new), and the runs it tells of."""
+        """The boot id the journal was written under ('' when new), and the runs it tells of. Open
+        from now on.
+        """
         table = Table()
         boot = ""
-        for note in read_notes(self._bytes()):
+        if self.descriptor < 0:
+            self.descriptor = os.open(self.path, _OPEN, 0o600)
+        self.read_to = 0
+        for note in self.catch_up():
             if isinstance(note, Head):
                 boot = note.boot
             else:
                 table.apply(note)
+        # Whoever wrote last may have been killed in the middle of a line.
+        self.torn = True
         return boot, table
 
-    def _bytes(self) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except FileNotFoundError:
-            return b""
-
     def catch_up(self) -> Iterator[Note]:
-        """What was written behind our last own compaction or `catch_up`, ours included."""
+        """What was written behind the last `load`, `rewrite` or `catch_up`, ours included."""
         size = os.fstat(self.descriptor).st_size
         text = os.pread(self.descriptor, size - self.read_to, self.read_to)
         self.read_to, self.size = size, size
         return read_notes(text)
 
-    def rewrite(self, table: Table) -> None:
-        """Replace the file by the shortest that says the same; the caller has caught up or just
-        loaded.
+    def rewrite(self, table: Table) -> list[Exited]:
+        """Replace the file by the shortest that says the same. Returns what keepers wrote since
+        the last look; it is applied to the table already.
         """
         fresh = self.path.with_suffix(".new")
+        news: list[Exited] = []
         with self._locked():
-            if self.descriptor >= 0:
-                for note in self.catch_up():
-                    if isinstance(note, Exited):
+            for note in self.catch_up():
+                if isinstance(note, Exited):
+                    entry = table.get(note.run)
+                    if entry is not None and entry.exited is None and not entry.over:
                         table.apply(note)
+                        news.append(note)
             text = as_line(Head(clock.boot_id())) + b"".join(
                 as_line(note) for note in table.notes()
             )
-            descriptor = os.open(
-                fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600
-            )
+            descriptor = os.open(fresh, _OPEN | os.O_TRUNC, 0o600)
             try:
                 if os.write(descriptor, text) != len(text):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -318,17 +321,10 @@ class Journal:
         self.size = self.read_to = len(text)
         self.reserved, self.torn = 0, False
         self.waiting.clear()
+        return news
 
-    def open_as_is(self, notes: list[Note]) -> None:
-        """When there is no room to rewrite: go on with the file that is there, these notes to be
-        added.
-        """
-        self.close()
-        self.descriptor = os.open(
-            self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-        )
-        self.size = self.read_to = os.fstat(self.descriptor).st_size
-        self.torn = True
+    def go_on(self, notes: list[Note]) -> None:
+        """When there is no room to rewrite: keep the file that is there, with these notes added."""
         self.waiting = notes
         self.retry()
 
@@ -377,9 +373,7 @@ class Journal:
         """Append to whatever file stands there now, beginning on a line of its own."""
         try:
             with self._locked():
-                descriptor = os.open(
-                    self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-                )
+                descriptor = os.open(self.path, _OPEN, 0o600)
                 try:
                     line = b"\n" + b"".join(as_line(note) for note in notes)
                     return os.write(descriptor, line) == len(line)

@@ -46,6 +46,12 @@ class Keeper:
         self.worker = pid
         self.forked_at = clock.monotonic()
 
+    def descriptors(self) -> dict[int, int]:
+        """A pidfd of each run's leader. Opened before the fork: who holds one can still learn the exit
+        status when we are killed too.
+        """
+        return {run: processes.open_descriptor(pid) for pid, run in self.leaders.items()}
+
     def keep(self) -> Next:
         """Wait until a worker has to be forked, or until everything is done."""
         if not self.worker:
@@ -87,6 +93,7 @@ class Keeper:
     def _adopt(self) -> None:
         """Learn whose the children are that the dead worker left to us."""
         _, table = self.journal.load()
+        self.journal.close()
         for note in self.unwritten:
             table.apply(note)
         children = set(processes.children_of(os.getpid())) - {self.worker} - set(self.leaders)
@@ -127,18 +134,25 @@ class Keeper:
         return Spawned(entry.run, row.pid, row.ticks, clock.monotonic(), clock.now())
 
     def _leader(self, entry: Entry, rows: Iterable[processes.Row]) -> processes.Row | None:
-        """The likeliest leader of a run among our unknown children."""
-        words = self.ground.words(entry.run)
+        """The likeliest leader of a run among our unknown children; most are orphans of other runs."""
         ranked: list[tuple[int, int, processes.Row]] = []
         for row in rows:
-            if row.comm == WORKER_NAME or processes.environment_has(row.pid, words):
-                rank = 0 if row.pid == row.session or row.comm == WORKER_NAME else 3
-            else:
-                rank = 1 if row.comm == entry.spawning.comm else 2
-            # An unmarked child counts only as leader of its own session, made since the attempt.
-            if rank == 0 or (row.pid == row.session and row.ticks >= entry.spawning.ticks - 1):
-                ranked.append((rank, row.pid, row))
+            if row.comm == WORKER_NAME:
+                return row
+            if row.pid == row.session and row.ticks >= entry.spawning.ticks - 1:
+                rank = self._rank(entry, row)
+                if rank is not None:
+                    ranked.append((rank, row.pid, row))
         return min(ranked)[2] if ranked else None
+
+    def _rank(self, entry: Entry, row: processes.Row) -> int | None:
+        """How unlikely it is that this session leader is the run's; None: it is not."""
+        if row.state in processes.ZOMBIE:
+            return 1 if row.comm == entry.spawning.comm else 3
+        if processes.environment_has(row.pid, self.ground.words(entry.run)):
+            return 0
+        # Without any mark it may be a leader that emptied its environment.
+        return None if processes.environment_has(row.pid, self.ground.words(None)) else 2
 
     def _record(self, notes: list[Note]) -> None:
         self.unwritten.extend(notes)
@@ -157,6 +171,12 @@ def exited(run: int, exit: kernel.Exit, clean: bool = False) -> Exited:
     return Exited(
         run, exit.status, clock.now(), exit.cpu_user, exit.cpu_system, exit.max_rss, clean
     )
+
+
+def close_all(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _is(pid: int, ticks: int) -> bool:

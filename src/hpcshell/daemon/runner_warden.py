@@ -40,6 +40,8 @@ class Roster:
         """Runs whose leader is our child, by its pid."""
         self.strays: dict[int, frozenset[int]] = {}
         """Orphans that became our children, by pid: the runs each may belong to."""
+        self.doubtful: dict[int, frozenset[int]] = {}
+        """Orphans that became the keeper's children, likewise; only those of runs alive."""
 
     def record(self, note: Note) -> None:
         self.table.apply(note)
@@ -61,15 +63,19 @@ class Roster:
         others = [each for each in self.table.values() if not each.over and each is not entry]
         apart |= {each.spawned.pid for each in others if each.spawned}
         found = {row.pid for row in processes.belonging(self.mark(entry), rows, apart)}
-        doomed = [
-            row.pid
+        orphans = [
+            row
             for row in rows.values()
             if row.ppid in (os.getpid(), self.keeper)
             and row.pid not in apart
             and row.pid not in found
             and row.state not in processes.ZOMBIE
-            and self.suspects(row) <= {entry.run}
         ]
+        suspected = {row: self.suspects(row) for row in orphans}
+        self.doubtful = {
+            row.pid: runs for row, runs in suspected.items() if row.ppid == self.keeper
+        }
+        doomed = [row.pid for row, runs in suspected.items() if runs <= {entry.run}]
         found |= processes.with_descendants(doomed, rows, apart)
         return [rows[pid] for pid in found if rows[pid].state not in processes.ZOMBIE]
 
@@ -228,7 +234,20 @@ class Warden:
         strays = self.roster.strays
         if children > len(self.roster.leaders) + len(strays):
             self._meet_strays()
-        return any(entry.run in runs for runs in strays.values())
+        return any(
+            entry.run in runs for known in (strays, self.roster.doubtful) for runs in known.values()
+        )
+
+    def meet_orphans(self) -> None:
+        """Learn of the orphans that a dead worker left to the keeper."""
+        roster = self.roster
+        leaders = {entry.spawned.pid for entry in roster.alive() if entry.spawned}
+        for pid in processes.children_of(roster.keeper):
+            row = processes.look(pid)
+            if row is None or row.state in processes.ZOMBIE:
+                continue
+            if pid not in leaders and pid not in (os.getpid(), roster.daemon):
+                roster.doubtful[pid] = roster.suspects(row)
 
     def _meet_strays(self) -> None:
         roster = self.roster

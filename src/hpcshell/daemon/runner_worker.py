@@ -64,14 +64,19 @@ class Worker:
         os.pwrite(ground.lock, b"%d\n" % os.getpid(), 0)
 
     @classmethod
-    def recovered(cls, ground: Ground, keeper: int, kept: set[int], told: list[Note]) -> Worker:
+    def recovered(
+        cls, ground: Ground, keeper: int, kept: dict[int, int], told: list[Note]
+    ) -> Worker:
         """A worker that knows what the journal tells, and what the keeper could not write."""
         journal = Journal(ground.places.runs_journal)
         boot, table = journal.load()
         for note in told:
             table.apply(note)
         worker = cls(ground, keeper, Roster(ground, table, journal))
-        worker._recover(boot, kept)
+        for run, descriptor in kept.items():
+            if run in table:
+                table[run].pidfd = descriptor
+        worker._recover(boot, set(kept))
         return worker
 
     def heir(self, keeper: int) -> Worker:
@@ -102,6 +107,11 @@ class Worker:
         os.close(self.children)
         self.epoll.close()
 
+    def open_descriptors(self) -> None:
+        """Before an heir is forked: a pidfd of each child, for the case that we are killed next."""
+        for pid, entry in self.roster.leaders.items():
+            entry.pidfd = processes.open_descriptor(pid)
+
     def leave_to_heir(self) -> dict[int, int]:
         """In the parent of an heir: let go of everything but our children, whose pids and runs are
         returned.
@@ -116,6 +126,7 @@ class Worker:
 
     def serve(self) -> Next:
         """Go round until there is nothing more to do here, or the keeper has died."""
+        self.door.flush(self._on_hung_up)
         while True:
             if os.getppid() != self.keeper:
                 return Next.FORK
@@ -172,8 +183,7 @@ class Worker:
                 entry = self.table.get(note.run)
                 if entry is not None and entry.exited is None and not entry.over:
                     self.table.apply(note)
-                    self._unwatch(entry)
-                    self.warden.sweep(entry)
+                    self._kept_ended(entry)
 
     def _on_caller(self) -> None:
         if self.door.accept():
@@ -203,9 +213,15 @@ class Worker:
 
     def _compact(self) -> None:
         try:
-            self.roster.journal.rewrite(self.table)
+            news = self.roster.journal.rewrite(self.table)
         except OSError:
             return
+        for note in news:
+            self._kept_ended(self.table[note.run])
+
+    def _kept_ended(self, entry: Entry) -> None:
+        self._unwatch(entry)
+        self.warden.sweep(entry)
 
     def _listen_again(self) -> None:
         """Somebody took our socket's name away (a cleaned runtime directory): make it anew."""
@@ -388,7 +404,7 @@ class Worker:
         try:
             journal.rewrite(self.table)
         except OSError:
-            journal.open_as_is([Head(clock.boot_id()), *self.table.notes()])
+            journal.go_on([Head(clock.boot_id()), *self.table.notes()])
         self._watch_all(kept)
 
     def _search(self, entry: Entry) -> Note:
@@ -407,6 +423,7 @@ class Worker:
         return Gone(entry.run, reason, clock.now())
 
     def _watch_all(self, kept: set[int]) -> None:
+        self.warden.meet_orphans()
         for entry in self.roster.alive():
             if entry.exited is not None:
                 self.warden.sweep(entry)
@@ -422,7 +439,7 @@ class Worker:
         if entry.pidfd < 0:
             row = processes.look(spawned.pid)
             if row is not None and row.ticks == spawned.ticks:
-                entry.pidfd = os.pidfd_open(spawned.pid)
+                entry.pidfd = processes.open_descriptor(spawned.pid)
         if kept:
             # The keeper writes down how it ends; the descriptor is for when the keeper dies too.
             return
@@ -441,7 +458,8 @@ class Worker:
         if row is not None and row.ticks == spawned.ticks:
             if row.state not in processes.ZOMBIE:
                 return
-            status = row.status
+            if row.state == "Z":
+                status = row.status
         if status is None and entry.pidfd >= 0:
             status = kernel.exit_status_of(entry.pidfd)
         self._unwatch(entry)

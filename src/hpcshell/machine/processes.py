@@ -8,8 +8,11 @@ is where they decide.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
+import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Final, NamedTuple
 
@@ -17,6 +20,8 @@ from hpcshell.machine import clock
 
 ZOMBIE: Final = ("Z", "X", "x")
 FREEZE_ROUNDS: Final = 50
+EXEC_PATIENCE: Final = 20
+KTHREADD: Final = 2
 
 
 class Identity(NamedTuple):
@@ -112,6 +117,14 @@ def alive(identity: Identity) -> bool:
     )
 
 
+def open_descriptor(pid: int) -> int:
+    """A pidfd, or -1: no such process, no descriptor to be had."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1
+
+
 def all_pids() -> list[int]:
     """Every process there is now."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
@@ -138,12 +151,25 @@ def children_of(pid: int) -> list[int]:
 
 def environment_has(pid: int, words: Iterable[bytes]) -> bool:
     """Whether the environment this process was started with holds all these NAME=VALUE words."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-            whole = b"\0" + (file.read() or b"") + b"\0"
-    except OSError:
-        return False
+    for _ in range(EXEC_PATIENCE):
+        environment = _file(pid, "environ")
+        if environment or _file(pid, "cmdline"):
+            break
+        # Neither environment nor arguments: it is in the middle of an exec, or a kernel thread.
+        row = look(pid)
+        if row is None or row.state in ZOMBIE or KTHREADD in (pid, row.ppid):
+            return False
+        time.sleep(0.0005)
+    whole = b"\0" + environment + b"\0"
     return all(b"\0" + word + b"\0" in whole for word in words)
+
+
+def _file(pid: int, name: str) -> bytes:
+    try:
+        with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:
+            return file.read() or b""
+    except OSError:
+        return b""
 
 
 def belonging(mark: Mark, table: dict[int, Row], apart: Collection[int] = ()) -> list[Row]:
@@ -243,3 +269,22 @@ def signal_number(name: int | str) -> int:
     if not 1 <= name < signal.NSIG:
         raise ValueError(f"{name} is no signal number")
     return name
+
+
+def await_ends(pids: Iterable[int], timeout: float) -> bool:
+    """Wait until none of these processes is alive; False if `timeout` seconds were not enough."""
+    until = clock.monotonic() + timeout
+    for pid in pids:
+        try:
+            descriptor = os.pidfd_open(pid) if pid > 0 else -1
+        except ProcessLookupError:
+            continue
+        if descriptor < 0:
+            continue
+        with contextlib.closing(select.epoll()) as gone:
+            gone.register(descriptor, select.EPOLLIN)
+            ended = bool(gone.poll(max(0.0, until - clock.monotonic())))
+        os.close(descriptor)
+        if not ended:
+            return False
+    return True

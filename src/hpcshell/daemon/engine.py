@@ -372,7 +372,11 @@ def parent_facts(store: Store, job_id: int) -> ParentFacts:
 
 def load(engine: Engine) -> None:
     """Fill an empty engine from the store; the store is not changed."""
-    for stored in engine.store.live_jobs():
+    jobs = list(engine.store.live_jobs())
+    parents = {parent for stored in jobs for parent in parents_of(stored.job)}
+    for stored in jobs:
+        if stored.job.id in parents:
+            engine.view.know(stored.job.id, parent_facts(engine.store, stored.job.id))
         live = LiveJob(stored.job, stored.waiting)
         live.tasks = {task.index: task for task in stored.tasks}
         _tally(engine.store, live, stored.ended)

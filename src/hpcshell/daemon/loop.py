@@ -25,9 +25,12 @@ from hpcshell.daemon.verbs import LOOKS, VERBS
 from hpcshell.daemon.watchers import Watchers
 from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
+from hpcshell.machine.processes import await_ends
 from hpcshell.store.store import Store
 
 RETRY_AFTER: Final = 1.0
+RUNNER_LEAVES_WITHIN: Final = 5.0
+"""Seconds an idle runner gets to leave, so that nothing is alive when a stop is answered."""
 REQUESTS_A_TICK: Final = 2000
 
 
@@ -58,6 +61,7 @@ class Loop:
         self.asked: list[tuple[Peer, Ask]] = []
         self.stopping = False
         self.leaving = ""
+        self.leave_by = 0.0
         self.started = clock.now()
         self.broken = ""
         self._alarms: list[tuple[float, int, Callable[[], None]]] = []
@@ -115,8 +119,7 @@ class Loop:
             self._ring()
             self._tick()
             self._tend_link()
-            if self.leaving and not (self.leaving == "cancel" and self.engine.runs):
-                self.stopping = True
+            self.stopping = self.stopping or self._may_leave()
         self._farewell()
 
     def _recover(self) -> None:
@@ -128,6 +131,14 @@ class Loop:
     def leave(self, *, cancel: bool) -> None:
         """Stop after this tick; with `cancel` once everything that runs has ended."""
         self.leaving = "cancel" if cancel else "now"
+        self.leave_by = clock.monotonic() + RUNNER_LEAVES_WITHIN
+        self.alarm(RUNNER_LEAVES_WITHIN, lambda: None)
+
+    def _may_leave(self) -> bool:
+        """Whether all is said: what is to be cancelled has ended, and the runner can be told to go."""
+        if not self.leaving or (self.leaving == "cancel" and self.engine.runs):
+            return False
+        return bool(self.link.runner_pid) or clock.monotonic() >= self.leave_by
 
     def _read(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
         for key, mask in ready:
@@ -291,6 +302,8 @@ class Loop:
         self.log.write("info", "stopping", live=len(self.engine.live))
         if self.leaving:
             self.link.send([wire.Shutdown(cancel=self.leaving == "cancel")])
+            if not self.engine.runs:
+                await_ends((self.link.runner_pid, self.link.keeper_pid), RUNNER_LEAVES_WITHIN)
         self.server.close()
         self.link.close()
         self.store.close()

@@ -98,7 +98,7 @@ class Watchers:
         if not self.waits:
             return
         for job in {line["job"] for line in news if line["job"] in self.waits}:
-            for wait in list(self.waits[job]):
+            for wait in list(self.waits.get(job, ())):
                 self._look_at(engine, job, wait)
 
     def _look_at(self, engine: Engine, job: int, wait: Wait) -> None:

@@ -61,24 +61,22 @@ def parse(text: str, option: str = "--dependency", *, bare: str = "afterok") -> 
 
 
 def _term(part: str, text: str, option: str, bare: str) -> list[Term]:
-    kind, colon, rest = part.partition(":")
     if part.lower() == "singleton":
         return [Term(kind="singleton")]
-    if not colon:
-        kind, rest = bare, part
+    if part.lower() in KINDS:
+        raise Wrong(f"{option}: {part} needs a job to wait for", f"write {part}:ID")
+    kind, *parents = split(part, ":")
+    if not parents:
+        kind, parents = bare, [part]
     elif kind.lower() not in KINDS[:-1]:
         raise _unknown_kind(kind, option)
-    if not rest:
-        raise Wrong(f"{option}: {quote(text)} names no job to wait for", _HINT)
-    if not colon and rest.lower() in KINDS:
-        raise Wrong(f"{option}: {rest} needs a job to wait for", f"write {rest}:ID")
-    return [_parent(kind.lower(), word, text, option) for word in rest.split(":")]
+    return [_parent(kind.lower(), word, text, option) for word in parents]
 
 
 def _parent(kind: str, word: str, text: str, option: str) -> Term:
     found = re.match(_DELAY, word)
     parent, delay = (found[1], 60.0 * int(found[2])) if found else (word, 0.0)
-    if not parent.strip():
+    if not parent.strip() or parent.startswith("+"):
         raise Wrong(f"{option}: {quote(text)} names no job to wait for", _HINT)
     try:
         return Term(kind=kind, parent=select(parent), delay=delay)

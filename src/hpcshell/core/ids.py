@@ -76,12 +76,12 @@ def select_all(texts: Iterable[str]) -> list[Selector]:
     return [select(part) for text in texts for part in split(text)]
 
 
-def split(text: str) -> list[str]:
-    """The comma-separated parts of a list of ids; commas inside brackets separate nothing."""
+def split(text: str, separator: str = ",") -> list[str]:
+    """The parts of a list of ids; a separator inside brackets separates nothing."""
     parts, depth, begin = [], 0, 0
     for at, letter in enumerate(text):
         depth += (letter == "[") - (letter == "]")
-        if letter == "," and depth == 0:
+        if letter == separator and depth == 0:
             parts.append(text[begin:at])
             begin = at + 1
     parts.append(text[begin:])

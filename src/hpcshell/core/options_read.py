@@ -324,7 +324,7 @@ def _dependency(text: str, origin: str, place: Place) -> str:
 
 def _parents(text: str, origin: str, place: Place) -> str:
     """Parents alone, as `afterok` and its like join them: `12:13_2`."""
-    words = [part for piece in ids.split(text) for part in piece.split(":")]
+    words = [part for piece in ids.split(text) for part in ids.split(piece, ":")]
     if not all(word.strip() for word in words):
         raise Wrong(f"{origin}: {quote(text)} names no job to wait for", "write an id such as 12")
     return ":".join(word.strip() for word in words)

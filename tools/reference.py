@@ -75,7 +75,7 @@ def value_of(option: click.Option) -> str:
     if option.is_flag or option.count:
         return ""
     if option.metavar:
-        return option.metavar
+        return option.metavar.replace("|", "\\|")
     if isinstance(option.type, click.Choice):
         return " ".join(str(choice) for choice in option.type.choices)
     return option.type.name.upper()

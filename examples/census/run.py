@@ -81,7 +81,7 @@ def show(job: str) -> dict[str, Any]:
 
 def count(job: dict[str, Any], state: str) -> int:
     """How many of the array's elements are in `state`."""
-    return int(job.get("elements", {}).get(state, 0))
+    return int((job["elements"] or {"counts": {}})["counts"].get(state, 0))
 
 
 def watch(array: str, merge: str, shards: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -116,9 +116,8 @@ def watch(array: str, merge: str, shards: int) -> tuple[dict[str, Any], dict[str
 
 def figures(jobs: list[dict[str, Any]], wall: float) -> str:
     """The run in one paragraph."""
-    usage = [job.get("usage") or {} for job in jobs]
-    cpu = sum(float(use.get("cpu_time") or 0) for use in usage)
-    peak = max(int(use.get("max_rss") or 0) for use in usage)
+    cpu = sum(job["usage"]["cpu_time"] for job in jobs)
+    peak = max(job["usage"]["max_rss"] for job in jobs)
     tasks = sum(sum(count(job, state) for state in ENDED) or 1 for job in jobs)
     return (
         f"jobs         {tasks} ({len(jobs)} submissions)\n"

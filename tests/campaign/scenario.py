@@ -1,6 +1,7 @@
 """A small study run against a daemon that is being killed, and the laws that must hold afterwards.
 
-Every run appends one line to a ledger, so what really happened is known without asking the scheduler.
+Every run appends one line to a ledger, so what really happened is known without asking the
+scheduler.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Daemon:
         return path.read_text() if path.exists() else ""
 
     def start(self, fault: str = "") -> None:
-        """Start it, to die at `fault` (`before:7`) if one is given, and wait until it is ready or dead."""
+        """Start it, to die at `fault` (`before:7`) if one is given, and wait until it is ready or
+        dead."""
         ready, told = os.pipe()
         environ = {**os.environ, "HPC_RESOURCES__CPUS": str(CPUS)}
         if fault:
@@ -83,7 +85,8 @@ class Study:
     seen_ended: dict[int, tuple[str, int | None]] = field(default_factory=dict)
 
     def call(self, verb: str, **args: Any) -> Any:
-        """Ask the daemon, starting it again when it is dead. None: nobody knows whether it was done."""
+        """Ask the daemon, starting it again when it is dead. None: nobody knows whether it was
+        done."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if not self.daemon.alive:
@@ -129,7 +132,8 @@ class Study:
         self.call("cancel", ids=[str(doomed)])
 
     def settle(self) -> None:
-        """Wait until everything has ended, cancelling unacknowledged sleepers; remember the ends seen."""
+        """Wait until everything has ended, cancelling unacknowledged sleepers; remember the ends
+        seen."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             rows = self.call("queue")["rows"]
@@ -203,7 +207,8 @@ def _ends_are_true(study: Study, store: Reader, may_be_lost: bool) -> None:
                 assert (task.outcome, task.exit_code) == wanted, f"P3: {kind} {task}"
     for row in study.seen_ended:
         stored = store.job(row)
-        assert stored is not None and stored.summary is not None
+        assert stored is not None
+        assert stored.summary is not None
         assert study.seen_ended[row] == (stored.summary.outcome.value, stored.summary.exit_code)
 
 

@@ -1,6 +1,8 @@
-"""Kill the daemon at every write, the runner and its keeper at random, and both: the laws still hold.
+"""Kill the daemon at every write, the runner and its keeper at random, and both: the laws still
+hold.
 
-`HPCSHELL_CAMPAIGN=full` tries every fault point and many seeds; otherwise a sample of them is tried.
+`HPCSHELL_CAMPAIGN=full` tries every fault point and many seeds; otherwise a sample of them is
+tried.
 """
 
 from __future__ import annotations

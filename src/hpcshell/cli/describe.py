@@ -52,27 +52,24 @@ def limit(view: View) -> str:
 
 def why(view: View) -> str:
     """What there is to say about its state: progress, the reason, or how it ended."""
-    if view.get("elements"):
-        return progress(view["elements"])
-    if view["state"] == "PENDING" and view.get("held"):
-        return "held" if not view["reason"] else safe(view["reason"])
-    if view["state"] in LIVE:
-        return safe(view["reason"] or "")
-    return ended(view)
+    if view["state"] not in LIVE:
+        return progress(view["elements"]) if view.get("elements") else ended(view)
+    reason = safe(view["reason"] or ("held" if view.get("held") else ""))
+    if not view.get("elements"):
+        return reason
+    parts = (progress(view["elements"]) if view["start_time"] else "", reason)
+    return "; ".join(part for part in parts if part)
 
 
 def ended(view: View) -> str:
-    """How it ended beyond its state: exit code, signal, cause."""
-    parts = []
+    """How it ended beyond its state: the cause as it was recorded, or exit code or signal."""
+    if view.get("reason"):
+        return safe(view["reason"])
     if view.get("signal"):
         from hpcshell.core.words import format_signal
 
-        parts.append(f"signal {format_signal(view['signal'])}")
-    elif view.get("exit_code"):
-        parts.append(f"exit code {view['exit_code']}")
-    if view.get("reason"):
-        parts.append(safe(view["reason"]))
-    return "; ".join(parts)
+        return f"signal {format_signal(view['signal'])}"
+    return f"exit code {view['exit_code']}" if view.get("exit_code") else ""
 
 
 def progress(elements: View) -> str:

@@ -26,6 +26,9 @@ from hpcshell.jobs.prepare import Prepared, prepare
 PATIENCE: Final = 2.0
 """Seconds of waiting after which a person is told why it does not begin."""
 
+NEVER_BEGAN: Final = (None, 126, 127)
+"""Exit codes of commands that could not be started, as shells have them."""
+
 CAUGHT: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -114,9 +117,10 @@ class Foreground:
             if not self.following.run(PATIENCE):
                 self._say_why()
                 self.following.run()
-        except BrokenPipeError:  # whoever read our output has left: so would a pipe's writer
+        except BrokenPipeError:  # whoever read our output has left: end as a pipe's writer does
             self._cancel()
-            raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
         finally:
             signal.set_wakeup_fd(-1)
         return self._code()
@@ -159,7 +163,7 @@ class Foreground:
             return 128 + self.caught[0]
         if state not in ("COMPLETED", "FAILED") and row.get("reason"):
             self.talk.say(f"job {self.job} {state}: {safe(row['reason'])}")
-        elif state == "FAILED" and row["exit_code"] is None and not row["signal"]:
+        elif state == "FAILED" and row["exit_code"] in NEVER_BEGAN:
             self.talk.warn(f"hpc: job {self.job} failed: {safe(row.get('reason') or '')}")
         if state == "COMPLETED":
             return exits.OK

@@ -1,6 +1,7 @@
 """The errors a person sees: what is wrong, then what to do.
 
-Three kinds (DESIGN rule 6) and the exit codes of the one documented table. A class stands for a kind;
+Three kinds (DESIGN rule 6) and the exit codes of the one documented table. A class stands for a
+kind;
 `exit_code` may be narrowed by a subclass. Everything else that escapes is a defect of ours.
 """
 
@@ -23,7 +24,8 @@ class HpcError(Exception):
 
 
 class Broken(HpcError):
-    """Ours to mend, or the machine's: disk full, database damaged, a process that would not start."""
+    """Ours to mend, or the machine's: disk full, database damaged, a process that would not
+    start."""
 
 
 class Wrong(HpcError):
@@ -69,7 +71,6 @@ class NotYet(HpcError):
 
 
 KINDS: dict[str, type[HpcError]] = {
-    cls.kind: cls
-    for cls in (Broken, Wrong, NotFound, Refused, Unreachable, WaitTimedOut, NotYet)
+    cls.kind: cls for cls in (Broken, Wrong, NotFound, Refused, Unreachable, WaitTimedOut, NotYet)
 }
 """How an error that crossed the socket becomes the same class again."""

@@ -17,7 +17,8 @@ _PART = re.compile(r"(\d{1,18})(?:-(\d{1,18})(?::(\d{1,18}))?)?\Z")
 
 
 class IndexSet:
-    """An immutable set of non-negative integers, as a tuple of `range` objects with ascending bounds."""
+    """An immutable set of non-negative integers, as a tuple of `range` objects with ascending
+    bounds."""
 
     __slots__ = ("_count", "ranges")
 
@@ -131,7 +132,9 @@ def _cut(part: range, gone: list[int]) -> Iterator[range]:
 def _parse_part(part: str, text: str) -> range:
     match = _PART.match(part.strip())
     if match is None:
-        raise Wrong(f"array {text!r}: {part!r} is no index or range", "write 0-9, 0-99:2 or 1,3,5-8")
+        raise Wrong(
+            f"array {text!r}: {part!r} is no index or range", "write 0-9, 0-99:2 or 1,3,5-8"
+        )
     start = int(match[1])
     end = int(match[2]) if match[2] is not None else start
     step = int(match[3]) if match[3] is not None else 1

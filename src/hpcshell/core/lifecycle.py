@@ -1,7 +1,7 @@
 """The life of an element: one transition table, and `step`, the only way along it.
 
-"Please cancel" is an event, never a state. A pair that is not in the table is refused. Ended is final:
-a retry goes from running back to pending without passing through it.
+"Please cancel" is an event, never a state. A pair that is not in the table is refused. Ended is
+final: a retry goes from running back to pending without passing through it.
 """
 
 from __future__ import annotations
@@ -168,7 +168,8 @@ def step(task: Task, event: Event) -> Task:
 
 
 def amend(job: Job, **fields: Any) -> Job:
-    """The job with fields of the submission changed (hold, priority, limits); its elements are not."""
+    """The job with fields of the submission changed (hold, priority, limits); its elements are
+    not."""
     return replace(job, **fields)
 
 

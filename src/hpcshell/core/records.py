@@ -1,10 +1,12 @@
 """The records everything passes around. Frozen: a change is a new record.
 
-Units inside: seconds (float; instants are Unix time), bytes (int). Defaults are left out of stored JSON.
+Units inside: seconds (float; instants are Unix time), bytes (int). Defaults are left out of stored
+JSON.
 
-A `Job` is one submission of at least one element. An element that has never begun is only a member of the
-job's waiting set; one that has begun, or was touched on its own, has a `Task` record with its own
-lifecycle; every attempt at it is a `Run`. A plain job is an array of one element, `NO_INDEX`.
+A `Job` is one submission of at least one element. An element that has never begun is only a member
+of the job's waiting set; one that has begun, or was touched on its own, has a `Task` record with
+its own lifecycle; every attempt at it is a `Run`. A plain job is an array of one element,
+`NO_INDEX`.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Resources(Record, frozen=True, kw_only=True):
-    """Countable things: of the machine, free, or asked for. `others` are the site's own (licences)."""
+    """Countable things: of the machine, free, or asked for. `others` are the site's own
+    (licences)."""
 
     cpus: int = 0
     memory: int = 0
@@ -66,7 +69,8 @@ class Request(Record, frozen=True, kw_only=True):
 
 
 class WarnSignal(Record, frozen=True, kw_only=True):
-    """A signal to be sent `before` seconds ahead of the time limit, to the leader or to all processes."""
+    """A signal to be sent `before` seconds ahead of the time limit, to the leader or to all
+    processes."""
 
     number: int
     before: float = 60.0
@@ -77,8 +81,8 @@ class Retry(Record, frozen=True, kw_only=True):
     """When and how a failed element is tried again.
 
     `on` holds causes: `fail`, `timeout`, `oom`, `lost`, `exit:N`. Wait before attempt n+1:
-    min(delay * factor**(n-1), max_delay), spread by +-jitter. `grow` multiplies the named resources at
-    each retry, at most up to `cap`.
+    min(delay * factor**(n-1), max_delay), spread by +-jitter. `grow` multiplies the named
+    resources at each retry, at most up to `cap`.
     """
 
     limit: int = 0
@@ -92,7 +96,8 @@ class Retry(Record, frozen=True, kw_only=True):
 
 
 class Dependency(Record, frozen=True, kw_only=True):
-    """One term. `job` is the parent's id (0 for singleton), `index` one of its elements, or all (None)."""
+    """One term. `job` is the parent's id (0 for singleton), `index` one of its elements, or all
+    (None)."""
 
     kind: str
     job: int = 0
@@ -227,7 +232,8 @@ class Claim(Record, frozen=True, kw_only=True):
 
 
 class Run(Record, frozen=True, kw_only=True):
-    """One attempt, as stored: it is started once and never again. `boot` is the boot it belongs to."""
+    """One attempt, as stored: it is started once and never again. `boot` is the boot it belongs
+    to."""
 
     id: int
     job: int
@@ -254,7 +260,8 @@ class Reason(Record, frozen=True, kw_only=True):
 
 
 class Summary(Record, frozen=True, kw_only=True):
-    """How a whole job ended: the worst outcome, the highest exit code, elements by outcome, CPU added up."""
+    """How a whole job ended: the worst outcome, the highest exit code, elements by outcome, CPU
+    added up."""
 
     outcome: Outcome
     end_time: float

@@ -8,9 +8,11 @@ from hpcshell.core.records import Notify, Record, Request, Retry, WarnSignal
 class Submission(Record, frozen=True, kw_only=True):
     """A request to run something. Values are parsed; only what needs the queue is still text.
 
-    `script` holds the bytes of a submitted script (then `argv[0]` is its name), else `argv` is a command.
-    `array` is index text with an optional `%throttle`; `dependency` the dependency expression as written
-    (ids, names, `@`); `unique` asks that an identical live job be refused; `on_never` is `end` or `hold`.
+    `script` holds the bytes of a submitted script (then `argv[0]` is its name), else `argv` is a
+    command.
+    `array` is index text with an optional `%throttle`; `dependency` the dependency expression as
+    written (ids, names, `@`); `unique` asks that an identical live job be refused; `on_never` is
+    `end` or `hold`.
     """
 
     argv: tuple[str, ...]

@@ -1,10 +1,10 @@
 """Names, signals and text for terminals.
 
-    check_name("my job")       the name, or `Wrong`: it must be printable and fit on one line
-    safe("a<ESC>[2J")          the text made printable: control bytes written out as \\x1b
-    quote("x y")               the same in quotes, cut to a readable length: for error messages
-    signal_number("SIGUSR1")   10
-    warn_signal("B:USR1@90")   WarnSignal(number=10, before=90.0, to="leader")
+check_name("my job")       the name, or `Wrong`: it must be printable and fit on one line
+safe("a<ESC>[2J")          the text made printable: control bytes written out as \\x1b
+quote("x y")               the same in quotes, cut to a readable length: for error messages
+signal_number("SIGUSR1")   10
+warn_signal("B:USR1@90")   WarnSignal(number=10, before=90.0, to="leader")
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""From a submission to a job: checked again (clients are not trusted), completed from the settings."""
+"""From a submission to a job: checked again (clients are not trusted), completed from the
+settings."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def job_of(engine: Engine, submission: Submission, peer: Peer, job_id: int, now: float) -> Job:
-    """The job this submission becomes. Nothing is written. Raises `Wrong`, `NotFound` or `Refused`."""
+    """The job this submission becomes. Nothing is written. Raises `Wrong`, `NotFound` or
+    `Refused`."""
     settings = engine.host.settings
     _check_launch(submission)
     partition = submission.partition or settings.defaults.partition
@@ -119,7 +121,13 @@ def _check_launch(submission: Submission) -> None:
         raise Wrong("nothing to run", "give a script, or a command after --")
     if not os.path.isabs(submission.cwd):
         raise Wrong(f"working directory {submission.cwd!r} is not an absolute path")
-    texts = (*submission.argv, submission.cwd, submission.stdout, submission.stderr, submission.stdin)
+    texts = (
+        *submission.argv,
+        submission.cwd,
+        submission.stdout,
+        submission.stderr,
+        submission.stdin,
+    )
     if any("\0" in text for text in texts):
         raise Wrong("a NUL byte cannot be part of a command or path")
     if max(len(text) for text in submission.argv) > ARG_LIMIT:
@@ -127,15 +135,19 @@ def _check_launch(submission: Submission) -> None:
     size = 0
     for key, value in submission.env.items():
         if not key or "=" in key or "\0" in key or "\0" in value:
-            raise Wrong(f"environment variable {key[:40]!r} cannot exist", "unset it before submitting")
+            raise Wrong(
+                f"environment variable {key[:40]!r} cannot exist", "unset it before submitting"
+            )
         if len(key) + len(value) >= ARG_LIMIT:
             raise Wrong(
-                f"environment variable {key[:40]!r} is longer than 128 KiB, more than the kernel takes",
-                f"unset it, or submit with --export=NONE,{'PATH'}",
+                f"environment variable {key[:40]!r} is longer than the kernel's 128 KiB",
+                "unset it, or submit with --export=NONE",
             )
         size += len(key) + len(value) + 2
     if size > ENV_LIMIT:
-        raise Wrong(f"the environment has {size:,} bytes", "submit with --export=NONE or name variables")
+        raise Wrong(
+            f"the environment has {size:,} bytes", "submit with --export=NONE or name variables"
+        )
 
 
 def _array(text: str) -> Array | None:

@@ -37,7 +37,8 @@ ALWAYS: Final = frozenset({"name", "comment", "tags", "time_limit", "throttle", 
 
 
 def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> dict[str, Any]:
-    """The fields of the job record these changes set. Raises `Wrong` or `Refused`; changes nothing."""
+    """The fields of the job record these changes set. Raises `Wrong` or `Refused`; changes
+    nothing."""
     job = live.job
     begun = live.state() is not State.PENDING
     fields: dict[str, Any] = {}
@@ -91,7 +92,9 @@ def _throttled(job: Job, value: Any) -> Array:
     if job.array is None:
         raise Refused(f"job {job.id} is no array: it has no throttle")
     if not isinstance(value, int) or value < 0:
-        raise Wrong(f"throttle cannot be {value!r}", "give how many may run at once; 0 lifts the limit")
+        raise Wrong(
+            f"throttle cannot be {value!r}", "give how many may run at once; 0 lifts the limit"
+        )
     return replace(job.array, throttle=value)
 
 

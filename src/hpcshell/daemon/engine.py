@@ -1,13 +1,14 @@
 """The scheduler's state in memory and every way it changes.
 
-The loop opens one store change a tick and hands it in; whatever the engine does meanwhile is written to
-that change and, as orders and news, put aside. Orders are carried out and news told only after the
-commit. If the commit fails the engine is thrown away and loaded again, so memory never runs ahead of disk.
+The loop opens one store change a tick and hands it in; whatever the engine does meanwhile is
+written to that change and, as orders and news, put aside. Orders are carried out and news told
+only after the commit. If the commit fails the engine is thrown away and loaded again, so memory
+never runs ahead of disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec.structs import replace
@@ -93,7 +94,8 @@ class Engine:
         self.dirty = True
 
     def _introduce_parents(self, job: Job) -> None:
-        """Tell the view of parents it has not met: those that have ended, or begun before a restart."""
+        """Tell the view of parents it has not met: those that have ended, or begun before a
+        restart."""
         for parent in self.view.needs(job):
             self.view.know(parent, parent_facts(self.store, parent))
 
@@ -122,9 +124,12 @@ class Engine:
         if after.state is State.PENDING:
             self.view.put_task(after)
         elif after.state is State.ENDED:
-            assert after.outcome is not None and after.end_time is not None
+            assert after.outcome is not None
+            assert after.end_time is not None
             self.view.task_ended(after.job, after.index, after.outcome, after.end_time)
-        self.note(event.time, after.job, after.index, event.kind.value, event.cause, state=word(after))
+        self.note(
+            event.time, after.job, after.index, event.kind.value, event.cause, state=word(after)
+        )
         self.dirty = True
         if after.state is State.ENDED:
             self._finish_if_done(live)
@@ -156,7 +161,15 @@ class Engine:
         gone, live.waiting = live.waiting, IndexSet()
         live.tally.add_never_begun(count, outcome, cause, now)
         self.view.elements_dropped(live.job.id, gone, outcome, now)
-        self.note(now, live.job.id, NO_INDEX, "drop", cause, state=outcome.value, detail={"elements": count})
+        self.note(
+            now,
+            live.job.id,
+            NO_INDEX,
+            "drop",
+            cause,
+            state=outcome.value,
+            detail={"elements": count},
+        )
         self.dirty = True
         self._finish_if_done(live)
         return count
@@ -233,7 +246,8 @@ class Engine:
     # -- what the runner says --------------------------------------------------------------------
 
     def run_ended(self, run_id: int, end: End) -> None:
-        """Record the end of a run and what becomes of its element; unknown and ended runs are ignored."""
+        """Record the end of a run and what becomes of its element; unknown and ended runs are
+        ignored."""
         run = self.runs.pop(run_id, None)
         self.pids.pop(run_id, None)
         if run is None:
@@ -242,7 +256,9 @@ class Engine:
         task = live.tasks[run.index]
         self.view.release(run_id)
         self.change.end_run(ended_run(run, end))
-        event = after_end(live.job, task, end, total=self.host.total, lost_limit=self.host.lost_limit)
+        event = after_end(
+            live.job, task, end, total=self.host.total, lost_limit=self.host.lost_limit
+        )
         self.apply(live, task, event)
 
     def start_again(self, run: Run) -> None:
@@ -309,7 +325,15 @@ class Engine:
     # -- the story -------------------------------------------------------------------------------
 
     def note(
-        self, time: float, job: int, index: int, kind: str, cause: str, *, state: str = "", detail: Any = None
+        self,
+        time: float,
+        job: int,
+        index: int,
+        kind: str,
+        cause: str,
+        *,
+        state: str = "",
+        detail: Any = None,
     ) -> None:
         """Write one event and keep it for those who listen."""
         element = None if index < 0 else index

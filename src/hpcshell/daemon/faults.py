@@ -14,7 +14,8 @@ VARIABLE: Final = "HPCSHELL_FAULT"
 
 
 def fault_point(environ: Mapping[str, str]) -> OnWrite | None:
-    """`HPCSHELL_FAULT=before:17` kills this process with SIGKILL before its 17th write; None if unset."""
+    """`HPCSHELL_FAULT=before:17` kills this process with SIGKILL before its 17th write; None if
+    unset."""
     text = environ.get(VARIABLE)
     if not text:
         return None

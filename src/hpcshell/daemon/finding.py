@@ -26,7 +26,8 @@ class Found:
 
 
 def find(engine: Engine, args: dict[str, Any], uid: int) -> list[Found]:
-    """The jobs the request names by `ids`, or by filters alone (`user`, `names`, `states`, `all`)."""
+    """The jobs the request names by `ids`, or by filters alone (`user`, `names`, `states`,
+    `all`)."""
     selectors = args.get("ids") or []
     if not isinstance(selectors, list):
         raise Wrong("ids must be a list")
@@ -84,7 +85,9 @@ def _checked(job: Job, elements: IndexSet | None) -> IndexSet | None:
         raise NotFound(f"job {job.id} is no array", f"name it as {job.id}")
     missing = elements.minus(elements.within(indices_of(job)))
     if missing:
-        raise NotFound(f"job {job.id} has no element {missing}", f"its elements are {job.array.indices}")
+        raise NotFound(
+            f"job {job.id} has no element {missing}", f"its elements are {job.array.indices}"
+        )
     return elements
 
 

@@ -1,4 +1,5 @@
-"""What the runner says, put into the engine's words. Every report may come twice and must do no harm."""
+"""What the runner says, put into the engine's words. Every report may come twice and must do no
+harm."""
 
 from __future__ import annotations
 
@@ -47,7 +48,9 @@ def _end(engine: Engine, event: wire.Ended | wire.FailedToStart | wire.Lost) -> 
         case wire.FailedToStart():
             return End(time=time, exit_code=event.exit_code, message=event.message)
         case wire.Lost():
-            return End(time=time, lost=True, message=event.reason, stopped_by=event.stopped_by or "")
+            return End(
+                time=time, lost=True, message=event.reason, stopped_by=event.stopped_by or ""
+            )
 
 
 def _standing(engine: Engine, standing: wire.Standing) -> None:

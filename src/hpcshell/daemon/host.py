@@ -1,4 +1,5 @@
-"""This machine as the daemon uses it: what it has, what the configuration says it has, where things lie."""
+"""This machine as the daemon uses it: what it has, what the configuration says it has, where
+things lie."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ import msgspec
 
 from hpcshell.core.records import Resources
 from hpcshell.core.settings import Settings
-from hpcshell.machine import host as machine
 from hpcshell.machine import clock
+from hpcshell.machine import host as machine
 from hpcshell.machine.paths import Places
 from hpcshell.store.store import Store
 
@@ -51,7 +52,8 @@ class Host:
         return os.path.join(self.places.scripts, key)
 
     def keep_script(self, key: str, content: bytes) -> None:
-        """Put an executable copy of a submitted script in place, durably, before anything refers to it."""
+        """Put an executable copy of a submitted script in place, durably, before anything refers
+        to it."""
         path = Path(self.script_path(key))
         if path.exists():
             return
@@ -68,7 +70,9 @@ def this_host(places: Places, settings: Settings, store: Store) -> Host:
     """Detect the machine and lay the configuration over it."""
     detected = Resources(cpus=machine.cpus(), memory=machine.memory(), gpus=0)
     said = settings.resources
-    overridden = tuple(name for name in ("cpus", "memory", "gpus") if getattr(said, name) is not None)
+    overridden = tuple(
+        name for name in ("cpus", "memory", "gpus") if getattr(said, name) is not None
+    )
     total = Resources(
         cpus=detected.cpus if said.cpus is None else said.cpus,
         memory=detected.memory if said.memory is None else said.memory,

@@ -2,8 +2,8 @@
 
     python -m hpcshell.daemon.hpcd [--ready-fd N]
 
-On descriptor N one line tells the starter how it went: `ok`, `running` when another daemon holds the
-lock, or `kind|message|hint`.
+On descriptor N one line tells the starter how it went: `ok`, `running` when another daemon holds
+the lock, or `kind|message|hint`.
 """
 
 from __future__ import annotations

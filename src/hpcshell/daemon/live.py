@@ -94,7 +94,8 @@ class Tally:
 
 
 class LiveJob:
-    """A job with elements still to end: which wait untouched, which have a record, and how the rest ended."""
+    """A job with elements still to end: which wait untouched, which have a record, and how the
+    rest ended."""
 
     __slots__ = ("job", "tally", "tasks", "waiting")
 
@@ -109,7 +110,8 @@ class LiveJob:
         return not self.waiting and not self.tasks
 
     def task(self, index: int) -> Task | None:
-        """The record of an element that has not ended; a fresh one if it never began; None if it ended."""
+        """The record of an element that has not ended; a fresh one if it never began; None if it
+        ended."""
         known = self.tasks.get(index)
         if known is None and index in self.waiting:
             return Task(job=self.job.id, index=index)

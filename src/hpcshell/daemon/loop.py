@@ -1,8 +1,9 @@
 """The daemon's one loop: read everything, decide, record it in one commit, then answer and act.
 
-A tick's commit takes all that arrived while the last one synced, so durability costs one fsync for many
-requests. Nothing is answered, ordered or told before the commit; if it fails, what clients asked is
-refused, what the runner said is kept for the next tick, and memory is loaded again from disk.
+A tick's commit takes all that arrived while the last one synced, so durability costs one fsync for
+many requests. Nothing is answered, ordered or told before the commit; if it fails, what clients
+asked is refused, what the runner said is kept for the next tick, and memory is loaded again from
+disk.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ REQUESTS_A_TICK: Final = 2000
 class Loop:
     """Owns the selector, the clients, the runner link and the engine.
 
-    `configure` reads the configuration and gives it to an engine; it raises `Wrong` and changes nothing
-    when a file is wrong.
+    `configure` reads the configuration and gives it to an engine; it raises `Wrong` and changes
+    nothing when a file is wrong.
     """
 
     def __init__(
@@ -135,7 +136,8 @@ class Loop:
         self.alarm(RUNNER_LEAVES_WITHIN, lambda: None)
 
     def _may_leave(self) -> bool:
-        """Whether all is said: what is to be cancelled has ended, and the runner can be told to go."""
+        """Whether all is said: what is to be cancelled has ended, and the runner can be told to
+        go."""
         if not self.leaving or (self.leaving == "cancel" and self.engine.runs):
             return False
         return bool(self.link.runner_pid) or clock.monotonic() >= self.leave_by
@@ -168,8 +170,12 @@ class Loop:
         except HpcError as error:
             self._commit_failed(error, asked)
         except Exception as error:  # a defect of ours must not take down a month of jobs
-            self.log.write("error", "a tick failed", error=repr(error), trace=traceback.format_exc())
-            self._commit_failed(Broken(f"the daemon failed: {error!r}", "see hpc daemon logs"), asked)
+            self.log.write(
+                "error", "a tick failed", error=repr(error), trace=traceback.format_exc()
+            )
+            self._commit_failed(
+                Broken(f"the daemon failed: {error!r}", "see hpc daemon logs"), asked
+            )
         else:
             self.broken = ""
             self.heard.clear()
@@ -232,7 +238,8 @@ class Loop:
                 self.engine.start_again(self.engine.runs[run_id])
 
     def _commit_failed(self, error: HpcError, asked: list[tuple[Peer, Ask]]) -> None:
-        """Nothing of this tick happened: say so, forget it, and try the runner's words again later."""
+        """Nothing of this tick happened: say so, forget it, and try the runner's words again
+        later."""
         self.broken = error.message
         self.log.write("error", "a change could not be recorded", error=error.message)
         for peer, ask in asked:
@@ -310,4 +317,6 @@ class Loop:
 
 
 def _unknown_verb(verb: str) -> HpcError:
-    return Wrong(f"the daemon knows no verb {verb!r}", "client and daemon differ: hpc daemon restart")
+    return Wrong(
+        f"the daemon knows no verb {verb!r}", "client and daemon differ: hpc daemon restart"
+    )

@@ -99,7 +99,8 @@ def variables(job: Job, task: Task, claim: Claim, host: Host) -> dict[str, str]:
 
 
 def output_paths(job: Job, task: Task, host: Host) -> tuple[str, str]:
-    """Absolute paths of the element's output and error files; an empty error path joins the output."""
+    """Absolute paths of the element's output and error files; an empty error path joins the
+    output."""
     default = "hpc-%j.out" if job.array is None else "hpc-%A_%a.out"
     return (
         _path(job.launch.stdout or default, job, task, host),

@@ -120,7 +120,9 @@ def read_ask(line: bytes) -> Ask:
     try:
         return _decode(line)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Wrong(f"not a request: {error}", "one JSON object a line, with verb and args") from None
+        raise Wrong(
+            f"not a request: {error}", "one JSON object a line, with verb and args"
+        ) from None
 
 
 class Server:
@@ -133,7 +135,8 @@ class Server:
         self.listener: socket.socket | None = None
 
     def listen(self) -> None:
-        """(Re)create the socket file. The caller holds the state lock, so whatever lies there is stale."""
+        """(Re)create the socket file. The caller holds the state lock, so whatever lies there is
+        stale."""
         self.close_listener()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)

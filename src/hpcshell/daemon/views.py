@@ -1,7 +1,7 @@
 """The documents people and programs read: one JSON object a job, the same from every door.
 
-`SCHEMA` counts the versions of these documents; a field is never removed or given another meaning under
-the same number. Instants are Unix seconds, sizes bytes, unknown is null.
+`SCHEMA` counts the versions of these documents; a field is never removed or given another meaning
+under the same number. Instants are Unix seconds, sizes bytes, unknown is null.
 """
 
 from __future__ import annotations
@@ -137,7 +137,9 @@ def array_view(job: Job, live: LiveJob, host: Host, failed: Iterable[Task]) -> d
     return view
 
 
-def ended_array_view(job: Job, summary: Summary, host: Host, failed: Iterable[Task]) -> dict[str, Any]:
+def ended_array_view(
+    job: Job, summary: Summary, host: Host, failed: Iterable[Task]
+) -> dict[str, Any]:
     """The document of an array that has ended."""
     view = _submission(job)
     view.update(

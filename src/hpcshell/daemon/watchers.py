@@ -1,4 +1,5 @@
-"""Those who wait: for jobs to end, and for events. They are told after the commit, never asked to poll."""
+"""Those who wait: for jobs to end, and for events. They are told after the commit, never asked to
+poll."""
 
 from __future__ import annotations
 

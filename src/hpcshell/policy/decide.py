@@ -11,6 +11,8 @@ Feitelson 2001), some are hybrid, all (`promises=None`) are conservative backfil
 Work that has no time limit counts as running for ever: it is never let past a promise whose
 resources it would keep, so nothing starves; see `profile`.
 
+A start can be what other work waits for (`after`), so the owner decides again until nothing starts.
+
 `decide` changes nothing. It gives promises only where they decide something, so an answer costs
 next to nothing when nothing can start; `forecast` is the same loop run to its end, with every
 promise and reason.

@@ -30,6 +30,7 @@ Costs grow with what a call changes (and the logarithm of what waits), never wit
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from hpcshell.core.indexset import IndexSet
@@ -171,21 +172,29 @@ class View:
         CANCELLED: its dependency can never be met. DEADLINE: it cannot end by its deadline. Told
         again until the owner has ended it; a job that is held is not told of for its dependency.
         """
-        self.queue.advance(now)
-        found: list[tuple[int, int | None, Outcome, str]] = []
-        for job, indices in self.queue.never.items():
-            if not self.queue.jobs[job].job.held:
-                found += [
-                    (job, _named(index), Outcome.CANCELLED, self._never_sentence(job, index))
-                    for index in indices
-                ]
-        for job, indices in self.queue.late.items():
+        queue = self.queue
+        queue.advance(now)
+        return [
+            *self._ending(queue.never, Outcome.CANCELLED, self._never_sentence),
+            *self._ending(queue.late, Outcome.DEADLINE, self._late_sentence),
+        ]
+
+    def _ending(
+        self,
+        found: dict[int, dict[int, None]],
+        outcome: Outcome,
+        sentence: Callable[[int, int], str],
+    ) -> Iterator[tuple[int, int | None, Outcome, str]]:
+        for job, indices in found.items():
             entry = self.queue.jobs[job]
-            found += [
-                (job, _named(index), Outcome.DEADLINE, deadline_sentence(entry, index))
-                for index in indices
-            ]
-        return found
+            if entry.job.held and outcome is Outcome.CANCELLED:
+                continue
+            for index in indices:
+                if index != ALL or entry.waiting or (entry.tasks and outcome is Outcome.CANCELLED):
+                    yield job, _named(index), outcome, sentence(job, index)
+
+    def _late_sentence(self, job: int, index: int) -> str:
+        return deadline_sentence(self.queue.jobs[job], index)
 
     def _never_sentence(self, job: int, index: int) -> str:
         told = sentences(self.queue.ties, job, _named(index), self.queue.clock, never=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
-from hpcshell.core.records import Job, Run, Summary, Task
+from hpcshell.core.records import Job, Run, State, Summary, Task
 from hpcshell.store.rows import encode
 
 OnWrite = Callable[[str, int, str], None]
@@ -21,7 +21,7 @@ _END_JOB: Final = (
     "UPDATE OR ROLLBACK job SET ended = 1, end_time = ?, outcome = ?, summary = ? WHERE id = ?"
 )
 _ADD_TASK: Final = (
-    "INSERT OR ROLLBACK INTO task"
+    "INSERT OR IGNORE INTO task"
     " (state, outcome, exit_code, start_time, end_time, record, job, idx)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
@@ -128,8 +128,12 @@ class Change:
             task.job,
             task.index,
         )
-        if self._writer.write("task", _UPDATE_TASK, row) == 0:
-            self._writer.write("task", _ADD_TASK, row)
+        # Nearly always it begins, and has no record yet, or ends, and has one.
+        first, second = _UPDATE_TASK, _ADD_TASK
+        if task.state is State.RUNNING and task.attempt <= 1:
+            first, second = second, first
+        if not self._writer.write("task", first, row):
+            _one(self._writer.write("task", second, row), "element", task.job)
 
     def add_run(self, run: Run) -> None:
         """A new attempt, with an id from `next_run_id`; after `put_task` of its element."""

@@ -26,6 +26,7 @@ from hpcshell.store.rows import (
     decode_task,
     dropped_task,
     indices_of,
+    share,
 )
 
 _PAGE: Final = 2000
@@ -73,6 +74,7 @@ class Reader(PastReader):
     def live_jobs(self) -> Iterator[LiveJob]:
         """All jobs that have not ended, by id."""
         last = 0
+        like: Job | None = None
         while rows := self._all(_LIVE_JOBS, (last, _PAGE)):
             span = (rows[0][0], rows[-1][0])
             last = span[1]
@@ -84,6 +86,9 @@ class Reader(PastReader):
                 ended[number][outcome] = count
             for number, record in rows:
                 job = self._decoded(decode_job, record)
+                if like is not None:
+                    share(job, like)
+                like = job
                 yield self._live(job, tasks.pop(number, []), ended.pop(number, {}))
 
     def job(self, job: int) -> StoredJob | None:

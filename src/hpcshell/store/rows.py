@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import NO_INDEX, Job, Outcome, Record, Run, State, Summary, Task
@@ -90,6 +91,21 @@ class Wanted(Record, frozen=True, kw_only=True):
     since: float | None = None
     until: float | None = None
     elements: bool = False
+
+
+def share(job: Job, like: Job) -> None:
+    """Let a job that nobody else has yet use the equal parts of another: half of its memory.
+
+    Queued jobs come in families: same user, directory, environment and request.
+    """
+    for mine, other, names in (
+        (job, like, ("name", "user", "request", "array", "dependencies", "retry", "tags")),
+        (job.launch, like.launch, ("argv", "cwd", "env", "script", "stdout", "stderr")),
+    ):
+        for name in names:
+            ours, theirs = getattr(mine, name), getattr(other, name)
+            if ours is not theirs and ours == theirs:
+                force_setattr(mine, name, theirs)
 
 
 def dropped_task(job: Job, summary: Summary | None, index: int) -> Task | None:

@@ -1,4 +1,5 @@
-"""What clients may ask: one function a verb. A verb checks everything before it changes anything."""
+"""What clients may ask: one function a verb. A verb checks everything before it changes
+anything."""
 
 from __future__ import annotations
 
@@ -37,4 +38,5 @@ VERBS: Final[dict[str, Verb]] = {
 LOOKS: Final = frozenset(
     {"hello", "queue", "show", "history", "explain", "resources", "outputs", "wait", "events"}
 )
-"""Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else anything."""
+"""Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else
+anything."""

@@ -38,7 +38,9 @@ def _each(loop: Loop, peer: Peer, ask: Ask, verb: str, act: Act) -> dict[str, An
             why = f"job {found.job.id} has ended"
             unchanged.append({"id": found.job.id, "why": why, "ended": True})
         elif ask.args.get("dry_run"):
-            changed.append({"id": found.job.id, "element": None, "was": live.state().value, "now": None})
+            changed.append(
+                {"id": found.job.id, "element": None, "was": live.state().value, "now": None}
+            )
         else:
             lines = act(engine, live, found, cause)
             changed.extend(lines)
@@ -84,7 +86,13 @@ def cancel_job(
     if found.elements is None and live.waiting and (not states or "PENDING" in states):
         job = live.job
         count = engine.drop_waiting(live, Outcome.CANCELLED, cause, now)
-        line = {"id": job.id, "element": None, "was": "PENDING", "now": "CANCELLED", "elements": count}
+        line = {
+            "id": job.id,
+            "element": None,
+            "was": "PENDING",
+            "now": "CANCELLED",
+            "elements": count,
+        }
         lines.append(line)
     for task in chosen:
         was = word(task)

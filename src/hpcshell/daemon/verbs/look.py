@@ -217,13 +217,23 @@ def explain(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
 def _explained(engine: Engine, found: Found, index: int, now: float) -> dict[str, Any]:
     job_id = found.job.id
     live = engine.live.get(job_id)
-    view = job_document(engine, job_id) if index == NO_INDEX else _element(engine, found.job, live, index)
+    view = (
+        job_document(engine, job_id)
+        if index == NO_INDEX
+        else _element(engine, found.job, live, index)
+    )
     answer: dict[str, Any] = {"id": job_id, "label": view["label"], "state": view["state"]}
     waits = live is not None and (view["state"] == "PENDING" or bool(live.waiting))
     if not waits:
         sentence = view["reason"] or f"it is {view['state']}"
         answer["reason"] = {"code": "None", "sentence": sentence}
-        return {**answer, "reasons": [answer["reason"]], "promise": None, "blockers": [], "advice": None}
+        return {
+            **answer,
+            "reasons": [answer["reason"]],
+            "promise": None,
+            "blockers": [],
+            "advice": None,
+        }
     told = explain_why(engine.view, engine.policy, job_id, index, now)
     reasons = [{"code": reason.code, "sentence": reason.sentence} for reason in told.reasons]
     return {
@@ -272,7 +282,11 @@ def outputs(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
         live = engine.live.get(found.job.id)
         for index in islice(found.elements or indices_of(found.job), ELEMENTS_SHOWN):
             task = live.task(index) if live is not None else None
-            task = task or engine.store.task(found.job.id, index) or Task(job=found.job.id, index=index)
+            task = (
+                task
+                or engine.store.task(found.job.id, index)
+                or Task(job=found.job.id, index=index)
+            )
             rows.append(_output(engine, found.job, task))
     return {"outputs": rows}
 

@@ -13,10 +13,10 @@ from hpcshell.core.records import Array, Job, Outcome
 from hpcshell.core.submission import Submission
 from hpcshell.daemon.admission import encode_env, job_of
 from hpcshell.daemon.finding import Found, find, visible
-from hpcshell.store.rows import indices_of
 from hpcshell.daemon.verbs.look import job_document
 from hpcshell.daemon.views import BAD
 from hpcshell.machine import clock
+from hpcshell.store.rows import indices_of
 
 if TYPE_CHECKING:
     from hpcshell.daemon.loop import Loop
@@ -70,7 +70,8 @@ def _answer(loop: Loop, job: Job, *, dry_run: bool = False) -> dict[str, Any]:
 
 
 def rerun(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
-    """Submit ended jobs again as new jobs; of arrays all elements, those named, or those that failed."""
+    """Submit ended jobs again as new jobs; of arrays all elements, those named, or those that
+    failed."""
     failed = bool(ask.args.get("failed"))
     plans = [
         (found, _elements_to_rerun(loop, found, failed=failed))
@@ -107,7 +108,9 @@ def _elements_to_rerun(loop: Loop, found: Found, *, failed: bool) -> IndexSet | 
             bad = IndexSet.of([*bad, *indices_of(job).minus(begun)])
         wanted = bad.within(wanted)
     if not wanted:
-        raise Refused(f"no element of job {job.id} has failed", "leave out --failed to run all again")
+        raise Refused(
+            f"no element of job {job.id} has failed", "leave out --failed to run all again"
+        )
     return wanted
 
 

@@ -40,7 +40,8 @@ def wait(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any] | None:
 
 
 def events(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any] | None:
-    """Tell past events since a cursor, then (with `follow`) the coming ones as they are recorded."""
+    """Tell past events since a cursor, then (with `follow`) the coming ones as they are
+    recorded."""
     jobs = None
     if ask.args.get("ids"):
         jobs = frozenset(found.job.id for found in find(loop.engine, ask.args, peer.uid))

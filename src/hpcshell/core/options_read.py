@@ -374,9 +374,9 @@ def _notices(text: str, origin: str, place: Place) -> tuple[str, ...]:
             found.update(dict.fromkeys(NOTICES))
         elif part.startswith("time_limit"):
             found["time_limit"] = None
-        elif part in NOTICES:
+        elif part in NOTICES or part == "array_tasks":
             found[part] = None
-        elif part not in ("none", "array_tasks", "invalid_depend", "stage_out"):
+        elif part not in ("none", "invalid_depend", "stage_out"):
             near = nearest(part, NOTICES)
             raise Wrong(
                 f"{origin}: {quote(part)} is no event that is told",

@@ -11,9 +11,10 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from hpcshell.core.addresses import check_mail, check_webhook
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import Array, Job, Launch, Request
+from hpcshell.core.records import Array, Job, Launch, Notify, Request
 from hpcshell.core.settings import PartitionSettings, Settings
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import check_name
@@ -37,6 +38,7 @@ def job_of(engine: Engine, submission: Submission, peer: Peer, job_id: int, now:
     request = _in_partition(submission.request, settings.partitions.get(partition))
     admit(request, engine.host.total, settings, partition)
     admit_times(submission.begin, submission.deadline, request.time_limit, now)
+    _check_notify(submission.notify, settings)
     name = submission.name or _name_of(submission)
     check_name(name)
     unique = fingerprint(submission) if submission.unique else ""
@@ -73,6 +75,13 @@ def job_of(engine: Engine, submission: Submission, peer: Peer, job_id: int, now:
         notify=submission.notify,
         unique=unique,
     )
+
+
+def _check_notify(notify: Notify | None, settings: Settings) -> None:
+    if notify is not None and notify.mail:
+        check_mail(notify.mail)
+    if notify is not None and notify.webhook:
+        check_webhook(notify.webhook, private=settings.notify.webhook_private)
 
 
 def _in_partition(request: Request, partition: PartitionSettings | None) -> Request:

@@ -9,7 +9,7 @@ never runs ahead of disk.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -19,6 +19,7 @@ from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, Run, State,
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
+from hpcshell.daemon.notices import end_word
 from hpcshell.daemon.orders import start_order
 from hpcshell.machine import clock
 from hpcshell.policy.decide import Plan, Policy, Start, decide
@@ -28,6 +29,11 @@ from hpcshell.policy.view import View
 from hpcshell.store.change import Change
 from hpcshell.store.rows import indices_of
 from hpcshell.store.store import Store
+
+
+Tiding = tuple[Job, str, int]
+"""What somebody asked to be told of: the job, the event, and the element (`NO_INDEX`: the job)."""
+_TIDINGS: Final = {Kind.START: "begin", Kind.REQUEUE: "requeue"}
 
 
 class News(dict[str, Any]):
@@ -53,6 +59,7 @@ class Engine:
         self.view = View(Resources())
         self.orders: list[wire.AnyOrder] = []
         self.news: list[News] = []
+        self.tidings: list[Tiding] = []
         self.acks: list[int] = []
         self.deferred: list[int] = []
         self.complaints: list[str] = []
@@ -131,15 +138,29 @@ class Engine:
             event.time, after.job, after.index, event.kind.value, event.cause, state=word(after)
         )
         self.dirty = True
+        if live.job.notify is not None:
+            self._tell_of(live.job, event, after)
         if after.state is State.ENDED:
             self._finish_if_done(live)
         return after
+
+    def _tell_of(self, job: Job, event: Event, task: Task) -> None:
+        what = _TIDINGS.get(event.kind)
+        if event.kind is Kind.END and task.outcome is not None:
+            if task.outcome is Outcome.TIMEOUT:
+                self.tidings.append((job, "time_limit", task.index))
+            what = end_word(task.outcome) if task.index != NO_INDEX else None
+        if what is not None:
+            self.tidings.append((job, what, task.index))
 
     def _finish_if_done(self, live: LiveJob) -> None:
         if not live.finished or live.job.id not in self.live:
             return
         job_id = live.job.id
-        self.change.end_job(job_id, live.tally.summary())
+        summary = live.tally.summary()
+        self.change.end_job(job_id, summary)
+        if live.job.notify is not None:
+            self.tidings.append((live.job, end_word(summary.outcome), NO_INDEX))
         self._forget(live.job)
         self.view.job_finished(job_id)
 

@@ -20,9 +20,11 @@ from hpcshell.core.errors import Broken, HpcError, NotYet, Wrong
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.engine import Engine, load
 from hpcshell.daemon.hearing import hear
+from hpcshell.daemon.notices import Notices
 from hpcshell.daemon.runner_link import RunnerLink
 from hpcshell.daemon.server import Ask, Peer, Server
 from hpcshell.daemon.verbs import LOOKS, VERBS
+from hpcshell.daemon.verbs.look import document_of
 from hpcshell.daemon.watchers import Watchers
 from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
@@ -57,6 +59,12 @@ class Loop:
         self.log = log
         self.selector = server.selector
         self.engine = self._load()
+        self.notices = Notices(
+            self.engine.host.settings.notify,
+            log,
+            server.selector,
+            lambda job: self.engine.host.environments[job.launch.env],
+        )
         self.watchers = Watchers(self.alarm)
         self.heard: list[wire.AnyEvent] = []
         self.asked: list[tuple[Peer, Ask]] = []
@@ -182,6 +190,7 @@ class Loop:
             self._carry_out()
             self._answer(answers)
             self.watchers.look(self.engine)
+            self._tell()
         self.server.flush()
 
     def _perform(self, peer: Peer, ask: Ask) -> Any:
@@ -218,10 +227,10 @@ class Loop:
 
     def _carry_out(self) -> None:
         engine = self.engine
-        orders: list[wire.AnyOrder] = []
+        orders = [order for order in engine.orders if not _stale(engine, order)]
         if engine.acks:
+            # Last: a start repeated after the ack of its end would be a second start.
             orders.append(wire.Ack(runs=engine.acks))
-        orders += engine.orders
         engine.acks, engine.orders = [], []
         if orders:
             self.link.send(orders)
@@ -230,6 +239,12 @@ class Loop:
         engine.complaints.clear()
         if engine.deferred:
             self.alarm(RETRY_AFTER, self._start_deferred)
+
+    def _tell(self) -> None:
+        """Mail, webhooks and the desktop, for the jobs that asked for them."""
+        tidings, self.engine.tidings = self.engine.tidings, []
+        for job, what, index in tidings:
+            self.notices.offer(job, what, document_of(self.engine, job, index))
 
     def _start_deferred(self) -> None:
         deferred, self.engine.deferred = self.engine.deferred, []
@@ -312,6 +327,7 @@ class Loop:
             if not self.engine.runs:
                 await_ends((self.link.runner_pid, self.link.keeper_pid), RUNNER_LEAVES_WITHIN)
         self.server.close()
+        self.notices.close()
         self.link.close()
         self.store.close()
 
@@ -320,3 +336,8 @@ def _unknown_verb(verb: str) -> HpcError:
     return Wrong(
         f"the daemon knows no verb {verb!r}", "client and daemon differ: hpc daemon restart"
     )
+
+
+def _stale(engine: Engine, order: wire.AnyOrder) -> bool:
+    """Whether this starts a run whose end has been recorded in the same tick."""
+    return isinstance(order, wire.Start) and order.run not in engine.runs

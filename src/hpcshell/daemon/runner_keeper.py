@@ -47,8 +47,8 @@ class Keeper:
         self.forked_at = clock.monotonic()
 
     def descriptors(self) -> dict[int, int]:
-        """A pidfd of each run's leader. Opened before the fork: who holds one can still learn the exit
-        status when we are killed too.
+        """A pidfd of each run's leader. Opened before the fork: who holds one can still learn how
+        the run ended when we are killed too.
         """
         return {run: processes.open_descriptor(pid) for pid, run in self.leaders.items()}
 
@@ -134,25 +134,27 @@ class Keeper:
         return Spawned(entry.run, row.pid, row.ticks, clock.monotonic(), clock.now())
 
     def _leader(self, entry: Entry, rows: Iterable[processes.Row]) -> processes.Row | None:
-        """The likeliest leader of a run among our unknown children; most are orphans of other runs."""
-        ranked: list[tuple[int, int, processes.Row]] = []
+        """The likeliest leader of a run among our unknown children: they may be orphans of other
+        runs, and orphans of this one, which are younger than their leader.
+        """
+        ranked: list[tuple[int, int, int, processes.Row]] = []
         for row in rows:
             if row.comm == WORKER_NAME:
                 return row
             if row.pid == row.session and row.ticks >= entry.spawning.ticks - 1:
                 rank = self._rank(entry, row)
                 if rank is not None:
-                    ranked.append((rank, row.pid, row))
-        return min(ranked)[2] if ranked else None
+                    ranked.append((rank, row.ticks, row.pid, row))
+        return min(ranked)[3] if ranked else None
 
     def _rank(self, entry: Entry, row: processes.Row) -> int | None:
         """How unlikely it is that this session leader is the run's; None: it is not."""
         if row.state in processes.ZOMBIE:
-            return 1 if row.comm == entry.spawning.comm else 3
+            return 0 if row.comm == entry.spawning.comm else 2
         if processes.environment_has(row.pid, self.ground.words(entry.run)):
             return 0
         # Without any mark it may be a leader that emptied its environment.
-        return None if processes.environment_has(row.pid, self.ground.words(None)) else 2
+        return None if processes.environment_has(row.pid, self.ground.words(None)) else 1
 
     def _record(self, notes: list[Note]) -> None:
         self.unwritten.extend(notes)

@@ -32,7 +32,7 @@ class LogFile:
         self._written = 0
         self._torn = False
 
-    def write(self, level: str, message: str, **fields: Any) -> None:
+    def write(self, level: str, message: str, /, **fields: Any) -> None:
         """Add a line: `time` (ISO, UTC), `level`, `message`, and the fields given."""
         now = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds")
         line = {"time": now, "level": level, "message": message, **fields}

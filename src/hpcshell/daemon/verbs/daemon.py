@@ -66,4 +66,5 @@ def reload(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Read the configuration again; a file that is wrong is refused and changes nothing."""
     before = loop.engine.host.total
     loop.configure(loop.engine)
+    loop.notices.settle(loop.engine.host.settings.notify)
     return {"before": resources_view(before), "now": resources_view(loop.engine.host.total)}

@@ -85,6 +85,13 @@ def _waiting_why(engine: Engine, live: LiveJob, view: dict[str, Any]) -> dict[st
     return view
 
 
+def document_of(engine: Engine, job: Job, index: int) -> dict[str, Any]:
+    """The document of a job, or of one of its elements."""
+    if index == NO_INDEX:
+        return job_document(engine, job.id)
+    return _element(engine, job, engine.live.get(job.id), index)
+
+
 def documents(engine: Engine, found: Found) -> Iterable[dict[str, Any]]:
     """One document for the job, or one for each element named."""
     if found.elements is None:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Final
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.words import quote
 
 MAX_ELEMENTS: Final = 1_000_000
 MAX_INDEX: Final = 4_000_001
-_PART = re.compile(r"(\d{1,18})(?:-(\d{1,18})(?::(\d{1,18}))?)?\Z")
+_PART: Final = r"([0-9]{1,18})(?:-([0-9]{1,18})(?::([0-9]{1,18}))?)?\Z"
+_MANY_PARTS: Final = 100
 
 
 class IndexSet:
-    """An immutable set of non-negative integers, as a tuple of `range` objects with ascending
-    bounds."""
+    """An immutable set of non-negative integers: `range`s that are disjoint and ascending."""
 
     __slots__ = ("_count", "ranges")
 
@@ -46,9 +48,10 @@ class IndexSet:
         """Read `0-99:2,200`. Raises `Wrong` for anything else, duplicates and excess included."""
         parts = [_parse_part(part, text) for part in text.split(",")]
         parts.sort(key=lambda part: part.start)
-        for left, right in zip(parts, parts[1:], strict=False):
-            if left[-1] >= right[0]:
-                return _interleaved(parts, text)
+        if any(left[-1] >= right[0] for left, right in pairwise(parts)):
+            return _interleaved(parts, text)
+        if len(parts) > _MANY_PARTS and sum(map(len, parts)) <= MAX_ELEMENTS:
+            return cls.of(index for part in parts for index in part)
         return _bounded(cls(tuple(parts)), text)
 
     def __len__(self) -> int:
@@ -130,20 +133,23 @@ def _cut(part: range, gone: list[int]) -> Iterator[range]:
 
 
 def _parse_part(part: str, text: str) -> range:
-    match = _PART.match(part.strip())
+    match = re.match(_PART, part.strip())
     if match is None:
         raise Wrong(
-            f"array {text!r}: {part!r} is no index or range", "write 0-9, 0-99:2 or 1,3,5-8"
+            f"array {quote(text)}: {quote(part)} is no index or range",
+            "write 0-9, 0-99:2 or 1,3,5-8",
         )
     start = int(match[1])
     end = int(match[2]) if match[2] is not None else start
     step = int(match[3]) if match[3] is not None else 1
     if end < start:
-        raise Wrong(f"array {text!r}: the range {part} runs backwards", f"write {end}-{start}")
+        raise Wrong(
+            f"array {quote(text)}: the range {part.strip()} runs backwards", f"write {end}-{start}"
+        )
     if step < 1:
-        raise Wrong(f"array {text!r}: the step of {part} must be at least 1")
+        raise Wrong(f"array {quote(text)}: the step of {part.strip()} must be at least 1")
     if end > MAX_INDEX:
-        raise Wrong(f"array {text!r}: index {end} is over the limit {MAX_INDEX}")
+        raise Wrong(f"array {quote(text)}: index {end} is over the limit {MAX_INDEX}")
     return range(start, end + 1, step)[: (end - start) // step + 1]
 
 
@@ -152,7 +158,7 @@ def _interleaved(parts: list[range], text: str) -> IndexSet:
         raise _too_many(text)
     members = [index for part in parts for index in part]
     if len(set(members)) != len(members):
-        raise Wrong(f"array {text!r}: an index is named twice", "name every index once")
+        raise Wrong(f"array {quote(text)}: an index is named twice", "name every index once")
     return IndexSet.of(members)
 
 
@@ -164,7 +170,8 @@ def _bounded(indices: IndexSet, text: str) -> IndexSet:
 
 def _too_many(text: str) -> Wrong:
     return Wrong(
-        f"array {text!r}: more than {MAX_ELEMENTS:,} elements", "split it over several submissions"
+        f"array {quote(text)}: more than {MAX_ELEMENTS:,} elements",
+        "split it over several submissions",
     )
 
 
@@ -173,4 +180,6 @@ def _format_part(part: range) -> str:
         return str(part[0])
     if part.step == 1:
         return f"{part[0]}-{part[-1]}"
+    if len(part) == 2:
+        return f"{part[0]},{part[1]}"
     return f"{part[0]}-{part[-1]}:{part.step}"

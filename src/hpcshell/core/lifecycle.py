@@ -156,12 +156,25 @@ IMPOSSIBLE: Final = frozenset(
 )
 
 
+_DONE: Final[dict[Kind, str]] = {
+    Kind.START: "started",
+    Kind.HOLD: "held",
+    Kind.RELEASE: "released",
+    Kind.CANCEL: "cancelled",
+    Kind.STOP: "stopped",
+    Kind.SUSPEND: "suspended",
+    Kind.RESUME: "resumed",
+    Kind.END: "ended",
+    Kind.REQUEUE: "requeued",
+}
+
+
 def step(task: Task, event: Event) -> Task:
     """The element after the event. Raises `Refused` when its state does not allow it."""
     entry = TRANSITIONS.get((task.state, event.kind))
     if entry is None:
         raise Refused(
-            f"job {label(task)} is {word(task)}: it cannot {event.kind.value}",
+            f"job {label(task)} is {word(task)}: it cannot be {_DONE[event.kind]}",
             "see what happened to it with: hpc show --story " + label(task),
         )
     return entry[1](task, event)

@@ -2,14 +2,14 @@
 
     make demo        or        .venv/bin/python examples/census/run.py [--shards N] [--keep DIR]
 
-It is what a person would type: `hpc submit --array ...` for the shards, `hpc submit --dependency
-afterok:...` for the merge, `hpc show --json` to watch. Queue and daemon are its own, in a temporary
-HPCSHELL_HOME; when it ends, also by Ctrl-C, the daemon is stopped and the directory removed.
+It submits as a person would: `hpc submit --array ...` for the shards, `hpc submit --dependency
+afterok:...` for the merge; and it watches from Python, with `hpcshell.job(id).show()`. Queue and
+daemon are its own, in a temporary HPCSHELL_HOME; when it ends, also by Ctrl-C, the daemon is
+stopped and the directory removed.
 """
 
 import argparse
 import contextlib
-import json
 import os
 import shlex
 import shutil
@@ -25,6 +25,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+import hpcshell
 
 HERE = Path(__file__).resolve().parent
 HPC = Path(sys.executable).with_name("hpc")
@@ -73,18 +75,7 @@ def submit(*words: str) -> str:
     return job
 
 
-def show(job: str) -> dict[str, Any]:
-    """The job as `hpc show --json` has it."""
-    answer = json.loads(hpc("show", job, "--json"))
-    return answer if isinstance(answer, dict) else {}
-
-
-def count(job: dict[str, Any], state: str) -> int:
-    """How many of the array's elements are in `state`."""
-    return int((job["elements"] or {"counts": {}})["counts"].get(state, 0))
-
-
-def watch(array: str, merge: str, shards: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def watch(array: str, merge: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Follow the two jobs to their end, as a bar on a terminal and in lines elsewhere."""
     columns = (
         TextColumn("{task.description:<8}"),
@@ -94,34 +85,39 @@ def watch(array: str, merge: str, shards: int) -> tuple[dict[str, Any], dict[str
         TimeElapsedColumn(),
     )
     lines = not console.is_terminal
+    shards = hpcshell.job(array).show()["elements"]["total"]
     with Progress(*columns, console=console, disable=lines) as progress:
         shard_bar = progress.add_task("shards", total=shards, state="")
         merge_bar = progress.add_task("merge", total=1, state="")
         said = -SAY_EVERY
         while True:
             stop_if_interrupted()
-            first, second = show(array), show(merge)
-            ended = sum(count(first, state) for state in ENDED)
-            running = f"{count(first, 'RUNNING')} running"
+            first, second = hpcshell.job(array).show(), hpcshell.job(merge).show()
+            counts = first["elements"]["counts"]
+            ended = sum(counts.get(state, 0) for state in ENDED)
+            running = f"{counts.get('RUNNING', 0)} running"
             progress.update(shard_bar, completed=ended, state=running)
             over = second["state"] in ENDED
             progress.update(merge_bar, completed=int(over), state=second["state"].lower())
             if lines and (over or time.monotonic() - said >= SAY_EVERY):
                 said = time.monotonic()
-                print(f"{ended}/{shards} shards ended, {running}; merge {second['state'].lower()}")
+                print(
+                    f"{ended}/{shards} shards ended, {running}; merge {second['state'].lower()}",
+                    flush=True,
+                )
             if over:
                 return first, second
             interrupted.wait(LOOK_EVERY)
 
 
-def figures(jobs: list[dict[str, Any]], wall: float) -> str:
+def figures(first: dict[str, Any], second: dict[str, Any]) -> str:
     """The run in one paragraph."""
-    cpu = sum(job["usage"]["cpu_time"] for job in jobs)
-    peak = max(job["usage"]["max_rss"] for job in jobs)
-    tasks = sum(sum(count(job, state) for state in ENDED) or 1 for job in jobs)
+    wall = second["end_time"] - first["submit_time"]
+    cpu = first["usage"]["cpu_time"] + second["usage"]["cpu_time"]
+    peak = max(first["usage"]["max_rss"], second["usage"]["max_rss"])
     return (
-        f"jobs         {tasks} ({len(jobs)} submissions)\n"
-        f"wall time    {wall:.1f} s, first submit to last end\n"
+        f"jobs         {first['elements']['total'] + 1}, in 2 submissions\n"
+        f"wall time    {wall:.1f} s, from the first submit to the last end\n"
         f"CPU time     {cpu:.1f} s in the jobs ({cpu / wall:.1f} CPUs busy on average)\n"
         f"peak memory  {peak / 2**20:.0f} MiB in one job"
     )
@@ -129,7 +125,6 @@ def figures(jobs: list[dict[str, Any]], wall: float) -> str:
 
 def census(results: Path, shards: int) -> None:
     """Submit, watch, print."""
-    begun = time.time()
     os.chdir(results)  # a job runs, and its output file lies, where it was submitted
     array = submit(
         *("--name", "census", "--array", f"0-{shards - 1}", "--time", "10", "--output", "%a.out"),
@@ -139,13 +134,12 @@ def census(results: Path, shards: int) -> None:
         *("--name", "merge", "--dependency", f"afterok:{array}", "--output", "merge.out"),
         *("--", sys.executable, f"{HERE}/merge.py", ".", str(shards)),
     )
-    jobs = watch(array, merge, shards)
+    jobs = watch(array, merge)
     for job in jobs:
         if job["state"] != "COMPLETED":
             raise Failed(explanation(job, results))
     console.print(f"\n{(results / 'merge.out').read_text()}", markup=False)
-    ends = [float(job["end_time"]) for job in jobs if job.get("end_time")]
-    console.print(figures(list(jobs), max(ends, default=time.time()) - begun))
+    console.print(figures(*jobs))
 
 
 def explanation(job: dict[str, Any], results: Path) -> str:
@@ -162,6 +156,7 @@ def own_scheduler() -> Iterator[Path]:
     """A scheduler of our own in a temporary home; whatever happens, nothing of it is left."""
     home = Path(tempfile.mkdtemp(prefix="hpc-demo-", dir="/tmp"))  # a socket's path must be short
     os.environ["HPCSHELL_HOME"] = str(home)
+    console.print(f"$ export HPCSHELL_HOME={home}\n", style="bold", markup=False)
     try:
         yield home
     finally:
@@ -193,7 +188,7 @@ def main() -> int:
             census(results, chosen.shards)
             if chosen.keep:
                 shutil.copytree(results, chosen.keep, dirs_exist_ok=True)
-    except Failed as failure:
+    except (Failed, hpcshell.HpcError) as failure:
         print(f"census: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -85,8 +85,9 @@ class PastReader(Asking):
 
     def job_ids_by_name(self, name: str, uid: int | None = None) -> list[int]:
         """The jobs of a name, latest first; of one user, or of all."""
-        sql = "SELECT id FROM job WHERE name = ?1 AND (?2 IS NULL OR uid = ?2) ORDER BY id DESC"
-        return [row[0] for row in self._all(sql, (name, uid))]
+        whose, values = ("", (name,)) if uid is None else (" AND uid = ?", (name, uid))
+        sql = f"SELECT id FROM job WHERE name = ?{whose} ORDER BY id DESC"
+        return [row[0] for row in self._all(sql, values)]
 
     def history(
         self, wanted: Wanted, *, limit: int = -1, offset: int = 0

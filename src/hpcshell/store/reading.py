@@ -42,13 +42,13 @@ _LIVE_COUNTS: Final = (
     " GROUP BY task.job, task.outcome"
 )
 _BEGUN: Final = (
-    "SELECT idx FROM (SELECT idx FROM task WHERE job = ?1 AND state = 'ENDED'"
-    " UNION ALL SELECT idx FROM task WHERE job = ?1 AND state <> 'ENDED') ORDER BY idx"
+    "SELECT idx FROM (SELECT idx FROM task WHERE job = ? AND state = 'ENDED'"
+    " UNION ALL SELECT idx FROM task WHERE job = ? AND state <> 'ENDED') ORDER BY idx"
 )
 _TALLY: Final = (
-    "SELECT outcome, count(*) FROM task WHERE job = ?1 AND state = 'ENDED' GROUP BY outcome"
+    "SELECT outcome, count(*) FROM task WHERE job = ? AND state = 'ENDED' GROUP BY outcome"
     " UNION ALL"
-    " SELECT state, count(*) FROM task WHERE job = ?1 AND state <> 'ENDED' GROUP BY state"
+    " SELECT state, count(*) FROM task WHERE job = ? AND state <> 'ENDED' GROUP BY state"
 )
 _LIVE_RUNS: Final = "SELECT record FROM run WHERE end_time IS NULL ORDER BY id"
 
@@ -164,7 +164,7 @@ class Reader(PastReader):
             return {}
         if found.summary is not None and found.summary.counts:
             return dict(found.summary.counts)
-        counts: dict[str, int] = dict(self._all(_TALLY, (job,)))
+        counts: dict[str, int] = dict(self._all(_TALLY, (job, job)))
         rest = len(indices_of(found.job)) - sum(counts.values())
         if rest:
             word = "PENDING" if found.job.dropped is None else found.job.dropped.value
@@ -199,7 +199,7 @@ class Reader(PastReader):
             return LiveJob(job, tasks, indices, ended, 0)
         if indices is PLAIN:
             return LiveJob(job, tasks, NOTHING, ended, 0)
-        rows = self._all(_BEGUN, (job.id,))
+        rows = self._all(_BEGUN, (job.id, job.id))
         waiting = _remaining(indices, (row[0] for row in rows))
         return LiveJob(job, tasks, waiting, ended, 0)
 

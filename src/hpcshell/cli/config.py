@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from hpcshell.cli.group import NearGroup
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
@@ -24,6 +25,7 @@ WITH_ORIGIN: Final = (*COLUMNS, Column("ORIGIN", elastic=True))
 
 @click.group(
     "config",
+    cls=NearGroup,
     help="Show and check the configuration.\n\n"
     "Strongest first: flags, variables (HPC_SECTION__KEY), the project's hpcshell.toml, the "
     "user's, the site's, defaults.",

@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from hpcshell.cli import describe
+from hpcshell.cli.group import NearGroup
 from hpcshell.cli.reach import client
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
@@ -27,7 +28,11 @@ GONE_WITHIN: Final = 60.0
 """Seconds a stopping daemon gets to end its jobs and itself."""
 
 
-@click.group("daemon", help="Start, stop and look after the daemon.\n\nhpc submit starts it, too.")
+@click.group(
+    "daemon",
+    cls=NearGroup,
+    help="Start, stop and look after the daemon.\n\nhpc submit starts it, too.",
+)
 def command() -> None:
     pass
 

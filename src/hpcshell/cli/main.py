@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from hpcshell.cli import exits
+from hpcshell.cli.group import NearGroup
 from hpcshell.core.errors import HpcError
 
 VERBS: Final[dict[str, dict[str, str]]] = {
@@ -46,7 +47,7 @@ VERBS: Final[dict[str, dict[str, str]]] = {
 """The verbs as `hpc --help` groups them; each is `command` in the module of its name."""
 
 
-class Verbs(click.Group):
+class Verbs(NearGroup):
     """Loads a verb's module only when the verb is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -57,17 +58,6 @@ class Verbs(click.Group):
             return None
         command: click.Command = import_module(f"hpcshell.cli.{cmd_name}").command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            from hpcshell.core.words import nearest, quote
-
-            near = nearest(args[0], self.list_commands(ctx))
-            meant = f"; did you mean {near!r}?" if near else ""
-            raise click.UsageError(f"there is no command {quote(args[0])}{meant}", ctx)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, group in VERBS.items():

@@ -1,0 +1,310 @@
+"""The unified interface over this machine's own scheduler, on a real daemon."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.schedulers import (
+    FINISHED,
+    JobInfo,
+    JobManager,
+    JobStatus,
+    LocalScheduler,
+    ResourceRequirements,
+    Scheduler,
+)
+
+Script = Callable[..., str]
+
+
+@pytest.fixture
+def script(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
+    """Writes a script into an empty working directory and gives its path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HPC_RESOURCES__CPUS", "4")
+
+    def write(*lines: str, name: str = "job.sh", shebang: str = "#!/bin/sh") -> str:
+        path = tmp_path / name
+        path.write_text("\n".join([*([shebang] if shebang else []), *lines, ""]))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def local(script: Script) -> LocalScheduler:
+    return LocalScheduler()
+
+
+# ---------------------------------------------------------------------------------- the records
+
+
+def test_requirements_have_the_documented_fields_and_defaults():
+    assert dataclasses.asdict(ResourceRequirements()) == {
+        "nodes": 1,
+        "tasks_per_node": 1,
+        "cpus_per_task": 1,
+        "gpus_per_node": 0,
+        "memory_gb": 8,
+        "time_hours": 1.0,
+        "partition": None,
+        "qos": None,
+        "account": None,
+        "constraint": None,
+    }
+
+
+def test_a_status_is_one_of_seven():
+    assert [status.name for status in JobStatus] == [
+        "PENDING",
+        "RUNNING",
+        "COMPLETED",
+        "FAILED",
+        "CANCELLED",
+        "TIMEOUT",
+        "UNKNOWN",
+    ]
+
+
+def test_information_has_the_documented_fields():
+    names = [field.name for field in dataclasses.fields(JobInfo)]
+    assert names == [
+        "job_id",
+        "name",
+        "status",
+        "submit_time",
+        "start_time",
+        "end_time",
+        "exit_code",
+        "stdout_path",
+        "stderr_path",
+        "dependencies",
+    ]
+    info = JobInfo("12", "train", JobStatus.RUNNING, 1.0)
+    assert info.dependencies == []
+    assert info.exit_code is None
+
+
+def test_the_interface_is_abstract_and_has_the_documented_signatures():
+    with pytest.raises(TypeError):
+        Scheduler("x")  # type: ignore[abstract]
+    submit = list(inspect.signature(Scheduler.submit_job).parameters)
+    assert submit == ["self", "script_path", "job_name", "resources", "dependencies", "kwargs"]
+    waiting = inspect.signature(Scheduler.wait_for_job).parameters
+    assert waiting["poll_interval"].default == 30.0
+    assert waiting["timeout"].default is None
+
+
+# --------------------------------------------------------------------------- the local scheduler
+
+
+def test_a_new_local_scheduler_has_submitted_nothing():
+    scheduler = LocalScheduler()
+    assert scheduler.name == "Local"
+    assert scheduler.jobs == {}
+    assert scheduler.get_queue_info() == []
+
+
+def test_a_script_is_run_and_everything_about_it_is_known(local, script):
+    path = script("echo hello", "echo trouble >&2")
+    job_id = local.submit_job(path, "greet", ResourceRequirements())
+    assert job_id.startswith("local_")
+    assert job_id in local.jobs
+    assert local.wait_for_job(job_id, poll_interval=0.5, timeout=30.0) is JobStatus.COMPLETED
+    info = local.jobs[job_id]
+    assert (info.job_id, info.name, info.status) == (job_id, "greet", JobStatus.COMPLETED)
+    assert info.exit_code == 0
+    assert info.start_time is not None
+    assert info.end_time is not None
+    assert info.submit_time <= info.start_time <= info.end_time
+    assert Path(info.stdout_path).read_text() == "hello\n"
+    assert Path(info.stderr_path).read_text() == "trouble\n"
+
+
+def test_a_job_that_can_start_has_started_when_submit_returns(local, script):
+    job_id = local.submit_job(script("exec sleep 60"), "long", ResourceRequirements())
+    assert local.get_job_status(job_id) is JobStatus.RUNNING
+    assert local.cancel_job(job_id)
+
+
+def test_a_failure_is_a_failure_with_its_exit_code(local, script):
+    job_id = local.submit_job(script("exit 3"), "bad", ResourceRequirements())
+    assert local.wait_for_job(job_id) is JobStatus.FAILED
+    assert local.jobs[job_id].exit_code == 3
+
+
+def test_a_script_without_a_first_line_is_run_by_bash(local, script):
+    path = script('[[ -n "$BASH_VERSION" ]] && echo bash', shebang="")
+    job_id = local.submit_job(path, "plain", ResourceRequirements())
+    local.wait_for_job(job_id)
+    assert Path(local.jobs[job_id].stdout_path).read_text() == "bash\n"
+
+
+def test_a_cancelled_job_is_gone_when_cancel_returns(local, script):
+    job_id = local.submit_job(script("exec sleep 60"), "long", ResourceRequirements())
+    assert local.cancel_job(job_id) is True
+    assert local.get_job_status(job_id) is JobStatus.CANCELLED
+    assert local.cancel_job(job_id) is False
+
+
+def test_an_unknown_id_has_an_unknown_status(local):
+    for job_id in ("local_999999", "local_x", "12", ""):
+        assert local.get_job_status(job_id) is JobStatus.UNKNOWN
+        assert local.wait_for_job(job_id) is JobStatus.UNKNOWN
+        assert local.cancel_job(job_id) is False
+
+
+def test_a_wait_that_times_out_raises_and_leaves_the_job_alone(local, script):
+    job_id = local.submit_job(script("exec sleep 60"), "long", ResourceRequirements())
+    with pytest.raises(TimeoutError, match=job_id):
+        local.wait_for_job(job_id, timeout=0.1)
+    assert local.get_job_status(job_id) is JobStatus.RUNNING
+    assert local.cancel_job(job_id)
+
+
+def test_a_time_limit_that_passes_is_a_timeout(local, script):
+    resources = ResourceRequirements(time_hours=1.0 / 3600)
+    job_id = local.submit_job(script("exec sleep 60"), "long", resources)
+    assert local.wait_for_job(job_id) is JobStatus.TIMEOUT
+
+
+def test_a_submit_with_dependencies_returns_when_they_have_ended(local, script, tmp_path):
+    first = local.submit_job(script("sleep 0.3; date > first"), "one", ResourceRequirements())
+    second = local.submit_job(
+        script("cat first", name="two.sh"), "two", ResourceRequirements(), [first]
+    )
+    assert local.get_job_status(first) is JobStatus.COMPLETED
+    assert local.jobs[second].dependencies == [first]
+    assert local.wait_for_job(second) is JobStatus.COMPLETED
+
+
+def test_what_depends_on_a_failure_never_runs(local, script):
+    first = local.submit_job(script("exit 1"), "one", ResourceRequirements())
+    second = local.submit_job(script("true", name="2.sh"), "two", ResourceRequirements(), [first])
+    assert local.wait_for_job(second) is JobStatus.CANCELLED
+    assert local.jobs[second].start_time is None
+
+
+def test_dependencies_need_not_be_waited_for(script):
+    eager = LocalScheduler(wait_for_dependencies=False)
+    first = eager.submit_job(script("exec sleep 60"), "one", ResourceRequirements())
+    second = eager.submit_job(script("true", name="2.sh"), "two", ResourceRequirements(), [first])
+    assert eager.get_job_status(second) is JobStatus.PENDING
+    assert eager.cancel_job(first)
+    assert eager.wait_for_job(second) is JobStatus.CANCELLED
+
+
+def test_an_array_has_an_id_for_each_element(local, script):
+    path = script('echo "$HPC_ARRAY_TASK_ID $SLURM_ARRAY_TASK_ID"', "exit $((HPC_ARRAY_TASK_ID))")
+    ids = local.submit_job_array(path, "sweep", ResourceRequirements(), 3)
+    whole = ids[0].rpartition("_")[0]
+    assert ids == [f"{whole}_0", f"{whole}_1", f"{whole}_2"]
+    assert [local.wait_for_job(job_id) for job_id in ids] == [
+        JobStatus.COMPLETED,
+        JobStatus.FAILED,
+        JobStatus.FAILED,
+    ]
+    assert [info.exit_code for info in local.get_queue_info()] == [0, 1, 2]
+    assert Path(local.jobs[ids[2]].stdout_path).read_text() == "2 2\n"
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_an_array_has_at_least_one_element(local, script, size):
+    with pytest.raises(Wrong):
+        local.submit_job_array(script("true"), "none", ResourceRequirements(), size)
+
+
+def test_the_default_memory_is_no_obstacle_and_memory_that_is_given_counts(local, script):
+    local.submit_job(script("true"), "small", ResourceRequirements())
+    with pytest.raises(HpcError, match="memory"):
+        local.submit_job(script("true"), "huge", ResourceRequirements(memory_gb=100_000_000))
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        ResourceRequirements(nodes=2),
+        ResourceRequirements(tasks_per_node=100, cpus_per_task=100),
+        ResourceRequirements(gpus_per_node=99),
+        ResourceRequirements(cpus_per_task=0),
+        ResourceRequirements(time_hours=float("nan")),
+        ResourceRequirements(time_hours=-1),
+    ],
+)
+def test_what_can_never_run_here_is_refused_and_nothing_is_submitted(local, script, resources):
+    with pytest.raises(HpcError):
+        local.submit_job(script("true"), "never", resources)
+    assert local.jobs == {}
+
+
+def test_a_missing_script_is_refused(local):
+    with pytest.raises(Wrong, match="no script"):
+        local.submit_job("nowhere.sh", "never", ResourceRequirements())
+
+
+def test_keywords_are_options_of_the_scheduler(local, script):
+    path = script("echo to a file of its own")
+    job_id = local.submit_job(path, "x", ResourceRequirements(), stdout="own.txt", tag="mine")
+    local.wait_for_job(job_id)
+    assert Path("own.txt").read_text() == "to a file of its own\n"
+
+
+def test_a_partition_of_another_machine_is_no_obstacle(local, script):
+    resources = ResourceRequirements(partition="gpu", constraint="fast")
+    job_id = local.submit_job(script("true"), "moved", resources)
+    assert local.wait_for_job(job_id) is JobStatus.COMPLETED
+
+
+def test_another_object_knows_the_jobs_of_this_one(local, script):
+    job_id = local.submit_job(script("true"), "shared", ResourceRequirements())
+    other = LocalScheduler()
+    assert other.wait_for_job(job_id) is JobStatus.COMPLETED
+    assert other.jobs == {}
+
+
+# ------------------------------------------------------------------------------------ the manager
+
+
+def test_a_manager_uses_the_scheduler_it_is_given_or_finds_one():
+    scheduler = LocalScheduler()
+    assert JobManager(scheduler=scheduler, auto_detect=False).scheduler is scheduler
+    assert isinstance(JobManager().scheduler, Scheduler)
+    assert JobManager(auto_detect=False).scheduler.name == "Local"
+
+
+def test_a_manager_does_a_whole_study(local, script):
+    manager = JobManager(local)
+    before = len(manager.queue())
+    prepare = manager.submit(script("echo 5 > n", name="prep.sh"), "prep")
+    sweep = manager.submit_array(script("exit 0", name="sweep.sh"), "sweep", 3)
+    merge = manager.submit(
+        script("cat n", name="merge.sh"), "merge", ResourceRequirements(), [prepare, *sweep]
+    )
+    statuses = manager.wait_all([prepare, *sweep, merge], poll_interval=0.5, timeout=60.0)
+    assert set(statuses.values()) == {JobStatus.COMPLETED}
+    assert len(manager.queue()) == before + 5
+    info = manager.get_info(merge)
+    assert info is not None
+    assert (info.name, info.exit_code) == ("merge", 0)
+    assert manager.status(merge) in FINISHED
+    assert manager.get_info("local_999999") is None
+
+
+def test_a_manager_cancels(local, script):
+    manager = JobManager(local)
+    job_id = manager.submit(script("exec sleep 60"), "long")
+    assert manager.cancel(job_id) is True
+    assert manager.wait(job_id) is JobStatus.CANCELLED
+
+
+def test_outputs_lie_where_the_job_was_submitted(local, script):
+    job_id = local.submit_job(script("true"), "a/b", ResourceRequirements())
+    local.wait_for_job(job_id)
+    assert os.path.dirname(local.jobs[job_id].stdout_path) == os.getcwd()

@@ -218,7 +218,10 @@ class Task(Record, frozen=True, kw_only=True):
 
 
 class Claim(Record, frozen=True, kw_only=True):
-    """What a run holds, and until when at the latest (`end`, None without a limit)."""
+    """What a run holds, and until when at the latest (`end`, None without a limit).
+
+    `exclusive`: nothing else may run beside it, whatever is left of the machine.
+    """
 
     run: int
     job: int
@@ -227,6 +230,7 @@ class Claim(Record, frozen=True, kw_only=True):
     memory: int = 0
     gpus: tuple[int, ...] = ()
     others: dict[str, int] = {}
+    exclusive: bool = False
     start: float
     end: float | None = None
 

@@ -52,6 +52,7 @@ class Start(Record, frozen=True, kw_only=True):
     memory: int = 0
     gpus: tuple[int, ...] = ()
     others: dict[str, int] = field(default_factory=dict)
+    exclusive: bool = False
     end: float | None = None
 
     def claim(self, run: int, now: float) -> Claim:
@@ -64,6 +65,7 @@ class Start(Record, frozen=True, kw_only=True):
             memory=self.memory,
             gpus=self.gpus,
             others=self.others,
+            exclusive=self.exclusive,
             start=now,
             end=self.end,
         )
@@ -212,6 +214,7 @@ class Round:
                 memory=need[2],
                 gpus=gpus,
                 others=request.others,
+                exclusive=request.exclusive,
                 end=end,
             )
         )

@@ -2,8 +2,8 @@
 
 A verdict is an instant: from then on the term is met; `NOT_YET`: it may still come; None: never.
 
-- after: all the parent's elements began (or ended without beginning); counted from the last
-  beginning.
+- after: all the parent's elements began (or ended without beginning); counted from the latest
+  start, that of a retry included.
 - afterany: all ended. afterok: all ended COMPLETED. afternotok: all ended, at least one not
   COMPLETED. Counted from the last end.
 - aftercorr: the child's element i waits for the parent's element i to be COMPLETED (two plain
@@ -31,7 +31,7 @@ Verdict = float | None
 
 
 class Fact(NamedTuple):
-    """What is known of one element: when it first began, when and how it ended."""
+    """What is known of one element: when it last began, when and how it ended."""
 
     began: float | None = None
     ended: float | None = None

@@ -16,7 +16,7 @@ from typing import Final
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
 from hpcshell.core.units import format_duration
-from hpcshell.policy.depend import NOT_YET
+from hpcshell.policy.depend import NOT_YET, Verdict
 from hpcshell.policy.line import NO_TASKS, Entry, Line, Turn
 from hpcshell.policy.order import Rank, Sorted
 from hpcshell.policy.room import Room
@@ -39,6 +39,11 @@ def deadline_sentence(entry: Entry, index: int) -> str:
         return "its deadline has passed before it could start"
     span = format_duration(request.time_limit)
     return f"it may run for {span}, and that much is not left until its deadline"
+
+
+def _after(instant: float | None) -> float | None:
+    """The first instant after this one."""
+    return None if instant is None else nextafter(instant, inf)
 
 
 class Queue:
@@ -119,8 +124,6 @@ class Queue:
         else:
             entry.waiting = entry.waiting.minus(indices)
         self._forgive(entry, indices)
-        if not entry.waiting:
-            self._forgive(entry, (ALL,))
         if entry.freed is not None:
             self._free_all(entry)
         self._place(entry)
@@ -225,20 +228,21 @@ class Queue:
             line.again.discard(task.index)
         latest = latest_start(entry.job, line.shape.request)
         late = latest is not None and self._late(entry, task.index, latest)
-        since = max(task.not_before, self._freed_from(entry, task))
+        own = self._own_gate(entry, task)
+        if own is None:
+            self.never.setdefault(entry.job.id, {})[task.index] = None
+        since = max(task.not_before, NOT_YET if own is None else own)
         if since > self.clock:
             self._alarm(since, entry.job.id, task.index)
         elif not late and not task.held:
             line.again = line.again or Sorted()
             line.again.add(task.index)
 
-    def _freed_from(self, entry: Entry, task: Task) -> float:
+    def _own_gate(self, entry: Entry, task: Task) -> Verdict:
+        """From when an element may go that waits for its like in another array."""
         if entry.freed is None or task.attempt:
             return 0.0
-        when = self.ties.element(entry.job.id, task.index)
-        if when is None:
-            self.never.setdefault(entry.job.id, {})[task.index] = None
-        return NOT_YET if when is None else when
+        return self.ties.element(entry.job.id, task.index)
 
     # -------------------------------------------------------------------------------- one job
 
@@ -261,7 +265,7 @@ class Queue:
         """Work out from when the job may go, as far as its begin time and parents say."""
         job = entry.job.id
         bond = self.ties.bond(job)
-        when = bond.verdict() if bond is not None else 0.0
+        when = self.ties.gate(job)
         if when is None:
             self.never.setdefault(job, {})[ALL] = None
             when = NOT_YET
@@ -334,11 +338,18 @@ class Queue:
             heapq.heappush(self._alarms, (time, job, index))
 
     def _rings(self, time: float, job: int, index: int) -> bool:
-        """Whether an alarm still means something; a stale one does no harm."""
+        """Whether an alarm still means something; a stale one would do no harm."""
         entry = self.jobs.get(job)
         if entry is None:
             return False
-        return index == ALL or index in entry.tasks or index in entry.waiting
+        if index in entry.tasks:
+            task, line = entry.tasks[index]
+            latest = latest_start(entry.job, line.shape.request)
+            return time in (max(task.not_before, self._own_gate(entry, task) or 0.0), _after(latest))
+        if index == ALL:
+            latest = latest_start(entry.job, entry.job.request) if entry.waiting else None
+            return time in (entry.gate, self.ties.gate(job), _after(latest))
+        return entry.freed is not None and time == self.ties.element(job, index)
 
     def _ring(self, entry: Entry, index: int) -> None:
         if index == ALL:

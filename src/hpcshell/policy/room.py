@@ -35,12 +35,11 @@ class Room:
     """The machine's countable things. `free` may be negative in a place after the machine
     shrank."""
 
-    __slots__ = ("_alone", "_held", "claims", "free", "gpus", "names", "size", "total")
+    __slots__ = ("_held", "claims", "free", "gpus", "names", "size", "total")
 
     def __init__(self, total: Resources) -> None:
         self.claims: dict[int, Claim] = {}
         self._held: dict[int, Vector] = {}
-        self._alone: set[int] = set()
         self.set_total(total)
 
     def set_total(self, total: Resources) -> None:
@@ -53,7 +52,7 @@ class Room:
         held_gpus = {gpu for claim in self.claims.values() for gpu in claim.gpus}
         self.gpus = [gpu for gpu in range(total.gpus) if gpu not in held_gpus]
         for run, claim in self.claims.items():
-            self._held[run] = self._vector(claim, run in self._alone)
+            self._held[run] = self._vector(claim)
             self.free = minus(self.free, self._held[run])
 
     def need(self, request: Request) -> Vector | None:
@@ -72,14 +71,12 @@ class Room:
             )
         return (1, request.cpus, request.memory, request.gpus, *others)
 
-    def hold(self, claim: Claim, alone: bool) -> None:
+    def hold(self, claim: Claim) -> None:
         """Take what `claim` says out of what is free."""
-        vector = self._vector(claim, alone)
+        vector = self._vector(claim)
         self.claims[claim.run] = claim
         self._held[claim.run] = vector
         self.free = minus(self.free, vector)
-        if alone:
-            self._alone.add(claim.run)
         for gpu in claim.gpus:
             if gpu in self.gpus:
                 self.gpus.remove(gpu)
@@ -90,7 +87,6 @@ class Room:
         if claim is None:
             return None
         self.free = plus(self.free, self._held.pop(run))
-        self._alone.discard(run)
         for gpu in claim.gpus:
             if gpu < self.total.gpus:
                 insort(self.gpus, gpu)
@@ -110,10 +106,10 @@ class Room:
             others=dict(zip(self.names, others, strict=True)),
         )
 
-    def _vector(self, claim: Claim, alone: bool) -> Vector:
+    def _vector(self, claim: Claim) -> Vector:
         others = (claim.others.get(name, 0) for name in self.names)
         return (
-            ALONE if alone else 1,
+            ALONE if claim.exclusive else 1,
             claim.cpus,
             claim.memory,
             len(claim.gpus),

@@ -51,6 +51,11 @@ class Ties:
     def bond(self, child: int) -> Bond | None:
         return self._bonds.get(child)
 
+    def gate(self, child: int) -> Verdict:
+        """From when the child as a whole may go."""
+        bond = self._bonds.get(child)
+        return 0.0 if bond is None else bond.verdict()
+
     def facts(self, job: int) -> ParentFacts | None:
         """What is known of `job`, begun afresh when it is live and nothing has happened to it."""
         known = self._facts.get(job)
@@ -82,7 +87,7 @@ class Ties:
     def join(self, job: Job) -> list[Touched]:
         """`job` is live (again, perhaps amended)."""
         name = (job.user, job.name)
-        touched = self.leave(job.id) if self._name_of.get(job.id, name) != name else []
+        touched = self._drop_name(job.id) if self._name_of.get(job.id, name) != name else []
         group = self._names.setdefault(name, Namesakes())
         before = group.first()
         group.add(job.id)
@@ -92,6 +97,8 @@ class Ties:
         bond = self._bonds.get(job.id)
         if (bond.dependencies if bond else None) != job.dependencies:
             self._retie(job)
+        elif bond is not None:
+            self._tell_singleton(job.id)
         return touched
 
     def leave(self, job: int) -> list[Touched]:
@@ -99,6 +106,9 @@ class Ties:
         self.untie(job)
         if not self._wanted.get(job):
             self._facts.pop(job, None)
+        return self._drop_name(job)
+
+    def _drop_name(self, job: int) -> list[Touched]:
         name = self._name_of.pop(job, None)
         group = self._names.get(name) if name is not None else None
         if group is None or name is None:
@@ -110,11 +120,12 @@ class Ties:
             return []
         return self._tell_singleton(first)
 
-    def began(self, job: int, index: int, time: float) -> list[Touched]:
+    def began(self, job: int, index: int, time: float, first: bool) -> list[Touched]:
+        """An element runs; `first`: for the first time."""
         facts = self.facts(job)
         if facts is None:
             return []
-        facts.begun += 1
+        facts.begun += first
         facts.last_begin = max(facts.last_begin, time)
         if facts.elements is not None:
             facts.elements[index] = Fact(time)

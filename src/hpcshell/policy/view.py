@@ -136,11 +136,11 @@ class View:
     def claim(self, claim: Claim) -> None:
         """A run of the element has been started, or is found running on recovery."""
         entry = self.queue.jobs.get(claim.job)
-        request = None if entry is None else entry.request_of(claim.index)
-        self.room.hold(claim, alone=request is not None and request.exclusive)
+        self.room.hold(claim)
         self.promised.pop((claim.job, claim.index), None)
-        if entry is not None and self.queue.start(entry, claim.index):
-            touched = self.queue.ties.began(claim.job, claim.index, claim.start)
+        if entry is not None:
+            first = self.queue.start(entry, claim.index)
+            touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
             self.queue.touch(touched)
 
     def release(self, run: int) -> None:

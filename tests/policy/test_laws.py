@@ -1,0 +1,143 @@
+"""The laws of deciding, over random machines and work."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from hpcshell.core.records import NO_INDEX, Resources, State
+from hpcshell.policy.decide import Policy, decide, forecast
+from hpcshell.policy.view import Unit
+from tests.policy.picture import picture
+from tests.policy.workloads import Load, Work, loads
+from tests.policy.world import Act, World, elements_of, make_job, same
+
+
+def remember_promises(world: World) -> dict[Unit, float]:
+    """The first promise of each element; that no later one is worse is checked on the way."""
+    first: dict[Unit, float] = {}
+
+    def look(world: World) -> None:
+        plan = forecast(world.view, world.policy, world.now)
+        world.view.keep(plan.promises)
+        for unit, start in plan.promises.items():
+            assert start <= first.setdefault(unit, start)
+
+    world.watch.append(look)
+    return first
+
+
+PROMISES = st.sampled_from((0, 1, 2, None))
+
+
+@given(loads(), PROMISES)
+def test_nothing_is_over_allocated_and_every_job_ends(load: Load, promises: int | None) -> None:
+    world = load.world(Policy(promises=promises)).run()  # checks each start and each instant
+    assert not world.left
+    assert not world.view.claims
+    assert world.view.free == world.view.total
+    for work in load.work:
+        for index in elements_of(work.job):
+            assert world.tasks[work.job.id, index].state is State.ENDED
+
+
+@given(loads(), PROMISES)
+def test_deciding_twice_gives_the_same_and_changes_nothing(
+    load: Load, promises: int | None
+) -> None:
+    policy = Policy(promises=promises)
+
+    def look(world: World) -> None:
+        before = picture(world.view)
+        first = decide(world.view, policy, world.now)
+        forecast(world.view, policy, world.now)
+        assert decide(world.view, policy, world.now) == first
+        assert picture(world.view) == before
+
+    world = load.world(policy)
+    world.watch.append(look)
+    world.run()
+
+
+@given(loads())
+def test_once_decided_nothing_more_can_start_at_the_same_instant(load: Load) -> None:
+    def look(world: World) -> None:
+        assert not decide(world.view, world.policy, world.now).starts
+
+    world = load.world(Policy())
+    world.watch.append(look)
+    world.run()
+
+
+@given(loads(simple=True))
+def test_easy_never_pushes_back_the_promise_of_the_first_in_line(load: Load) -> None:
+    policy = Policy(promises=1)
+    promised: dict[Unit, float] = {}
+
+    def look(world: World) -> None:
+        for unit, start in forecast(world.view, policy, world.now).promises.items():
+            assert start <= promised.get(unit, start)
+            promised[unit] = start
+
+    world = load.world(policy)
+    world.watch.append(look)
+    world.run()
+    for unit, start in promised.items():
+        assert world.starts[unit] <= start
+
+
+@given(loads(simple=True), st.sampled_from((2, 3, None)))
+def test_no_job_starts_later_than_its_first_promise(load: Load, promises: int | None) -> None:
+    world = load.world(Policy(promises=promises))
+    first = remember_promises(world)
+    world.run()
+    for unit, start in first.items():
+        assert world.starts[unit] <= start
+
+
+@pytest.mark.parametrize("promises", [1, 2, 3, None])
+def test_promises_hold_in_plain_queues_of_many_lengths(promises: int | None) -> None:
+    """Runs shorter than their limits make room that a careless plan would give to the wrong job."""
+    for seed in range(150):
+        random = Random(seed)
+        world = World(Resources(cpus=random.randint(2, 6)), Policy(promises=promises))
+        at = 0.0
+        for number in range(1, random.randint(5, 13)):
+            at += random.choice((0, 0, 1, 2))
+            limit = random.randint(1, 12)
+            act = Act(float(random.randint(1, limit)))
+            cpus = random.randint(1, world.view.total.cpus)
+            job = make_job(number, submit_time=at, cpus=cpus, time_limit=float(limit))
+            world.submit(job, same(act))
+        first = remember_promises(world)
+        world.run()
+        assert all(world.starts[unit] <= start for unit, start in first.items())
+
+
+@given(loads(simple=True), PROMISES)
+def test_the_elements_of_an_array_start_when_separate_jobs_would(
+    load: Load, promises: int | None
+) -> None:
+    together = load.world(Policy(promises=promises)).run()
+    apart = World(load.total, Policy(promises=promises))
+    for job, runs, exits in load.work:
+        for index in elements_of(job):
+            twin = replace(job, id=job.id * 100 + max(index, 0), array=None)
+            script = Work(job, runs, exits).script()
+            apart.submit(
+                twin, lambda _, attempt, index=index, script=script: script(index, attempt)
+            )
+    apart.run()
+    for (job_id, index), start in together.starts.items():
+        assert apart.starts[job_id * 100 + max(index, 0), NO_INDEX] == start
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@given(load=loads())
+def test_a_short_budget_still_lets_every_job_end(depth: int, load: Load) -> None:
+    world = load.world(Policy(depth=depth)).run()
+    assert not world.left

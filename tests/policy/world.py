@@ -1,0 +1,307 @@
+"""A pure world for tests: time, work that takes as long as it is told to, and the scheduler
+deciding.
+
+Everything goes through the same calls as in the daemon: `step`, `after_end`, the view, `decide`.
+After every decision the laws that need no context are checked: nothing is over-allocated, GPUs are
+held once, who asked to be alone is alone, throttles hold, dependencies are true, and nothing
+starts that is held, too early, or unable to end by its deadline.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from itertools import count
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.lifecycle import Event, Kind, step
+from hpcshell.core.records import (
+    NO_INDEX,
+    Array,
+    Claim,
+    Dependency,
+    Job,
+    Launch,
+    Outcome,
+    Request,
+    Resources,
+    State,
+    Task,
+)
+from hpcshell.policy.decide import Policy, decide
+from hpcshell.policy.retry import End, after_end
+from hpcshell.policy.view import PLAIN, ParentFacts, Unit, View
+
+LAUNCH = Launch(argv=("true",), cwd="/")
+SECONDS = 1.0
+
+
+def make_job(number: int, *, array: str = "", throttle: int = 0, **fields: object) -> Job:
+    """A job with everything said that a test does not care about; request fields may be given
+    too."""
+    asked = {name: fields.pop(name) for name in list(fields) if name in Request.__struct_fields__}
+    return Job(
+        **{  # type: ignore[arg-type]
+            "id": number,
+            "name": f"j{number}",
+            "user": "u",
+            "uid": 1,
+            "submit_time": 0.0,
+            "launch": LAUNCH,
+            "request": Request(**asked),  # type: ignore[arg-type]
+            "array": Array(indices=array, throttle=throttle) if array else None,
+            **fields,
+        }
+    )
+
+
+def elements_of(job: Job) -> IndexSet:
+    return PLAIN if job.array is None else IndexSet.parse(job.array.indices)
+
+
+class Act(NamedTuple):
+    """How one attempt of an element goes, left alone."""
+
+    runs: float = SECONDS
+    exit_code: int = 0
+
+
+Script = Callable[[int, int], Act]
+"""(index, attempt from 1) -> how it goes."""
+
+
+def same(act: Act) -> Script:
+    """Every attempt of every element goes like this."""
+    return lambda _index, _attempt: act
+
+
+class World:
+    """See the module. `starts` tells when each element first started."""
+
+    def __init__(self, total: Resources, policy: Policy | None = None) -> None:
+        self.view = View(total)
+        self.policy = policy or Policy()
+        self.now = 0.0
+        self.jobs: dict[int, Job] = {}
+        self.scripts: dict[int, Script] = {}
+        self.tasks: dict[Unit, Task] = {}
+        self.left: dict[int, int] = {}
+        self.runs: dict[int, Claim] = {}
+        self.starts: dict[Unit, float] = {}
+        self.restarts: list[tuple[float, Unit]] = []
+        self.watch: list[Callable[[World], None]] = []
+        self._agenda: list[tuple[float, int, int, Callable[[], None]]] = []
+        self._numbers = count()
+        self._run_ids = count(1)
+
+    # -- what happens ----------------------------------------------------------------------------
+
+    def at(self, time: float, happens: Callable[[], None], order: int = 1) -> None:
+        heapq.heappush(self._agenda, (time, order, next(self._numbers), happens))
+
+    def submit(self, job: Job, script: Script | None = None) -> None:
+        """At its submit time."""
+        self.at(job.submit_time, lambda: self.arrive(job, script or (lambda _i, _a: Act())))
+
+    def run(self, steps: int = 100_000) -> World:
+        """Until nothing can happen any more."""
+        while (time := self._next()) is not None:
+            steps -= 1
+            assert steps, "this world does not come to an end"
+            self.now = max(self.now, time)
+            self.tick()
+        return self
+
+    def tick(self) -> None:
+        """All that is due now happens; then decisions until nothing more starts."""
+        while self._agenda and self._agenda[0][0] <= self.now:
+            heapq.heappop(self._agenda)[3]()
+        while self.end_impossible():
+            pass
+        while self.decide_once():  # again: a start may be what another waited for
+            self.check()
+        for look in self.watch:
+            look(self)
+
+    def decide_once(self) -> bool:
+        """One decision carried out; whether anything started."""
+        plan = decide(self.view, self.policy, self.now)
+        for start in plan.starts:
+            self._start((start.job, start.index), start.claim(next(self._run_ids), self.now))
+        self.view.keep(plan.promises)
+        return bool(plan.starts)
+
+    def _next(self) -> float | None:
+        times = [self._agenda[0][0]] if self._agenda else []
+        wake = self.view.next_wake()
+        return min([*times, wake] if wake is not None else times, default=None)
+
+    # -- facts -----------------------------------------------------------------------------------
+
+    def arrive(self, job: Job, script: Script) -> None:
+        """The job is submitted now."""
+        self.jobs[job.id] = job
+        self.scripts[job.id] = script
+        self.left[job.id] = len(elements_of(job))
+        for parent in self.view.needs(job):
+            self.view.know(parent, self.facts(parent))
+        self.view.put_job(job, elements_of(job))
+
+    def facts(self, parent: int) -> ParentFacts:
+        """What a store would say of a parent."""
+        begun = [task for task in self.tasks.values() if task.job == parent]
+        return ParentFacts.of_live(len(elements_of(self.jobs[parent])), begun)
+
+    def task(self, unit: Unit) -> Task:
+        return self.tasks.get(unit) or Task(job=unit[0], index=unit[1])
+
+    def _start(self, unit: Unit, claim: Claim) -> None:
+        self.check_start(unit)
+        job = self.jobs[unit[0]]
+        task = step(self.task(unit), Event(kind=Kind.START, time=self.now, run=claim.run))
+        self.tasks[unit] = task
+        self.view.claim(claim)
+        self.runs[claim.run] = claim
+        self.starts.setdefault(unit, self.now)
+        self.restarts.append((self.now, unit))
+        act = self.scripts[job.id](unit[1], task.attempt)
+        limit = (task.request or job.request).time_limit
+        out = limit is not None and act.runs > limit
+        end = End(
+            time=self.now + (limit if out and limit is not None else act.runs),
+            exit_code=None if out else act.exit_code,
+            signal=15 if out else None,
+            stopped_by="timeout" if out else "",
+        )
+        self.at(end.time, lambda: self.end_run(claim.run, end), order=0)
+
+    def end_run(self, run: int, end: End) -> None:
+        claim = self.runs.pop(run, None)
+        if claim is None:
+            return
+        unit = (claim.job, claim.index)
+        self.view.release(run)
+        event = after_end(self.jobs[claim.job], self.tasks[unit], end, total=self.view.total)
+        self.put(step(self.tasks[unit], event))
+
+    def put(self, task: Task) -> None:
+        """The element is as `task` says from now on."""
+        self.tasks[task.job, task.index] = task
+        if task.state is State.PENDING:
+            self.view.put_task(task)
+        elif task.state is State.ENDED and task.outcome is not None and task.end_time is not None:
+            self.view.task_ended(task.job, task.index, task.outcome, task.end_time)
+            self._fewer(task.job, 1)
+
+    def drop(self, job: int, outcome: Outcome) -> None:
+        """All of the job that has never begun ends."""
+        gone = self.view.waiting(job)
+        for index in gone:
+            self.tasks[job, index] = Task(
+                job=job, index=index, state=State.ENDED, outcome=outcome, end_time=self.now
+            )
+        self.view.elements_dropped(job, gone, outcome, self.now)
+        self._fewer(job, len(gone))
+
+    def cancel(self, unit: Unit, outcome: Outcome = Outcome.CANCELLED) -> None:
+        """A waiting element ends; one that does not wait is left alone."""
+        if self.task(unit).state is State.PENDING and unit[0] in self.left:
+            event = Event(kind=Kind.CANCEL, time=self.now, outcome=outcome)
+            self.put(step(self.task(unit), event))
+
+    def amend(self, job: int, **fields: object) -> None:
+        """Fields of the submission change."""
+        if job in self.left:
+            self.jobs[job] = replace(self.jobs[job], **fields)
+            self.view.put_job(self.jobs[job], self.view.waiting(job))
+
+    def _fewer(self, job: int, number: int) -> None:
+        self.left[job] -= number
+        if not self.left[job]:
+            del self.left[job]
+            self.view.job_finished(job)
+
+    def end_impossible(self) -> bool:
+        """What can never start ends, or is held; whether there was any."""
+        found = self.view.impossible(self.now)
+        for job, index, outcome, sentence in found:
+            assert sentence, "whatever ends says why"
+            if job not in self.left:
+                continue
+            terms = self.jobs[job].dependencies
+            if terms is not None and terms.on_never == "hold" and outcome is Outcome.CANCELLED:
+                self.amend(job, held="dependency")
+            elif index is None:
+                for unit in [unit for unit in self.tasks if unit[0] == job]:
+                    self.cancel(unit, outcome)
+                if job in self.left:
+                    self.drop(job, outcome)
+            else:
+                self.cancel((job, index), outcome)
+        return bool(found)
+
+    # -- laws ------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Added up from what runs, not from what the view says is free."""
+        total, claims = self.view.total, self.runs.values()
+        assert sum(claim.cpus for claim in claims) <= total.cpus
+        assert sum(claim.memory for claim in claims) <= total.memory
+        gpus = [gpu for claim in claims for gpu in claim.gpus]
+        assert len(gpus) == len(set(gpus)) <= total.gpus
+        assert all(0 <= gpu < total.gpus for gpu in gpus)
+        for name, most in total.others.items():
+            assert sum(claim.others.get(name, 0) for claim in claims) <= most
+        alone = [claim for claim in claims if claim.exclusive]
+        assert not alone or len(self.runs) == 1
+        for number in {claim.job for claim in claims}:
+            array = self.jobs[number].array
+            if array is not None and array.throttle:
+                assert sum(claim.job == number for claim in claims) <= array.throttle
+
+    def check_start(self, unit: Unit) -> None:
+        """Whether this element may start now, by the words of its job."""
+        job, task = self.jobs[unit[0]], self.task(unit)
+        assert task.state is State.PENDING
+        assert not job.held
+        assert not task.held
+        assert self.now >= max(job.begin, task.not_before)
+        request = task.request or job.request
+        assert request.cpus <= self.view.total.cpus
+        if job.deadline is not None:
+            assert self.now + (request.time_limit or 0.0) <= job.deadline
+        if job.dependencies is not None and not task.attempt:
+            join = any if job.dependencies.any else all
+            assert join(self.is_met(term, unit) for term in job.dependencies.terms)
+
+    def is_met(self, term: Dependency, child: Unit) -> bool:
+        """The definition of each kind, over all that happened."""
+        if term.kind == "singleton":
+            mine = self.jobs[child[0]]
+            same = (job for job in self.jobs.values() if job.name == mine.name)
+            return all(job.id >= mine.id or job.id not in self.left for job in same)
+        parent = self.jobs.get(term.job)
+        if parent is None:
+            return False
+        indices = list(elements_of(parent)) if term.index is None else [term.index]
+        if term.kind == "aftercorr" and self.jobs[child[0]].array is not None:
+            indices = [child[1]]
+            if child[1] not in elements_of(parent):
+                return False
+        tasks = [self.task((parent.id, index)) for index in indices]
+        ended = [task for task in tasks if task.state is State.ENDED]
+        if term.kind == "after":
+            begun = [self.starts.get((task.job, task.index), task.end_time) for task in tasks]
+            return all(time is not None and time + term.delay <= self.now for time in begun)
+        if len(ended) < len(tasks):
+            return False
+        if max(task.end_time or 0.0 for task in ended) + term.delay > self.now:
+            return False
+        good = [task.outcome is Outcome.COMPLETED for task in ended]
+        return term.kind == "afterany" or all(good) != (term.kind == "afternotok")
+
+    def outcome(self, job: int, index: int = NO_INDEX) -> Outcome | None:
+        return self.tasks[job, index].outcome

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -269,10 +273,82 @@ def test_an_idle_runner_uses_no_cpu_and_few_descriptors(runner: Driver) -> None:
     assert int(switches.read_text().split()[2]) - int(before) <= 1
 
 
-def eventually(true: object, patience: float = 10.0) -> None:
-    import time
+def test_a_full_disk_refuses_new_runs_loudly_and_harms_nothing_old() -> None:
+    with running(disk="3m") as runner:
+        os.mkfifo(runner.home / "gate")
+        runner.start(1, "read line < gate; exit 21")
+        runner.started(1)
+        fill(runner.home / "ballast")
+        for run in range(2, 40):  # the journal's reserve is used up by the first of them
+            runner.start(run, "/bin/true", "x", tag="y" * 20_000)
+        runner.hear_until(lambda: all(run in runner.reports for run in range(2, 40)))
+        refused = [each for each in runner.reports.values() if isinstance(each, wire.FailedToStart)]
+        assert refused
+        assert all(each.transient and each.exit_code == 75 for each in refused)
+        assert "disk full" in refused[0].message
+        (runner.home / "gate").write_text("\n")
+        assert runner.exit_code(1) == 21
+        (runner.home / "ballast").unlink()
+        again = refused[0].run
+        del runner.reports[again]
+        runner.start(again, "exit 22")
+        assert runner.exit_code(again) == 22
+        runner.kill_worker()
+        runner.connect()
+        assert not runner.missing
 
-    assert callable(true)
+
+def fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        for size in (1 << 16, 1 << 12, 1):
+            while file.write(b"x" * size):
+                pass
+
+
+def test_few_descriptors_are_enough() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with running() as runner:
+        for pid in (runner.link.keeper_pid, runner.link.runner_pid):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (16, limits[1]))
+        for run in range(1, 30):
+            runner.start(run, "sleep 0.3; exit 5")
+        runner.hear_until(lambda: len(runner.reports) == 29)
+        victim = runner.link.runner_pid
+        runner.kill_worker()
+        runner.hear_until(lambda: runner.link.runner_pid != victim)
+        runner.kill_keeper()
+        for run in range(1, 30):
+            report = runner.ended(run)
+            if isinstance(report, wire.Ended):
+                assert report.exit_code == 5
+            else:
+                assert isinstance(report, wire.Lost)
+
+
+def test_a_daemon_born_inside_a_run_is_no_stray(runner: Driver) -> None:
+    runner.start(1, "read line < gate; exit 0")
+    os.mkfifo(runner.home / "gate")
+    runner.started(1)
+    code = (
+        "import os, sys, time; from tests.support.runners import Driver; from pathlib import Path;"
+        "driver = Driver(Path(sys.argv[1])); driver.connect();"
+        "driver.start(3, 'exit 3'); code = driver.exit_code(3);"
+        "driver.hear_until(lambda: driver.is_over(2));"
+        "Path(sys.argv[1], 'code').write_text(str(code))"
+    )
+    inner = f'setsid {sys.executable} -c "{code}" {runner.home} > inner.log 2>&1 &'
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.getcwd()}
+    script = f"{inner} while [ ! -S never ] && ! grep -q . began; do sleep 0.01; done; exit 0"
+    runner.start(2, script, env=env)
+    runner.hear_until(lambda: runner.link.closed)  # the daemon inside took the connection
+    (runner.home / "began").write_text("x")
+    eventually(lambda: (runner.home / "code").exists())
+    assert (runner.home / "code").read_text() == "3"
+    (runner.home / "gate").write_text("\n")
+    assert runner.exit_code(2) == 0
+
+
+def eventually(true: Callable[[], object], patience: float = 10.0) -> None:
     deadline = time.monotonic() + patience
     while not true():
         assert time.monotonic() < deadline, "never came true"

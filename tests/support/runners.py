@@ -11,10 +11,13 @@ import os
 import select
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.runner_link import RunnerLink
@@ -145,9 +148,16 @@ class Driver:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Driver]:
-    """A driver with a connection to a new runner; on leaving, nothing of either is alive."""
+def running(disk: str = "") -> Iterator[Driver]:
+    """A driver with a connection to a new runner; on leaving, nothing of either is alive.
+
+    With `disk` (a size for tmpfs), the home is a small disk of its own; skipped where we may not
+    mount one.
+    """
     home = Path(tempfile.mkdtemp(prefix="hpc-", dir="/tmp"))
+    if disk and not mounted(home, disk):
+        home.rmdir()
+        pytest.skip("a small disk cannot be mounted here")
     for name in os.environ.keys() - clean_environment().keys():
         del os.environ[name]
     os.environ["HPCSHELL_HOME"] = str(home)
@@ -164,6 +174,16 @@ def running() -> Iterator[Driver]:
         del os.environ["HPCSHELL_HOME"]
         log = driver.log()
         left = kill_strays(home, 5.0)
+        if disk:
+            subprocess.run(["umount", "-l", str(home)], check=True)
         shutil.rmtree(home, ignore_errors=True)
     assert not left, left
     assert not log, log
+
+
+def mounted(where: Path, size: str) -> bool:
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(where)]
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False

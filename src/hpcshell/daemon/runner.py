@@ -15,9 +15,9 @@ import sys
 import traceback
 
 from hpcshell.core.errors import HpcError
-from hpcshell.daemon.runner_ground import Ground, Next, runner_id
+from hpcshell.daemon.runner_ground import Ground, Next, listen, runner_id
 from hpcshell.daemon.runner_keeper import Keeper, close_all
-from hpcshell.daemon.runner_worker import Worker, listen
+from hpcshell.daemon.runner_worker import Worker
 from hpcshell.machine.paths import Places, places
 
 LOCK_DESCRIPTOR = 3
@@ -101,7 +101,7 @@ def live(ground: Ground) -> None:
         while True:
             if _serve(worker) is Next.DONE:
                 os._exit(0)
-            worker.open_descriptors()
+            worker.brood.open_descriptors()
             parent = os.getpid()
             child = os.fork()
             if child:

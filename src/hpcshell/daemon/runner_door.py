@@ -6,7 +6,6 @@ import os
 import select
 import socket
 import struct
-from collections.abc import Callable
 from typing import Final
 
 from hpcshell.daemon.runner_wire import (
@@ -65,6 +64,23 @@ class Door:
         self.connection, self.peer = connection, peer
         self.epoll.register(connection.fileno(), select.EPOLLIN)
 
+    def inherit(self, other: Door) -> None:
+        """Go on with the connection of a door that this process had before it was forked."""
+        if other.connection is not None:
+            self.adopt(other.connection, other.peer)
+            self.unread, self.unsent = other.unread, other.unsent
+
+    def listen_at(self, listener: socket.socket) -> None:
+        """Accept at another socket from now on."""
+        self.epoll.unregister(self.listener.fileno())
+        self.listener.close()
+        self.listener = listener
+        self.epoll.register(listener.fileno(), select.EPOLLIN)
+
+    def close(self) -> None:
+        """Let go of our own descriptors; the connection stays."""
+        os.close(self.spare)
+
     def _turn_away(self) -> None:
         # Out of descriptors: give one up to refuse the caller, or the listener would wake us on
         # and on.
@@ -102,14 +118,14 @@ class Door:
             self.say(Complaint(message="An order is longer than 64 MiB."))
             ended = True
         if ended:
-            self.flush(None)
+            self.flush()
             self.hang_up()
         return orders
 
-    def flush(self, on_loss: Callable[[], None] | None) -> None:
-        """Write what is to be said, in one write where the socket takes it."""
+    def flush(self) -> bool:
+        """Write what is to be said, in one write where the socket takes it; False: hung up."""
         if self.connection is None or not (self.events or self.unsent):
-            return
+            return True
         if self.events:
             self.unsent += to_lines(self.events)
             self.events.clear()
@@ -119,13 +135,12 @@ class Door:
             pass
         except OSError:
             self.hang_up()
-            if on_loss is not None:
-                on_loss()
-            return
+            return False
         if bool(self.unsent) != self.waiting_to_write:
             self.waiting_to_write = bool(self.unsent)
             mask = select.EPOLLIN | (select.EPOLLOUT if self.unsent else 0)
             self.epoll.modify(self.connection.fileno(), mask)
+        return True
 
     def hang_up(self) -> None:
         if self.connection is not None:

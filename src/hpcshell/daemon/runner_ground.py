@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -50,6 +51,18 @@ class Ground:
             return (ours,)
         return (f"HPC_RUN_ID={run}".encode(), ours)
 
+    def sign(self, daemon: int) -> None:
+        """Write into the lock file who the worker is and who the daemon was last: the one is asked
+        to listen again through it, the other is never taken for a stray.
+        """
+        os.ftruncate(self.lock, 0)
+        os.pwrite(self.lock, b"%d %d\n" % (os.getpid(), daemon), 0)
+
+    def signed_daemon(self) -> int:
+        """The daemon that was last connected, 0 if none was."""
+        words = os.pread(self.lock, 64, 0).split()
+        return int(words[1]) if len(words) == 2 and words[1].isdigit() else 0
+
 
 def runner_id(places: Places) -> str:
     """The state directory as one word, the same as long as it lives."""
@@ -63,3 +76,16 @@ def take_role(name: str) -> int:
     with open("/proc/self/comm", "w", encoding="ascii") as file:
         file.write(name)
     return kernel.signal_descriptor(WATCHED)
+
+
+def listen(path: str) -> socket.socket:
+    """A listening socket under this name, in place of whatever was there."""
+    fresh = f"{path}.{os.getpid()}"
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(fresh)
+    listener.bind(fresh)
+    os.chmod(fresh, 0o600)
+    listener.listen(16)
+    os.rename(fresh, path)
+    return listener

@@ -145,7 +145,6 @@ class Entry:
     __slots__ = (
         "exited",
         "gone",
-        "mine",
         "next_try",
         "over",
         "pidfd",
@@ -171,7 +170,6 @@ class Entry:
         self.exited: Exited | None = None
         self.gone: Gone | None = None
         self.over = False
-        self.mine = False
         self.pidfd = -1
         self.next_try = 0.0
         self.tries = 0

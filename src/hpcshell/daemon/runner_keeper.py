@@ -14,8 +14,9 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
+from hpcshell.daemon.runner_brood import exited
 from hpcshell.daemon.runner_ground import KEEPER_NAME, WORKER_NAME, Ground, Next, take_role
-from hpcshell.daemon.runner_journal import Entry, Exited, Journal, Note, Spawned, Unborn
+from hpcshell.daemon.runner_journal import Entry, Journal, Note, Spawned, Unborn
 from hpcshell.machine import clock, kernel, processes
 
 RETRY: Final = 1.0
@@ -166,13 +167,6 @@ class Keeper:
             return False
         self.unwritten.clear()
         return True
-
-
-def exited(run: int, exit: kernel.Exit, clean: bool = False) -> Exited:
-    """The note about a leader's end."""
-    return Exited(
-        run, exit.status, clock.now(), exit.cpu_user, exit.cpu_system, exit.max_rss, clean
-    )
 
 
 def close_all(descriptors: Iterable[int]) -> None:

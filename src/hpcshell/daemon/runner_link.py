@@ -30,8 +30,8 @@ from typing import Final
 
 from hpcshell.core.errors import Broken
 from hpcshell.daemon.runner import LISTENER_DESCRIPTOR, LOCK_DESCRIPTOR, take_lock
+from hpcshell.daemon.runner_ground import listen
 from hpcshell.daemon.runner_wire import AnyEvent, AnyOrder, Standing, read_events, to_lines
-from hpcshell.daemon.runner_worker import listen
 from hpcshell.machine.paths import Places
 
 CHUNK: Final = 64 * 1024
@@ -145,10 +145,10 @@ class RunnerLink:
         file, make it again.
         """
         try:
-            pid = int(self.places.runner_lock.read_text() or 0)
+            pid = int(self.places.runner_lock.read_text().split()[0])
             if pid > 1:
                 os.kill(pid, signal.SIGHUP)
-        except (OSError, ValueError):
+        except (OSError, ValueError, IndexError):
             return
 
     def _launch(self, lock: int) -> int:

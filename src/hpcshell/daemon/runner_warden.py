@@ -238,6 +238,14 @@ class Warden:
             entry.run in runs for known in (strays, self.roster.doubtful) for runs in known.values()
         )
 
+    def end_orphans(self) -> None:
+        """No run is alive, so whatever orphan is left belongs to none: end it."""
+        for pid in (*self.roster.strays, *self.roster.doubtful):
+            row = processes.look(pid)
+            ours = row is not None and row.ppid in (os.getpid(), self.roster.keeper)
+            if row is not None and ours and pid != self.roster.daemon:
+                processes.send(row, signal.SIGKILL)
+
     def meet_orphans(self) -> None:
         """Learn of the orphans that a dead worker left to the keeper."""
         roster = self.roster

@@ -1,0 +1,100 @@
+"""Where things lie, and that unsafe places are refused."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from hpcshell.core.errors import Broken, HpcError, Wrong
+from hpcshell.machine.paths import Places, places
+
+
+def test_one_home_holds_all(tmp_path: Path) -> None:
+    where = places({"HPCSHELL_HOME": str(tmp_path), "XDG_STATE_HOME": "/elsewhere"})
+    assert where == Places(
+        tmp_path / "state", tmp_path / "config", tmp_path / "run", tmp_path / "cache"
+    )
+    assert where.runner_socket == tmp_path / "run/runner.sock"
+    assert where.runs_journal == tmp_path / "state/runs.journal"
+
+
+def test_the_xdg_directories_are_used_when_absolute() -> None:
+    where = places({"HOME": "/home/x", "XDG_CONFIG_HOME": "/c", "XDG_CACHE_HOME": "relative"})
+    assert where.state == Path("/home/x/.local/state/hpcshell")
+    assert where.runtime == where.state / "run"
+    assert where.config == Path("/c/hpcshell")
+    assert where.cache == Path("/home/x/.cache/hpcshell")
+    assert places({"HOME": "/h", "XDG_RUNTIME_DIR": "/run/user/1"}).runtime == Path(
+        "/run/user/1/hpcshell"
+    )
+
+
+def test_directories_are_private_whatever_the_umask(tmp_path: Path) -> None:
+    for umask in (0o000, 0o777):
+        where = places({"HPCSHELL_HOME": str(tmp_path / f"{umask}")})
+        old = os.umask(umask)
+        try:
+            where.prepare()
+        finally:
+            os.umask(old)
+        for directory in (where.state, where.config, where.runtime, where.cache, where.scripts):
+            assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        where.prepare()
+
+
+def refusal(where: Places) -> HpcError:
+    with pytest.raises(HpcError) as caught:
+        where.prepare()
+    assert caught.value.hint
+    return caught.value
+
+
+def test_a_socket_path_too_long_is_refused(tmp_path: Path) -> None:
+    where = places({"HPCSHELL_HOME": str(tmp_path / ("x" * 100))})
+    error = refusal(where)
+    assert isinstance(error, Wrong)
+    assert "HPCSHELL_HOME" in str(error.hint)
+    assert not where.state.exists()
+
+
+def test_a_state_directory_open_to_others_is_refused(tmp_path: Path) -> None:
+    where = places({"HPCSHELL_HOME": str(tmp_path)})
+    where.prepare()
+    where.state.chmod(0o777)
+    error = refusal(where)
+    assert isinstance(error, Wrong)
+    assert "written by others" in error.message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_foreign_state_directory_is_refused(tmp_path: Path) -> None:
+    where = places({"HPCSHELL_HOME": str(tmp_path)})
+    where.prepare()
+    os.chown(where.state, 12345, 12345)
+    assert "belongs to" in refusal(where).message
+
+
+def test_a_file_in_the_way_and_a_dangling_link_are_named(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    assert "not a directory" in refusal(places({"HPCSHELL_HOME": str(tmp_path)})).message
+    (tmp_path / "state").unlink()
+    (tmp_path / "state").symlink_to("nowhere")
+    assert "symbolic link" in refusal(places({"HPCSHELL_HOME": str(tmp_path)})).message
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_state_directory_we_may_not_write_is_refused(tmp_path: Path) -> None:
+    where = places({"HPCSHELL_HOME": str(tmp_path)})
+    where.prepare()
+    where.state.chmod(0o500)
+    assert isinstance(refusal(where), Broken)
+    where.state.chmod(0o700)
+
+
+def test_a_read_only_file_system_is_named() -> None:
+    error = refusal(places({"HPCSHELL_HOME": "/proc/hpcshell"}))
+    assert isinstance(error, Broken)
+    assert "cannot be made" in error.message

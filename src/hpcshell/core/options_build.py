@@ -221,7 +221,9 @@ def _request(values: Values) -> Request:
     get = values.get
     tasks = get("tasks") or get("tasks_per_node", 1)
     gpus = get("gpus", get("gpus_per_task", 0) * tasks)
-    cpus = (get("cpus") or get("cpus_per_gpu", 1) * max(gpus, 1)) * tasks
+    cpus = get("cpus", 1) * tasks
+    if "cpus" not in values and gpus:
+        cpus = max(cpus, get("cpus_per_gpu", 0) * gpus)
     if cpus > MOST:
         raise Wrong(f"{cpus:,} CPUs are more than there can be", f"the most is {MOST:,}")
     memory = get("memory", get("memory_per_cpu", 0) * cpus) or get("memory_per_gpu", 0) * gpus

@@ -35,25 +35,16 @@ GROWS: Final = {
     "time_limit": "time_limit",
 }
 """What can grow at a retry, and the field of the request it is."""
-LONGEST_URL: Final = 2048
-LONGEST_VALUE: Final = 128 * 1024 - 1
-"""Bytes of one `NAME=VALUE` that the kernel takes."""
 
 _YES: Final = frozenset({"yes", "y", "true", "on", "1"})
 _NO: Final = frozenset({"no", "n", "false", "off", "0"})
 _WORD: Final = r"\A[A-Za-z_][A-Za-z0-9_.@+-]{0,127}\Z"
 _VARIABLE: Final = r"\A[A-Za-z_][A-Za-z0-9_]*\Z"
-_ADDRESS: Final = r"\A[A-Za-z0-9][A-Za-z0-9._+=/~-]*(?:@[A-Za-z0-9][A-Za-z0-9.-]*)?\Z"
-_URL: Final = (
-    r"\Ahttps?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(?::[0-9]{1,5})?(?:[/?#].*)?\Z"
-)
 _GPU_COUNT: Final = r"(?a)\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9]{1,9})\Z"
 
 
 class Place(Record, frozen=True, kw_only=True):
-    """Where a submission is made: the clock, the zone, the caller's directory, environment and
-    umask.
-    """
+    """Where a submission is made: the clock, the zone, the caller's directory and environment."""
 
     now: float
     offset: Offset
@@ -341,7 +332,8 @@ def _export(text: str, origin: str, place: Place) -> tuple[bool, dict[str, str |
         if name.upper() in ("ALL", "NONE", "NIL") and not equals:
             whole = name.upper() == "ALL"
         elif part.strip():
-            named[variable_name(name.strip(), origin)] = value if equals else None
+            known = variable_name(name.strip(), origin)
+            named[known] = _value(value, origin) if equals else None
     return whole, named
 
 
@@ -349,7 +341,13 @@ def _variable(text: str, origin: str, place: Place) -> dict[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
         raise Wrong(f"{origin}: {quote(text)} sets no variable", "write NAME=VALUE")
-    return {variable_name(name, origin): value}
+    return {variable_name(name, origin): _value(value, origin)}
+
+
+def _value(value: str, origin: str) -> str:
+    if "\0" in value:
+        raise Wrong(f"{origin}: {quote(value)} holds a NUL byte, which no variable can")
+    return value
 
 
 def variable_name(name: str, origin: str) -> str:
@@ -360,11 +358,9 @@ def variable_name(name: str, origin: str) -> str:
 
 
 def _address(text: str, origin: str, place: Place) -> str:
-    found = [part.strip() for part in text.split(",")]
-    for part in found:
-        if len(part) > 254 or not re.match(_ADDRESS, part):
-            raise Wrong(f"{origin}: {quote(part)} is no mail address", "write ada@example.org")
-    return ",".join(found)
+    from hpcshell.core.addresses import check_mail
+
+    return check_mail(text, origin)
 
 
 def _notices(text: str, origin: str, place: Place) -> tuple[str, ...]:
@@ -386,9 +382,9 @@ def _notices(text: str, origin: str, place: Place) -> tuple[str, ...]:
 
 
 def _url(text: str, origin: str, place: Place) -> str:
-    if len(text) > LONGEST_URL or not text.isprintable() or " " in text or not re.match(_URL, text):
-        raise Wrong(f"{origin}: {quote(text)} is no web address", "write https://HOST/PATH")
-    return text
+    from hpcshell.core.addresses import check_webhook
+
+    return check_webhook(text, origin)
 
 
 READERS: Final[dict[str, Reader]] = {

@@ -422,7 +422,7 @@ def default_options(settings: Settings) -> dict[str, str]:
     """
     defaults = settings.defaults
     return {
-        "cpus": str(defaults.cpus),
+        "cpus": str(defaults.cpus) if defaults.cpus > 1 else "",
         "memory": units.format_size(defaults.memory) if defaults.memory else "",
         "time_limit": "" if defaults.time is None else units.format_duration(defaults.time),
         "profile": defaults.profile,

@@ -213,6 +213,13 @@ def test_waiting_is_the_array_less_what_has_a_record(
     assert list(remaining) == sorted(set(indices) - begun)
 
 
+def test_the_failed_elements_of_a_large_array_are_found_by_an_index(store: Store) -> None:
+    for word in ("FAILED", "CANCELLED"):
+        sql = f"SELECT idx, record FROM task WHERE {reading._at(word)} AND job = 1 AND idx > -2"
+        [step] = store._connection.execute(f"EXPLAIN QUERY PLAN {sql} ORDER BY idx").fetchall()
+        assert "task_bad (job=? AND outcome=? AND idx>?)" in step[3]
+
+
 @pytest.mark.parametrize(
     "sql",
     [

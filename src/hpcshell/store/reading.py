@@ -34,23 +34,22 @@ _STATES: Final = frozenset(state.value for state in State)
 
 _LIVE_JOBS: Final = "SELECT id, record FROM job WHERE ended = 0 AND id > ? ORDER BY id LIMIT ?"
 _LIVE_TASKS: Final = (
-    "SELECT job, record FROM task WHERE state <> 'ENDED' AND job BETWEEN ? AND ? ORDER BY job, idx"
+    "SELECT task.job, task.record FROM job CROSS JOIN task ON task.job = job.id"
+    " WHERE job.ended = 0 AND job.id BETWEEN ? AND ? AND task.state <> 'ENDED'"
 )
 _LIVE_COUNTS: Final = (
     "SELECT task.job, task.outcome, count(*) FROM job CROSS JOIN task ON task.job = job.id"
     " WHERE job.ended = 0 AND job.id BETWEEN ? AND ? AND task.state = 'ENDED'"
     " GROUP BY task.job, task.outcome"
 )
-_BEGUN: Final = (
-    "SELECT idx FROM (SELECT idx FROM task WHERE job = ? AND state = 'ENDED'"
-    " UNION ALL SELECT idx FROM task WHERE job = ? AND state <> 'ENDED') ORDER BY idx"
+_LIVE_RUNS: Final = (
+    "SELECT run.record FROM job CROSS JOIN task ON task.job = job.id"
+    " CROSS JOIN run ON run.job = task.job AND run.idx = task.idx"
+    " WHERE job.ended = 0 AND task.state IN ('RUNNING', 'SUSPENDED', 'STOPPING')"
+    " AND run.end_time IS NULL ORDER BY run.id"
 )
-_TALLY: Final = (
-    "SELECT outcome, count(*) FROM task WHERE job = ? AND state = 'ENDED' GROUP BY outcome"
-    " UNION ALL"
-    " SELECT state, count(*) FROM task WHERE job = ? AND state <> 'ENDED' GROUP BY state"
-)
-_LIVE_RUNS: Final = "SELECT record FROM run WHERE end_time IS NULL ORDER BY id"
+_BEGUN: Final = "SELECT idx FROM task WHERE job = ? ORDER BY idx"
+_TALLY: Final = "SELECT ifnull(outcome, state), count(*) FROM task WHERE job = ? GROUP BY 1"
 
 
 class Reader(PastReader):
@@ -131,7 +130,7 @@ class Reader(PastReader):
             ]
         found: list[tuple[int, bytes]] = []
         for word in words:
-            # Each is one range of one index; the pages of all words hold the page of any of them.
+            # The pages of all words together hold the page of any of them.
             sql = (
                 f"SELECT idx, record FROM task WHERE {_at(word)} AND job = ? AND idx > ?"
                 " ORDER BY idx LIMIT ?"
@@ -164,7 +163,7 @@ class Reader(PastReader):
             return {}
         if found.summary is not None and found.summary.counts:
             return dict(found.summary.counts)
-        counts: dict[str, int] = dict(self._all(_TALLY, (job, job)))
+        counts: dict[str, int] = dict(self._all(_TALLY, (job,)))
         rest = len(indices_of(found.job)) - sum(counts.values())
         if rest:
             word = "PENDING" if found.job.dropped is None else found.job.dropped.value
@@ -182,7 +181,7 @@ class Reader(PastReader):
         return [self._decoded(decode_run, row[0]) for row in self._all(sql, (job, index))]
 
     def live_runs(self) -> list[Run]:
-        """The attempts without an end."""
+        """The attempts without an end, of elements that are under way."""
         return [self._decoded(decode_run, row[0]) for row in self._all(_LIVE_RUNS)]
 
     def blob(self, key: str) -> bytes | None:
@@ -199,17 +198,16 @@ class Reader(PastReader):
             return LiveJob(job, tasks, indices, ended, 0)
         if indices is PLAIN:
             return LiveJob(job, tasks, NOTHING, ended, 0)
-        rows = self._all(_BEGUN, (job.id, job.id))
+        rows = self._all(_BEGUN, (job.id,))
         waiting = _remaining(indices, (row[0] for row in rows))
         return LiveJob(job, tasks, waiting, ended, 0)
 
 
 def _at(word: str) -> str:
-    if word == State.ENDED.value:
-        return "state = 'ENDED'"
     if word in _STATES:
-        return f"state <> 'ENDED' AND state = '{word}'"
-    return f"state = 'ENDED' AND outcome = '{Outcome(word).value}'"
+        return f"state = '{word}'"
+    bad = "" if word == Outcome.COMPLETED.value else "outcome <> 'COMPLETED' AND "  # for the index
+    return f"{bad}outcome = '{Outcome(word).value}'"
 
 
 def _remaining(indices: IndexSet, begun: Iterable[int]) -> IndexSet:

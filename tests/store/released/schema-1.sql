@@ -110,10 +110,8 @@ CREATE INDEX job_live ON job (id) WHERE ended = 0;
 CREATE INDEX job_of_user ON job (uid, id);
 CREATE INDEX job_of_name ON job (name, id);
 CREATE INDEX job_ended ON job (end_time, id) WHERE ended = 1;
-CREATE INDEX task_live ON task (job, idx) WHERE state <> 'ENDED';
-CREATE INDEX task_ended ON task (job, outcome) WHERE state = 'ENDED';
+CREATE INDEX task_bad ON task (job, outcome) WHERE outcome <> 'COMPLETED';
 CREATE INDEX task_end_time ON task (end_time) WHERE state = 'ENDED';
-CREATE INDEX run_live ON run (id) WHERE end_time IS NULL;
 CREATE INDEX event_of_job ON event (job, seq);
 CREATE TRIGGER job_added BEFORE INSERT ON job
 BEGIN

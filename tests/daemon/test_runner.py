@@ -280,7 +280,7 @@ def test_a_full_disk_refuses_new_runs_loudly_and_harms_nothing_old() -> None:
         runner.started(1)
         fill(runner.home / "ballast")
         for run in range(2, 40):  # the journal's reserve is used up by the first of them
-            runner.start(run, "/bin/true", "x", tag="y" * 20_000)
+            runner.start(run, "/bin/true", "x", tag="y" * 60_000)
         runner.hear_until(lambda: all(run in runner.reports for run in range(2, 40)))
         refused = [each for each in runner.reports.values() if isinstance(each, wire.FailedToStart)]
         assert refused
@@ -309,7 +309,7 @@ def test_few_descriptors_are_enough() -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with running() as runner:
         for pid in (runner.link.keeper_pid, runner.link.runner_pid):
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (16, limits[1]))
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (40, limits[1]))
         for run in range(1, 30):
             runner.start(run, "sleep 0.3; exit 5")
         runner.hear_until(lambda: len(runner.reports) == 29)

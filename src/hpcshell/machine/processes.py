@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import signal
 import time
@@ -19,6 +20,7 @@ from typing import Final, NamedTuple
 from hpcshell.machine import clock
 
 ZOMBIE: Final = ("Z", "X", "x")
+DESCRIPTORS_LEFT: Final = 24
 FREEZE_ROUNDS: Final = 50
 EXEC_PATIENCE: Final = 20
 KTHREADD: Final = 2
@@ -118,11 +120,15 @@ def alive(identity: Identity) -> bool:
 
 
 def open_descriptor(pid: int) -> int:
-    """A pidfd, or -1: no such process, no descriptor to be had."""
+    """A pidfd, or -1: no such process, or hardly a descriptor left for anything else."""
     try:
-        return os.pidfd_open(pid)
+        descriptor = os.pidfd_open(pid)
     except OSError:
         return -1
+    if descriptor < resource.getrlimit(resource.RLIMIT_NOFILE)[0] - DESCRIPTORS_LEFT:
+        return descriptor
+    os.close(descriptor)
+    return -1
 
 
 def all_pids() -> list[int]:

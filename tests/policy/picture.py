@@ -5,19 +5,24 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+from hpcshell.policy.line import Entry
 from hpcshell.policy.view import View
 
 SHOWN = 30
+
+
+def _late(entry: Entry) -> bool:
+    return entry.late and bool(entry.waiting)
 
 
 def picture(view: View) -> dict[str, Any]:
     """Two views with the same picture answer every question alike."""
     ready = [
         (line.entry.rank, line.entry.job.id, list(islice(line.elements(), SHOWN)), line.shape.need)
-        for line in view.turn
+        for line in view.queue.turn
     ]
     jobs = {
-        number: (entry.job, list(entry.waiting), entry.running, entry.gate, entry.late and bool(entry.waiting))
+        number: (entry.job, list(entry.waiting), entry.running, entry.gate, _late(entry))
         for number, entry in view.queue.jobs.items()
     }
     return {

@@ -128,9 +128,7 @@ def test_the_elements_of_an_array_start_when_separate_jobs_would(
         for index in elements_of(job):
             twin = replace(job, id=job.id * 100 + max(index, 0), array=None)
             script = Work(job, runs, exits).script()
-            apart.submit(
-                twin, lambda _, attempt, index=index, script=script: script(index, attempt)
-            )
+            apart.submit(twin, same(script(index, 1)))
     apart.run()
     for (job_id, index), start in together.starts.items():
         assert apart.starts[job_id * 100 + max(index, 0), NO_INDEX] == start

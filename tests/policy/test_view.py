@@ -23,7 +23,7 @@ LONG = same(Act(runs=1e9))
 def rebuilt(world: World) -> View:
     """As a daemon makes its view when it starts: from what is recorded, and nothing else."""
     view = View(world.view.total)
-    view.advance(world.view.queue.clock)
+    view.advance(world.view.queue.gates.clock)
     for number in sorted(world.left):
         job = world.jobs[number]
         tasks = [task for task in world.tasks.values() if task.job == number]

@@ -187,6 +187,10 @@ class World:
         event = after_end(self.jobs[claim.job], self.tasks[unit], end, total=self.view.total)
         self.put(step(self.tasks[unit], event))
 
+    def waiting(self, job: int) -> IndexSet:
+        entry = self.view.entry(job)
+        return IndexSet() if entry is None else entry.waiting
+
     def put(self, task: Task) -> None:
         """The element is as `task` says from now on."""
         self.tasks[task.job, task.index] = task
@@ -198,7 +202,7 @@ class World:
 
     def drop(self, job: int, outcome: Outcome) -> None:
         """All of the job that has never begun ends."""
-        gone = self.view.waiting(job)
+        gone = self.waiting(job)
         for index in gone:
             self.tasks[job, index] = Task(
                 job=job, index=index, state=State.ENDED, outcome=outcome, end_time=self.now
@@ -216,7 +220,7 @@ class World:
         """Fields of the submission change."""
         if job in self.left:
             self.jobs[job] = replace(self.jobs[job], **fields)
-            self.view.put_job(self.jobs[job], self.view.waiting(job))
+            self.view.put_job(self.jobs[job], self.waiting(job))
 
     def _fewer(self, job: int, number: int) -> None:
         self.left[job] -= number

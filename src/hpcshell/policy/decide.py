@@ -89,7 +89,7 @@ class Plan(Record, frozen=True, kw_only=True):
 
 def decide(view: View, policy: Policy, now: float) -> Plan:
     """What starts now. The view must have been told the time (`advance`)."""
-    if not view.turn.heads or not _any_room(view, policy):
+    if not view.queue.turn.heads or not _any_room(view, policy):
         return Plan(starts=[], promises=view.promised, next_wake=view.next_wake())
     return Round(view, policy, now, thorough=False, until=None).decide()
 
@@ -103,10 +103,10 @@ def _any_room(view: View, policy: Policy) -> bool:
     """Whether anything at all could start; asked of shapes, and only while they are few."""
     if view.room.free[0] <= 0:
         return False
-    if len(view.turn.heads) > policy.depth:
+    if len(view.queue.turn.heads) > policy.depth:
         return True
     free = view.room.free
-    return any(fits(shape.need, free) for _, shape in view.turn.heads)
+    return any(fits(shape.need, free) for _, shape in view.queue.turn.heads)
 
 
 class Round:
@@ -156,7 +156,7 @@ class Round:
 
     def _walk(self) -> None:
         """Offer the ready lines in order, leaving out shapes of which nothing more can come."""
-        heads = iter(self.view.turn.heads)
+        heads = iter(self.view.queue.turn.heads)
         head = next(heads, None)
         later: list[tuple[Key, Shape, Iterator[Key]]] = []
         while (head or later) and not self._stopped:

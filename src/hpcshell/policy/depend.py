@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Dependencies, Dependency, Outcome, State, Summary, Task
 from hpcshell.core.units import format_duration
 
@@ -28,6 +29,7 @@ NOT_YET: Final = float("inf")
 KINDS: Final = ("after", "afterok", "afternotok", "afterany", "aftercorr", "singleton")
 
 Verdict = float | None
+FactsOf = Callable[[int], "ParentFacts | None"]
 
 
 class Fact(NamedTuple):
@@ -82,6 +84,35 @@ class ParentFacts(msgspec.Struct, kw_only=True):
         for task in tasks:
             facts.add(task)
         return facts
+
+    def note_begin(self, index: int, time: float, first: bool) -> None:
+        """An element runs, `first`: as never before."""
+        self.begun += first
+        self.last_begin = max(self.last_begin, time)
+        if self.elements is not None:
+            self.elements[index] = Fact(time)
+
+    def note_end(self, index: int, outcome: Outcome, time: float, begun: bool) -> None:
+        """An element is over; `begun`: it had ever run."""
+        self.ended += 1
+        self.completed += outcome is Outcome.COMPLETED
+        self.last_end = max(self.last_end, time)
+        if not begun:
+            self.begun += 1
+            self.last_begin = max(self.last_begin, time)
+        if self.elements is not None:
+            before = self.elements.get(index)
+            self.elements[index] = Fact(before.began if before else None, time, outcome)
+
+    def note_dropped(self, indices: IndexSet, outcome: Outcome, time: float) -> None:
+        """Many elements are over that had never run."""
+        if self.elements is not None:
+            self.elements.update(dict.fromkeys(indices, Fact(None, time, outcome)))
+        self.begun += len(indices)
+        self.ended += len(indices)
+        self.completed += len(indices) if outcome is Outcome.COMPLETED else 0
+        self.last_begin = max(self.last_begin, time)
+        self.last_end = max(self.last_end, time)
 
     def add(self, task: Task) -> None:
         """Count one more element by its record."""
@@ -181,6 +212,28 @@ class Bond:
         if self._never:
             return None
         return self.when if self._met == len(self.verdicts) else NOT_YET
+
+    def element(self, facts_of: FactsOf, index: int) -> Verdict:
+        """From when the child's element `index` may go, by its element-to-element terms."""
+        found = [verdict(term, facts_of(term.job), index) for term in self.each]
+        hopes = [value for value in found if value is not None]
+        if not self.dependencies.any:
+            return max(hopes, default=0.0) if len(hopes) == len(found) else None
+        if any(value is not None for value in self.verdicts.values()):
+            hopes.append(self.when)
+        return min(hopes, default=None)
+
+    def heard_of(self, facts_of: FactsOf) -> Iterable[int] | None:
+        """The elements of which the element-to-element parents have something to say; None: all."""
+        heard: dict[int, None] = {}
+        for term in self.each:
+            facts = facts_of(term.job)
+            if facts is None:
+                continue
+            if facts.ended == facts.total:
+                return None
+            heard.update(dict.fromkeys(facts.elements or ()))
+        return heard
 
 
 def _is_met(value: Verdict) -> bool:

@@ -99,7 +99,7 @@ def _next_of(entry: Entry) -> int:
 def _in_line(view: View, line: Line) -> Reason:
     """The reason of ready work, as a whole round would give it once all that can start has
     started."""
-    for key, shape in view.turn.heads:
+    for key, shape in view.queue.turn.heads:
         if key[3] is line:
             break
         if fits(shape.need, view.room.size):
@@ -126,7 +126,7 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
         blockers = [
             Blocker(id=term.job, element=term.index, why=term.kind) for term in terms if term.job
         ][:MOST_BLOCKERS]
-    starts = [entry.gate if NEVER > entry.gate > view.queue.clock else 0.0]
+    starts = [entry.gate if NEVER > entry.gate > view.queue.gates.clock else 0.0]
     if unit[1] in entry.tasks:
         starts.append(entry.tasks[unit[1]][0].not_before)
     known = all(reason.code in ("BeginTime", "BackOff") for reason in reasons)

@@ -127,6 +127,21 @@ class Entry(Line):
             self.begun = set()
         self.begun.add(index)
 
+    def forget_begun(self, index: int) -> None:
+        if isinstance(self.begun, set):
+            self.begun.discard(index)
+
+    def standing(self, index: int) -> Line | None:
+        """The line in which the element stands ready; None when it is not ready."""
+        held = self.tasks.get(index)
+        if held is not None:
+            line = held[1]
+            ready = line.again is not None and index in line.again
+        else:
+            line = self
+            ready = index in (self.waiting if self.freed is None else self.freed)
+        return line if ready and line.place is not None else None
+
     def all_lines(self) -> tuple[Line, ...]:
         return (self, *self.lines) if self.lines else (self,)
 

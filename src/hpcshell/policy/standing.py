@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hpcshell.core.records import NO_INDEX, Reason
 from hpcshell.core.units import format_duration
+from hpcshell.policy.gates import ALL, Doomed
+from hpcshell.policy.hopeless import deadline_sentence, never_sentence
 from hpcshell.policy.line import Entry
-from hpcshell.policy.queue import ALL, NOBODY, Queue, deadline_sentence
+from hpcshell.policy.queue import Queue
 from hpcshell.policy.ties import sentences
 
 
@@ -16,15 +18,15 @@ def not_ready(queue: Queue, entry: Entry, index: int, now: float) -> list[Reason
         return []
     found = _held(queue, entry, index)
     found += _dependency(queue, entry, index)
-    if entry.job.begin > queue.clock:
+    if entry.job.begin > queue.gates.clock:
         span = _span(entry.job.begin - now)
         found.append(
             Reason(code="BeginTime", sentence=f"it is not to begin before {span} from now")
         )
-    if index in entry.tasks and (until := entry.tasks[index][0].not_before) > queue.clock:
+    if index in entry.tasks and (until := entry.tasks[index][0].not_before) > queue.gates.clock:
         sentence = f"it is tried again {_span(until - now)} from now"
         found.append(Reason(code="BackOff", sentence=sentence))
-    if (which := _told(queue.late, entry, index)) is not None:
+    if (which := _told(queue.gates.late, entry, index)) is not None:
         found.append(Reason(code="Deadline", sentence=deadline_sentence(entry, which)))
     if entry.room() <= 0:
         sentence = f"{entry.running} of its elements run, and no more may run at once"
@@ -35,7 +37,7 @@ def not_ready(queue: Queue, entry: Entry, index: int, now: float) -> list[Reason
 def _held(queue: Queue, entry: Entry, index: int) -> list[Reason]:
     job = entry.job
     if job.held == "dependency":
-        return [] if job.id in queue.never else [_by_user(job.id)]
+        return [] if (job.id, ALL) in queue.gates.never else [_by_user(job.id)]
     if job.held in ("admin", "administrator", "operator"):
         return [Reason(code="JobHeldAdmin", sentence="an administrator holds it back")]
     if job.held:
@@ -52,14 +54,14 @@ def _by_user(job: int, index: int = NO_INDEX) -> Reason:
 
 def _dependency(queue: Queue, entry: Entry, index: int) -> list[Reason]:
     job = entry.job
-    which = _told(queue.never, entry, index)
+    which = _told(queue.gates.never, entry, index)
     if which is not None:
-        told = sentences(queue.ties, job.id, index, queue.clock, never=True)
-        return [Reason(code="DependencyNeverSatisfied", sentence="; ".join(told))]
+        sentence = never_sentence(queue, job.id, which)
+        return [Reason(code="DependencyNeverSatisfied", sentence=sentence)]
     bond = queue.ties.bond(job.id)
     if bond is None or not waits_for_parents(queue, entry, index):
         return []
-    told = sentences(queue.ties, job.id, index, queue.clock, never=False)
+    told = sentences(queue.ties, job.id, index, queue.gates.clock, never=False)
     sentence = (" or " if bond.dependencies.any else "; ").join(told)
     return [Reason(code="Dependency", sentence=sentence)]
 
@@ -72,19 +74,19 @@ def waits_for_parents(queue: Queue, entry: Entry, index: int) -> bool:
         return False
     when = bond.verdict()
     if bond.each and bond.dependencies.any:
-        own = queue.ties.element(entry.job.id, index)
-        return own is None or own > queue.clock
-    if when is None or when > queue.clock:
+        own = bond.element(queue.ties.facts, index)
+        return own is None or own > queue.gates.clock
+    if when is None or when > queue.gates.clock:
         return True
-    own = queue.ties.element(entry.job.id, index) if bond.each else 0.0
-    return own is None or own > queue.clock
+    own = bond.element(queue.ties.facts, index) if bond.each else 0.0
+    return own is None or own > queue.gates.clock
 
 
-def _told(found: dict[int, dict[int, None]], entry: Entry, index: int) -> int | None:
-    told = found.get(entry.job.id, NOBODY)
-    if index in told:
+def _told(found: Doomed, entry: Entry, index: int) -> int | None:
+    job = entry.job.id
+    if (job, index) in found:
         return index
-    return ALL if ALL in told and index in entry.waiting else None
+    return ALL if (job, ALL) in found and index in entry.waiting else None
 
 
 def _span(seconds: float) -> str:

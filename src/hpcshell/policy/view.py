@@ -30,22 +30,20 @@ Costs grow with what a call changes (and the logarithm of what waits), never wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Final
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import NO_INDEX, Claim, Job, Outcome, Resources, Task
 from hpcshell.policy.depend import Fact, ParentFacts
-from hpcshell.policy.line import Entry, Turn
+from hpcshell.policy.hopeless import Hopeless, hopeless
+from hpcshell.policy.line import Entry
 from hpcshell.policy.order import Rank, by_priority
-from hpcshell.policy.queue import ALL, Queue, deadline_sentence
+from hpcshell.policy.queue import Queue
 from hpcshell.policy.room import Room, minus
-from hpcshell.policy.ties import sentences
 
 __all__ = ["PLAIN", "Fact", "ParentFacts", "Unit", "View"]
 
 PLAIN: Final = IndexSet((range(NO_INDEX, NO_INDEX + 1),))
-NOTHING: Final = IndexSet()
 
 Unit = tuple[int, int]
 """(job id, index): one element."""
@@ -78,23 +76,13 @@ class View:
         """What each run holds, by run id."""
         return self.room.claims
 
-    @property
-    def turn(self) -> Turn:
-        """The ready lines in order."""
-        return self.queue.turn
-
     def entry(self, job: int) -> Entry | None:
         """A live job as the view keeps it; None when it is not live."""
         return self.queue.jobs.get(job)
 
-    def waiting(self, job: int) -> IndexSet:
-        """The elements that have never begun and have no record of their own."""
-        entry = self.queue.jobs.get(job)
-        return NOTHING if entry is None else entry.waiting
-
     def next_wake(self, now: float = 0.0) -> float | None:
         """The next instant at which time alone changes something; None: never."""
-        return self.queue.next_wake()
+        return self.queue.gates.next_wake()
 
     def needs(self, job: Job) -> list[int]:
         """The parents of which the view must be told with `know` before it is given `job`."""
@@ -105,7 +93,7 @@ class View:
     def know(self, job: int, facts: ParentFacts) -> None:
         """What has happened to the elements of `job`, live or ended, as far as it counts for
         children."""
-        self.queue.touch(self.queue.ties.know(job, facts))
+        self.queue.gates.touch(self.queue.ties.know(job, facts))
 
     def put_job(self, job: Job, waiting: IndexSet) -> None:
         """`job` is live and `waiting` are its elements that have never begun and have no record."""
@@ -124,7 +112,7 @@ class View:
         """Waiting elements end without having begun."""
         self.queue.take_all(job, indices)
         ties = self.queue.ties
-        self.queue.touch(ties.ended_unbegun(job, indices, outcome, time))
+        self.queue.gates.touch(ties.dropped(job, indices, outcome, time))
 
     # -- elements --------------------------------------------------------------------------------
 
@@ -141,7 +129,7 @@ class View:
         if entry is not None:
             first = self.queue.start(entry, claim.index)
             touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
-            self.queue.touch(touched)
+            self.queue.gates.touch(touched)
 
     def release(self, run: int) -> None:
         """The run is over and holds nothing any more."""
@@ -152,7 +140,7 @@ class View:
     def task_ended(self, job: int, index: int, outcome: Outcome, time: float) -> None:
         """The element is over for good."""
         begun = self.queue.take(job, index)
-        self.queue.touch(self.queue.ties.ended(job, index, outcome, time, begun))
+        self.queue.gates.touch(self.queue.ties.ended(job, index, outcome, time, begun))
 
     # -- the machine and the clock ---------------------------------------------------------------
 
@@ -163,42 +151,17 @@ class View:
 
     def advance(self, now: float) -> None:
         """What time alone makes ready becomes ready. A clock that goes back undoes nothing."""
-        self.queue.advance(now)
+        self.queue.gates.advance(now)
 
-    def impossible(self, now: float) -> list[tuple[int, int | None, Outcome, str]]:
+    def impossible(self, now: float) -> list[Hopeless]:
         """What can never start any more: (job, index, outcome, sentence), index None: all that
         waits of it.
 
         CANCELLED: its dependency can never be met. DEADLINE: it cannot end by its deadline. Told
         again until the owner has ended it; a job that is held is not told of for its dependency.
         """
-        queue = self.queue
-        queue.advance(now)
-        return [
-            *self._ending(queue.never, Outcome.CANCELLED, self._never_sentence),
-            *self._ending(queue.late, Outcome.DEADLINE, self._late_sentence),
-        ]
-
-    def _ending(
-        self,
-        found: dict[int, dict[int, None]],
-        outcome: Outcome,
-        sentence: Callable[[int, int], str],
-    ) -> Iterator[tuple[int, int | None, Outcome, str]]:
-        for job, indices in found.items():
-            entry = self.queue.jobs[job]
-            if entry.job.held and outcome is Outcome.CANCELLED:
-                continue
-            for index in indices:
-                if index != ALL or entry.waiting or (entry.tasks and outcome is Outcome.CANCELLED):
-                    yield job, _named(index), outcome, sentence(job, index)
-
-    def _late_sentence(self, job: int, index: int) -> str:
-        return deadline_sentence(self.queue.jobs[job], index)
-
-    def _never_sentence(self, job: int, index: int) -> str:
-        told = sentences(self.queue.ties, job, _named(index), self.queue.clock, never=True)
-        return "; ".join(told)
+        self.queue.gates.advance(now)
+        return list(hopeless(self.queue))
 
     def keep(self, promises: dict[Unit, float]) -> None:
         """Hold on to the promises of a plan: a later plan makes none of them worse.
@@ -206,7 +169,3 @@ class View:
         That is, as long as nothing that goes before them comes in.
         """
         self.promised = dict(promises)
-
-
-def _named(index: int) -> int | None:
-    return None if index == ALL else index

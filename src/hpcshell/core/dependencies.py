@@ -111,14 +111,14 @@ def format_dependencies(dependencies: Dependencies) -> str:
 
 
 def _format(words: list[tuple[str, str, float]], separator: str) -> str:
-    """Neighbours of one kind share its name: `afterok:1:2`."""
+    """Where all must hold, neighbours of one kind share its name: `afterok:1:2`."""
     parts: list[str] = []
     last = ""
     for kind, parent, delay in words:
         shown = parent + (f"+{delay / 60:.0f}" if delay else "")
         if not parent:
             parts.append(kind)
-        elif kind == last:
+        elif kind == last and separator == ",":
             parts[-1] += f":{shown}"
         else:
             parts.append(f"{kind}:{shown}")

@@ -351,9 +351,7 @@ def _check_times(submission: Submission, place: Place, notes: list[str]) -> None
     begin, deadline = submission.begin, submission.deadline
     limit = submission.request.time_limit
     if begin and begin < place.now - 1:
-        notes.append(
-            f"--begin {format_instant(begin, place.offset)} has passed: it may start at once"
-        )
+        notes.append(f"--begin {format_instant(begin, place.offset)} has passed")
     if submission.warn is not None and limit is None:
         notes.append("--signal comes ahead of a time limit, and there is none")
     if deadline is None:

@@ -60,9 +60,7 @@ def check_script(content: bytes, name: str, architecture: str = "") -> None:
         if content.startswith(start):
             raise Wrong(f"{shown} is {what}, not a script")
     if content.startswith(b"\xef\xbb\xbf"):
-        raise Wrong(
-            f"{shown} begins with a byte order mark", f"sed -i '1s/^\\xEF\\xBB\\xBF//' {shown}"
-        )
+        raise Wrong(f"{shown} begins with a byte order mark", "save it as UTF-8 without one")
     _check_lines(content, shown)
 
 

@@ -50,7 +50,9 @@ def from_parameters(values: Mapping[str, Any]) -> list[Setting]:
 def _settings(option: Option, value: Any, origin: str) -> list[Setting]:
     if value is None:
         return []
-    if option.multiple and isinstance(value, (list, tuple, set, frozenset)):
+    if option.multiple and isinstance(value, Mapping):
+        texts = [f"{name}={_text(option, each, origin)}" for name, each in value.items()]
+    elif option.multiple and isinstance(value, list | tuple | set | frozenset):
         texts = [_text(option, each, origin) for each in value]
     else:
         texts = [_text(option, value, origin)]
@@ -69,8 +71,6 @@ def _text(option: Option, value: Any, origin: str) -> str:
         return at
     if isinstance(value, int | float):
         return repr(value)
-    if isinstance(value, Mapping):
-        return ",".join(f"{name}={_text(option, each, origin)}" for name, each in value.items())
     if option.kind == "array" and isinstance(value, Iterable):
         return str(IndexSet.of(_indices(value, origin)))
     if isinstance(value, Iterable) and not isinstance(value, bytes):
@@ -84,6 +84,8 @@ def _text(option: Option, value: Any, origin: str) -> str:
 
 def _indices(value: Iterable[Any], origin: str) -> list[int]:
     found = list(value)
+    if not found:
+        raise Wrong(f"{origin}: an array has at least one index")
     if not all(isinstance(index, int) and index >= 0 for index in found):
         raise Wrong(f"{origin}: indices are whole numbers from 0 up", "write range(10) or '0-9'")
     return found

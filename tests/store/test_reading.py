@@ -53,6 +53,7 @@ def test_dropped_elements_do_not_wait_any_more(store: Store) -> None:
     [live] = store.live_jobs()
     assert not live.waiting
     assert live.dropped == 999_998
+    assert live.ended == {"COMPLETED": 1, "CANCELLED": 999_998}
     assert live.tasks == [ran]
     assert store.tally(job.id) == {"COMPLETED": 1, "RUNNING": 1, "CANCELLED": 999_998}
     with store.change() as change:

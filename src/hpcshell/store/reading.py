@@ -193,7 +193,10 @@ class Reader(PastReader):
         indices = indices_of(job)
         begun = len(tasks) + sum(ended.values())
         if job.dropped is not None:
-            return LiveJob(job, tasks, NOTHING, ended, len(indices) - begun)
+            rest = len(indices) - begun
+            if rest:
+                ended[job.dropped.value] = ended.get(job.dropped.value, 0) + rest
+            return LiveJob(job, tasks, NOTHING, ended, rest)
         if begun == 0:
             return LiveJob(job, tasks, indices, ended, 0)
         if indices is PLAIN:

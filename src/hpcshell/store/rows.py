@@ -36,9 +36,9 @@ class StoredJob(NamedTuple):
 class LiveJob(NamedTuple):
     """A job that has not ended, as a restart needs it.
 
-    `tasks` are its elements with a record that have not ended; `ended` counts those that have, by
-    outcome (`ended_tasks` has their records). `waiting` are those without any record; once they
-    were dropped there are none, and `dropped` says how many they were.
+    `tasks` are its elements with a record that have not ended; `waiting` those without any record,
+    none once they were dropped. `ended` counts all others, by outcome: `dropped` of them were
+    dropped, the rest have records (`ended_tasks`).
     """
 
     job: Job

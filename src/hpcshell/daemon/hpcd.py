@@ -80,8 +80,8 @@ def policy_of(settings: Settings) -> Policy:
 
 def _quiet_collector() -> None:
     """Long-lived records are not looked through again and again for garbage."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 100)
 
 
@@ -111,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.chdir("/")
         _more_descriptors()
         take_lock(where)
+        gc.disable()
         loop = make_loop(where)
     except HpcError as error:
         _tell(options.ready_fd, "|".join((error.kind, error.message, error.hint or "")))

@@ -48,6 +48,8 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
     if not named and not filters.keys() & {"user", "states", "names", "all"}:
         raise Wrong("which jobs?", "name ids, or choose with --name, --state, --user or --all")
     answer = client().call("cancel", ids=named, dry_run=talk.dry_run, **filters)
-    if not answer["jobs"] and not answer.get("unchanged"):
+    if not named:  # what a filter passed over was not asked for
+        answer["unchanged"] = []
+    if not answer["jobs"] and not answer["unchanged"]:
         talk.say("nothing to cancel")
     return report(talk, answer, "sent the signal" if chosen["signal"] else "cancelled")

@@ -23,15 +23,13 @@ COLUMNS: Final = (Column("KEY"), Column("VALUE", elastic=True))
 WITH_ORIGIN: Final = (*COLUMNS, Column("ORIGIN", elastic=True))
 
 
-@click.group(
-    "config",
-    cls=NearGroup,
-    help="Show and check the configuration.\n\n"
-    "Strongest first: flags, variables (HPC_SECTION__KEY), the project's hpcshell.toml, the "
-    "user's, the site's, defaults.",
-)
+@click.group("config", cls=NearGroup)
 def command() -> None:
-    pass
+    """Show and check the configuration.
+
+    Strongest first: flags, variables (HPC_SECTION__KEY), the project's hpcshell.toml, the user's,
+    the site's, defaults.
+    """
 
 
 def _loaded() -> Loaded:

@@ -18,11 +18,15 @@ from hpcshell.cli.group import NearGroup
 from hpcshell.cli.reach import client
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
+from hpcshell.client.client import Client
 from hpcshell.client.start import daemon_pid
 from hpcshell.core.errors import NotFound, Refused, Unreachable
 from hpcshell.core.units import format_duration
 from hpcshell.core.words import safe
 from hpcshell.machine.paths import places
+
+RUNNER_WITHIN: Final = 2.0
+"""Seconds in which a daemon that has just begun finds its runner."""
 
 GONE_WITHIN: Final = 60.0
 """Seconds a stopping daemon gets to end its jobs and itself."""
@@ -40,7 +44,7 @@ def command() -> None:
 @verb("start", "hpc daemon start")
 def start(talk: Talk) -> int:
     """Start the daemon, if it does not run."""
-    hello = client().call("hello")
+    hello = _hello(client())
     if talk.json:
         talk.document({"schema": SCHEMA, "running": True, **hello})
     elif talk.quiet:
@@ -85,7 +89,7 @@ def restart(talk: Talk) -> int:
 def status(talk: Talk) -> int:
     """Say whether the daemon runs, and how it is."""
     try:
-        hello = client(autostart=False).call("hello")
+        hello = _hello(client(autostart=False))
     except Unreachable as error:
         if not talk.json:
             raise
@@ -140,6 +144,16 @@ def logs(talk: Talk, follow: bool, lines: int) -> int:
 
 for _each in (start, stop, restart, status, reload, logs):
     command.add_command(_each)
+
+
+def _hello(daemon: Client) -> dict[str, Any]:
+    """What the daemon says of itself, once it has found its runner (it listens a little before)."""
+    deadline = time.monotonic() + RUNNER_WITHIN
+    while True:
+        hello: dict[str, Any] = daemon.call("hello")
+        if hello["runner_pid"] or time.monotonic() >= deadline:
+            return hello
+        time.sleep(0.01)
 
 
 def _status(hello: dict[str, Any]) -> list[str]:

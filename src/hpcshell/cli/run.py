@@ -132,8 +132,8 @@ class Foreground:
 
     def _interrupted(self) -> None:
         if self.caught:
-            self.talk.say(f"cancelling job {self.job}; Ctrl-C again leaves at once")
             self._cancel()
+            self.talk.say(f"cancelling job {self.job}; Ctrl-C again leaves at once")
 
     def _cancel(self) -> None:
         with contextlib.suppress(HpcError):

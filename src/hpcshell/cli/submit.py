@@ -37,10 +37,10 @@ def command(talk: Talk, words: tuple[str, ...], wait: bool, **chosen: Any) -> in
     settings = take_settings(chosen)
     argv, script = what_to_run(words, "submit")
     prepared = prepare(argv, script, settings)
-    say_understood(talk, prepared)
     daemon = client()
     answer = daemon.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
     job = answer["jobs"][0]
+    say_understood(talk, prepared)
     present(talk, job, prepared)
     if not wait or talk.dry_run:
         return 0

@@ -1,0 +1,196 @@
+"""`hpc daemon`, `doctor` and `config`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.support.homes import processes_of, wait_for_exit
+
+
+def test_status_says_whether_it_runs(cli):
+    said = cli("daemon", "status")
+    assert (said.code, "does not run" in said.err) == (5, True)
+    assert cli("daemon", "status", "--json").json["running"] is False
+    cli("daemon", "start", check=True)
+    status = cli("daemon", "status", "--json", check=True).json
+    assert status["running"] is True
+    assert {"pid", "runner_pid", "version", "protocol"} <= status.keys()
+    assert os.path.exists(f"/proc/{status['runner_pid']}")
+    assert f"process {status['pid']}" in cli("daemon", "status", check=True).out
+
+
+def test_start_and_stop_may_be_said_twice(cli, home):
+    first = cli("daemon", "start", "--quiet", check=True).out
+    assert cli("daemon", "start", "--quiet", check=True).out == first
+    assert "has stopped" in cli("daemon", "stop", "--cancel", check=True).err
+    assert processes_of(home) == {}
+    assert "does not run" in cli("daemon", "stop", check=True).err
+
+
+def test_a_stop_leaves_running_jobs_alone_and_a_stop_with_cancel_does_not(cli, home):
+    job = cli("submit", "--quiet", "--", "sleep", "600", check=True).out.strip()
+    while (pid := cli("show", job, "--json").json["pid"]) is None:
+        pass
+    cli("daemon", "stop", check=True)
+    assert os.path.exists(f"/proc/{pid}")
+    assert cli("show", job, "--json").json["state"] == "RUNNING"
+    cli("daemon", "stop", check=True)
+    cli("daemon", "stop", "--cancel", check=True)  # there is none: one is started to cancel
+    assert wait_for_exit(pid, 10)
+    assert processes_of(home) == {}
+    assert cli("show", job, "--json").json["state"] == "CANCELLED"
+
+
+def test_a_dry_stop_stops_nothing(cli):
+    first = cli("daemon", "start", "--quiet", check=True).out
+    assert "would stop" in cli("daemon", "stop", "--dry-run", check=True).out
+    assert cli("daemon", "status", "--quiet", check=True).out == first
+
+
+def test_restart_puts_another_in_its_place(cli):
+    first = cli("daemon", "start", "--quiet", check=True).out
+    second = cli("daemon", "restart", "--quiet", check=True).out
+    assert first != second
+    assert cli("daemon", "status", "--quiet", check=True).out == second
+
+
+def test_the_log_is_for_people_or_for_programs(cli):
+    assert cli("daemon", "logs").code == 3
+    cli("daemon", "start", check=True)
+    assert "info ready" in cli("daemon", "logs", check=True).out
+    assert '"message":"ready"' in cli("daemon", "logs", "--json", check=True).out
+
+
+def test_reload_reads_the_configuration_again(cli, home):
+    cli("daemon", "start", check=True)
+    (home / "config").mkdir(exist_ok=True)
+    file = home / "config" / "hpcshell.toml"
+    file.write_text("[resources.others]\nmatlab = 2\n")
+    file.chmod(0o644)
+    cli("daemon", "reload", check=True)
+    assert cli("resources", "--json").json["total"]["others"] == {"matlab": 2}
+    file.write_text("[resources]\nothers = 3\n")
+    assert cli("daemon", "reload").code == 2
+    assert cli("resources", "--json").json["total"]["others"] == {"matlab": 2}
+
+
+# -------------------------------------------------------------------------------------- doctor
+
+
+def test_a_healthy_machine_has_nothing_wrong(cli):
+    said = cli("doctor", "--json", check=True)
+    assert said.json["ok"] is True
+    names = {check["name"] for check in said.json["checks"]}
+    looked_at = "python kernel sqlite clock limits lingering daemon resources".split()  # noqa: SIM905
+    assert set(looked_at) <= names
+    assert {"state directory", "file system", "disk space", "socket path"} <= names
+
+
+def test_the_doctor_starts_nothing(cli, home):
+    cli("doctor", check=True)
+    assert processes_of(home) == {}
+
+
+def found(cli: Cli, name: str) -> dict[str, str]:
+    checks = cli("doctor", "--json").json["checks"]
+    return next(check for check in checks if check["name"] == name)
+
+
+def test_a_stale_socket_is_seen(cli):
+    pid = int(cli("daemon", "start", "--quiet", check=True).out)
+    os.kill(pid, signal.SIGKILL)
+    assert wait_for_exit(pid, 10)
+    assert "stale socket" in found(cli, "daemon")["found"]
+
+
+def test_a_lost_socket_is_seen(cli, home):
+    cli("daemon", "start", check=True)
+    (home / "run" / "hpcd.sock").unlink()
+    assert "lost its socket" in found(cli, "daemon")["found"]
+    assert cli("daemon", "status").code == 5
+    cli("queue", check=True)
+
+
+def test_a_state_directory_others_may_write_is_wrong(cli, home):
+    (home / "state").mkdir()
+    (home / "state").chmod(0o777)
+    assert cli("doctor").code == 1
+    check = found(cli, "state directory")
+    assert check["verdict"] == "wrong"
+    assert check["mend"].startswith("chmod 700")
+    (home / "state").chmod(0o700)
+
+
+def test_a_wrong_configuration_is_wrong(cli, monkeypatch):
+    monkeypatch.setenv("HPC_RESOURCES__CPUS", "many")
+    check = found(cli, "configuration")
+    assert check["verdict"] == "wrong"
+    assert "HPC_RESOURCES__CPUS" in check["found"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "value", "name", "expected"),
+    [
+        ("hpcshell.machine.host.network_file_system", "NFS", "file system", "NFS"),
+        ("hpcshell.machine.host.free_space", 1 << 20, "disk space", "refused"),
+        ("hpcshell.machine.host.lingering", False, "lingering", "log out"),
+        ("time.time", 1.0, "clock", "cannot be right"),
+        ("os.geteuid", 12345678, "user", "no name"),
+    ],
+)
+def test_what_can_be_wrong_with_a_machine(cli, monkeypatch, patch, value, name, expected):
+    if name == "lingering":
+        monkeypatch.setattr("os.geteuid", lambda: 1)
+    monkeypatch.setattr(patch, lambda *args: value)
+    check = found(cli, name)
+    assert expected in check["found"]
+    assert check["verdict"] != "ok"
+    assert check["mend"]
+
+
+def test_a_clock_that_went_back_is_seen(cli, home):
+    cli("daemon", "start", check=True)
+    log = home / "state" / "hpcd.log"
+    future = log.stat().st_mtime + 7200
+    os.utime(log, (future, future))
+    assert "before the queue's last change" in found(cli, "clock")["found"]
+
+
+# -------------------------------------------------------------------------------------- config
+
+
+def test_config_shows_what_counts_and_where_it_comes_from(cli):
+    text = cli("config", "show", "--origin", "resources", check=True).out
+    assert "resources.cpus" in text
+    assert "HPC_RESOURCES__CPUS" in text
+    assert cli("config", "show", "resources.cpus", check=True).out == "4\n"
+    values = cli("config", "show", "--json", check=True).json["config"]
+    assert values["resources.cpus"] == 4
+    assert values["profiles.light.memory"] == "2G"
+
+
+def test_a_key_nobody_knows_names_the_nearest(cli):
+    said = cli("config", "show", "resources.cpsu")
+    assert (said.code, "resources.cpus" in said.err) == (3, True)
+
+
+def test_config_path_names_the_files(cli, home):
+    assert cli("config", "path", "--quiet", check=True).out == f"{home}/config/hpcshell.toml\n"
+    files = cli("config", "path", "--json", check=True).json["files"]
+    assert [file["which"] for file in files] == ["project", "user", "site"]
+
+
+def test_config_check_names_file_line_and_key(cli):
+    assert "right" in cli("config", "check", check=True).out
+    project = Path("hpcshell.toml")
+    project.write_text("[defaults]\n\ncpus = 'few'\n")
+    project.chmod(0o644)
+    said = cli("config", "check")
+    assert said.code == 2
+    assert "hpcshell.toml line 3" in said.err
+    assert "cpus" in said.err

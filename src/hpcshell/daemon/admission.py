@@ -6,7 +6,8 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -29,11 +30,30 @@ ARG_LIMIT: Final = 128 * 1024 - 1
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def job_of(engine: Engine, submission: Submission, peer: Peer, job_id: int, now: float) -> Job:
+class Stored(NamedTuple):
+    """A submission's environment and script as they are stored, and their keys."""
+
+    env: bytes
+    env_key: str
+    script_key: str
+
+
+def stored_parts(submission: Submission) -> Stored:
+    """What of a submission is shared with equal ones."""
+    env = _encode(submission.env)
+    script = submission.script
+    return Stored(env, blob_key(env), "" if script is None else blob_key(script))
+
+
+def job_of(
+    engine: Engine, submission: Submission, parts: Stored, peer: Peer, job_id: int, now: float
+) -> Job:
     """The job this submission becomes. Nothing is written. Raises `Wrong`, `NotFound` or
     `Refused`."""
     settings = engine.host.settings
     _check_launch(submission)
+    if parts.env_key not in engine.store.blobs:  # what is stored has been checked
+        _check_environment(submission.env)
     partition = submission.partition or settings.defaults.partition
     request = _in_partition(submission.request, settings.partitions.get(partition))
     admit(request, engine.host.total, settings, partition)
@@ -54,7 +74,7 @@ def job_of(engine: Engine, submission: Submission, peer: Peer, job_id: int, now:
         uid=peer.uid,
         submit_time=now,
         request=request,
-        launch=_launch(submission),
+        launch=_launch(submission, parts),
         array=_array(submission.array),
         priority=_priority(submission, settings, partition),
         nice=submission.nice,
@@ -96,11 +116,7 @@ def _priority(submission: Submission, settings: Settings, partition: str) -> int
     return own + settings.partitions[partition].priority
 
 
-def encode_env(env: dict[str, str]) -> bytes:
-    """An environment as it is stored; equal ones are equal bytes."""
-    return _encode(env)
-
-
+@lru_cache(maxsize=256)
 def user_name(uid: int) -> str:
     """The login name, or the number of a user who has been removed."""
     try:
@@ -141,8 +157,11 @@ def _check_launch(submission: Submission) -> None:
         raise Wrong("a NUL byte cannot be part of a command or path")
     if max(len(text) for text in submission.argv) > ARG_LIMIT:
         raise Wrong("an argument is longer than 128 KiB, more than the kernel takes")
+
+
+def _check_environment(env: dict[str, str]) -> None:
     size = 0
-    for key, value in submission.env.items():
+    for key, value in env.items():
         if not key or "=" in key or "\0" in key or "\0" in value:
             raise Wrong(
                 f"environment variable {key[:40]!r} cannot exist", "unset it before submitting"
@@ -168,12 +187,12 @@ def _array(text: str) -> Array | None:
     return Array(indices=str(IndexSet.parse(spec)), throttle=int(limit) if percent else 0)
 
 
-def _launch(submission: Submission) -> Launch:
+def _launch(submission: Submission, parts: Stored) -> Launch:
     return Launch(
         argv=submission.argv,
         cwd=submission.cwd,
-        env=blob_key(encode_env(submission.env)),
-        script="" if submission.script is None else blob_key(submission.script),
+        env=parts.env_key,
+        script=parts.script_key,
         umask=submission.umask,
         stdin=submission.stdin,
         stdout=submission.stdout,

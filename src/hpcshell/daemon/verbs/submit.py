@@ -11,7 +11,7 @@ from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Array, Job, Outcome
 from hpcshell.core.submission import Submission
-from hpcshell.daemon.admission import encode_env, job_of
+from hpcshell.daemon.admission import job_of, stored_parts
 from hpcshell.daemon.finding import Found, find, visible
 from hpcshell.daemon.verbs.look import job_document
 from hpcshell.daemon.views import BAD
@@ -40,16 +40,17 @@ def submit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
         raise Wrong("nothing was submitted", "give at least one submission")
     engine, now = loop.engine, clock.now()
     first = engine.change.ids.job + 1
+    parts = [stored_parts(submission) for submission in args.submissions]
     jobs = [
-        job_of(engine, submission, peer, first + place, now)
-        for place, submission in enumerate(args.submissions)
+        job_of(engine, submission, part, peer, first + place, now)
+        for place, (submission, part) in enumerate(zip(args.submissions, parts, strict=True))
     ]
     if args.dry_run:
         return {"jobs": [_answer(loop, job, dry_run=True) for job in jobs]}
-    for job, submission in zip(jobs, args.submissions, strict=True):
+    for job, submission, part in zip(jobs, args.submissions, parts, strict=True):
         taken = engine.change.next_job_id()
         assert taken == job.id, "ids are given out in order"
-        engine.change.add_blob(encode_env(submission.env))
+        engine.change.add_blob(part.env)
         if submission.script is not None:
             engine.change.add_blob(submission.script)
             engine.host.keep_script(job.launch.script, submission.script)

@@ -145,7 +145,10 @@ def test_a_reused_pid_is_not_signalled() -> None:
 
 
 def test_what_forks_all_the_time_is_killed(leader: Callable[[str], Mark]) -> None:
-    mark = leader("f() { while :; do (setsid sleep 60 &); (f &); sleep 0.02; done; }; f")
+    # Bounded, should the killing fail: 2^9 shells, 200 sleepers.
+    tree = "f() { [ $1 = 0 ] && exec sleep 60; sleep 0.02; f $(($1 - 1)) & f $(($1 - 1)) & wait; }"
+    chain = "for i in $(seq 200); do (setsid sleep 60 &); done"
+    mark = leader(f"{tree}; ({chain}) & f 8")
     until(lambda: len(find(mark)) > 30)
     until(lambda: not processes.kill_tree(lambda: find(mark))[0])
     assert find(mark) == []

@@ -127,7 +127,7 @@ class Adopted:
             self.roster.record(Exited(entry.run, status, clock.now(), 0.0, 0.0, 0))
             self._ended(entry)
             return
-        processes.kill_tree(lambda: self.roster.members(entry))
+        self.warden.kill(entry)
         reason = "It ended while no runner was there to see how, and this kernel does not keep it."
         self.roster.record(Gone(entry.run, reason, clock.now()))
         self.finished(entry)

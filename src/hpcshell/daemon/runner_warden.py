@@ -160,7 +160,7 @@ class Warden:
         if entry.exited is not None:
             self._sweep(entry)
         elif entry.stopping is not None:
-            self._kill(entry)
+            self.kill(entry)
         elif entry.spawning.warn and not entry.warned:
             self.roster.record(Warned(entry.run))
             self.signal(
@@ -208,17 +208,18 @@ class Warden:
             self.plan(entry)
 
     def _sweep(self, entry: Entry) -> None:
-        if self._kill(entry):
+        if self.kill(entry):
             return
         self.roster.record(Clean(entry.run))
         self.finished(entry)
 
-    def _kill(self, entry: Entry) -> bool:
+    def kill(self, entry: Entry) -> bool:
         """One attempt at everything that is left; False when nothing is, or nothing that we may
         touch.
         """
         members = self.roster.members
-        found, reached = processes.kill_tree(lambda: members(entry))
+        apart = [pid for pid in (self.roster.keeper, self.roster.daemon) if pid]
+        found, reached = processes.kill_tree(lambda: members(entry), apart)
         entry.tries += 1
         entry.next_try = clock.monotonic() + min(
             LONGEST_RETRY, FIRST_RETRY * 2 ** min(entry.tries, 16)

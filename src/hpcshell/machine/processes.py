@@ -243,23 +243,36 @@ def signal_tree(members: Iterable[Row], number: int) -> int:
     return sum(send(row, number) for row in members)
 
 
-def kill_tree(find: Callable[[], list[Row]]) -> tuple[int, int]:
+def kill_tree(find: Callable[[], list[Row]], apart: Collection[int] = ()) -> tuple[int, int]:
     """One attempt at ending everything `find` finds: how many there were, and how many it could
     signal.
 
     All are stopped first, again and again until no new one turns up: what is stopped forks no more
-    and keeps its children in sight. Only then are they killed. Does not wait for them to be gone.
+    and keeps its children in sight. Only then are they killed. Whole process groups are signalled,
+    for the kernel does that at one stroke, forks in progress included; groups with one of `apart`
+    in them are not. Does not wait for anything to be gone.
     """
+    spared = {row.pgrp for row in map(look, {os.getpid(), *apart}) if row is not None}
     stopped: set[tuple[int, int]] = set()
     members = find()
     for _ in range(FREEZE_ROUNDS):
         fresh = [row for row in members if (row.pid, row.ticks) not in stopped]
         if not fresh:
             break
-        signal_tree(fresh, signal.SIGSTOP)
+        _signal_groups(fresh, signal.SIGSTOP, spared)
         stopped.update((row.pid, row.ticks) for row in fresh)
         members = find()
-    return len(members), signal_tree(members, signal.SIGKILL)
+    return len(members), _signal_groups(members, signal.SIGKILL, spared)
+
+
+def _signal_groups(rows: list[Row], number: int, spared: Collection[int]) -> int:
+    """Signal the groups of these processes, and those in spared groups one by one."""
+    reached = signal_tree([row for row in rows if row.pgrp in spared], number)
+    for group in {row.pgrp for row in rows if row.pgrp > 1} - set(spared):
+        with contextlib.suppress(OSError):
+            os.killpg(group, number)
+            reached += 1
+    return reached
 
 
 def signal_number(name: int | str) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
+from hpcshell.core.dependencies import format_dependencies
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.records import Array, Job, Request, State
 from hpcshell.core.submission import Submission
@@ -107,3 +108,27 @@ def _dependencies(engine: Engine, job: Job, text: str, uid: int) -> Any:
         if would_cycle(job.id, parents, engine.parents):
             raise Wrong(f"job {job.id} would depend on itself through {text!r}")
     return dependencies
+
+
+def changed_fields(before: Job, fields: dict[str, Any]) -> dict[str, list[Any]]:
+    """What an edit changes, field by field as a user names them: [old, new]."""
+    changed: dict[str, list[Any]] = {}
+    for name, value in fields.items():
+        if name == "request":
+            changed.update(_differences(before.request, value, REQUEST))
+        elif name == "array":
+            changed["throttle"] = [before.array.throttle if before.array else None, value.throttle]
+        elif name == "dependencies":
+            old = before.dependencies
+            changed["dependency"] = [
+                format_dependencies(old) if old else None,
+                format_dependencies(value) if value else None,
+            ]
+        else:
+            changed.update(_differences(before, replace(before, **{name: value}), (name,)))
+    return changed
+
+
+def _differences(old: Any, new: Any, names: Iterable[str]) -> dict[str, list[Any]]:
+    pairs = {name: [getattr(old, name), getattr(new, name)] for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -60,9 +60,10 @@ def after_end(
     tried = max(0, task.attempt - 1 - task.lost)
     if not _wanted(job.retry, outcome, end):
         return _over(end, outcome, cause)
+    if not job.retry.limit:
+        return _over(end, outcome, cause)
     if tried >= job.retry.limit:
-        tries = "1 retry was" if tried == 1 else f"{tried} retries were"
-        return _over(end, outcome, f"{cause}; {tries} made")
+        return _over(end, outcome, f"{cause}; tried again {tried} {_times(tried)}")
     wait = backoff(job.retry, job.id, task.index, tried + 1)
     grown = grow(task.request or job.request, job.retry, total)
     told = f"{cause}; retry {tried + 1} of {job.retry.limit} in {format_duration(round(wait, 1))}"
@@ -116,6 +117,10 @@ def _growth(before: Request, after: Request) -> str:
     if after.time_limit is not None and after.time_limit != before.time_limit:
         told.append(f"a time limit of {format_duration(round(after.time_limit, 1))}")
     return ", ".join(told)
+
+
+def _times(count: int) -> str:
+    return "time" if count == 1 else "times"
 
 
 def _strongest(*asked: str) -> str:

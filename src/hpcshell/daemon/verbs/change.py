@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.lifecycle import Event, Kind, word
@@ -12,8 +12,9 @@ from hpcshell.core.records import Outcome, State, Task
 from hpcshell.core.words import signal_number
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.admission import user_name
-from hpcshell.daemon.editing import edits
+from hpcshell.daemon.editing import changed_fields, edits
 from hpcshell.daemon.finding import Found, find, visible
+from hpcshell.daemon.runs import change_limit
 from hpcshell.machine import clock
 
 if TYPE_CHECKING:
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from hpcshell.daemon.live import LiveJob
     from hpcshell.daemon.loop import Loop
     from hpcshell.daemon.server import Ask, Peer
+
+DONE: Final = {
+    "cancel": "cancelled",
+    "hold": "held",
+    "release": "released",
+    "requeue": "requeued",
+    "edit": "edited",
+}
+"""What the story says of a verb that was carried out."""
 
 Act = Callable[["Engine", "LiveJob", Found, str], list[dict[str, Any]]]
 
@@ -30,7 +40,7 @@ def _each(loop: Loop, peer: Peer, ask: Ask, verb: str, act: Act) -> dict[str, An
     engine = loop.engine
     changed: list[dict[str, Any]] = []
     unchanged: list[dict[str, Any]] = []
-    cause = f"{verb} by {user_name(peer.uid)}"
+    cause = f"{DONE[verb]} by {user_name(peer.uid)}"
     for found in find(engine, ask.args, peer.uid):
         visible(found.job, peer.uid, verb)
         live = engine.live.get(found.job.id)
@@ -166,19 +176,17 @@ def edit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
         plans.append((live, edits(loop.engine, live, changes, peer.uid)))
     done = []
     for live, fields in plans:
-        before = {name: getattr(live.job, name) for name in fields}
+        before = live.job
         if not ask.args.get("dry_run"):
-            loop.engine.amend(live, f"edit by {user_name(peer.uid)}", clock.now(), **fields)
+            cause = f"{DONE['edit']} by {user_name(peer.uid)}"
+            loop.engine.amend(live, cause, clock.now(), **fields)
             if "request" in fields:
                 _new_limits(loop.engine, live)
-        changed = {name: [str(before[name]), str(value)] for name, value in fields.items()}
-        done.append({"id": live.job.id, "changed": changed})
+        done.append({"id": live.job.id, "changed": changed_fields(before, fields)})
     return {"jobs": done}
 
 
 def _new_limits(engine: Engine, live: LiveJob) -> None:
-    for task in live.tasks.values():
+    for task in list(live.tasks.values()):
         if task.state in (State.RUNNING, State.SUSPENDED):
-            limit = live.job.request.time_limit
-            engine.orders.append(wire.Limit(run=task.run, time_limit=limit))
-            engine.new_end(task, limit)
+            change_limit(engine, task, live.job.request.time_limit)

@@ -42,14 +42,14 @@ def test_page(page, home):
 PAGE = """
 Save this:
 
-```python title="a/x.py"
-print("x")
+```sh title="a/x.sh"
+echo x
 ```
 
 1. Then
 
    ```console
-   $ python a/x.py
+   $ sh a/x.sh
    x
    $ cat <<END
    > one $HOME
@@ -61,8 +61,8 @@ print("x")
 
 def test_a_page_is_its_files_and_commands():
     assert list(steps(PAGE)) == [
-        File(4, "a/x.py", 'print("x")\n'),
-        Command(11, "python a/x.py", ("x",)),
+        File(4, "a/x.sh", "echo x\n"),
+        Command(11, "sh a/x.sh", ("x",)),
         Command(13, "cat <<END\none $HOME\nEND", ("one ...",)),
     ]
 

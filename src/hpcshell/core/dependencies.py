@@ -43,9 +43,7 @@ class Expression(Record, frozen=True, kw_only=True):
 
 
 def parse(text: str, option: str = "--dependency", *, bare: str = "afterok") -> Expression:
-    """The terms of `text`, looked up nowhere yet. `bare` is the kind of a parent written without
-    one.
-    """
+    """The terms of `text`, not looked up yet. `bare` is the kind of a parent without one."""
     terms: list[Term] = []
     several = "?" in text
     parts = text.split("?") if several else split(text)

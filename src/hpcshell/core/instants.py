@@ -46,11 +46,11 @@ _HINT: Final = "write now+1h, 18:30, tomorrow, 2026-11-30 or 2026-11-30T18:30"
 
 
 def instant(text: str, now: float, offset: Offset, option: str = "time") -> float:
-    """Unix seconds of `text`. A time of day alone is its next occurrence; a day alone its first
-    moment.
+    """Unix seconds of `text`.
 
-    After `now+` and `now-` a bare number is seconds, as in Slurm. Raises `Wrong` for anything else,
-    for days that do not exist and for years outside 1970 to 2200.
+    A time of day alone is its next occurrence, a day alone its first moment. After `now+` and
+    `now-` a bare number is seconds, as in Slurm. Raises `Wrong` for anything else, for days that do
+    not exist and for years outside 1970 to 2200.
     """
     word = text.strip().lower()
     found = _read(word, now, offset, option) if 0 < len(word) <= 64 else None

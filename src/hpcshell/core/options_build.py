@@ -88,9 +88,7 @@ def build(
 
 
 def settings_of(options: Mapping[str, str], prefix: str) -> list[Setting]:
-    """Settings of a profile or of defaults: keys are rows or long flags; empty values say
-    nothing.
-    """
+    """Settings of a profile or of defaults: by row or long flag; an empty value says nothing."""
     found = []
     for key, text in options.items():
         row = by_key(key)

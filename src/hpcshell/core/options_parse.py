@@ -23,9 +23,7 @@ from hpcshell.core.words import nearest, quote, safe
 
 
 class Parsed(Record, frozen=True, kw_only=True):
-    """What the flags set, and the words from the first that is none (the script and its
-    arguments).
-    """
+    """What the flags set, and the words after them (the script and its arguments)."""
 
     settings: tuple[Setting, ...]
     rest: tuple[str, ...] = ()
@@ -86,9 +84,7 @@ Flags = list[tuple[str, str | None]]
 
 
 def _scan_long(tokens: Sequence[str], dialect: Dialect, where: str) -> tuple[Flags, int]:
-    """The flags of `--name=value --name value -nvalue -n value -abc`, and how many words they
-    take.
-    """
+    """The flags of `--name=value -nvalue -n value -abc`, and how many words they take."""
     found: Flags = []
     at = 0
     while at < len(tokens) and len(tokens[at]) > 1 and tokens[at][0] == "-" and tokens[at] != "--":
@@ -262,9 +258,7 @@ def _directive(line: bytes, dialect: Dialect, where: str) -> tuple[Setting, ...]
 
 
 def words(text: str, where: str, *, hash_inside: bool = False) -> list[str]:
-    """Split as a shell does: quotes, backslashes, and # for a comment (`hash_inside`: in words,
-    too).
-    """
+    """Split as a shell does: quotes, backslashes, comments (`hash_inside`: in words, too)."""
     found: list[str] = []
     current: str | None = None
     quoted = ""

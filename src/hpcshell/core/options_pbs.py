@@ -134,9 +134,7 @@ def _walltime(text: str, origin: str) -> str:
 
 
 def _attributes(text: str, origin: str) -> Pairs:
-    """`-W depend=afterok:1:2,umask=027`: a comma inside the dependencies begins with a word and a
-    colon.
-    """
+    """`-W depend=afterok:1,afterany:2,umask=027`: an attribute begins with a word and a `=`."""
     found: Pairs = []
     for part in re.split(r",(?=[a-z_]+=)", text):
         name, _, value = part.strip().partition("=")

@@ -53,10 +53,10 @@ class Option(Record, frozen=True, kw_only=True):
 
 
 class Setting(Record, frozen=True, kw_only=True):
-    """An option as given: the row's name, its text, and where it stands (`job.sh line 3: #SBATCH
-    -t`).
+    """An option as given: the row's name, its text, and where it stands.
 
-    A setting without a row is only a note: something understood and left alone.
+    `origin` is what an error blames: `--mem`, `job.sh line 3: #SBATCH -t`. A setting without a row is
+    only a note: something understood and left alone.
     """
 
     option: str

@@ -168,9 +168,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """One key: dotted `name` (`resources.cpus`, `partitions.NAME.max_time`), kind, default,
-    meaning.
-    """
+    """One key: dotted `name` (`resources.cpus`, `partitions.NAME.max_time`) and its meaning."""
 
     name: str
     kind: str

@@ -70,10 +70,10 @@ _SIZE_HINT: Final = "write 512M, 8G, 8GiB or 1.5G; a bare number is MiB"
 def duration(
     text: str, option: str = "duration", *, zero: bool = False, bare: float = MINUTE
 ) -> float:
-    """Seconds of `90s 30m 2h 1d 1h30m MM:SS HH:MM:SS D-HH[:MM[:SS]]`; a bare number counts `bare`
-    seconds.
+    """Seconds of `90s 30m 2h 1d 1h30m MM:SS HH:MM:SS D-HH[:MM[:SS]]`.
 
-    Zero is refused unless `zero`; so is anything over a hundred years.
+    A bare number counts `bare` seconds. Zero is refused unless `zero`; so is anything over a
+    hundred years.
     """
     seconds = _seconds(text.strip(), bare) if len(text) <= 64 else None
     if seconds is None:
@@ -121,8 +121,9 @@ def _units(text: str) -> float | None:
 
 
 def format_duration(seconds: float | None) -> str:
-    """`45s`, `1m 30s`, `30m 0s`, `2h 0m`, `1d 6h`: the largest unit, the next, and what else is
-    not zero.
+    """`45s`, `1m 30s`, `30m 0s`, `2h 0m`, `1d 6h`.
+
+    The largest unit, the next one, and of the rest what is not zero; `unlimited` for None.
     """
     if seconds is None:
         return "unlimited"
@@ -182,9 +183,7 @@ def size(
 
 
 def format_size(number: int) -> str:
-    """Exact, in the largest unit that needs at most two decimals: `8G`, `1.5G`, `1234567B`,
-    `0B`.
-    """
+    """Exact, in the largest unit that needs at most two decimals: `8G`, `1.5G`, `1234567B`."""
     for power in range(len(_POWERS), 0, -1):
         unit = 1 << (10 * power)
         if number >= unit and number * 100 % unit == 0:

@@ -162,6 +162,7 @@ def test_requests(flags: str, expected: Request):
             Notify(on=("end", "fail"), webhook="https://x.org/y"),
         ),
         ("--mail-user ada --mail-type NONE", "notify", None),
+        ("--mail-type END", "notify", None),
         ("--priority low --nice 5", "priority", 250),
         ("--unique -H", "unique", True),
         ("--on-never hold", "on_never", "hold"),
@@ -169,6 +170,11 @@ def test_requests(flags: str, expected: Request):
 )
 def test_fields(flags: str, field: str, expected: object):
     assert getattr(submission(flags), field) == expected
+
+
+def test_events_without_a_receiver_are_mailed_to_the_user():
+    found = submission("--mail-type END", place=place(USER="ada"))
+    assert found.notify == Notify(on=("end",), mail="ada")
 
 
 def test_every_field_of_a_submission_can_be_set():

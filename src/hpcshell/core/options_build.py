@@ -206,7 +206,7 @@ def _submission(
         warn=get("signal"),
         requeue=get("requeue", True),
         retry=_retry(values),
-        notify=_notify(values),
+        notify=_notify(values, place),
         stdin=get("input", ""),
         stdout=output,
         stderr=error,
@@ -279,11 +279,17 @@ def _retry(values: Values) -> Retry:
     return Retry(**{field: values[name] for name, field in names.items() if name in values})
 
 
-def _notify(values: Values) -> Notify | None:
+def _notify(values: Values, place: Place) -> Notify | None:
+    """Events without a receiver are mailed to the user, as in Slurm."""
     mail, webhook = values.get("mail_user", ""), values.get("webhook", "")
     desktop = values.get("notify") == "desktop"
     events = values.get("notify_on", ("end", "fail"))
-    if not events or not (mail or webhook or desktop or "notify_on" in values):
+    if "notify_on" in values and not (mail or webhook or desktop):
+        from hpcshell.core.addresses import check_mail
+
+        user = place.env.get("USER") or place.env.get("LOGNAME", "")
+        mail = check_mail(user, "--mail-user") if user and events else ""
+    if not events or not (mail or webhook or desktop):
         return None
     return Notify(on=events, mail=mail, webhook=webhook, desktop=desktop)
 

@@ -55,8 +55,8 @@ class Option(Record, frozen=True, kw_only=True):
 class Setting(Record, frozen=True, kw_only=True):
     """An option as given: the row's name, its text, and where it stands.
 
-    `origin` is what an error blames: `--mem`, `job.sh line 3: #SBATCH -t`. A setting without a row is
-    only a note: something understood and left alone.
+    `origin` is what an error blames: `--mem`, `job.sh line 3: #SBATCH -t`. A setting without a row
+    is only a note: something understood and left alone.
     """
 
     option: str

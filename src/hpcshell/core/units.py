@@ -147,9 +147,6 @@ def format_clock(seconds: float | None) -> str:
     return f"{days}-{clock}" if days else clock
 
 
-format_duration_clock = format_clock
-
-
 # ---------------------------------------------------------------------------------------- sizes
 
 

@@ -201,5 +201,16 @@ def test_a_tail_leaves_pipes_alone(tmp_path):
     tail.close()
 
 
+def test_following_may_begin_at_the_last_lines(cli, followers):
+    os.mkfifo("go3")
+    job = submit(cli, "--", "sh", "-c", "seq 5; read x < go3; echo more")
+    while cli("logs", job).out != "1\n2\n3\n4\n5\n":
+        pass
+    followers.append(follower := Follower("--lines", "2", job))
+    assert follower.line() == "4\n"
+    Path("go3").write_text("x\n")
+    assert follower.rest() == ("5\nmore\n", 0)
+
+
 def test_quiet_files_are_looked_at_less_and_less_often():
     assert follow.SHORTEST < follow.LONGEST <= 0.5

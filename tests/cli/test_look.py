@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.support.homes import HPC
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +199,25 @@ def test_resources_say_what_there_is_and_who_has_it(study):
 
 def test_the_files_of_a_job_can_be_named(study):
     assert study("logs", "--path", "1", check=True).out == f"{Path.cwd()}/hpc-1.out\n"
+
+
+def test_on_a_terminal_a_watched_queue_is_drawn_again(study):
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [HPC, "queue", "--watch", "0.2"],
+        stdout=slave,
+        stderr=slave,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "60"},
+    )
+    os.close(slave)
+    seen = b""
+    try:
+        while seen.count(b"\x1b[H") < 3:
+            seen += os.read(master, 65536)
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        os.close(master)
+    assert b"runs" in seen
+    assert b"\x1b[32mRUNNING" in seen
+    assert b"Traceback" not in seen

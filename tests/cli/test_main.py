@@ -260,3 +260,21 @@ def test_help_loads_nothing_it_does_not_need():
     loaded = set(json.loads(done.stderr))
     assert not {name for name in loaded if name.split(".")[0] in ("msgspec", "rich", "sqlite3")}
     assert not {name for name in loaded if name.startswith(("hpcshell.daemon", "hpcshell.client"))}
+
+
+def test_a_submit_loads_nothing_it_does_not_need(home):
+    code = (
+        "import sys, json; from hpcshell.cli.main import run; run(['submit', '--', 'true']);"
+        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    )
+
+    def submit() -> set[str]:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        return set(json.loads(done.stderr))
+
+    submit()  # starts the daemon, for which more is needed
+    loaded = {name.split(".")[0] for name in submit()}
+    assert not loaded & {"rich", "sqlite3", "subprocess", "asyncio", "psutil", "tomllib", "logging"}
+    ours = {name for name in submit() if name.startswith("hpcshell.")}
+    assert not {name for name in ours if name.startswith(("hpcshell.daemon", "hpcshell.store"))}
+    assert not {name for name in ours if name.endswith(("_slurm", "_pbs", "_lsf", "_sge"))}

@@ -140,9 +140,11 @@ def test_a_wait_gives_up_on_a_daemon_that_stays_away(where, serve, monkeypatch):
         Client(where, autostart=False).call("wait", ids=["1"])
 
 
-def test_a_silent_daemon_is_given_up(where, serve, monkeypatch):
+def test_a_silent_daemon_is_given_up(where, serve, monkeypatch, request):
     monkeypatch.setattr(connection_module, "PATIENCE", 1)
-    serve(lambda ask: threading.Event().wait(5) and None)
+    over = threading.Event()
+    request.addfinalizer(over.set)
+    serve(lambda ask: None if over.wait(30) else None)
     with pytest.raises(errors.Unreachable, match="not answered"):
         Client(where).call("queue")
 

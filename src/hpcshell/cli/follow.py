@@ -12,7 +12,7 @@ import select
 import stat
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
@@ -34,13 +34,14 @@ Row = dict[str, Any]
 class Tail:
     """One growing file. What is new in it goes to the sink; it may not exist yet.
 
-    Closed and opened again (a job that is tried again appends to its file) it goes on where it was,
+    With `lines` it begins at the last so many lines of what is there at first. Closed and opened again (a job that is tried again appends to its file) it goes on where it was,
     unless the name has come to mean another file.
     """
 
-    def __init__(self, path: str, sink: Sink) -> None:
+    def __init__(self, path: str, sink: Sink, lines: int | None = None) -> None:
         self.path = path
         self.sink = sink
+        self._lines = lines
         self._file: int | None = None
         self._at = 0
         self._inode = 0
@@ -71,6 +72,10 @@ class Tail:
             return False
         if found.st_ino != self._inode:
             self._inode, self._at = found.st_ino, 0
+        if self._lines is not None:
+            with open(self._file, "rb", closefd=False) as file:
+                self._at = start_of_last(file, self._lines)
+            self._lines = None
         return True
 
     def close(self) -> None:
@@ -81,6 +86,33 @@ class Tail:
             if self._file is not None:
                 os.close(self._file)
                 self._file = None
+
+
+def start_of_last(file: BinaryIO, lines: int) -> int:
+    """Where the last `lines` lines begin, read from the end: a log may be huge."""
+    at = size = file.seek(0, os.SEEK_END)
+    if lines == 0:
+        return size
+    seen = 0 if _ends_open(file, size) else -1
+    while at > 0:
+        step = min(at, _CHUNK)
+        at -= step
+        file.seek(at)
+        chunk = file.read(step)
+        place = len(chunk)
+        while (place := chunk.rfind(b"\n", 0, place)) >= 0:
+            seen += 1
+            if seen == lines:
+                return at + place + 1
+    return 0
+
+
+def _ends_open(file: BinaryIO, size: int) -> bool:
+    """Whether the last line has no newline (yet)."""
+    if size == 0:
+        return False
+    file.seek(size - 1)
+    return file.read(1) != b"\n"
 
 
 class Following:

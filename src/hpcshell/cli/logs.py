@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -10,7 +9,7 @@ from typing import Any, BinaryIO
 import click
 
 from hpcshell.cli import describe, exits
-from hpcshell.cli.follow import Following, Row, Tail
+from hpcshell.cli.follow import Following, Row, Tail, start_of_last
 from hpcshell.cli.reach import client, ids_argument, selectors
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
@@ -44,7 +43,7 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
     daemon = client()
     streams = (chosen["which"],) if chosen["which"] else ("stdout", "stderr")
     if chosen["follow"] and not (talk.json or chosen["path"]):
-        return _follow(Following(daemon, named, lambda row: []), streams)
+        return _follow(Following(daemon, named, lambda row: []), streams, chosen["lines"])
     rows = daemon.call("outputs", ids=named)["outputs"]
     if talk.json:
         talk.document({"schema": SCHEMA, "outputs": rows})
@@ -92,14 +91,14 @@ class Headed:
         return write
 
 
-def _follow(following: Following, streams: tuple[str, ...]) -> int:
+def _follow(following: Following, streams: tuple[str, ...], lines: int | None) -> int:
     headed: list[Headed] = []
 
     def tails(row: Row) -> list[Tail]:
         if not headed:  # by now it is known how many there are
             headed.append(Headed(streams, len(following.rows) > 1 or row["element"] is not None))
         files = _files(row, streams)
-        return [Tail(path, headed[0].sink(row["label"], stream)) for stream, path in files]
+        return [Tail(path, headed[0].sink(row["label"], stream), lines) for stream, path in files]
 
     following.tails = tails
     following.run()
@@ -139,28 +138,3 @@ def _copy(path: str, sink: Callable[[bytes], None], lines: int | None) -> None:
                 sink(chunk)
     except FileNotFoundError:
         raise NotFound(f"{safe(path)} is gone", "it was moved or deleted after the job") from None
-
-
-def start_of_last(file: BinaryIO, lines: int) -> int:
-    """Where the last `lines` lines begin, read from the end: a log may be huge."""
-    at = file.seek(0, os.SEEK_END)
-    seen = 0 if _ends_open(file, at) else -1
-    while at > 0:
-        size = min(at, 1 << 16)
-        at -= size
-        file.seek(at)
-        chunk = file.read(size)
-        place = len(chunk)
-        while (place := chunk.rfind(b"\n", 0, place)) >= 0:
-            seen += 1
-            if seen == lines:
-                return at + place + 1
-    return 0
-
-
-def _ends_open(file: BinaryIO, size: int) -> bool:
-    """Whether the last line has no newline (yet)."""
-    if size == 0:
-        return False
-    file.seek(size - 1)
-    return file.read(1) != b"\n"

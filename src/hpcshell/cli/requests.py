@@ -41,7 +41,7 @@ class Requesting(click.Command):
         panels: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(param, click.Option):
                 row = BY_NAME.get(param.name or "")
                 panels.setdefault(row.panel if row else "Answer", []).append(record)
         for title, records in panels.items():

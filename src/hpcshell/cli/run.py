@@ -163,7 +163,7 @@ class Foreground:
             return 128 + self.caught[0]
         if state not in ("COMPLETED", "FAILED") and row.get("reason"):
             self.talk.say(f"job {self.job} {state}: {safe(row['reason'])}")
-        elif state == "FAILED" and row["exit_code"] in NEVER_BEGAN:
+        elif state == "FAILED" and not row["signal"] and row["exit_code"] in NEVER_BEGAN:
             self.talk.warn(f"hpc: job {self.job} failed: {safe(row.get('reason') or '')}")
         if state == "COMPLETED":
             return exits.OK

@@ -11,6 +11,7 @@ from hpcshell.cli import describe
 from hpcshell.cli.reach import client, ids_argument, selectors
 from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
+from hpcshell.cli.watch import watch_option, watched
 from hpcshell.core.words import safe
 
 
@@ -22,7 +23,8 @@ from hpcshell.core.words import safe
 )
 @ids_argument()
 @click.option("--story", is_flag=True, help="Also what happened to it, and why.")
-def command(talk: Talk, ids: tuple[str, ...], story: bool) -> int:
+@watch_option
+def command(talk: Talk, ids: tuple[str, ...], story: bool, watch: float | None) -> int:
     """Show all about jobs.
 
     Without an ID, your last job. The JSON document is one object, or a list for several ids.
@@ -30,15 +32,19 @@ def command(talk: Talk, ids: tuple[str, ...], story: bool) -> int:
     named = selectors(ids, "@")
     if not named:
         return 0
-    views = client().call("show", ids=named, story=story)["jobs"]
-    if talk.json:
-        talk.document(views[0] if len(views) == 1 and len(named) == 1 else views)
-    elif talk.quiet:
-        talk.data(*(view["label"] for view in views))
-    else:
-        for place, view in enumerate(views):
-            talk.data(*([""] if place else []), *_text(talk, view, story))
-    return 0
+    daemon = client()
+
+    def draw() -> list[str]:
+        views = daemon.call("show", ids=named, story=story)["jobs"]
+        if talk.json:
+            talk.document(views[0] if len(views) == 1 and len(named) == 1 else views)
+            return []
+        if talk.quiet:
+            return [view["label"] for view in views]
+        texts = [_text(talk, view, story) for view in views]
+        return texts[0] + [line for text in texts[1:] for line in ("", *text)]
+
+    return watched(talk, watch, draw)
 
 
 def _text(talk: Talk, view: dict[str, Any], story: bool) -> list[str]:

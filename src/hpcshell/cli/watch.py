@@ -30,6 +30,7 @@ def watched(talk: Talk, every: float | None, draw: Callable[[], list[str]]) -> i
     if every is None:
         talk.data(*draw())
         return 0
+    sys.stdout.write("\x1b[2J")
     while True:
         lines = draw()
         room = max(1, _rows() - 2)

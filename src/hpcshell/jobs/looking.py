@@ -9,7 +9,6 @@ import os
 import stat
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.options_script import LARGEST, check_program, check_script
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import quote
 
@@ -20,6 +19,8 @@ class Missing(Wrong):
 
 def read_script(path: str) -> bytes:
     """The content of a script. Raises `Wrong` for what cannot be read, `Missing` for nothing."""
+    from hpcshell.core.options_script import LARGEST
+
     try:
         found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):
@@ -43,6 +44,8 @@ def check_submission(submission: Submission) -> None:
     """Raises `Wrong` for what could only fail when the job starts."""
     _check_directory(submission.cwd)
     if submission.script is not None:
+        from hpcshell.core.options_script import check_script
+
         check_script(submission.script, submission.argv[0], os.uname().machine)
         _check_interpreter(submission.script, submission.argv[0])
     else:
@@ -82,6 +85,8 @@ def _check_command(submission: Submission) -> None:
     word = submission.argv[0] if submission.argv else ""
     if "/" not in word or "\0" in word:
         return
+    from hpcshell.core.options_script import check_program
+
     path = os.path.join(submission.cwd, word)
     if os.path.isdir(path):
         raise Wrong(f"command {quote(word)} is a directory", "name a program")

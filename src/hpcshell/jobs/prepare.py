@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from hpcshell.core.errors import Wrong
 from hpcshell.core.options import BY_NAME, Setting
 from hpcshell.core.options_build import Built, build
-from hpcshell.core.options_parse import directives
 from hpcshell.core.options_read import Place
 from hpcshell.core.submission import Submission
 from hpcshell.jobs.looking import check_submission
@@ -47,7 +46,11 @@ def prepare(
     """
     if script is not None and interpreter is not None and not script.startswith(b"#!"):
         script = INTERPRETERS[interpreter] + script
-    layers = directives(script, argv[0]).layers if script is not None else ()
+    layers: tuple[tuple[Setting, ...], ...] = ()
+    if script is not None:
+        from hpcshell.core.options_parse import directives
+
+        layers = directives(script, argv[0]).layers
     built = _build(layers, tuple(settings), tuple(argv), script)
     submission = replace(built.submission, argv=tuple(argv))
     check_submission(submission)

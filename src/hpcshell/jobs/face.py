@@ -1,0 +1,291 @@
+"""Submit, watch and cancel jobs of this machine's scheduler.
+
+    job = hpcshell.submit(["python", "train.py"], cpus=4, memory="8G", time_limit="2h")
+    job.wait()
+    print(job.state, job.logs())
+
+Any number of threads may use it at once. Errors are `HpcError`s: message, hint, exit code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from hpcshell.client.client import Client
+from hpcshell.core.errors import HpcError, WaitTimedOut, Wrong
+from hpcshell.core.options_values import from_keywords
+from hpcshell.core.words import safe
+from hpcshell.jobs.looking import read_script
+from hpcshell.jobs.prepare import Prepared, prepare, words_of
+from hpcshell.jobs.surroundings import configured, environment, here, working_directory
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from hpcshell.jobs.options import Options
+
+Command: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+"""The path of a script, a line for the shell, or a list of words."""
+
+View: TypeAlias = dict[str, Any]
+"""The document of a job, as `hpc show --json` prints it."""
+
+LIVE = frozenset({"PENDING", "RUNNING", "SUSPENDED", "COMPLETING"})
+"""The states of a job that has not ended."""
+
+TAIL = 4096
+"""Bytes of the log that a `JobFailed` carries."""
+
+
+class TimedOut(WaitTimedOut, TimeoutError):
+    """A wait ended before what it waited for; the job goes on."""
+
+
+class JobFailed(HpcError):
+    """A job did not complete. `exit_code` is its own (128 and the signal that killed it)."""
+
+    kind = "job_failed"
+
+    def __init__(self, view: View, tail: str) -> None:
+        label, state, reason = view["label"], view["state"], view.get("reason")
+        how = f"exit code {view['exit_code']}" if view.get("exit_code") is not None else ""
+        if view.get("signal"):
+            how = f"killed by signal {view['signal']}"
+        parts = ", ".join(part for part in (how, safe(reason or "")) if part)
+        message = f"job {label} {state}" + (f" ({parts})" if parts else "")
+        if tail:
+            message += f"; its output ends:\n{tail.rstrip()}"
+        super().__init__(
+            message, f"all of it: hpc logs {label}; its story: hpc show --story {label}"
+        )
+        self.view = view
+        self.state: str = state
+        self.signal: int | None = view.get("signal")
+        self.tail = tail
+        self.exit_code = 128 + self.signal if self.signal else view.get("exit_code") or 1
+
+
+# ---------------------------------------------------------------------------------- the daemon
+
+_client: tuple[Mapping[str, str] | None, Client | None] = (None, None)
+
+
+def client() -> Client:
+    """The client of the daemon this environment means, shared by all threads."""
+    global _client
+    env = environment()
+    known, found = _client
+    if found is None or known is not env:
+        where = here()
+        if found is None or found.places != where:
+            found = Client(where)
+        _client = (env, found)
+    return found
+
+
+def call(verb: str, **args: Any) -> Any:
+    """Ask the daemon one thing; see docs/reference for the verbs."""
+    return client().call(verb, **args)
+
+
+def wait(ids: Sequence[str], *, any_one: bool = False, timeout: float | None = None) -> View:
+    """Wait until all (or any) of these have ended: `done`, `pending`, `timed_out`."""
+    answer: View = client().call("wait", ids=list(ids), any=any_one, timeout=timeout)
+    return answer
+
+
+def partitions() -> frozenset[str]:
+    """The partitions that the configuration knows here."""
+    return frozenset(configured(working_directory()).settings.partitions)
+
+
+# ---------------------------------------------------------------------------------- submitting
+
+
+def submit(command: Command, **options: Unpack[Options]) -> Job:
+    """Submit a script or a command; when this returns it is on disk and will run.
+
+    Text that is the path of a file is a script (its directives count, and the keywords win over
+    them); other text with blanks is a line for the shell; a list of words is a command.
+    """
+    return _submit([_prepared(command, options)])[0]
+
+
+def submit_many(
+    commands: Iterable[Command | Mapping[str, Any]], **options: Unpack[Options]
+) -> list[Job]:
+    """Submit several at once: all of them are accepted, or none.
+
+    An item may be a table of keywords with the `command` among them; these win over `options`.
+    """
+    prepared = []
+    for item in commands:
+        if isinstance(item, Mapping):
+            own = {name: value for name, value in item.items() if name != "command"}
+            if "command" not in item:
+                raise Wrong("an item names no command", 'write {"command": [...], ...}')
+            prepared.append(_prepared(item["command"], {**options, **own}))
+        else:
+            prepared.append(_prepared(item, options))
+    return _submit(prepared) if prepared else []
+
+
+def submit_script(
+    path: str | os.PathLike[str],
+    args: Sequence[str] = (),
+    *,
+    interpreter: str | None = None,
+    **options: Unpack[Options],
+) -> Job:
+    """Submit a script with arguments. `interpreter` (bash, sh) runs one without a `#!` line."""
+    name = os.fspath(path)
+    settings = from_keywords(**options)
+    return _submit([prepare([name, *args], read_script(name), settings, interpreter=interpreter)])[
+        0
+    ]
+
+
+def _prepared(command: Command, options: Mapping[str, Any]) -> Prepared:
+    argv, path = words_of(command)
+    script = None if path is None else read_script(path)
+    return prepare(argv, script, from_keywords(**options))
+
+
+def _submit(prepared: Sequence[Prepared]) -> list[Job]:
+    accepted = client().call("submit", submissions=[each.submission for each in prepared])["jobs"]
+    return [
+        Job(answer["id"], elements=answer["elements"] if each.submission.array else None)
+        for each, answer in zip(prepared, accepted, strict=True)
+    ]
+
+
+# ------------------------------------------------------------------------------------- the jobs
+
+
+def job(selector: int | str) -> Job:
+    """The job that an id, an element (`"12_3"`), a name or `"@"` means. Raises `NotFound`."""
+    views = call("show", ids=[str(selector)])["jobs"]
+    if len(views) != 1:
+        raise Wrong(f"{selector!r} names {len(views)} jobs", "use hpcshell.queue() for several")
+    return _job_of(views[0])
+
+
+def queue(**filters: Any) -> list[Job]:
+    """The jobs that wait and run. `filters`: `user`, `states`, `names`, `tags`, `partition`."""
+    found: list[Job] = []
+    while True:
+        page = call("queue", limit=1000, offset=len(found), **filters)
+        found += [_job_of(view) for view in page["rows"]]
+        if not page["rows"] or len(found) >= page["total"]:
+            return found
+
+
+def _job_of(view: View) -> Job:
+    total = view["elements"]["total"] if view.get("elements") else None
+    return Job(view["id"], element=view["element"], elements=total)
+
+
+class Job:
+    """A submitted job, or with `element` one element of an array. Nothing in it grows stale.
+
+    `elements` is the number of elements of an array, None for a plain job. `array_job[3]` is its
+    element 3.
+    """
+
+    __slots__ = ("element", "elements", "id")
+
+    def __init__(self, id: int, *, element: int | None = None, elements: int | None = None) -> None:
+        self.id = id
+        self.element = element
+        self.elements = elements
+
+    @property
+    def label(self) -> str:
+        """`"12"` or `"12_3"`: what `hpc` calls it."""
+        return str(self.id) if self.element is None else f"{self.id}_{self.element}"
+
+    def __repr__(self) -> str:
+        return f"<hpcshell.Job {self.label}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Job):
+            return NotImplemented
+        return (self.id, self.element) == (other.id, other.element)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.element))
+
+    def __getitem__(self, index: int) -> Job:
+        if self.elements is None:
+            raise TypeError(f"job {self.label} is no array")
+        return Job(self.id, element=index)
+
+    def show(self) -> View:
+        """All that is known about it."""
+        view: View = call("show", ids=[self.label])["jobs"][0]
+        return view
+
+    @property
+    def state(self) -> str:
+        """PENDING, RUNNING, COMPLETED, FAILED, ..."""
+        return str(self.show()["state"])
+
+    def wait(self, timeout: float | None = None) -> str:
+        """Wait until it has ended; its state. Raises `TimedOut` after `timeout` seconds."""
+        answer = wait([self.label], timeout=timeout)
+        if answer["timed_out"]:
+            raise TimedOut(f"job {self.label} has not ended after {timeout:g} s")
+        return str(answer["done"][0]["state"])
+
+    def result(self, timeout: float | None = None) -> str:
+        """Wait until it has ended and return what it wrote to its output.
+
+        Of an array that is the output of all elements, one after the other. Raises `JobFailed` if
+        it did not complete, `TimedOut` after `timeout` seconds.
+        """
+        if self.wait(timeout) != "COMPLETED":
+            view = self.show()
+            raise JobFailed(view, self._tail(view))
+        return self.logs()
+
+    def logs(self, stream: str = "stdout") -> str:
+        """What it has written so far to `stdout` or `stderr` (the same, where they are joined)."""
+        if stream not in ("stdout", "stderr"):
+            raise Wrong(f"there is no stream {stream!r}", "stdout or stderr")
+        rows = call("outputs", ids=[self.label])["outputs"]
+        return "".join(_read(row[stream]) for row in rows if row["run"])
+
+    def cancel(self) -> bool:
+        """Cancel it. False if it had ended already; what runs may take its grace time to end."""
+        return bool(call("cancel", ids=[self.label])["jobs"])
+
+    def hold(self) -> bool:
+        """Keep it from starting. False if there was nothing to hold."""
+        return bool(call("hold", ids=[self.label])["jobs"])
+
+    def release(self) -> bool:
+        """Let it start again. False if there was nothing to release."""
+        return bool(call("release", ids=[self.label])["jobs"])
+
+    def _tail(self, view: View) -> str:
+        """The end of what the first that failed has written to its errors."""
+        failed = (view.get("elements") or {}).get("failed") or []
+        label = f"{self.id}_{failed[0]['element']}" if failed else self.label
+        try:
+            row = call("outputs", ids=[label])["outputs"][0]
+        except (HpcError, LookupError):
+            return ""
+        return (_read(row["stderr"], TAIL) or _read(row["stdout"], TAIL)) if row["run"] else ""
+
+
+def _read(path: str, last: int | None = None) -> str:
+    """The content of a log, or its last bytes; nothing if it is gone."""
+    try:
+        with open(path, "rb") as file:
+            if last is not None:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - last))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""

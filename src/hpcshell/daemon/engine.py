@@ -8,10 +8,7 @@ never runs ahead of disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
-
-from msgspec.structs import replace
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import Event, Kind, amend, step, word
@@ -20,16 +17,12 @@ from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.notices import end_word
-from hpcshell.daemon.orders import start_order
-from hpcshell.machine import clock
-from hpcshell.policy.decide import Plan, Policy, Start, decide
-from hpcshell.policy.depend import Fact, ParentFacts
-from hpcshell.policy.retry import End, after_end
+from hpcshell.daemon.parents import parent_facts, parents_of
+from hpcshell.policy.decide import Policy
 from hpcshell.policy.view import View
 from hpcshell.store.change import Change
 from hpcshell.store.rows import indices_of
 from hpcshell.store.store import Store
-
 
 Tiding = tuple[Job, str, int]
 """What somebody asked to be told of: the job, the event, and the element (`NO_INDEX`: the job)."""
@@ -65,7 +58,6 @@ class Engine:
         self.complaints: list[str] = []
         self.runner_pid = 0
         self.keeper_pid = 0
-        self.plan: Plan | None = None
         self.dirty = True
         self._change: Change | None = None
 
@@ -166,7 +158,8 @@ class Engine:
 
     def _forget(self, job: Job) -> None:
         del self.live[job.id]
-        self.unique.pop((job.uid, job.unique), None)
+        if self.unique.get((job.uid, job.unique)) == job.id:
+            del self.unique[job.uid, job.unique]
         named = self.by_name[job.uid, job.name]
         named.discard(job.id)
         if not named:
@@ -202,114 +195,6 @@ class Engine:
         self.orders.append(wire.Stop(run=task.run, cause=why, grace=live.job.grace))
         return after
 
-    # -- decisions -------------------------------------------------------------------------------
-
-    def decide(self, now: float) -> None:
-        """Ask the decider and record what it wants started; end what can never start."""
-        self.view.advance(now)
-        self._end_impossible(now)
-        self.plan = decide(self.view, self.policy, now)
-        self.view.keep(self.plan.promises)
-        for start in self.plan.starts:
-            self._start(start, now)
-        self.dirty = False
-
-    def _start(self, start: Start, now: float) -> None:
-        live = self.live[start.job]
-        task = live.task(start.index)
-        assert task is not None, f"decided to start {start.job}_{start.index}, which does not wait"
-        run_id = self.change.next_run_id()
-        claim = start.claim(run_id, now)
-        self.view.claim(claim)
-        task = self.apply(live, task, Event(kind=Kind.START, time=now, run=run_id))
-        order = start_order(live.job, task, claim, self.host)
-        run = Run(
-            id=run_id,
-            job=live.job.id,
-            index=task.index,
-            attempt=task.attempt,
-            claim=claim,
-            start_time=now,
-            boot=self.host.boot,
-            stdout=order.stdout or "",
-            stderr=order.stderr or "",
-        )
-        self.change.add_run(run)
-        self.runs[run_id] = run
-        self.orders.append(order)
-
-    def _end_impossible(self, now: float) -> None:
-        for job_id, index, outcome, sentence in self.view.impossible(now):
-            live = self.live.get(job_id)
-            if live is None:
-                continue
-            terms = live.job.dependencies
-            if outcome is Outcome.CANCELLED and terms is not None and terms.on_never == "hold":
-                self.amend(live, sentence, now, held="dependency")
-            else:
-                self._end_waiting(live, index, outcome, sentence, now)
-
-    def _end_waiting(
-        self, live: LiveJob, index: int | None, outcome: Outcome, cause: str, now: float
-    ) -> None:
-        if index is None:
-            self._end_job(live, outcome, cause, now)
-            return
-        task = live.task(index)
-        if task is not None and task.state is State.PENDING:
-            self.apply(live, task, Event(kind=Kind.CANCEL, time=now, cause=cause, outcome=outcome))
-
-    def _end_job(self, live: LiveJob, outcome: Outcome, cause: str, now: float) -> None:
-        for task in [task for task in live.tasks.values() if task.state is State.PENDING]:
-            self.apply(live, task, Event(kind=Kind.CANCEL, time=now, cause=cause, outcome=outcome))
-        self.drop_waiting(live, outcome, cause, now)
-
-    # -- what the runner says --------------------------------------------------------------------
-
-    def run_ended(self, run_id: int, end: End) -> None:
-        """Record the end of a run and what becomes of its element; unknown and ended runs are
-        ignored."""
-        run = self.runs.pop(run_id, None)
-        self.pids.pop(run_id, None)
-        if run is None:
-            return
-        live = self.live[run.job]
-        task = live.tasks[run.index]
-        self.view.release(run_id)
-        self.change.end_run(ended_run(run, end))
-        event = after_end(
-            live.job, task, end, total=self.host.total, lost_limit=self.host.lost_limit
-        )
-        self.apply(live, task, event)
-
-    def start_again(self, run: Run) -> None:
-        """Order a recorded run once more: the runner has not got it. Its id makes this harmless."""
-        live = self.live[run.job]
-        task = live.tasks[run.index]
-        if task.state is State.STOPPING:
-            end = End(time=self.now(), stopped_by=task.stopping, message="it was never started")
-            self.run_ended(run.id, end)
-        else:
-            self.orders.append(start_order(live.job, task, run.claim, self.host))
-
-    def defer_start(self, run_id: int, why: str) -> None:
-        """The machine could not start it just now; it is ordered again a little later."""
-        self.complaints.append(why)
-        if run_id in self.runs:
-            self.deferred.append(run_id)
-
-    def lose_runs_of_other_boots(self) -> None:
-        """The machine went down under the runs that were alive then."""
-        for run in [run for run in self.runs.values() if run.boot != self.host.boot]:
-            self.run_ended(run.id, End(time=self.now(), lost=True, message="the machine restarted"))
-
-    def new_end(self, task: Task, limit: float | None) -> None:
-        """The time limit of a running element has changed: so has the end of its claim."""
-        claim = self.view.claims[task.run]
-        end = None if limit is None else claim.start + limit
-        self.view.release(task.run)
-        self.view.claim(replace(claim, end=end))
-
     def configure(self, host: Host, policy: Policy) -> None:
         """Go on with other settings; what is running keeps what it holds."""
         self.host, self.policy = host, policy
@@ -332,16 +217,6 @@ class Engine:
         """Whom a live job waits for; nobody, once it has ended."""
         live = self.live.get(job_id)
         return [] if live is None else list(parents_of(live.job))
-
-    # -- the clock -------------------------------------------------------------------------------
-
-    def now(self) -> float:
-        return clock.now()
-
-    def wake_due(self) -> bool:
-        """Whether time alone has made something ready, or too late."""
-        wake = self.view.next_wake()
-        return wake is not None and wake <= self.now()
 
     # -- the story -------------------------------------------------------------------------------
 
@@ -373,77 +248,3 @@ class Engine:
                 detail=detail,
             )
         )
-
-
-def ended_run(run: Run, end: End) -> Run:
-    """The run with its end filled in."""
-    return replace(
-        run,
-        end_time=end.time,
-        exit_code=end.exit_code,
-        signal=end.signal,
-        stopped_by=end.stopped_by,
-        usage=end.usage,
-    )
-
-
-def parents_of(job: Job) -> Iterator[int]:
-    """Ids of the jobs this one waits for."""
-    if job.dependencies is not None:
-        yield from (term.job for term in job.dependencies.terms if term.job)
-
-
-def parent_facts(store: Store, job_id: int) -> ParentFacts:
-    """What the store knows of a parent, element by element."""
-    stored = store.job(job_id)
-    if stored is None:  # purged long ago: all that is left to say is that it ended
-        return ParentFacts(total=1, begun=1, ended=1, completed=1)
-    tasks = store.tasks(job_id)
-    ended = [task for task in tasks if task.state is State.ENDED]
-    facts = ParentFacts(
-        total=len(indices_of(stored.job)),
-        begun=sum(task.start_time is not None or task.state is State.ENDED for task in tasks),
-        ended=len(ended),
-        completed=sum(task.outcome is Outcome.COMPLETED for task in ended),
-        last_begin=max((task.start_time or 0.0 for task in tasks), default=0.0),
-        last_end=max((task.end_time or 0.0 for task in ended), default=0.0),
-        elements={task.index: Fact(task.start_time, task.end_time, task.outcome) for task in tasks},
-    )
-    if stored.job.dropped is not None:
-        facts.begun = facts.ended = facts.total
-        facts.last_end = stored.summary.end_time if stored.summary else facts.last_end
-    return facts
-
-
-def load(engine: Engine) -> None:
-    """Fill an empty engine from the store; the store is not changed."""
-    jobs = list(engine.store.live_jobs())
-    parents = {parent for stored in jobs for parent in parents_of(stored.job)}
-    for stored in jobs:
-        if stored.job.id in parents:
-            engine.view.know(stored.job.id, parent_facts(engine.store, stored.job.id))
-        live = LiveJob(stored.job, stored.waiting)
-        live.tasks = {task.index: task for task in stored.tasks}
-        _tally(engine.store, live, stored.ended)
-        engine.keep(live)
-        for task in stored.tasks:
-            if task.state is State.PENDING:
-                engine.view.put_task(task)
-    for run in engine.store.live_runs():
-        engine.runs[run.id] = run
-        engine.view.claim(run.claim)
-
-
-def _tally(store: Store, live: LiveJob, ended: dict[str, int]) -> None:
-    """Add up the elements of a live job that have ended already."""
-    for task in live.tasks.values():
-        live.tally.began(task)
-    if not ended:
-        return
-    counted = 0
-    for task in store.tasks(live.job.id, [outcome.value for outcome in Outcome]):
-        live.tally.add(task)
-        counted += 1
-    dropped = sum(ended.values()) - counted
-    if dropped and live.job.dropped is not None:
-        live.tally.add_never_begun(dropped, live.job.dropped, "", 0.0)

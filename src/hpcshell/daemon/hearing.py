@@ -3,9 +3,11 @@ harm."""
 
 from __future__ import annotations
 
-from hpcshell.core.records import State, Usage
+from hpcshell.core.records import Run, State, Usage
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.runs import limit_of, run_ended, start_again
+from hpcshell.machine import clock
 from hpcshell.policy.retry import End
 
 
@@ -26,14 +28,16 @@ def hear(engine: Engine, event: wire.AnyEvent) -> None:
 
 def _ended(engine: Engine, event: wire.Ended | wire.FailedToStart | wire.Lost) -> None:
     if isinstance(event, wire.FailedToStart) and event.transient:
-        engine.defer_start(event.run, event.message)
+        engine.complaints.append(event.message)
+        if event.run in engine.runs:
+            engine.deferred.append(event.run)
         return
-    engine.run_ended(event.run, _end(engine, event))
+    run_ended(engine, event.run, _end(event))
     engine.acks.append(event.run)
 
 
-def _end(engine: Engine, event: wire.Ended | wire.FailedToStart | wire.Lost) -> End:
-    time = event.time or engine.now()
+def _end(event: wire.Ended | wire.FailedToStart | wire.Lost) -> End:
+    time = event.time or clock.now()
     match event:
         case wire.Ended():
             return End(
@@ -64,21 +68,26 @@ def _standing(engine: Engine, standing: wire.Standing) -> None:
         else:
             hear(engine, report)
     for run in [run for run in engine.runs.values() if run.id not in known]:
-        engine.start_again(run)
+        start_again(engine, run, clock.now())
     for run_id in known & engine.runs.keys():
-        run = engine.runs[run_id]
-        task = engine.live[run.job].tasks[run.index]
-        if task.state is State.STOPPING:
-            engine.orders.append(
-                wire.Stop(run=run_id, cause=task.stopping, grace=engine.live[run.job].job.grace)
-            )
+        _remind(engine, engine.runs[run_id])
+
+
+def _remind(engine: Engine, run: Run) -> None:
+    """The runner may have missed that this run is to stop, or has another time limit."""
+    live = engine.live[run.job]
+    task = live.tasks[run.index]
+    if task.state is State.STOPPING:
+        engine.orders.append(wire.Stop(run=run.id, cause=task.stopping, grace=live.job.grace))
+    else:
+        engine.orders.append(wire.Limit(run=run.id, time_limit=limit_of(run)))
 
 
 def _unknown(engine: Engine, run_id: int) -> None:
     """A stop reached the runner for a run it never started (its start had been deferred)."""
     run = engine.runs.get(run_id)
     if run is not None and engine.live[run.job].tasks[run.index].state is State.STOPPING:
-        engine.start_again(run)
+        start_again(engine, run, clock.now())
 
 
 def _disown(engine: Engine, report: wire.Report) -> None:

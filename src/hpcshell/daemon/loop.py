@@ -8,7 +8,6 @@ disk.
 
 from __future__ import annotations
 
-import heapq
 import selectors
 import signal
 import socket
@@ -18,10 +17,15 @@ from typing import Any, Final
 
 from hpcshell.core.errors import Broken, HpcError, NotYet, Wrong
 from hpcshell.daemon import runner_wire as wire
-from hpcshell.daemon.engine import Engine, load
+from hpcshell.daemon.alarms import Alarms
+from hpcshell.daemon.attachment import Attachment
+from hpcshell.daemon.deciding import decide_now, wake_due
+from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.hearing import hear
+from hpcshell.daemon.loading import load
 from hpcshell.daemon.notices import Notices
 from hpcshell.daemon.runner_link import RunnerLink
+from hpcshell.daemon.runs import forgive_back_offs, lose_runs_of_other_boots, start_again
 from hpcshell.daemon.server import Ask, Peer, Server
 from hpcshell.daemon.verbs import LOOKS, VERBS
 from hpcshell.daemon.verbs.look import document_of
@@ -35,6 +39,8 @@ RETRY_AFTER: Final = 1.0
 RUNNER_LEAVES_WITHIN: Final = 5.0
 """Seconds an idle runner gets to leave, so that nothing is alive when a stop is answered."""
 REQUESTS_A_TICK: Final = 2000
+CLOCK_TOLERANCE: Final = 1.0
+"""Seconds the wall clock may go back unnoticed, as time servers make it."""
 
 
 class Loop:
@@ -65,18 +71,20 @@ class Loop:
             server.selector,
             lambda job: self.engine.host.environments[job.launch.env],
         )
-        self.watchers = Watchers(self.alarm)
+        self.alarms = Alarms()
+        self.watchers = Watchers(self.alarms.after)
+        self.runner = Attachment(link, server.selector, self.alarms, log)
         self.heard: list[wire.AnyEvent] = []
         self.asked: list[tuple[Peer, Ask]] = []
         self.stopping = False
         self.leaving = ""
         self.leave_by = 0.0
-        self.started = clock.now()
-        self.broken = ""
-        self._alarms: list[tuple[float, int, Callable[[], None]]] = []
-        self._alarm_count = 0
-        self._link_fd = -1
-        self._link_events = selectors.EVENT_READ
+        self.started = self._latest = clock.now()
+        self.trouble: HpcError | None = None
+        self._deferred: set[int] = set()
+        self._due: set[int] = set()
+        self._fresh = True
+        self._one_by_one = False
 
     def _load(self) -> Engine:
         engine = Engine(self.store)
@@ -85,63 +93,47 @@ class Loop:
         return engine
 
     def _load_again(self) -> Engine:
-        """After a failed commit: what is on disk, under the settings that were in force."""
+        """What is on disk, under the settings that were in force."""
         engine = Engine(self.store)
         engine.configure(self.engine.host, self.engine.policy)
         engine.pids, engine.runner_pid = self.engine.pids, self.engine.runner_pid
         engine.keeper_pid = self.engine.keeper_pid
         load(engine)
+        self._fresh = True
         return engine
-
-    # -- time ------------------------------------------------------------------------------------
-
-    def alarm(self, after: float, call: Callable[[], None]) -> None:
-        """Call something once, `after` seconds from now by the monotonic clock."""
-        self._alarm_count += 1
-        heapq.heappush(self._alarms, (clock.monotonic() + after, self._alarm_count, call))
-
-    def _ring(self) -> None:
-        while self._alarms and self._alarms[0][0] <= clock.monotonic():
-            heapq.heappop(self._alarms)[2]()
-
-    def _timeout(self) -> float | None:
-        """Seconds until something is due by the clock alone; None sleeps until somebody speaks."""
-        if self.asked or (self.engine.dirty and not self.broken):
-            return 0.0
-        due = self._alarms[0][0] - clock.monotonic() if self._alarms else None
-        wake = self.engine.view.next_wake()
-        if wake is not None and not self.broken:
-            # wall-clock instants are looked at again at least every minute: the clock may be set
-            wake = min(max(0.0, wake - clock.now()), 60.0)
-            due = wake if due is None else min(due, wake)
-        return None if due is None else max(0.0, due)
 
     # -- the loop --------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Until told to stop."""
         self._watch_signals()
-        self._recover()
-        self._open_link()
+        self.runner.open()
         while not self.stopping:
             self._read(self.selector.select(self._timeout()))
-            self._ring()
-            self._tick()
-            self._tend_link()
+            self.alarms.ring()
+            self.tick()
+            self.runner.tend()
             self.stopping = self.stopping or self._may_leave()
         self._farewell()
 
-    def _recover(self) -> None:
-        """What a restart of the machine has taken is recorded before anything is started."""
-        with self.store.change() as change:
-            self.engine.begin(change)
-            self.engine.lose_runs_of_other_boots()
+    def _timeout(self) -> float | None:
+        """Seconds until something is due by the clock alone; None sleeps until somebody speaks."""
+        at_rest = not self.engine.dirty and not (self._one_by_one and self.heard)
+        if self.asked or not (at_rest or self.trouble):
+            return 0.0
+        due = self.alarms.next_in()
+        wake = self.engine.view.next_wake()
+        if wake is not None and not self.trouble:
+            # wall-clock instants are looked at again at least every minute: the clock may be set
+            wake = min(max(0.0, wake - clock.now()), 60.0)
+            due = wake if due is None else min(due, wake)
+        return due
 
     def leave(self, *, cancel: bool) -> None:
         """Stop after this tick; with `cancel` once everything that runs has ended."""
         self.leaving = "cancel" if cancel else "now"
         self.leave_by = clock.monotonic() + RUNNER_LEAVES_WITHIN
-        self.alarm(RUNNER_LEAVES_WITHIN, lambda: None)
+        self.alarms.after(RUNNER_LEAVES_WITHIN, lambda: None)
 
     def _may_leave(self) -> bool:
         """Whether all is said: what is to be cancelled has ended, and the runner can be told to
@@ -154,49 +146,87 @@ class Loop:
         for key, mask in ready:
             owner = key.data
             if isinstance(owner, Peer):
-                if mask & selectors.EVENT_READ:
-                    self.asked.extend((owner, ask) for ask in self.server.requests(owner))
+                self.asked.extend((owner, ask) for ask in self.server.requests(owner, mask))
             elif owner is self.server:
                 self.server.accept()
-            elif owner is self.link:
-                self._hear_runner(mask)
+            elif owner is self.runner:
+                self.heard.extend(self.runner.hear(mask))
             else:
                 owner()
 
-    def _tick(self) -> None:
-        asked, self.asked = self.asked[:REQUESTS_A_TICK], self.asked[REQUESTS_A_TICK:]
+    def tick(self) -> None:
+        """One turn: what was heard and asked, and what follows from it, in one commit."""
+        heard, asked = self._next_turn()
+        self._mind_the_clock()
         try:
             with self.store.change() as change:
                 self.engine.begin(change)
-                for event in self.heard:
-                    hear(self.engine, event)
+                if self.trouble is None:
+                    self._take_in(heard)
                 answers = [(peer, ask, self._perform(peer, ask)) for peer, ask in asked]
-                if self.leaving:
-                    self.engine.dirty = False  # nothing is started any more
-                elif self.engine.dirty or self.engine.wake_due():
-                    self.engine.decide(clock.now())
+                if self.trouble is None:
+                    self._decide()
         except HpcError as error:
             self._commit_failed(error, asked)
         except Exception as error:  # a defect of ours must not take down a month of jobs
-            self.log.write(
-                "error", "a tick failed", error=repr(error), trace=traceback.format_exc()
-            )
-            self._commit_failed(
-                Broken(f"the daemon failed: {error!r}", "see hpc daemon logs"), asked
-            )
+            self._defect(error, heard)
+            broken = Broken(f"the daemon failed: {error!r}", "see hpc daemon logs")
+            self._commit_failed(broken, asked)
         else:
-            self.broken = ""
-            self.heard.clear()
-            self._carry_out()
-            self._answer(answers)
-            self.watchers.look(self.engine)
-            self._tell()
+            self._committed(heard, answers)
         self.server.flush()
+
+    def _next_turn(self) -> tuple[list[wire.AnyEvent], list[tuple[Peer, Ask]]]:
+        """What to deal with now. In trouble the runner's words are kept for later; after a defect
+        they are taken one by one, so that a single one cannot spoil the rest."""
+        if self._one_by_one and self.heard and self.trouble is None:
+            return self.heard[:1], []
+        asked, self.asked = self.asked[:REQUESTS_A_TICK], self.asked[REQUESTS_A_TICK:]
+        return ([] if self.trouble else self.heard[:]), asked
+
+    def _take_in(self, heard: list[wire.AnyEvent]) -> None:
+        now = clock.now()
+        if self._fresh:
+            lose_runs_of_other_boots(self.engine, now)
+            forgive_back_offs(self.engine, now)
+        for event in heard:
+            hear(self.engine, event)
+        for run_id in self._due & self.engine.runs.keys():
+            start_again(self.engine, self.engine.runs[run_id], now)
+
+    def _decide(self) -> None:
+        now = clock.now()
+        if self.leaving:
+            self.engine.dirty = False  # nothing is started any more
+        elif self.engine.dirty or wake_due(self.engine, now):
+            decide_now(self.engine, now)
+
+    def _mind_the_clock(self) -> None:
+        """What a clock that was wrong has let go waits again, once it is set back."""
+        now = clock.now()
+        if now < self._latest - CLOCK_TOLERANCE:
+            self.log.write("warning", "the clock was set back", seconds=self._latest - now)
+            self.engine = self._load_again()
+        self._latest = now
+
+    def _committed(self, heard: list[wire.AnyEvent], answers: list[tuple[Peer, Ask, Any]]) -> None:
+        """It is on disk: act on it, then say so."""
+        if self.trouble is None:
+            self._fresh = False
+            self._due.clear()
+        del self.heard[: len(heard)]
+        self._one_by_one = self._one_by_one and bool(self.heard)
+        self._carry_out()
+        self._answer(answers)
+        self.watchers.look(self.engine)
+        self._tell()
 
     def _perform(self, peer: Peer, ask: Ask) -> Any:
         """Do what one request asks; its own mistakes are its answer and change nothing."""
         verb = VERBS.get(ask.verb)
         try:
+            if self.trouble is not None and ask.verb not in LOOKS and ask.verb != "stop":
+                raise self.trouble
             if self.leaving and ask.verb in ("submit", "rerun"):
                 raise NotYet("the daemon is stopping", "submit again in a moment")
             if verb is None:
@@ -233,12 +263,14 @@ class Loop:
             orders.append(wire.Ack(runs=engine.acks))
         engine.acks, engine.orders = [], []
         if orders:
-            self.link.send(orders)
+            self.runner.send(orders)
         for complaint in engine.complaints:
             self.log.write("warning", "the runner complains", complaint=complaint)
         engine.complaints.clear()
         if engine.deferred:
-            self.alarm(RETRY_AFTER, self._start_deferred)
+            self._deferred.update(engine.deferred)
+            engine.deferred.clear()
+            self.alarms.after(RETRY_AFTER, self._start_deferred)
 
     def _tell(self) -> None:
         """Mail, webhooks and the desktop, for the jobs that asked for them."""
@@ -247,59 +279,33 @@ class Loop:
             self.notices.offer(job, what, document_of(self.engine, job, index))
 
     def _start_deferred(self) -> None:
-        deferred, self.engine.deferred = self.engine.deferred, []
-        for run_id in deferred:
-            if run_id in self.engine.runs:
-                self.engine.start_again(self.engine.runs[run_id])
+        self._due, self._deferred = self._due | self._deferred, set()
+
+    def _defect(self, error: Exception, heard: list[wire.AnyEvent]) -> None:
+        """Leave a trace, and find out whether it was one word of the runner's."""
+        self.log.write("error", "a tick failed", error=repr(error), trace=traceback.format_exc())
+        if self._one_by_one and heard:
+            self.log.write("error", "left out", event=repr(heard[0]))
+            del self.heard[:1]
+        self._one_by_one = bool(self.heard)
 
     def _commit_failed(self, error: HpcError, asked: list[tuple[Peer, Ask]]) -> None:
         """Nothing of this tick happened: say so, forget it, and try the runner's words again
         later."""
-        self.broken = error.message
+        self.trouble = error
         self.log.write("error", "a change could not be recorded", error=error.message)
         for peer, ask in asked:
+            self.watchers.forget(peer, ask.id)
+            if ask.verb == "stop":
+                self.leaving = ""
             if not peer.closed:
                 peer.fail(ask.id, error)
         self.engine = self._load_again()
-        self.alarm(RETRY_AFTER, self._try_again)
+        self.alarms.after(RETRY_AFTER, self._try_again)
 
     def _try_again(self) -> None:
-        self.broken = ""
+        self.trouble = None
         self.engine.dirty = True
-
-    # -- the runner ------------------------------------------------------------------------------
-
-    def _open_link(self) -> None:
-        try:
-            opened = self.link.open()
-        except HpcError as error:
-            self.log.write("error", "no runner", error=error.message)
-            opened = False
-        if not opened:
-            self.alarm(self.link.retry_after, self._open_link)
-            return
-        self._link_fd, self._link_events = self.link.fileno(), selectors.EVENT_READ
-        self.selector.register(self._link_fd, selectors.EVENT_READ, self.link)
-
-    def _hear_runner(self, mask: int) -> None:
-        if mask & selectors.EVENT_WRITE:
-            self.link.flush()
-        self.heard.extend(self.link.receive())
-
-    def _tend_link(self) -> None:
-        """Reopen a link that broke; watch for room on one that is full."""
-        if self._link_fd < 0:
-            return
-        if self.link.closed:
-            self.selector.unregister(self._link_fd)
-            self._link_fd = -1
-            self.log.write("warning", "the runner went away; connecting again")
-            self._open_link()
-            return
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self.link.wants_write else 0)
-        if wanted != self._link_events:
-            self.selector.modify(self._link_fd, wanted, self.link)
-            self._link_events = wanted
 
     # -- beginning and end -----------------------------------------------------------------------
 
@@ -316,19 +322,26 @@ class Loop:
     def _signalled(self) -> None:
         for number in self._signals[0].recv(64):
             if number == signal.SIGHUP:
-                self.server.listen()
+                self._listen_again()
             else:
                 self.stopping = True
+
+    def _listen_again(self) -> None:
+        try:
+            self.server.listen()
+        except (HpcError, OSError) as error:
+            self.log.write("error", "the control socket cannot be made", error=str(error))
+            self.alarms.after(RETRY_AFTER, self._listen_again)
 
     def _farewell(self) -> None:
         self.log.write("info", "stopping", live=len(self.engine.live))
         if self.leaving:
-            self.link.send([wire.Shutdown(cancel=self.leaving == "cancel")])
+            self.runner.send([wire.Shutdown(cancel=self.leaving == "cancel")])
             if not self.engine.runs:
                 await_ends((self.link.runner_pid, self.link.keeper_pid), RUNNER_LEAVES_WITHIN)
         self.server.close()
         self.notices.close()
-        self.link.close()
+        self.runner.close()
         self.store.close()
 
 

@@ -10,7 +10,7 @@ import os
 import selectors
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +19,8 @@ from hpcshell.core.errors import HpcError, Wrong
 
 LINE_LIMIT: Final = 64 * 1024 * 1024
 OUTBOX_LIMIT: Final = 64 * 1024 * 1024
+OUTBOX_FULL: Final = 1 << 20
+"""With so much unsent, no more is read from a peer."""
 CHUNK: Final = 1 << 18
 _encode = msgspec.json.Encoder().encode
 
@@ -37,7 +39,7 @@ _decode = msgspec.json.Decoder(Ask).decode
 class Peer:
     """One connection, with the identity the kernel vouches for."""
 
-    __slots__ = ("closed", "gone", "inbox", "outbox", "pid", "sock", "uid")
+    __slots__ = ("closed", "gone", "inbox", "outbox", "pid", "sock", "stirred", "uid")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -46,35 +48,40 @@ class Peer:
         self.inbox = bytearray()
         self.outbox = bytearray()
         self.closed = False
-        self.gone: list[Any] = []
+        self.gone: dict[int, Callable[[], None]] = {}
+        """What is to be done when it leaves, by the request that asked for it."""
+        self.stirred: set[Peer] = set()
+        """Where peers are noted that have something to send, or have left."""
 
     def receive(self) -> list[bytes]:
         """The complete lines that have arrived. Marks the peer closed at the end of its stream."""
-        while True:
-            try:
-                chunk = self.sock.recv(CHUNK)
-            except BlockingIOError:
-                break
-            except OSError:
-                chunk = b""
-            if not chunk:
-                self.closed = True
-                break
-            self.inbox += chunk
-            if len(chunk) < CHUNK:
-                break
-        if b"\n" not in self.inbox:
+        try:
+            chunk = self.sock.recv(CHUNK)
+        except BlockingIOError:
+            return []
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self.close()
+            return []
+        self.inbox += chunk
+        if b"\n" not in chunk:
             return self._refuse_endless()
         *lines, rest = bytes(self.inbox).split(b"\n")
         self.inbox = bytearray(rest)
         return lines
+
+    def close(self) -> None:
+        """It has left, or is to leave."""
+        self.closed = True
+        self.stirred.add(self)
 
     def _refuse_endless(self) -> list[bytes]:
         if len(self.inbox) > LINE_LIMIT:
             self.inbox.clear()
             self.fail(0, Wrong(f"a request over {LINE_LIMIT >> 20} MiB is not read"))
             self.flush()
-            self.closed = True
+            self.close()
         return []
 
     def answer(self, ask: int, ok: Any) -> None:
@@ -99,8 +106,10 @@ class Peer:
     def _say(self, message: dict[str, Any]) -> None:
         self.outbox += _encode(message)
         self.outbox += b"\n"
+        self.stirred.add(self)
         if len(self.outbox) > OUTBOX_LIMIT:  # a reader that sleeps must not eat our memory
-            self.closed = True
+            self.outbox.clear()
+            self.close()
 
     def flush(self) -> None:
         """Send what the socket takes now."""
@@ -110,9 +119,15 @@ class Peer:
             except BlockingIOError:
                 return
             except OSError:
-                self.closed = True
+                self.close()
                 return
             del self.outbox[:sent]
+
+    @property
+    def wanted(self) -> int:
+        """What to watch for: nothing is read from a peer that does not read what it is told."""
+        hears = selectors.EVENT_READ if len(self.outbox) < OUTBOX_FULL else 0
+        return hears | (selectors.EVENT_WRITE if self.outbox else 0)
 
 
 def read_ask(line: bytes) -> Ask:
@@ -132,7 +147,9 @@ class Server:
         self.selector = selector
         self.path = path
         self.peers: set[Peer] = set()
+        self.stirred: set[Peer] = set()
         self.listener: socket.socket | None = None
+        self._spare = _spare_descriptor()
 
     def listen(self) -> None:
         """(Re)create the socket file. The caller holds the state lock, so whatever lies there is
@@ -156,18 +173,37 @@ class Server:
                 sock, _ = self.listener.accept()
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError:  # out of file descriptors: those who knock wait in the backlog
+            except OSError:
+                self._turn_away()
                 return
             sock.setblocking(False)
             peer = Peer(sock)
-            if peer.uid not in (0, os.geteuid()):
+            if peer.uid in (0, os.geteuid()):
+                self.welcome(peer)
+            else:
                 sock.close()
-                continue
-            self.peers.add(peer)
-            self.selector.register(sock, selectors.EVENT_READ, peer)
 
-    def requests(self, peer: Peer) -> Iterator[Ask]:
+    def welcome(self, peer: Peer) -> None:
+        """Listen to a peer from now on."""
+        self.peers.add(peer)
+        peer.stirred = self.stirred
+        self.selector.register(peer.sock, selectors.EVENT_READ, peer)
+
+    def _turn_away(self) -> None:
+        """Out of file descriptors: one kept for this case lets us hang up on whoever knocks, who
+        would otherwise keep us awake."""
+        assert self.listener is not None
+        os.close(self._spare)
+        with contextlib.suppress(OSError):
+            self.listener.accept()[0].close()
+        self._spare = _spare_descriptor()
+
+    def requests(self, peer: Peer, mask: int = selectors.EVENT_READ) -> Iterator[Ask]:
         """What the peer asks; nonsense is answered here."""
+        if mask & selectors.EVENT_WRITE:
+            self.stirred.add(peer)
+        if not mask & selectors.EVENT_READ:
+            return
         for line in peer.receive():
             if not line.strip():
                 continue
@@ -178,21 +214,23 @@ class Server:
 
     def flush(self) -> None:
         """Send what is waiting and forget peers that have left."""
-        for peer in [peer for peer in self.peers if peer.outbox or peer.closed]:
+        while self.stirred:
+            peer = self.stirred.pop()
             peer.flush()
             if peer.closed:
                 self.drop(peer)
-            else:
-                wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.outbox else 0)
-                if self.selector.get_key(peer.sock).events != wanted:
-                    self.selector.modify(peer.sock, wanted, peer)
+                continue
+            wanted = peer.wanted
+            if self.selector.get_key(peer.sock).events != wanted:
+                self.selector.modify(peer.sock, wanted, peer)
 
     def drop(self, peer: Peer) -> None:
         self.peers.discard(peer)
+        self.stirred.discard(peer)
         with contextlib.suppress(KeyError):
             self.selector.unregister(peer.sock)
         peer.sock.close()
-        for leave in peer.gone:
+        for leave in list(peer.gone.values()):
             leave()
 
     def close_listener(self) -> None:
@@ -209,3 +247,8 @@ class Server:
         for peer in list(self.peers):
             peer.flush()
             self.drop(peer)
+        os.close(self._spare)
+
+
+def _spare_descriptor() -> int:
+    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

@@ -31,13 +31,15 @@ def done_line(task: Task) -> dict[str, Any]:
 class Wait:
     """One pending `wait`: what it still waits for, and what has ended already."""
 
-    __slots__ = ("any", "ask", "done", "over", "peer", "pending")
+    __slots__ = ("any", "ask", "done", "jobs", "over", "peer", "pending")
 
     def __init__(self, peer: Peer, ask: int, *, any_one: bool) -> None:
         self.peer = peer
         self.ask = ask
         self.any = any_one
         self.pending: set[Target] = set()
+        self.jobs: frozenset[int] = frozenset()
+        """Of whose events it is to be told."""
         self.done: list[dict[str, Any]] = []
         self.over = False
 
@@ -60,12 +62,17 @@ class Wait:
 class Follower:
     """One listener of the event stream, for some jobs or all."""
 
-    __slots__ = ("ask", "jobs", "peer")
+    __slots__ = ("ask", "cursor", "jobs", "peer")
 
-    def __init__(self, peer: Peer, ask: int, jobs: frozenset[int] | None) -> None:
+    def __init__(self, peer: Peer, ask: int, jobs: frozenset[int] | None, cursor: int) -> None:
         self.peer = peer
         self.ask = ask
         self.jobs = jobs
+        self.cursor = cursor
+        """What it has been told of up to here already."""
+
+    def wants(self, line: dict[str, Any]) -> bool:
+        return line["seq"] > self.cursor and (self.jobs is None or line["job"] in self.jobs)
 
 
 class Watchers:
@@ -78,23 +85,30 @@ class Watchers:
 
     def wait(self, wait: Wait, timeout: float | None) -> None:
         """Keep a wait until it is satisfied, times out, or its client leaves."""
-        for job in {job for job, _ in wait.pending}:
+        wait.jobs = frozenset(job for job, _ in wait.pending)
+        for job in wait.jobs:
             self.waits.setdefault(job, []).append(wait)
         if timeout is not None:
             self.alarm(timeout, lambda: self._time_out(wait))
-        wait.peer.gone.append(lambda: self._forget(wait))
+        wait.peer.gone[wait.ask] = lambda: self._forget(wait)
 
     def follow(self, follower: Follower) -> None:
         """Keep a listener until it leaves."""
         self.followers.append(follower)
-        follower.peer.gone.append(lambda: self.followers.remove(follower))
+        follower.peer.gone[follower.ask] = lambda: self.followers.remove(follower)
+
+    def forget(self, peer: Peer, ask: int) -> None:
+        """Whatever this request waits for, it was answered otherwise."""
+        leave = peer.gone.pop(ask, None)
+        if leave is not None:
+            leave()
 
     def look(self, engine: Engine) -> None:
         """After a commit: tell the news to those who listen, and ends to those who wait."""
         news, engine.news = engine.news, []
         for follower in self.followers:
             for line in news:
-                if follower.jobs is None or line["job"] in follower.jobs:
+                if follower.wants(line):
                     follower.peer.tell(follower.ask, line)
         if not self.waits:
             return
@@ -115,12 +129,14 @@ class Watchers:
     def _time_out(self, wait: Wait) -> None:
         if not wait.over:
             wait.answer(timed_out=True)
-            wait.over = True
             self._forget(wait)
 
     def _forget(self, wait: Wait) -> None:
-        for job, waits in list(self.waits.items()):
-            if wait in waits:
+        wait.over = True
+        wait.peer.gone.pop(wait.ask, None)
+        for job in wait.jobs:
+            waits = self.waits.get(job)
+            if waits is not None and wait in waits:
                 waits.remove(wait)
                 if not waits:
                     del self.waits[job]

@@ -35,7 +35,7 @@ def hello(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
         "state_dir": str(engine.host.places.state),
         "schema": SCHEMA,
         "jobs": engine.counts(),
-        "trouble": loop.broken or None,
+        "trouble": loop.trouble.message if loop.trouble else None,
     }
 
 

@@ -56,6 +56,6 @@ def events(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any] | None:
         if jobs is None or entry.job in jobs:
             peer.tell(ask.id, entry_document(entry))
     if follow and len(entries) < BACKLOG:
-        loop.watchers.follow(Follower(peer, ask.id, jobs))
+        loop.watchers.follow(Follower(peer, ask.id, jobs, cursor))
         return None
     return {"cursor": cursor, "more": len(entries) == BACKLOG}

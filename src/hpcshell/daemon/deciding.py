@@ -1,0 +1,82 @@
+"""What starts now, and what never can: the decider asked, and its answer recorded."""
+
+from __future__ import annotations
+
+from hpcshell.core.lifecycle import Event, Kind
+from hpcshell.core.records import Outcome, Run, State
+from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.live import LiveJob
+from hpcshell.daemon.orders import start_order
+from hpcshell.policy.decide import Start, decide
+
+
+def decide_now(engine: Engine, now: float) -> None:
+    """End what can never start and start what can, until neither leads to more of it.
+
+    An end may make a child hopeless, a start may be what another waits for.
+    """
+    engine.dirty = True
+    while engine.dirty:
+        engine.dirty = False
+        _end_impossible(engine, now)
+        plan = decide(engine.view, engine.policy, now)
+        engine.view.keep(plan.promises)
+        for start in plan.starts:
+            _start(engine, start, now)
+
+
+def wake_due(engine: Engine, now: float) -> bool:
+    """Whether time alone has made something ready, or too late."""
+    wake = engine.view.next_wake()
+    return wake is not None and wake <= now
+
+
+def _start(engine: Engine, start: Start, now: float) -> None:
+    live = engine.live[start.job]
+    task = live.task(start.index)
+    assert task is not None, f"decided to start {start.job}_{start.index}, which does not wait"
+    run_id = engine.change.next_run_id()
+    claim = start.claim(run_id, now)
+    engine.view.claim(claim)
+    task = engine.apply(live, task, Event(kind=Kind.START, time=now, run=run_id))
+    order = start_order(live.job, task, claim, engine.host)
+    run = Run(
+        id=run_id,
+        job=live.job.id,
+        index=task.index,
+        attempt=task.attempt,
+        claim=claim,
+        start_time=now,
+        boot=engine.host.boot,
+        stdout=order.stdout or "",
+        stderr=order.stderr or "",
+    )
+    engine.change.add_run(run)
+    engine.runs[run_id] = run
+    engine.orders.append(order)
+
+
+def _end_impossible(engine: Engine, now: float) -> None:
+    for job_id, index, outcome, sentence in engine.view.impossible(now):
+        live = engine.live.get(job_id)
+        if live is None:
+            continue
+        terms = live.job.dependencies
+        if outcome is Outcome.CANCELLED and terms is not None and terms.on_never == "hold":
+            engine.amend(live, sentence, now, held="dependency")
+        else:
+            _end_waiting(engine, live, index, outcome, sentence, now)
+
+
+def _end_waiting(
+    engine: Engine, live: LiveJob, index: int | None, outcome: Outcome, cause: str, now: float
+) -> None:
+    """End one waiting element, or (None) all that waits of the job."""
+    known = live.task(index) if index is not None else None
+    tasks = list(live.tasks.values()) if index is None else [known] if known is not None else []
+    for task in tasks:
+        if task.state is State.PENDING:
+            event = Event(kind=Kind.CANCEL, time=now, cause=cause, outcome=outcome)
+            engine.apply(live, task, event)
+    if index is None:
+        engine.drop_waiting(live, outcome, cause, now)

@@ -1,0 +1,86 @@
+"""Attempts in the engine: over, ordered again, lost with the machine, given another limit."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from hpcshell.core.lifecycle import Event, Kind
+from hpcshell.core.records import Run, State, Task
+from hpcshell.daemon import runner_wire as wire
+from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.orders import start_order
+from hpcshell.policy.retry import End, after_end
+
+
+def run_ended(engine: Engine, run_id: int, end: End) -> None:
+    """Record the end of a run and what becomes of its element; unknown and ended runs are
+    ignored."""
+    run = engine.runs.pop(run_id, None)
+    engine.pids.pop(run_id, None)
+    if run is None:
+        return
+    live = engine.live[run.job]
+    task = live.tasks[run.index]
+    engine.view.release(run_id)
+    engine.change.end_run(ended_run(run, end))
+    total, lost_limit = engine.host.total, engine.host.lost_limit
+    engine.apply(live, task, after_end(live.job, task, end, total=total, lost_limit=lost_limit))
+
+
+def ended_run(run: Run, end: End) -> Run:
+    """The run with its end filled in."""
+    return replace(
+        run,
+        end_time=end.time,
+        exit_code=end.exit_code,
+        signal=end.signal,
+        stopped_by=end.stopped_by,
+        usage=end.usage,
+    )
+
+
+def start_again(engine: Engine, run: Run, now: float) -> None:
+    """Order a recorded run once more: the runner has not got it. Its id makes this harmless."""
+    live = engine.live[run.job]
+    task = live.tasks[run.index]
+    if task.state is State.STOPPING:
+        end = End(time=now, stopped_by=task.stopping, message="it was never started")
+        run_ended(engine, run.id, end)
+    else:
+        order = start_order(live.job, task, run.claim, engine.host)
+        engine.orders.append(replace(order, time_limit=limit_of(run)))
+
+
+def limit_of(run: Run) -> float | None:
+    """The time limit of a run as last changed, seconds."""
+    return None if run.claim.end is None else run.claim.end - run.claim.start
+
+
+def change_limit(engine: Engine, task: Task, limit: float | None) -> None:
+    """Give a running element another time limit: its claim ends with it."""
+    run = engine.runs[task.run]
+    end = None if limit is None else run.claim.start + limit
+    run = replace(run, claim=replace(run.claim, end=end))
+    engine.change.update_run(run)
+    engine.runs[task.run] = run
+    engine.view.release(task.run)
+    engine.view.claim(run.claim)
+    engine.orders.append(wire.Limit(run=task.run, time_limit=limit))
+
+
+def lose_runs_of_other_boots(engine: Engine, now: float) -> None:
+    """The machine went down under the runs that were alive then."""
+    for run in [run for run in engine.runs.values() if run.boot != engine.host.boot]:
+        run_ended(engine, run.id, End(time=now, lost=True, message="the machine restarted"))
+
+
+def forgive_back_offs(engine: Engine, now: float) -> None:
+    """What waits to be tried again since an instant that has not come yet waits no longer.
+
+    Somebody has set the clock back; waiting on might take as long as it was wrong.
+    """
+    for live in list(engine.live.values()):
+        for task in list(live.tasks.values()):
+            if task.not_before > now and (task.end_time or 0.0) > now + 1.0 and not task.held:
+                event = Event(kind=Kind.RELEASE, time=now, cause="the clock was set back")
+                engine.apply(live, task, event)

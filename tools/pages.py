@@ -26,10 +26,14 @@ def main_for(pages: Mapping[Path, Callable[[], str]]) -> int:
 
 def update(path: Path, text: str, check: bool) -> bool:
     """Whether the page is right now: it was, or it has been written."""
-    text = MARK + text.rstrip("\n") + "\n"
-    if path.exists() and path.read_text("utf-8") == text:
+    if path.exists() and path.read_text("utf-8") == finished(text):
         return True
     if not check:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        path.write_text(finished(text), "utf-8")
     return not check
+
+
+def finished(text: str) -> str:
+    """The page as it is written to disk."""
+    return MARK + text.rstrip("\n") + "\n"

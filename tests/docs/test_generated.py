@@ -5,7 +5,6 @@ import pytest
 from hpcshell.core.lifecycle import TRANSITIONS
 from tools import lifecycle_diagram, pages, picture, reference
 
-
 GENERATED = {
     **reference.PAGES_HERE,
     lifecycle_diagram.PAGE: lifecycle_diagram.page,

@@ -144,7 +144,11 @@ def test_a_silent_daemon_is_given_up(where, serve, monkeypatch, request):
     monkeypatch.setattr(connection_module, "PATIENCE", 1)
     over = threading.Event()
     request.addfinalizer(over.set)
-    serve(lambda ask: None if over.wait(30) else None)
+
+    def say_nothing(ask: dict[str, Any]) -> None:
+        over.wait(30)
+
+    serve(say_nothing)
     with pytest.raises(errors.Unreachable, match="not answered"):
         Client(where).call("queue")
 

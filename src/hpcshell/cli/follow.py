@@ -34,8 +34,9 @@ Row = dict[str, Any]
 class Tail:
     """One growing file. What is new in it goes to the sink; it may not exist yet.
 
-    With `lines` it begins at the last so many lines of what is there at first. Closed and opened again (a job that is tried again appends to its file) it goes on where it was,
-    unless the name has come to mean another file.
+    With `lines` it begins at the last so many lines of what is there at first. Closed and opened
+    again (a job that is tried again appends to its file) it goes on where it was, unless the name
+    has come to mean another file.
     """
 
     def __init__(self, path: str, sink: Sink, lines: int | None = None) -> None:

@@ -120,7 +120,9 @@ def test_edit_changes_what_waits(cli):
     view = cli("show", job, "--json").json
     assert (view["time_limit"], view["cpus"], view["priority"]) == (7200.0, 2, 750)
     assert (view["name"], view["tags"]) == ("new", ["a", "b"])
-    cli("edit", job, "--time", "unlimited", check=True)
+    said = cli("edit", job, "--time", "unlimited", "--memory", "1G", check=True)
+    assert "time limit 2h 0m -> none" in said.out
+    assert "memory none -> 1G" in said.out
     assert cli("show", job, "--json").json["time_limit"] is None
     cli("edit", job, "--dry-run", "--cpus", "3", check=True)
     assert cli("show", job, "--json").json["cpus"] == 2

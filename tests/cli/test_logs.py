@@ -37,8 +37,8 @@ class Follower:
         return self.process.stdout.readline()
 
     def rest(self) -> tuple[str, int]:
-        out, _ = self.process.communicate(timeout=30)
-        return out, self.process.returncode
+        assert self.process.stdout is not None
+        return self.process.stdout.read(), self.process.wait(30)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
 from hpcshell.core.options import Setting
+from hpcshell.core.units import format_duration, format_size
+from hpcshell.core.words import safe
 
 FIELDS: Final = {
     "cpus": "cpus",
@@ -71,8 +73,29 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
             talk.data(str(job["id"]))
             continue
         would = "would change" if talk.dry_run else "changed"
-        talk.data(f"job {job['id']} {would}: {', '.join(sorted(changes))}")
+        parts = [
+            f"{field.replace('_', ' ')} {_shown(field, old)} -> {_shown(field, new)}"
+            for field, (old, new) in job["changed"].items()
+        ]
+        talk.data(f"job {job['id']} {would}: {', '.join(parts) or 'nothing, it was so already'}")
     return 0
+
+
+def _shown(field: str, value: Any) -> str:
+    """A field's value as people write it."""
+    if value in (None, "", [], {}):
+        return "none"
+    if field == "time_limit":
+        return format_duration(value)
+    if field in ("begin", "deadline"):
+        return describe.instant(value) if value else "none"
+    if field == "memory":
+        return format_size(value) if value else "none"
+    if isinstance(value, list):
+        return safe(" ".join(map(str, value)))
+    if isinstance(value, dict):
+        return safe(",".join(f"{name}={number}" for name, number in value.items()))
+    return safe(str(value))
 
 
 def changes_of(settings: list[Setting]) -> dict[str, Any]:

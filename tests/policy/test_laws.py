@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from hpcshell.core.records import NO_INDEX, Resources, State
 from hpcshell.policy.decide import Policy, decide, forecast
 from hpcshell.policy.view import Unit
+from tests.policy.made import elements_of, make_job
 from tests.policy.picture import picture
 from tests.policy.workloads import Load, Work, loads
-from tests.policy.world import Act, World, elements_of, make_job, same
+from tests.policy.world import Act, World, same
 
 
 def remember_promises(world: World) -> dict[Unit, float]:

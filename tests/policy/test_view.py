@@ -13,9 +13,10 @@ from hpcshell.core.records import Outcome, Resources, State
 from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.retry import End
 from hpcshell.policy.view import View
+from tests.policy.made import elements_of, make_job
 from tests.policy.picture import picture
 from tests.policy.workloads import draw_extras, draw_request, machines
-from tests.policy.world import Act, World, elements_of, make_job, same
+from tests.policy.world import Act, World, same
 
 LONG = same(Act(runs=1e9))
 
@@ -27,8 +28,6 @@ def rebuilt(world: World) -> View:
     for number in sorted(world.left):
         job = world.jobs[number]
         tasks = [task for task in world.tasks.values() if task.job == number]
-        if any(task.attempt or task.state is State.ENDED for task in tasks):
-            view.know(number, world.facts(number))
         for parent in view.needs(job):
             view.know(parent, world.facts(parent))
         touched = {task.index for task in tasks}

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from hpcshell.core.records import Dependencies, Dependency, Job, Resources, Retry
 from hpcshell.policy.decide import Policy
-from tests.policy.world import Act, Script, World, elements_of, make_job
+from tests.policy.made import elements_of, make_job
+from tests.policy.world import Act, Script, World
 
 Draw = Callable[..., Any]
 """`draw` of a composite strategy, or that of `st.data()`."""

@@ -20,52 +20,24 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import Event, Kind, step
 from hpcshell.core.records import (
     NO_INDEX,
-    Array,
     Claim,
-    Dependency,
     Job,
-    Launch,
     Outcome,
-    Request,
     Resources,
     State,
     Task,
 )
 from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.retry import End, after_end
-from hpcshell.policy.view import PLAIN, ParentFacts, Unit, View
-
-LAUNCH = Launch(argv=("true",), cwd="/")
-SECONDS = 1.0
-
-
-def make_job(number: int, *, array: str = "", throttle: int = 0, **fields: object) -> Job:
-    """A job with everything said that a test does not care about; request fields may be given
-    too."""
-    asked = {name: fields.pop(name) for name in list(fields) if name in Request.__struct_fields__}
-    return Job(
-        **{  # type: ignore[arg-type]
-            "id": number,
-            "name": f"j{number}",
-            "user": "u",
-            "uid": 1,
-            "submit_time": 0.0,
-            "launch": LAUNCH,
-            "request": Request(**asked),  # type: ignore[arg-type]
-            "array": Array(indices=array, throttle=throttle) if array else None,
-            **fields,
-        }
-    )
-
-
-def elements_of(job: Job) -> IndexSet:
-    return PLAIN if job.array is None else IndexSet.parse(job.array.indices)
+from hpcshell.policy.view import ParentFacts, Unit, View
+from tests.policy.made import elements_of
+from tests.policy.truth import check, check_start
 
 
 class Act(NamedTuple):
     """How one attempt of an element goes, left alone."""
 
-    runs: float = SECONDS
+    runs: float = 1.0
     exit_code: int = 0
 
 
@@ -122,7 +94,7 @@ class World:
         while self.end_impossible():
             pass
         while self.decide_once():  # again: a start may be what another waited for
-            self.check()
+            check(self)
         for look in self.watch:
             look(self)
 
@@ -159,7 +131,7 @@ class World:
         return self.tasks.get(unit) or Task(job=unit[0], index=unit[1])
 
     def _start(self, unit: Unit, claim: Claim) -> None:
-        self.check_start(unit)
+        check_start(self, unit)
         job = self.jobs[unit[0]]
         task = step(self.task(unit), Event(kind=Kind.START, time=self.now, run=claim.run))
         self.tasks[unit] = task
@@ -246,66 +218,6 @@ class World:
             else:
                 self.cancel((job, index), outcome)
         return bool(found)
-
-    # -- laws ------------------------------------------------------------------------------------
-
-    def check(self) -> None:
-        """Added up from what runs, not from what the view says is free."""
-        total, claims = self.view.total, self.runs.values()
-        assert sum(claim.cpus for claim in claims) <= total.cpus
-        assert sum(claim.memory for claim in claims) <= total.memory
-        gpus = [gpu for claim in claims for gpu in claim.gpus]
-        assert len(gpus) == len(set(gpus)) <= total.gpus
-        assert all(0 <= gpu < total.gpus for gpu in gpus)
-        for name, most in total.others.items():
-            assert sum(claim.others.get(name, 0) for claim in claims) <= most
-        alone = [claim for claim in claims if claim.exclusive]
-        assert not alone or len(self.runs) == 1
-        for number in {claim.job for claim in claims}:
-            array = self.jobs[number].array
-            if array is not None and array.throttle:
-                assert sum(claim.job == number for claim in claims) <= array.throttle
-
-    def check_start(self, unit: Unit) -> None:
-        """Whether this element may start now, by the words of its job."""
-        job, task = self.jobs[unit[0]], self.task(unit)
-        assert task.state is State.PENDING
-        assert not job.held
-        assert not task.held
-        assert self.now >= max(job.begin, task.not_before)
-        request = task.request or job.request
-        assert request.cpus <= self.view.total.cpus
-        if job.deadline is not None:
-            assert self.now + (request.time_limit or 0.0) <= job.deadline
-        if job.dependencies is not None and not task.attempt:
-            join = any if job.dependencies.any else all
-            assert join(self.is_met(term, unit) for term in job.dependencies.terms)
-
-    def is_met(self, term: Dependency, child: Unit) -> bool:
-        """The definition of each kind, over all that happened."""
-        if term.kind == "singleton":
-            mine = self.jobs[child[0]]
-            same = (job for job in self.jobs.values() if job.name == mine.name)
-            return all(job.id >= mine.id or job.id not in self.left for job in same)
-        parent = self.jobs.get(term.job)
-        if parent is None:
-            return False
-        indices = list(elements_of(parent)) if term.index is None else [term.index]
-        if term.kind == "aftercorr" and self.jobs[child[0]].array is not None:
-            indices = [child[1]]
-            if child[1] not in elements_of(parent):
-                return False
-        tasks = [self.task((parent.id, index)) for index in indices]
-        ended = [task for task in tasks if task.state is State.ENDED]
-        if term.kind == "after":
-            begun = [self.starts.get((task.job, task.index), task.end_time) for task in tasks]
-            return all(time is not None and time + term.delay <= self.now for time in begun)
-        if len(ended) < len(tasks):
-            return False
-        if max(task.end_time or 0.0 for task in ended) + term.delay > self.now:
-            return False
-        good = [task.outcome is Outcome.COMPLETED for task in ended]
-        return term.kind == "afterany" or all(good) != (term.kind == "afternotok")
 
     def outcome(self, job: int, index: int = NO_INDEX) -> Outcome | None:
         return self.tasks[job, index].outcome

@@ -67,7 +67,8 @@ def _check_machine(request: Request, total: Resources) -> None:
 
 
 def _too_large(name: str, asked: int, has: int) -> Wrong:
-    largest = format_size(has) if name == "memory" else str(has)
+    # Whole MiB: what is said must fit when it is asked for, and be fit to be typed.
+    largest = format_size(has >> 20 << 20) if name == "memory" else str(has)
     if not has:
         hint = f"leave {name} out, or say how many there are under [resources] in the configuration"
         return Wrong(f"asks for {amount(name, asked)}; this machine has none", hint)

@@ -268,7 +268,7 @@ def _never_words(
 ) -> str:
     asked = f"{term.kind}:{term.job}" + ("" if element is None else f"_{element}")
     if element is not None and facts is not None and element not in (facts.elements or {}):
-        return f"{asked} can never be met: job {term.job} has no element {element}"
+        return f"{asked} can never be met: no element {element} of job {term.job} completed"
     if term.kind == "afternotok":
         return f"{asked} can never be met: {parent} completed"
     if element is None and facts is not None and facts.total > 1:

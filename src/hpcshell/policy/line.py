@@ -71,7 +71,8 @@ class Entry(Line):
 
     `gate` is the instant from which its dependencies and begin time let it start (`NOT_YET`:
     unknown); `freed`, for element-to-element dependencies, the waiting indices whose own parents
-    are met; `begun` the indices that have begun and not ended.
+    are met; `begun` the indices that have begun and not ended. `untold`: some elements had begun or
+    ended before the view met the job, so it cannot tell by itself how the job has fared.
     """
 
     __slots__ = (
@@ -84,6 +85,7 @@ class Entry(Line):
         "rank",
         "running",
         "tasks",
+        "untold",
         "waiting",
     )
 
@@ -93,6 +95,7 @@ class Entry(Line):
         self.job = job
         self.waiting = waiting
         self.rank = rank
+        self.untold = len(waiting) < self.size()
         self.gate = NOT_YET
         self.freed: Sorted[int] | None = None
         self.late = False
@@ -109,6 +112,11 @@ class Entry(Line):
         if self.again:
             return True
         return not self.late and bool(self.waiting if self.freed is None else self.freed)
+
+    def size(self) -> int:
+        """How many elements the job has in all."""
+        array = self.job.array
+        return 1 if array is None else len(IndexSet.parse(array.indices))
 
     def room(self) -> int:
         """How many more elements the array's throttle lets run."""
@@ -139,7 +147,8 @@ class Entry(Line):
             ready = line.again is not None and index in line.again
         else:
             line = self
-            ready = index in (self.waiting if self.freed is None else self.freed)
+            fresh = self.waiting if self.freed is None else self.freed
+            ready = not self.late and index in fresh
         return line if ready and line.place is not None else None
 
     def all_lines(self) -> tuple[Line, ...]:

@@ -172,7 +172,4 @@ class Queue:
 
     def _size(self, job: int) -> int | None:
         entry = self.jobs.get(job)
-        if entry is None:
-            return None
-        array = entry.job.array
-        return 1 if array is None else len(IndexSet.parse(array.indices))
+        return None if entry is None or entry.untold else entry.size()

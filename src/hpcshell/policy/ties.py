@@ -63,7 +63,8 @@ class Ties:
     """Who waits for whom. Every change names the children whose terms it has changed."""
 
     def __init__(self, elements_of: Callable[[int], int | None]) -> None:
-        """`elements_of` tells how many elements a live job has; None when it is not live."""
+        """`elements_of` tells how many elements a job has; None when it is not live, or had begun
+        before the view met it."""
         self._elements_of = elements_of
         self._names = Namesakes()
         self._facts: dict[int, ParentFacts] = {}

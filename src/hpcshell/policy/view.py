@@ -22,8 +22,8 @@ The owner's calls, in the order of a life:
     view.set_total(resources)     the machine has changed
 
 There is nothing else to say about an element that starts or ends; putting an unchanged job costs
-nothing. On recovery: `know` for every live job that has begun and for the parents that `needs`
-names, `put_job` by ascending id, `put_task` for what is pending, `claim` for what runs.
+nothing. On recovery: `put_job` by ascending id (`needs` names the live parents that had begun,
+too), `put_task` for what is pending, `claim` for what runs.
 
 Costs grow with what a call changes (and the logarithm of what waits), never with what waits.
 """

@@ -58,6 +58,7 @@ class Engine:
         self.complaints: list[str] = []
         self.runner_pid = 0
         self.keeper_pid = 0
+        self.newest: Job | None = None
         self.dirty = True
         self._change: Change | None = None
 
@@ -76,6 +77,7 @@ class Engine:
     def add(self, job: Job) -> LiveJob:
         """Record a new job and let it wait."""
         live = LiveJob(job, indices_of(job))
+        self.newest = job
         self.change.add_job(job)
         self.keep(live)
         self.note(job.submit_time, job.id, NO_INDEX, "submit", "", state="PENDING")

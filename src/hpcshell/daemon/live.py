@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import Job, Outcome, State, Summary, Task, Usage
+from hpcshell.core.records import NO_INDEX, Job, Outcome, State, Summary, Task, Usage
 
 WORST: Final = (
     Outcome.COMPLETED,
@@ -20,10 +20,21 @@ WORST: Final = (
 """From best to worst: an array has ended as the worst of its elements did."""
 
 
+RANK: Final = {outcome: rank for rank, outcome in enumerate(WORST)}
+
+
+def earliest(one: float | None, other: float | None) -> float | None:
+    """The earlier of two instants, either of which may be unknown."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
+
+
 class Tally:
-    """The ended elements of one job, added up as they end."""
+    """The ended elements of one job, added up as they end: in any order the same."""
 
     __slots__ = (
+        "_telling",
         "cause",
         "counts",
         "cpu_system",
@@ -45,17 +56,18 @@ class Tally:
         self.cpu_user = 0.0
         self.cpu_system = 0.0
         self.max_rss = 0
+        self._telling = (-1, 0.0, 0)
 
     def add(self, task: Task) -> None:
         """Count one ended element."""
-        if task.outcome is not None:
-            self.counts[task.outcome] = self.counts.get(task.outcome, 0) + 1
+        assert task.outcome is not None, "it has not ended"
+        self.counts[task.outcome] = self.counts.get(task.outcome, 0) + 1
         if task.exit_code is not None:
             self.exit_code = max(self.exit_code or 0, task.exit_code)
-        self.signal = task.signal if self.signal is None else self.signal
-        self.began(task)
-        self.end_time = max(self.end_time, task.end_time or 0.0)
-        self.cause = task.cause
+        if task.signal is not None:
+            self.signal = max(self.signal or 0, task.signal)
+        self.start_time = earliest(self.start_time, task.start_time)
+        self._end(task.outcome, task.end_time or 0.0, task.index, task.cause)
         if task.usage is not None:
             self.cpu_user += task.usage.cpu_user
             self.cpu_system += task.usage.cpu_system
@@ -64,13 +76,14 @@ class Tally:
     def add_never_begun(self, count: int, outcome: Outcome, cause: str, now: float) -> None:
         """Count elements that ended without ever having begun."""
         self.counts[outcome] = self.counts.get(outcome, 0) + count
-        self.end_time = max(self.end_time, now)
-        self.cause = cause
+        self._end(outcome, now, NO_INDEX - 1, cause)
 
-    def began(self, task: Task) -> None:
-        """Remember the earliest start."""
-        if task.start_time is not None:
-            self.start_time = min(self.start_time or task.start_time, task.start_time)
+    def _end(self, outcome: Outcome, time: float, index: int, cause: str) -> None:
+        """The cause is that of the worst end, and the latest of those."""
+        self.end_time = max(self.end_time, time)
+        telling = (RANK[outcome], time, index)
+        if telling > self._telling:
+            self._telling, self.cause = telling, cause
 
     @property
     def ended(self) -> int:
@@ -82,7 +95,7 @@ class Tally:
     def summary(self) -> Summary:
         """The whole job's end. At least one element must have been counted."""
         return Summary(
-            outcome=max(self.counts, key=WORST.index),
+            outcome=max(self.counts, key=RANK.__getitem__),
             exit_code=self.exit_code,
             signal=self.signal,
             counts={outcome.value: count for outcome, count in self.counts.items()},
@@ -97,13 +110,20 @@ class LiveJob:
     """A job with elements still to end: which wait untouched, which have a record, and how the
     rest ended."""
 
-    __slots__ = ("job", "tally", "tasks", "waiting")
+    __slots__ = ("_tally", "job", "tasks", "waiting")
 
     def __init__(self, job: Job, waiting: IndexSet) -> None:
         self.job = job
         self.waiting = waiting
         self.tasks: dict[int, Task] = {}
-        self.tally = Tally()
+        self._tally: Tally | None = None
+
+    @property
+    def tally(self) -> Tally:
+        """The ended elements; made when it is first asked for, since most of a long queue waits."""
+        if self._tally is None:
+            self._tally = Tally()
+        return self._tally
 
     @property
     def finished(self) -> bool:
@@ -126,7 +146,14 @@ class LiveJob:
             self.tally.add(task)
         else:
             self.tasks[task.index] = task
-            self.tally.began(task)
+
+    @property
+    def start_time(self) -> float | None:
+        """When the first of its elements began its latest attempt."""
+        first = self.tally.start_time
+        for task in self.tasks.values():
+            first = earliest(first, task.start_time)
+        return first
 
     def state(self) -> State:
         """The job's state: that of its most active element; pending if it has begun nothing."""

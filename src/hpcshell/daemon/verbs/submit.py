@@ -16,7 +16,7 @@ from hpcshell.daemon.finding import Found, find, visible
 from hpcshell.daemon.verbs.look import job_document
 from hpcshell.daemon.views import BAD
 from hpcshell.machine import clock
-from hpcshell.store.rows import indices_of
+from hpcshell.store.rows import indices_of, share
 
 if TYPE_CHECKING:
     from hpcshell.daemon.loop import Loop
@@ -54,6 +54,8 @@ def submit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
         if submission.script is not None:
             engine.change.add_blob(submission.script)
             engine.host.keep_script(job.launch.script, submission.script)
+        if engine.newest is not None:
+            share(job, engine.newest)
         engine.add(job)
     return {"jobs": [_answer(loop, job) for job in jobs]}
 

@@ -232,7 +232,7 @@ def _explained(engine: Engine, found: Found, index: int, now: float) -> dict[str
     answer: dict[str, Any] = {"id": job_id, "label": view["label"], "state": view["state"]}
     waits = live is not None and (view["state"] == "PENDING" or bool(live.waiting))
     if not waits:
-        sentence = view["reason"] or f"it is {view['state']}"
+        sentence = view["reason"] or _no_wait(view)
         answer["reason"] = {"code": "None", "sentence": sentence}
         return {
             **answer,
@@ -251,6 +251,13 @@ def _explained(engine: Engine, found: Found, index: int, now: float) -> dict[str
         "blockers": told.blockers,
         "advice": told.advice or None,
     }
+
+
+def _no_wait(view: dict[str, Any]) -> str:
+    """Why there is nothing to explain."""
+    if view["end_time"] is not None:
+        return "it has ended, and waits for nothing"
+    return "it runs, and waits for nothing"
 
 
 def resources(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:

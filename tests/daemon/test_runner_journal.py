@@ -48,7 +48,7 @@ LIFE: list[Note] = [
     Unborn(3),
     spawning(4),
     Spawned(4, 101, 7, 1.5, 1e9),
-    Gone(4, "why", 1e9),
+    Gone(4, "why", 1e9, True),
     spawning(5),
     Spawned(5, 102, 8, 1.5, 1e9),
     spawning(6),
@@ -181,7 +181,7 @@ def test_a_write_cut_short_is_written_again(file: Journal, monkeypatch: pytest.M
 
 def test_notes_about_unknown_runs_and_second_ends_change_nothing() -> None:
     first, second = Exited(1, 0, 1e9, 0, 0, 0, True), Exited(1, 9, 1e9, 0, 0, 0, True)
-    table = table_of([Exited(7, 0, 1e9, 0, 0, 0), spawning(1), first, second, Gone(1, "x", 1)])
+    table = table_of([Exited(7, 0, 1e9, 0, 0, 0), spawning(1), first, second, Gone(1, "x", 1.0)])
     assert set(table) == {1}
     assert table[1].exited == first
     assert table[1].gone is None

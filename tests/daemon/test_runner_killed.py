@@ -184,7 +184,7 @@ def campaign(runner: Driver, kills: list[str], runs: int, seed: int, one: bool) 
         going = sum(not runner.is_over(run) for run in runner.ordered)
         for _ in range(min(4 - going, len(todo))):
             run = todo.pop(0)
-            nap = chance.choice(["", "sleep 0.01;", "sleep 0.05;", "(setsid sleep 64 &);"])
+            nap = chance.choice(["", "sleep 0.01;", "sleep 0.05;", "(setsid sleep 8 &);"])
             runner.start(run, f"echo {run} >> begun; {nap} exit {codes[run]}")
         whole = runner.standings > standings and not runner.link.closed
         if kills and time.monotonic() >= kill_at and (whole or not one):

@@ -86,11 +86,12 @@ def test_peeking_tells_how_a_child_ended_and_leaves_it() -> None:
         peeked = kernel.peek_child(pid)
         again = kernel.peek_child(pid)
         reaped, truth, usage = os.wait4(pid, 0)
-        assert (
-            peeked
-            == again
-            == kernel.Exit(reaped, truth, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024)
-        )
+        assert peeked == again
+        assert peeked is not None
+        assert (peeked.pid, peeked.status) == (reaped, truth)
+        assert peeked.cpu_user == pytest.approx(usage.ru_utime)
+        assert peeked.cpu_system == pytest.approx(usage.ru_stime)
+        assert peeked.max_rss == usage.ru_maxrss * 1024
         assert truth == status
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Callable
+from typing import Final
 
 from hpcshell.daemon.runner_journal import (
     COMPACT_ABOVE,
@@ -18,7 +19,11 @@ from hpcshell.daemon.runner_journal import (
 from hpcshell.daemon.runner_warden import Roster, Warden
 from hpcshell.machine import clock, kernel, processes
 
-LOOK_AGAIN: float = 1.0
+LOOK_AGAIN: Final = 1.0
+UNSEEN: Final = (
+    "It ended while no runner was there to see how, and this kernel does not keep the status."
+)
+INTERRUPTED: Final = "The runner was killed as it started this run; how it ended is not known."
 
 
 class Adopted:
@@ -53,7 +58,7 @@ class Adopted:
         for entry in self.roster.alive():
             if boot != clock.boot_id():
                 reason = "The machine was restarted while it ran."
-                self.table.apply(Gone(entry.run, reason, clock.now()))
+                self.table.apply(Gone(entry.run, reason, clock.now(), clean=True))
             elif entry.spawned is None:
                 self.table.apply(self._search(entry))
         try:
@@ -63,25 +68,31 @@ class Adopted:
         self.watch_all(set(kept))
 
     def _search(self, entry: Entry) -> Note:
-        """The process of a run whose worker and keeper were killed as it was being started."""
-        rows = processes.snapshot().values()
+        """What became of a run whose worker and keeper were both killed as it was being started.
+
+        A process with its mark may be the leader, or what a leader that has ended left behind. It
+        is let live, within its limits, but its exit status will not be taken for the run's.
+        """
         words = self.roster.ground.words(entry.run)
-        for row in rows:
-            if (
-                row.pid == row.session
-                and row.state not in processes.ZOMBIE
-                and row.ticks >= entry.spawning.ticks - 1
-                and processes.environment_has(row.pid, words)
-            ):
-                return Spawned(entry.run, row.pid, row.ticks, clock.monotonic(), clock.now())
-        reason = "The runner was killed as it started this run; whether it ran is not known."
-        return Gone(entry.run, reason, clock.now())
+        found = [
+            row
+            for row in processes.snapshot().values()
+            if row.pid == row.session
+            and row.state not in processes.ZOMBIE
+            and row.ticks >= entry.spawning.ticks - 1
+            and processes.environment_has(row.pid, words)
+        ]
+        if not found:
+            self.warden.kill(entry)
+            return Gone(entry.run, INTERRUPTED, clock.now(), clean=True)
+        row = min(found, key=lambda row: (row.ticks, row.pid))
+        return Spawned(entry.run, row.pid, row.ticks, clock.monotonic(), clock.now(), certain=False)
 
     def watch_all(self, kept: set[int]) -> None:
         """Watch every run that is alive: none is our child yet."""
         self.warden.meet_orphans()
         for entry in self.roster.alive():
-            if entry.exited is not None:
+            if entry.ended:
                 self.warden.sweep(entry)
             else:
                 self._watch(entry, entry.run in kept)
@@ -102,7 +113,7 @@ class Adopted:
             self.routes[entry.pidfd] = lambda: self._look(entry)
         else:
             self._look(entry)
-            if not entry.over and entry.exited is None:
+            if not entry.ended:
                 self.blind[entry.run] = entry
 
     def look_again(self) -> None:
@@ -123,14 +134,12 @@ class Adopted:
                 status = row.status
         if status is None and entry.pidfd >= 0:
             status = kernel.exit_status_of(entry.pidfd)
-        if status is not None:
+        if status is not None and spawned.certain:
             self.roster.record(Exited(entry.run, status, clock.now(), 0.0, 0.0, 0))
-            self._ended(entry)
-            return
-        self.warden.kill(entry)
-        reason = "It ended while no runner was there to see how, and this kernel does not keep it."
-        self.roster.record(Gone(entry.run, reason, clock.now()))
-        self.finished(entry)
+        else:
+            reason = UNSEEN if spawned.certain else INTERRUPTED
+            self.roster.record(Gone(entry.run, reason, clock.now()))
+        self._ended(entry)
 
     def unwatch(self, entry: Entry) -> None:
         """Let go of a run's descriptor."""
@@ -145,7 +154,7 @@ class Adopted:
         for note in self.roster.journal.catch_up():
             if isinstance(note, Exited):
                 entry = self.table.get(note.run)
-                if entry is not None and entry.exited is None and not entry.over:
+                if entry is not None and not entry.ended:
                     self.table.apply(note)
                     self._ended(entry)
 

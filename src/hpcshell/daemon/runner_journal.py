@@ -51,11 +51,14 @@ class Spawning(Note, frozen=True, array_like=True, tag="spawning"):
 
 
 class Spawned(Note, frozen=True, array_like=True, tag="spawned"):
+    """`certain` unless this process was only found, and may be another than the leader."""
+
     run: int
     pid: int
     ticks: int
     monotonic: float
     time: float
+    certain: bool = True
 
 
 class Unborn(Note, frozen=True, array_like=True, tag="unborn"):
@@ -109,11 +112,12 @@ class Clean(Note, frozen=True, array_like=True, tag="clean"):
 
 
 class Gone(Note, frozen=True, array_like=True, tag="gone"):
-    """Not alive, and how it ended cannot be known."""
+    """The leader is not alive, and how it ended cannot be known; `clean` as in `Exited`."""
 
     run: int
     reason: str
     time: float
+    clean: bool = False
 
 
 class Acked(Note, frozen=True, array_like=True, tag="acked"):
@@ -187,8 +191,14 @@ class Entry:
         for note in (self.stopping, self.unable, self.exited, self.gone):
             if note is not None:
                 yield note
-        if self.exited and self.over and not self.exited.clean:
+        end = self.exited or self.gone
+        if self.over and end is not None and not end.clean:
             yield Clean(self.run)
+
+    @property
+    def ended(self) -> bool:
+        """Whether its leader has ended; what it left may still be alive unless it is `over`."""
+        return self.over or self.exited is not None or self.gone is not None
 
 
 class Table(dict[int, Entry]):
@@ -220,15 +230,16 @@ def _amend(entry: Entry, note: Note) -> None:
     match note:
         case Spawned():
             entry.spawned = note
-        case Exited() if entry.exited is None and not entry.over:
+        case Exited() if not entry.ended:
             entry.exited = note
             entry.over = note.clean
         case Clean():
             entry.over = True
         case Unable():
             entry.unable, entry.over = note, True
-        case Gone() if not entry.over:
-            entry.gone, entry.over = note, True
+        case Gone() if not entry.ended:
+            entry.gone = note
+            entry.over = note.clean
         case Limited():
             entry.time_limit = note.time_limit
         case Warned():
@@ -300,7 +311,7 @@ class Journal:
             for note in self.catch_up():
                 if isinstance(note, Exited):
                     entry = table.get(note.run)
-                    if entry is not None and entry.exited is None and not entry.over:
+                    if entry is not None and not entry.ended:
                         table.apply(note)
                         news.append(note)
             text = as_line(Head(clock.boot_id())) + b"".join(

@@ -101,7 +101,7 @@ class Keeper:
         unresolved: list[Entry] = []
         for entry in table.values():
             spawned = entry.spawned
-            if entry.over or entry.exited:
+            if entry.ended:
                 continue
             if spawned is None:
                 unresolved.append(entry)

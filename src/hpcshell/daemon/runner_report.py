@@ -20,7 +20,7 @@ def report(entry: Entry) -> wire.Report:
             time=entry.unable.time,
             tag=tag,
         )
-    if entry.gone is not None:
+    if entry.over and entry.gone is not None:
         return wire.Lost(
             run=entry.run,
             reason=entry.gone.reason,

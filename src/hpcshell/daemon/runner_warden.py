@@ -25,6 +25,7 @@ from hpcshell.machine.processes import Row
 FIRST_RETRY: Final = 0.002
 LONGEST_RETRY: Final = 1.0
 UNREACHABLE_TRIES: Final = 8
+NOBODY: Final = -1
 
 
 class Roster:
@@ -50,7 +51,7 @@ class Roster:
     def mark(self, entry: Entry) -> processes.Mark:
         spawned = entry.spawned
         if spawned is None:
-            return processes.Mark(0, entry.spawning.ticks, self.ground.words(entry.run))
+            return processes.Mark(NOBODY, entry.spawning.ticks, self.ground.words(entry.run))
         return processes.Mark(spawned.pid, spawned.ticks, self.ground.words(entry.run))
 
     def alive(self) -> list[Entry]:
@@ -118,7 +119,7 @@ class Warden:
     def _due(self, entry: Entry) -> float | None:
         if entry.over or entry.spawned is None:
             return None
-        if entry.exited is not None:
+        if entry.ended:
             return entry.next_try
         if entry.stopping is not None:
             return max(entry.stopping.kill_at, entry.next_try)
@@ -157,7 +158,7 @@ class Warden:
                 self.plan(entry)
 
     def _attend(self, entry: Entry) -> None:
-        if entry.exited is not None:
+        if entry.ended:
             self._sweep(entry)
         elif entry.stopping is not None:
             self.kill(entry)

@@ -243,7 +243,7 @@ class Worker:
         self.leaving = True
         if order.cancel:
             for entry in self.roster.alive():
-                if entry.exited is None:
+                if not entry.ended:
                     self.warden.stop(entry, "shutdown", order.grace, signal.SIGTERM)
 
     def _finished(self, entry: Entry) -> None:

@@ -6,12 +6,13 @@ import contextlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from hpcshell.machine import clock
 
+LEVELS: Final = ("debug", "info", "warning", "error")
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -23,8 +24,11 @@ class LogFile:
     with the next line that can be.
     """
 
-    def __init__(self, path: Path, size: int = 10 * 1024 * 1024, files: int = 5) -> None:
+    def __init__(
+        self, path: Path, size: int = 10 * 1024 * 1024, files: int = 5, least: str = "debug"
+    ) -> None:
         self.path = path
+        self.least = LEVELS.index(least)
         self.size = max(1, size)
         self.files = max(1, files)
         self.dropped = 0
@@ -33,7 +37,12 @@ class LogFile:
         self._torn = False
 
     def write(self, level: str, message: str, /, **fields: Any) -> None:
-        """Add a line: `time` (ISO, UTC), `level`, `message`, and the fields given."""
+        """Add a line: `time` (ISO, UTC), `level`, `message`, and the fields given.
+
+        Levels below `least` are not written.
+        """
+        if LEVELS.index(level) < self.least:
+            return
         now = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds")
         line = {"time": now, "level": level, "message": message, **fields}
         if self.dropped:

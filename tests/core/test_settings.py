@@ -95,7 +95,6 @@ def test_layers_join_key_by_key():
         ("defaults", "grace", "0s", 0.0),
         ("daemon", "log_level", "DEBUG", "debug"),
         ("daemon", "linger", "10m", 600.0),
-        ("scheduler", "budget", "0.1s", 0.1),
         ("notify", "webhook_private", True, True),
         ("notify", "webhook_private", "no", False),
         ("notify", "mail_command", ["mail", "-x y"], ("mail", "-x y")),

@@ -62,7 +62,6 @@ class SchedulerSettings(Section, frozen=True, kw_only=True):
         ),
     ] = 1
     depth: Annotated[int, _key("count", "how many waiting jobs one decision looks at")] = 1000
-    budget: Annotated[float, _key("duration", "how long one decision may take")] = 0.05
 
 
 class DefaultSettings(Section, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@ things lie."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from hpcshell.core.errors import NotYet
 from hpcshell.core.records import Resources
 from hpcshell.core.settings import Settings
 from hpcshell.machine import clock
@@ -43,6 +45,7 @@ class Host:
     overridden: tuple[str, ...]
     boot: str
     environments: Environments
+    blob: Callable[[str], bytes | None]
 
     @property
     def lost_limit(self) -> int:
@@ -57,13 +60,29 @@ class Host:
         path = Path(self.script_path(key))
         if path.exists():
             return
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")
-        with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o700)) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o700)) as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise NotYet(
+                f"the script cannot be kept in {path.parent}: {error.strerror}",
+                "make room or mend the directory, and submit again",
+            ) from None
+
+    def script_to_run(self, key: str) -> str:
+        """The path of a kept script; put back from the store if somebody has removed it."""
+        path = self.script_path(key)
+        if not os.path.exists(path) and (content := self.blob(key)) is not None:
+            with contextlib.suppress(NotYet):  # then the run fails, and says that it is missing
+                self.keep_script(key, content)
+        return path
 
 
 def this_host(places: Places, settings: Settings, store: Store) -> Host:
@@ -88,4 +107,5 @@ def this_host(places: Places, settings: Settings, store: Store) -> Host:
         overridden=overridden,
         boot=clock.boot_id(),
         environments=Environments(store.blob),
+        blob=store.blob,
     )

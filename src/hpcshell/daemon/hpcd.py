@@ -65,7 +65,8 @@ def make_loop(where: Places) -> Loop:
         fresh = daemon_settings(where, os.environ)
         engine.configure(this_host(where, fresh, store), policy_of(fresh))
 
-    log = LogFile(where.daemon_log, settings.daemon.log_size, settings.daemon.log_files)
+    own = settings.daemon
+    log = LogFile(where.daemon_log, own.log_size, own.log_files, own.log_level)
     server = Server(selectors.DefaultSelector(), str(where.daemon_socket))
     loop = Loop(store, server, RunnerLink(where), log, configure)
     server.listen()

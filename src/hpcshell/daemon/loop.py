@@ -27,6 +27,7 @@ from hpcshell.daemon.notices import Notices
 from hpcshell.daemon.runner_link import RunnerLink
 from hpcshell.daemon.runs import forgive_back_offs, lose_runs_of_other_boots, start_again
 from hpcshell.daemon.server import Ask, Peer, Server
+from hpcshell.daemon.upkeep import Upkeep
 from hpcshell.daemon.verbs import LOOKS, VERBS
 from hpcshell.daemon.verbs.look import document_of
 from hpcshell.daemon.watchers import Watchers
@@ -73,6 +74,7 @@ class Loop:
         )
         self.alarms = Alarms()
         self.watchers = Watchers(self.alarms.after)
+        self.upkeep = Upkeep(self, self.alarms.after)
         self.runner = Attachment(link, server.selector, self.alarms, log)
         self.heard: list[wire.AnyEvent] = []
         self.asked: list[tuple[Peer, Ask]] = []

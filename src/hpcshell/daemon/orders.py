@@ -62,7 +62,7 @@ def _warn(warn: WarnSignal | None) -> wire.Warn | None:
 def _argv(job: Job, host: Host) -> tuple[str, ...]:
     if not job.launch.script:
         return job.launch.argv
-    return (host.script_path(job.launch.script), *job.launch.argv[1:])
+    return (host.script_to_run(job.launch.script), *job.launch.argv[1:])
 
 
 def variables(job: Job, task: Task, claim: Claim, host: Host) -> dict[str, str]:

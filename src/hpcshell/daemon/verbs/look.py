@@ -132,6 +132,10 @@ def queue(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     rows = [job_document(engine, live.job.id) for live in chosen[offset : offset + limit]]
     if args.get("elements"):
         rows = [row for live in chosen[offset : offset + limit] for row in _rows(engine, live)]
+    if args.get("all"):
+        since = clock.now() - engine.host.settings.daemon.recent
+        past = _past(engine, {**args, "since": since}, limit=max(0, limit - len(rows)), offset=0)
+        rows += past["rows"]
     return {"rows": rows, "total": len(chosen), "counts": engine.counts()}
 
 
@@ -187,8 +191,11 @@ def _page(args: dict[str, Any]) -> tuple[int, int]:
 
 def history(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     """What has ended, latest first."""
-    args, engine = ask.args, loop.engine
-    limit, offset = _page(args)
+    limit, offset = _page(ask.args)
+    return _past(loop.engine, ask.args, limit=limit, offset=offset)
+
+
+def _past(engine: Engine, args: dict[str, Any], *, limit: int, offset: int) -> dict[str, Any]:
     wanted = Wanted(
         users=(str(args["user"]),) if args.get("user") else (),
         names=tuple(map(str, args.get("names") or ())),

@@ -181,7 +181,9 @@ def _stop(talk: Talk, cancel: bool) -> bool:
     except Refused:  # of another version: its signal is all we have in common
         return _terminate(daemon_pid(where))
     except Unreachable:
-        return False if daemon_pid(where) is None else _terminate(daemon_pid(where))
+        if orphans:  # none could be started: whatever still runs goes on
+            raise
+        return _terminate(daemon_pid(where))
     answer = daemon.call("stop", cancel=cancel, dry_run=talk.dry_run)
     if talk.dry_run:
         jobs = ", ".join(f"{count} {state}" for state, count in answer["jobs"].items() if count)

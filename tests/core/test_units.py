@@ -219,6 +219,12 @@ def test_other_dialects_count_sizes_otherwise():
     assert size("4G", small=1000) == 4 << 30
 
 
+def test_blanks_around_a_number_are_no_part_of_it():
+    for blank in (" ", "\t", "\x1f", "\u3000"):
+        assert count(f"{blank}5{blank}") == factor(f"{blank}5{blank}") == 5
+        assert duration(f"{blank}5{blank}") == 300
+
+
 def test_counts_say_what_would_be_right():
     for text, words in (
         ("0", "too small"),

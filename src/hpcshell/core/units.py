@@ -225,9 +225,10 @@ def count(text: str, option: str = "count", *, least: int = 1, most: int = MOST)
 
 def factor(text: str, option: str = "factor", *, least: float = 0.0, most: float = 1e6) -> float:
     """A plain decimal number such as `1.5`, between `least` and `most`."""
-    if not re.match(_NUMBER, text.strip()):
+    stripped = text.strip()
+    if not re.match(_NUMBER, stripped):
         raise Wrong(f"{option}: {quote(text)} is no number", "write a plain number such as 1.5")
-    number = float(text)
+    number = float(stripped)
     if not least <= number <= most:
         raise Wrong(f"{option}: {quote(text)} must lie between {least:g} and {most:g}")
     return number

@@ -49,6 +49,11 @@ def paired_ratio(ours: Sequence[Turn], theirs: Sequence[Turn]) -> float | None:
     return median(ratios) if ratios else None
 
 
+def disturbance(turns: Sequence[Turn]) -> float:
+    """The largest share of the machine that others had in any of them."""
+    return max((turn.others for turn in turns), default=0.0)
+
+
 def rotated(items: Sequence[T], turn: int) -> list[T]:
     """The order of a round: each begins one further on, so that nobody always goes first."""
     if not items:

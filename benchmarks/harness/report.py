@@ -24,6 +24,7 @@ class Record:
     accounting: str
     options: Mapping[str, Any]
     turns: list[Turn] = field(default_factory=list)
+    retaken: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
 

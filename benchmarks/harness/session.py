@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.accounting import new_meter
-from harness.figures import Goal, Turn, median, misses, paired_ratio, rotated
+from harness.figures import Goal, Turn, disturbance, median, misses, paired_ratio, rotated
 from harness.install import install_peers
 from harness.machine import await_quiet, describe
 from harness.report import Cell, Record, goal_table, heading, table
@@ -132,9 +132,8 @@ class Session:
 
     def _hold_one(self, entry: Entry, number: int) -> None:
         kind = entry.contender
-        await_quiet(self.options.patience)
         try:
-            turns = hold_turn(kind.name, entry.asks, self._place(kind), number)
+            turns = self._calmest(entry, number)
         except Missing as missing:
             self.record.skipped[kind.name] = f"not installed: {missing}"
             return
@@ -145,6 +144,21 @@ class Session:
             self.record.turns.append(turn)
             said = f"{turn.rate:,.0f}/s, {turn.cpu_ms:.2f} ms CPU"
             print(f"  {kind.name}, {turn.question} {turn.tasks}: {said}", file=sys.stderr)
+
+    def _calmest(self, entry: Entry, number: int) -> list[Turn]:
+        """The turn, taken again while others disturb it; chosen by their share, not by ours."""
+        best: list[Turn] = []
+        for _ in range(1 + self.options.retakes):
+            await_quiet(self.options.patience)
+            turns = hold_turn(
+                entry.contender.name, entry.asks, self._place(entry.contender), number
+            )
+            if not best or disturbance(turns) < disturbance(best):
+                best = turns
+            if disturbance(best) <= self.options.calm:
+                break
+            self.record.retaken += 1
+        return best
 
     def _place(self, kind: type[Contender]) -> Place:
         python = self.options.peers_venv / "bin/python"
@@ -163,6 +177,8 @@ def _parser(program: str, words: str) -> argparse.ArgumentParser:
     add("--width", type=int, default=2, help="tasks in flight (2)")
     add("--timeout", type=float, default=180.0, help="seconds for one answer (180)")
     add("--patience", type=float, default=0.0, help="wait so long for a quiet machine per turn (0)")
+    add("--calm", type=float, default=0.1, help="others' share that leaves a turn be (0.1)")
+    add("--retakes", type=int, default=0, help="take a turn again so often until it was calm (0)")
     add("--state-dir", type=Path, default=Path(tempfile.gettempdir()), help="where state is kept")
     add("--peers-venv", type=Path, default=VENV, help=f"peers from PyPI ({VENV})")
     add("--install", action="store_true", help="make that environment and install the peers")

@@ -175,6 +175,8 @@ class Worker:
     # -- the daemon --------------------------------------------------------------------------
 
     def _on_caller(self) -> None:
+        # What the daemon before had said is recorded in its store: it is carried out, not dropped.
+        self._on_orders()
         if self.door.accept():
             self._take_connection()
 

@@ -7,9 +7,9 @@ from math import isfinite
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Request, Resources
 from hpcshell.core.settings import PartitionSettings, Settings
-from hpcshell.core.units import format_duration, format_size
+from hpcshell.core.units import format_size
 from hpcshell.core.words import nearest
-from hpcshell.policy.reasons import amount
+from hpcshell.policy.reasons import amount, span
 
 
 def admit(request: Request, total: Resources, settings: Settings, partition: str) -> None:
@@ -29,13 +29,11 @@ def admit_times(begin: float, deadline: float | None, time_limit: float | None, 
     left = deadline - max(begin, now)
     if left <= 0:
         after = "its begin time" if begin > now else "now"
-        raise Wrong(f"the deadline is {format_duration(-left)} before {after}", "give a later one")
+        raise Wrong(f"the deadline is {span(-left)} before {after}", "give a later one")
     if time_limit is not None and time_limit > left:
         raise Wrong(
-            f"it may run for {format_duration(time_limit)}, and the deadline leaves it"
-            f" {format_duration(left)}",
-            f"ask for at most --time={format_duration(left).replace(' ', '')},"
-            " or give a later deadline",
+            f"it may run for {span(time_limit)}, and the deadline leaves it {span(left)}",
+            f"ask for at most --time={span(left, '')}, or give a later deadline",
         )
 
 
@@ -107,14 +105,14 @@ def _check_partition(request: Request, name: str, limits: PartitionSettings) -> 
             )
     if limits.max_time is None:
         return
-    most_time = format_duration(limits.max_time)
+    most_time = span(limits.max_time)
     if request.time_limit is None:
         raise Wrong(
             f"has no time limit; partition {name} allows {most_time}",
-            f"add --time={most_time.replace(' ', '')} or less",
+            f"add --time={span(limits.max_time, '')} or less",
         )
     if request.time_limit > limits.max_time:
         raise Wrong(
-            f"asks for {format_duration(request.time_limit)}; partition {name} allows {most_time}",
-            f"ask for at most --time={most_time.replace(' ', '')}, or use another partition",
+            f"asks for {span(request.time_limit)}; partition {name} allows {most_time}",
+            f"ask for at most --time={span(limits.max_time, '')}, or use another partition",
         )

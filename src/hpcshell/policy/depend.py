@@ -23,7 +23,7 @@ import msgspec
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Dependencies, Dependency, Outcome, State, Summary, Task
-from hpcshell.core.units import format_duration
+from hpcshell.policy.reasons import span
 
 NOT_YET: Final = float("inf")
 KINDS: Final = ("after", "afterok", "afternotok", "afterany", "aftercorr", "singleton")
@@ -131,16 +131,15 @@ class ParentFacts(msgspec.Struct, kw_only=True):
 
 
 def verdict(term: Dependency, facts: ParentFacts | None, element: int | None = None) -> Verdict:
-    """From when `term` is met; `element` names the parent's element that counts, None all of
-    them."""
+    """From when `term` is met; `element`: the one of the parent that counts, None all of them."""
     if facts is None:
         return NOT_YET
     if element is not None:
         return _of_element(term, facts, element)
     over = facts.ended == facts.total
-    met = facts.last_end + term.delay
+    met = _from(facts.last_end, term)
     if term.kind == "after":
-        return facts.last_begin + term.delay if facts.begun == facts.total else NOT_YET
+        return _from(facts.last_begin, term) if facts.begun == facts.total else NOT_YET
     if term.kind == "afterany":
         return met if over else NOT_YET
     if term.kind == "afternotok":
@@ -154,13 +153,18 @@ def _of_element(term: Dependency, facts: ParentFacts, element: int) -> Verdict:
         return None if facts.ended == facts.total else NOT_YET
     if term.kind == "after":
         since = fact.began if fact.began is not None else fact.ended
-        return NOT_YET if since is None else since + term.delay
+        return NOT_YET if since is None else _from(since, term)
     if fact.ended is None:
         return NOT_YET
     good = fact.outcome is Outcome.COMPLETED
     if term.kind == "afterany" or good != (term.kind == "afternotok"):
-        return fact.ended + term.delay
+        return _from(fact.ended, term)
     return None
+
+
+def _from(instant: float, term: Dependency) -> float:
+    """Without a delay the clock has no say, so that one which was set back delays nothing."""
+    return instant + term.delay if term.delay else 0.0
 
 
 class Bond:
@@ -250,7 +254,7 @@ def waits_for(
     if when is None:
         return _never_words(term, facts, element, parent)
     if when != NOT_YET:
-        return f"{format_duration(term.delay)} have to pass after {parent}"
+        return f"{span(term.delay)} have to pass after {parent}"
     wanted = {"after": "begin", "afterok": "complete", "aftercorr": "complete"}.get(
         term.kind, "end"
     )

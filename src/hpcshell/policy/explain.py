@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from hpcshell.core.records import NO_INDEX, Reason, Record, Request
-from hpcshell.core.units import format_duration, format_size
+from hpcshell.core.units import format_size
 from hpcshell.policy.decide import Plan, Policy, Round
 from hpcshell.policy.line import Entry, Line
 from hpcshell.policy.profile import NEVER, Profile
-from hpcshell.policy.reasons import blocked, element_name
+from hpcshell.policy.reasons import blocked, element_name, span
 from hpcshell.policy.room import Vector, fits
 from hpcshell.policy.standing import not_ready
 from hpcshell.policy.view import Unit, View
@@ -80,7 +80,7 @@ def explain(
         idle = Reason(code="None", sentence=f"{element_name(unit)} does not wait")
         return _unready(view, entry, unit, reasons or [idle])
     if brief:
-        return _reasons_only([_in_line(view, line)])
+        return _reasons_only([_in_line(view, line, unit)])
     return _foreseen(view, policy, line, unit, now)
 
 
@@ -96,14 +96,13 @@ def _next_of(entry: Entry) -> int:
     return NO_INDEX
 
 
-def _in_line(view: View, line: Line) -> Reason:
-    """The reason of ready work, as a whole round would give it once all that can start has
-    started."""
+def _in_line(view: View, line: Line, unit: Unit) -> Reason:
+    """The reason of ready work, as a whole round gives it once all that can start has started."""
     for key, shape in view.queue.turn.heads:
-        if key[3] is line:
+        ahead = (key[1], next(key[3].elements()))
+        if ahead == unit:
             break
         if fits(shape.need, view.room.size):
-            ahead = (key[1], next(key[3].elements()))
             return blocked(line.shape, view.room, view.room.free, ahead)
     if fits(line.shape.need, view.room.free):
         return Reason(code="None", sentence="it starts with the next decision")
@@ -152,7 +151,7 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
     if any((start.job, start.index) == unit for start in seen.plan.starts):
         soon = Reason(code="None", sentence="it starts with the next decision")
         return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
-    reasons = [seen.plan.reasons.get(unit) or _in_line(view, line)]
+    reasons = [seen.plan.reasons.get(unit) or _in_line(view, line, unit)]
     if unit not in seen.plan.reasons:
         told = f"more than {policy.depth:,} elements are before it in line"
         reasons.append(Reason(code="Depth", sentence=told))
@@ -237,9 +236,10 @@ def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> s
     left = seen.profile.free[0]
     if fits(need, left):
         longest = seen.profile.longest(need)
+        if longest == inf:
+            return "with a time limit, any --time, it would start now"
         if longest is not None and longest >= SHORTEST:
-            span = format_duration(float(int(longest))).replace(" ", "")
-            return f"with --time={span} or less it would start now"
+            return f"with --time={span(float(int(longest)), '')} or less it would start now"
         return ""
     smaller = tuple(max(0, min(n, f)) for n, f in zip(need, left, strict=True))
     asked = all(s > 0 for n, s in zip(need, smaller, strict=True) if n > 0)

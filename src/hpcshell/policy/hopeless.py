@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hpcshell.core.records import Outcome
-from hpcshell.core.units import format_duration
 from hpcshell.policy.gates import ALL
 from hpcshell.policy.line import Entry
 from hpcshell.policy.queue import Queue
+from hpcshell.policy.reasons import span
 from hpcshell.policy.ties import sentences
 
 Hopeless = tuple[int, int | None, Outcome, str]
@@ -42,5 +42,5 @@ def deadline_sentence(entry: Entry, index: int) -> str:
     request = entry.job.request if index == ALL else entry.request_of(index)
     if request.time_limit is None:
         return "its deadline has passed before it could start"
-    span = format_duration(request.time_limit)
-    return f"it may run for {span}, and that much is not left until its deadline"
+    time = span(request.time_limit)
+    return f"it may run for {time}, and that much is not left until its deadline"

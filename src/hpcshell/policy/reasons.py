@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hpcshell.core.records import Reason, Request, Resources
-from hpcshell.core.units import format_size
+from hpcshell.core.units import format_duration, format_size
 from hpcshell.policy.line import Shape
 from hpcshell.policy.room import Room, Vector, fits
 
@@ -25,6 +25,14 @@ REASONS: Final[dict[str, str]] = {
     "Depth": "so much is before it in line that one decision does not look as far",
 }
 """Every code a `Reason` may have, and what it means. Documented as a list; tests walk it."""
+
+
+def span(seconds: float, separator: str = " ") -> str:
+    """A duration without parts that say nothing: `10m`, `1h 5m`; `10m30s` as an option takes it."""
+    parts = format_duration(seconds).split(" ")
+    while len(parts) > 1 and parts[-1].startswith("0"):
+        parts.pop()
+    return separator.join(parts)
 
 
 def amount(name: str, count: int) -> str:

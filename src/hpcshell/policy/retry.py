@@ -19,8 +19,7 @@ from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Job, Outcome, Record, Request, Resources, Retry, Task, Usage
-from hpcshell.core.units import format_duration
-from hpcshell.policy.reasons import amount
+from hpcshell.policy.reasons import amount, span
 
 LOST_LIMIT: Final = 3
 
@@ -66,7 +65,7 @@ def after_end(
         return _over(end, outcome, f"{cause}; tried again {tried} {_times(tried)}")
     wait = backoff(job.retry, job.id, task.index, tried + 1)
     grown = grow(task.request or job.request, job.retry, total)
-    told = f"{cause}; retry {tried + 1} of {job.retry.limit} in {format_duration(round(wait, 1))}"
+    told = f"{cause}; retry {tried + 1} of {job.retry.limit} in {span(round(wait, 1))}"
     if grown is not None:
         told += f" with {_growth(task.request or job.request, grown)}"
     return _again(task, end, told, wait=wait, request=grown)
@@ -115,7 +114,7 @@ def _growth(before: Request, after: Request) -> str:
     ]
     told += [amount(name, n) for name, n in after.others.items() if before.others.get(name) != n]
     if after.time_limit is not None and after.time_limit != before.time_limit:
-        told.append(f"a time limit of {format_duration(round(after.time_limit, 1))}")
+        told.append(f"a time limit of {span(round(after.time_limit, 1))}")
     return ", ".join(told)
 
 
@@ -170,9 +169,7 @@ def _cause(job: Job, task: Task, end: End, outcome: Outcome) -> str:
         return task.cause or "cancelled"
     if outcome is Outcome.TIMEOUT:
         limit = (task.request or job.request).time_limit
-        return "stopped at its time limit" + (
-            f" of {format_duration(limit)}" if limit is not None else ""
-        )
+        return "stopped at its time limit" + (f" of {span(limit)}" if limit is not None else "")
     if outcome is Outcome.DEADLINE:
         return "stopped at its deadline"
     if outcome is Outcome.PREEMPTED:

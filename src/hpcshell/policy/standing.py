@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from hpcshell.core.records import NO_INDEX, Reason
-from hpcshell.core.units import format_duration
 from hpcshell.policy.gates import ALL, Doomed
 from hpcshell.policy.hopeless import deadline_sentence, never_sentence
-from hpcshell.policy.line import Entry
+from hpcshell.policy.line import UNLIMITED, Entry
 from hpcshell.policy.queue import Queue
+from hpcshell.policy.reasons import span
 from hpcshell.policy.ties import sentences
 
 
@@ -19,19 +21,28 @@ def not_ready(queue: Queue, entry: Entry, index: int, now: float) -> list[Reason
     found = _held(queue, entry, index)
     found += _dependency(queue, entry, index)
     if entry.job.begin > queue.gates.clock:
-        span = _span(entry.job.begin - now)
+        left = _span(entry.job.begin - now)
         found.append(
-            Reason(code="BeginTime", sentence=f"it is not to begin before {span} from now")
+            Reason(code="BeginTime", sentence=f"it is not to begin before {left} from now")
         )
     if index in entry.tasks and (until := entry.tasks[index][0].not_before) > queue.gates.clock:
         sentence = f"it is tried again {_span(until - now)} from now"
         found.append(Reason(code="BackOff", sentence=sentence))
     if (which := _told(queue.gates.late, entry, index)) is not None:
         found.append(Reason(code="Deadline", sentence=deadline_sentence(entry, which)))
-    if entry.room() <= 0:
+    return found + _throttled(entry, index)
+
+
+def _throttled(entry: Entry, index: int) -> list[Reason]:
+    room = entry.room()
+    line = entry.standing(index)
+    if room <= 0:
         sentence = f"{entry.running} of its elements run, and no more may run at once"
-        found.append(Reason(code="ArrayTaskLimit", sentence=sentence))
-    return found
+    elif room < UNLIMITED and line is not None and index not in islice(line.elements(), room):
+        sentence = f"no more than {room + entry.running} of its elements may run at once"
+    else:
+        return []
+    return [Reason(code="ArrayTaskLimit", sentence=sentence)]
 
 
 def _held(queue: Queue, entry: Entry, index: int) -> list[Reason]:
@@ -90,4 +101,4 @@ def _told(found: Doomed, entry: Entry, index: int) -> int | None:
 
 
 def _span(seconds: float) -> str:
-    return format_duration(float(max(0, round(seconds))))
+    return span(float(max(0, round(seconds))))

@@ -31,8 +31,6 @@ def load(engine: Engine) -> None:
 
 def _tally(store: Store, live: LiveJob, stored: StoredLive) -> None:
     """Add up the elements of a live job that have ended already."""
-    for task in live.tasks.values():
-        live.tally.began(task)
     if stored.ended:
         for task in store.ended_tasks(live.job.id):
             live.tally.add(task)

@@ -193,7 +193,7 @@ class Loop:
             forgive_back_offs(self.engine, now)
         for event in heard:
             hear(self.engine, event)
-        for run_id in self._due & self.engine.runs.keys():
+        for run_id in (self._due & self.engine.runs.keys()) - self.engine.pids.keys():
             start_again(self.engine, self.engine.runs[run_id], now)
 
     def _decide(self) -> None:

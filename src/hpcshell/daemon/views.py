@@ -6,6 +6,7 @@ under the same number. Instants are Unix seconds, sizes bytes, unknown is null.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -117,14 +118,14 @@ def array_view(job: Job, live: LiveJob, host: Host, failed: Iterable[Task]) -> d
     if pending:
         counts["PENDING"] = counts.get("PENDING", 0) + pending
     state = live.state()
-    begun = state is not State.PENDING or tally.start_time is not None
+    begun = state is not State.PENDING or live.start_time is not None
     view.update(
         state="RUNNING" if begun else "PENDING",
         exit_code=None,
         signal=None,
         reason=None,
         reason_code=None,
-        start_time=tally.start_time,
+        start_time=live.start_time,
         end_time=None,
         elements={
             "total": sum(counts.values()),
@@ -167,8 +168,10 @@ def _array_common(job: Job, host: Host, usage: Usage | None, *, begun: bool) -> 
         "attempt": None,
         "run": None,
         "pid": None,
-        "stdout": job.launch.stdout or "hpc-%A_%a.out",
-        "stderr": job.launch.stderr or job.launch.stdout or "hpc-%A_%a.out",
+        "stdout": os.path.join(job.launch.cwd, job.launch.stdout or "hpc-%A_%a.out"),
+        "stderr": os.path.join(
+            job.launch.cwd, job.launch.stderr or job.launch.stdout or "hpc-%A_%a.out"
+        ),
         "usage": _usage(usage),
     }
 

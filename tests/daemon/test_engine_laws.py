@@ -1,0 +1,350 @@
+"""Whatever happens to the queue, in whatever order: the laws that hold after every step.
+
+Memory is what a fresh load of the store gives. Nothing is over-allocated. Every event leads along
+the transition table, and an element's story, told again, gives its record. After a restart nothing
+is decided that was not decided before it. The runner is never made to start a run twice.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from hpcshell.core.errors import HpcError
+from hpcshell.core.lifecycle import TRANSITIONS, Event, Kind, step, word
+from hpcshell.core.records import NO_INDEX, Outcome, Run, State, Task
+from hpcshell.daemon.engine import Engine
+from hpcshell.policy.decide import decide
+from hpcshell.store.rows import Entry, indices_of
+from tests.support.benches import TOTAL, Bench, Clock, submission
+
+MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+KINDS = {kind.value: kind for kind in Kind}
+GONE = frozenset({"run", "attempt", "state", "outcome", "exit_code", "signal", "cause", "held"})
+"""What the story and the runs together say of an element."""
+
+REQUESTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "cpus": st.integers(1, 4),
+        "memory": st.sampled_from([0, 300, 1000]),
+        "gpus": st.integers(0, 2),
+        "others": st.sampled_from([{}, {"seats": 2}]),
+        "exclusive": st.booleans(),
+        "time_limit": st.sampled_from([None, 10.0, 100.0]),
+    },
+)
+RETRIES = st.sampled_from(
+    [
+        {},
+        {"limit": 1, "delay": 5.0},
+        {"limit": 2, "delay": 0.0, "grow": {"mem": 2.0, "cpus": 2.0}},
+    ]
+)
+
+
+def snapshot(engine: Engine) -> dict[str, Any]:
+    """All of an engine that another, loaded from the same store, must have too."""
+    jobs: dict[int, Any] = {}
+    for live in engine.live.values():
+        tally = live.tally.summary() if live.tally.counts else None
+        jobs[live.job.id] = (
+            live.job,
+            str(live.waiting),
+            dict(sorted(live.tasks.items())),
+            live.start_time,
+            tally,
+        )
+    return {
+        "jobs": jobs,
+        "names": {name: ids for name, ids in engine.by_name.items() if ids},
+        "unique": engine.unique,
+        "runs": engine.runs,
+        "claims": engine.view.claims,
+        "free": engine.view.free,
+    }
+
+
+class Queue(RuleBasedStateMachine):
+    """A user, a runner and a fate that do what they like."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = Path(tempfile.mkdtemp(prefix="hpc-", dir=MEMORY))
+        self.patch = pytest.MonkeyPatch()
+        self.clock = Clock(self.patch)
+        self.bench = Bench(self.root)
+        self.last = 0
+
+    def teardown(self) -> None:
+        self.bench.close()
+        self.patch.undo()
+        complaints = [
+            line for line in self.bench.complaints() if "full" not in line.get("error", "")
+        ]
+        shutil.rmtree(self.root)
+        assert not complaints
+
+    def ask(self, verb: str, **args: Any) -> Any:
+        """Ask; a refusal is an answer like another."""
+        try:
+            return self.bench.ask(verb, **args)
+        except HpcError as error:
+            assert error.kind in ("wrong", "refused", "not_found", "not_yet"), error
+            return None
+
+    def name(self, data: st.DataObject) -> str:
+        """Some job, or an element of it, mostly one that lives."""
+        live = sorted(self.bench.engine.live)
+        job = data.draw(st.sampled_from(live) if live else st.integers(1, self.last))
+        found = self.bench.engine.live.get(job)
+        if found is None or found.job.array is None or data.draw(st.booleans()):
+            return str(job)
+        index = data.draw(st.sampled_from(list(indices_of(found.job))))
+        return f"{job}_{index}"
+
+    # -- what users do ---------------------------------------------------------------------------
+
+    @initialize()
+    def begin(self) -> None:
+        self.submit_one({}, "", {}, {})
+
+    @rule(
+        request=REQUESTS,
+        array=st.sampled_from(["", "", "0-3", "1-9:4%1", "0-2%2"]),
+        retry=RETRIES,
+        more=st.fixed_dictionaries(
+            {},
+            optional={
+                "hold": st.booleans(),
+                "name": st.sampled_from(["a", "b"]),
+                "unique": st.booleans(),
+                "priority": st.sampled_from([100, 900]),
+                "on_never": st.sampled_from(["end", "hold"]),
+                "requeue": st.booleans(),
+            },
+        ),
+        data=st.data(),
+    )
+    def submit(self, request: Any, array: str, retry: Any, more: Any, data: st.DataObject) -> None:
+        kinds = ["after", "afterok", "afternotok", "afterany", "aftercorr"]
+        if data.draw(st.booleans()) and self.last:
+            terms = [
+                f"{data.draw(st.sampled_from(kinds))}:{data.draw(st.integers(1, self.last))}"
+                for _ in range(data.draw(st.integers(1, 2)))
+            ]
+            more["dependency"] = data.draw(st.sampled_from([",", "?"])).join(terms)
+        elif data.draw(st.integers(0, 4)) == 0:
+            more["dependency"] = "singleton"
+        if data.draw(st.integers(0, 4)) == 0:
+            more["begin"] = self.clock.wall + data.draw(st.sampled_from([5.0, 50.0]))
+        if data.draw(st.integers(0, 6)) == 0:
+            more["deadline"] = self.clock.wall + 60.0
+        self.submit_one(request, array, retry, more)
+
+    def submit_one(self, request: Any, array: str, retry: Any, more: Any) -> None:
+        asked = submission("true", request=request, array=array, retry=retry, **more)
+        if self.ask("submit", submissions=[asked]) is not None:
+            self.last += 1
+
+    @precondition(lambda self: self.last)
+    @rule(verb=st.sampled_from(["cancel", "hold", "release", "requeue"]), data=st.data())
+    def change(self, verb: str, data: st.DataObject) -> None:
+        self.ask(verb, ids=[self.name(data)])
+
+    @precondition(lambda self: self.last)
+    @rule(
+        changes=st.sampled_from(
+            [
+                {"time_limit": 50.0},
+                {"time_limit": None},
+                {"cpus": 2},
+                {"priority": 1},
+                {"name": "b"},
+                {"throttle": 1},
+                {"dependency": "singleton"},
+                {"begin": 1.0},
+                {"dependency": ""},
+            ]
+        ),
+        data=st.data(),
+    )
+    def edit(self, changes: Any, data: st.DataObject) -> None:
+        self.ask("edit", ids=[self.name(data)], changes=changes)
+
+    @precondition(lambda self: self.last)
+    @rule(failed=st.booleans(), data=st.data())
+    def rerun(self, failed: bool, data: st.DataObject) -> None:
+        job = data.draw(st.integers(1, self.last))
+        if self.ask("rerun", ids=[str(job)], failed=failed) is not None:
+            self.last += 1
+
+    # -- what happens ----------------------------------------------------------------------------
+
+    @precondition(lambda self: self.bench.runner.alive)
+    @rule(how=st.sampled_from(["good", "good", "bad", "killed", "lost", "failed"]), data=st.data())
+    def run_ends(self, how: str, data: st.DataObject) -> None:
+        runner = self.bench.runner
+        run = data.draw(st.sampled_from(runner.alive))
+        match how:
+            case "good":
+                runner.end(run)
+            case "bad":
+                runner.end(run, data.draw(st.sampled_from([1, 2])))
+            case "killed":
+                runner.end(run, signal=9)
+            case "lost":
+                runner.lose(run)
+            case _:
+                runner.fail(run)
+        self.bench.settle()
+
+    @rule(seconds=st.sampled_from([0.5, 6.0, 70.0, 5000.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.pass_time(seconds)
+        self.bench.settle()
+
+    @rule(by=st.sampled_from([-3600.0, 86400.0, -5.0]))
+    def somebody_sets_the_clock(self, by: float) -> None:
+        self.clock.set_wall(by)
+        self.bench.settle()
+
+    @rule(busy=st.booleans())
+    def the_machine_is_busy(self, busy: bool) -> None:
+        self.bench.runner.busy = busy
+
+    @rule()
+    def the_daemon_crashes(self) -> None:
+        self.bench.crash()
+        self.bench.settle()
+
+    @rule()
+    def the_link_breaks(self) -> None:
+        self.bench.runner.close()
+        self.bench.runner.open()
+        self.bench.settle()
+
+    @rule(write=st.integers(1, 12), request=REQUESTS)
+    def the_disk_is_full(self, write: int, request: Any) -> None:
+        """The given write of what follows fails; one second later there is room again."""
+        counted = 0
+
+        def fail(when: str, _count: int, _kind: str) -> None:
+            nonlocal counted
+            counted += when == "before"
+            if counted == write:
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorcode = sqlite3.SQLITE_FULL
+                raise error
+
+        self.bench.on_write = fail
+        for run in self.bench.runner.alive[:1]:
+            self.bench.runner.end(run)
+        asked = submission("true", request=request, array="0-2")
+        if self.ask("submit", submissions=[asked]) is not None:
+            self.last += 1
+        self.bench.on_write = None
+        self.clock.pass_time(1.5)
+        self.bench.settle()
+
+    # -- what always holds -----------------------------------------------------------------------
+
+    @invariant()
+    def memory_is_what_the_store_says(self) -> None:
+        assert snapshot(self.bench.engine) == snapshot(self.bench.reloaded())
+
+    @invariant()
+    def nothing_new_is_decided_after_a_restart(self) -> None:
+        fresh = self.bench.reloaded()
+        fresh.view.advance(self.clock.wall)
+        assert decide(fresh.view, fresh.policy, self.clock.wall).starts == []
+
+    @invariant()
+    def nothing_is_over_allocated(self) -> None:
+        claims = list(self.bench.engine.view.claims.values())
+        assert sum(claim.cpus for claim in claims) <= TOTAL.cpus
+        assert sum(claim.memory for claim in claims) <= TOTAL.memory
+        gpus = [gpu for claim in claims for gpu in claim.gpus]
+        assert len(gpus) == len(set(gpus)) <= TOTAL.gpus
+        assert sum(claim.others.get("seats", 0) for claim in claims) <= 3
+        assert len(claims) == 1 or not any(claim.exclusive for claim in claims)
+
+    @invariant()
+    def what_runs_holds_a_claim_and_the_other_way_round(self) -> None:
+        engine = self.bench.engine
+        running = {
+            task.run
+            for live in engine.live.values()
+            for task in live.tasks.values()
+            if task.state is not State.PENDING
+        }
+        assert running == engine.runs.keys() == engine.view.claims.keys()
+
+    @invariant()
+    def no_run_was_started_twice(self) -> None:
+        assert all(count == 1 for count in self.bench.runner.begun.values())
+
+    @invariant()
+    def nothing_runs_that_the_queue_does_not_know(self) -> None:
+        assert set(self.bench.runner.alive) <= self.bench.engine.runs.keys()
+
+    @invariant()
+    def every_story_leads_to_its_record(self) -> None:
+        store = self.bench.store
+        for stored in store.jobs(range(1, self.last + 1)):
+            for task in store.tasks(stored.job.id):
+                runs = store.runs(task.job, task.index)
+                entries = store.story(task.job, None if task.index < 0 else task.index)
+                told = tell(task, entries, runs)
+                for name in GONE:
+                    assert getattr(told, name) == getattr(task, name), (name, entries)
+
+    @invariant()
+    def every_element_is_counted_once(self) -> None:
+        for stored in self.bench.store.jobs(range(1, self.last + 1)):
+            counts = self.bench.store.tally(stored.job.id)
+            assert sum(counts.values()) == len(indices_of(stored.job))
+
+
+def tell(task: Task, entries: list[Entry], runs: list[Run]) -> Task:
+    """The element as its story gives it, from the beginning."""
+    told = Task(job=task.job, index=task.index)
+    attempts = iter(runs)
+    for entry in entries:
+        index = NO_INDEX if entry.index is None else entry.index
+        if entry.kind not in KINDS or index != task.index:
+            continue
+        event = event_of(entry, told, attempts, runs)
+        if event is None:
+            continue
+        allowed, _ = TRANSITIONS[told.state, event.kind]
+        told = step(told, event)
+        assert told.state in allowed
+        assert word(told) == entry.state
+    return told
+
+
+def event_of(entry: Entry, told: Task, attempts: Any, runs: list[Run]) -> Event:
+    kind = KINDS[entry.kind]
+    run = next((run for run in runs if run.id == told.run), None)
+    return Event(
+        kind=kind,
+        time=entry.time,
+        cause=entry.cause,
+        run=next(attempts).id if kind is Kind.START else 0,
+        outcome=Outcome(entry.state) if entry.state in Outcome.__members__ else None,
+        exit_code=run.exit_code if run and kind in (Kind.END, Kind.REQUEUE) else None,
+        signal=run.signal if run and kind in (Kind.END, Kind.REQUEUE) else None,
+    )
+
+
+TestQueue = Queue.TestCase
+TestQueue.settings = settings(max_examples=30, stateful_step_count=40)

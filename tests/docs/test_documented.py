@@ -1,6 +1,7 @@
 """Nothing a person meets is without its place in the docs."""
 
 import ast
+import json
 from pathlib import Path
 
 from hpcshell.policy.reasons import REASONS
@@ -36,3 +37,24 @@ def test_every_decision_is_listed_and_numbered():
         number = int(path.name[:4])
         title = path.read_text("utf-8").partition("\n")[0]
         assert int(title.removeprefix("# ").partition(":")[0].partition(".")[0]) == number
+
+
+def test_every_field_of_a_jobs_document_is_documented(hpc):
+    page = (DOCS / "reference" / "documents.md").read_text("utf-8")
+    hpc("submit", "--name", "doc", "--array", "0-1", "--", "true", check=True)
+    hpc("wait", "doc", check=True)
+    document = json.loads(hpc("show", "doc", "--json", "--story", check=True).stdout)
+    for field in (*document, *document["story"][0], *document["elements"], *document["usage"]):
+        assert f"`{field}`" in page, f"{field} is not in docs/reference/documents.md"
+
+
+def test_every_variable_of_a_job_is_documented(hpc, tmp_path):
+    page = (DOCS / "reference" / "environment.md").read_text("utf-8")
+    options = "--array 1 --export NONE --memory 1G --output env --name vars".split()
+    hpc("submit", *options, "--", "/usr/bin/env", cwd=tmp_path, check=True)
+    hpc("wait", "vars", check=True)
+    given = {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
+    for name in sorted(given):
+        if name.startswith(("HPC_", "SLURM")):
+            assert f"`{name}`" in page, f"{name} is not in docs/reference/environment.md"
+    assert "HPC_RUN_ID" in given

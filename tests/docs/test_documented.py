@@ -39,9 +39,9 @@ def test_every_decision_is_listed_and_numbered():
         assert int(title.removeprefix("# ").partition(":")[0].partition(".")[0]) == number
 
 
-def test_every_field_of_a_jobs_document_is_documented(hpc):
+def test_every_field_of_a_jobs_document_is_documented(hpc, home):
     page = (DOCS / "reference" / "documents.md").read_text("utf-8")
-    hpc("submit", "--name", "doc", "--array", "0-1", "--", "true", check=True)
+    hpc("submit", "--name", "doc", "--array", "0-1", "--", "true", cwd=home, check=True)
     hpc("wait", "doc", check=True)
     document = json.loads(hpc("show", "doc", "--json", "--story", check=True).stdout)
     for field in (*document, *document["story"][0], *document["elements"], *document["usage"]):

@@ -100,13 +100,13 @@ def forecast(view: View, policy: Policy, now: float, until: Unit | None = None) 
 
 
 def _any_room(view: View, policy: Policy) -> bool:
-    """Whether anything at all could start; asked of shapes, and only while they are few."""
-    if view.room.free[0] <= 0:
+    """Whether anything at all could start; the shapes are asked only while they are few."""
+    free, turn = view.room.free, view.queue.turn
+    if free[0] <= 0 or free[1] < turn.least_cpus():
         return False
-    if len(view.queue.turn.heads) > policy.depth:
+    if len(turn.heads) > policy.depth:
         return True
-    free = view.room.free
-    return any(fits(shape.need, free) for _, shape in view.queue.turn.heads)
+    return any(fits(shape.need, free) for _, shape in turn.heads)
 
 
 class Round:
@@ -138,6 +138,7 @@ class Round:
         self._taken: list[tuple[float | None, Vector]] = []
         self._begun: dict[int, int] = {}
         self._first: Unit | None = None
+        self._least = -UNLIMITED
 
     def decide(self) -> Plan:
         if self._left > 1 and self.view.promised:
@@ -156,7 +157,9 @@ class Round:
 
     def _walk(self) -> None:
         """Offer the ready lines in order, leaving out shapes of which nothing more can come."""
-        heads = iter(self.view.queue.turn.heads)
+        turn = self.view.queue.turn
+        self._least = turn.least_cpus() if turn.heads and not self._thorough else -UNLIMITED
+        heads = iter(turn.heads)
         head = next(heads, None)
         later: list[tuple[Key, Shape, Iterator[Key]]] = []
         while (head or later) and not self._stopped:
@@ -168,6 +171,8 @@ class Round:
                 next(rest)
             if self._offer(key[3]) and (following := next(rest, None)) is not None:
                 heapq.heappush(later, (following, shape, rest))
+            if self.free[1] < self._least:
+                return  # nothing more can start, so no more promises are needed
 
     def _offer(self, line: Line) -> bool:
         """Start or promise the line's elements; whether later lines of its shape are worth a

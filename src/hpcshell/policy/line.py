@@ -158,10 +158,11 @@ class Entry(Line):
 class Turn:
     """The ready lines, sorted within each shape, and the shapes sorted by their first line."""
 
-    __slots__ = ("_shapes", "heads")
+    __slots__ = ("_cpus", "_shapes", "heads")
 
     def __init__(self) -> None:
         self._shapes: dict[object, Shape] = {}
+        self._cpus: dict[int, int] = {}
         self.heads: Sorted[tuple[Key, Shape]] = Sorted()
 
     def shape(self, request: Request, room: Room) -> Shape:
@@ -205,6 +206,10 @@ class Turn:
             line.place = None
             self._settle(line.shape)
 
+    def least_cpus(self) -> int:
+        """The fewest cpus that anything ready asks for; there must be something."""
+        return min(self._cpus)
+
     def __iter__(self) -> Iterator[Line]:
         """All ready lines, first first."""
         lines = sorted(key for _, shape in self.heads for key in shape.turn)
@@ -212,10 +217,15 @@ class Turn:
 
     def _settle(self, shape: Shape) -> None:
         first = shape.turn.first if shape.turn else None
+        cpus = shape.request.cpus
         if shape.head is not None:
             if shape.head[0] is first:
                 return
             self.heads.remove(shape.head)
+            self._cpus[cpus] -= 1
+            if not self._cpus[cpus]:
+                del self._cpus[cpus]
         shape.head = None if first is None else (first, shape)
         if shape.head is not None:
             self.heads.add(shape.head)
+            self._cpus[cpus] = self._cpus.get(cpus, 0) + 1

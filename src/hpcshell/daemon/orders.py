@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.patterns import expand
-from hpcshell.core.records import Claim, Job, Task, WarnSignal
+from hpcshell.core.records import Claim, Job, Task
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.host import Host
 
@@ -49,14 +49,22 @@ def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
         umask=job.launch.umask,
         time_limit=request.time_limit,
         grace=job.grace,
-        warn=_warn(job.warn),
+        warn=_warn(job),
     )
 
 
-def _warn(warn: WarnSignal | None) -> wire.Warn | None:
+def signal_target(job: Job) -> wire.Target:
+    """Whom a signal for a whole run reaches: a script's shell would die of one it does not trap, so
+    what the shell has started gets it, as in Slurm."""
+    return "rest" if job.launch.script else "all"
+
+
+def _warn(job: Job) -> wire.Warn | None:
+    warn = job.warn
     if warn is None:
         return None
-    return wire.Warn(warn.number, warn.before, "all" if warn.to == "all" else "leader")
+    target: wire.Target = "leader" if warn.to == "leader" else signal_target(job)
+    return wire.Warn(warn.number, warn.before, target)
 
 
 def _argv(job: Job, host: Host) -> tuple[str, ...]:

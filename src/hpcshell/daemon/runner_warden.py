@@ -178,12 +178,14 @@ class Warden:
         self.plan(entry)
 
     def signal(self, entry: Entry, number: int, to: str) -> int:
-        """Signal the leader or every process of a run; says how many were reached."""
+        """Signal the processes of a run that `to` means; says how many were reached."""
         spawned = entry.spawned
         if spawned is None:
             return 0
-        if to == "all":
-            return processes.signal_tree(self.roster.members(entry), number)
+        if to != "leader":
+            members = self.roster.members(entry)
+            rest = [row for row in members if row.pid != spawned.pid]
+            return processes.signal_tree(rest if to == "rest" and rest else members, number)
         row = processes.look(spawned.pid)
         return int(row is not None and row.ticks == spawned.ticks and processes.send(row, number))
 

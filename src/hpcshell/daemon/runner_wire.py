@@ -16,6 +16,12 @@ PROTOCOL: Final = 1
 LONGEST_LINE: Final = 64 * 1024 * 1024
 
 
+Target = Literal["leader", "all", "rest"]
+"""Whom a signal reaches: the first process, every process, or every process but the first (which
+gets
+it if it is alone, having become the program itself by `exec`)."""
+
+
 class Warn(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A signal `before` seconds ahead of the time limit: to the leader, or to every process of the
     run.
@@ -23,7 +29,7 @@ class Warn(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     signal: int | str
     before: float
-    to: Literal["leader", "all"] = "leader"
+    to: Target = "leader"
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="order"):
@@ -74,7 +80,7 @@ class Signal(Order, frozen=True, omit_defaults=True, kw_only=True, tag="signal")
 
     run: int
     signal: int | str
-    to: Literal["leader", "all"] = "leader"
+    to: Target = "leader"
 
 
 class Limit(Order, frozen=True, omit_defaults=True, kw_only=True, tag="limit"):

@@ -14,6 +14,7 @@ from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.admission import user_name
 from hpcshell.daemon.editing import changed_fields, edits
 from hpcshell.daemon.finding import Found, find, visible
+from hpcshell.daemon.orders import signal_target
 from hpcshell.daemon.runs import change_limit
 from hpcshell.machine import clock
 
@@ -118,7 +119,9 @@ def _signal(engine: Engine, live: LiveJob, found: Found, number: int) -> list[di
     lines = []
     for task in _chosen(live, found):
         if task.state in (State.RUNNING, State.SUSPENDED, State.STOPPING):
-            engine.orders.append(wire.Signal(run=task.run, signal=number, to="all"))
+            engine.orders.append(
+                wire.Signal(run=task.run, signal=number, to=signal_target(live.job))
+            )
             lines.append(_line(task, word(task)))
     return lines
 

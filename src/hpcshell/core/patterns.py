@@ -40,24 +40,26 @@ def expand(
     front.
     """
     index = NO_ELEMENT if element is None else element
-    values: dict[str, int | str] = {
-        "j": job if element is None else f"{job}_{element}",
-        "A": job,
-        "a": index,
-        "b": index % 10,
-        "x": _one_part(name),
-        "u": _one_part(user),
-        "N": _one_part(node),
-        "n": 0,
-        "t": task,
-        "s": "batch",
-        "r": restarts,
-    }
 
     def value(found: re.Match[str]) -> str:
-        if found[2] is None:
-            return "%"
-        known = values[found[2]]
+        """What one field stands for; only those that occur are worked out."""
+        known: int | str
+        match found[2]:
+            case None:
+                return "%"
+            case "j":
+                known = job if element is None else f"{job}_{element}"
+            case "x":
+                known = _one_part(name)
+            case "u":
+                known = _one_part(user)
+            case "N":
+                known = _one_part(node)
+            case "s":
+                known = "batch"
+            case letter:
+                numbers = {"A": job, "a": index, "b": index % 10, "n": 0, "t": task, "r": restarts}
+                known = numbers[letter]
         return str(known).zfill(min(int(found[1] or 0), 10)) if isinstance(known, int) else known
 
     return re.sub(_FIELD, value, pattern)

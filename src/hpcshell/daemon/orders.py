@@ -125,4 +125,6 @@ def _path(pattern: str, job: Job, task: Task, host: Host) -> str:
         user=job.user,
         node=host.hostname,
     )
+    if "/" not in pattern:  # nearly every one; names bring no directory of their own
+        return f"{job.launch.cwd.rstrip('/')}/{expanded}"
     return os.path.normpath(os.path.join(job.launch.cwd, expanded))

@@ -95,6 +95,16 @@ def test_an_interruption_cancels_the_job(cli, number):
     assert cli("show", "--json").json["state"] == "CANCELLED"
 
 
+def test_a_flood_of_output_does_not_keep_an_interruption_out(cli):
+    process = start("sh", "-c", "seq 400000; exec sleep 600")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "1\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert cli("wait").code == 7
+
+
 def test_a_second_interruption_leaves_at_once(cli):
     line = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
     process = start("--grace", "1s", "sh", "-c", line)
@@ -122,8 +132,9 @@ def test_what_waits_is_cancelled_by_an_interruption_too(cli):
 
 
 def test_a_reader_that_leaves_ends_the_command(cli):
+    line = "while echo y; do sleep 0.01; done"
     done = subprocess.run(
-        ["bash", "-c", f"{HPC} run yes | head -1; echo ${{PIPESTATUS[0]}}"],
+        ["bash", "-c", f"{HPC} run sh -c '{line}' | head -1; echo ${{PIPESTATUS[0]}}"],
         capture_output=True,
         text=True,
         timeout=30,

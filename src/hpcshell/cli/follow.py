@@ -24,6 +24,9 @@ from hpcshell.client.wire import error_of
 SHORTEST: Final = 0.01
 LONGEST: Final = 0.25
 _CHUNK: Final = 1 << 16
+_TURN: Final = 64
+"""Chunks that one file may pass on before others, and Ctrl-C, have their turn."""
+
 _MANY: Final = 100
 """Elements from which on the daemon is asked for their states at most once a second."""
 
@@ -47,19 +50,19 @@ class Tail:
         self._at = 0
         self._inode = 0
 
-    def pump(self) -> bool:
-        """Pass on what is new; whether there was anything."""
+    def pump(self, at_most: int | None = _TURN) -> bool:
+        """Pass on what is new, `at_most` so many chunks of it; whether there was anything."""
         if self._file is None and not self._open():
             return False
         assert self._file is not None
         if os.fstat(self._file).st_size < self._at:
             self._at = 0
-        moved = False
-        while chunk := os.pread(self._file, _CHUNK, self._at):
+        passed = 0
+        while passed != at_most and (chunk := os.pread(self._file, _CHUNK, self._at)):
             self._at += len(chunk)
             self.sink(chunk)
-            moved = True
-        return moved
+            passed += 1
+        return passed > 0
 
     def _open(self) -> bool:
         try:
@@ -82,7 +85,7 @@ class Tail:
     def close(self) -> None:
         """Pass on the rest and let the file go."""
         try:
-            self.pump()
+            self.pump(None)
         finally:
             if self._file is not None:
                 os.close(self._file)
@@ -167,7 +170,7 @@ class Following:
                 if self._stale and not self._question and self._may_ask():
                     self._ask(news)
                 self._wait(news, self._timeout(pause, until))
-                pause = SHORTEST if self._pump() else min(pause * 1.5, LONGEST)
+                pause = 0.0 if self._pump() else min(max(pause * 1.5, SHORTEST), LONGEST)
             return True
         finally:
             news.close()

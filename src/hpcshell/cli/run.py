@@ -20,6 +20,7 @@ from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
 from hpcshell.client.client import Client
 from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.core.submission import Submission
 from hpcshell.core.words import safe
 from hpcshell.jobs.prepare import Prepared, prepare
 
@@ -56,13 +57,12 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     if prepared.submission.array:
         raise Wrong("hpc run takes no array", "submit it, then follow it: hpc logs -f @")
     daemon = client()
-    answer = daemon.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
     if talk.dry_run:
+        answer = daemon.call("submit", submissions=[prepared.submission], dry_run=True)
         say_understood(talk, prepared)
         present(talk, answer["jobs"][0], prepared)
         return 0
-    job = answer["jobs"][0]["id"]
-    return Foreground(talk, daemon, str(job)).run()
+    return Foreground(talk, daemon).run(prepared.submission)
 
 
 def _with_outputs(prepared: Prepared) -> Prepared:
@@ -99,31 +99,40 @@ def _sweep(directory: os.PathLike[str]) -> None:
 class Foreground:
     """One job shown as if it ran here."""
 
-    def __init__(self, talk: Talk, daemon: Client, job: str) -> None:
+    def __init__(self, talk: Talk, daemon: Client) -> None:
         self.talk = talk
         self.daemon = daemon
-        self.job = job
+        self.job = ""
         self.caught: list[int] = []
-        self.following = Following(daemon, [job], self._tails)
+        self.following = Following(daemon, [], self._tails)
 
-    def run(self) -> int:
-        """Follow it to its end and return its exit code."""
+    def run(self, submission: Submission) -> int:
+        """Submit it, follow it to its end and return its exit code.
+
+        Signals are caught before there is a job: none may slip in between and leave it behind.
+        """
         reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.following.wake, self.following.woken = reading, self._interrupted
-        for number in CAUGHT:
-            signal.signal(number, self._catch)
+        before = {number: signal.signal(number, self._catch) for number in CAUGHT}
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         try:
+            answer = self.daemon.call("submit", submissions=[submission], dry_run=False)
+            self.job = str(answer["jobs"][0]["id"])
+            self.following.ids = [self.job]
             if not self.following.run(PATIENCE):
                 self._say_why()
                 self.following.run()
+            return self._code()
         except BrokenPipeError:  # whoever read our output has left: end as a pipe's writer does
             self._cancel()
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 128 + signal.SIGPIPE
         finally:
             signal.set_wakeup_fd(-1)
-        return self._code()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(reading)
+            os.close(writing)
 
     def _catch(self, number: int, frame: FrameType | None) -> None:
         self.caught.append(number)

@@ -53,8 +53,8 @@ class JobFailed(HpcError):
         how = f"exit code {view['exit_code']}" if view.get("exit_code") is not None else ""
         if view.get("signal"):
             how = f"killed by signal {view['signal']}"
-        parts = ", ".join(part for part in (how, safe(reason or "")) if part)
-        message = f"job {label} {state}" + (f" ({parts})" if parts else "")
+        told = safe(reason or "") or how  # the reason holds the exit code, and more
+        message = f"job {label} {state}" + (f" ({told})" if told else "")
         if tail:
             message += f"; its output ends:\n{tail.rstrip()}"
         super().__init__(

@@ -1,5 +1,5 @@
 """`python -m hpcshell` is `hpc`."""
 
-from hpcshell.cli.main import main
+from hpcshell.cli.entry import main
 
 main()

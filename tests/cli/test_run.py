@@ -95,6 +95,22 @@ def test_an_interruption_cancels_the_job(cli, number):
     assert cli("show", "--json").json["state"] == "CANCELLED"
 
 
+def test_a_hangup_that_is_ignored_stays_ignored(cli):
+    os.mkfifo("go4")
+    process = subprocess.Popen(
+        ["nohup", HPC, "run", "sh", "-c", "echo ready; read x < go4; echo done"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGHUP)
+    Path("go4").write_text("x\n")
+    assert process.stdout.read() == "done\n"
+    assert process.wait(30) == 0
+
+
 def test_a_flood_of_output_does_not_keep_an_interruption_out(cli):
     process = start("sh", "-c", "seq 400000; exec sleep 600")
     assert process.stdout is not None

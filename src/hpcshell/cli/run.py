@@ -113,7 +113,8 @@ class Foreground:
         """
         reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.following.wake, self.following.woken = reading, self._interrupted
-        before = {number: signal.signal(number, self._catch) for number in CAUGHT}
+        heard = [each for each in CAUGHT if signal.getsignal(each) != signal.SIG_IGN]  # nohup
+        before = {number: signal.signal(number, self._catch) for number in heard}
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         try:
             answer = self.daemon.call("submit", submissions=[submission], dry_run=False)

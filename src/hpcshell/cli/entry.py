@@ -1,0 +1,17 @@
+"""Where the installed command begins; an interruption while Python loads ends it quietly."""
+
+from __future__ import annotations
+
+import signal
+
+
+def main() -> None:
+    """Load `hpc` and run it."""
+    caught = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if caught:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from hpcshell.cli.main import main as hpc
+
+    if caught:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    hpc()

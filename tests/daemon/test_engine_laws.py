@@ -18,7 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hpcshell.core.errors import HpcError
+from hpcshell.core.errors import NotFound, NotYet, Refused, Wrong
 from hpcshell.core.lifecycle import TRANSITIONS, Event, Kind, step, word
 from hpcshell.core.records import NO_INDEX, Outcome, Run, State, Task
 from hpcshell.daemon.engine import Engine
@@ -97,8 +97,7 @@ class Queue(RuleBasedStateMachine):
         """Ask; a refusal is an answer like another."""
         try:
             return self.bench.ask(verb, **args)
-        except HpcError as error:
-            assert error.kind in ("wrong", "refused", "not_found", "not_yet"), error
+        except (Wrong, Refused, NotFound, NotYet):
             return None
 
     def name(self, data: st.DataObject) -> str:
@@ -323,8 +322,6 @@ def tell(task: Task, entries: list[Entry], runs: list[Run]) -> Task:
         if entry.kind not in KINDS or index != task.index:
             continue
         event = event_of(entry, told, attempts, runs)
-        if event is None:
-            continue
         allowed, _ = TRANSITIONS[told.state, event.kind]
         told = step(told, event)
         assert told.state in allowed

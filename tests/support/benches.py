@@ -26,7 +26,7 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.host import Host, this_host
 from hpcshell.daemon.loading import load
 from hpcshell.daemon.loop import Loop
-from hpcshell.daemon.server import Ask, Peer, Server
+from hpcshell.daemon.server import Peer, Server
 from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
 from hpcshell.machine.paths import Places, places
@@ -262,7 +262,9 @@ class Bench:
     def send(self, verb: str, **args: Any) -> int:
         """Leave a request with the loop; it is read at the next tick."""
         self._number += 1
-        self.loop.asked.append((self.peer, Ask(verb=verb, id=self._number, args=args)))
+        request = {"verb": verb, "id": self._number, "args": args}
+        self.peer.lines.append(json.dumps(request).encode())
+        self.loop.server.asking[self.peer] = None
         return self._number
 
     def ask(self, verb: str, **args: Any) -> Any:

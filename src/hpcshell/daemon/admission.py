@@ -19,6 +19,7 @@ from hpcshell.core.records import Array, Job, Launch, Notify, Request
 from hpcshell.core.settings import PartitionSettings, Settings
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import check_name
+from hpcshell.daemon.bounds import check_figures
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.daemon.server import Peer
@@ -52,6 +53,7 @@ def job_of(
     `Refused`."""
     settings = engine.host.settings
     _check_launch(submission)
+    check_figures(submission)
     if parts.env_key not in engine.store.blobs:  # what is stored has been checked
         _check_environment(submission.env)
     partition = submission.partition or settings.defaults.partition

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.records import Array, Job, Request, State
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import check_name
+from hpcshell.daemon.asked import checked_change
 from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.policy.admit import admit
 from hpcshell.policy.depend import would_cycle
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
     from hpcshell.daemon.live import LiveJob
 
 REQUEST: Final = ("cpus", "memory", "gpus", "others", "exclusive", "time_limit")
-PLAIN: Final[dict[str, type | tuple[type, ...]]] = {
-    "name": str,
-    "comment": str,
-    "account": str,
-    "qos": str,
-    "partition": str,
-    "priority": int,
-    "nice": int,
-    "begin": (int, float),
-    "deadline": (int, float, type(None)),
-    "tags": list,
-}
 ALWAYS: Final = frozenset({"name", "comment", "tags", "time_limit", "throttle", "account"})
 """What may change although elements are running already."""
 
@@ -44,58 +33,33 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
     begun = live.state() is not State.PENDING
     fields: dict[str, Any] = {}
     request: dict[str, Any] = {}
-    for name, value in changes.items():
+    for name, said in changes.items():
+        value = checked_change(name, said)
         if begun and name not in ALWAYS and not live.waiting:
             raise Refused(f"job {job.id} has begun: its {name} cannot change any more")
         if name in REQUEST:
             request[name] = value
-        elif name in PLAIN:
-            fields[name] = _plain(name, value)
         elif name == "throttle":
             fields["array"] = _throttled(job, value)
         elif name == "dependency":
-            fields["dependencies"] = _dependencies(engine, job, str(value), uid)
+            fields["dependencies"] = _dependencies(engine, job, value or "", uid)
         else:
-            known = ", ".join(sorted((*REQUEST, *PLAIN, "throttle", "dependency")))
-            raise Wrong(f"a job has no field {name!r} to change", f"known are: {known}")
-    if request:
-        fields["request"] = _request(engine, job, request)
+            fields[name] = check_name(value) if name == "name" else value
+    if request or "partition" in fields:
+        partition = fields.get("partition", job.partition)
+        fields["request"] = _request(engine, job, request, partition)
     return fields
 
 
-def _plain(name: str, value: Any) -> Any:
-    kind = PLAIN[name]
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise Wrong(f"{name} cannot be {value!r}")
-    if name == "name":
-        check_name(str(value))
-    return tuple(str(tag) for tag in value) if isinstance(value, list) else value
-
-
-def _request(engine: Engine, job: Job, changed: dict[str, Any]) -> Request:
-    checks: dict[str, Callable[[Any], bool]] = {
-        "cpus": lambda value: isinstance(value, int) and value >= 1,
-        "memory": lambda value: isinstance(value, int) and value >= 0,
-        "gpus": lambda value: isinstance(value, int) and value >= 0,
-        "time_limit": lambda value: value is None or (isinstance(value, int | float) and value > 0),
-        "exclusive": lambda value: isinstance(value, bool),
-        "others": lambda value: isinstance(value, dict),
-    }
-    for name, value in changed.items():
-        if not checks[name](value):
-            raise Wrong(f"{name} cannot be {value!r}")
+def _request(engine: Engine, job: Job, changed: dict[str, Any], partition: str) -> Request:
     request = replace(job.request, **changed)
-    admit(request, engine.host.total, engine.host.settings, job.partition)
+    admit(request, engine.host.total, engine.host.settings, partition)
     return request
 
 
 def _throttled(job: Job, value: Any) -> Array:
     if job.array is None:
         raise Refused(f"job {job.id} is no array: it has no throttle")
-    if not isinstance(value, int) or value < 0:
-        raise Wrong(
-            f"throttle cannot be {value!r}", "give how many may run at once; 0 lifts the limit"
-        )
     return replace(job.array, throttle=value)
 
 

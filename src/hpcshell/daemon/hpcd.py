@@ -16,9 +16,10 @@ import os
 import resource
 import selectors
 import sys
+import traceback
 from collections.abc import Sequence
 
-from hpcshell.core.errors import HpcError, NotYet
+from hpcshell.core.errors import Broken, HpcError, NotYet
 from hpcshell.core.settings import Settings
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.faults import fault_point
@@ -69,7 +70,13 @@ def make_loop(where: Places) -> Loop:
     log = LogFile(where.daemon_log, own.log_size, own.log_files, own.log_level)
     server = Server(selectors.DefaultSelector(), str(where.daemon_socket))
     loop = Loop(store, server, RunnerLink(where), log, configure)
-    server.listen()
+    try:
+        server.listen()
+    except OSError as error:
+        raise Broken(
+            f"the control socket {server.path} cannot be made: {error.strerror}",
+            "see what lies there, and whether its directory can be written",
+        ) from error
     log.write("info", "ready", pid=os.getpid(), live=len(loop.engine.live))
     return loop
 
@@ -107,20 +114,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     os.umask(0o077)
     try:
-        where = places(os.environ)
-        where.prepare()
-        os.chdir("/")
-        _more_descriptors()
-        take_lock(where)
-        gc.disable()
-        loop = make_loop(where)
+        loop = _prepare()
     except HpcError as error:
         _tell(options.ready_fd, "|".join((error.kind, error.message, error.hint or "")))
         print(f"hpcd: {error}", file=sys.stderr)
         return error.exit_code
     _quiet_collector()
     _tell(options.ready_fd, "ok")
-    loop.run()
+    return _run(loop)
+
+
+def _prepare() -> Loop:
+    """All that can go wrong before the daemon is ready."""
+    where = places(os.environ)
+    where.prepare()
+    os.chdir("/")
+    _more_descriptors()
+    try:
+        take_lock(where)
+        gc.disable()
+        return make_loop(where)
+    except OSError as error:
+        name = error.filename or where.state
+        raise Broken(f"{name}: {error.strerror}", "hpc doctor looks for the cause") from error
+
+
+def _run(loop: Loop) -> int:
+    """Go round until told to stop; what ends the daemon otherwise leaves a trace in its log."""
+    try:
+        loop.run()
+    except Exception as error:
+        loop.log.write("error", "the daemon died", error=str(error), trace=traceback.format_exc())
+        print(f"hpcd: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

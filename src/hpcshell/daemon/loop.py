@@ -16,8 +16,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from hpcshell.core.errors import Broken, HpcError, NotYet, Wrong
+from hpcshell.core.words import quote
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.alarms import Alarms
+from hpcshell.daemon.asked import check_args
 from hpcshell.daemon.attachment import Attachment
 from hpcshell.daemon.deciding import decide_now, wake_due
 from hpcshell.daemon.engine import Engine
@@ -77,7 +79,6 @@ class Loop:
         self.upkeep = Upkeep(self, self.alarms.after)
         self.runner = Attachment(link, server.selector, self.alarms, log)
         self.heard: list[wire.AnyEvent] = []
-        self.asked: list[tuple[Peer, Ask]] = []
         self.stopping = False
         self.leaving = ""
         self.leave_by = 0.0
@@ -121,7 +122,7 @@ class Loop:
     def _timeout(self) -> float | None:
         """Seconds until something is due by the clock alone; None sleeps until somebody speaks."""
         at_rest = not self.engine.dirty and not (self._one_by_one and self.heard)
-        if self.asked or not (at_rest or self.trouble):
+        if self.server.eager or not (at_rest or self.trouble):
             return 0.0
         due = self.alarms.next_in()
         wake = self.engine.view.next_wake()
@@ -148,7 +149,7 @@ class Loop:
         for key, mask in ready:
             owner = key.data
             if isinstance(owner, Peer):
-                self.asked.extend((owner, ask) for ask in self.server.requests(owner, mask))
+                self.server.attend(owner, mask)
             elif owner is self.server:
                 self.server.accept()
             elif owner is self.runner:
@@ -183,8 +184,7 @@ class Loop:
         they are taken one by one, so that a single one cannot spoil the rest."""
         if self._one_by_one and self.heard and self.trouble is None:
             return self.heard[:1], []
-        asked, self.asked = self.asked[:REQUESTS_A_TICK], self.asked[REQUESTS_A_TICK:]
-        return ([] if self.trouble else self.heard[:]), asked
+        return ([] if self.trouble else self.heard[:]), list(self.server.requests(REQUESTS_A_TICK))
 
     def _take_in(self, heard: list[wire.AnyEvent]) -> None:
         now = clock.now()
@@ -233,6 +233,7 @@ class Loop:
                 raise NotYet("the daemon is stopping", "submit again in a moment")
             if verb is None:
                 raise _unknown_verb(ask.verb)
+            check_args(ask.verb, ask.args)
             return verb(self, peer, ask)
         except HpcError as error:
             return error
@@ -349,7 +350,7 @@ class Loop:
 
 def _unknown_verb(verb: str) -> HpcError:
     return Wrong(
-        f"the daemon knows no verb {verb!r}", "client and daemon differ: hpc daemon restart"
+        f"the daemon knows no verb {quote(verb)}", "client and daemon differ: hpc daemon restart"
     )
 
 

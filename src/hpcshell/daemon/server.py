@@ -10,8 +10,9 @@ import os
 import selectors
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -20,7 +21,11 @@ from hpcshell.core.errors import HpcError, Wrong
 LINE_LIMIT: Final = 64 * 1024 * 1024
 OUTBOX_LIMIT: Final = 64 * 1024 * 1024
 OUTBOX_FULL: Final = 1 << 20
-"""With so much unsent, no more is read from a peer."""
+"""With so much unsent, nothing more is done for a peer."""
+LINES_FULL: Final = 1000
+"""With so many requests to be dealt with, no more are read from a peer."""
+TURN: Final = 100
+"""Requests of one peer that are dealt with in one tick."""
 CHUNK: Final = 1 << 18
 _encode = msgspec.json.Encoder().encode
 
@@ -29,7 +34,7 @@ class Ask(msgspec.Struct):
     """One line from a client."""
 
     verb: str
-    id: int = 0
+    id: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
     args: dict[str, Any] = {}
 
 
@@ -39,13 +44,27 @@ _decode = msgspec.json.Decoder(Ask).decode
 class Peer:
     """One connection, with the identity the kernel vouches for."""
 
-    __slots__ = ("closed", "gone", "inbox", "outbox", "pid", "sock", "stirred", "uid")
+    __slots__ = (
+        "closed",
+        "gone",
+        "inbox",
+        "lines",
+        "outbox",
+        "pid",
+        "skipping",
+        "sock",
+        "stirred",
+        "uid",
+    )
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         self.pid, self.uid, _ = struct.unpack("3i", credentials)
         self.inbox = bytearray()
+        self.lines: deque[bytes] = deque()
+        self.skipping = False
+        """Whether the rest of an endless line is being thrown away."""
         self.outbox = bytearray()
         self.closed = False
         self.gone: dict[int, Callable[[], None]] = {}
@@ -53,36 +72,38 @@ class Peer:
         self.stirred: set[Peer] = set()
         """Where peers are noted that have something to send, or have left."""
 
-    def receive(self) -> list[bytes]:
-        """The complete lines that have arrived. Marks the peer closed at the end of its stream."""
+    def receive(self) -> None:
+        """Take in what has arrived. Marks the peer closed at the end of its stream."""
         try:
             chunk = self.sock.recv(CHUNK)
         except BlockingIOError:
-            return []
+            return
         except OSError:
             chunk = b""
         if not chunk:
             self.close()
-            return []
+            return
+        if self.skipping:
+            _, end, chunk = chunk.partition(b"\n")
+            self.skipping = not end
         self.inbox += chunk
         if b"\n" not in chunk:
-            return self._refuse_endless()
+            self._refuse_endless()
+            return
         *lines, rest = bytes(self.inbox).split(b"\n")
+        self.lines.extend(line for line in lines if line.strip())
         self.inbox = bytearray(rest)
-        return lines
 
     def close(self) -> None:
         """It has left, or is to leave."""
         self.closed = True
         self.stirred.add(self)
 
-    def _refuse_endless(self) -> list[bytes]:
+    def _refuse_endless(self) -> None:
         if len(self.inbox) > LINE_LIMIT:
-            self.inbox.clear()
+            self.inbox = bytearray()
+            self.skipping = True
             self.fail(0, Wrong(f"a request over {LINE_LIMIT >> 20} MiB is not read"))
-            self.flush()
-            self.close()
-        return []
 
     def answer(self, ask: int, ok: Any) -> None:
         self._say({"id": ask, "ok": ok})
@@ -124,9 +145,14 @@ class Peer:
             del self.outbox[:sent]
 
     @property
+    def full(self) -> bool:
+        """Whether it is not listening to what it is told."""
+        return len(self.outbox) > OUTBOX_FULL
+
+    @property
     def wanted(self) -> int:
         """What to watch for: nothing is read from a peer that does not read what it is told."""
-        hears = selectors.EVENT_READ if len(self.outbox) < OUTBOX_FULL else 0
+        hears = selectors.EVENT_READ if not self.full and len(self.lines) < LINES_FULL else 0
         return hears | (selectors.EVENT_WRITE if self.outbox else 0)
 
 
@@ -148,6 +174,8 @@ class Server:
         self.path = path
         self.peers: set[Peer] = set()
         self.stirred: set[Peer] = set()
+        self.asking: dict[Peer, None] = {}
+        """Peers with requests that wait, in the order of their turns."""
         self.listener: socket.socket | None = None
         self._spare = _spare_descriptor()
 
@@ -198,19 +226,35 @@ class Server:
             self.listener.accept()[0].close()
         self._spare = _spare_descriptor()
 
-    def requests(self, peer: Peer, mask: int = selectors.EVENT_READ) -> Iterator[Ask]:
-        """What the peer asks; nonsense is answered here."""
-        if mask & selectors.EVENT_WRITE:
+    def attend(self, peer: Peer, mask: int) -> None:
+        """The peer has said something, or can be told something again."""
+        if mask & selectors.EVENT_READ:
+            peer.receive()
+        if peer.lines:
+            self.asking[peer] = None
+        if mask & selectors.EVENT_WRITE or peer.wanted != selectors.EVENT_READ:
             self.stirred.add(peer)
-        if not mask & selectors.EVENT_READ:
-            return
-        for line in peer.receive():
-            if not line.strip():
-                continue
-            try:
-                yield read_ask(line)
-            except Wrong as error:
-                peer.fail(0, error)
+
+    @property
+    def eager(self) -> bool:
+        """Whether a request waits that can be dealt with now."""
+        return any(not peer.full for peer in self.asking)
+
+    def requests(self, most: int) -> Iterator[tuple[Peer, Ask]]:
+        """Up to so many requests, peer by peer; nonsense is answered here."""
+        for peer in list(self.asking):
+            turn = 0 if peer.full else min(TURN, most, len(peer.lines))
+            most -= turn
+            for _ in range(turn):
+                try:
+                    yield peer, read_ask(peer.lines.popleft())
+                except Wrong as error:
+                    peer.fail(0, error)
+            if turn:
+                del self.asking[peer]  # to the end of the row
+                if peer.lines:
+                    self.asking[peer] = None
+                self.stirred.add(peer)
 
     def flush(self) -> None:
         """Send what is waiting and forget peers that have left."""
@@ -227,6 +271,7 @@ class Server:
     def drop(self, peer: Peer) -> None:
         self.peers.discard(peer)
         self.stirred.discard(peer)
+        self.asking.pop(peer, None)
         with contextlib.suppress(KeyError):
             self.selector.unregister(peer.sock)
         peer.sock.close()

@@ -159,7 +159,7 @@ class Round:
         """Offer the ready lines in order, leaving out shapes of which nothing more can come."""
         turn = self.view.queue.turn
         self._least = turn.least_cpus() if turn.heads and not self._thorough else -UNLIMITED
-        heads = iter(turn.heads)
+        heads = self._heads()
         head = next(heads, None)
         later: list[tuple[Key, Shape, Iterator[Key]]] = []
         while (head or later) and not self._stopped:
@@ -171,8 +171,18 @@ class Round:
                 next(rest)
             if self._offer(key[3]) and (following := next(rest, None)) is not None:
                 heapq.heappush(later, (following, shape, rest))
-            if self.free[1] < self._least:
-                return  # nothing more can start, so no more promises are needed
+
+    def _heads(self) -> Iterator[tuple[Key, Shape]]:
+        """The first line of each shape, less those that can neither start nor be promised
+        anything."""
+        for head in self.view.queue.turn.heads:
+            if self._left > 0 or self._thorough or fits(head[1].need, self.free):
+                yield head
+            elif self._depth > 0:
+                self._depth -= 1
+            else:
+                self._cut = True
+                return
 
     def _offer(self, line: Line) -> bool:
         """Start or promise the line's elements; whether later lines of its shape are worth a
@@ -180,6 +190,9 @@ class Round:
         job, shape = line.entry.job, line.shape
         room = line.entry.room() - self._begun.get(job.id, 0)
         for index in islice(line.elements(), max(0, room)):
+            if self.free[1] < self._least:  # nothing more can start: no more promises are needed
+                self._stopped = True
+                return False
             unit = (job.id, index)
             if self._may_start(unit, shape):
                 self._start(unit, shape)

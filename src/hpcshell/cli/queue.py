@@ -73,23 +73,12 @@ def command(talk: Talk, ids: tuple[str, ...], watch: float | None, **chosen: Any
         tags=list(chosen["tags"]),
         partition=chosen["partition"],
     )
+    filters |= {"elements": chosen["elements"], "all": chosen["ended"]}
     daemon = client()
 
     def draw() -> list[str]:
-        answer = _all(
-            list(
-                pages(
-                    daemon,
-                    "queue",
-                    limit,
-                    offset,
-                    elements=chosen["elements"],
-                    all=chosen["ended"],
-                    **filters,
-                )
-            )
-        )
-        return _lines(talk, answer, offset)
+        answers = list(pages(daemon, "queue", limit, offset, **filters))
+        return _lines(talk, _all(answers), offset)
 
     return watched(talk, watch, draw)
 
@@ -109,17 +98,15 @@ def _lines(talk: Talk, answer: dict[str, Any], offset: int) -> list[str]:
     if not rows:
         talk.say("no jobs")
         return []
-    lines = table(talk, _columns(rows), [_cells(row, rows, time.time()) for row in rows])
+    columns = [column for column in COLUMNS if _worth(column.head, rows)]
+    now = time.time()
+    lines = table(talk, columns, [_cells(row, columns, now) for row in rows])
     if offset + len(rows) < answer["total"]:
         talk.say(
             f"{offset + 1:,} to {offset + len(rows):,} of {answer['total']:,} shown; "
             "more with --limit and --offset, all with --limit 0"
         )
     return lines
-
-
-def _columns(rows: list[dict[str, Any]]) -> list[Column]:
-    return [column for column in COLUMNS if _worth(column.head, rows)]
 
 
 def _worth(head: str, rows: list[dict[str, Any]]) -> bool:
@@ -130,7 +117,7 @@ def _worth(head: str, rows: list[dict[str, Any]]) -> bool:
     return field is None or any(row[field] for row in rows)
 
 
-def _cells(row: dict[str, Any], rows: list[dict[str, Any]], now: float) -> list[str]:
+def _cells(row: dict[str, Any], columns: list[Column], now: float) -> list[str]:
     cells = {
         "ID": row["label"],
         "NAME": safe(row["name"]),
@@ -143,4 +130,4 @@ def _cells(row: dict[str, Any], rows: list[dict[str, Any]], now: float) -> list[
         "GPUS": str(row["gpus"] or "-"),
         "REASON": describe.why(row),
     }
-    return [cells[column.head] for column in _columns(rows)]
+    return [cells[column.head] for column in columns]

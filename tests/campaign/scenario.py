@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -19,59 +17,14 @@ from typing import Any
 
 from hpcshell.client.client import Client
 from hpcshell.core.errors import HpcError
-from hpcshell.core.records import Outcome, State
+from hpcshell.core.records import Job, Outcome, State
 from hpcshell.machine.paths import places
 from hpcshell.store.reading import Reader
 from hpcshell.store.rows import indices_of
+from tests.support.daemons import PATIENCE, Daemon
 
 CPUS = 2
-PATIENCE = 60.0
 LEDGER_LINE = 'echo "$HPC_RUN_ID $HPC_JOB_ID ${HPC_ARRAY_TASK_ID:--1}" >> ledger'
-
-
-@dataclass
-class Daemon:
-    """The daemon of one home, started on purpose and killed on purpose."""
-
-    home: Path
-    process: subprocess.Popen[bytes] | None = None
-    starts: int = 0
-
-    @property
-    def complaints(self) -> str:
-        """What daemons wrote before they died of something else than a kill."""
-        path = self.home / "daemon.errors"
-        return path.read_text() if path.exists() else ""
-
-    def start(self, fault: str = "") -> None:
-        """Start it, to die at `fault` (`before:7`) if one is given, and wait until it is ready or
-        dead."""
-        ready, told = os.pipe()
-        environ = {**os.environ, "HPC_RESOURCES__CPUS": str(CPUS)}
-        if fault:
-            environ["HPCSHELL_FAULT"] = fault
-        with open(self.home / "daemon.errors", "ab") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "hpcshell.daemon.hpcd", "--ready-fd", str(told)],
-                env=environ,
-                pass_fds=(told,),
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                start_new_session=True,
-            )
-        os.close(told)
-        with os.fdopen(ready) as pipe:
-            pipe.read()
-        self.starts += 1
-
-    @property
-    def alive(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
 
 
 @dataclass
@@ -121,15 +74,51 @@ class Study:
                 return job
 
     def run(self) -> None:
-        """Jobs of every kind: good and bad ends, an array, a chain, a retry, a cancelled one."""
-        self.submit("seven", "exit 7")
-        array = self.submit("array", "exit $((HPC_ARRAY_TASK_ID % 2))", array="0-4")
+        """Jobs of every kind and everything that can be done to them."""
+        seven = self.submit("seven", "exit 7")
+        array = self.submit("array", "exit $((HPC_ARRAY_TASK_ID % 2))", array="0-4%2")
         first = self.submit("good", "exit 0")
-        self.submit("after", "exit 0", dependency=f"afterok:{first}")
+        for _ in range(3):
+            first = self.submit("chained", "exit 0", dependency=f"afterok:{first}")
         self.submit("tail", "exit 0", dependency=f"afterany:{array}")
+        self.submit("hopeless", "exit 0", dependency=f"afterok:{seven}")
         self.submit("retry", "exit 5", retry={"limit": 1, "delay": 0.01})
-        doomed = self.submit("doomed", "sleep 300")
+        self.submit("limited", "exec sleep 300", request={"time_limit": 0.1})
+        self.change_while_held()
+        self.put_back()
+        doomed = self.submit("doomed", "exec sleep 300")
         self.call("cancel", ids=[str(doomed)])
+        self.call("wait", ids=[str(seven)])
+        self.again(seven)
+
+    def change_while_held(self) -> None:
+        """Held, edited, one element cancelled, let go."""
+        held = self.submit("edited", "exit 0", hold=True)
+        picked = self.submit("picked", "exit 0", hold=True, array="0-3")
+        self.call("edit", ids=[str(held)], changes={"cpus": 2, "priority": 600})
+        self.call("cancel", ids=[f"{picked}_1"])
+        self.call("hold", ids=[f"{picked}_2"])
+        for job in (held, picked):
+            self.call("release", ids=[str(job)])
+
+    def put_back(self) -> None:
+        """Its first attempt would not end: it is put back into the queue while it runs."""
+        job = self.submit("requeued", '[ "$HPC_ATTEMPT" -gt 1 ] || exec sleep 300', priority=900)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            [view] = self.call("show", ids=[str(job)])["jobs"]
+            if view["attempt"] > 1 or view["state"] == "COMPLETED":
+                return
+            if view["state"] == "RUNNING":
+                self.call("requeue", ids=[str(job)])
+            else:
+                self.call("wait", ids=[str(job)], timeout=0.02)
+        raise AssertionError(f"job {job} was not started again")
+
+    def again(self, seven: int) -> None:
+        answer = self.call("rerun", ids=[str(seven)])
+        if answer is not None:
+            self.acknowledged[answer["jobs"][0]["id"]] = "seven"
 
     def settle(self) -> None:
         """Wait until everything has ended, cancelling unacknowledged sleepers; remember the ends
@@ -138,7 +127,7 @@ class Study:
         while time.monotonic() < deadline:
             rows = self.call("queue")["rows"]
             for row in rows:
-                if row["name"] == "doomed" and row["state"] in ("PENDING", "RUNNING"):
+                if row["name"] in STRAYS and row["id"] not in self.acknowledged:
                     self.call("cancel", ids=[str(row["id"])])
             self.note_ends()
             if not rows:
@@ -154,6 +143,9 @@ class Study:
             assert self.seen_ended.setdefault(row["id"], end) == end, "an ended job changed"
 
 
+STRAYS = ("doomed", "requeued", "edited", "picked")
+"""Kinds that do not end by themselves when their acknowledgement was lost."""
+
 EXPECTED: dict[str, Callable[[int], tuple[Outcome, int | None]]] = {
     "seven": lambda index: (Outcome.FAILED, 7),
     "array": lambda index: (Outcome.FAILED, 1) if index % 2 else (Outcome.COMPLETED, 0),
@@ -161,12 +153,18 @@ EXPECTED: dict[str, Callable[[int], tuple[Outcome, int | None]]] = {
     "after": lambda index: (Outcome.COMPLETED, 0),
     "tail": lambda index: (Outcome.COMPLETED, 0),
     "retry": lambda index: (Outcome.FAILED, 5),
+    "chained": lambda index: (Outcome.COMPLETED, 0),
+    "hopeless": lambda index: (Outcome.CANCELLED, None),
+    "limited": lambda index: (Outcome.TIMEOUT, None),
+    "edited": lambda index: (Outcome.COMPLETED, 0),
+    "picked": lambda index: (Outcome.CANCELLED, None) if index == 1 else (Outcome.COMPLETED, 0),
+    "requeued": lambda index: (Outcome.COMPLETED, 0),
 }
 
 
 def check_laws(study: Study, *, exit_codes_may_be_lost: bool = False) -> None:
     """P1 to P5 on what is left on disk, and that no daemon died by itself."""
-    assert study.daemon.complaints == ""
+    assert not study.daemon.complaints, "\n".join(study.daemon.complaints)
     store = Reader.of(places(os.environ).database)
     try:
         ledger = [tuple(map(int, line.split())) for line in _lines(study.work / "ledger")]
@@ -199,7 +197,8 @@ def _ends_are_true(study: Study, store: Reader, may_be_lost: bool) -> None:
     for job, kind in study.acknowledged.items():
         if kind not in EXPECTED:
             continue
-        for task in store.tasks(job):
+        for task in (store.task(job, index) for index in indices_of(_job(store, job))):
+            assert task is not None
             assert task.state is State.ENDED
             wanted = EXPECTED[kind](task.index)
             lost = any(run.exit_code is None for run in store.runs(job, task.index))
@@ -210,6 +209,12 @@ def _ends_are_true(study: Study, store: Reader, may_be_lost: bool) -> None:
         assert stored is not None
         assert stored.summary is not None
         assert study.seen_ended[row] == (stored.summary.outcome.value, stored.summary.exit_code)
+
+
+def _job(store: Reader, job: int) -> Job:
+    stored = store.job(job)
+    assert stored is not None
+    return stored.job
 
 
 def _never_too_many_at_once(store: Reader) -> None:

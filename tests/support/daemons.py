@@ -27,6 +27,8 @@ class Daemon:
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    faults: list[str] = field(default_factory=list)
+    """Where the coming daemons are to die, one after the other."""
     starts: int = 0
     told: str = ""
     """What the last start said of itself: `ok`, or what was wrong."""
@@ -36,6 +38,8 @@ class Daemon:
         dead."""
         ready, told = os.pipe()
         environ = {**os.environ, **self.settings}
+        if not fault and self.faults:
+            fault = self.faults.pop(0)
         if fault:
             environ["HPCSHELL_FAULT"] = fault
         with open(self.home / "daemon.errors", "ab") as errors:
@@ -61,7 +65,8 @@ class Daemon:
             for line in log.read_text().splitlines():
                 said = json.loads(line)
                 if said["level"] == "error":
-                    found.append(f"{said['message']}: {said.get('trace') or said.get('error')}")
+                    why = said.get("trace") or said.get("error")
+                    found.append(f"{said['time']} {said['message']}: {why}")
         return found
 
     @property

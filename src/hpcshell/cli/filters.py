@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from hpcshell.cli.talk import Talk
 from hpcshell.client.client import Client
 from hpcshell.core.errors import Wrong
 
@@ -72,12 +73,20 @@ def paging(default: int) -> Decorator:
             "-l",
             "--limit",
             type=click.IntRange(0),
-            default=default,
-            show_default=True,
-            help="Show at most so many; 0 for all.",
+            help=f"Show at most so many, 0 for all; {default} unless said, {PAGE} with --json, "
+            "all with --quiet.",
         )(function)
 
     return decorate
+
+
+def most(talk: Talk, asked: int | None, default: int, *, whole: bool = False) -> int:
+    """How many rows to show, 0 for all: lists that are fed to other commands are not cut short."""
+    if asked is not None:
+        return asked
+    if talk.quiet or whole:
+        return 0
+    return PAGE if talk.json else default
 
 
 def parse_states(words: tuple[str, ...]) -> list[str]:

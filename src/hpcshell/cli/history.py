@@ -11,6 +11,7 @@ import click
 from hpcshell.cli import describe
 from hpcshell.cli.filters import (
     given,
+    most,
     names_option,
     pages,
     paging,
@@ -25,6 +26,9 @@ from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.units import instant
 from hpcshell.core.words import safe
+
+SHOWN: Final = 50
+"""Rows of the table unless more are asked for."""
 
 COLUMNS: Final = (
     Column("ID"),
@@ -77,7 +81,7 @@ CSV_FIELDS: Final = (
 @click.option("-E", "--until", metavar="WHEN", help="Only what ended before this time.")
 @click.option("-r", "--elements", is_flag=True, help="One line for each element of an array.")
 @click.option("--csv", "as_csv", is_flag=True, help="Answer as CSV; times in Unix seconds.")
-@paging(50)
+@paging(SHOWN)
 def command(talk: Talk, **chosen: Any) -> int:
     """List the jobs that have ended.
 
@@ -92,7 +96,8 @@ def command(talk: Talk, **chosen: Any) -> int:
         until=_instant(chosen["until"], "--until"),
         elements=chosen["elements"] or None,
     )
-    answers = pages(client(), "history", chosen["limit"], chosen["offset"], **filters)
+    limit = most(talk, chosen["limit"], SHOWN, whole=chosen["as_csv"])
+    answers = pages(client(), "history", limit, chosen["offset"], **filters)
     if chosen["as_csv"]:
         _write_csv(answers)
         return 0

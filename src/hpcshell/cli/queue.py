@@ -10,6 +10,7 @@ import click
 from hpcshell.cli import describe
 from hpcshell.cli.filters import (
     given,
+    most,
     names_option,
     pages,
     paging,
@@ -24,6 +25,9 @@ from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.cli.watch import watch_option, watched
 from hpcshell.core.words import safe
+
+SHOWN: Final = 100
+"""Rows of the table unless more are asked for."""
 
 COLUMNS: Final = (
     Column("ID"),
@@ -54,7 +58,7 @@ COLUMNS: Final = (
 @click.option("-p", "--partition", metavar="NAME", help="Only jobs of this partition.")
 @click.option("-a", "--all", "ended", is_flag=True, help="Also jobs that ended a short while ago.")
 @click.option("-r", "--elements", is_flag=True, help="One line for each element of an array.")
-@paging(100)
+@paging(SHOWN)
 @watch_option
 def command(talk: Talk, ids: tuple[str, ...], watch: float | None, **chosen: Any) -> int:
     """List the jobs that wait and run.
@@ -64,7 +68,7 @@ def command(talk: Talk, ids: tuple[str, ...], watch: float | None, **chosen: Any
     named = selectors(ids)
     if ids and not named:
         return 0
-    limit, offset = chosen.pop("limit"), chosen.pop("offset")
+    limit, offset = most(talk, chosen["limit"], SHOWN), chosen["offset"]
     filters = given(
         ids=named,
         user=chosen["user"],

@@ -262,7 +262,8 @@ def test_help_loads_nothing_it_does_not_need():
     assert not {name for name in loaded if name.startswith(("hpcshell.daemon", "hpcshell.client"))}
 
 
-def test_a_submit_loads_nothing_it_does_not_need(home):
+def test_a_submit_loads_nothing_it_does_not_need(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     code = (
         "import sys, json; from hpcshell.cli.main import run; run(['submit', '--', 'true']);"
         "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"

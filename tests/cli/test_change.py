@@ -33,6 +33,31 @@ def test_a_dry_run_cancels_nothing(cli):
     cli("cancel", "--quiet", job, check=True)
 
 
+def test_a_change_says_nothing_on_stderr_when_nothing_went_wrong(cli):
+    job = submit(cli, "--hold", "--", "true")
+    assert [cli(verb, job).err for verb in ("hold", "release")] == ["", ""]
+
+
+def test_an_ended_array_is_no_longer_held(cli):
+    job = submit(cli, "--hold", "--array", "0-1", "--", "true")
+    assert "PENDING (held)" in cli("show", job, check=True).out
+    cli("cancel", job, check=True)
+    assert "(held)" not in cli("show", job, check=True).out
+
+
+def test_a_signal_is_named_and_ends_nothing_by_itself(cli):
+    job = submit(cli, "--", "sleep", "600")
+    said = cli("cancel", job, "--signal", "USR1", "--dry-run", check=True)
+    assert f"job {job} would be sent USR1" in said.out
+    assert f"job {job} was sent WINCH" in cli("cancel", job, "--signal", "winch").out
+    assert cli("show", job, "--json").json["state"] == "RUNNING"
+    cli("cancel", job, check=True)
+
+
+def test_a_bare_timeout_is_said_to_be_seconds(cli):
+    assert "a bare number is seconds" in cli("wait", "--timeout", "soon").err
+
+
 def test_cancel_by_name_and_state_leaves_the_rest(cli):
     first = submit(cli, "--name", "x1", "--", "sleep", "600")
     second = submit(cli, "--name", "x1", "--hold", "--", "true")

@@ -46,6 +46,7 @@ def test_the_code_says_how_they_ended(ends, code):
         ([end("FAILED", None)], 1),
         ([end("FAILED", 3), end("FAILED", 5)], 5),
         ([end("TIMEOUT", 0)], 1),
+        ([end("CANCELLED", 0, counts={"COMPLETED": 3, "CANCELLED": 1})], 7),
     ],
 )
 def test_the_code_can_be_the_job_s_own(ends, code):

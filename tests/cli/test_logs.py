@@ -214,3 +214,20 @@ def test_following_may_begin_at_the_last_lines(cli, followers):
 
 def test_quiet_files_are_looked_at_less_and_less_often():
     assert follow.SHORTEST < follow.LONGEST <= 0.5
+
+
+def test_what_could_not_be_started_says_so_in_place_of_a_log(cli):
+    job = submit(cli, "--", "no-such-command")
+    cli("wait", job)
+    said = cli("logs", job)
+    assert said.code == 3
+    assert "no-such-command" in said.err
+    assert "moved" not in said.err
+
+
+def test_a_log_that_was_deleted_does_not_hide_the_others(cli):
+    job = submit(cli, "--array", "0-1", "--", "sh", "-c", "echo element $HPC_ARRAY_TASK_ID")
+    cli("wait", job, check=True)
+    os.unlink(cli("logs", "--path", f"{job}_0").out.strip())
+    said = cli("logs", job)
+    assert (said.code, "element 1" in said.out, "moved" in said.err) == (3, True, True)

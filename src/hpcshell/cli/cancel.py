@@ -12,6 +12,7 @@ from hpcshell.cli.reach import client, ids_argument, selectors
 from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
+from hpcshell.core.words import safe
 
 
 @verb(
@@ -23,7 +24,9 @@ from hpcshell.core.errors import Wrong
     changes=True,
 )
 @ids_argument()
-@click.option("--signal", metavar="SIGNAL", help="Send this signal instead; nothing is cancelled.")
+@click.option(
+    "--signal", metavar="NAME", help="Send this signal (not to a script's shell) instead."
+)
 @user_option("All jobs of this user.")
 @states_option("Only what is in this state (PENDING, RUNNING; may be repeated).")
 @names_option("All jobs of this name.")
@@ -52,4 +55,6 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
         answer["unchanged"] = []
     if not answer["jobs"] and not answer["unchanged"]:
         talk.say("nothing to cancel")
-    return report(talk, answer, "sent the signal" if chosen["signal"] else "cancelled")
+    if chosen["signal"]:
+        return report(talk, answer, f"sent {safe(chosen['signal'].upper())}", "was")
+    return report(talk, answer, "cancelled")

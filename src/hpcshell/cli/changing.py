@@ -15,15 +15,16 @@ def label(line: dict[str, Any]) -> str:
     return str(line["id"]) if line.get("element") is None else f"{line['id']}_{line['element']}"
 
 
-def report(talk: Talk, answer: dict[str, Any], done: str) -> int:
-    """Say what was `done` ("cancelled") to what, and to what it was not and why."""
+def report(talk: Talk, answer: dict[str, Any], done: str, was: str = "") -> int:
+    """Say what was `done` ("cancelled") to what, and to what it was not and why. `was`: the verb
+    before it where `job 12 cancelled` would be no sentence."""
     lines, unchanged = answer["jobs"], answer.get("unchanged", [])
     if talk.json:
         talk.document({"schema": SCHEMA, "dry_run": talk.dry_run, **answer})
     elif talk.quiet:
         talk.data(*(label(line) for line in lines))
     else:
-        would = f"would be {done}" if talk.dry_run else done
+        would = f"would be {done}" if talk.dry_run else f"{was} {done}".lstrip()
         talk.data(*(f"{_what(line)} {would}{_change(line)}" for line in lines))
     if not talk.json:
         talk.warn(*(safe(f"hpc: {one['why']}") for one in unchanged))

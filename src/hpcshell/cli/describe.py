@@ -66,10 +66,15 @@ def ended(view: View) -> str:
     if view.get("reason"):
         return safe(view["reason"])
     if view.get("signal"):
-        from hpcshell.core.words import format_signal
-
-        return f"signal {format_signal(view['signal'])}"
+        return f"killed by {_signal(view['signal'])}"
     return f"exit code {view['exit_code']}" if view.get("exit_code") else ""
+
+
+def _signal(number: int) -> str:
+    from hpcshell.core.words import format_signal
+
+    name = format_signal(number)
+    return f"signal {name}" if name.isdigit() else f"SIG{name}"
 
 
 def progress(elements: View) -> str:
@@ -111,7 +116,7 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
     ran = elapsed(view, now)
     rows: Sequence[tuple[str, str | None]] = (
         ("Name", safe(view["name"])),
-        ("State", f"{view['state']}{' (held)' if view.get('held') else ''}"),
+        ("State", _state(view)),
         ("Elements", progress(view["elements"]) if view.get("elements") else None),
         ("Reason", safe(view["reason"]) if view["reason"] else None),
         ("Exit code", _code(view)),
@@ -145,11 +150,14 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value is not None]
 
 
+def _state(view: View) -> str:
+    held = view.get("held") and view["state"] in LIVE
+    return f"{view['state']} (held)" if held else str(view["state"])
+
+
 def _code(view: View) -> str | None:
     if view.get("signal"):
-        from hpcshell.core.words import format_signal
-
-        return f"killed by {format_signal(view['signal'])}"
+        return f"killed by {_signal(view['signal'])}"
     return None if view.get("exit_code") is None else str(view["exit_code"])
 
 

@@ -45,9 +45,10 @@ def of_end(end: dict[str, Any], *, propagate: bool = False) -> int:
     state = end["state"]
     if state == "COMPLETED":
         return OK
+    code = CANCELLED if state == "CANCELLED" else FAILED
     if propagate and (end.get("exit_code") is not None or end.get("signal")):
-        return of_process(end.get("exit_code"), end.get("signal")) or FAILED
-    return CANCELLED if state == "CANCELLED" else FAILED
+        return of_process(end.get("exit_code"), end.get("signal")) or code
+    return code
 
 
 def of_ends(ends: Iterable[dict[str, Any]], *, propagate: bool = False) -> int:

@@ -110,9 +110,15 @@ def _print(rows: list[Row], streams: tuple[str, ...], lines: int | None) -> None
     if not begun:
         _nothing(rows)
     headed = Headed(streams, len(rows) > 1)
+    missing: list[NotFound] = []
     for row in begun:
         for stream, path in _files(row, streams):
-            _copy(path, headed.sink(row["label"], stream), lines)
+            try:
+                _copy(path, headed.sink(row["label"], stream), lines)
+            except FileNotFoundError:
+                missing.append(_missing(row, path))
+    if missing:
+        raise missing[0]
 
 
 def _nothing(rows: list[Row]) -> None:
@@ -129,12 +135,18 @@ def _nothing(rows: list[Row]) -> None:
     )
 
 
+def _missing(row: Row, path: str) -> NotFound:
+    """A job that could not be started has its reason, and often no file."""
+    if row["state"] not in describe.LIVE and row["reason"]:
+        why = f"job {row['label']} {row['state']}: {safe(row['reason'])}"
+    else:
+        why = "it was moved or deleted after the job"
+    return NotFound(f"there is no file {safe(path)}", why)
+
+
 def _copy(path: str, sink: Callable[[bytes], None], lines: int | None) -> None:
-    try:
-        with open(path, "rb") as file:
-            if lines is not None:
-                file.seek(start_of_last(file, lines))
-            while chunk := file.read(1 << 16):
-                sink(chunk)
-    except FileNotFoundError:
-        raise NotFound(f"{safe(path)} is gone", "it was moved or deleted after the job") from None
+    with open(path, "rb") as file:
+        if lines is not None:
+            file.seek(start_of_last(file, lines))
+        while chunk := file.read(1 << 16):
+            sink(chunk)

@@ -158,7 +158,8 @@ def _verdict(error: BaseException) -> int:
 
 def _usage(error: click.ClickException) -> tuple[str, str | None]:
     """A usage error as message and hint."""
-    message = error.format_message()
+    message = " ".join(error.format_message().split())
+    message = message.replace("integer range", "whole number").replace("float range", "number")
     if isinstance(error, click.NoSuchOption):
         message = f"there is no option {error.option_name}"
         if error.possibilities:

@@ -67,11 +67,13 @@ class Talk:
 
     def say(self, *lines: str) -> None:
         """What is only of interest to a person watching, to stderr; nothing with --quiet."""
-        if lines and not self.quiet:
+        if not self.quiet:
             self.warn(*lines)
 
     def warn(self, *lines: str) -> None:
         """What must be said in any case, to stderr."""
+        if not lines:
+            return
         sys.stdout.flush()
         sys.stderr.write("\n".join(lines) + "\n")
         sys.stderr.flush()

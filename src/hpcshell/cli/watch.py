@@ -5,10 +5,26 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import click
 
 from hpcshell.cli.talk import Talk, on_terminal
+from hpcshell.core.errors import Wrong
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds; its error says where ids go."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            return float(super().convert(value, param, ctx))
+        except click.BadParameter:
+            wrong = f"--watch: {value!r} is no number of seconds from 0.2 to 3600"
+            raise Wrong(wrong, "ids go before it, or write --watch=2") from None
+
 
 watch_option = click.option(
     "-w",
@@ -16,7 +32,7 @@ watch_option = click.option(
     is_flag=False,
     flag_value=2.0,
     default=None,
-    type=click.FloatRange(0.2, 3600),
+    type=_Seconds(0.2, 3600),
     metavar="[SECONDS]",
     help="Draw it again every 2 (or so many) seconds, until Ctrl-C.",
 )

@@ -76,12 +76,13 @@ def duration(
     hundred years.
     """
     seconds = _seconds(text.strip(), bare) if len(text) <= 64 else None
+    hint = _DURATION_HINT if bare == MINUTE else _DURATION_HINT.replace("minutes", "seconds")
     if seconds is None:
-        raise Wrong(f"{option}: {quote(text)} is no duration", _DURATION_HINT)
+        raise Wrong(f"{option}: {quote(text)} is no duration", hint)
     if seconds == 0 and not zero:
-        raise Wrong(f"{option}: {quote(text)} is no time at all", _DURATION_HINT)
+        raise Wrong(f"{option}: {quote(text)} is no time at all", hint)
     if seconds > LONGEST:
-        raise Wrong(f"{option}: {quote(text)} is longer than a hundred years", _DURATION_HINT)
+        raise Wrong(f"{option}: {quote(text)} is longer than a hundred years", hint)
     return seconds
 
 

@@ -34,11 +34,11 @@ def test_what_is_free_at_each_instant(
     for start, limit, cpus in parts:
         profile.take(start, limit, (cpus,))
     assert profile.times == sorted(set(profile.times))
-    for at, (left,) in zip(profile.times, profile.free, strict=True):
+    for at, left in zip(profile.times, profile.free[0], strict=True):
         assert left == by_hand(runs, parts, at)
     for start, limit, cpus in parts:
         profile.give_back(start, limit, (cpus,))
-    for at, (left,) in zip(profile.times, profile.free, strict=True):
+    for at, left in zip(profile.times, profile.free[0], strict=True):
         assert left == by_hand(runs, [], at)
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from itertools import islice
+from math import inf
 
 from msgspec import field
 
@@ -114,7 +115,8 @@ class Round:
     out.
 
     `_kept` holds the promises of earlier plans, at their places in the profile until their owner's
-    turn.
+    turn; `_mine` the place of the one whose turn it is, which it has given back. `_since` is from
+    when each shape is worth looking for: what is promised only ever takes room away.
     """
 
     def __init__(
@@ -138,6 +140,8 @@ class Round:
         self._taken: list[tuple[float | None, Vector]] = []
         self._begun: dict[int, int] = {}
         self._first: Unit | None = None
+        self._mine: float | None = None
+        self._since: dict[Shape, float] = {}
         self._least = -UNLIMITED
 
     def decide(self) -> Plan:
@@ -204,9 +208,11 @@ class Round:
         return True
 
     def _may_start(self, unit: Unit, shape: Shape) -> bool:
+        self._mine = None
         if self._kept:
             mine = self._kept.pop(unit, None)
             if mine is not None and self.profile is not None and shape.need is not None:
+                self._mine = mine[0]
                 self.profile.give_back(mine[0], shape.limit, shape.need)
             elif not self._is_free(shape):
                 self._outrank()
@@ -242,6 +248,7 @@ class Round:
             self._taken.append((end, need))
         else:
             self.profile.take(self.now, limit, need)
+            self._moved(self.now)
 
     def _wait(self, unit: Unit, shape: Shape) -> bool:
         """Promise what cannot start, if promises are left; whether more of its shape is worth a
@@ -251,8 +258,10 @@ class Round:
             return False
         self._depth -= 1
         possible = fits(shape.need, self.view.room.size)
-        if self._thorough:
+        if self._thorough and self._until in (None, unit):
             self._give_reason(unit, shape)
+        elif self._first is None and possible:
+            self._first = unit
         if possible and self._left > 0:
             self._left -= 1
             self._owed.append((unit, shape))
@@ -265,11 +274,21 @@ class Round:
         """Work out the promises that are owed, in order."""
         profile = self.profile_now()
         for unit, shape in self._owed:
-            start = profile.earliest(shape.limit, shape.need)
+            since = self._since.get(shape, self.now)
+            if self._mine is not None:  # its place was given back: it may start before its end
+                since = -inf if shape.limit is None else min(since, self._mine - shape.limit)
+            start = profile.earliest(shape.limit, shape.need, since)
             if start is not None and shape.need is not None:
                 profile.take(start, shape.limit, shape.need)
-                self.promises[unit] = start
+                self._moved(start)
+                self.promises[unit] = self._since[shape] = start
         self._owed.clear()
+
+    def _moved(self, start: float) -> None:
+        """What had been given back is taken again at `start`; if not all, others may come
+        earlier."""
+        if self._mine is not None and start != self._mine:
+            self._since.clear()
 
     def profile_now(self) -> Profile:
         """What will be free when, with all that this round has started and promised so far."""
@@ -295,6 +314,7 @@ class Round:
             if self.profile is not None and shape.need is not None:
                 self.profile.give_back(start, shape.limit, shape.need)
         self._kept.clear()
+        self._since.clear()
 
     def _give_reason(self, unit: Unit, shape: Shape) -> None:
         room = self.view.room

@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import Dependencies, Dependency, Outcome, State, Summary, Task
+from hpcshell.core.records import Dependencies, Dependency, Job, Outcome, State, Summary, Task
 from hpcshell.policy.reasons import span
 
 NOT_YET: Final = float("inf")
@@ -174,14 +174,15 @@ class Bond:
     Terms from element to element are not summed: they are asked for each element.
     """
 
-    __slots__ = ("_met", "_never", "dependencies", "each", "verdicts", "when")
+    __slots__ = ("_met", "_never", "child", "dependencies", "each", "verdicts", "when")
 
-    def __init__(self, dependencies: Dependencies, plain: bool) -> None:
+    def __init__(self, child: Job, dependencies: Dependencies) -> None:
+        self.child = child
         self.dependencies = dependencies
         self.verdicts: dict[int, Verdict] = {}
         self.each: list[Dependency] = []
         for place, term in enumerate(dependencies.terms):
-            if term.kind == "aftercorr" and not plain and term.index is None:
+            if term.kind == "aftercorr" and child.array is not None and term.index is None:
                 self.each.append(term)
             else:
                 self.verdicts[place] = NOT_YET

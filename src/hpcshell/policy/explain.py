@@ -233,7 +233,7 @@ def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> s
     start = seen.plan.promises.get(unit)
     if start is not None:  # its own promise is not in its way
         seen.profile.give_back(start, line.shape.limit, need)
-    left = seen.profile.free[0]
+    left = seen.profile.free_now()
     if fits(need, left):
         longest = seen.profile.longest(need)
         if longest == inf:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from math import inf
 from typing import Final
 
-from hpcshell.policy.room import Vector, fits, minus, plus
+from hpcshell.policy.room import Vector, plus
 
 NEVER: Final = inf
 LATE: Final = 1.0
@@ -21,7 +21,8 @@ LATE: Final = 1.0
 
 
 class Profile:
-    """`times[i]` to `times[i + 1]` has `free[i]`; `times[0]` is now."""
+    """`times[i]` to `times[i + 1]` is a segment; `times[0]` is now. `free[k][i]` is what is free of
+    the vector's place `k` in segment `i`."""
 
     __slots__ = ("free", "times")
 
@@ -29,73 +30,91 @@ class Profile:
         self, now: float, free: Vector, held: Iterable[tuple[float | None, Vector]]
     ) -> None:
         self.times = [now]
-        self.free = [free]
+        rows = [free]
         for end, vector in sorted(
             (NEVER if end is None else max(end, now + LATE), vector) for end, vector in held
         ):
             if end > self.times[-1]:
                 self.times.append(end)
-                self.free.append(self.free[-1])
-            self.free[-1] = plus(self.free[-1], vector)
+                rows.append(rows[-1])
+            rows[-1] = plus(rows[-1], vector)
+        self.free = [list(column) for column in zip(*rows, strict=True)]
+
+    def free_now(self) -> Vector:
+        """What is free in the first segment."""
+        return tuple(column[0] for column in self.free)
 
     def fits(self, start: float, limit: float | None, need: Vector | None) -> bool:
         """Whether `need` is free from `start` for `limit` seconds (None: for ever)."""
+        if need is None:
+            return False
         first = bisect_right(self.times, start) - 1
-        return need is not None and self._obstacle(first, start, limit, need) < 0
+        last = len(self.times)
+        if limit is not None:
+            last = max(first + 1, bisect_left(self.times, start + limit))
+        return all(min(column[first:last]) >= n for column, n in self._columns(need))
 
-    def earliest(self, limit: float | None, need: Vector | None) -> float | None:
-        """The first instant at which `need` is free for as long as it takes; None: never."""
+    def earliest(
+        self, limit: float | None, need: Vector | None, since: float = -inf
+    ) -> float | None:
+        """The first instant at which `need` is free for as long as it takes; None: never.
+
+        `since`: it is known not to be any earlier.
+        """
         if need is None:
             return None
-        place = 0
-        while place < len(self.times):
-            obstacle = self._obstacle(place, self.times[place], limit, need)
-            if obstacle < 0:
-                return self.times[place]
-            place = obstacle + 1
-        return None
+        times, columns = self.times, self._columns(need)
+        start = max(0, bisect_right(times, since) - 1)
+        end = inf if limit is None else times[start] + limit
+        for at in range(start, len(times)):
+            if start < at and times[at] >= end and limit is not None:
+                return times[start]
+            for column, n in columns:
+                if column[at] < n:
+                    start = at + 1
+                    end = times[start] + limit if limit is not None and start < len(times) else inf
+                    break
+        return times[start] if start < len(times) else None
 
     def longest(self, need: Vector) -> float | None:
         """How long `need` is free from now on; None: for ever."""
-        obstacle = self._obstacle(0, self.times[0], None, need)
-        return None if obstacle < 0 else self.times[obstacle] - self.times[0]
+        columns = self._columns(need)
+        for at, time in enumerate(self.times):
+            if any(column[at] < n for column, n in columns):
+                return time - self.times[0]
+        return None
 
     def take(self, start: float, limit: float | None, need: Vector) -> None:
         """Hold `need` from `start` for `limit` seconds. What is free may fall below zero."""
-        for place in self._span(start, limit):
-            self.free[place] = minus(self.free[place], need)
+        span = self._span(start, limit)
+        for column, n in self._columns(need):
+            for at in span:
+                column[at] -= n
 
     def give_back(self, start: float, limit: float | None, need: Vector) -> None:
         """Undo `take`."""
-        for place in self._span(start, limit):
-            self.free[place] = plus(self.free[place], need)
+        span = self._span(start, limit)
+        for column, n in self._columns(need):
+            for at in span:
+                column[at] += n
 
-    def _obstacle(self, place: int, start: float, limit: float | None, need: Vector) -> int:
-        """The first segment from `place` on in which `need` is not free; -1: none."""
-        end = self._end(start, limit)
-        for at in range(place, len(self.times)):
-            if at > place and end is not None and self.times[at] >= end:
-                return -1
-            if not fits(need, self.free[at]):
-                return at
-        return -1
-
-    def _end(self, start: float, limit: float | None) -> float | None:
-        return None if limit is None else start + limit
+    def _columns(self, need: Vector) -> list[tuple[list[int], int]]:
+        """What is asked for of what: places of which nothing is asked are not looked at."""
+        return [(column, n) for column, n in zip(self.free, need, strict=True) if n]
 
     def _span(self, start: float, limit: float | None) -> range:
         first = self._cut(start)
-        end = self._end(start, limit)
-        if end is None:
+        if limit is None:
             return range(first, len(self.times))
-        if end == NEVER:
+        if start + limit == NEVER:
             return range(first, first + 1)
-        return range(first, self._cut(end))
+        return range(first, self._cut(start + limit))
 
     def _cut(self, time: float) -> int:
         """The number of the segment that begins at `time`, made if there is none."""
         place = bisect_left(self.times, time)
         if place == len(self.times) or self.times[place] != time:
             self.times.insert(place, time)
-            self.free.insert(place, self.free[place - 1])
+            for column in self.free:
+                column.insert(place, column[place - 1])
         return place

@@ -25,15 +25,16 @@ class Queue:
     def put(self, job: Job, waiting: IndexSet) -> None:
         """A live job, new or amended."""
         entry = self.jobs.get(job.id)
+        before = None if entry is None else entry.job
         tasks: list[Task] = []
         if entry is None:
             shape = self.turn.shape(job.request, self._room)
             entry = self.jobs[job.id] = Entry(job, waiting, self._rank(job), shape)
-            entry.running = sum(claim.job == job.id for claim in self._room.claims.values())
         else:
             tasks = self._amend(entry, job, waiting)
-        self.gates.touch(self.ties.join(job))
-        self.gates.meet_deadline(entry)
+        self.gates.touch(self.ties.join(job, before))
+        if job.deadline is not None or entry.late:
+            self.gates.meet_deadline(entry)
         self.gates.open(entry)
         for task in tasks:
             self.put_task(task)
@@ -102,7 +103,7 @@ class Queue:
             self.turn.leave(line.shape)
         self.gates.never.forget(job)
         self.gates.late.forget(job)
-        self.gates.touch(self.ties.leave(job))
+        self.gates.touch(self.ties.leave(entry.job))
 
     def standing(self, job: int, index: int) -> Line | None:
         """The line in which the element stands ready; None when it is not ready."""

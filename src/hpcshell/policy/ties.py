@@ -2,61 +2,57 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Dependencies, Dependency, Job, Outcome
 from hpcshell.policy.depend import NOT_YET, Bond, ParentFacts, Verdict, verdict, waits_for
+from hpcshell.policy.order import Sorted
 
 Touched = tuple[int, int | None]
 """(child, None): its terms have changed; (child, i): only its element i may have."""
 
 
 class Namesakes:
-    """Live jobs by user and name, for singletons: the smallest id of each may go."""
+    """Live jobs by user and name, for singletons: the smallest id of each may go.
 
-    __slots__ = ("_heaps", "_ids", "_names")
+    Most names are had by one job, which is kept as its bare id.
+    """
+
+    __slots__ = ("_users",)
 
     def __init__(self) -> None:
-        self._names: dict[int, tuple[str, str]] = {}
-        self._ids: dict[tuple[str, str], set[int]] = {}
-        self._heaps: dict[tuple[str, str], list[int]] = {}
+        self._users: dict[str, dict[str, int | Sorted[int]]] = {}
 
-    def __contains__(self, job: int) -> bool:
-        return job in self._names
+    def add(self, job: Job) -> int | None:
+        """`job` is live; the one that went first by its name until now."""
+        names = self._users.setdefault(job.user, {})
+        others = names.get(job.name)
+        if others is None:
+            names[job.name] = job.id
+            return None
+        if isinstance(others, int):
+            first = others
+            others = names[job.name] = Sorted()
+            others.add(first)
+        first = others.first
+        others.add(job.id)
+        return first
 
-    def add(self, job: Job) -> list[int]:
-        """`job` is live by this name; whose turn that may have changed."""
-        name = (job.user, job.name)
-        if self._names.get(job.id) == name:
-            return []
-        turned = self.drop(job.id)
-        before = self._first(name)
-        self._names[job.id] = name
-        self._ids.setdefault(name, set()).add(job.id)
-        heapq.heappush(self._heaps.setdefault(name, []), job.id)
-        return turned if before is None else [*turned, before]
+    def drop(self, job: Job) -> int | None:
+        """`job` is live no more; the one that goes first by its name from now on."""
+        names = self._users[job.user]
+        others = names[job.name]
+        if isinstance(others, Sorted):
+            others.remove(job.id)
+            if others:
+                return others.first
+        del names[job.name]
+        return None
 
-    def drop(self, job: int) -> list[int]:
-        """`job` is live no more; whose turn that may have changed."""
-        name = self._names.pop(job, None)
-        if name is None:
-            return []
-        self._ids[name].remove(job)
-        if (first := self._first(name)) is not None:
-            return [first]
-        del self._ids[name], self._heaps[name]
-        return []
-
-    def is_first(self, job: int) -> bool:
-        return self._first(self._names[job]) == job
-
-    def _first(self, name: tuple[str, str]) -> int | None:
-        heap, ids = self._heaps.get(name, []), self._ids.get(name, ())
-        while heap and heap[0] not in ids:
-            heapq.heappop(heap)
-        return heap[0] if heap else None
+    def is_first(self, job: Job) -> bool:
+        others = self._users[job.user][job.name]
+        return (others if isinstance(others, int) else others.first) == job.id
 
 
 class Ties:
@@ -110,22 +106,26 @@ class Ties:
         touched = [told for index in indices for told in self._tell(job, index)]
         return touched + [(child, None) for child in self._pairs.get(job, ())]
 
-    def join(self, job: Job) -> list[Touched]:
-        """`job` is live (again, perhaps amended)."""
-        touched = [told for child in self._names.add(job) for told in self._tell_singleton(child)]
+    def join(self, job: Job, before: Job | None) -> list[Touched]:
+        """`job` is live; `before`: as it was, if it was live already."""
+        touched: list[Touched] = []
+        if before is None or (before.user, before.name) != (job.user, job.name):
+            touched += self._tell_singleton(None if before is None else self._names.drop(before))
+            touched += self._tell_singleton(self._names.add(job))
         bond = self._bonds.get(job.id)
         if (bond.dependencies if bond else None) != job.dependencies:
             self._retie(job)
         elif bond is not None:
+            bond.child = job
             self._tell_singleton(job.id)
         return touched
 
-    def leave(self, job: int) -> list[Touched]:
+    def leave(self, job: Job) -> list[Touched]:
         """`job` is not live any more; what children of it still need to know is kept."""
-        self._untie(job)
-        if not self._wanted.get(job):
-            self._facts.pop(job, None)
-        return [told for child in self._names.drop(job) for told in self._tell_singleton(child)]
+        self._untie(job.id)
+        if not self._wanted.get(job.id):
+            self._facts.pop(job.id, None)
+        return self._tell_singleton(self._names.drop(job))
 
     def began(self, job: int, index: int, time: float, first: bool) -> list[Touched]:
         """An element runs; `first`: for the first time."""
@@ -170,23 +170,23 @@ class Ties:
         for child, places in self._children.get((parent, index), {}).items():
             bond = self._bonds[child]
             terms = bond.dependencies.terms
-            news = [bond.set(place, self._verdict(child, terms[place])) for place in places]
+            news = [bond.set(place, self._verdict(bond, terms[place])) for place in places]
             if any(news):
                 touched.append((child, None))
         return touched
 
-    def _tell_singleton(self, child: int) -> list[Touched]:
-        bond = self._bonds.get(child)
-        if bond is None:
+    def _tell_singleton(self, child: int | None) -> list[Touched]:
+        bond = None if child is None else self._bonds.get(child)
+        if bond is None or child is None:
             return []
         for place, term in enumerate(bond.dependencies.terms):
             if term.kind == "singleton":
-                bond.set(place, self._verdict(child, term))
+                bond.set(place, self._verdict(bond, term))
         return [(child, None)]
 
-    def _verdict(self, child: int, term: Dependency) -> Verdict:
+    def _verdict(self, bond: Bond, term: Dependency) -> Verdict:
         if term.kind == "singleton":
-            return 0.0 if self._names.is_first(child) else NOT_YET
+            return 0.0 if self._names.is_first(bond.child) else NOT_YET
         return verdict(term, self.facts(term.job), term.index)
 
     # -- tying -----------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ class Ties:
             self._tie(job, job.dependencies)
 
     def _tie(self, job: Job, dependencies: Dependencies) -> None:
-        bond = self._bonds[job.id] = Bond(dependencies, plain=job.array is None)
+        bond = self._bonds[job.id] = Bond(job, dependencies)
         for place, term in enumerate(dependencies.terms):
             facts = self.facts(term.job)
             if _is_single(term) and facts is not None and facts.elements is None:
@@ -210,7 +210,7 @@ class Ties:
                 continue
             tied = self._children.setdefault((term.job, term.index), {})
             tied.setdefault(job.id, []).append(place)
-            bond.set(place, self._verdict(job.id, term))
+            bond.set(place, self._verdict(bond, term))
 
     def _untie(self, child: int) -> None:
         bond = self._bonds.pop(child, None)
@@ -227,7 +227,7 @@ class Ties:
     def _unwanted(self, parent: int) -> None:
         del self._wanted[parent]
         self._pairs.pop(parent, None)
-        if parent not in self._names:
+        if self._elements_of(parent) is None:  # ended, or its owner can be asked again
             self._facts.pop(parent, None)
 
 

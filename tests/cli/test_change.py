@@ -80,6 +80,14 @@ def test_cancel_of_elements(cli):
     cli("cancel", job, check=True)
 
 
+def test_elements_may_be_named_by_the_name_of_their_job(cli):
+    submit(cli, "--hold", "--name", "by-name", "--array", "0-9", "--", "true")
+    cli("cancel", "by-name[2-4]", "by-name_7", check=True)
+    assert cli("show", "by-name", "--json").json["elements"]["counts"]["CANCELLED"] == 4
+    assert cli("show", "by-name_10").code == 3
+    cli("cancel", "by-name", check=True)
+
+
 def test_cancel_of_what_has_ended_is_refused_and_says_so(cli):
     job = submit(cli, "--", "true")
     cli("wait", job, check=True)

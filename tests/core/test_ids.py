@@ -13,6 +13,7 @@ from hpcshell.core.ids import (
     Last,
     Named,
     Selector,
+    element_of,
     format_selector,
     select,
     select_all,
@@ -102,3 +103,20 @@ def test_what_names_no_job(text: str):
 
 def test_digits_of_other_scripts_are_no_ids():
     assert select("١٢") == Named(name="١٢")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("prep_3", ("prep", IndexSet.of([3]))),
+        ("prep_2_3", ("prep_2", IndexSet.of([3]))),
+        ("prep[3-5]", ("prep", IndexSet.of([3, 4, 5]))),
+        ("prep_[1,4]", ("prep", IndexSet.of([1, 4]))),
+        ("prep", None),
+        ("prep_", None),
+        ("_3", None),
+        ("prep[x]", None),
+    ],
+)
+def test_a_name_may_end_in_elements(name, meant):
+    assert element_of(name) == meant

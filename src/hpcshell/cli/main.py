@@ -80,8 +80,8 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 hpc = Verbs(
     "hpc",
     help="A whole cluster in one command: a durable queue for the machine you are on.\n\n"
-    "Ids may be ranges (12-20), elements (7_3, 7[3-5]), names, @ for your last job, "
-    "or - to be read from stdin.",
+    "Ids may be ranges (12-20), elements (7_3, 7[3-5]), names (sweep, sweep_3), @ for your last "
+    "job, or - to be read from stdin.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
     params=[

@@ -5,6 +5,7 @@
     select("prep") -> Named(name="prep")
 
 `local_12` is 12 (a job's address is a cluster and an id). Digits are always an id, never a name.
+A name may itself look like `prep_3`; where no job has it, `element_of` tells what else it can mean.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ _DIGITS = r"[0-9]{1,30}"
 _ONE: Final = rf"\A({_DIGITS})(?P<rest>_{_DIGITS}|_?\[.*\]|_\*)?\Z"
 _RANGE: Final = rf"\A({_DIGITS})-({_DIGITS})\Z"
 _LAST: Final = rf"\A@(?:~({_DIGITS}))?(?P<rest>_{_DIGITS}|_?\[.*\]|_\*)?\Z"
+_ELEMENT: Final = rf"\A(.*[^_])(?P<rest>_{_DIGITS}|_?\[[-0-9,:]+\])\Z"
 _THROTTLE: Final = r"%[0-9]+\Z"
 
 _HINT: Final = "write 12, 12_3, 7[3-5], 12-20, @ (the last job), @~2, or a job's name"
@@ -69,6 +71,13 @@ def select(text: str) -> Selector:
     if word.startswith("@"):
         raise Wrong(f"{quote(text)} names no job", _HINT)
     return Named(name=check_name(word, "job"))
+
+
+def element_of(name: str) -> tuple[str, IndexSet] | None:
+    """`sweep_3` and `sweep[3-5]` as a name and elements of it; None for a name alone."""
+    found = re.match(_ELEMENT, name)
+    indices = None if found is None else _indices(found["rest"], name)
+    return None if found is None or indices is None else (found[1], indices)
 
 
 def select_all(texts: Iterable[str]) -> list[Selector]:

@@ -8,7 +8,15 @@ from typing import Any
 
 from hpcshell.core.dependencies import parse
 from hpcshell.core.errors import NotFound, Refused, Wrong
-from hpcshell.core.ids import Ids, Last, Named, Selector, format_selector, select
+from hpcshell.core.ids import (
+    Ids,
+    Last,
+    Named,
+    Selector,
+    element_of,
+    format_selector,
+    select,
+)
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Dependencies, Dependency, Job
 from hpcshell.core.submission import Submission
@@ -72,10 +80,13 @@ def _resolve(engine: Engine, selector: Selector, uid: int) -> Iterator[Found]:
             if job is not None:
                 yield Found(job, _checked(job, indices))
         case Named(name=name):
-            for job_id in named(engine, name, uid):
+            ids, indices = named(engine, name, uid), None
+            if not ids and (part := element_of(name)) is not None:
+                ids, indices = named(engine, part[0], uid), part[1]
+            for job_id in ids:
                 job = job_by_id(engine, job_id)
                 if job is not None:
-                    yield Found(job)
+                    yield Found(job, _checked(job, indices))
 
 
 def _checked(job: Job, elements: IndexSet | None) -> IndexSet | None:

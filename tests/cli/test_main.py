@@ -103,7 +103,7 @@ def test_help_lists_the_verbs_and_the_exit_codes():
         (["quue"], "did you mean 'queue'"),
         (["queue", "--staet", "x"], "did you mean --state"),
         (["submit", "--cpu", "2", "--", "true"], "did you mean --cpus"),
-        (["history", "--limit", "x"], "not a valid integer"),
+        (["history", "--limit", "x"], "is not a valid"),
         (["daemon", "sttop"], "did you mean 'stop'"),
         (["completion", "csh"], "bash"),
         (["hold"], "missing argument"),
@@ -247,6 +247,25 @@ def test_a_reader_that_leaves_early_is_no_error():
         env=clean_environment(),
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "err"),
+    [
+        (">/dev/full", 1, "hpc: the answer: No space left on device\n"),
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+    ],
+)
+def test_streams_that_take_nothing_are_survived(redirection, code, err):
+    done = subprocess.run(
+        ["sh", "-c", f"{HPC} --help {redirection}"],
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+    )
+    assert (done.returncode, done.stderr) == (code, err)
 
 
 def test_help_loads_nothing_it_does_not_need():

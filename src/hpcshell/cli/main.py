@@ -102,13 +102,23 @@ hpc = Verbs(
 
 def main() -> None:
     """The entry point of the installed command."""
-    words = sys.argv[1:]
-    code = run(words)
+    _open_missing_streams()
+    code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _reader_left()
+    except OSError as error:  # a full disk, and Python would try again on its way out
+        _reader_left()
+        code = _verdict(error)
     sys.exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Streams that the caller closed are as good as /dev/null."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - for as long as we live
 
 
 def run(words: list[str]) -> int:
@@ -147,7 +157,7 @@ def _verdict(error: BaseException) -> int:
         case MemoryError():
             _complain("not enough memory", None)
         case OSError():
-            _complain(f"{error.filename or 'the system'}: {error.strerror or error}", None)
+            _complain(f"{error.filename or 'the answer'}: {error.strerror or error}", None)
         case _:
             name = type(error).__name__
             _complain(

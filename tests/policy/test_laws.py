@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from msgspec.structs import replace
 
 from hpcshell.core.records import NO_INDEX, Resources, State
 from hpcshell.policy.decide import Policy, decide, forecast
+from hpcshell.policy.profile import Profile
+from hpcshell.policy.room import Vector
 from hpcshell.policy.view import Unit
 from tests.policy.made import elements_of, make_job
 from tests.policy.picture import picture
@@ -133,6 +136,27 @@ def test_the_elements_of_an_array_start_when_separate_jobs_would(
     apart.run()
     for (job_id, index), start in together.starts.items():
         assert apart.starts[job_id * 100 + max(index, 0), NO_INDEX] == start
+
+
+@given(loads(), st.sampled_from((1, 2, None)))
+def test_where_to_look_from_is_a_short_cut_and_no_more(load: Load, promises: int | None) -> None:
+    """Promises are looked for from where they can be; looking from now on gives the same."""
+    earliest = Profile.earliest
+
+    def from_now_on(
+        profile: Profile, limit: float | None, need: Vector | None, since: float = 0.0
+    ) -> float | None:
+        return earliest(profile, limit, need)
+
+    def look(world: World) -> None:
+        plan = forecast(world.view, world.policy, world.now)
+        with mock.patch.object(Profile, "earliest", from_now_on):
+            assert forecast(world.view, world.policy, world.now) == plan
+        world.view.keep(plan.promises)
+
+    world = load.world(Policy(promises=promises))
+    world.watch.append(look)
+    world.run()
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])

@@ -68,6 +68,11 @@ class Engine:
         assert self._change is not None, "nothing changes outside a tick"
         return self._change
 
+    @property
+    def last_job(self) -> int:
+        """The highest id given out, also in this tick."""
+        return self.store.ids.job if self._change is None else self._change.ids.job
+
     def begin(self, change: Change) -> None:
         """Start writing to the change of a new tick."""
         self._change = change

@@ -70,7 +70,7 @@ def resolve(engine: Engine, text: str, uid: int) -> list[Found]:
 def _resolve(engine: Engine, selector: Selector, uid: int) -> Iterator[Found]:
     match selector:
         case Ids(first=first, last=last, indices=indices):
-            for job_id in range(first, min(last, engine.store.ids.job) + 1):
+            for job_id in range(first, min(last, engine.last_job) + 1):
                 job = job_by_id(engine, job_id)
                 if job is not None:
                     yield Found(job, _checked(job, indices))

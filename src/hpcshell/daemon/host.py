@@ -58,7 +58,7 @@ class Host:
         """Put an executable copy of a submitted script in place, durably, before anything refers
         to it."""
         path = Path(self.script_path(key))
-        if path.exists():
+        if path.exists() and path.stat().st_size == len(content):
             return
         draft = path.with_suffix(f".{os.getpid()}")
         try:
@@ -68,6 +68,7 @@ class Host:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(draft, path)
+            _sync_directory(path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 draft.unlink()
@@ -83,6 +84,14 @@ class Host:
             with contextlib.suppress(NotYet):  # then the run fails, and says that it is missing
                 self.keep_script(key, content)
         return path
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def this_host(places: Places, settings: Settings, store: Store) -> Host:

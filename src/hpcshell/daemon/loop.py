@@ -45,6 +45,8 @@ REQUESTS_A_TICK: Final = 2000
 CLOCK_TOLERANCE: Final = 1.0
 """Seconds the wall clock may go back unnoticed, as time servers make it."""
 
+Request = tuple[Peer, Ask]
+
 
 class Loop:
     """Owns the selector, the clients, the runner link and the engine.
@@ -166,7 +168,7 @@ class Loop:
                 self.engine.begin(change)
                 if self.trouble is None:
                     self._take_in(heard)
-                answers = [(peer, ask, self._perform(peer, ask)) for peer, ask in asked]
+                done = [self._change(*one) for one in asked]
                 if self.trouble is None:
                     self._decide()
         except HpcError as error:
@@ -176,10 +178,13 @@ class Loop:
             broken = Broken(f"the daemon failed: {error!r}", "see hpc daemon logs")
             self._commit_failed(broken, asked)
         else:
-            self._committed(heard, answers)
+            self._committed(heard)
+            self._answer(asked, done)
+            self.watchers.look(self.engine)
+            self._tell()
         self.server.flush()
 
-    def _next_turn(self) -> tuple[list[wire.AnyEvent], list[tuple[Peer, Ask]]]:
+    def _next_turn(self) -> tuple[list[wire.AnyEvent], list[Request]]:
         """What to deal with now. In trouble the runner's words are kept for later; after a defect
         they are taken one by one, so that a single one cannot spoil the rest."""
         if self._one_by_one and self.heard and self.trouble is None:
@@ -211,17 +216,14 @@ class Loop:
             self.engine = self._load_again()
         self._latest = now
 
-    def _committed(self, heard: list[wire.AnyEvent], answers: list[tuple[Peer, Ask, Any]]) -> None:
-        """It is on disk: act on it, then say so."""
+    def _committed(self, heard: list[wire.AnyEvent]) -> None:
+        """It is on disk: act on it."""
         if self.trouble is None:
             self._fresh = False
             self._due.clear()
         del self.heard[: len(heard)]
         self._one_by_one = self._one_by_one and bool(self.heard)
         self._carry_out()
-        self._answer(answers)
-        self.watchers.look(self.engine)
-        self._tell()
 
     def _perform(self, peer: Peer, ask: Ask) -> Any:
         """Do what one request asks; its own mistakes are its answer and change nothing."""
@@ -249,13 +251,19 @@ class Loop:
             )
             return Broken(f"the daemon failed to answer: {error!r}", "see: hpc daemon logs")
 
-    def _answer(self, answers: list[tuple[Peer, Ask, Any]]) -> None:
-        for peer, ask, answer in answers:
-            if peer.closed or answer is None:  # None: a watcher will answer
+    def _change(self, peer: Peer, ask: Ask) -> Any:
+        """Do what is asked, unless it only looks: that is answered after the commit."""
+        return None if ask.verb in LOOKS else self._perform(peer, ask)
+
+    def _answer(self, asked: list[Request], done: list[Any]) -> None:
+        """Say what was done; whoever only looks sees what is on disk by now."""
+        for (peer, ask), result in zip(asked, done, strict=True):
+            if peer.closed:
                 continue
+            answer = self._perform(peer, ask) if ask.verb in LOOKS else result
             if isinstance(answer, HpcError):
                 peer.fail(ask.id, answer)
-            else:
+            elif answer is not None:  # None: a watcher will answer
                 peer.answer(ask.id, answer)
 
     def _carry_out(self) -> None:
@@ -292,19 +300,16 @@ class Loop:
             del self.heard[:1]
         self._one_by_one = bool(self.heard)
 
-    def _commit_failed(self, error: HpcError, asked: list[tuple[Peer, Ask]]) -> None:
+    def _commit_failed(self, error: HpcError, asked: list[Request]) -> None:
         """Nothing of this tick happened: say so, forget it, and try the runner's words again
         later."""
         self.trouble = error
         self.log.write("error", "a change could not be recorded", error=error.message)
-        for peer, ask in asked:
-            self.watchers.forget(peer, ask.id)
-            if ask.verb == "stop":
-                self.leaving = ""
-            if not peer.closed:
-                peer.fail(ask.id, error)
+        if any(ask.verb == "stop" for _, ask in asked):
+            self.leaving = ""
         self.engine = self._load_again()
         self.alarms.after(RETRY_AFTER, self._try_again)
+        self._answer(asked, [error] * len(asked))
 
     def _try_again(self) -> None:
         self.trouble = None

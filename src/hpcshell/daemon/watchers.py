@@ -97,12 +97,6 @@ class Watchers:
         self.followers.append(follower)
         follower.peer.gone[follower.ask] = lambda: self.followers.remove(follower)
 
-    def forget(self, peer: Peer, ask: int) -> None:
-        """Whatever this request waits for, it was answered otherwise."""
-        leave = peer.gone.pop(ask, None)
-        if leave is not None:
-            leave()
-
     def look(self, engine: Engine) -> None:
         """After a commit: tell the news to those who listen, and ends to those who wait."""
         news, engine.news = engine.news, []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.lifecycle import Event, Kind, word
-from hpcshell.core.records import Outcome, State, Task
+from hpcshell.core.records import NO_INDEX, Outcome, State, Task
 from hpcshell.core.words import signal_number
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.admission import user_name
@@ -42,8 +42,10 @@ def _each(loop: Loop, peer: Peer, ask: Ask, verb: str, act: Act) -> dict[str, An
     changed: list[dict[str, Any]] = []
     unchanged: list[dict[str, Any]] = []
     cause = f"{DONE[verb]} by {user_name(peer.uid)}"
-    for found in find(engine, ask.args, peer.uid):
+    named = find(engine, ask.args, peer.uid)
+    for found in named:
         visible(found.job, peer.uid, verb)
+    for found in named:
         live = engine.live.get(found.job.id)
         if live is None:
             why = f"job {found.job.id} has ended"
@@ -147,7 +149,7 @@ def _hold_or_release(
     for task in _chosen(live, found):
         if task.state is State.PENDING:
             after = engine.apply(live, task, Event(kind=kind, time=now, cause=cause))
-            if found.elements is not None:
+            if found.elements is not None or not lines or task.index != NO_INDEX:
                 lines.append(_line(after, "PENDING"))
     return lines
 

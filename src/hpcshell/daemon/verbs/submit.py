@@ -34,7 +34,7 @@ def submit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Accept submissions. The answer leaves after they are on disk."""
     try:
         args = msgspec.convert(ask.args, SubmitArgs)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise Wrong(f"not a submission: {error}") from None
     if not args.submissions:
         raise Wrong("nothing was submitted", "give at least one submission")
@@ -45,19 +45,28 @@ def submit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
         job_of(engine, submission, part, peer, first + place, now)
         for place, (submission, part) in enumerate(zip(args.submissions, parts, strict=True))
     ]
+    _no_twins(jobs)
     if args.dry_run:
         return {"jobs": [_answer(loop, job, dry_run=True) for job in jobs]}
+    for job, submission in zip(jobs, args.submissions, strict=True):
+        if submission.script is not None:
+            engine.host.keep_script(job.launch.script, submission.script)
     for job, submission, part in zip(jobs, args.submissions, parts, strict=True):
         taken = engine.change.next_job_id()
         assert taken == job.id, "ids are given out in order"
         engine.change.add_blob(part.env)
         if submission.script is not None:
             engine.change.add_blob(submission.script)
-            engine.host.keep_script(job.launch.script, submission.script)
         if engine.newest is not None:
             share(job, engine.newest)
         engine.add(job)
     return {"jobs": [_answer(loop, job) for job in jobs]}
+
+
+def _no_twins(jobs: list[Job]) -> None:
+    unique = [job.unique for job in jobs if job.unique]
+    if len(set(unique)) != len(unique):
+        raise Refused("two of the submissions are the same", "leave out --unique to run both")
 
 
 def _answer(loop: Loop, job: Job, *, dry_run: bool = False) -> dict[str, Any]:
@@ -76,19 +85,18 @@ def rerun(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Submit ended jobs again as new jobs; of arrays all elements, those named, or those that
     failed."""
     failed = bool(ask.args.get("failed"))
-    plans = [
-        (found, _elements_to_rerun(loop, found, failed=failed))
-        for found in find(loop.engine, ask.args, peer.uid)
-    ]
+    dry_run = bool(ask.args.get("dry_run"))
+    plans = []
+    for found in find(loop.engine, ask.args, peer.uid):
+        visible(found.job, peer.uid, "rerun")
+        plans.append((found, _elements_to_rerun(loop, found, failed=failed)))
     made = []
     for found, wanted in plans:
-        visible(found.job, peer.uid, "rerun")
-        job = _again(loop, found.job, wanted, clock.now())
-        if not ask.args.get("dry_run"):
+        new_id = 0 if dry_run else loop.engine.change.next_job_id()
+        job = _again(found.job, wanted, new_id, clock.now())
+        if not dry_run:
             loop.engine.add(job)
-        elements = len(indices_of(job))
-        new_id = None if ask.args.get("dry_run") else job.id
-        made.append({"id": new_id, "of": found.job.id, "elements": elements})
+        made.append({"id": new_id or None, "of": found.job.id, "elements": len(indices_of(job))})
     return {"jobs": made}
 
 
@@ -117,13 +125,13 @@ def _elements_to_rerun(loop: Loop, found: Found, *, failed: bool) -> IndexSet | 
     return wanted
 
 
-def _again(loop: Loop, job: Job, wanted: IndexSet | None, now: float) -> Job:
+def _again(job: Job, wanted: IndexSet | None, new_id: int, now: float) -> Job:
     array = None
     if job.array is not None and wanted is not None:
         array = Array(indices=str(wanted), throttle=job.array.throttle)
     return replace(
         job,
-        id=loop.engine.change.next_job_id(),
+        id=new_id,
         submit_time=now,
         array=array,
         held="",

@@ -196,3 +196,29 @@ def test_identical_submissions_can_be_refused(cli):
     said = cli("submit", "--unique", "--", "sleep", "61")
     assert said.code == 4
     cli("cancel", "@", check=True)
+
+
+def test_a_job_is_ended_by_its_deadline(cli):
+    job = cli(
+        "submit",
+        "--quiet",
+        "--deadline",
+        "now+1s",
+        "--grace",
+        "1s",
+        "--",
+        "sleep",
+        "600",
+        check=True,
+    ).out.strip()
+    cli("wait", job)
+    view = cli("show", job, "--json").json
+    assert (view["state"], view["reason"]) == ("DEADLINE", "stopped at its deadline")
+    assert 0 <= view["end_time"] - view["deadline"] < 10
+
+
+def test_a_time_limit_before_the_deadline_counts(cli):
+    limits = ("--deadline", "now+1h", "--time", "0.5s", "--grace", "1s")
+    job = cli("submit", "--quiet", *limits, "--", "sleep", "600", check=True).out.strip()
+    cli("wait", job)
+    assert cli("show", job, "--json").json["state"] == "TIMEOUT"

@@ -7,6 +7,7 @@ from hpcshell.core.records import Outcome, Run, State
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import start_order
+from hpcshell.daemon.runs import held_to
 from hpcshell.policy.decide import Start, decide
 
 
@@ -36,7 +37,7 @@ def _start(engine: Engine, start: Start, now: float) -> None:
     task = live.task(start.index)
     assert task is not None, f"decided to start {start.job}_{start.index}, which does not wait"
     run_id = engine.change.next_run_id()
-    claim = start.claim(run_id, now)
+    claim = held_to(live.job, start.claim(run_id, now))
     engine.view.claim(claim)
     task = engine.apply(live, task, Event(kind=Kind.START, time=now, run=run_id))
     order = start_order(live.job, task, claim, engine.host)

@@ -6,7 +6,8 @@ from __future__ import annotations
 from hpcshell.core.records import Run, State, Usage
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.engine import Engine
-from hpcshell.daemon.runs import limit_of, run_ended, start_again
+from hpcshell.daemon.orders import limit_of
+from hpcshell.daemon.runs import run_ended, start_again
 from hpcshell.machine import clock
 from hpcshell.policy.retry import End
 
@@ -80,7 +81,7 @@ def _remind(engine: Engine, run: Run) -> None:
     if task.state is State.STOPPING:
         engine.orders.append(wire.Stop(run=run.id, cause=task.stopping, grace=live.job.grace))
     else:
-        engine.orders.append(wire.Limit(run=run.id, time_limit=limit_of(run)))
+        engine.orders.append(wire.Limit(run=run.id, time_limit=limit_of(run.claim)))
 
 
 def _unknown(engine: Engine, run_id: int) -> None:

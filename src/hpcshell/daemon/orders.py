@@ -47,10 +47,15 @@ def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
         stderr=stderr or None,
         append=job.launch.append or task.attempt > 1,
         umask=job.launch.umask,
-        time_limit=request.time_limit,
+        time_limit=request.time_limit if job.deadline is None else limit_of(claim),
         grace=job.grace,
         warn=_warn(job),
     )
+
+
+def limit_of(claim: Claim) -> float | None:
+    """Seconds that a run may take: its time limit as last changed, or what its deadline leaves."""
+    return None if claim.end is None else claim.end - claim.start
 
 
 def signal_target(job: Job) -> wire.Target:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind
-from hpcshell.core.records import Run, State, Task
+from hpcshell.core.records import Claim, Job, Run, State, Task
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.engine import Engine
-from hpcshell.daemon.orders import start_order
+from hpcshell.daemon.orders import limit_of, start_order
 from hpcshell.policy.retry import End, after_end
 
 
@@ -21,6 +21,8 @@ def run_ended(engine: Engine, run_id: int, end: End) -> None:
         return
     live = engine.live[run.job]
     task = live.tasks[run.index]
+    if end.stopped_by == "timeout" and run.claim.end == live.job.deadline is not None:
+        end = replace(end, stopped_by="deadline")
     engine.view.release(run_id)
     engine.change.end_run(ended_run(run, end))
     total, lost_limit = engine.host.total, engine.host.lost_limit
@@ -48,24 +50,26 @@ def start_again(engine: Engine, run: Run, now: float) -> None:
         run_ended(engine, run.id, end)
     else:
         order = start_order(live.job, task, run.claim, engine.host)
-        engine.orders.append(replace(order, time_limit=limit_of(run)))
+        engine.orders.append(replace(order, time_limit=limit_of(run.claim)))
 
 
-def limit_of(run: Run) -> float | None:
-    """The time limit of a run as last changed, seconds."""
-    return None if run.claim.end is None else run.claim.end - run.claim.start
+def held_to(job: Job, claim: Claim) -> Claim:
+    """The claim, over by the job's deadline."""
+    if job.deadline is None or (claim.end is not None and claim.end <= job.deadline):
+        return claim
+    return replace(claim, end=job.deadline)
 
 
 def change_limit(engine: Engine, task: Task, limit: float | None) -> None:
     """Give a running element another time limit: its claim ends with it."""
     run = engine.runs[task.run]
     end = None if limit is None else run.claim.start + limit
-    run = replace(run, claim=replace(run.claim, end=end))
+    run = replace(run, claim=held_to(engine.live[run.job].job, replace(run.claim, end=end)))
     engine.change.update_run(run)
     engine.runs[task.run] = run
     engine.view.release(task.run)
     engine.view.claim(run.claim)
-    engine.orders.append(wire.Limit(run=task.run, time_limit=limit))
+    engine.orders.append(wire.Limit(run=task.run, time_limit=limit_of(run.claim)))
 
 
 def lose_runs_of_other_boots(engine: Engine, now: float) -> None:

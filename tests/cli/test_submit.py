@@ -43,6 +43,27 @@ def test_json_is_one_object_with_the_id(cli):
     assert isinstance(answer["id"], int)
 
 
+def test_a_dry_run_foretells(cli):
+    def foretold(*words: str) -> str:
+        return cli("submit", "--dry-run", *words, "--", "true", check=True).err
+
+    bad = cli("submit", "--quiet", "--", "false", check=True).out.strip()
+    cli("wait", bad)
+    assert "it would start at once" in foretold()
+    assert f"never start: afterok:{bad} can never be met" in foretold("--afterok", bad)
+    assert "it would wait: it is held" in foretold("--hold")
+    assert "no earlier than 1h" in foretold("--begin", "now+1h")
+    assert "to start by" in foretold("--begin", "now+1h")
+    running = cli(
+        "submit", "--quiet", "--name", "one", "--", "sleep", "600", check=True
+    ).out.strip()
+    assert f"it waits for job {running} to end" in foretold("--afterany", running)
+    assert "same name" in foretold("--name", "one", "--dependency", "singleton")
+    cli("cancel", running, check=True)
+    after = cli("submit", "--quiet", "--afterany", running, "--", "true", check=True).out.strip()
+    assert cli("wait", after).code == 0
+
+
 def test_a_dry_run_changes_nothing(cli):
     before = cli("submit", "--quiet", "--", "true").out
     said = cli("submit", "--dry-run", "--name", "ghost", "--", "true", check=True)

@@ -119,6 +119,16 @@ def test_what_waits_for_others_names_them() -> None:
     assert said.start is None
 
 
+def test_a_delay_after_a_parent_says_when_it_is_over() -> None:
+    delayed = Dependencies(terms=(Dependency(kind="afterok", job=1, delay=60.0),))
+    world = world_of(make_job(1), make_job(2, dependencies=delayed))
+    assert told(world, 2).start is None
+    world.end_run(1, End(time=0.0, exit_code=0))
+    world.tick()
+    said = told(world, 2)
+    assert (said.reason.code, said.start) == ("Dependency", 60.0)
+
+
 def test_what_can_never_start_says_so() -> None:
     job = make_job(
         2, dependencies=Dependencies(terms=after_ok(1).terms, on_never="hold"), submit_time=0.0
@@ -128,6 +138,8 @@ def test_what_can_never_start_says_so() -> None:
     world.tick()
     assert world.jobs[2].held == "dependency"
     said = told(world, 2)
+    assert "never starts" in said.why
+    assert "hpc edit 2" in said.advice
     assert said.reason.code == "DependencyNeverSatisfied"
     assert "job 1 did not complete" in said.reason.sentence
 
@@ -138,7 +150,7 @@ def test_times_are_counted_from_now() -> None:
     world.view.advance(30.0)
     said = told(world, 1)
     assert said.reason.code == "BeginTime"
-    assert said.reason.sentence == "it is not to begin before 1m from now"
+    assert said.reason.sentence == "it begins no earlier than 1m from now"
     assert said.start == 90.0
     assert [reason.code for reason in told(world, 2).reasons] == ["JobHeldUser", "Deadline"]
 

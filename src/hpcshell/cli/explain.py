@@ -47,6 +47,6 @@ def _text(talk: Talk, job: dict[str, Any], now: float) -> list[str]:
         lines.append(f"  starts at the latest {start} (in {format_duration(round(ahead))})")
     if promise and promise.get("why"):
         lines.append(f"  {safe(promise['why'])}")
-    if job.get("advice"):
+    if job.get("advice") and job["advice"] not in job["reason"]["sentence"]:
         lines.append(f"  hint: {safe(job['advice'])}")
     return lines

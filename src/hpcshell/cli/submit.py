@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from hpcshell.cli import describe
 from hpcshell.cli.reach import client
 from hpcshell.cli.requests import WORDS, Requesting, job_options, take_settings, what_to_run
 from hpcshell.cli.talk import SCHEMA, Talk
@@ -57,6 +58,17 @@ def say_understood(talk: Talk, prepared: Prepared) -> None:
     talk.say(*(f"note: {safe(note)}" for note in prepared.notes))
 
 
+def foretold(job: dict[str, Any]) -> str:
+    """What would become of a job that was not submitted."""
+    view, start = job["job"], job.get("start")
+    if view["reason_code"] == "None":
+        return "it would start at once"
+    if view["reason_code"] == "DependencyNeverSatisfied":
+        return f"it would never start: {safe(view['reason'])}"
+    ahead = f"; to start by {describe.instant(start)}" if start else ""
+    return f"it would wait: {safe(view['reason'])}{ahead}"
+
+
 def present(talk: Talk, job: dict[str, Any], prepared: Prepared) -> None:
     """Say what was (or would be) accepted."""
     talk.say(*(f"note: {safe(note)}" for note in job.get("notes", ())))
@@ -67,9 +79,7 @@ def present(talk: Talk, job: dict[str, Any], prepared: Prepared) -> None:
     elif talk.dry_run:
         many = f", {job['elements']:,} elements" if job["elements"] > 1 else ""
         talk.data(f"would submit {quote(job['name'])}{many}")
-        reason = (job.get("job") or {}).get("reason")
-        if reason:
-            talk.say(f"it would wait: {safe(reason)}")
+        talk.say(foretold(job))
     elif talk.quiet:
         talk.data(str(job["id"]))
     else:

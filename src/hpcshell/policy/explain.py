@@ -29,6 +29,15 @@ SHORTEST: Final = 60.0
 """No advice to ask for less time than this, in seconds."""
 
 
+_UNTIMED: Final = {
+    "JobHeldUser": "it starts some time after it is let go",
+    "JobHeldAdmin": "it starts some time after it is let go",
+    "DependencyNeverSatisfied": "it never starts, unless its dependency is changed",
+    "Deadline": "it never starts, unless its deadline is changed",
+}
+_UNTIMED_ELSE: Final = "its start depends on what it waits for"
+
+
 class Blocker(Record, frozen=True, kw_only=True):
     """A job (or one element of it) that stands in the way, and how. `until`: when it ends at the
     latest."""
@@ -120,6 +129,8 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
         advice = f"let more run at once with: hpc edit {job.id} --throttle={job.array.throttle + 1}"
         mine = (claim for claim in view.claims.values() if claim.job == job.id)
         blockers = [_running(claim.run, view) for claim in mine][:MOST_BLOCKERS]
+    elif code == "DependencyNeverSatisfied":
+        advice = f"change it with: hpc edit {job.id} --dependency=..., or: hpc cancel {job.id}"
     elif code == "Dependency":
         terms = job.dependencies.terms if job.dependencies else ()
         blockers = [
@@ -128,13 +139,16 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
     starts = [entry.gate if NEVER > entry.gate > view.queue.gates.clock else 0.0]
     if unit[1] in entry.tasks:
         starts.append(entry.tasks[unit[1]][0].not_before)
-    known = all(reason.code in ("BeginTime", "BackOff") for reason in reasons)
+    timed = {"BeginTime", "BackOff"}
+    if entry.freed is None and view.queue.gates.clock < entry.gate < NEVER:
+        timed.add("Dependency")  # what it waits for has come about, but for a delay
+    known = all(reason.code in timed for reason in reasons)
     start = max(starts) or None
     return Explanation(
         reason=reasons[0],
         reasons=tuple(reasons),
         start=start if known else None,
-        why="not before that" if known and start else "its start depends on what it waits for",
+        why="not before that" if known and start else _UNTIMED.get(code, _UNTIMED_ELSE),
         blockers=tuple(blockers),
         advice=advice,
     )

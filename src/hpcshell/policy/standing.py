@@ -23,7 +23,7 @@ def not_ready(queue: Queue, entry: Entry, index: int, now: float) -> list[Reason
     if entry.job.begin > queue.gates.clock:
         left = _span(entry.job.begin - now)
         found.append(
-            Reason(code="BeginTime", sentence=f"it is not to begin before {left} from now")
+            Reason(code="BeginTime", sentence=f"it begins no earlier than {left} from now")
         )
     if index in entry.tasks and (until := entry.tasks[index][0].not_before) > queue.gates.clock:
         sentence = f"it is tried again {_span(until - now)} from now"

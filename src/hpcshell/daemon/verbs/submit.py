@@ -9,16 +9,19 @@ from msgspec.structs import replace
 
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import Array, Job, Outcome
+from hpcshell.core.records import NO_INDEX, Array, Job, Outcome
 from hpcshell.core.submission import Submission
 from hpcshell.daemon.admission import job_of, stored_parts
 from hpcshell.daemon.finding import Found, find, visible
+from hpcshell.daemon.parents import parent_facts
 from hpcshell.daemon.verbs.look import job_document
 from hpcshell.daemon.views import BAD
 from hpcshell.machine import clock
+from hpcshell.policy.explain import explain
 from hpcshell.store.rows import indices_of, share
 
 if TYPE_CHECKING:
+    from hpcshell.daemon.engine import Engine
     from hpcshell.daemon.loop import Loop
     from hpcshell.daemon.server import Ask, Peer
 
@@ -77,8 +80,20 @@ def _answer(loop: Loop, job: Job, *, dry_run: bool = False) -> dict[str, Any]:
         "notes": [],
     }
     if dry_run:
-        answer["job"] = job_document(loop.engine, job.id, job=job)
+        answer |= _foreseen(loop.engine, job)
     return answer
+
+
+def _foreseen(engine: Engine, job: Job) -> dict[str, Any]:
+    """What would become of it: the view has the job for as long as it takes to ask."""
+    for parent in engine.view.needs(job):
+        engine.view.know(parent, parent_facts(engine.store, parent))
+    engine.view.put_job(job, indices_of(job))
+    try:
+        told = explain(engine.view, engine.policy, job.id, NO_INDEX, clock.now())
+        return {"job": job_document(engine, job.id, job=job), "start": told.start}
+    finally:
+        engine.view.job_finished(job.id)
 
 
 def rerun(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:

@@ -67,5 +67,7 @@ if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".$extras" >&2 ||
         fail "pip could not install hpcshell$extras (its words are above)" \
             "is there a way to a package index? behind a proxy set HTTPS_PROXY; for a mirror PIP_INDEX_URL"
+    # Bytecode at once, for those who forbid Python to write it later: a start is then twice as fast.
+    "$venv/bin/python" -m compileall -q src || true
     touch "$stamp"
 fi

@@ -138,9 +138,14 @@ def test_the_elements_of_an_array_start_when_separate_jobs_would(
         assert apart.starts[job_id * 100 + max(index, 0), NO_INDEX] == start
 
 
-@given(loads(), st.sampled_from((1, 2, None)))
-def test_where_to_look_from_is_a_short_cut_and_no_more(load: Load, promises: int | None) -> None:
-    """Promises are looked for from where they can be; looking from now on gives the same."""
+@pytest.mark.parametrize("seed", [97, 108, 126, 209, 252, 849, 925, 1207, *range(30)])
+def test_where_to_look_from_is_a_short_cut_and_no_more(seed: int) -> None:
+    """Promises are looked for from where they can be; looking from now on gives the same.
+
+    The seeds that are named are of queues in which a bolder short cut would not.
+    """
+    random = Random(seed)
+    world = few_shapes(random)
     earliest = Profile.earliest
 
     def from_now_on(
@@ -154,9 +159,28 @@ def test_where_to_look_from_is_a_short_cut_and_no_more(load: Load, promises: int
             assert forecast(world.view, world.policy, world.now) == plan
         world.view.keep(plan.promises)
 
-    world = load.world(Policy(promises=promises))
     world.watch.append(look)
     world.run()
+
+
+def few_shapes(random: Random) -> World:
+    """A queue of few kinds of jobs, so that many are alike."""
+    cpus = random.randint(2, 6)
+    world = World(Resources(cpus=cpus), Policy(promises=random.choice((None, 2, 3, 5))))
+    at = 0.0
+    for number in range(1, random.randint(8, 22)):
+        at += random.choice((0, 0, 1, 2))
+        limit = random.choice((3, 4, 9))
+        act = Act(float(random.randint(1, limit)))
+        job = make_job(
+            number,
+            cpus=random.choice((1, 2, cpus)),
+            time_limit=float(limit) if random.random() < 0.9 else None,
+            priority=random.choice((500, 500, 500, 900)),
+            submit_time=at,
+        )
+        world.submit(job, same(act))
+    return world
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])

@@ -193,3 +193,11 @@ def test_some_of_many_failed(cli):
     assert cli("wait", job).code == 8
     assert cli("wait", f"{job}_0").code == 0
     assert cli("wait", f"{job}_1").code == 1
+
+
+def test_what_is_not_to_be_requeued_is_not(cli):
+    job = submit(cli, "--no-requeue", "--", "sleep", "600")
+    said = cli("requeue", job)
+    assert (said.code, "not to be requeued" in said.err) == (4, True)
+    assert cli("show", job, "--json").json["state"] == "RUNNING"
+    cli("cancel", job, check=True)

@@ -91,6 +91,15 @@ def test_a_healthy_machine_has_nothing_wrong(cli):
     assert {"state directory", "file system", "disk space", "socket path"} <= names
 
 
+def test_the_doctor_tells_of_what_the_last_daemon_died_of(cli, home):
+    cli("daemon", "start", check=True)
+    cli("daemon", "stop", check=True)
+    (home / "state/hpcd.stderr").write_text("Traceback\nOSError: no such luck\n")
+    [daemon] = [c for c in cli("doctor", "--json").json["checks"] if c["name"] == "daemon"]
+    assert (daemon["verdict"], "no such luck" in daemon["found"]) == ("warning", True)
+    assert "hpcd.stderr" in daemon["mend"]
+
+
 def test_the_doctor_starts_nothing(cli, home):
     cli("doctor", check=True)
     assert processes_of(home) == {}

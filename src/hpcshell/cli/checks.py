@@ -182,7 +182,7 @@ def _daemon(where: Places) -> Iterator[Finding]:
         Connection.to(str(where.daemon_socket)).close()
     except FileNotFoundError:
         if pid is None:
-            yield Finding("daemon", OK, "does not run (hpc submit starts it)")
+            yield _absent(where)
         else:
             mend = f"any command brings it back (kill -HUP {pid} does, too)"
             yield Finding("daemon", WARNING, f"process {pid} has lost its socket file", mend)
@@ -196,6 +196,15 @@ def _daemon(where: Places) -> Iterator[Finding]:
             yield Finding("daemon", WRONG, f"process {pid} does not listen: {error}", mend)
         return
     yield from _answering(where)
+
+
+def _absent(where: Places) -> Finding:
+    from hpcshell.client.start import STDERR, last_words
+
+    if told := last_words(where):
+        mend = f"try: hpc daemon start; all that it said: {where.state / STDERR}"
+        return Finding("daemon", WARNING, f"does not run; the last one died: {safe(told)}", mend)
+    return Finding("daemon", OK, "does not run (hpc submit starts it)")
 
 
 def _answering(where: Places) -> Iterator[Finding]:

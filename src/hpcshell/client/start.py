@@ -30,7 +30,7 @@ SOCKET_WITHIN: Final = 5.0
 """Seconds a daemon at work has to put its socket file back, or to go if it is stopping."""
 
 MODULE: Final = "hpcshell.daemon.hpcd"
-_STDERR: Final = "hpcd.stderr"
+STDERR: Final = "hpcd.stderr"
 
 _started: list[subprocess.Popen[bytes]] = []
 """Daemons that are children of this process, kept until they can be reaped."""
@@ -161,7 +161,7 @@ def _stderr(places: Places) -> Iterator[int]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     try:
         os.makedirs(places.state, mode=0o700, exist_ok=True)
-        descriptor = os.open(places.state / _STDERR, flags, 0o600)
+        descriptor = os.open(places.state / STDERR, flags, 0o600)
     except OSError:
         descriptor = os.open(os.devnull, os.O_WRONLY)
     try:
@@ -199,14 +199,16 @@ def _verdict(line: str | None, places: Places) -> HpcError | None:
         return Unreachable(message, hint)
     if kind in KINDS and message:
         return KINDS[kind](message, hint or None)
+    told = last_words(places)
     return Unreachable(
-        "the daemon died while it started" + _last_words(places), "hpc doctor looks for the cause"
+        "the daemon died while it started" + (f": {told}" if told else ""),
+        f"all that it said: {places.state / STDERR}",
     )
 
 
-def _last_words(places: Places) -> str:
+def last_words(places: Places) -> str:
+    """The last line that the latest daemon wrote to stderr, which is silent while all is well."""
     with contextlib.suppress(OSError):
-        lines = (places.state / _STDERR).read_text(errors="replace").strip().splitlines()
-        if lines:
-            return f": {lines[-1][:300]}"
+        lines = (places.state / STDERR).read_text(errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else ""
     return ""

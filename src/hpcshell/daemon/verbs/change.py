@@ -156,6 +156,9 @@ def _hold_or_release(
 
 def requeue(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Stop what runs and put it back in the queue as a new run."""
+    for found in find(loop.engine, ask.args, peer.uid):
+        if found.job.id in loop.engine.live and not found.job.requeue:
+            raise Refused(f"job {found.job.id} is not to be requeued: it was submitted so")
 
     def act(engine: Engine, live: LiveJob, found: Found, cause: str) -> list[dict[str, Any]]:
         return [

@@ -184,12 +184,12 @@ class Bench:
     """One daemon at a time over one directory."""
 
     def __init__(
-        self, root: Path, total: Resources = TOTAL, settings: Settings | None = None
+        self, root: Path, total: Resources = TOTAL, policy: Policy | None = None
     ) -> None:
         self.places: Places = places({"HPCSHELL_HOME": str(root)})
         self.places.prepare()
         self.total = total
-        self.settings = settings or Settings()
+        self.policy = policy or Policy()
         self.runner = PretendRunner()
         self.on_write: OnWrite | None = None
         self.loop: Loop
@@ -219,9 +219,9 @@ class Bench:
             self.on_write(when, count, kind)
 
     def configure(self, engine: Engine) -> None:
-        host: Host = this_host(self.places, self.settings, self.store)
+        host: Host = this_host(self.places, Settings(), self.store)
         host.total, host.detected, host.hostname = self.total, self.total, "bench"
-        engine.configure(host, Policy())
+        engine.configure(host, self.policy)
 
     @property
     def engine(self) -> Engine:

@@ -50,6 +50,7 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     Exits with the command's own exit code (128 and the number of the signal that killed it).
     Ctrl-C cancels the job; a second Ctrl-C leaves at once. Output is also kept in files, which
     `hpc logs` prints again; they lie in the cache unless --output and --error say otherwise.
+    Its standard input is empty unless --input names a file; what is piped in is not passed on.
     """
     settings = take_settings(chosen)
     argv, script = what_to_run(words, "run")

@@ -25,6 +25,7 @@ class Record:
     options: Mapping[str, Any]
     turns: list[Turn] = field(default_factory=list)
     retaken: int = 0
+    interrupted: bool = False
     skipped: dict[str, str] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
 

@@ -73,9 +73,18 @@ class Session:
         ]
 
     def hold(self, entries: Sequence[Entry], rounds: int | None = None) -> None:
-        """Every entry once a round, in an order that shifts from round to round."""
-        entries = self.wanted(entries)
-        for number in range(rounds or self.rounds):
+        """Every entry once a round, in an order that shifts from round to round.
+
+        Interrupted, it leaves it at the turns taken so far, which are still reported.
+        """
+        try:
+            self._hold_rounds(self.wanted(entries), rounds or self.rounds)
+        except KeyboardInterrupt:
+            self.record.interrupted = True
+            print("interrupted: the figures are of the turns taken so far", file=sys.stderr)
+
+    def _hold_rounds(self, entries: Sequence[Entry], rounds: int) -> None:
+        for number in range(rounds):
             for entry in rotated(entries, number * max(1, len(entries) // self.rounds)):
                 if entry.contender.name not in self.record.skipped:
                     self._hold_one(entry, number)

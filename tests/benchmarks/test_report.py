@@ -37,7 +37,13 @@ def test_a_goal_that_was_not_measured_is_not_passed() -> None:
 def test_the_record_holds_every_turn_and_every_verdict(tmp_path: Path) -> None:
     one = Turn("x", "1.0", "throughput", 0, 10, 0.5, 0.1, 0.0, {"start": [0.1]})
     record = Record(
-        "throughput", {"cpu": "some"}, "cgroup", {}, [one], 0, {"y": "absent"}, {"rate": 20.0}
+        "throughput",
+        {"cpu": "some"},
+        "cgroup",
+        {},
+        [one],
+        skipped={"y": "absent"},
+        figures={"rate": 20.0},
     )
     record.save(tmp_path / "deep/r.json", [Goal("rate", "fast", "/s", at_least=7)])
     kept = json.loads((tmp_path / "deep/r.json").read_text())

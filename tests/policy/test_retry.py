@@ -180,3 +180,12 @@ def test_a_grown_request_is_told_in_the_cause() -> None:
     event = ended(job, exit_code=1)
     assert event.request == Request(cpus=4)
     assert event.cause == "exit code 1; retry 1 of 1 in 0s with 4 cpus"
+
+
+def test_a_requeue_that_was_asked_for_uses_up_no_retry() -> None:
+    job = make_job(1, retry=Retry(limit=1, delay=0.0))
+    task = step(Task(job=1), Event(kind=Kind.START, time=0.0, run=1))
+    task = step(task, Event(kind=Kind.STOP, time=1.0, stopping="requeue"))
+    task = step(task, after_end(job, task, End(time=2.0, signal=15), total=TOTAL))
+    task = step(task, Event(kind=Kind.START, time=3.0, run=2))
+    assert after_end(job, task, End(time=4.0, exit_code=1), total=TOTAL).kind is Kind.REQUEUE

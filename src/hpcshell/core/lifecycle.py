@@ -34,7 +34,7 @@ class Event(Record, frozen=True, kw_only=True):
     """Something that happened to an element, with its cause in one sentence.
 
     START uses `run`; STOP and CANCEL `stopping`; END `outcome`, `exit_code`, `signal`, `usage`;
-    REQUEUE `not_before`, `lost`, `request` besides what END uses.
+    REQUEUE `not_before`, `lost`, `asked`, `request` besides what END uses.
     """
 
     kind: Kind
@@ -48,6 +48,7 @@ class Event(Record, frozen=True, kw_only=True):
     usage: Usage | None = None
     not_before: float = 0.0
     lost: bool = False
+    asked: bool = False
     request: Request | None = None
 
 
@@ -123,6 +124,7 @@ def _requeue(task: Task, event: Event) -> Task:
         end_time=event.time,
         not_before=event.not_before,
         lost=task.lost + event.lost,
+        asked=task.asked + event.asked,
         request=event.request or task.request,
         stopping="",
         cause=event.cause,

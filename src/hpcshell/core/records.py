@@ -195,7 +195,8 @@ class Task(Record, frozen=True, kw_only=True):
     """The life of one element so far; `run` and the figures are those of its latest attempt.
 
     `cause` is the sentence that explains the latest change; `stopping` why it is being stopped.
-    `request` replaces the job's where a retry grew it.
+    `request` replaces the job's where a retry grew it. `lost` and `asked` count the attempts that were lost
+    with the machine, and those that were put back because somebody asked: neither is a retry.
     """
 
     job: int
@@ -209,6 +210,7 @@ class Task(Record, frozen=True, kw_only=True):
     held: bool = False
     attempt: int = 0
     lost: int = 0
+    asked: int = 0
     run: int = 0
     start_time: float | None = None
     end_time: float | None = None

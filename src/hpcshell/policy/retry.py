@@ -49,14 +49,14 @@ def after_end(
     asked = _strongest(task.stopping, end.stopped_by)
     if asked == "requeue" or (asked == "preempt" and job.requeue):
         why = "requeued" if asked == "requeue" else "preempted"
-        return _again(task, end, f"{why} as asked", wait=0.0)
+        return _again(task, end, f"{why} as asked", wait=0.0, asked=True)
     outcome = _outcome(end, asked)
     cause = _cause(job, task, end, outcome)
     if asked in ("cancel", "preempt", "deadline") or outcome is Outcome.COMPLETED:
         return _over(end, outcome, cause)
     if outcome is Outcome.NODE_FAIL:
         return _after_loss(job, task, end, cause, lost_limit)
-    tried = max(0, task.attempt - 1 - task.lost)
+    tried = max(0, task.attempt - 1 - task.lost - task.asked)
     if not _wanted(job.retry, outcome, end):
         return _over(end, outcome, cause)
     if not job.retry.limit:
@@ -213,6 +213,7 @@ def _again(
     *,
     wait: float,
     lost: bool = False,
+    asked: bool = False,
     request: Request | None = None,
 ) -> Event:
     return Event(
@@ -224,5 +225,6 @@ def _again(
         usage=end.usage,
         not_before=end.time + wait if wait else 0.0,
         lost=lost,
+        asked=asked,
         request=request,
     )

@@ -197,7 +197,7 @@ def test_a_file_that_anybody_may_write_is_refused(machine: Machine):
 def test_a_file_that_cannot_be_read_is_an_error(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, error: type[OSError], expected: str
 ):
-    def refuse(path: Path, mode: str) -> None:
+    def refuse(path: Path, mode: str, **how: object) -> None:
         raise error(5, "Input/output error")
 
     monkeypatch.setattr("builtins.open", refuse)

@@ -201,6 +201,7 @@ def _terminate(pid: int | None) -> bool:
         return False
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)  # one that was stopped (SIGSTOP) hears nothing else
     _await_exit([pid])
     return True
 
@@ -217,7 +218,7 @@ def _await_exit(pids: Iterable[int]) -> None:
             if not select.select([descriptor], [], [], left)[0]:
                 raise Unreachable(
                     f"process {pid} has not ended after {GONE_WITHIN:g} s",
-                    "see what it does: hpc daemon logs",
+                    f"see what it does: hpc daemon logs; kill -9 {pid} is safe, running jobs go on",
                 )
         finally:
             os.close(descriptor)

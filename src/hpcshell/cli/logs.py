@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -117,6 +119,8 @@ def _print(rows: list[Row], streams: tuple[str, ...], lines: int | None) -> None
                 _copy(path, headed.sink(row["label"], stream), lines)
             except FileNotFoundError:
                 missing.append(_missing(row, path))
+            except NotFound as nothing_kept:
+                missing.append(nothing_kept)
     if missing:
         raise missing[0]
 
@@ -145,6 +149,9 @@ def _missing(row: Row, path: str) -> NotFound:
 
 
 def _copy(path: str, sink: Callable[[bytes], None], lines: int | None) -> None:
+    # Only a plain file has an end: /dev/full can be read for ever, a pipe waits for a writer.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise NotFound(f"{safe(path)} is a device and keeps nothing", "hpc submit --output FILE")
     with open(path, "rb") as file:
         if lines is not None:
             file.seek(start_of_last(file, lines))

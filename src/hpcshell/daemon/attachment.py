@@ -9,9 +9,14 @@ from hpcshell.core.errors import HpcError
 from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.alarms import Alarms
 from hpcshell.daemon.runner_link import RunnerLink
+from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
 
 NO_RUNNER_RETRY = 1.0
+YOUNG = 1.0
+"""Seconds; a connection that broke sooner says that the runner cannot live, so that the next one is
+waited for."""
+LONGEST_PAUSE = 5.0
 
 
 class Attachment:
@@ -27,6 +32,8 @@ class Attachment:
         self._descriptor = -1
         self._events = selectors.EVENT_READ
         self._awaited = False
+        self._opened = -YOUNG
+        self._pause = 0.0
 
     def open(self) -> None:
         """Connect, now or as soon as it can be done."""
@@ -34,13 +41,13 @@ class Attachment:
         wait = self.link.retry_after
         try:
             opened = self.link.open()
-        except HpcError as error:
-            self.log.write("error", "no runner", error=error.message)
+        except (HpcError, OSError) as error:  # no descriptors, a full disk: the queue lives on
+            self.log.write("error", "no runner", error=str(error))
             opened, wait = False, NO_RUNNER_RETRY
         if not opened:
-            self._awaited = True
-            self.alarms.after(wait, self.open)
+            self._open_in(wait)
             return
+        self._opened = clock.monotonic()
         self._descriptor, self._events = self.link.fileno(), selectors.EVENT_READ
         self.selector.register(self._descriptor, selectors.EVENT_READ, self)
 
@@ -61,12 +68,25 @@ class Attachment:
         if self._descriptor < 0:
             if not self._awaited:
                 self.log.write("warning", "the runner went away; connecting again")
-                self.open()
+                self._open_again()
             return
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self.link.wants_write else 0)
         if wanted != self._events:
             self.selector.modify(self._descriptor, wanted, self)
             self._events = wanted
+
+    def _open_again(self) -> None:
+        """At once; after a growing pause where one runner after the other dies as it begins."""
+        if clock.monotonic() >= self._opened + YOUNG:
+            self._pause = 0.0
+            self.open()
+        else:
+            self._pause = min(max(2 * self._pause, self.link.retry_after), LONGEST_PAUSE)
+            self._open_in(self._pause)
+
+    def _open_in(self, seconds: float) -> None:
+        self._awaited = True
+        self.alarms.after(seconds, self.open)
 
     def close(self) -> None:
         self.link.close()

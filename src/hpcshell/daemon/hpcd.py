@@ -137,6 +137,14 @@ def _prepare() -> Loop:
     except OSError as error:
         name = error.filename or where.state
         raise Broken(f"{name}: {error.strerror}", "hpc doctor looks for the cause") from error
+    except (HpcError, MemoryError):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        raise Broken(
+            f"the queue in {where.state} cannot be loaded: {error!r}",
+            "nothing in it was changed; the file hpcd.stderr in it shows where it happened",
+        ) from error
 
 
 def _run(loop: Loop) -> int:

@@ -172,7 +172,7 @@ class RunnerLink:
         try:
             return os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-m", "hpcshell.daemon.runner", "--inherited"],
+                [sys.executable, "-P", "-m", "hpcshell.daemon.runner", "--inherited"],
                 environ,
                 file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for source, target in targets],
                 setsid=True,

@@ -11,6 +11,7 @@ import stat
 from hpcshell.core.errors import Wrong
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import quote
+from hpcshell.jobs.surroundings import here
 
 
 class Missing(Wrong):
@@ -101,7 +102,7 @@ def _check_input(path: str) -> None:
     if not os.path.exists(path):
         raise Wrong(f"--input: there is no file {quote(path)}", "look at the spelling")
     if os.path.isdir(path) or not os.access(path, os.R_OK):
-        raise Wrong(f"--input: {quote(path)} cannot be read")
+        raise Wrong(f"--input: {quote(path)} cannot be read", "name a file that you may read")
 
 
 def _check_output(pattern: str, cwd: str, option: str) -> None:
@@ -109,6 +110,7 @@ def _check_output(pattern: str, cwd: str, option: str) -> None:
     path = os.path.join(cwd, pattern)
     known = path.partition("%")[0]
     directory = os.path.dirname(known)
+    _check_not_ours(path, option)
     while not os.path.lexists(directory):
         directory = os.path.dirname(directory)
     if not os.path.isdir(directory):
@@ -117,6 +119,17 @@ def _check_output(pattern: str, cwd: str, option: str) -> None:
         _check_existing(path, option)
     elif not os.access(directory, os.W_OK | os.X_OK):
         raise Wrong(f"{option}: you cannot write in {quote(directory)}", "name another file")
+
+
+def _check_not_ours(path: str, option: str) -> None:
+    """A job that empties our database before it writes would take every other job with it."""
+    where = here()
+    for ours in (where.state, where.runtime):
+        if os.path.normpath(path).startswith(f"{ours}/"):
+            raise Wrong(
+                f"{option}: {quote(path)} lies in the scheduler's own directory {quote(str(ours))}",
+                "name a file somewhere else",
+            )
 
 
 def _check_existing(path: str, option: str) -> None:

@@ -132,9 +132,8 @@ def _content(path: Path) -> str | None:
     """The file's text; None where there is none."""
     shown = safe(str(path))
     try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
-                raise Wrong(f"{shown} may be written by anybody", f"chmod o-w {shown}")
+        with open(path, "rb", opener=_without_waiting) as file:
+            _check_trusted(os.fstat(file.fileno()), shown)
             content = file.read(LARGEST + 1)
     except FileNotFoundError:
         return None
@@ -153,6 +152,23 @@ def _content(path: Path) -> str | None:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise Wrong(f"{shown} line {line}: it is not UTF-8") from None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A named pipe is opened at once, and refused; nobody waits for a writer."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _check_trusted(found: os.stat_result, shown: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise Wrong(f"{shown} is no plain file: it is not read", "move it away")
+    if found.st_uid not in (os.geteuid(), 0):
+        raise Wrong(
+            f"{shown} belongs to user {found.st_uid}, not to you: it is not trusted",
+            f"make it yours: chown {os.geteuid()} {shown}",
+        )
+    if found.st_mode & stat.S_IWOTH:
+        raise Wrong(f"{shown} may be written by anybody", f"chmod o-w {shown}")
 
 
 def _lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:

@@ -86,6 +86,19 @@ class Places:
 
 def places(environ: Mapping[str, str]) -> Places:
     """The places this environment names; nothing is created. Relative names count from here."""
+    found = _named(environ)
+    for path in (found.state, found.config, found.runtime, found.cache):
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise Wrong(
+                f"The name of the directory {str(path)!a} is not UTF-8.",
+                hint="Set HPCSHELL_HOME to a directory whose name is.",
+            ) from None
+    return found
+
+
+def _named(environ: Mapping[str, str]) -> Places:
     home = environ.get("HPCSHELL_HOME", "")
     if home:
         root = Path(os.path.abspath(os.path.expanduser(home)))

@@ -39,6 +39,8 @@ def explained(error: Exception, path: Path) -> HpcError:
     """The error to raise instead. Ours to read are the primary codes, in the low byte."""
     if isinstance(error, HpcError):
         return error
+    if isinstance(error, UnicodeDecodeError):  # what SQLite would say quotes the damage itself
+        return damaged(path, "text in it is no text")
     if isinstance(error, msgspec.MsgspecError):
         return damaged(path, f"a record in it cannot be read ({error})")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -84,5 +86,5 @@ def in_words(path: Path) -> Iterator[None]:
     """Errors of SQLite and of decoding leave the block as errors for a person."""
     try:
         yield
-    except (sqlite3.Error, msgspec.MsgspecError) as error:
+    except (sqlite3.Error, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise explained(error, path) from error

@@ -122,7 +122,7 @@ def _inspect(path: Path) -> bool:
                 owner = int(_value(connection, "PRAGMA application_id"))
                 version = int(_value(connection, "PRAGMA user_version"))
                 empty = _value(connection, "SELECT count(*) FROM sqlite_master") == 0
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise _unreadable(path, error) from error
         if owner not in (APPLICATION_ID, 0) or (owner == 0 and not empty):
             raise Broken(
@@ -138,7 +138,7 @@ def _inspect(path: Path) -> bool:
     return bool(empty)
 
 
-def _unreadable(path: Path, error: sqlite3.DatabaseError) -> Exception:
+def _unreadable(path: Path, error: Exception) -> Exception:
     if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
         with path.open("rb") as file:
             if file.read(16) != b"SQLite format 3\0":

@@ -1,0 +1,42 @@
+"""A state directory that is damaged, unfit, or cannot be used just now."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.conftest import Hpc
+
+
+def test_a_home_whose_name_is_no_text_is_refused(hpc: Hpc, home: Path) -> None:
+    refused = hpc("submit", "--", "true", env={"HPCSHELL_HOME": f"{home}/\udcff"})
+    assert refused.returncode == 2
+    assert "is not UTF-8" in refused.stderr
+    assert os.listdir(home) == []
+
+
+def test_a_database_whose_schema_is_damaged_is_refused_in_words(hpc: Hpc, home: Path) -> None:
+    hpc("submit", "--hold", "--", "true", check=True)
+    hpc("daemon", "stop", check=True)
+    database = home / "state" / "hpcshell.db"
+    content = bytearray(database.read_bytes())
+    at = content.find(b"CREATE TABLE")
+    content[at : at + 7] = b"\x9a\xff\x9a\xff\x9a\xff\x9a"
+    database.write_bytes(content)
+    for words in (("submit", "--", "true"), ("queue",)):
+        refused = hpc(*words)
+        assert refused.returncode == 1
+        assert "is damaged" in refused.stderr
+        assert "Unicode" not in refused.stderr
+        assert "Traceback" not in refused.stderr
+    assert database.read_bytes() == content
+
+
+def test_a_daemon_without_a_runner_keeps_the_queue_until_there_is_one(hpc: Hpc, home: Path) -> None:
+    obstacle = home / "state" / "runner.lock"
+    obstacle.mkdir(parents=True)
+    obstacle.parent.chmod(0o700)
+    job = hpc("submit", "--quiet", "--", "true", check=True, cwd=home).stdout.strip()
+    assert hpc("queue", "--quiet", check=True).stdout.split() == [job]
+    obstacle.rmdir()
+    assert hpc("wait", job, "--timeout", "20s").stdout == f"job {job} COMPLETED\n"

@@ -308,3 +308,10 @@ def test_outputs_lie_where_the_job_was_submitted(local, script):
     job_id = local.submit_job(script("true"), "a/b", ResourceRequirements())
     local.wait_for_job(job_id)
     assert os.path.dirname(local.jobs[job_id].stdout_path) == os.getcwd()
+
+
+def test_a_star_brings_the_six_promised_names_and_no_others():
+    found: dict[str, object] = {}
+    exec("from hpcshell.schedulers import *", found)
+    promised = "JobStatus ResourceRequirements JobInfo Scheduler LocalScheduler JobManager"
+    assert found.keys() - {"__builtins__"} == set(promised.split())

@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from hpcshell.jobs import View
 
 
+__all__ = [
+    "JobInfo",
+    "JobManager",
+    "JobStatus",
+    "LocalScheduler",
+    "ResourceRequirements",
+    "Scheduler",
+]
+
+
 class JobStatus(Enum):
     """What a job is doing, in the words all schedulers share."""
 

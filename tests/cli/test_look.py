@@ -133,6 +133,11 @@ def test_a_job_that_is_not_there_exits_with_3(study, verb):
     assert "999999" in said.err
 
 
+def test_history_does_not_say_that_nothing_failed_where_it_has_not_looked(study):
+    [array] = [row for row in study("history", "--json").json["rows"] if row["elements"]]
+    assert (array["elements"]["counts"]["FAILED"], array["elements"]["failed"]) == (2, None)
+
+
 def test_history_lists_what_has_ended_latest_first(study):
     assert study("history", "--quiet", check=True).out.split() == ["3", "2", "1"]
     lines = study("history", check=True).out.splitlines()

@@ -114,6 +114,7 @@ def test_the_same_condition_counts_once():
         ("afterburstbuffer:1", "burst"),
         ("afterok:1,afterany:2?afterok:3", "mixes"),
         ("afterok:20-12", "backwards"),
+        ("after:12+90s", "minutes"),
         ("afterok:" + ":".join(map(str, range(1, 10_003))), "too many"),
         (f"afterok:{2**63}", "too large"),
     ],

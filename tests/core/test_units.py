@@ -264,3 +264,9 @@ def test_formatted_sizes(number: int, text: str):
 )
 def test_short_sizes(number: int, text: str):
     assert short_size(number) == text
+
+
+@pytest.mark.parametrize(("text", "said"), [("1" * 30, "too large"), ("-" + "1" * 30, "too small")])
+def test_a_count_beyond_all_bounds_is_said_to_be_that(text, said):
+    with pytest.raises(Wrong, match=said):
+        count(text)

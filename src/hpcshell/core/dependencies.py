@@ -24,6 +24,7 @@ from hpcshell.core.words import nearest, quote
 KINDS: Final = ("after", "afterok", "afternotok", "afterany", "aftercorr", "singleton")
 MOST_TERMS: Final = 10_000
 _DELAY: Final = r"(?s)\A(.+)\+([0-9]{1,7})\Z"
+_ODD_DELAY: Final = r"\A[@0-9][^+]*\+[0-9.]+[smhd]?\Z"
 _HINT: Final = "write afterok:12, afterany:12:13, afterok:prep, or singleton"
 
 
@@ -74,6 +75,11 @@ def _term(part: str, text: str, option: str, bare: str) -> list[Term]:
 def _parent(kind: str, word: str, text: str, option: str) -> Term:
     found = re.match(_DELAY, word)
     parent, delay = (found[1], 60.0 * int(found[2])) if found else (word, 0.0)
+    if re.search(_ODD_DELAY, parent):
+        raise Wrong(
+            f"{option}: {quote(word)} has a delay that is no number of minutes",
+            "write afterok:12+30 for half an hour after",
+        )
     if not parent.strip() or parent.startswith("+"):
         raise Wrong(f"{option}: {quote(text)} names no job to wait for", _HINT)
     try:

@@ -212,7 +212,11 @@ def count(text: str, option: str = "count", *, least: int = 1, most: int = MOST)
     """A whole number between `least` and `most`, in plain digits."""
     stripped = text.strip()
     negative = stripped[:1] == "-"
-    if not re.match(_WHOLE, stripped[1:] if negative else stripped):
+    digits = stripped[1:] if negative else stripped
+    if digits.isascii() and digits.isdecimal() and len(digits) > 18:
+        size, bound = ("small", f"least is {least}") if negative else ("large", f"most is {most}")
+        raise Wrong(f"{option}: {quote(text)} is too {size}", f"the {bound}")
+    if not re.match(_WHOLE, digits):
         raise Wrong(
             f"{option}: {quote(text)} is no whole number", f"write a number from {least} up"
         )

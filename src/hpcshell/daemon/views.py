@@ -139,9 +139,9 @@ def array_view(job: Job, live: LiveJob, host: Host, failed: Iterable[Task]) -> d
 
 
 def ended_array_view(
-    job: Job, summary: Summary, host: Host, failed: Iterable[Task]
+    job: Job, summary: Summary, host: Host, failed: Iterable[Task] | None
 ) -> dict[str, Any]:
-    """The document of an array that has ended."""
+    """The document of an array that has ended; `failed` None: they were not looked up."""
     view = _submission(job)
     view.update(
         state=summary.outcome.value,
@@ -154,7 +154,7 @@ def ended_array_view(
         elements={
             "total": sum(summary.counts.values()),
             "counts": summary.counts,
-            "failed": _failed(failed),
+            "failed": None if failed is None else _failed(failed),
             "running": [],
         },
         **_array_common(job, host, summary.usage, begun=summary.start_time is not None),

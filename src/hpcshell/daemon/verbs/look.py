@@ -214,7 +214,7 @@ def _past(engine: Engine, args: dict[str, Any], *, limit: int, offset: int) -> d
                 view["reason"] = view["reason"] or row.summary.cause or None
             rows.append(view)
         elif row.summary is not None:
-            rows.append(views.ended_array_view(row.job, row.summary, engine.host, ()))
+            rows.append(views.ended_array_view(row.job, row.summary, engine.host, None))
     return {"rows": rows, "total": total}
 
 

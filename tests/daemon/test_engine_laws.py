@@ -254,7 +254,9 @@ class Queue(RuleBasedStateMachine):
         self.clock.pass_time(1.5)
         self.bench.settle()
 
-    # -- what always holds -----------------------------------------------------------------------
+
+class Laws(Queue):
+    """What always holds."""
 
     @invariant()
     def memory_is_what_the_store_says(self) -> None:
@@ -343,5 +345,5 @@ def event_of(entry: Entry, told: Task, attempts: Any, runs: list[Run]) -> Event:
     )
 
 
-TestQueue = Queue.TestCase
-TestQueue.settings = settings(max_examples=30, stateful_step_count=40)
+TestLaws = Laws.TestCase
+TestLaws.settings = settings(max_examples=30, stateful_step_count=40)

@@ -183,9 +183,7 @@ class PretendRunner:
 class Bench:
     """One daemon at a time over one directory."""
 
-    def __init__(
-        self, root: Path, total: Resources = TOTAL, policy: Policy | None = None
-    ) -> None:
+    def __init__(self, root: Path, total: Resources = TOTAL, policy: Policy | None = None) -> None:
         self.places: Places = places({"HPCSHELL_HOME": str(root)})
         self.places.prepare()
         self.total = total
@@ -198,7 +196,11 @@ class Bench:
         self._open()
 
     def _open(self) -> None:
-        self.store = Store.open(self.places.database, on_write=self._written)
+        def on_write(when: str, count: int, kind: str) -> None:
+            if self.on_write is not None:
+                self.on_write(when, count, kind)
+
+        self.store = Store.open(self.places.database, on_write=on_write)
         server = Server(selectors.DefaultSelector(), str(self.places.daemon_socket))
         log = LogFile(self.places.daemon_log)
         self.loop = Loop(self.store, server, self.runner, log, self.configure)  # type: ignore[arg-type]
@@ -213,10 +215,6 @@ class Bench:
         peer = Peer(theirs)
         self.loop.server.welcome(peer)
         return ours, peer
-
-    def _written(self, when: str, count: int, kind: str) -> None:
-        if self.on_write is not None:
-            self.on_write(when, count, kind)
 
     def configure(self, engine: Engine) -> None:
         host: Host = this_host(self.places, Settings(), self.store)

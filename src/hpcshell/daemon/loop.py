@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import selectors
 import signal
-import socket
 import traceback
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from hpcshell.core.errors import Broken, HpcError, NotYet, Wrong
-from hpcshell.core.words import quote
+from hpcshell.core.errors import Broken, HpcError
 from hpcshell.daemon import runner_wire as wire
+from hpcshell.daemon.acting import RETRY_AFTER, Acts
 from hpcshell.daemon.alarms import Alarms
-from hpcshell.daemon.asked import check_args
+from hpcshell.daemon.answering import Request, answer, change
 from hpcshell.daemon.attachment import Attachment
 from hpcshell.daemon.deciding import decide_now, wake_due
 from hpcshell.daemon.engine import Engine
@@ -27,10 +26,10 @@ from hpcshell.daemon.hearing import hear
 from hpcshell.daemon.loading import load
 from hpcshell.daemon.notices import Notices
 from hpcshell.daemon.runner_link import RunnerLink
-from hpcshell.daemon.runs import forgive_back_offs, lose_runs_of_other_boots, start_again
-from hpcshell.daemon.server import Ask, Peer, Server
+from hpcshell.daemon.runs import forgive_back_offs, lose_runs_of_other_boots
+from hpcshell.daemon.server import Peer, Server
+from hpcshell.daemon.signals import Signals
 from hpcshell.daemon.upkeep import Upkeep
-from hpcshell.daemon.verbs import LOOKS, VERBS
 from hpcshell.daemon.verbs.look import document_of
 from hpcshell.daemon.watchers import Watchers
 from hpcshell.machine import clock
@@ -38,14 +37,11 @@ from hpcshell.machine.logfile import LogFile
 from hpcshell.machine.processes import await_ends
 from hpcshell.store.store import Store
 
-RETRY_AFTER: Final = 1.0
 RUNNER_LEAVES_WITHIN: Final = 5.0
 """Seconds an idle runner gets to leave, so that nothing is alive when a stop is answered."""
 REQUESTS_A_TICK: Final = 2000
 CLOCK_TOLERANCE: Final = 1.0
 """Seconds the wall clock may go back unnoticed, as time servers make it."""
-
-Request = tuple[Peer, Ask]
 
 
 class Loop:
@@ -69,7 +65,9 @@ class Loop:
         self.link = link
         self.log = log
         self.selector = server.selector
-        self.engine = self._load()
+        self.engine = Engine(store)
+        configure(self.engine)
+        load(self.engine)
         self.notices = Notices(
             self.engine.host.settings.notify,
             log,
@@ -80,22 +78,15 @@ class Loop:
         self.watchers = Watchers(self.alarms.after)
         self.upkeep = Upkeep(self, self.alarms.after)
         self.runner = Attachment(link, server.selector, self.alarms, log)
+        self.acts = Acts(self.runner, self.alarms, log)
         self.heard: list[wire.AnyEvent] = []
         self.stopping = False
         self.leaving = ""
         self.leave_by = 0.0
         self.started = self._latest = clock.now()
         self.trouble: HpcError | None = None
-        self._deferred: set[int] = set()
-        self._due: set[int] = set()
         self._fresh = True
         self._one_by_one = False
-
-    def _load(self) -> Engine:
-        engine = Engine(self.store)
-        self.configure(engine)
-        load(engine)
-        return engine
 
     def _load_again(self) -> Engine:
         """What is on disk, under the settings that were in force."""
@@ -111,7 +102,7 @@ class Loop:
 
     def run(self) -> None:
         """Until told to stop."""
-        self._watch_signals()
+        Signals(self.selector, self._signalled)
         self.runner.open()
         while not self.stopping:
             self._read(self.selector.select(self._timeout()))
@@ -164,11 +155,11 @@ class Loop:
         heard, asked = self._next_turn()
         self._mind_the_clock()
         try:
-            with self.store.change() as change:
-                self.engine.begin(change)
+            with self.store.change() as records:
+                self.engine.begin(records)
                 if self.trouble is None:
                     self._take_in(heard)
-                done = [self._change(*one) for one in asked]
+                done = change(self, asked)
                 if self.trouble is None:
                     self._decide()
         except HpcError as error:
@@ -179,7 +170,7 @@ class Loop:
             self._commit_failed(broken, asked)
         else:
             self._committed(heard)
-            self._answer(asked, done)
+            answer(self, asked, done)
             self.watchers.look(self.engine)
             self._tell()
         self.server.flush()
@@ -198,8 +189,7 @@ class Loop:
             forgive_back_offs(self.engine, now)
         for event in heard:
             hear(self.engine, event)
-        for run_id in (self._due & self.engine.runs.keys()) - self.engine.pids.keys():
-            start_again(self.engine, self.engine.runs[run_id], now)
+        self.acts.start_deferred(self.engine, now)
 
     def _decide(self) -> None:
         now = clock.now()
@@ -220,77 +210,16 @@ class Loop:
         """It is on disk: act on it."""
         if self.trouble is None:
             self._fresh = False
-            self._due.clear()
+            self.acts.started()
         del self.heard[: len(heard)]
         self._one_by_one = self._one_by_one and bool(self.heard)
-        self._carry_out()
-
-    def _perform(self, peer: Peer, ask: Ask) -> Any:
-        """Do what one request asks; its own mistakes are its answer and change nothing."""
-        verb = VERBS.get(ask.verb)
-        try:
-            if self.trouble is not None and ask.verb not in LOOKS and ask.verb != "stop":
-                raise self.trouble
-            if self.leaving and ask.verb in ("submit", "rerun"):
-                raise NotYet("the daemon is stopping", "submit again in a moment")
-            if verb is None:
-                raise _unknown_verb(ask.verb)
-            check_args(ask.verb, ask.args)
-            return verb(self, peer, ask)
-        except HpcError as error:
-            return error
-        except Exception as error:
-            if ask.verb not in LOOKS:
-                raise  # it may have changed something: the whole tick is undone
-            self.log.write(
-                "error",
-                "a request failed",
-                verb=ask.verb,
-                error=repr(error),
-                trace=traceback.format_exc(),
-            )
-            return Broken(f"the daemon failed to answer: {error!r}", "see: hpc daemon logs")
-
-    def _change(self, peer: Peer, ask: Ask) -> Any:
-        """Do what is asked, unless it only looks: that is answered after the commit."""
-        return None if ask.verb in LOOKS else self._perform(peer, ask)
-
-    def _answer(self, asked: list[Request], done: list[Any]) -> None:
-        """Say what was done; whoever only looks sees what is on disk by now."""
-        for (peer, ask), result in zip(asked, done, strict=True):
-            if peer.closed:
-                continue
-            answer = self._perform(peer, ask) if ask.verb in LOOKS else result
-            if isinstance(answer, HpcError):
-                peer.fail(ask.id, answer)
-            elif answer is not None:  # None: a watcher will answer
-                peer.answer(ask.id, answer)
-
-    def _carry_out(self) -> None:
-        engine = self.engine
-        orders = [order for order in engine.orders if not _stale(engine, order)]
-        if engine.acks:
-            # Last: a start repeated after the ack of its end would be a second start.
-            orders.append(wire.Ack(runs=engine.acks))
-        engine.acks, engine.orders = [], []
-        if orders:
-            self.runner.send(orders)
-        for complaint in engine.complaints:
-            self.log.write("warning", "the runner complains", complaint=complaint)
-        engine.complaints.clear()
-        if engine.deferred:
-            self._deferred.update(engine.deferred)
-            engine.deferred.clear()
-            self.alarms.after(RETRY_AFTER, self._start_deferred)
+        self.acts.carry_out(self.engine)
 
     def _tell(self) -> None:
         """Mail, webhooks and the desktop, for the jobs that asked for them."""
         tidings, self.engine.tidings = self.engine.tidings, []
         for job, what, index in tidings:
             self.notices.offer(job, what, document_of(self.engine, job, index))
-
-    def _start_deferred(self) -> None:
-        self._due, self._deferred = self._due | self._deferred, set()
 
     def _defect(self, error: Exception, heard: list[wire.AnyEvent]) -> None:
         """Leave a trace, and find out whether it was one word of the runner's."""
@@ -309,7 +238,7 @@ class Loop:
             self.leaving = ""
         self.engine = self._load_again()
         self.alarms.after(RETRY_AFTER, self._try_again)
-        self._answer(asked, [error] * len(asked))
+        answer(self, asked, [error] * len(asked))
 
     def _try_again(self) -> None:
         self.trouble = None
@@ -317,22 +246,11 @@ class Loop:
 
     # -- beginning and end -----------------------------------------------------------------------
 
-    def _watch_signals(self) -> None:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        theirs.setblocking(False)
-        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-        self._signals = (ours, theirs)
-        self.selector.register(ours, selectors.EVENT_READ, self._signalled)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: None)
-
-    def _signalled(self) -> None:
-        for number in self._signals[0].recv(64):
-            if number == signal.SIGHUP:
-                self._listen_again()
-            else:
-                self.stopping = True
+    def _signalled(self, number: int) -> None:
+        if number == signal.SIGHUP:
+            self._listen_again()
+        else:
+            self.stopping = True
 
     def _listen_again(self) -> None:
         try:
@@ -351,14 +269,3 @@ class Loop:
         self.notices.close()
         self.runner.close()
         self.store.close()
-
-
-def _unknown_verb(verb: str) -> HpcError:
-    return Wrong(
-        f"the daemon knows no verb {quote(verb)}", "client and daemon differ: hpc daemon restart"
-    )
-
-
-def _stale(engine: Engine, order: wire.AnyOrder) -> bool:
-    """Whether this starts a run whose end has been recorded in the same tick."""
-    return isinstance(order, wire.Start) and order.run not in engine.runs

@@ -103,8 +103,8 @@ def test_flags_that_say_no_are_understood(cli):
 
 REFUSED = [
     ([], "nothing to run", 2),
-    (["nowhere.sh"], "no script", 2),
-    (["true"], "hpc submit -- true", 2),
+    (["nowhere.sh"], "no script", 3),
+    (["true"], "hpc submit -- true", 3),
     (["."], "directory", 2),
     (["--cpus", "0", "--", "true"], "too small", 2),
     (["--cpus", "-1", "--", "true"], "too small", 2),

@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import stat
 
-from hpcshell.core.errors import Wrong
+from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import quote
 from hpcshell.jobs.surroundings import here
 
 
 class Missing(Wrong):
-    """A script that is not there."""
+    """A script that is not there: wrong as it stands, with the exit code of what is not found."""
+
+    exit_code = NotFound.exit_code
 
 
 def read_script(path: str) -> bytes:

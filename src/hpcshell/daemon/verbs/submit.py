@@ -101,10 +101,10 @@ def rerun(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     failed."""
     failed = bool(ask.args.get("failed"))
     dry_run = bool(ask.args.get("dry_run"))
-    plans = []
-    for found in find(loop.engine, ask.args, peer.uid):
+    named = find(loop.engine, ask.args, peer.uid)
+    for found in named:
         visible(found.job, peer.uid, "rerun")
-        plans.append((found, _elements_to_rerun(loop, found, failed=failed)))
+    plans = [(found, _elements_to_rerun(loop, found, failed=failed)) for found in named]
     made = []
     for found, wanted in plans:
         new_id = 0 if dry_run else loop.engine.change.next_job_id()

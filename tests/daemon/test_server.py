@@ -33,6 +33,22 @@ def daemon(home: Path) -> Iterator[Daemon]:
     assert daemon.complaints == []
 
 
+@pytest.fixture(scope="module")
+def abused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One daemon for all bad arguments, with job 1 held and array 2 held."""
+    from tests.support.homes import clean_environment, fresh_home
+
+    with fresh_home() as home, pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - clean_environment().keys():
+            patch.delenv(name)
+        patch.setenv("HPCSHELL_HOME", str(home))
+        daemon = Daemon(home, {"HPC_RESOURCES__CPUS": "2"})
+        daemon.start()
+        held = {**SUBMISSION, "hold": True}
+        daemon.client().call("submit", submissions=[held, {**held, "array": "0-3"}])
+        yield daemon
+
+
 def wrong(answer: object) -> str:
     """The message of an answer that must be a refusal for being wrong."""
     assert isinstance(answer, dict)
@@ -68,11 +84,13 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("line", NONSENSE.values(), ids=NONSENSE.keys())
-def test_nonsense_is_answered_with_what_is_wrong(daemon: Daemon, line: str | bytes) -> None:
+def test_nonsense_is_answered_with_what_is_wrong(abused: Daemon, line: str | bytes) -> None:
     with raw() as connection:
         message = wrong(connection.ask(line))
         assert len(message) < 300
         assert connection.ask('{"verb": "hello", "id": 5}')["id"] == 5, "the line is the only loss"
+    assert abused.alive
+    assert abused.complaints == []
 
 
 BAD_ARGUMENTS = {
@@ -139,22 +157,6 @@ BAD_ARGUMENTS = {
     "an array that runs backwards": ("submit", {"submissions": [{**SUBMISSION, "array": "5-1"}]}),
     "an array of 10^9": ("submit", {"submissions": [{**SUBMISSION, "array": "0-1000000000"}]}),
 }
-
-
-@pytest.fixture(scope="module")
-def abused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """One daemon for all bad arguments, with job 1 held and array 2 held."""
-    from tests.support.homes import clean_environment, fresh_home
-
-    with fresh_home() as home, pytest.MonkeyPatch.context() as patch:
-        for name in os.environ.keys() - clean_environment().keys():
-            patch.delenv(name)
-        patch.setenv("HPCSHELL_HOME", str(home))
-        daemon = Daemon(home, {"HPC_RESOURCES__CPUS": "2"})
-        daemon.start()
-        held = {**SUBMISSION, "hold": True}
-        daemon.client().call("submit", submissions=[held, {**held, "array": "0-3"}])
-        yield daemon
 
 
 @pytest.mark.parametrize(("verb", "args"), BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS.keys())

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.submission import Submission
+from hpcshell.jobs.looking import check_submission
 from hpcshell.machine.configfiles import daemon_settings
 from hpcshell.machine.paths import places
 from tests.conftest import Hpc
@@ -58,3 +60,17 @@ def test_somebody_elses_configuration_is_not_trusted(home: Path) -> None:
     os.chown(config, 65534, 65534)
     with pytest.raises(Wrong, match="belongs to user 65534"):
         daemon_settings(places({"HPCSHELL_HOME": str(home)}), {})
+
+
+def test_a_directory_where_the_default_output_cannot_lie_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Submission(argv=("true",), cwd=str(home), env={})
+    check_submission(made)
+    may = os.access
+    monkeypatch.setattr(
+        "os.access", lambda path, mode: path != made.cwd and may(path, mode)
+    )  # root may write everywhere
+    with pytest.raises(Wrong, match="where you cannot write") as caught:
+        check_submission(made)
+    assert caught.value.hint == "name a file: --output FILE"

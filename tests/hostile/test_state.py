@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
+from hpcshell.core.errors import Broken
+from hpcshell.store.store import Store
 from tests.conftest import Hpc
 
 
@@ -40,3 +44,13 @@ def test_a_daemon_without_a_runner_keeps_the_queue_until_there_is_one(hpc: Hpc, 
     assert hpc("queue", "--quiet", check=True).stdout.split() == [job]
     obstacle.rmdir()
     assert hpc("wait", job, "--timeout", "20s").stdout == f"job {job} COMPLETED\n"
+
+
+def test_a_database_that_may_only_be_read_is_refused_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "hpcshell.db"
+    Store.open(path).close()
+    monkeypatch.setattr("os.access", lambda path, mode: mode & os.W_OK == 0)  # root may write all
+    with pytest.raises(Broken, match="cannot be written by you"):
+        Store.open(path)

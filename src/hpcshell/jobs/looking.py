@@ -58,6 +58,11 @@ def check_submission(submission: Submission) -> None:
     for pattern, option in ((submission.stdout, "--output"), (submission.stderr, "--error")):
         if pattern:
             _check_output(pattern, submission.cwd, option)
+    if not submission.stdout and not os.access(submission.cwd, os.W_OK | os.X_OK):
+        raise Wrong(
+            f"the output would go to {quote(submission.cwd)}, where you cannot write",
+            "name a file: --output FILE",
+        )
 
 
 def _check_directory(path: str) -> None:

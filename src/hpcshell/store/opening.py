@@ -101,6 +101,9 @@ def _make_room(path: Path) -> bool:
         ) from error
     if not stat.S_ISREG(found.st_mode):
         raise Broken(f"{path} is not a file", "move it away: the database belongs there")
+    # SQLite would open it all the same, and refuse every change until it is opened again.
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise Broken(f"the database {path} cannot be written by you", f"chmod u+rw {path}")
     if found.st_size == 0 and (_size(wal_of(path)) or backups(path)):
         raise damaged(path, "the file is empty")
     return found.st_size == 0

@@ -45,7 +45,7 @@ def test_json_is_one_object_with_the_id(cli):
 
 def test_a_dry_run_foretells(cli):
     def foretold(*words: str) -> str:
-        return cli("submit", "--dry-run", *words, "--", "true", check=True).err
+        return str(cli("submit", "--dry-run", *words, "--", "true", check=True).err)
 
     bad = cli("submit", "--quiet", "--", "false", check=True).out.strip()
     cli("wait", bad)

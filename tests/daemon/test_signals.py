@@ -1,4 +1,4 @@
-"""Whom signals reach: programs a script has started, not the shell that runs it; or the first alone."""
+"""Whom signals reach: what a script has started, not its shell; or the first process alone."""
 
 from __future__ import annotations
 

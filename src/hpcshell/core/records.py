@@ -195,8 +195,8 @@ class Task(Record, frozen=True, kw_only=True):
     """The life of one element so far; `run` and the figures are those of its latest attempt.
 
     `cause` is the sentence that explains the latest change; `stopping` why it is being stopped.
-    `request` replaces the job's where a retry grew it. `lost` and `asked` count the attempts that were lost
-    with the machine, and those that were put back because somebody asked: neither is a retry.
+    `request` replaces the job's where a retry grew it. `lost` and `asked` count the attempts that
+    were lost with the machine, and those put back because somebody asked: neither is a retry.
     """
 
     job: int

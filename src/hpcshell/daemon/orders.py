@@ -108,6 +108,8 @@ def variables(job: Job, task: Task, claim: Claim, host: Host) -> dict[str, str]:
         for family in ("HPC", "SLURM"):
             env[f"{family}_ARRAY_JOB_ID"] = number
             env[f"{family}_ARRAY_TASK_ID"] = str(task.index)
+        for name in ("PBS_ARRAY_INDEX", "LSB_JOBINDEX", "SGE_TASK_ID"):
+            env[name] = str(task.index)
     return env
 
 

@@ -17,6 +17,7 @@ from hpcshell.daemon.alarms import Alarms
 from hpcshell.daemon.attachment import Attachment
 from hpcshell.daemon.runner_link import RunnerLink
 from hpcshell.machine.logfile import LogFile
+from tests.conftest import Hpc
 
 
 class StillbornRunner:
@@ -88,3 +89,19 @@ def test_a_daemon_that_somebody_stopped_can_be_ended() -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_variables_that_no_program_could_have_set_do_not_keep_the_runner_from_starting(
+    hpc: Hpc, tmp_path: Path
+) -> None:
+    strange = {"": "nameless", "BYTES": "\udcff\udcfe", "LINES OF": "a\nb", "IFS": "x"}
+    done = hpc(
+        "run",
+        "--",
+        "sh",
+        "-c",
+        'printf "%s" "$STAYS"',
+        cwd=tmp_path,
+        env=strange | {"STAYS": "a\nb"},
+    )
+    assert (done.returncode, done.stdout) == (0, "a\nb")

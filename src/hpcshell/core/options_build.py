@@ -330,7 +330,11 @@ def environment(
     not UTF-8 cannot be kept: they are left out, with a note.
     """
     whole, named = export if export is not None else (True, {})
-    own = {key: value for key, value in place.env.items() if not key.startswith(_JOB_VARIABLES)}
+    own = {
+        key: value
+        for key, value in place.env.items()
+        if key and not key.startswith(_JOB_VARIABLES)  # a nameless one cannot even be unset
+    }
     found = {key: own[key] for key in (own if whole else _LEAST) if key in own}
     if not whole:
         found["PATH"] = _PLAIN_PATH

@@ -167,7 +167,7 @@ class RunnerLink:
         environ = {
             name: value
             for name, value in os.environ.items()
-            if name not in ("HPC_RUN_ID", "HPC_RUNNER_ID")
+            if name not in ("", "HPC_RUN_ID", "HPC_RUNNER_ID")  # posix_spawn refuses an empty one
         }
         try:
             return os.posix_spawn(

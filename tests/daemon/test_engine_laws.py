@@ -347,5 +347,5 @@ def event_of(entry: Entry, told: Task, attempts: Any, runs: list[Run]) -> Event:
 
 TestLaws = Laws.TestCase
 TestLaws.settings = settings(
-    max_examples=settings.default.max_examples // 4, stateful_step_count=40
+    max_examples=settings().max_examples // 4, stateful_step_count=40
 )

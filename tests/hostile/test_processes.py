@@ -105,3 +105,10 @@ def test_variables_that_no_program_could_have_set_do_not_keep_the_runner_from_st
         env=strange | {"STAYS": "a\nb"},
     )
     assert (done.returncode, done.stdout) == (0, "a\nb")
+
+
+def test_a_job_that_stops_the_runner_does_not_stop_the_queue(hpc: Hpc, tmp_path: Path) -> None:
+    words = ("submit", "--quiet", "--", "sh", "-c", "kill -STOP $PPID; exit 7")
+    for _ in range(2):
+        job = hpc(*words, cwd=tmp_path, check=True).stdout.strip()
+        assert hpc("wait", "--propagate", "--timeout", "20s", job).returncode == 7

@@ -8,8 +8,10 @@ with the runs it has.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
+import signal
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -65,6 +67,14 @@ class Keeper:
                 os.eventfd_write(self.ground.nudge, 1)
             self.poll.poll(RETRY * 1000 if self.unwritten else None)
             kernel.signals_read(self.signals)
+            self._wake_worker()
+
+    def _wake_worker(self) -> None:
+        """A job may have stopped the worker, its parent, and with it all that is to be started,
+        limited and told."""
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            if os.waitid(os.P_PID, self.worker, os.WSTOPPED | os.WNOHANG) is not None:
+                os.kill(self.worker, signal.SIGCONT)
 
     def _reap(self) -> Next | None:
         while (exit := kernel.peek_child()) is not None:

@@ -42,8 +42,7 @@ class Study:
         done."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            if not self.daemon.alive:
-                self.daemon.start()
+            self.daemon.start_if_dead()
             client = Client(places(os.environ), autostart=False)
             try:
                 return client.call(verb, **args)

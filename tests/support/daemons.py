@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ class Daemon:
     faults: list[str] = field(default_factory=list)
     """Where the coming daemons are to die, one after the other."""
     starts: int = 0
+    turn: threading.RLock = field(default_factory=threading.RLock)
+    """Held while it is started or killed: several threads of a test may do either."""
     told: str = ""
     """What the last start said of itself: `ok`, or what was wrong."""
 
@@ -55,6 +58,12 @@ class Daemon:
         with os.fdopen(ready) as pipe:
             self.told = pipe.read().strip()
         self.starts += 1
+
+    def start_if_dead(self) -> None:
+        """See to it that one runs."""
+        with self.turn:
+            if not self.alive:
+                self.start()
 
     @property
     def complaints(self) -> list[str]:
@@ -82,9 +91,10 @@ class Daemon:
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        with self.turn:
+            if self.process is not None:
+                self.process.kill()
+                self.process.wait()
 
     def ended(self) -> int:
         """Wait for its end; the exit code."""

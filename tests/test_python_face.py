@@ -14,7 +14,7 @@ import pytest
 import hpcshell
 from hpcshell import jobs
 from hpcshell.core.errors import NotFound, Refused, Wrong
-from hpcshell.core.options import OPTIONS, by_key
+from hpcshell.core.options.table import OPTIONS, by_key
 from tests.support.homes import clean_environment
 
 

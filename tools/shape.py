@@ -5,8 +5,8 @@
 
 An exception is a line of `[tool.shape.exceptions]` in pyproject.toml, with its reason:
 
-    "src/hpcshell/core/options.py::Parser.read" = "one branch per kind of option, nothing to part"
-    "src/hpcshell/core/options.py" = "the one option table"
+    "src/hpcshell/core/options/table.py::Parser.read" = "one branch per kind of option, nothing to part"
+    "src/hpcshell/core/options/table.py" = "the one option table"
 
 An exception that is not needed (any more) fails, too.
 """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hpcshell.core.options import OPTIONS
-from hpcshell.core.options_row import Dialect, Option
+from hpcshell.core.options.row import Dialect, Option
+from hpcshell.core.options.table import OPTIONS
 from hpcshell.core.settings import NAMED, SECTIONS, SHIPPED_PROFILES, Key, keys
 from hpcshell.core.units import format_duration, format_size
 from hpcshell.policy.reasons import REASONS

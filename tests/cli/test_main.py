@@ -13,7 +13,7 @@ import pytest
 from hpcshell.cli import main as main_module
 from hpcshell.cli.main import VERBS, hpc
 from hpcshell.core.errors import NotYet
-from hpcshell.core.options import OPTIONS
+from hpcshell.core.options.table import OPTIONS
 from tests.cli.conftest import call
 from tests.support.homes import HPC, clean_environment
 

@@ -346,6 +346,4 @@ def event_of(entry: Entry, told: Task, attempts: Any, runs: list[Run]) -> Event:
 
 
 TestLaws = Laws.TestCase
-TestLaws.settings = settings(
-    max_examples=settings().max_examples // 4, stateful_step_count=40
-)
+TestLaws.settings = settings(max_examples=settings().max_examples // 4, stateful_step_count=40)

@@ -10,7 +10,7 @@ import pytest
 
 from hpcshell.core.errors import Broken, HpcError
 from hpcshell.daemon import hearing, loop
-from hpcshell.daemon import runner_wire as wire
+from hpcshell.daemon.runner import wire
 from tests.support.benches import Bench, Clock, submission
 
 

@@ -12,7 +12,7 @@ import pytest
 from hpcshell.core.records import Array, Job, Launch, Notify, Outcome, Request
 from hpcshell.core.settings import NotifySettings
 from hpcshell.daemon import notices as module
-from hpcshell.daemon.messenger_wire import Ways, session_of
+from hpcshell.daemon.messenger.wire import Ways, session_of
 from hpcshell.daemon.notices import Notices, end_word, ways_of
 from tests.support.homes import wait_for_exit
 from tests.support.receivers import PATIENCE, Receiver, Silent, mailer

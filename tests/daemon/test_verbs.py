@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hpcshell.core.errors import NotFound, Refused, Wrong
-from hpcshell.daemon import runner_wire as wire
+from hpcshell.daemon.runner import wire
 from tests.support.benches import Bench, Clock, submission
 
 

@@ -50,7 +50,18 @@ def test_every_field_of_a_jobs_document_is_documented(hpc, home):
 
 def test_every_variable_of_a_job_is_documented(hpc, tmp_path):
     page = (DOCS / "reference" / "environment.md").read_text("utf-8")
-    options = "--array 1 --export NONE --memory 1G --output env --name vars".split()
+    options = [
+        "--array",
+        "1",
+        "--export",
+        "NONE",
+        "--memory",
+        "1G",
+        "--output",
+        "env",
+        "--name",
+        "vars",
+    ]
     hpc("submit", *options, "--", "/usr/bin/env", cwd=tmp_path, check=True)
     hpc("wait", "vars", check=True)
     given = {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()}

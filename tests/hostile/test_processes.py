@@ -15,7 +15,7 @@ from hpcshell.cli.daemon import _terminate
 from hpcshell.daemon import attachment
 from hpcshell.daemon.alarms import Alarms
 from hpcshell.daemon.attachment import Attachment
-from hpcshell.daemon.runner_link import RunnerLink
+from hpcshell.daemon.runner.link import RunnerLink
 from hpcshell.machine.logfile import LogFile
 from tests.conftest import Hpc
 

@@ -21,11 +21,11 @@ import pytest
 from hpcshell.client.wire import Failure, error_of
 from hpcshell.core.records import Resources
 from hpcshell.core.settings import Settings
-from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.host import Host, this_host
 from hpcshell.daemon.loading import load
 from hpcshell.daemon.loop import Loop
+from hpcshell.daemon.runner import wire
 from hpcshell.daemon.server import Peer, Server
 from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from hpcshell.daemon import runner_wire as wire
-from hpcshell.daemon.runner_link import RunnerLink
+from hpcshell.daemon.runner import wire
+from hpcshell.daemon.runner.link import RunnerLink
 from hpcshell.machine.paths import places
 from tests.support.homes import clean_environment, kill_strays
 

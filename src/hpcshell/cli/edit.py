@@ -13,7 +13,7 @@ from hpcshell.cli.requests import Requesting, job_options, take_settings
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
-from hpcshell.core.options import Setting
+from hpcshell.core.options.table import Setting
 from hpcshell.core.units import format_duration, format_size
 from hpcshell.core.words import safe
 
@@ -100,7 +100,7 @@ def _shown(field: str, value: Any) -> str:
 
 def changes_of(settings: list[Setting]) -> dict[str, Any]:
     """The daemon's fields and their new values."""
-    from hpcshell.core.options_read import Place, read_setting
+    from hpcshell.core.options.read import Place, read_setting
 
     place = Place(now=time.time(), offset=describe.local_offset, cwd="/", env={})
     changes: dict[str, Any] = {}

@@ -11,9 +11,9 @@ from typing import Any, Final
 import click
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.options import BY_NAME, OPTIONS
-from hpcshell.core.options_row import Option, Setting
-from hpcshell.core.options_values import from_parameters
+from hpcshell.core.options.row import Option, Setting
+from hpcshell.core.options.table import BY_NAME, OPTIONS
+from hpcshell.core.options.values import from_parameters
 from hpcshell.core.words import quote
 from hpcshell.jobs.looking import Missing, read_script
 

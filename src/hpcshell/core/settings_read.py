@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from hpcshell.core import units
 from hpcshell.core.errors import Wrong
-from hpcshell.core.options import OPTIONS, by_key
-from hpcshell.core.options_read import Place, read_setting
-from hpcshell.core.options_row import Setting
+from hpcshell.core.options.read import Place, read_setting
+from hpcshell.core.options.row import Setting
+from hpcshell.core.options.table import OPTIONS, by_key
 from hpcshell.core.records import Record
 from hpcshell.core.settings import (
     DEFAULT,
@@ -416,7 +416,7 @@ def show_value(value: Any, kind: str) -> str:
 
 
 def default_options(settings: Settings) -> dict[str, str]:
-    """[defaults] as options of a job, for the lowest layer of `options_build.build`.
+    """[defaults] as options of a job, for the lowest layer of `options.build.build`.
 
     Partition, priority and grace stay out: the daemon fills them in where a submission has none.
     """

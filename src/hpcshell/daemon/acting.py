@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.alarms import Alarms
 from hpcshell.daemon.attachment import Attachment
 from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runs import start_again
 from hpcshell.machine.logfile import LogFile
 

@@ -6,9 +6,9 @@ import selectors
 from collections.abc import Iterable
 
 from hpcshell.core.errors import HpcError
-from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.alarms import Alarms
-from hpcshell.daemon.runner_link import RunnerLink
+from hpcshell.daemon.runner import wire
+from hpcshell.daemon.runner.link import RunnerLink
 from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
 

@@ -13,11 +13,11 @@ from typing import Any, Final
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import Event, Kind, amend, step, word
 from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, Run, State, Task
-from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.notices import end_word
 from hpcshell.daemon.parents import parent_facts, parents_of
+from hpcshell.daemon.runner import wire
 from hpcshell.policy.decide import Policy
 from hpcshell.policy.view import View
 from hpcshell.store.change import Change

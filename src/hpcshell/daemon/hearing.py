@@ -4,9 +4,9 @@ harm."""
 from __future__ import annotations
 
 from hpcshell.core.records import Run, State, Usage
-from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.orders import limit_of
+from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runs import run_ended, start_again
 from hpcshell.machine import clock
 from hpcshell.policy.retry import End

@@ -25,7 +25,7 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.faults import fault_point
 from hpcshell.daemon.host import this_host
 from hpcshell.daemon.loop import Loop
-from hpcshell.daemon.runner_link import RunnerLink
+from hpcshell.daemon.runner.link import RunnerLink
 from hpcshell.daemon.server import Server
 from hpcshell.machine.configfiles import daemon_settings
 from hpcshell.machine.logfile import LogFile

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Final
 
 from hpcshell.core.errors import Broken, HpcError
-from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.acting import RETRY_AFTER, Acts
 from hpcshell.daemon.alarms import Alarms
 from hpcshell.daemon.answering import Request, answer, change
@@ -25,7 +24,8 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.hearing import hear
 from hpcshell.daemon.loading import load
 from hpcshell.daemon.notices import Notices
-from hpcshell.daemon.runner_link import RunnerLink
+from hpcshell.daemon.runner import wire
+from hpcshell.daemon.runner.link import RunnerLink
 from hpcshell.daemon.runs import forgive_back_offs, lose_runs_of_other_boots
 from hpcshell.daemon.server import Peer, Server
 from hpcshell.daemon.signals import Signals

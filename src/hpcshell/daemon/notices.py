@@ -23,7 +23,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from hpcshell.core.records import Job, Outcome
-from hpcshell.daemon.messenger_wire import (
+from hpcshell.daemon.messenger.wire import (
     LONGEST_LINE,
     Notice,
     Report,

@@ -8,8 +8,8 @@ from functools import lru_cache
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.patterns import expand
 from hpcshell.core.records import Claim, Job, Task
-from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.host import Host
+from hpcshell.daemon.runner import wire
 
 _FEW = 64
 

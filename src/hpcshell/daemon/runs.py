@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Claim, Job, Run, State, Task
-from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.orders import limit_of, start_order
+from hpcshell.daemon.runner import wire
 from hpcshell.policy.retry import End, after_end
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hpcshell.client.client import Client
 from hpcshell.core.errors import HpcError, WaitTimedOut, Wrong
-from hpcshell.core.options_values import from_keywords
+from hpcshell.core.options.values import from_keywords
 from hpcshell.core.words import safe
 from hpcshell.jobs.looking import read_script
 from hpcshell.jobs.prepare import Prepared, prepare, words_of

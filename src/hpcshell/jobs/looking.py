@@ -22,7 +22,7 @@ class Missing(Wrong):
 
 def read_script(path: str) -> bytes:
     """The content of a script. Raises `Wrong` for what cannot be read, `Missing` for nothing."""
-    from hpcshell.core.options_script import LARGEST
+    from hpcshell.core.options.script import LARGEST
 
     try:
         found = os.stat(path)
@@ -47,7 +47,7 @@ def check_submission(submission: Submission) -> None:
     """Raises `Wrong` for what could only fail when the job starts."""
     _check_directory(submission.cwd)
     if submission.script is not None:
-        from hpcshell.core.options_script import check_script
+        from hpcshell.core.options.script import check_script
 
         check_script(submission.script, submission.argv[0], os.uname().machine)
         _check_interpreter(submission.script, submission.argv[0])
@@ -93,7 +93,7 @@ def _check_command(submission: Submission) -> None:
     word = submission.argv[0] if submission.argv else ""
     if "/" not in word or "\0" in word:
         return
-    from hpcshell.core.options_script import check_program
+    from hpcshell.core.options.script import check_program
 
     path = os.path.join(submission.cwd, word)
     if os.path.isdir(path):

@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.options import BY_NAME, Setting
-from hpcshell.core.options_build import Built, build
-from hpcshell.core.options_read import Place
+from hpcshell.core.options.build import Built, build
+from hpcshell.core.options.read import Place
+from hpcshell.core.options.table import BY_NAME, Setting
 from hpcshell.core.submission import Submission
 from hpcshell.jobs.looking import check_submission
 from hpcshell.jobs.surroundings import configured, environment, umask, working_directory
@@ -48,7 +48,7 @@ def prepare(
         script = INTERPRETERS[interpreter] + script
     layers: tuple[tuple[Setting, ...], ...] = ()
     if script is not None:
-        from hpcshell.core.options_parse import directives
+        from hpcshell.core.options.parse import directives
 
         layers = directives(script, argv[0]).layers
     built = _build(layers, tuple(settings), tuple(argv), script)

@@ -10,11 +10,11 @@ from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.lifecycle import Event, Kind, word
 from hpcshell.core.records import NO_INDEX, Outcome, State, Task
 from hpcshell.core.words import signal_number
-from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.admission import user_name
 from hpcshell.daemon.editing import changed_fields, edits
 from hpcshell.daemon.finding import Found, find, visible
 from hpcshell.daemon.orders import signal_target
+from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runs import change_limit
 from hpcshell.machine import clock
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import hpcshell
 from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Outcome, State
-from hpcshell.daemon import runner_wire as wire
 from hpcshell.daemon.admission import user_name
+from hpcshell.daemon.runner import wire
 from hpcshell.daemon.views import resources_view
 from hpcshell.machine import clock
 from hpcshell.store.opening import SCHEMA

@@ -1,0 +1,415 @@
+"""From layers of settings to one `Submission`, with notes and the meaning in words.
+
+    built = build([*directives.layers, command_line], place, ("job.sh", "x"), script=content)
+    built.submission
+    built.notes      ("ignored: ...",)
+    built.meaning    ("4 CPUs", "memory 8G", "time limit 30m 0s")
+
+Layers come weakest first. Below them all lie `defaults`, then the profile that the strongest layer
+names. A setting of a stronger layer replaces the weaker one's; tags and resources add up. What the
+caller's environment becomes is said at `environment`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from hpcshell.core import dependencies
+from hpcshell.core.errors import Wrong
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.instants import format_instant
+from hpcshell.core.options.read import Place, read_setting
+from hpcshell.core.options.row import Option, Setting
+from hpcshell.core.options.table import BY_NAME, OPTIONS, by_key
+from hpcshell.core.records import Notify, Record, Request, Retry
+from hpcshell.core.submission import Submission
+from hpcshell.core.units import MOST, format_duration, format_size
+from hpcshell.core.words import format_warn_signal, nearest, quote, safe
+
+_ADD_UP: Final = frozenset({"resource", "env", "retry_grow", "retry_cap"})
+"""Rows whose values are tables that add up, also over layers."""
+_EXCLUDING: Final = frozenset({"memory", "gpus"})
+"""Groups of which one layer may name only one row."""
+_JOB_VARIABLES: Final = (
+    *("HPC_JOB_", "HPC_ARRAY_", "HPC_RUN_ID", "HPC_ATTEMPT", "HPC_CPUS", "HPC_MEMORY", "HPC_GPUS"),
+    *("HPC_SUBMIT_DIR", "SLURM_JOB", "SLURM_ARRAY_", "SLURM_NODE", "SLURM_NNODES", "SLURM_NTASKS"),
+    *("SLURM_NPROCS", "SLURM_CPUS_", "SLURM_MEM_", "SLURM_GPUS", "SLURM_TASK", "SLURM_STEP"),
+    *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_GTIDS", "SLURM_SUBMIT_", "SLURM_RESTART_COUNT"),
+    *("SLURM_PRIO_PROCESS", "SLURM_EXPORT_ENV", "SLURMD_NODENAME"),
+)
+"""What a job knows of itself, by how it begins: a job submitted by a job must not inherit it."""
+_LEAST: Final[tuple[str, ...]] = (
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "HPCSHELL_HOME",
+)
+_PLAIN_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+Values = dict[str, Any]
+
+
+class Built(Record, frozen=True, kw_only=True):
+    """What a client hands over, and what it tells the person."""
+
+    submission: Submission
+    notes: tuple[str, ...] = ()
+    meaning: tuple[str, ...] = ()
+
+
+def build(
+    layers: Sequence[Iterable[Setting]],
+    place: Place,
+    argv: tuple[str, ...],
+    *,
+    script: bytes | None = None,
+    profiles: Mapping[str, Mapping[str, str]] | None = None,
+    defaults: Mapping[str, str] | None = None,
+) -> Built:
+    """The submission. Raises `Wrong` at the first value that cannot be meant."""
+    given = [list(layer) for layer in layers]
+    base = settings_of(defaults or {}, "configuration: defaults.")
+    name = _chosen_profile([base, *given])
+    profile = _profile(name, profiles or {}) if name else []
+    values, notes = _gather([base, profile, *given], place)
+    submission = _submission(values, place, argv, script, notes)
+    _check_times(submission, place, notes)
+    _check_retries(values, submission, notes)
+    return Built(
+        submission=submission,
+        notes=tuple(dict.fromkeys(notes)),
+        meaning=tuple(meaning(submission, place)),
+    )
+
+
+def settings_of(options: Mapping[str, str], prefix: str) -> list[Setting]:
+    """Settings of a profile or of defaults: by row or long flag; an empty value says nothing."""
+    found = []
+    for key, text in options.items():
+        row = by_key(key)
+        if row is None:
+            near = nearest(key, [option.name for option in OPTIONS])
+            hint = f"did you mean {near}?" if near else None
+            raise Wrong(f"{prefix}{safe(key[:60])} is no option of a job", hint)
+        if text:
+            found.append(Setting(option=row.name, text=text, origin=f"{prefix}{key}"))
+    return found
+
+
+def _chosen_profile(layers: Sequence[Sequence[Setting]]) -> Setting | None:
+    named = [setting for layer in layers for setting in layer if setting.option == "profile"]
+    return named[-1] if named else None
+
+
+def _profile(chosen: Setting, profiles: Mapping[str, Mapping[str, str]]) -> list[Setting]:
+    if chosen.text not in profiles:
+        near = nearest(chosen.text, profiles)
+        raise Wrong(
+            f"{chosen.origin}: there is no profile {quote(chosen.text)}",
+            f"did you mean {near}?" if near else "there are " + ", ".join(sorted(profiles)),
+        )
+    found = settings_of(profiles[chosen.text], f"profile {chosen.text}: ")
+    return [setting for setting in found if setting.option != "profile"]
+
+
+# -------------------------------------------------------------------------------------- layers
+
+
+def _gather(layers: Sequence[Sequence[Setting]], place: Place) -> tuple[Values, list[str]]:
+    values: Values = {}
+    ranks: dict[str, int] = {}
+    notes: list[str] = []
+    for rank, layer in enumerate(layers):
+        for setting in layer:
+            if not setting.option:
+                notes.append(setting.text)
+                continue
+            option = BY_NAME[setting.option]
+            for name, value in _parts(option, read_setting(setting, place)):
+                _make_way(BY_NAME[name], rank, setting, values, ranks)
+                _put(name, value, values)
+                ranks[name] = rank
+    return values, notes
+
+
+def _parts(option: Option, value: Any) -> list[tuple[str, Any]]:
+    """The rows a value belongs to: its own, but for Slurm's joint and our sugared ones."""
+    if option.kind == "gres":
+        own = {name: count for name, count in value.items() if name != "gpu" and count}
+        gpus = [("gpus", value["gpu"])] if "gpu" in value else []
+        return [*gpus, ("resource", own)] if own else gpus
+    if option.kind == "parents":
+        return [("dependency", f"{option.name}:{value}")]
+    return [(option.name, value)]
+
+
+def _make_way(
+    option: Option, rank: int, setting: Setting, values: Values, ranks: dict[str, int]
+) -> None:
+    """Take out what a stronger layer replaces; refuse two of one layer that exclude each other."""
+    if not option.group:
+        return
+    for other in [row.name for row in OPTIONS if row.group == option.group and row.name in values]:
+        if ranks[other] < rank:
+            del values[other], ranks[other]
+        elif option.group in _EXCLUDING and other != option.name:
+            raise Wrong(
+                f"{setting.origin} and {BY_NAME[other].flag} exclude each other", "give one of them"
+            )
+
+
+def _put(name: str, value: Any, values: Values) -> None:
+    if name in _ADD_UP:
+        values[name] = {**values.get(name, {}), **value}
+    elif BY_NAME[name].multiple:
+        values[name] = [*values.get(name, ()), value]
+    else:
+        values[name] = value
+
+
+# ---------------------------------------------------------------------------------- submission
+
+
+def _submission(
+    values: Values, place: Place, argv: tuple[str, ...], script: bytes | None, notes: list[str]
+) -> Submission:
+    get = values.get
+    array, output, error = _array(values), *_files(values)
+    return Submission(
+        argv=_words(argv),
+        cwd=_text(get("chdir", place.cwd), "the working directory"),
+        env=environment(get("export"), get("env", {}), place, notes),
+        script=script,
+        umask=get("umask", place.umask),
+        name=get("name", ""),
+        request=_request(values),
+        array=array,
+        dependency=_dependency(get("dependency", ())),
+        on_never=get("on_never", "end"),
+        priority=get("priority"),
+        nice=get("nice", 0),
+        partition=get("partition", ""),
+        account=get("account", ""),
+        qos=get("qos", ""),
+        profile=get("profile", ""),
+        tags=tuple(dict.fromkeys(get("tag", ()))),
+        comment=get("comment", ""),
+        hold=get("hold", False),
+        begin=get("begin", 0.0),
+        deadline=get("deadline"),
+        grace=get("grace"),
+        warn=get("signal"),
+        requeue=get("requeue", True),
+        retry=_retry(values),
+        notify=_notify(values, place),
+        stdin=get("input", ""),
+        stdout=output,
+        stderr=error,
+        append=get("open_mode") == "append",
+        unique=get("unique", False),
+    )
+
+
+def _request(values: Values) -> Request:
+    get = values.get
+    tasks = get("tasks") or get("tasks_per_node", 1)
+    gpus = get("gpus", get("gpus_per_task", 0) * tasks)
+    cpus = get("cpus", 1) * tasks
+    if "cpus" not in values and gpus:
+        cpus = max(cpus, get("cpus_per_gpu", 0) * gpus)
+    if cpus > MOST:
+        raise Wrong(f"{cpus:,} CPUs are more than there can be", f"the most is {MOST:,}")
+    memory = get("memory", get("memory_per_cpu", 0) * cpus) or get("memory_per_gpu", 0) * gpus
+    return Request(
+        cpus=cpus,
+        memory=memory or get("memory_limit", 0),
+        gpus=gpus,
+        others=get("resource", {}),
+        exclusive=get("exclusive", False),
+        time_limit=get("time_limit"),
+    )
+
+
+def _array(values: Values) -> str:
+    array, most = values.get("array", ""), values.get("throttle")
+    if most is None:
+        return str(array)
+    if not array:
+        raise Wrong("--throttle limits an array, and there is none", "give --array as well")
+    return f"{array.partition('%')[0]}%{most}"
+
+
+def _files(values: Values) -> tuple[str, str]:
+    """Output and error patterns; one file for both is said by an empty error pattern."""
+    element = "%A_%a" if values.get("array") else "%j"
+    output = _in_directory(values.get("output", ""), f"hpc-{element}.out")
+    error = _in_directory(values.get("error", ""), f"hpc-{element}.err")
+    join = values.get("join", "no")
+    if join == "error" and error:
+        return error, ""
+    return output, "" if join != "no" or error == output else error
+
+
+def _in_directory(pattern: str, name: str) -> str:
+    return pattern + name if pattern.endswith("/") else pattern
+
+
+def _dependency(parts: Sequence[str]) -> str:
+    if not parts:
+        return ""
+    return dependencies.format_expression(dependencies.parse(",".join(parts)))
+
+
+def _retry(values: Values) -> Retry:
+    names = {
+        "retries": "limit",
+        "retry_on": "on",
+        "retry_delay": "delay",
+        "retry_factor": "factor",
+        "retry_max_delay": "max_delay",
+        "retry_jitter": "jitter",
+        "retry_grow": "grow",
+        "retry_cap": "cap",
+    }
+    return Retry(**{field: values[name] for name, field in names.items() if name in values})
+
+
+def _notify(values: Values, place: Place) -> Notify | None:
+    """Events without a receiver are mailed to the user, as in Slurm."""
+    mail, webhook = values.get("mail_user", ""), values.get("webhook", "")
+    desktop = values.get("notify") == "desktop"
+    events = values.get("notify_on", ("end", "fail"))
+    if "notify_on" in values and not (mail or webhook or desktop):
+        from hpcshell.core.addresses import check_mail
+
+        user = place.env.get("USER") or place.env.get("LOGNAME", "")
+        mail = check_mail(user, "--mail-user") if user and events else ""
+    if not events or not (mail or webhook or desktop):
+        return None
+    return Notify(on=events, mail=mail, webhook=webhook, desktop=desktop)
+
+
+def _words(argv: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_text(word, "the command") for word in argv)
+
+
+def _text(text: str, what: str) -> str:
+    """Refuse what the system could not be given again: NUL, and bytes that are not UTF-8."""
+    if "\0" in text:
+        raise Wrong(f"{what} holds a NUL byte: {quote(text)}")
+    if not _is_utf8(text):
+        raise Wrong(f"{what} is not UTF-8: {quote(text)}", "use another name")
+    return text
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# --------------------------------------------------------------------------------- environment
+
+
+def environment(
+    export: tuple[bool, Mapping[str, str | None]] | None,
+    single: Mapping[str, str],
+    place: Place,
+    notes: list[str],
+) -> dict[str, str]:
+    """What the job finds: the caller's environment less what a surrounding job knows of itself.
+
+    Without ALL only the login's own variables and a plain PATH, and what is named. Values that are
+    not UTF-8 cannot be kept: they are left out, with a note.
+    """
+    whole, named = export if export is not None else (True, {})
+    own = {
+        key: value
+        for key, value in place.env.items()
+        if key and not key.startswith(_JOB_VARIABLES)  # a nameless one cannot even be unset
+    }
+    found = {key: own[key] for key in (own if whole else _LEAST) if key in own}
+    if not whole:
+        found["PATH"] = _PLAIN_PATH
+    for key, value in named.items():
+        if value is not None:
+            found[key] = value
+        elif key in place.env:
+            found[key] = place.env[key]
+        else:
+            notes.append(f"--export: {key} is not set here")
+    found.update(single)
+    for key in [key for key, value in found.items() if not _is_utf8(key + value)]:
+        notes.append(f"variable {quote(key)} is left out: it is not UTF-8")
+        del found[key]
+    return found
+
+
+# --------------------------------------------------------------------------------------- checks
+
+
+def _check_times(submission: Submission, place: Place, notes: list[str]) -> None:
+    begin, deadline = submission.begin, submission.deadline
+    limit = submission.request.time_limit
+    if begin and begin < place.now - 1:
+        notes.append(f"--begin {format_instant(begin, place.offset)} has passed")
+    if submission.warn is not None and limit is None:
+        notes.append("--signal comes ahead of a time limit, and there is none")
+    if deadline is None:
+        return
+    shown = format_instant(deadline, place.offset)
+    if deadline <= place.now:
+        raise Wrong(f"--deadline {shown} has passed", "give a time to come")
+    if deadline < max(begin, place.now) + (limit or 0):
+        earliest = "it begins" if not limit else f"its {format_duration(limit)} can have passed"
+        raise Wrong(f"--deadline {shown} comes before {earliest}", "allow more time")
+
+
+def _check_retries(values: Values, submission: Submission, notes: list[str]) -> None:
+    asked = [name for name in values if name.startswith("retry_")]
+    if asked and not submission.retry.limit:
+        notes.append(f"{BY_NAME[asked[0]].flag} says how to retry, and --retries is not given")
+
+
+# -------------------------------------------------------------------------------------- meaning
+
+
+def meaning(submission: Submission, place: Place) -> list[str]:
+    """What was understood, a few words each: `4 CPUs`, `memory 8G`, `time limit 30m 0s`."""
+    request = submission.request
+    found = [_many(request.cpus, "CPU")]
+    if request.memory:
+        found.append(f"memory {format_size(request.memory)}")
+    if request.gpus:
+        found.append(_many(request.gpus, "GPU"))
+    found += [f"{number} {name}" for name, number in request.others.items()]
+    if request.exclusive:
+        found.append("the whole machine")
+    if request.time_limit is not None:
+        found.append(f"time limit {format_duration(request.time_limit)}")
+    if submission.array:
+        indices, _, most = submission.array.partition("%")
+        at_once = f", {most} at once" if most else ""
+        found.append(_many(len(IndexSet.parse(indices)), "element") + at_once)
+    if submission.begin > place.now:
+        found.append(f"not before {format_instant(submission.begin, place.offset)}")
+    if submission.deadline is not None:
+        found.append(f"ended by {format_instant(submission.deadline, place.offset)}")
+    if submission.dependency:
+        found.append(f"waits for {submission.dependency}")
+    if submission.warn is not None:
+        found.append(f"signal {format_warn_signal(submission.warn)}")
+    if submission.retry.limit:
+        found.append(_many(submission.retry.limit, "retry", "retries"))
+    return found
+
+
+def _many(number: int, one: str, several: str = "") -> str:
+    return f"{number:,} {one if number == 1 else several or one + 's'}"

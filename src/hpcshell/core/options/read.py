@@ -1,0 +1,441 @@
+"""Readers: from the text of one option to its value. `READERS[kind](text, origin, place)`.
+
+Every reader raises `Wrong` with one line that begins with `origin` (the flag, or file and line),
+and a hint. What a value may depend on, the clock and the caller's directory and environment, is
+`Place`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from hpcshell.core import dependencies, ids, units
+from hpcshell.core.errors import Wrong
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.instants import Offset, instant
+from hpcshell.core.options.row import Setting
+from hpcshell.core.options.table import BY_NAME
+from hpcshell.core.patterns import check_pattern
+from hpcshell.core.records import Record, WarnSignal
+from hpcshell.core.words import check_name, nearest, one_line, quote, warn_signal
+
+LEVELS: Final = {"critical": 1000, "high": 750, "normal": 500, "low": 250}
+"""The named priorities."""
+MOST_PRIORITY: Final = 1000
+CAUSES: Final = ("fail", "timeout", "oom", "lost")
+NOTICES: Final = ("begin", "end", "fail", "requeue", "time_limit")
+GROWS: Final = {
+    "mem": "memory",
+    "memory": "memory",
+    "cpus": "cpus",
+    "gpus": "gpus",
+    "time": "time_limit",
+    "time_limit": "time_limit",
+}
+"""What can grow at a retry, and the field of the request it is."""
+
+_YES: Final = frozenset({"yes", "y", "true", "on", "1"})
+_NO: Final = frozenset({"no", "n", "false", "off", "0"})
+_WORD: Final = r"\A[A-Za-z_][A-Za-z0-9_.@+-]{0,127}\Z"
+_VARIABLE: Final = r"\A[A-Za-z_][A-Za-z0-9_]*\Z"
+_GPU_COUNT: Final = r"(?a)\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9]{1,9})\Z"
+
+
+class Place(Record, frozen=True, kw_only=True):
+    """Where a submission is made: the clock, the zone, the caller's directory and environment."""
+
+    now: float
+    offset: Offset
+    cwd: str
+    env: Mapping[str, str]
+    umask: int = 0o022
+
+
+Reader = Callable[[str, str, Place], Any]
+
+
+# -------------------------------------------------------------------------------------- numbers
+
+
+def _count(text: str, origin: str, place: Place) -> int:
+    return units.count(text, origin)
+
+
+def _count0(text: str, origin: str, place: Place) -> int:
+    return units.count(text, origin, least=0)
+
+
+def _nodes(text: str, origin: str, place: Place) -> int:
+    least, _, most = text.partition("-")
+    number = units.count(least, origin)
+    if most:
+        units.count(most, origin, least=number)
+    if number > 1:
+        raise Wrong(
+            f"{origin}: {number} nodes are asked for, and this is one machine",
+            "ask for CPUs instead: --ntasks and --cpus",
+        )
+    return number
+
+
+def _memory(text: str, origin: str, place: Place) -> int:
+    return units.size(text, origin)
+
+
+def _gpus(text: str, origin: str, place: Place) -> int:
+    """`2`, `a100:2`, `a100:1,v100:1`: the models are not told apart."""
+    total = 0
+    for part in text.split(","):
+        found = re.match(_GPU_COUNT, part.strip())
+        if found is None:
+            raise Wrong(f"{origin}: {quote(text)} is no number of GPUs", "write a number such as 1")
+        total += int(found["count"])
+    return units.count(str(total), origin, least=0)
+
+
+def _limit(text: str, origin: str, place: Place) -> float | None:
+    return units.time_limit(text, origin)
+
+
+def _duration(text: str, origin: str, place: Place) -> float:
+    return units.duration(text, origin)
+
+
+def _duration0(text: str, origin: str, place: Place) -> float:
+    return units.duration(text, origin, zero=True)
+
+
+def _factor(text: str, origin: str, place: Place) -> float:
+    return units.factor(text, origin, least=1.0, most=1000.0)
+
+
+def _jitter(text: str, origin: str, place: Place) -> float:
+    return units.factor(text, origin, most=1.0)
+
+
+def _instant(text: str, origin: str, place: Place) -> float:
+    return instant(text, place.now, place.offset, origin)
+
+
+def _signal(text: str, origin: str, place: Place) -> WarnSignal:
+    return warn_signal(text, origin)
+
+
+def _priority(text: str, origin: str, place: Place) -> int:
+    word = text.strip().lower()
+    if word in LEVELS:
+        return LEVELS[word]
+    try:
+        return units.count(word, origin, least=0, most=MOST_PRIORITY)
+    except Wrong as error:
+        raise Wrong(error.message, "write 0 to 1000, or low, normal, high, critical") from None
+
+
+def _nice(text: str, origin: str, place: Place) -> int:
+    return units.count(text, origin, least=-MOST_PRIORITY, most=MOST_PRIORITY)
+
+
+def _umask(text: str, origin: str, place: Place) -> int:
+    if not re.match(r"\A[0-7]{1,4}\Z", text) or int(text, 8) > 0o777:
+        raise Wrong(
+            f"{origin}: {quote(text)} is no file mode mask", "write octal digits such as 027"
+        )
+    return int(text, 8)
+
+
+# ---------------------------------------------------------------------------------------- words
+
+
+def _name(text: str, origin: str, place: Place) -> str:
+    return check_name(text, origin)
+
+
+def _line(text: str, origin: str, place: Place) -> str:
+    return one_line(text, origin)
+
+
+def _word(text: str, origin: str, place: Place) -> str:
+    if any(letter.isspace() for letter in text):
+        raise Wrong(f"{origin}: {quote(text)} is not one word")
+    return check_name(text, origin)
+
+
+def _switch(text: str, origin: str, place: Place) -> bool:
+    word = text.strip().lower()
+    if word not in _YES | _NO:
+        raise Wrong(f"{origin}: {quote(text)} is neither yes nor no")
+    return word in _YES
+
+
+def _choice(text: str, origin: str, place: Place) -> str:
+    return text.strip().lower()  # `build` knows the row, and with it what may be chosen
+
+
+def _on_never(text: str, origin: str, place: Place) -> str:
+    """`end` and `hold`; yes and no are Slurm's answers to --kill-on-invalid-dep."""
+    word = text.strip().lower()
+    if word in ("end", "hold"):
+        return word
+    try:
+        return "end" if _switch(word, origin, place) else "hold"
+    except Wrong:
+        raise Wrong(f"{origin}: {quote(text)} is neither end nor hold") from None
+
+
+def _pattern(text: str, origin: str, place: Place) -> str:
+    return check_pattern(text, origin)
+
+
+def _directory(text: str, origin: str, place: Place) -> str:
+    """Absolute, without looking whether it is there."""
+    path = one_line(text, origin)
+    if not path.strip():
+        raise Wrong(f"{origin}: an empty path names no directory")
+    return path if path.startswith("/") else f"{place.cwd.rstrip('/')}/{path}"
+
+
+# ---------------------------------------------------------------------------------------- lists
+
+
+def pairs(text: str, origin: str, example: str) -> list[tuple[str, str]]:
+    """`a=1,b:2` as pairs; `example` is for the hint."""
+    found = []
+    for part in text.split(","):
+        name, equals, value = part.strip().partition("=")
+        if not equals:
+            name, equals, value = part.strip().partition(":")
+        if not equals or not name or not value:
+            raise Wrong(f"{origin}: {quote(part)} is no pair", f"write {example}")
+        found.append((name, value))
+    return found
+
+
+def _resource(text: str, origin: str, place: Place) -> dict[str, int]:
+    """`matlab=2`, `matlab:2`, `matlab@server:2`, or `matlab` alone for one."""
+    found: dict[str, int] = {}
+    for part in text.split(","):
+        name, _, value = part.strip().replace(":", "=").partition("=")
+        name = name.partition("@")[0]
+        if not re.match(_WORD, name):
+            raise Wrong(
+                f"{origin}: {quote(part)} names no resource", "write NAME=N, as in matlab=1"
+            )
+        if name.lower() in ("cpus", "cpu", "memory", "mem", "gpus", "gpu"):
+            raise Wrong(f"{origin}: {name} has an option of its own", f"write --{name.lower()}")
+        if name in found:
+            raise Wrong(f"{origin}: {name} is asked for twice")
+        found[name] = units.count(value, f"{origin} {name}") if value else 1
+    return found
+
+
+def _gres(text: str, origin: str, place: Place) -> dict[str, int]:
+    """`gpu:2`, `gpu:a100:1`, `licence:3`: counts by name, the GPUs under `gpu`."""
+    found: dict[str, int] = {}
+    if text.strip().lower() == "none":
+        return found
+    for part in text.split(","):
+        words = re.split(r"[:=]", part.strip().removeprefix("gres/").removeprefix("gres:"))
+        name = words[0]
+        last = words[-1] if len(words) > 1 else "1"
+        value = last if last[:1].isdigit() else "1"
+        if not re.match(_WORD, name) or len(words) > 3:
+            raise Wrong(f"{origin}: {quote(part)} is no resource", "write gpu:2 or gpu:a100:1")
+        key = "gpu" if name in ("gpu", "gpus") else name
+        found[key] = found.get(key, 0) + units.count(value, origin, least=0)
+    return found
+
+
+def _causes(text: str, origin: str, place: Place) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for part in text.lower().replace(" ", "").split(","):
+        code = part.removeprefix("exit:")
+        if part in CAUSES:
+            found[part] = None
+        elif code.isascii() and code.isdigit() and len(code) <= 3 and 1 <= int(code) <= 255:
+            found[f"exit:{int(code)}"] = None
+        else:
+            near = nearest(part, CAUSES)
+            raise Wrong(
+                f"{origin}: {quote(part)} is no cause to try again",
+                f"did you mean {near}?"
+                if near
+                else "write fail, timeout, oom, lost, or an exit code",
+            )
+    return tuple(found)
+
+
+def _grown(text: str, origin: str, example: str) -> list[tuple[str, str, str]]:
+    found = []
+    for name, value in pairs(text, origin, example):
+        if name.lower() not in GROWS:
+            raise Wrong(f"{origin}: {quote(name)} cannot grow", "what can: mem, cpus, gpus, time")
+        found.append((GROWS[name.lower()], value, f"{origin} {name.lower()}"))
+    return found
+
+
+def _growth(text: str, origin: str, place: Place) -> dict[str, float]:
+    return {
+        field: units.factor(value, where, least=1.0, most=100.0)
+        for field, value, where in _grown(text, origin, "mem=1.5")
+    }
+
+
+def _caps(text: str, origin: str, place: Place) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for field, value, where in _grown(text, origin, "mem=64G"):
+        if field == "memory":
+            found[field] = float(units.size(value, where))
+        elif field == "time_limit":
+            found[field] = units.duration(value, where)
+        else:
+            found[field] = float(units.count(value, where))
+    return found
+
+
+# ------------------------------------------------------------------------- arrays, dependencies
+
+
+def _array(text: str, origin: str, place: Place) -> str:
+    """The indices in their shortest form, with the throttle they came with."""
+    spec, percent, most = text.strip().strip("[]").partition("%")
+    if percent:
+        units.count(most, f"{origin}: what may run at once (after the %)")
+    try:
+        indices = str(IndexSet.parse(spec))
+    except Wrong as error:
+        raise Wrong(f"{origin}: {error.message}", error.hint) from None
+    return f"{indices}%{int(most)}" if percent else indices
+
+
+def _dependency(text: str, origin: str, place: Place) -> str:
+    return dependencies.format_expression(dependencies.parse(text, origin))
+
+
+def _parents(text: str, origin: str, place: Place) -> str:
+    """Parents alone, as `afterok` and its like join them: `12:13_2`."""
+    words = [part for piece in ids.split(text) for part in ids.split(piece, ":")]
+    if not all(word.strip() for word in words):
+        raise Wrong(f"{origin}: {quote(text)} names no job to wait for", "write an id such as 12")
+    return ":".join(word.strip() for word in words)
+
+
+# -------------------------------------------------------------------------- environment, notices
+
+
+def _export(text: str, origin: str, place: Place) -> tuple[bool, dict[str, str | None]]:
+    """Whether the whole environment goes along, and single variables (None: as they are here)."""
+    whole, named = False, dict[str, str | None]()
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if name.upper() in ("ALL", "NONE", "NIL") and not equals:
+            whole = name.upper() == "ALL"
+        elif part.strip():
+            known = variable_name(name.strip(), origin)
+            named[known] = _value(value, origin) if equals else None
+    return whole, named
+
+
+def _variable(text: str, origin: str, place: Place) -> dict[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Wrong(f"{origin}: {quote(text)} sets no variable", "write NAME=VALUE")
+    return {variable_name(name, origin): _value(value, origin)}
+
+
+def _value(value: str, origin: str) -> str:
+    if "\0" in value:
+        raise Wrong(f"{origin}: {quote(value)} holds a NUL byte, which no variable can")
+    return value
+
+
+def variable_name(name: str, origin: str) -> str:
+    """The name itself, if a shell could set it."""
+    if not re.match(_VARIABLE, name):
+        raise Wrong(f"{origin}: {quote(name)} cannot be the name of a variable")
+    return name
+
+
+def _address(text: str, origin: str, place: Place) -> str:
+    from hpcshell.core.addresses import check_mail
+
+    return check_mail(text, origin)
+
+
+def _notices(text: str, origin: str, place: Place) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for part in text.lower().replace("-", "_").replace(" ", "").split(","):
+        if part == "all":
+            found.update(dict.fromkeys(NOTICES))
+        elif part.startswith("time_limit"):
+            found["time_limit"] = None
+        elif part in NOTICES or part == "array_tasks":
+            found[part] = None
+        elif part not in ("none", "invalid_depend", "stage_out"):
+            near = nearest(part, NOTICES)
+            raise Wrong(
+                f"{origin}: {quote(part)} is no event that is told",
+                f"did you mean {near}?" if near else f"write {', '.join(NOTICES)}, all or none",
+            )
+    return tuple(found)
+
+
+def _url(text: str, origin: str, place: Place) -> str:
+    from hpcshell.core.addresses import check_webhook
+
+    return check_webhook(text, origin)
+
+
+READERS: Final[dict[str, Reader]] = {
+    "address": _address,
+    "array": _array,
+    "caps": _caps,
+    "causes": _causes,
+    "choice": _choice,
+    "count": _count,
+    "count0": _count0,
+    "dependency": _dependency,
+    "directory": _directory,
+    "duration": _duration,
+    "duration0": _duration0,
+    "export": _export,
+    "factor": _factor,
+    "gpus": _gpus,
+    "gres": _gres,
+    "growth": _growth,
+    "instant": _instant,
+    "jitter": _jitter,
+    "limit": _limit,
+    "line": _line,
+    "memory": _memory,
+    "name": _name,
+    "nice": _nice,
+    "nodes": _nodes,
+    "notices": _notices,
+    "on_never": _on_never,
+    "parents": _parents,
+    "pattern": _pattern,
+    "priority": _priority,
+    "resource": _resource,
+    "signal": _signal,
+    "switch": _switch,
+    "umask": _umask,
+    "url": _url,
+    "variable": _variable,
+    "word": _word,
+}
+"""By the `kind` of a row."""
+
+
+def read_setting(setting: Setting, place: Place) -> Any:
+    """The value of one setting, by the reader of its row."""
+    option = BY_NAME[setting.option]
+    value = READERS[option.kind](setting.text, setting.origin, place)
+    if option.choices and value not in option.choices:
+        near = nearest(str(value), option.choices)
+        raise Wrong(
+            f"{setting.origin}: {quote(setting.text)} is none of {', '.join(option.choices)}",
+            f"did you mean {near}?" if near else None,
+        )
+    return value

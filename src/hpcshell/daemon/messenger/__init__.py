@@ -1,0 +1,1 @@
+"""The process that tells people: mail, webhooks, the desktop."""

@@ -5,7 +5,7 @@
 
 An exception is a line of `[tool.shape.exceptions]` in pyproject.toml, with its reason:
 
-    "src/hpcshell/core/options/table.py::Parser.read" = "one branch per kind of option, nothing to part"
+    "src/hpcshell/core/options/table.py::Parser.read" = "one branch per kind of option"
     "src/hpcshell/core/options/table.py" = "the one option table"
 
 An exception that is not needed (any more) fails, too.

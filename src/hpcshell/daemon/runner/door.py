@@ -13,11 +13,15 @@ from hpcshell.daemon.runner.wire import (
     AnyOrder,
     Complaint,
     Event,
+    Started,
     read_orders,
     to_lines,
 )
+from hpcshell.machine import clock
 
 CHUNK: Final = 64 * 1024
+PATIENCE: Final = 0.003
+"""Seconds the news of a start may wait for company."""
 
 
 class Door:
@@ -30,15 +34,31 @@ class Door:
         self.peer = 0
         self.unread = b""
         self.events: list[Event] = []
+        self.due = 0.0
         self.unsent = b""
         self.waiting_to_write = False
         self.spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         epoll.register(listener.fileno(), select.EPOLLIN)
 
     def say(self, event: Event) -> None:
-        """Tell the daemon at the end of this turn; if there is none, `Standing` tells it later."""
-        if self.connection is not None:
-            self.events.append(event)
+        """Tell the daemon at the end of this turn; if there is none, `Standing` tells it later.
+
+        That a run has started is told `PATIENCE` later at most: of a short one the start travels
+        with its end, and the daemon is woken once.
+        """
+        if self.connection is None:
+            return
+        if not isinstance(event, Started):
+            self.due = 0.0
+        elif not self.events:
+            self.due = clock.monotonic() + PATIENCE
+        self.events.append(event)
+
+    def due_in(self) -> float | None:
+        """Seconds until something is to be said; None: nothing is."""
+        if self.connection is None or not self.events:
+            return None
+        return max(0.0, self.due - clock.monotonic())
 
     def accept(self) -> bool:
         """Take a new connection in place of the old; False when it was none or not one of ours."""
@@ -126,9 +146,11 @@ class Door:
         """Write what is to be said, in one write where the socket takes it; False: hung up."""
         if self.connection is None or not (self.events or self.unsent):
             return True
-        if self.events:
+        if self.events and not self.due_in():
             self.unsent += to_lines(self.events)
             self.events.clear()
+        if not self.unsent:
+            return True
         try:
             self.unsent = self.unsent[self.connection.send(self.unsent) :]
         except BlockingIOError:

@@ -132,6 +132,8 @@ class Worker:
         waits = []
         if (due := self.warden.next_due()) is not None:
             waits.append(max(0.0, due - now))
+        if (due := self.door.due_in()) is not None:
+            waits.append(due)
         if self.roster.journal.waiting:
             waits.append(RETRY)
         if self.adopted.blind:

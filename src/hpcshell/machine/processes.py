@@ -119,6 +119,10 @@ def alive(identity: Identity) -> bool:
     )
 
 
+_FILE_LOCKS = 10
+"""RLIMIT_LOCKS, for which Python has no name."""
+
+
 def open_descriptor(pid: int) -> int:
     """A pidfd, or -1: no such process, or hardly a descriptor left for anything else."""
     try:
@@ -153,6 +157,24 @@ def children_of(pid: int) -> list[int]:
             return [int(each) for each in file.read().split()]
     except OSError:
         return []
+
+
+def tag_children(number: int) -> None:
+    """Have all processes made from now on carry a number: as the soft limit of file locks, which
+    Linux has kept and ignored since 2.4 (setrlimit(2)), which survives `exec`, and which can be read
+    of a zombie, too. Does nothing where a hard limit forbids it.
+    """
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(_FILE_LOCKS, (number, resource.RLIM_INFINITY))
+
+
+def tag_of(pid: int) -> int | None:
+    """The number this process or zombie carries; None without one."""
+    for line in _file(pid, "limits").splitlines():
+        if line.startswith(b"Max file locks"):
+            soft = line.split()[3]
+            return int(soft) if soft.isdigit() else None
+    return None
 
 
 def environment_has(pid: int, words: Iterable[bytes]) -> bool:

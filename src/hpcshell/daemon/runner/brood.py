@@ -59,6 +59,7 @@ class Brood:
         try:
             if order.warn is not None:
                 processes.signal_number(order.warn.signal)
+            processes.tag_children(order.run)
             pid = spawn.spawn(order.argv, order.env, order.cwd, streams, order.umask & 0o777)
         except spawn.CannotStart as failure:
             return self._unable(entry, failure)

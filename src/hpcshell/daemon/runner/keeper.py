@@ -160,6 +160,9 @@ class Keeper:
 
     def _rank(self, entry: Entry, row: processes.Row) -> int | None:
         """How unlikely it is that this session leader is the run's; None: it is not."""
+        tag = processes.tag_of(row.pid)
+        if tag is not None:
+            return 0 if tag == entry.run else None
         if row.state in processes.ZOMBIE:
             return 0 if row.comm == entry.spawning.comm else 2
         if processes.environment_has(row.pid, self.ground.words(entry.run)):

@@ -160,9 +160,11 @@ def children_of(pid: int) -> list[int]:
 
 
 def tag_children(number: int) -> None:
-    """Have all processes made from now on carry a number: as the soft limit of file locks, which
-    Linux has kept and ignored since 2.4 (setrlimit(2)), which survives `exec`, and which can be read
-    of a zombie, too. Does nothing where a hard limit forbids it.
+    """Have all processes made from now on carry a number.
+
+    It is the soft limit of file locks, which Linux keeps and has ignored since 2.4 (setrlimit(2)),
+    which survives `exec`, and which can be read of a zombie, too. Does nothing where a hard limit
+    forbids it.
     """
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(_FILE_LOCKS, (number, resource.RLIM_INFINITY))

@@ -208,11 +208,12 @@ def test_the_files_of_a_job_can_be_named(study):
 
 def test_on_a_terminal_a_watched_queue_is_drawn_again(study):
     master, slave = os.openpty()
+    colourful = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     process = subprocess.Popen(
         [HPC, "queue", "--watch", "0.2"],
         stdout=slave,
         stderr=slave,
-        env=os.environ | {"TERM": "xterm", "COLUMNS": "60"},
+        env=colourful | {"TERM": "xterm", "COLUMNS": "60"},
     )
     os.close(slave)
     seen = b""

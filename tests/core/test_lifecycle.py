@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 
 from hpcshell.core.errors import Refused
 from hpcshell.core.lifecycle import IMPOSSIBLE, TRANSITIONS, Event, Kind, amend, label, step, word
@@ -132,6 +133,13 @@ class Life(RuleBasedStateMachine):
     def hold_or_release(self, held: bool) -> None:
         self.happens(Kind.HOLD if held else Kind.RELEASE)
         assert self.task.held == held
+
+    @precondition(lambda self: self.may(Kind.ADJUST))
+    @rule(request=st.none() | st.just(Request(cpus=7)))
+    def adjust(self, request: Request | None) -> None:
+        before = self.task
+        self.happens(Kind.ADJUST, request=request)
+        assert self.task == replace(before, request=request, cause="")
 
     @precondition(lambda self: self.may(Kind.CANCEL))
     @rule()

@@ -22,6 +22,7 @@ from hpcshell.core.errors import NotFound, NotYet, Refused, Wrong
 from hpcshell.core.lifecycle import TRANSITIONS, Event, Kind, step, word
 from hpcshell.core.records import NO_INDEX, Outcome, Run, State, Task
 from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.live import LiveJob
 from hpcshell.policy.decide import decide
 from hpcshell.store.rows import Entry, indices_of
 from tests.support.benches import TOTAL, Bench, Clock, submission
@@ -166,6 +167,7 @@ class Queue(RuleBasedStateMachine):
                 {"time_limit": 50.0},
                 {"time_limit": None},
                 {"cpus": 2},
+                {"cpus": 1, "memory": 300},
                 {"priority": 1},
                 {"name": "b"},
                 {"throttle": 1},
@@ -177,7 +179,17 @@ class Queue(RuleBasedStateMachine):
         data=st.data(),
     )
     def edit(self, changes: Any, data: st.DataObject) -> None:
-        self.ask("edit", ids=[self.name(data)], changes=changes)
+        answer = self.ask("edit", ids=[self.name(data)], changes=changes) or {"jobs": []}
+        for job in answer["jobs"]:
+            if (live := self.bench.engine.live.get(job["id"])) is not None:
+                self.the_newest_word_wins(live, changes)
+
+    def the_newest_word_wins(self, live: LiveJob, changes: dict[str, Any]) -> None:
+        """Whatever a retry has grown; but for what is cancelled, and never started again."""
+        for task in live.tasks.values():
+            if task.stopping != "cancel":
+                request = task.request or live.job.request
+                assert {name: getattr(request, name, changes[name]) for name in changes} == changes
 
     @precondition(lambda self: self.last)
     @rule(failed=st.booleans(), data=st.data())

@@ -252,6 +252,74 @@ def test_the_limit_of_what_runs_can_be_changed_and_its_size_cannot(bench: Bench)
         bench.ask("edit", ids=[job], changes={"cpus": 2})
 
 
+GROWING = {"limit": 3, "delay": 1000.0, "grow": {"mem": 2.0, "time": 2.0}}
+
+
+def failed_once(bench: Bench, **fields: Any) -> int:
+    """A job whose first element waits to be tried again, with twice the memory and time."""
+    request = {"memory": 100, "time_limit": 60.0}
+    job = bench.submit("false", request=request, retry=GROWING, **fields)
+    bench.finish(job, 0 if fields.get("array") else -1, code=1)
+    return job
+
+
+def asked_for(bench: Bench, name: object) -> tuple[int, float]:
+    view = bench.show(name)
+    return view["memory"], view["time_limit"]
+
+
+def test_an_edit_wins_over_what_a_retry_has_grown_and_growth_goes_on_from_it(bench: Bench) -> None:
+    job = failed_once(bench)
+    assert asked_for(bench, job) == (200, 120.0)
+    [done] = bench.ask("edit", ids=[job], changes={"memory": 150})["jobs"]
+    assert done["changed"] == {"memory": [200, 150]}
+    assert asked_for(bench, job) == (150, 120.0), "what was not named stays as it has grown"
+    bench.ask("release", ids=[job])
+    assert bench.engine.view.claims[bench.run_of(job)].memory == 150
+    bench.finish(job, code=1)
+    assert asked_for(bench, job) == (300, 240.0)
+
+
+def test_an_edit_to_what_the_job_asked_for_at_first_undoes_the_growth(bench: Bench) -> None:
+    job = failed_once(bench)
+    changes = {"memory": 100, "time_limit": 60.0}
+    answer = bench.ask("edit", ids=[job], changes=changes, dry_run=True)
+    assert answer["jobs"][0]["changed"] == {"memory": [200, 100], "time_limit": [120.0, 60.0]}
+    assert asked_for(bench, job) == (200, 120.0)
+    bench.ask("edit", ids=[job], changes=changes)
+    assert bench.engine.live[job].tasks[-1].request is None
+
+
+def test_an_edit_reaches_the_elements_that_wait_for_their_retry(bench: Bench) -> None:
+    job = failed_once(bench, array="0-1")
+    bench.ask("edit", ids=[job], changes={"memory": 150})
+    assert asked_for(bench, f"{job}_0") == (150, 120.0)
+    assert [
+        entry["kind"]
+        for entry in bench.ask("show", ids=[f"{job}_0"], story=True)["jobs"][0]["story"]
+    ][-1] == "adjust"
+
+
+def test_an_edit_of_its_size_leaves_the_limit_of_what_runs_as_it_has_grown(bench: Bench) -> None:
+    job = failed_once(bench, array="0-9")
+    bench.ask("release", ids=[f"{job}_0"])
+    bench.finish(job, 1)
+    run = bench.run_of(job, 0)
+    bench.ask("edit", ids=[job], changes={"memory": 150})
+    assert bench.runner.limits[run] == 120.0
+    bench.ask("edit", ids=[job], changes={"time_limit": 90.0})
+    assert bench.runner.limits[run] == 90.0
+    bench.finish(job, 0, code=1)
+    assert asked_for(bench, f"{job}_0") == (300, 180.0)
+
+
+def test_a_job_is_edited_as_a_whole(bench: Bench) -> None:
+    job = bench.submit("true", array="0-9", hold=True)
+    with pytest.raises(Wrong, match="as a whole"):
+        bench.ask("edit", ids=[f"{job}_3"], changes={"priority": 1})
+    assert bench.show(job)["priority"] == 500
+
+
 def test_a_cycle_by_edit_is_refused(bench: Bench) -> None:
     first = bench.submit("true", hold=True)
     second = bench.submit("true", dependency=f"afterok:{first}")

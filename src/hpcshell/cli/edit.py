@@ -58,6 +58,7 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
     """Change jobs that have not ended.
 
     What has begun keeps its request; its time limit, name, comment, tags and throttle can change.
+    A request that --retry-grow has made larger becomes what is asked for now, and grows on from it.
     """
     changes = changes_of(take_settings(chosen))
     if not changes:

@@ -22,6 +22,7 @@ class Kind(Enum):
     START = "start"
     HOLD = "hold"
     RELEASE = "release"
+    ADJUST = "adjust"
     CANCEL = "cancel"
     STOP = "stop"
     SUSPEND = "suspend"
@@ -34,7 +35,8 @@ class Event(Record, frozen=True, kw_only=True):
     """Something that happened to an element, with its cause in one sentence.
 
     START uses `run`; STOP and CANCEL `stopping`; END `outcome`, `exit_code`, `signal`, `usage`;
-    REQUEUE `not_before`, `lost`, `asked`, `request` besides what END uses.
+    REQUEUE `not_before`, `lost`, `asked`, `request` besides what END uses; ADJUST `request` (None:
+    that of the job).
     """
 
     kind: Kind
@@ -76,6 +78,11 @@ def _hold(task: Task, event: Event) -> Task:
 
 def _release(task: Task, event: Event) -> Task:
     return replace(task, held=False, not_before=0.0, cause=event.cause)
+
+
+def _adjust(task: Task, event: Event) -> Task:
+    """What runs keeps what it holds: the request is that of the next attempt."""
+    return replace(task, request=event.request, cause=event.cause)
 
 
 def _cancel_waiting(task: Task, event: Event) -> Task:
@@ -135,17 +142,21 @@ TRANSITIONS: Final[dict[tuple[State, Kind], tuple[tuple[State, ...], Change]]] =
     (State.PENDING, Kind.START): ((State.RUNNING,), _start),
     (State.PENDING, Kind.HOLD): ((State.PENDING,), _hold),
     (State.PENDING, Kind.RELEASE): ((State.PENDING,), _release),
+    (State.PENDING, Kind.ADJUST): ((State.PENDING,), _adjust),
     (State.PENDING, Kind.CANCEL): ((State.ENDED,), _cancel_waiting),
+    (State.RUNNING, Kind.ADJUST): ((State.RUNNING,), _adjust),
     (State.RUNNING, Kind.STOP): ((State.STOPPING,), _stop),
     (State.RUNNING, Kind.CANCEL): ((State.STOPPING,), _stop),
     (State.RUNNING, Kind.SUSPEND): ((State.SUSPENDED,), _suspend),
     (State.RUNNING, Kind.END): ((State.ENDED,), _end),
     (State.RUNNING, Kind.REQUEUE): ((State.PENDING,), _requeue),
     (State.SUSPENDED, Kind.RESUME): ((State.RUNNING,), _resume),
+    (State.SUSPENDED, Kind.ADJUST): ((State.SUSPENDED,), _adjust),
     (State.SUSPENDED, Kind.STOP): ((State.STOPPING,), _stop),
     (State.SUSPENDED, Kind.CANCEL): ((State.STOPPING,), _stop),
     (State.SUSPENDED, Kind.END): ((State.ENDED,), _end),
     (State.SUSPENDED, Kind.REQUEUE): ((State.PENDING,), _requeue),
+    (State.STOPPING, Kind.ADJUST): ((State.STOPPING,), _adjust),
     (State.STOPPING, Kind.STOP): ((State.STOPPING,), _stop),
     (State.STOPPING, Kind.CANCEL): ((State.STOPPING,), _stop),
     (State.STOPPING, Kind.END): ((State.ENDED,), _end),
@@ -162,6 +173,7 @@ _DONE: Final[dict[Kind, str]] = {
     Kind.START: "started",
     Kind.HOLD: "held",
     Kind.RELEASE: "released",
+    Kind.ADJUST: "adjusted",
     Kind.CANCEL: "cancelled",
     Kind.STOP: "stopped",
     Kind.SUSPEND: "suspended",

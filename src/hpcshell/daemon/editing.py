@@ -9,17 +9,22 @@ from msgspec.structs import replace
 
 from hpcshell.core.dependencies import format_dependencies
 from hpcshell.core.errors import Refused, Wrong
-from hpcshell.core.records import Array, Job, Request, State
+from hpcshell.core.lifecycle import Event, Kind
+from hpcshell.core.records import Array, Job, Request, Task
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import check_name
 from hpcshell.daemon.asked import checked_change
 from hpcshell.daemon.finding import resolve_dependencies
+from hpcshell.machine import clock
 from hpcshell.policy.admit import admit
 from hpcshell.policy.depend import would_cycle
 
 if TYPE_CHECKING:
     from hpcshell.daemon.engine import Engine
     from hpcshell.daemon.live import LiveJob
+
+Changed = dict[str, list[Any]]
+"""Field by field: [old, new]."""
 
 REQUEST: Final = ("cpus", "memory", "gpus", "others", "exclusive", "time_limit")
 ALWAYS: Final = frozenset({"name", "comment", "tags", "time_limit", "throttle", "account"})
@@ -30,12 +35,11 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
     """The fields of the job record these changes set. Raises `Wrong` or `Refused`; changes
     nothing."""
     job = live.job
-    begun = live.state() is not State.PENDING
     fields: dict[str, Any] = {}
     request: dict[str, Any] = {}
     for name, said in changes.items():
         value = checked_change(name, said)
-        if begun and name not in ALWAYS and not live.waiting:
+        if name not in ALWAYS and not live.waits:
             raise Refused(f"job {job.id} has begun: its {name} cannot change any more")
         if name in REQUEST:
             request[name] = value
@@ -49,6 +53,38 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
         partition = fields.get("partition", job.partition)
         fields["request"] = _request(engine, job, request, partition)
     return fields
+
+
+def edit_elements(engine: Engine, live: LiveJob, asked: Iterable[str], cause: str) -> None:
+    """Give what was `asked` of the job, and is in its request now, to elements with their own.
+
+    A retry has grown theirs. The edit is the newer word: it wins, field by field, and the next
+    retry grows on from there. The other elements follow the job.
+    """
+    request = live.job.request
+    newest = {name: getattr(request, name) for name in asked if name in REQUEST}
+    for task in own_requests(live):
+        assert task.request is not None
+        edited = replace(task.request, **newest)
+        if edited != task.request:
+            own = None if edited == request else edited
+            event = Event(kind=Kind.ADJUST, time=clock.now(), cause=cause, request=own)
+            engine.apply(live, task, event)
+
+
+def own_requests(live: LiveJob) -> list[Task]:
+    """The elements with a request of their own, but for those that are never started again."""
+    return [
+        task
+        for task in live.tasks.values()
+        if task.request is not None and task.stopping != "cancel"
+    ]
+
+
+def _requests(live: LiveJob) -> list[Request]:
+    """What its elements ask for, that of the job first."""
+    own = [task.request for task in own_requests(live) if task.request is not None]
+    return own if own and live.job.array is None else [live.job.request, *own]
 
 
 def _request(engine: Engine, job: Job, changed: dict[str, Any], partition: str) -> Request:
@@ -74,12 +110,15 @@ def _dependencies(engine: Engine, job: Job, text: str, uid: int) -> Any:
     return dependencies
 
 
-def changed_fields(before: Job, fields: dict[str, Any]) -> dict[str, list[Any]]:
-    """What an edit changes, field by field as a user names them: [old, new]."""
-    changed: dict[str, list[Any]] = {}
+def changed_fields(live: LiveJob, fields: dict[str, Any], asked: Iterable[str]) -> Changed:
+    """What an edit (`asked`, which sets `fields`) will change, as a user names it: [old, new]."""
+    before = live.job
+    changed: Changed = {}
     for name, value in fields.items():
         if name == "request":
-            changed.update(_differences(before.request, value, REQUEST))
+            named = [each for each in asked if each in REQUEST]
+            for request in _requests(live):
+                changed = _differences(request, value, named) | changed
         elif name == "array":
             changed["throttle"] = [before.array.throttle if before.array else None, value.throttle]
         elif name == "dependencies":

@@ -129,6 +129,13 @@ class LiveJob:
     def finished(self) -> bool:
         return not self.waiting and not self.tasks
 
+    @property
+    def waits(self) -> bool:
+        """Whether any of it is still to be started, for the first time or once more."""
+        return bool(self.waiting) or any(
+            task.state is State.PENDING for task in self.tasks.values()
+        )
+
     def task(self, index: int) -> Task | None:
         """The record of an element that has not ended; a fresh one if it never began; None if it
         ended."""

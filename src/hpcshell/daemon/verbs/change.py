@@ -11,7 +11,7 @@ from hpcshell.core.lifecycle import Event, Kind, word
 from hpcshell.core.records import NO_INDEX, Outcome, State, Task
 from hpcshell.core.words import signal_number
 from hpcshell.daemon.admission import user_name
-from hpcshell.daemon.editing import changed_fields, edits
+from hpcshell.daemon.editing import changed_fields, edit_elements, edits
 from hpcshell.daemon.finding import Found, find, visible
 from hpcshell.daemon.orders import signal_target
 from hpcshell.daemon.runner import wire
@@ -177,24 +177,35 @@ def edit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
         raise Wrong("nothing to change", "name at least one field, for example --time 2h")
     plans = []
     for found in find(loop.engine, ask.args, peer.uid):
-        visible(found.job, peer.uid, "edit")
-        live = loop.engine.live.get(found.job.id)
-        if live is None:
-            raise Refused(f"job {found.job.id} has ended", "run it again with: hpc rerun")
+        live = _editable(loop.engine, found, peer)
         plans.append((live, edits(loop.engine, live, changes, peer.uid)))
     done = []
     for live, fields in plans:
-        before = live.job
+        done.append({"id": live.job.id, "changed": changed_fields(live, fields, changes)})
         if not ask.args.get("dry_run"):
-            cause = f"{DONE['edit']} by {user_name(peer.uid)}"
-            loop.engine.amend(live, cause, clock.now(), **fields)
-            if "request" in fields:
-                _new_limits(loop.engine, live)
-        done.append({"id": live.job.id, "changed": changed_fields(before, fields)})
+            _carry_out(
+                loop.engine, live, changes, fields, f"{DONE['edit']} by {user_name(peer.uid)}"
+            )
     return {"jobs": done}
 
 
-def _new_limits(engine: Engine, live: LiveJob) -> None:
-    for task in list(live.tasks.values()):
-        if task.state in (State.RUNNING, State.SUSPENDED):
-            change_limit(engine, task, live.job.request.time_limit)
+def _editable(engine: Engine, found: Found, peer: Peer) -> LiveJob:
+    job = found.job
+    visible(job, peer.uid, "edit")
+    if found.elements is not None:
+        raise Wrong(f"job {job.id} is edited as a whole, not by elements", f"hpc edit {job.id} ...")
+    live = engine.live.get(job.id)
+    if live is None:
+        raise Refused(f"job {job.id} has ended", f"run it again with: hpc rerun {job.id}")
+    return live
+
+
+def _carry_out(
+    engine: Engine, live: LiveJob, changes: dict[str, Any], fields: dict[str, Any], cause: str
+) -> None:
+    engine.amend(live, cause, clock.now(), **fields)
+    edit_elements(engine, live, changes, cause)
+    if "time_limit" in changes:
+        for task in list(live.tasks.values()):
+            if task.state in (State.RUNNING, State.SUSPENDED):
+                change_limit(engine, task, live.job.request.time_limit)

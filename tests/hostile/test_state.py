@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hpcshell.core.errors import Broken
 from hpcshell.store.store import Store
 from tests.conftest import Hpc
+from tests.support.homes import wait_for_exit
 
 
 def test_a_home_whose_name_is_no_text_is_refused(hpc: Hpc, home: Path) -> None:
@@ -54,3 +56,53 @@ def test_a_database_that_may_only_be_read_is_refused_before_it_is_opened(
     monkeypatch.setattr("os.access", lambda path, mode: mode & os.W_OK == 0)  # root may write all
     with pytest.raises(Broken, match="cannot be written by you"):
         Store.open(path)
+
+
+def running_job(hpc: Hpc, home: Path) -> int:
+    """A job that runs on after its daemon was stopped; its process."""
+    job = hpc("submit", "--quiet", "--", "sleep", "600", check=True, cwd=home).stdout.strip()
+    pid = None
+    while pid is None:
+        pid = json.loads(hpc("show", "--json", job, check=True).stdout)["pid"]
+    hpc("daemon", "stop", check=True)
+    return int(pid)
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_a_lost_database_is_refused_and_what_runs_goes_on(hpc: Hpc, home: Path, how: str) -> None:
+    pid = running_job(hpc, home)
+    database = home / "state" / "hpcshell.db"
+    kept = database.read_bytes()
+    if how == "deleted":
+        database.unlink()
+    else:
+        database.write_bytes(b"")
+    before = sorted(os.listdir(home / "state"))
+    for words in (("submit", "--", "true"), ("queue",), ("daemon", "stop", "--cancel")):
+        refused = hpc(*words)
+        assert refused.returncode == 1
+        assert "there was one" in refused.stderr
+        assert f"process {pid} (running)" in refused.stderr
+        assert "hint: put a copy of it back" in refused.stderr
+    assert "is lost" in hpc("doctor").stdout
+    assert sorted(os.listdir(home / "state")) == before
+    assert Path(f"/proc/{pid}").exists()
+    database.write_bytes(kept)
+    assert hpc("queue", "--quiet", check=True).stdout == "1\n"
+    assert json.loads(hpc("show", "--json", "1", check=True).stdout)["pid"] == pid
+
+
+def test_what_is_begun_anew_ends_what_ran_and_uses_no_run_id_again(hpc: Hpc, home: Path) -> None:
+    pid = running_job(hpc, home)
+    (home / "state" / "hpcshell.db").unlink()
+    hpc("daemon", "start", "--new", check=True)
+    assert wait_for_exit(pid, 20)
+    assert f"process={pid}" in hpc("daemon", "logs", check=True).stdout
+    hpc("run", "--", "true", check=True, cwd=home)
+    assert json.loads(hpc("show", "--json", "@", check=True).stdout)["run"] == 2
+    again = hpc("daemon", "start", "--new")
+    assert (again.returncode, "runs: nothing is begun anew" in again.stderr) == (4, True)
+    hpc("daemon", "stop", check=True)
+    again = hpc("daemon", "start", "--new")
+    assert (again.returncode, "is there: nothing is begun anew" in again.stderr) == (4, True)
+    assert json.loads(hpc("show", "--json", "@", check=True).stdout)["state"] == "COMPLETED"

@@ -91,6 +91,19 @@ def test_ids_only_grow(store: Store) -> None:
     assert ids == [1, 2, 3, 4]
 
 
+def test_run_ids_that_somebody_else_knows_are_skipped_for_good(path: Path) -> None:
+    with Store.open(path) as store:
+        with store.change() as change:
+            change.skip_runs(0)
+            assert change.next_run_id() == 1
+        with store.change() as change:
+            change.skip_runs(41)
+            change.skip_runs(7)
+    with Store.open(path) as store, store.change() as change:
+        assert change.next_run_id() == 42
+        assert made.begin(change, made.submit(change).id).run == 43
+
+
 def test_a_job_that_is_not_there_cannot_be_changed(store: Store) -> None:
     with pytest.raises(LookupError), store.change() as change:
         change.update_job(made.job(7))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hpcshell.core.errors import Broken, HpcError
+from hpcshell.core.errors import Broken, HpcError, Refused
 from hpcshell.store import opening
 from hpcshell.store.rows import Wanted
 from hpcshell.store.store import Store
@@ -110,6 +110,48 @@ def test_an_empty_file_is_a_new_database_unless_something_was_there(path: Path) 
     with pytest.raises(Broken, match="the file is empty") as caught:
         Store.open(path)
     _says(caught.value, ".backup")
+
+
+@pytest.mark.parametrize("there", [None, b""], ids=["missing", "empty"])
+def test_a_database_that_was_lost_is_not_begun_anew(path: Path, there: bytes | None) -> None:
+    if there is not None:
+        path.write_bytes(there)
+    before = _files(path.parent)
+    with pytest.raises(Broken, match="there was one") as caught:
+        Store.open(path, signs=lambda: ["hpcd.log", "process 7 (running)"])
+    _says(caught.value, str(path), "hpcd.log, process 7 (running)", "hpc daemon start --new")
+    assert _files(path.parent) == before
+
+
+def test_a_database_whose_whole_content_was_in_the_log_that_was_deleted_is_lost_too(
+    path: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "copied.db"
+    with Store.open(path) as store, store.change() as change:
+        made.submit(change)
+        copied.write_bytes(path.read_bytes())
+    with pytest.raises(Broken, match="holds nothing, and there was one"):
+        Store.open(copied, signs=lambda: ["hpcd.log"])
+    Store.open(path, signs=lambda: ["hpcd.log"]).close()
+
+
+def test_what_is_left_of_a_lost_database_is_set_aside(path: Path) -> None:
+    left = (path, opening.wal_of(path), path.with_name(f"{path.name}.schema-0.backup"))
+    for turn in (1, 2):
+        for file in left:
+            file.write_bytes(b"" if file == path else b"left")
+        opening.set_aside(path)
+        Store.open(path).close()
+        names = {file.name for file in path.parent.iterdir()}
+        assert names >= {f"{file.name}.{turn}.lost" for file in left}
+        path.unlink()
+
+
+def test_a_database_that_is_there_is_not_set_aside(filled: Path) -> None:
+    before = _files(filled.parent)
+    with pytest.raises(Refused, match="is there"):
+        opening.set_aside(filled)
+    assert _files(filled.parent) == before
 
 
 def test_an_interrupted_creation_is_begun_again(path: Path) -> None:

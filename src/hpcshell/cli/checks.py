@@ -116,6 +116,16 @@ def _read_only(where: Places) -> bool:
     return bool(os.statvfs(where.state).f_flag & os.ST_RDONLY)
 
 
+def _database(where: Places) -> Iterator[Finding]:
+    name, path = "database", safe(str(where.database))
+    there = where.database.exists() and where.database.stat().st_size > 0
+    if not there and (left := where.left_of_earlier()):
+        mend = "put a copy of it back, or begin anew: hpc daemon start --new"
+        yield Finding(name, WRONG, f"{path} is lost; there was one: {', '.join(left)}", mend)
+    else:
+        yield Finding(name, OK, path if there else "none yet")
+
+
 def _file_system(where: Places) -> Iterator[Finding]:
     kind = host.network_file_system(where.state)
     if kind is not None:
@@ -297,6 +307,7 @@ CHECKS: Final = (
     _kernel,
     _sqlite,
     _state_directory,
+    _database,
     _file_system,
     _disk_space,
     _socket_path,

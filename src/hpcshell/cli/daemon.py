@@ -42,8 +42,15 @@ def command() -> None:
 
 
 @verb("start", "hpc daemon start")
-def start(talk: Talk) -> int:
+@click.option(
+    "--new",
+    is_flag=True,
+    help="Where the database is lost, begin an empty queue, with job 1; what still runs is ended.",
+)
+def start(talk: Talk, new: bool) -> int:
     """Start the daemon, if it does not run."""
+    if new:
+        _begin_anew()
     hello = _hello(client())
     if talk.json:
         talk.document({"schema": SCHEMA, "running": True, **hello})
@@ -80,7 +87,7 @@ def restart(talk: Talk) -> int:
         0
         if talk.dry_run
         else start.callback(  # type: ignore[misc]
-            json=talk.json, quiet=talk.quiet, color="never", debug=False
+            json=talk.json, quiet=talk.quiet, color="never", debug=False, new=False
         )
     )
 
@@ -146,6 +153,17 @@ for _each in (start, stop, restart, status, reload, logs):
     command.add_command(_each)
 
 
+def _begin_anew() -> None:
+    from hpcshell.client.start import start as launch
+
+    where = places(os.environ)
+    if (pid := daemon_pid(where)) is not None:
+        raise Refused(
+            f"the daemon (process {pid}) runs: nothing is begun anew", "hpc daemon status"
+        )
+    launch(where, "--new").close()
+
+
 def _hello(daemon: Client) -> dict[str, Any]:
     """What the daemon says of itself, once it has found its runner (it listens a little before)."""
     deadline = time.monotonic() + RUNNER_WITHIN
@@ -174,7 +192,7 @@ def _stop(talk: Talk, cancel: bool) -> bool:
     """Whether there was a daemon to stop."""
     where = places(os.environ)
     # jobs may run on without a daemon: to cancel them there must be one
-    orphans = cancel and where.database.exists()
+    orphans = cancel and (where.database.exists() or bool(where.left_of_earlier()))
     daemon = client(autostart=orphans)
     try:
         hello = daemon.call("hello")

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -36,15 +36,16 @@ _started: list[subprocess.Popen[bytes]] = []
 """Daemons that are children of this process, kept until they can be reaped."""
 
 
-def start(places: Places) -> Connection:
-    """A connection to the daemon, which is started if need be. Raises what it says went wrong."""
+def start(places: Places, *options: str) -> Connection:
+    """A connection to the daemon, which is started if need be, with these options of its own.
+    Raises what it says went wrong."""
     with _one_at_a_time(places):
         with contextlib.suppress(OSError):  # another client was faster
             return Connection.to(str(places.daemon_socket))
         pid = daemon_pid(places)
         if pid is not None and (connection := _recall(places, pid)) is not None:
             return connection
-        trouble = _launch(places)
+        trouble = _launch(places, options)
         with contextlib.suppress(OSError):
             return Connection.to(str(places.daemon_socket))
         pid = daemon_pid(places)
@@ -112,7 +113,7 @@ def _catches_hangup(pid: int) -> bool:
     return False
 
 
-def _launch(places: Places) -> HpcError | None:
+def _launch(places: Places, options: Iterable[str]) -> HpcError | None:
     """Start the daemon and wait until it listens or says what is wrong (returned, not raised).
 
     The caller tries to connect in either case: somebody else's daemon may have come up instead.
@@ -121,7 +122,7 @@ def _launch(places: Places) -> HpcError | None:
     with open(reading, "rb", buffering=0) as pipe, _stderr(places) as stderr:
         try:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", MODULE, "--ready-fd", str(writing)],
+                [sys.executable, "-P", "-m", MODULE, *options, "--ready-fd", str(writing)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,

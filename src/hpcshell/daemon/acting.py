@@ -37,6 +37,14 @@ class Acts:
         for complaint in engine.complaints:
             self.log.write("warning", "the runner complains", complaint=complaint)
         engine.complaints.clear()
+        for report in engine.strangers:
+            self.log.write(
+                "error",
+                "a run is newer than the database and not in it; what is alive of it is ended",
+                run=report.run,
+                process=report.pid if isinstance(report, wire.Started) else None,
+            )
+        engine.strangers.clear()
         if engine.deferred:
             self._deferred.update(engine.deferred)
             engine.deferred.clear()

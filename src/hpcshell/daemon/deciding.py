@@ -14,12 +14,15 @@ from hpcshell.policy.decide import Start, decide
 def decide_now(engine: Engine, now: float) -> None:
     """End what can never start and start what can, until neither leads to more of it.
 
-    An end may make a child hopeless, a start may be what another waits for.
+    An end may make a child hopeless, a start may be what another waits for. Nothing is started
+    before the runner has been met.
     """
     engine.dirty = True
     while engine.dirty:
         engine.dirty = False
         _end_impossible(engine, now)
+        if not engine.met:
+            return
         plan = decide(engine.view, engine.policy, now)
         engine.view.keep(plan.promises)
         for start in plan.starts:

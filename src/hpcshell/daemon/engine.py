@@ -36,7 +36,9 @@ class News(dict[str, Any]):
 class Engine:
     """Live jobs, the decider's view of them, and the change being written.
 
-    `configure` comes before anything else.
+    `configure` comes before anything else. `met`: the runner has said how it stands; until then
+    no run is started, for its id might be one that the runner knows. `strangers`: runs it knows
+    that never began here.
     """
 
     host: Host
@@ -56,6 +58,8 @@ class Engine:
         self.acks: list[int] = []
         self.deferred: list[int] = []
         self.complaints: list[str] = []
+        self.strangers: list[wire.Report] = []
+        self.met = False
         self.runner_pid = 0
         self.keeper_pid = 0
         self.newest: Job | None = None

@@ -72,6 +72,8 @@ def _standing(engine: Engine, standing: wire.Standing) -> None:
         start_again(engine, run, clock.now())
     for run_id in known & engine.runs.keys():
         _remind(engine, engine.runs[run_id])
+    engine.change.skip_runs(max(known, default=0))
+    engine.met = engine.dirty = True
 
 
 def _remind(engine: Engine, run: Run) -> None:
@@ -92,7 +94,13 @@ def _unknown(engine: Engine, run_id: int) -> None:
 
 
 def _disown(engine: Engine, report: wire.Report) -> None:
-    """A run whose end is recorded: the runner may forget it, and must not keep it alive."""
+    """A run whose end is recorded: the runner may forget it, and must not keep it alive.
+
+    One whose beginning is not recorded belongs to a later state of the queue, which is lost (a
+    copy of the database was put back): its job may be started again, and it must not go on, too.
+    """
+    if report.run > engine.change.ids.run:
+        engine.strangers.append(report)
     if isinstance(report, wire.Started):
         engine.orders.append(wire.Stop(run=report.run, cause="unknown to the daemon", grace=0.0))
     else:

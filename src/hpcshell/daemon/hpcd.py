@@ -1,9 +1,9 @@
 """The daemon's start: take the lock, open the store, find the runner, say "ready", and go round.
 
-    python -m hpcshell.daemon.hpcd [--ready-fd N]
+    python -m hpcshell.daemon.hpcd [--new] [--ready-fd N]
 
 On descriptor N one line tells the starter how it went: `ok`, `running` when another daemon holds
-the lock, or `kind|message|hint`.
+the lock, or `kind|message|hint`. `--new` begins with an empty queue where the database is lost.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ import selectors
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 
 from hpcshell.core.errors import Broken, HpcError, NotYet
 from hpcshell.core.settings import Settings
+from hpcshell.daemon.earlier import signs_of_earlier
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.faults import fault_point
 from hpcshell.daemon.host import this_host
@@ -31,6 +33,7 @@ from hpcshell.machine.configfiles import daemon_settings
 from hpcshell.machine.logfile import LogFile
 from hpcshell.machine.paths import Places, places
 from hpcshell.policy.decide import Policy
+from hpcshell.store.opening import no_signs, set_aside
 from hpcshell.store.store import Store
 
 
@@ -57,10 +60,16 @@ def take_lock(where: Places) -> int:
     return lock
 
 
-def make_loop(where: Places) -> Loop:
+def make_loop(where: Places, *, new: bool = False) -> Loop:
     """Everything the daemon needs, opened; the socket listens but nothing is answered yet."""
     settings = daemon_settings(where, os.environ)
-    store = Store.open(where.database, on_write=fault_point(os.environ))
+    if new:
+        set_aside(where.database)
+    store = Store.open(
+        where.database,
+        on_write=fault_point(os.environ),
+        signs=no_signs if new else partial(signs_of_earlier, where),
+    )
 
     def configure(engine: Engine) -> None:
         fresh = daemon_settings(where, os.environ)
@@ -110,11 +119,12 @@ def _tell(descriptor: int | None, line: str) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon in this process until it is stopped. Returns its exit code."""
     parser = argparse.ArgumentParser(prog="hpcd", description="The HPCShell scheduler daemon.")
+    parser.add_argument("--new", action="store_true", help="begin anew where a database is lost")
     parser.add_argument("--ready-fd", type=int, metavar="N", help="write one line here when ready")
     options = parser.parse_args(argv)
     os.umask(0o077)
     try:
-        loop = _prepare()
+        loop = _prepare(new=options.new)
     except HpcError as error:
         _tell(options.ready_fd, "|".join((error.kind, error.message, error.hint or "")))
         print(f"hpcd: {error}", file=sys.stderr)
@@ -124,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _run(loop)
 
 
-def _prepare() -> Loop:
+def _prepare(*, new: bool) -> Loop:
     """All that can go wrong before the daemon is ready."""
     where = places(os.environ)
     where.prepare()
@@ -133,7 +143,7 @@ def _prepare() -> Loop:
     try:
         take_lock(where)
         gc.disable()
-        return make_loop(where)
+        return make_loop(where, new=new)
     except OSError as error:
         name = error.filename or where.state
         raise Broken(f"{name}: {error.strerror}", "hpc doctor looks for the cause") from error

@@ -93,7 +93,7 @@ class Loop:
         engine = Engine(self.store)
         engine.configure(self.engine.host, self.engine.policy)
         engine.pids, engine.runner_pid = self.engine.pids, self.engine.runner_pid
-        engine.keeper_pid = self.engine.keeper_pid
+        engine.keeper_pid, engine.met = self.engine.keeper_pid, self.engine.met
         load(engine)
         self._fresh = True
         return engine

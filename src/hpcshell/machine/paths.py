@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Mapping
@@ -62,6 +63,14 @@ class Places:
     @property
     def runner_socket(self) -> Path:
         return self.runtime / "runner.sock"
+
+    def left_of_earlier(self) -> list[str]:
+        """What a daemon at work leaves in the state directory besides its database, by name."""
+        found = [path.name for path in (self.daemon_log, self.runs_journal) if path.exists()]
+        with contextlib.suppress(OSError):
+            if any(self.scripts.iterdir()):
+                found.append(self.scripts.name)
+        return found
 
     def prepare(self) -> None:
         """Make the directories, readable by their owner alone whatever the umask; refuse unsafe

@@ -38,6 +38,7 @@ _ADD_EVENT: Final = (
     "INSERT OR ROLLBACK INTO event (seq, time, job, idx, kind, state, cause, detail)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_SKIP_RUNS: Final = "UPDATE meta SET value = ? WHERE key = 'purged_run' AND value < ?"
 _ADD_BLOB: Final = "INSERT OR IGNORE INTO blob (hash, content) VALUES (?, ?)"
 
 
@@ -81,6 +82,12 @@ class Change:
         """An id no run has had; like `next_job_id`."""
         self.ids.run += 1
         return self.ids.run
+
+    def skip_runs(self, last: int) -> None:
+        """Give out no run id up to `last`: somebody knows runs of those ids that we do not."""
+        if last > self.ids.run:
+            self.ids.run = last
+            self._writer.write("meta", _SKIP_RUNS, (last, last))
 
     def add_blob(self, content: bytes) -> str:
         """Store a script or an environment, once for all that are equal. Returns its key."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,9 @@ from typing import Final
 import msgspec
 
 from hpcshell.core.errors import Broken, HpcError, NotYet
+
+ANEW: Final = "begin anew with: hpc daemon start --new"
+"""What is left to do where no copy of a database can be had."""
 
 _ROOM: Final = 1 << 20
 """With less than this free, an input/output error is a full disk."""
@@ -29,10 +32,17 @@ def damaged(path: Path, what: str) -> Broken:
     if copies:
         hint = f"stop the daemon, keep the file aside, and put {copies[0]} in its place"
     else:
-        hint = (
-            "there is no backup beside it: keep the file, and start with an empty state directory"
-        )
+        hint = f"there is no backup beside it: keep it under another name, then {ANEW}"
     return Broken(f"the database {path} is damaged: {what}", hint)
+
+
+def lost(path: Path, left: Sequence[str]) -> Broken:
+    """Where a database should be there is none, and there was one, by what is left of it."""
+    what = "holds nothing" if path.exists() else "is missing"
+    return Broken(
+        f"the database {path} {what}, and there was one: left of it are {', '.join(left)}",
+        f"put a copy of it back; without one, {ANEW}",
+    )
 
 
 def explained(error: Exception, path: Path) -> HpcError:

@@ -6,18 +6,28 @@ import contextlib
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from hpcshell.core.errors import Broken
-from hpcshell.store.failures import backups, damaged, explained, in_words
+from hpcshell.core.errors import Broken, Refused
+from hpcshell.store.failures import backups, damaged, explained, in_words, lost
 
 APPLICATION_ID: Final = 0x48504353
 """`HPCS`, in the header of the file."""
 
 SCHEMA: Final = 1
+LOST: Final = ".lost"
 OLDEST_SQLITE: Final = (3, 34, 0)
+
+Signs = Callable[[], Sequence[str]]
+"""Names what is left of an earlier database. Asked only where there is none."""
+
+
+def no_signs() -> Sequence[str]:
+    return ()
+
 
 _HERE: Final = Path(__file__).parent
 
@@ -34,18 +44,22 @@ SETTINGS: Final = (
 )
 
 
-def open_database(path: Path, busy: float) -> sqlite3.Connection:
+def open_database(path: Path, busy: float, signs: Signs = no_signs) -> sqlite3.Connection:
     """The one writer's connection to a database of the current schema.
 
-    Creates a missing one; brings an older one up after a copy of it was made beside it. Refuses,
-    before a byte of it changes: a newer schema, another program's database, no database at all.
+    Creates a missing one, unless `signs` tells of an earlier one; brings an older one up after a
+    copy of it was made beside it. Refuses, before a byte of it changes: a newer schema, another
+    program's database, no database at all.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise Broken(
             f"SQLite {sqlite3.sqlite_version} is too old",
             "use a Python that comes with SQLite 3.34 or later",
         )
-    fresh = _make_room(path) or _inspect(path)
+    fresh = holds_nothing(path)
+    if fresh and (left := signs()):
+        raise lost(path, left)
+    _make_room(path)
     with in_words(path):
         connection = connect(path, busy)
         try:
@@ -71,6 +85,29 @@ def connect(path: Path, busy: float, *, how: str = "mode=rw") -> sqlite3.Connect
     )
 
 
+def holds_nothing(path: Path) -> bool:
+    """Whether a database would begin here: there is no file, or one with nothing in it yet."""
+    _check_place(path)
+    return not _size(path) or _inspect(path)
+
+
+def set_aside(path: Path) -> None:
+    """Give what is left of a lost database (its log, copies of it) other names, so that a new one
+    can begin in its place. Raises `Refused` when it is not lost."""
+    if _size(path) and not _inspect(path):
+        raise Refused(
+            f"the database {path} is there: nothing is begun anew", "use it: hpc daemon start"
+        )
+    for file in sorted(path.parent.glob(f"{path.name}*")):
+        if file.suffix != LOST:
+            file.rename(_free_name(file))
+
+
+def _free_name(path: Path) -> Path:
+    names = (path.with_name(f"{path.name}.{number}{LOST}") for number in count(1))
+    return next(name for name in names if not name.exists())
+
+
 def wal_of(path: Path) -> Path:
     """Where SQLite keeps what was committed and not yet moved into the database."""
     return path.with_name(path.name + "-wal")
@@ -86,27 +123,39 @@ def statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-def _make_room(path: Path) -> bool:
-    """Make the file if there is none, readable to its owner alone. True if it holds nothing yet."""
+def _check_place(path: Path) -> None:
+    """Refuse what is no file that could be used, and what has lost its content."""
+    if not path.parent.is_dir():
+        raise Broken(f"there is no directory {path.parent}", f"make it: mkdir -p {path.parent}")
     try:
-        if not path.parent.is_dir():
-            raise Broken(f"there is no directory {path.parent}", f"make it: mkdir -p {path.parent}")
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         found = path.stat()
+    except FileNotFoundError:
+        found = None
     except OSError as error:
-        raise Broken(
-            f"the database {path} cannot be made: {error.strerror}",
-            f"check who owns {path.parent} and that it is not mounted read-only",
-        ) from error
-    if not stat.S_ISREG(found.st_mode):
+        raise _cannot_be_made(path, error) from error
+    if found is not None and not stat.S_ISREG(found.st_mode):
         raise Broken(f"{path} is not a file", "move it away: the database belongs there")
     # SQLite would open it all the same, and refuse every change until it is opened again.
-    if not os.access(path, os.R_OK | os.W_OK):
+    if found is not None and not os.access(path, os.R_OK | os.W_OK):
         raise Broken(f"the database {path} cannot be written by you", f"chmod u+rw {path}")
-    if found.st_size == 0 and (_size(wal_of(path)) or backups(path)):
-        raise damaged(path, "the file is empty")
-    return found.st_size == 0
+    if not (found and found.st_size) and (_size(wal_of(path)) or backups(path)):
+        raise damaged(path, "the file is empty" if found else "the file is missing")
+
+
+def _make_room(path: Path) -> None:
+    """Make the file if there is none, readable to its owner alone."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise _cannot_be_made(path, error) from error
+
+
+def _cannot_be_made(path: Path, error: OSError) -> Broken:
+    return Broken(
+        f"the database {path} cannot be made: {error.strerror}",
+        f"check who owns {path.parent} and that it is not mounted read-only",
+    )
 
 
 def _size(path: Path) -> int:

@@ -49,13 +49,21 @@ class Store(Reader):
         self.ids = self._last_ids()
 
     @classmethod
-    def open(cls, path: Path, *, on_write: OnWrite | None = None, busy: float = 2.0) -> Store:
+    def open(
+        cls,
+        path: Path,
+        *,
+        on_write: OnWrite | None = None,
+        busy: float = 2.0,
+        signs: opening.Signs = opening.no_signs,
+    ) -> Store:
         """Open, create or bring up to date the database at `path`.
 
+        `signs` names what is left of an earlier one; if there is anything, none is created.
         `on_write` is called around every statement that writes; it may kill the process or raise
         `sqlite3.Error`, as the disk might. `busy` is how long another program's lock is waited for.
         """
-        connection = opening.open_database(path, busy)
+        connection = opening.open_database(path, busy, signs)
         try:
             with in_words(path):
                 return cls(path, connection, on_write, busy)

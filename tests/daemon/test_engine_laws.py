@@ -69,6 +69,7 @@ def snapshot(engine: Engine) -> dict[str, Any]:
         "names": {name: ids for name, ids in engine.by_name.items() if ids},
         "unique": engine.unique,
         "runs": engine.runs,
+        "prepared": engine.prepared,
         "claims": engine.view.claims,
         "free": engine.view.free,
     }
@@ -119,7 +120,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule(
         request=REQUESTS,
-        array=st.sampled_from(["", "", "0-3", "1-9:4%1", "0-2%2"]),
+        array=st.sampled_from(["", "", "0-3", "0-11", "1-9:4%1", "0-2%2"]),
         retry=RETRIES,
         more=st.fixed_dictionaries(
             {},
@@ -300,6 +301,22 @@ class Laws(Queue):
             if task.state is not State.PENDING
         }
         assert running == engine.runs.keys() == engine.view.claims.keys()
+
+    @invariant()
+    def what_is_lent_waits_and_stands_in_no_line(self) -> None:
+        engine = self.bench.engine
+        prepared = {run.id for run in engine.prepared.values()}
+        lent = list(engine.followers.values())
+        assert len({run.id for run in lent}) == len(lent)
+        for run in lent:
+            assert run.id in prepared
+            assert engine.live[run.job].tasks[run.index].state is State.PENDING
+            entry = engine.view.entry(run.job)
+            assert entry is not None
+            assert run.index in entry.lent
+            assert entry.standing(run.index) is None
+        for job, entry in engine.view.queue.jobs.items():
+            assert len(entry.lent) == sum(run.job == job for run in lent)
 
     @invariant()
     def no_run_was_started_twice(self) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hpcshell.client.wire import Failure, error_of
 from hpcshell.core.records import Resources
@@ -26,6 +27,7 @@ from hpcshell.daemon.host import Host, this_host
 from hpcshell.daemon.loading import load
 from hpcshell.daemon.loop import Loop
 from hpcshell.daemon.runner import wire
+from hpcshell.daemon.runner.followers import Followers
 from hpcshell.daemon.server import Peer, Server
 from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
@@ -68,7 +70,10 @@ class PretendRunner:
         self.begun: Counter[int] = Counter()
         self.orders: list[wire.AnyOrder] = []
         self.said: list[wire.AnyEvent] = []
+        self.followers = Followers()
         self.busy = False
+        self.obeys = True
+        self.protocol = wire.PROTOCOL
         self.connected = False
 
     # -- the daemon's side -----------------------------------------------------------------------
@@ -83,6 +88,7 @@ class PretendRunner:
 
     def open(self) -> bool:
         self.connected = True
+        self.followers.give_back()
         self.said = [self.standing()]
         return True
 
@@ -103,18 +109,32 @@ class PretendRunner:
     def send(self, orders: Iterable[wire.AnyOrder]) -> None:
         for order in orders:
             self.orders.append(order)
-            self._obey(order)
+            if self.obeys:
+                self._obey(order)
 
     def standing(self) -> wire.Standing:
         """How everything stands."""
         return wire.Standing(
-            protocol=1, runner_pid=0, keeper_pid=0, boot_id="", runs=list(self.reports.values())
+            protocol=self.protocol,
+            runner_pid=0,
+            keeper_pid=0,
+            boot_id="",
+            runs=list(self.reports.values()),
         )
+
+    def say_standing(self) -> None:
+        """As after an order that asks for it."""
+        self.said.append(self.standing())
 
     def _obey(self, order: wire.AnyOrder) -> None:
         match order:
+            case wire.Start() if order.after:
+                self._keep(order)
             case wire.Start():
+                self.followers.forget(order.run)
                 self._start(order)
+            case wire.Recall():
+                self.said.append(wire.Recalled(runs=self.followers.give_back()))
             case wire.Stop() if order.run in self.reports:
                 self.stopping.setdefault(order.run, order.cause)
             case wire.Stop():
@@ -125,12 +145,22 @@ class PretendRunner:
                 for run in order.runs:
                     self.reports.pop(run, None)
             case wire.Inventory():
-                self.said.append(self.standing())
+                self.say_standing()
             case _:
                 pass
 
+    def _keep(self, order: wire.Start) -> None:
+        if order.after in self.alive or order.after in self.followers:
+            assert order.run not in self.reports
+            assert order.run not in self.followers, "lent twice"
+            self.followers.keep(order)
+        else:
+            self.said.append(wire.Recalled(runs=[order.run]))
+
     def _start(self, order: wire.Start) -> None:
         if self.busy and order.run not in self.reports:
+            if line := self.followers.line_of(order.run):
+                self.said.append(wire.Recalled(runs=line))
             self.said.append(
                 wire.FailedToStart(run=order.run, exit_code=75, message="busy", transient=True)
             )
@@ -174,10 +204,18 @@ class PretendRunner:
             wire.FailedToStart(run=run, exit_code=127, message="not found", time=clock.now())
         )
 
-    def _over(self, report: wire.Report) -> None:
+    def _over(self, report: wire.Ended | wire.Lost | wire.FailedToStart) -> None:
+        order = self.followers.of(report.run) if self.connected else None
+        if order is not None and not isinstance(report, wire.FailedToStart):
+            report = replace(report, successor=order.run)
         self.reports[report.run] = report
         if self.connected:
             self.said.append(report)
+        if order is not None and isinstance(report, wire.FailedToStart):
+            line = [order.run, *self.followers.line_of(order.run)]
+            self.said.append(wire.Recalled(runs=line))
+        elif order is not None:
+            self._start(order)
 
 
 class Bench:

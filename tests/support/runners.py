@@ -38,6 +38,7 @@ class Driver:
         self.ordered: dict[int, wire.Start] = {}
         self.reports: dict[int, wire.Report] = {}
         self.unknown: list[int] = []
+        self.recalled: list[int] = []
         self.complaints: list[str] = []
         self.standings = 0
         self.missing: list[int] = []
@@ -113,6 +114,8 @@ class Driver:
                 self.unknown.append(event.run)
             case wire.Complaint():
                 self.complaints.append(event.message)
+            case wire.Recalled():
+                self.recalled.extend(event.runs)
             case _:
                 old = self.reports.get(event.run)
                 if old is None or isinstance(old, wire.Started):

@@ -65,4 +65,6 @@ class Acts:
 
 def _stale(engine: Engine, order: wire.AnyOrder) -> bool:
     """Whether this starts a run whose end has been recorded in the same tick."""
-    return isinstance(order, wire.Start) and order.run not in engine.runs
+    if not isinstance(order, wire.Start):
+        return False
+    return order.run not in engine.runs and order.after not in engine.followers

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from hpcshell.core.lifecycle import Event, Kind
-from hpcshell.core.records import Outcome, Run, State
+from hpcshell.core.records import Outcome, State
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import start_order
 from hpcshell.daemon.runs import held_to
+from hpcshell.daemon.succession import lend, new_run, recall_if_idle
 from hpcshell.policy.decide import Start, decide
 
 
@@ -27,6 +28,9 @@ def decide_now(engine: Engine, now: float) -> None:
         engine.view.keep(plan.promises)
         for start in plan.starts:
             _start(engine, start, now)
+    lend(engine, now)
+    if engine.followers:
+        recall_if_idle(engine)
 
 
 def wake_due(engine: Engine, now: float) -> bool:
@@ -39,24 +43,19 @@ def _start(engine: Engine, start: Start, now: float) -> None:
     live = engine.live[start.job]
     task = live.task(start.index)
     assert task is not None, f"decided to start {start.job}_{start.index}, which does not wait"
-    run_id = engine.change.next_run_id()
+    prepared = engine.prepared.get((start.job, start.index))
+    run_id = engine.change.next_run_id() if prepared is None else prepared.id
     claim = held_to(live.job, start.claim(run_id, now))
     engine.view.claim(claim)
     task = engine.apply(live, task, Event(kind=Kind.START, time=now, run=run_id))
     order = start_order(live.job, task, claim, engine.host)
-    run = Run(
-        id=run_id,
-        job=live.job.id,
-        index=task.index,
-        attempt=task.attempt,
-        claim=claim,
-        start_time=now,
-        boot=engine.host.boot,
-        stdout=order.stdout or "",
-        stderr=order.stderr or "",
-    )
-    engine.change.add_run(run)
+    run = new_run(engine, task, claim, order)
+    if prepared is None:
+        engine.change.add_run(run)
+    else:
+        engine.change.update_run(run)
     engine.runs[run_id] = run
+    engine.begun.append(run)
     engine.orders.append(order)
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import Event, Kind, amend, step, word
 from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, Run, State, Task
@@ -19,7 +21,7 @@ from hpcshell.daemon.notices import end_word
 from hpcshell.daemon.parents import parent_facts, parents_of
 from hpcshell.daemon.runner import wire
 from hpcshell.policy.decide import Policy
-from hpcshell.policy.view import View
+from hpcshell.policy.view import Unit, View
 from hpcshell.store.change import Change
 from hpcshell.store.rows import indices_of
 from hpcshell.store.store import Store
@@ -38,7 +40,8 @@ class Engine:
 
     `configure` comes before anything else. `met`: the runner has said how it stands; until then
     no run is started, for its id might be one that the runner knows. `strangers`: runs it knows
-    that never began here.
+    that never began here. `prepared`: runs on record of elements that wait; `followers`: those of
+    them that the runner keeps, by the run each is to follow (`succession`).
     """
 
     host: Host
@@ -60,6 +63,11 @@ class Engine:
         self.complaints: list[str] = []
         self.strangers: list[wire.Report] = []
         self.met = False
+        self.protocol = 0
+        self.prepared: dict[Unit, Run] = {}
+        self.followers: dict[int, Run] = {}
+        self.recalling = False
+        self.begun: list[Run] = []
         self.runner_pid = 0
         self.keeper_pid = 0
         self.newest: Job | None = None
@@ -131,6 +139,8 @@ class Engine:
         after = step(task, event)
         self.change.put_task(after)
         live.put(after)
+        if self.prepared and after.state is not State.PENDING:
+            self._settle(after)
         if after.state is State.PENDING:
             self.view.put_task(after)
         elif after.state is State.ENDED:
@@ -146,6 +156,14 @@ class Engine:
         if after.state is State.ENDED:
             self._finish_if_done(live)
         return after
+
+    def _settle(self, task: Task) -> None:
+        """The element waits no more: its prepared run has begun, or never will."""
+        run = self.prepared.pop((task.job, task.index), None)
+        if run is not None and task.run != run.id:
+            end = task.end_time
+            ended = replace(run, start_time=end, end_time=end, stopped_by="cancel")
+            self.change.end_run(ended)
 
     def _tell_of(self, job: Job, event: Event, task: Task) -> None:
         what = _TIDINGS.get(event.kind)

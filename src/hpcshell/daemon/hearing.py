@@ -8,15 +8,24 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.orders import limit_of
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runs import run_ended, start_again
+from hpcshell.daemon.succession import begin, prepared_run, recalled, succeed
 from hpcshell.machine import clock
 from hpcshell.policy.retry import End
 
 
 def hear(engine: Engine, event: wire.AnyEvent) -> None:
     """Take one report in."""
+    if isinstance(event, wire.Report) and event.run not in engine.runs:
+        prepared = prepared_run(engine, event.run)
+        if prepared is not None:
+            begin(engine, prepared, event.time or clock.now())
     match event:
-        case wire.Started():
+        case wire.Started() if event.run in engine.runs:
             engine.pids[event.run] = event.pid
+        case wire.Started():
+            _disown(engine, event)
+        case wire.Recalled():
+            recalled(engine, set(event.runs))
         case wire.Ended() | wire.FailedToStart() | wire.Lost():
             _ended(engine, event)
         case wire.Standing():
@@ -33,8 +42,11 @@ def _ended(engine: Engine, event: wire.Ended | wire.FailedToStart | wire.Lost) -
         if event.run in engine.runs:
             engine.deferred.append(event.run)
         return
-    run_ended(engine, event.run, _end(event))
+    end = _end(event)
+    run_ended(engine, event.run, end)
     engine.acks.append(event.run)
+    if not isinstance(event, wire.FailedToStart) and event.successor:
+        succeed(engine, event.run, event.successor, end.time)
 
 
 def _end(event: wire.Ended | wire.FailedToStart | wire.Lost) -> End:
@@ -60,14 +72,16 @@ def _end(event: wire.Ended | wire.FailedToStart | wire.Lost) -> End:
 
 def _standing(engine: Engine, standing: wire.Standing) -> None:
     """Make the runner's world and ours equal: the live path and the recovery path are this one."""
+    engine.protocol = standing.protocol
     engine.runner_pid = standing.runner_pid
     engine.keeper_pid = standing.keeper_pid
     known = {report.run for report in standing.runs}
     for report in standing.runs:
-        if report.run not in engine.runs:
+        if report.run not in engine.runs and prepared_run(engine, report.run) is None:
             _disown(engine, report)
         else:
             hear(engine, report)
+    recalled(engine, {run.id for run in engine.followers.values()})
     for run in [run for run in engine.runs.values() if run.id not in known]:
         start_again(engine, run, clock.now())
     for run_id in known & engine.runs.keys():

@@ -110,12 +110,13 @@ class LiveJob:
     """A job with elements still to end: which wait untouched, which have a record, and how the
     rest ended."""
 
-    __slots__ = ("_tally", "job", "tasks", "waiting")
+    __slots__ = ("_tally", "brief", "job", "tasks", "waiting")
 
     def __init__(self, job: Job, waiting: IndexSet) -> None:
         self.job = job
         self.waiting = waiting
         self.tasks: dict[int, Task] = {}
+        self.brief = False
         self._tally: Tally | None = None
 
     @property

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from hpcshell.core.records import State
+from msgspec.structs import replace
+
+from hpcshell.core.records import Run, State, Task
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.parents import parent_facts, parents_of
+from hpcshell.daemon.succession import begun_at
 from hpcshell.store.rows import LiveJob as StoredLive
 from hpcshell.store.store import Store
 
@@ -25,8 +28,19 @@ def load(engine: Engine) -> None:
             if task.state is State.PENDING:
                 engine.view.put_task(task)
     for run in engine.store.live_runs():
-        engine.runs[run.id] = run
-        engine.view.claim(run.claim)
+        begun = _begun(run, engine.live[run.job].tasks[run.index])
+        engine.runs[run.id] = begun
+        engine.view.claim(begun.claim)
+    for run in engine.store.prepared_runs():
+        engine.prepared[run.job, run.index] = run
+
+
+def _begun(run: Run, task: Task) -> Run:
+    """The run as of the instant at which its element began: it may have been recorded before."""
+    if task.start_time is None or run.start_time == task.start_time:
+        return run
+    claim = begun_at(run.claim, task.start_time)
+    return replace(run, start_time=task.start_time, claim=claim)
 
 
 def _tally(store: Store, live: LiveJob, stored: StoredLive) -> None:

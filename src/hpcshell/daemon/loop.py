@@ -22,6 +22,7 @@ from hpcshell.daemon.attachment import Attachment
 from hpcshell.daemon.deciding import decide_now, wake_due
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.hearing import hear
+from hpcshell.daemon.lent import Lent
 from hpcshell.daemon.loading import load
 from hpcshell.daemon.notices import Notices
 from hpcshell.daemon.runner import wire
@@ -76,6 +77,7 @@ class Loop:
         )
         self.alarms = Alarms()
         self.watchers = Watchers(self.alarms.after)
+        self.lent = Lent(self.alarms.after)
         self.upkeep = Upkeep(self, self.alarms.after)
         self.runner = Attachment(link, server.selector, self.alarms, log)
         self.acts = Acts(self.runner, self.alarms, log)
@@ -94,6 +96,9 @@ class Loop:
         engine.configure(self.engine.host, self.engine.policy)
         engine.pids, engine.runner_pid = self.engine.pids, self.engine.runner_pid
         engine.keeper_pid, engine.met = self.engine.keeper_pid, self.engine.met
+        engine.protocol = self.engine.protocol
+        if self.engine.followers:
+            engine.orders.append(wire.Recall())  # they are prepared runs like others now
         load(engine)
         self._fresh = True
         return engine
@@ -159,6 +164,7 @@ class Loop:
                 self.engine.begin(records)
                 if self.trouble is None:
                     self._take_in(heard)
+                asked = self.lent.let_pass(self.engine, asked)
                 done = change(self, asked)
                 if self.trouble is None:
                     self._decide()
@@ -197,6 +203,7 @@ class Loop:
             self.engine.dirty = False  # nothing is started any more
         elif self.engine.dirty or wake_due(self.engine, now):
             decide_now(self.engine, now)
+        self.lent.review(self.engine)
 
     def _mind_the_clock(self) -> None:
         """What a clock that was wrong has let go waits again, once it is set back."""

@@ -9,6 +9,7 @@ from hpcshell.core.records import Claim, Job, Run, State, Task
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.orders import limit_of, start_order
 from hpcshell.daemon.runner import wire
+from hpcshell.daemon.succession import BRIEF
 from hpcshell.policy.retry import End, after_end
 
 
@@ -23,6 +24,7 @@ def run_ended(engine: Engine, run_id: int, end: End) -> None:
     task = live.tasks[run.index]
     if end.stopped_by == "timeout" and run.claim.end == live.job.deadline is not None:
         end = replace(end, stopped_by="deadline")
+    live.brief = end.time - run.start_time < BRIEF
     engine.view.release(run_id)
     engine.change.end_run(ended_run(run, end))
     total, lost_limit = engine.host.total, engine.host.lost_limit

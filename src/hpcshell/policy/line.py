@@ -71,7 +71,8 @@ class Entry(Line):
 
     `gate` is the instant from which its dependencies and begin time let it start (`NOT_YET`:
     unknown); `freed`, for element-to-element dependencies, the waiting indices whose own parents
-    are met; `begun` the indices that have begun and not ended. `untold`: some elements had begun or
+    are met; `begun` the indices that have begun and not ended; `lent` those that are to follow a
+    run of the job, and wait no more. `untold`: some elements had begun or
     ended before the view met the job, so it cannot tell by itself how the job has fared.
     """
 
@@ -81,6 +82,7 @@ class Entry(Line):
         "gate",
         "job",
         "late",
+        "lent",
         "lines",
         "rank",
         "running",
@@ -102,6 +104,7 @@ class Entry(Line):
         self.running = 0
         self.tasks: dict[int, tuple[Task, Line]] = NO_TASKS
         self.begun: set[int] | frozenset[int] = NO_INDICES
+        self.lent = NO_INDICES
         self.lines: list[Line] | None = None
 
     def elements(self) -> Iterator[int]:
@@ -112,6 +115,10 @@ class Entry(Line):
         if self.again:
             return True
         return not self.late and bool(self.waiting if self.freed is None else self.freed)
+
+    def waits(self) -> bool:
+        """Whether any of its elements waits, ready or not."""
+        return bool(self.waiting) or bool(self.tasks)
 
     def size(self) -> int:
         """How many elements the job has in all."""

@@ -21,6 +21,7 @@ class Queue:
         self.gates = Gates(self.jobs, self.turn, self.ties)
         self._room = room
         self._rank = rank
+        self._foremost: Entry | None = None
 
     def put(self, job: Job, waiting: IndexSet) -> None:
         """A live job, new or amended."""
@@ -36,6 +37,7 @@ class Queue:
         if job.deadline is not None or entry.late:
             self.gates.meet_deadline(entry)
         self.gates.open(entry)
+        self._reconsider(entry)
         for task in tasks:
             self.put_task(task)
 
@@ -51,6 +53,13 @@ class Queue:
         if task.attempt:
             entry.note_begun(task.index)
         self.gates.stand(entry, task, line)
+        self.gates.place(entry)
+        self._reconsider(entry)
+
+    def lend(self, entry: Entry, index: int) -> None:
+        """The element waits no more and does not run yet: it is to follow a run of its job."""
+        self._leave(entry, index)
+        entry.lent |= {index}
         self.gates.place(entry)
 
     def start(self, entry: Entry, index: int) -> bool:
@@ -98,12 +107,27 @@ class Queue:
         entry = self.jobs.pop(job, None)
         if entry is None:
             return
+        if entry is self._foremost:
+            self._foremost = None
         for line in entry.all_lines():
             self.turn.withdraw(line)
             self.turn.leave(line.shape)
         self.gates.never.forget(job)
         self.gates.late.forget(job)
         self.gates.touch(self.ties.leave(entry.job))
+
+    def foremost(self) -> Entry | None:
+        """The first in rank of all jobs of which anything waits, ready or not."""
+        if self._foremost is None or not self._foremost.waits():
+            waiting = (entry for entry in self.jobs.values() if entry.waits())
+            self._foremost = min(waiting, key=_place, default=None)
+        return self._foremost
+
+    def _reconsider(self, entry: Entry) -> None:
+        """Something waits of this job, in a rank that it may not have had before."""
+        first = self._foremost
+        if first is not None and (entry is first or _place(entry) < _place(first)):
+            self._foremost = None
 
     def standing(self, job: int, index: int) -> Line | None:
         """The line in which the element stands ready; None when it is not ready."""
@@ -117,6 +141,9 @@ class Queue:
             self.gates.never.forgive(job, (index,))
         if self.gates.late:
             self.gates.late.forgive(job, (index,))
+        if index in entry.lent:
+            entry.lent -= {index}
+            return True
         if index in entry.tasks:
             return self._leave_line(entry, index)
         waiting = entry.waiting
@@ -174,3 +201,7 @@ class Queue:
     def _size(self, job: int) -> int | None:
         entry = self.jobs.get(job)
         return None if entry is None or entry.untold else entry.size()
+
+
+def _place(entry: Entry) -> tuple[float, int]:
+    return (entry.rank, entry.job.id)

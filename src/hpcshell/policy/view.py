@@ -9,6 +9,8 @@ The owner's calls, in the order of a life:
     view.needs(job)               -> parents to tell the view of first: view.know(id, ParentFacts)
     view.put_job(job, waiting)    new or changed; `PLAIN` is the waiting set of a plain job
     view.put_task(task)           a PENDING element with its own record (takes it out of `waiting`)
+    view.lend(job, index)         it is to follow a run of its job, and is not decided about; then
+                                  `claim` when it does, or `put_task` when it is taken back
     view.impossible(now)          lets time pass, and names what the owner is to end (or to hold)
     decide(view, policy, now)     (after `view.advance(now)` or `view.impossible(now)`)
     view.keep(plan.promises)      only matters when the policy keeps more than one promise
@@ -120,6 +122,10 @@ class View:
         """An element with its own record waits: to be tried again, or held or released by
         itself."""
         self.queue.put_task(task)
+
+    def lend(self, job: int, index: int) -> None:
+        """A waiting element is to take the place of a run of its job as soon as that is over."""
+        self.queue.lend(self.queue.jobs[job], index)
 
     def claim(self, claim: Claim) -> None:
         """A run of the element has been started, or is found running on recovery."""

@@ -48,6 +48,7 @@ _LIVE_RUNS: Final = (
     " WHERE job.ended = 0 AND task.state IN ('RUNNING', 'SUSPENDED', 'STOPPING')"
     " AND run.end_time IS NULL ORDER BY run.id"
 )
+_PREPARED_RUNS: Final = _LIVE_RUNS.replace("IN ('RUNNING', 'SUSPENDED', 'STOPPING')", "= 'PENDING'")
 _BEGUN: Final = "SELECT idx FROM task WHERE job = ? ORDER BY idx"
 _TALLY: Final = "SELECT ifnull(outcome, state), count(*) FROM task WHERE job = ? GROUP BY 1"
 
@@ -183,6 +184,10 @@ class Reader(PastReader):
     def live_runs(self) -> list[Run]:
         """The attempts without an end, of elements that are under way."""
         return [self._decoded(decode_run, row[0]) for row in self._all(_LIVE_RUNS)]
+
+    def prepared_runs(self) -> list[Run]:
+        """The attempts that are recorded and not begun, of elements that wait."""
+        return [self._decoded(decode_run, row[0]) for row in self._all(_PREPARED_RUNS)]
 
     def blob(self, key: str) -> bytes | None:
         """A script or an environment by its key."""

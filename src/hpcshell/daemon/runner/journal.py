@@ -156,6 +156,7 @@ class Entry:
         "spawned",
         "spawning",
         "stopping",
+        "successor",
         "time_limit",
         "tries",
         "unable",
@@ -174,6 +175,7 @@ class Entry:
         self.exited: Exited | None = None
         self.gone: Gone | None = None
         self.over = False
+        self.successor = 0
         self.pidfd = -1
         self.next_try = 0.0
         self.tries = 0

@@ -27,6 +27,7 @@ def report(entry: Entry) -> wire.Report:
             time=entry.gone.time,
             stopped_by=stopped_by,
             tag=tag,
+            successor=entry.successor,
         )
     if entry.over and entry.exited is not None:
         end = entry.exited
@@ -42,6 +43,7 @@ def report(entry: Entry) -> wire.Report:
             max_rss=end.max_rss,
             stopped_by=stopped_by,
             tag=tag,
+            successor=entry.successor,
         )
     assert entry.spawned is not None
     return wire.Started(

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
+from hpcshell.daemon.runner.followers import Followers
 from hpcshell.daemon.runner.ground import Ground
 from hpcshell.daemon.runner.journal import (
     Clean,
@@ -43,6 +44,7 @@ class Roster:
         """Orphans that became our children, by pid: the runs each may belong to."""
         self.doubtful: dict[int, frozenset[int]] = {}
         """Orphans that became the keeper's children, likewise; only those of runs alive."""
+        self.followers = Followers()
 
     def record(self, note: Note) -> None:
         self.table.apply(note)

@@ -12,7 +12,8 @@ from typing import Final, Literal
 
 import msgspec
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
+"""2: runs that follow others (`Start.after`, `Recall`)."""
 LONGEST_LINE: Final = 64 * 1024 * 1024
 
 
@@ -44,6 +45,10 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
     /dev/null, `stderr` None goes where `stdout` goes, `stdout` None is /dev/null. `env` is the
     whole environment; HPC_RUN_ID and HPC_RUNNER_ID are added to it. `tag` comes back in reports,
     unread.
+
+    With `after` it is kept until that run, which is alive or kept itself, is over, and started in
+    its place at once: the report of that end names it as `successor`. If it comes too late for
+    that, it is not started but `recalled`.
     """
 
     run: int
@@ -59,6 +64,14 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
     grace: float = 30.0
     warn: Warn | None = None
     tag: str = ""
+    after: int = 0
+
+
+class Recall(Order, frozen=True, omit_defaults=True, kw_only=True, tag="recall"):
+    """Give back the runs that are kept to follow others: the answer names them in `recalled`.
+
+    A new connection recalls them, too, without a word.
+    """
 
 
 class Stop(Order, frozen=True, omit_defaults=True, kw_only=True, tag="stop"):
@@ -161,6 +174,15 @@ class Ended(Event, frozen=True, omit_defaults=True, kw_only=True, tag="ended"):
     max_rss: int = 0
     stopped_by: str | None = None
     tag: str = ""
+    successor: int = 0
+
+
+class Recalled(Event, frozen=True, omit_defaults=True, kw_only=True, tag="recalled"):
+    """These runs, ordered to follow others, are kept no longer and were never started: all that
+    were (answer to `recall`), or those that nothing is left to start (came too late, or what they
+    were to follow could not be started)."""
+
+    runs: list[int]
 
 
 class Lost(Event, frozen=True, omit_defaults=True, kw_only=True, tag="lost"):
@@ -173,6 +195,7 @@ class Lost(Event, frozen=True, omit_defaults=True, kw_only=True, tag="lost"):
     time: float = 0.0
     stopped_by: str | None = None
     tag: str = ""
+    successor: int = 0
 
 
 class Unknown(Event, frozen=True, omit_defaults=True, kw_only=True, tag="unknown"):
@@ -206,8 +229,8 @@ class Standing(Event, frozen=True, omit_defaults=True, kw_only=True, tag="standi
     runs: list[Report]
 
 
-AnyOrder = Start | Stop | Signal | Limit | Ack | Inventory | Shutdown
-AnyEvent = Started | FailedToStart | Ended | Lost | Unknown | Complaint | Standing
+AnyOrder = Start | Recall | Stop | Signal | Limit | Ack | Inventory | Shutdown
+AnyEvent = Started | FailedToStart | Ended | Lost | Unknown | Recalled | Complaint | Standing
 
 _encode = msgspec.json.Encoder()
 _order = msgspec.json.Decoder(AnyOrder)

@@ -38,6 +38,7 @@ class Worker:
         self.roster = roster
         self.keeper = roster.keeper = keeper
         self.leaving = False
+        self.late: list[int] = []
         self.idle_since = clock.monotonic()
         self.signals = take_role(WORKER_NAME)
         self.epoll = select.epoll()
@@ -74,7 +75,7 @@ class Worker:
         """
         kept = {entry.run for entry in self.roster.leaders.values()}
         roster = Roster(self.ground, self.roster.table, self.roster.journal)
-        roster.daemon = self.roster.daemon
+        roster.daemon, roster.followers = self.roster.daemon, self.roster.followers
         self.close()
         worker = Worker(self.ground, keeper, roster)
         worker.door.inherit(self.door)
@@ -180,6 +181,7 @@ class Worker:
         # What the daemon before had said is recorded in its store: it is carried out, not dropped.
         self._on_orders()
         if self.door.accept():
+            self.roster.followers.give_back()
             self._take_connection()
 
     def _take_connection(self) -> None:
@@ -192,6 +194,7 @@ class Worker:
         self.door.say(self.standing())
 
     def _on_orders(self) -> None:
+        late = self.late = []
         for order in self.door.read():
             try:
                 self._carry_out(order)
@@ -199,8 +202,8 @@ class Worker:
                 # A defect of ours: one order is spoilt, not every run.
                 traceback.print_exc()
                 self.door.say(wire.Complaint(message=f"An order failed: {error!r}"))
-        os.chdir("/")
-        os.umask(0o077)
+        if late:
+            self.door.say(wire.Recalled(runs=late))
         self.adopted.compact()
         if self.door.connection is None:
             self.idle_since = clock.monotonic()
@@ -208,7 +211,9 @@ class Worker:
     def _carry_out(self, order: wire.AnyOrder) -> None:
         match order:
             case wire.Start():
-                self.door.say(self.brood.start(order, self.leaving))
+                self._start(order)
+            case wire.Recall():
+                self.door.say(wire.Recalled(runs=self.roster.followers.give_back()))
             case wire.Ack():
                 self._ack(order.runs)
             case wire.Inventory():
@@ -217,6 +222,30 @@ class Worker:
                 self._shutdown(order)
             case _:
                 self._about_a_run(order)
+
+    def _start(self, order: wire.Start) -> None:
+        """Start a run, or keep it until the one it follows is over."""
+        roster = self.roster
+        if not order.after or order.run in roster.table:
+            if order.run in roster.followers:
+                roster.followers.forget(order.run)
+            self._start_now(order)
+            return
+        ahead = roster.table.get(order.after)
+        if (ahead is not None and not ahead.over) or order.after in roster.followers:
+            roster.followers.keep(order)
+        else:
+            self.late.append(order.run)
+
+    def _start_now(self, order: wire.Start) -> None:
+        said = self.brood.start(order, self.leaving)
+        os.chdir("/")
+        os.umask(0o077)
+        self.door.say(said)
+        if isinstance(said, wire.FailedToStart) and (
+            line := self.roster.followers.line_of(said.run)
+        ):
+            self.door.say(wire.Recalled(runs=line))
 
     def _about_a_run(self, order: wire.Stop | wire.Signal | wire.Limit) -> None:
         entry = self.roster.table.get(order.run)
@@ -245,6 +274,7 @@ class Worker:
 
     def _shutdown(self, order: wire.Shutdown) -> None:
         self.leaving = True
+        self.roster.followers.give_back()
         if order.cancel:
             for entry in self.roster.alive():
                 if not entry.ended:
@@ -252,9 +282,15 @@ class Worker:
 
     def _finished(self, entry: Entry) -> None:
         self.adopted.unwatch(entry)
-        self.door.say(report(entry))
         if self.door.connection is None:
+            self.roster.followers.give_back()
             self.idle_since = clock.monotonic()
+            return
+        order = self.roster.followers.of(entry.run)
+        entry.successor = 0 if order is None else order.run
+        self.door.say(report(entry))
+        if order is not None:
+            self._start_now(order)
 
     def standing(self) -> wire.Standing:
         """How everything stands."""

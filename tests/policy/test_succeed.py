@@ -1,0 +1,113 @@
+"""Which element may take the place of a run: only where deciding would come to the same."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from hpcshell.core.records import Claim, Job, Outcome, Resources, Task
+from hpcshell.policy.decide import Policy, decide
+from hpcshell.policy.succeed import could_start, successor
+from hpcshell.policy.view import View
+from tests.policy.made import elements_of, make_job
+
+ARRAY = make_job(5, array="0-9", cpus=2)
+
+
+def view_with(*jobs: Job, cpus: int = 2) -> View:
+    """All that can start has started, as run 1, 2, ..."""
+    view = View(Resources(cpus=cpus))
+    for job in jobs:
+        view.put_job(job, elements_of(job))
+    view.advance(0.0)
+    for run, start in enumerate(decide(view, Policy(), 0.0).starts, 1):
+        view.claim(start.claim(run, 0.0))
+    return view
+
+
+def follower(view: View) -> int | None:
+    """Who may follow run 1."""
+    return successor(view, view.claims[1])
+
+
+def test_the_next_element_of_the_array_follows() -> None:
+    assert follower(view_with(ARRAY)) == 1
+
+
+def test_it_is_the_element_that_would_be_decided_once_the_run_is_over() -> None:
+    view = view_with(ARRAY)
+    expected = follower(view)
+    view.release(1)
+    view.task_ended(5, 0, Outcome.COMPLETED, 1.0)
+    [start] = decide(view, Policy(), 1.0).starts
+    assert start.index == expected
+
+
+def test_what_is_lent_follows_nobody_else_and_is_not_decided_about() -> None:
+    view = view_with(ARRAY)
+    view.lend(5, 1)
+    assert follower(view) == 2
+    view.release(1)
+    [start] = decide(view, Policy(), 1.0).starts
+    assert start.index == 2
+
+
+def test_what_is_taken_back_goes_first_again() -> None:
+    view = view_with(ARRAY)
+    view.lend(5, 1)
+    view.put_task(Task(job=5, index=1))
+    assert follower(view) == 1
+
+
+def test_what_has_followed_runs_as_if_decided() -> None:
+    view = view_with(ARRAY)
+    view.lend(5, 1)
+    claim = view.claims[1]
+    view.release(1)
+    view.task_ended(5, 0, Outcome.COMPLETED, 1.0)
+    view.claim(replace(claim, run=2, index=1))
+    entry = view.entry(5)
+    assert entry is not None
+    assert (entry.running, set(entry.begun), set(entry.lent)) == (1, {1}, set())
+
+
+def test_nobody_follows_while_anything_that_waits_goes_first() -> None:
+    for first in (
+        make_job(4, cpus=2),
+        make_job(9, cpus=2, priority=900),
+        make_job(4, held="user"),
+        make_job(4, begin=50.0),
+    ):
+        view = view_with(ARRAY)
+        view.put_job(first, elements_of(first))
+        assert follower(view) is None
+        view.job_finished(first.id)
+        assert follower(view) == 1
+
+
+def test_what_goes_later_is_no_obstacle() -> None:
+    later = make_job(6, cpus=1), make_job(7, priority=100)
+    assert follower(view_with(ARRAY, *later)) == 1
+
+
+def test_a_retry_that_has_grown_is_followed_by_nobody_and_follows_nobody() -> None:
+    view = view_with(ARRAY)
+    grown = Claim(run=1, job=5, index=0, cpus=1, start=0.0)
+    assert successor(view, grown) is None
+    view.put_task(Task(job=5, index=1, attempt=1))
+    assert follower(view) is None
+
+
+def test_nobody_follows_where_elements_may_not_start_at_all() -> None:
+    for fields in ({"held": "user"}, {"deadline": 1000.0}):
+        view = view_with(ARRAY)
+        view.put_job(replace(ARRAY, **fields), elements_of(ARRAY).without(0))
+        assert follower(view) is None
+    assert follower(view_with(make_job(5, array="0-9", cpus=2, throttle=1))) is None
+
+
+def test_what_is_lent_could_start_beside_the_run_once_there_is_room() -> None:
+    view = view_with(ARRAY)
+    view.lend(5, 1)
+    assert not could_start(view, 5)
+    view.set_total(Resources(cpus=4))
+    assert could_start(view, 5)

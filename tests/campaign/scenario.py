@@ -74,6 +74,8 @@ class Study:
 
     def run(self) -> None:
         """Jobs of every kind and everything that can be done to them."""
+        rush = self.submit("rush", "exit 0", array="0-15")  # brief: one follows the other
+        self.call("wait", ids=[str(rush)])
         seven = self.submit("seven", "exit 7")
         array = self.submit("array", "exit $((HPC_ARRAY_TASK_ID % 2))", array="0-4%2")
         first = self.submit("good", "exit 0")
@@ -146,6 +148,7 @@ STRAYS = ("doomed", "requeued", "edited", "picked")
 """Kinds that do not end by themselves when their acknowledgement was lost."""
 
 EXPECTED: dict[str, Callable[[int], tuple[Outcome, int | None]]] = {
+    "rush": lambda index: (Outcome.COMPLETED, 0),
     "seven": lambda index: (Outcome.FAILED, 7),
     "array": lambda index: (Outcome.FAILED, 1) if index % 2 else (Outcome.COMPLETED, 0),
     "good": lambda index: (Outcome.COMPLETED, 0),

@@ -22,7 +22,7 @@ from tests.support.daemons import Daemon
 
 FULL = os.environ.get("HPCSHELL_CAMPAIGN") == "full"
 KILLS = 20
-WRITES = 240
+WRITES = 360
 """More writes than one undisturbed run of the scenario makes: the last points never fire."""
 
 
@@ -42,7 +42,7 @@ def finish(study: Study, *, exit_codes_may_be_lost: bool = False) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("write", range(1, WRITES, 1 if FULL else 39))
+@pytest.mark.parametrize("write", range(1, WRITES, 1 if FULL else 58))
 def test_the_laws_hold_when_the_daemon_dies_at_a_write(
     study: Study, moment: str, write: int
 ) -> None:

@@ -203,8 +203,9 @@ def test_a_mistake_that_is_caught_inside_the_block_spoils_it_all_the_same(store:
     def careless() -> None:
         with store.change() as change:
             made.submit(change)
+            change.put_task(Task(job=12))
             with pytest.raises(Broken):
-                change.put_task(Task(job=12))
+                change.settle()
             with pytest.raises(Broken):
                 made.submit(change)
 

@@ -39,6 +39,7 @@ _ADD_EVENT: Final = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SKIP_RUNS: Final = "UPDATE meta SET value = ? WHERE key = 'purged_run' AND value < ?"
+_NEW: Final = (State.RUNNING, State.PENDING)
 _ADD_BLOB: Final = "INSERT OR IGNORE INTO blob (hash, content) VALUES (?, ?)"
 
 
@@ -66,10 +67,11 @@ class Writer(Protocol):
 class Change:
     """Records what happened. Made by `Store.change()`; of no use after its block."""
 
-    __slots__ = ("_writer", "blobs", "ids")
+    __slots__ = ("_tasks", "_writer", "blobs", "ids")
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self._tasks: dict[tuple[int, int], Task] = {}
         self.ids = Ids(writer.ids.job, writer.ids.run, writer.ids.event)
         self.blobs: set[str] = set()
 
@@ -120,11 +122,24 @@ class Change:
 
     def end_job(self, job: int, summary: Summary) -> None:
         """The job is over, after all its elements; from now on nothing of it changes."""
+        self.settle()
         row = (summary.end_time, summary.outcome.value, encode(summary), job)
         _one(self._writer.write("job_end", _END_JOB, row), "job", job)
 
     def put_task(self, task: Task) -> None:
-        """An element as it now is, whether or not it had a record."""
+        """An element as it now is, whether or not it had a record.
+
+        One that changes several times is written once: brief elements begin and end together.
+        """
+        self._tasks[task.job, task.index] = task
+
+    def settle(self) -> None:
+        """Write the elements as they are by now."""
+        tasks, self._tasks = self._tasks, {}
+        for task in tasks.values():
+            self._write_task(task)
+
+    def _write_task(self, task: Task) -> None:
         row = (
             task.state.value,
             None if task.outcome is None else task.outcome.value,
@@ -135,15 +150,16 @@ class Change:
             task.job,
             task.index,
         )
-        # Nearly always it begins, and has no record yet, or ends, and has one.
+        # Nearly always it is about to begin, and has no record yet, or ends, and has one.
         first, second = _UPDATE_TASK, _ADD_TASK
-        if task.state is State.RUNNING and task.attempt <= 1:
+        if task.state in _NEW and task.attempt <= 1:
             first, second = second, first
         if not self._writer.write("task", first, row):
             _one(self._writer.write("task", second, row), "element", task.job)
 
     def add_run(self, run: Run) -> None:
         """A new attempt, with an id from `next_run_id`; after `put_task` of its element."""
+        self.settle()
         row = (run.id, run.job, run.index, run.attempt, run.end_time, encode(run))
         self._writer.write("run", _ADD_RUN, row)
 

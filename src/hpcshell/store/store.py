@@ -100,6 +100,7 @@ class Store(Reader):
         change = Change(self)
         try:
             yield change
+            change.settle()
             if self._failure is not None:  # somebody caught it, but the change is lost all the same
                 raise self._failure
             if self._begun:

@@ -245,8 +245,6 @@ class RealStage:
         self.gates = gates
         self.origin = float(clock.read_text())
         self.client = daemon.client()
-        while self.client.call("hello")["runner_pid"] is None:
-            pass  # nothing is started before the runner has been met
         self.store = Reader.of(places(os.environ).database)
         self.ended: list[int] = []
         self.beats = iter(range(1, beats + 1))

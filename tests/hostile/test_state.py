@@ -106,3 +106,22 @@ def test_what_is_begun_anew_ends_what_ran_and_uses_no_run_id_again(hpc: Hpc, hom
     again = hpc("daemon", "start", "--new")
     assert (again.returncode, "is there: nothing is begun anew" in again.stderr) == (4, True)
     assert json.loads(hpc("show", "--json", "@", check=True).stdout)["state"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("journal", ["there", "gone"])
+def test_an_older_copy_of_the_database_gives_out_no_run_id_that_the_runner_knows(
+    hpc: Hpc, home: Path, journal: str
+) -> None:
+    hpc("submit", "--hold", "--", "true", check=True, cwd=home)
+    hpc("daemon", "stop", check=True)
+    database = home / "state" / "hpcshell.db"
+    copy = database.read_bytes()
+    pid = running_job(hpc, home)
+    database.write_bytes(copy)
+    if journal == "gone":
+        (home / "state" / "runs.journal").unlink()
+    job = hpc("submit", "--quiet", "--", "sh", "-c", "exit 3", check=True, cwd=home).stdout.strip()
+    assert hpc("wait", "--propagate", job).returncode == 3
+    assert json.loads(hpc("show", "--json", job, check=True).stdout)["run"] == 2
+    assert wait_for_exit(pid, 20)
+    assert f"process={pid}" in hpc("daemon", "logs", check=True).stdout

@@ -40,7 +40,7 @@ class Acts:
         for report in engine.strangers:
             self.log.write(
                 "error",
-                "a run is newer than the database and not in it; what is alive of it is ended",
+                "a run is not in the database; what is alive of it is ended",
                 run=report.run,
                 process=report.pid if isinstance(report, wire.Started) else None,
             )

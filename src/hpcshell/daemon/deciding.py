@@ -16,7 +16,7 @@ def decide_now(engine: Engine, now: float) -> None:
     """End what can never start and start what can, until neither leads to more of it.
 
     An end may make a child hopeless, a start may be what another waits for. Nothing is started
-    before the runner has been met.
+    while it is not known which runs the runner knows.
     """
     engine.dirty = True
     while engine.dirty:

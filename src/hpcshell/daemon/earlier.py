@@ -1,12 +1,13 @@
-"""What is left of a queue whose database is lost: files, and jobs that still run."""
+"""What is left of a queue whose database is lost or older: files, running jobs, ids given out."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from hpcshell.daemon.runner.journal import Journal
+from hpcshell.daemon.runner.journal import Journal, Table
 from hpcshell.machine.paths import Places
 from hpcshell.machine.processes import Identity, alive
+from hpcshell.store.store import Store
 
 SHOWN: Final = 5
 
@@ -21,14 +22,30 @@ def signs_of_earlier(where: Places) -> list[str]:
     return signs
 
 
+def learn_runs(where: Places, store: Store) -> bool:
+    """See to it that no run id is given out that the runner knows: the database may be older.
+
+    False: its journal is gone, and one may be there that has to be asked.
+    """
+    _, runs = _noted(where)
+    with store.change() as change:
+        change.skip_runs(max(runs, default=0))
+    return where.runs_journal.exists() or not where.runner_socket.exists()
+
+
 def _running(where: Places) -> list[int]:
     """The first processes of the runs that the runner has noted and that are alive."""
-    if not where.runs_journal.exists():
-        return []
-    journal = Journal(where.runs_journal)
-    try:
-        boot, runs = journal.load()
-    finally:
-        journal.close()
+    boot, runs = _noted(where)
     begun = [entry.spawned for entry in runs.values() if entry.spawned and not entry.ended]
     return [each.pid for each in begun if alive(Identity(each.pid, each.ticks, boot))]
+
+
+def _noted(where: Places) -> tuple[str, Table]:
+    """The boot, and the runs that the runner has noted in it."""
+    if not where.runs_journal.exists():
+        return "", Table()
+    journal = Journal(where.runs_journal)
+    try:
+        return journal.load()
+    finally:
+        journal.close()

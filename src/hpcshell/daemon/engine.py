@@ -38,10 +38,10 @@ class News(dict[str, Any]):
 class Engine:
     """Live jobs, the decider's view of them, and the change being written.
 
-    `configure` comes before anything else. `met`: the runner has said how it stands; until then
-    no run is started, for its id might be one that the runner knows. `strangers`: runs it knows
-    that never began here. `prepared`: runs on record of elements that wait; `followers`: those of
-    them that the runner keeps, by the run each is to follow (`succession`).
+    `configure` comes before anything else. `strangers` are runs that the runner knows and the
+    database does not. Not `met`: nothing but the runner itself can tell which ids it knows, and
+    none is given out before it has. `prepared`: runs on record of elements that wait; `followers`:
+    those of them that the runner keeps, by the run each is to follow (`succession`).
     """
 
     host: Host
@@ -62,7 +62,7 @@ class Engine:
         self.deferred: list[int] = []
         self.complaints: list[str] = []
         self.strangers: list[wire.Report] = []
-        self.met = False
+        self.met = True
         self.protocol = 0
         self.prepared: dict[Unit, Run] = {}
         self.followers: dict[int, Run] = {}

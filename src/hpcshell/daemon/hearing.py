@@ -110,10 +110,10 @@ def _unknown(engine: Engine, run_id: int) -> None:
 def _disown(engine: Engine, report: wire.Report) -> None:
     """A run whose end is recorded: the runner may forget it, and must not keep it alive.
 
-    One whose beginning is not recorded belongs to a later state of the queue, which is lost (a
-    copy of the database was put back): its job may be started again, and it must not go on, too.
+    One that is not recorded at all belongs to a later state of the queue, which is lost (a copy of
+    the database was put back): its job may be started again, and it must not go on, too.
     """
-    if report.run > engine.change.ids.run:
+    if engine.store.run(report.run) is None:
         engine.strangers.append(report)
     if isinstance(report, wire.Started):
         engine.orders.append(wire.Stop(run=report.run, cause="unknown to the daemon", grace=0.0))

@@ -22,7 +22,7 @@ from functools import partial
 
 from hpcshell.core.errors import Broken, HpcError, NotYet
 from hpcshell.core.settings import Settings
-from hpcshell.daemon.earlier import signs_of_earlier
+from hpcshell.daemon.earlier import learn_runs, signs_of_earlier
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.faults import fault_point
 from hpcshell.daemon.host import this_host
@@ -78,7 +78,9 @@ def make_loop(where: Places, *, new: bool = False) -> Loop:
     own = settings.daemon
     log = LogFile(where.daemon_log, own.log_size, own.log_files, own.log_level)
     server = Server(selectors.DefaultSelector(), str(where.daemon_socket))
+    met = learn_runs(where, store)
     loop = Loop(store, server, RunnerLink(where), log, configure)
+    loop.engine.met = met
     try:
         server.listen()
     except OSError as error:

@@ -162,8 +162,8 @@ class Scheduler(ABC):
         **kwargs: Any,
     ) -> list[str]:
         """Submit `array_size` runs of a script that tell themselves apart by their index."""
-        if array_size < 1:
-            raise Wrong(f"array_size: {array_size} is too small", "the least is 1")
+        if not isinstance(array_size, int) or array_size < 1:
+            raise Wrong(f"array_size: {array_size!r} is no possible number", "the least is 1")
         kwargs["array"] = f"0-{array_size - 1}"
         first = self.submit_job(script_path, job_name, resources, **kwargs)
         return [f"{first}_{index}" for index in range(array_size)]
@@ -323,8 +323,7 @@ def _positive(number: float, name: str) -> float:
 
 def _number(job_id: str) -> str:
     """`12` or `12_3` of `local_12` or `local_12_3`. Raises `NotFound` for any other text."""
-    found = _LOCAL_ID.match(job_id)
-    if found is None:
+    if not isinstance(job_id, str) or _LOCAL_ID.match(job_id) is None:
         raise NotFound(f"there is no job {job_id!r}", "ids of this scheduler look like local_12")
     return job_id.removeprefix("local_")
 
@@ -333,7 +332,7 @@ def _views(job_ids: Iterable[str]) -> dict[str, View]:
     """The documents of those that are known, by id; one question for all of them."""
     from hpcshell import jobs
 
-    names = [each for each in job_ids if _LOCAL_ID.match(each)]
+    names = [each for each in job_ids if isinstance(each, str) and _LOCAL_ID.match(each)]
     if not names:
         return {}
     try:

@@ -116,7 +116,7 @@ def _print(rows: list[Row], streams: tuple[str, ...], lines: int | None) -> None
     for row in begun:
         for stream, path in _files(row, streams):
             try:
-                _copy(path, headed.sink(row["label"], stream), lines)
+                _copy(row, path, headed.sink(row["label"], stream), lines)
             except FileNotFoundError:
                 missing.append(_missing(row, path))
             except NotFound as nothing_kept:
@@ -141,17 +141,23 @@ def _nothing(rows: list[Row]) -> None:
 
 def _missing(row: Row, path: str) -> NotFound:
     """A job that could not be started has its reason, and often no file."""
-    if row["state"] not in describe.LIVE and row["reason"]:
-        why = f"job {row['label']} {row['state']}: {safe(row['reason'])}"
-    else:
-        why = "it was moved or deleted after the job"
-    return NotFound(f"there is no file {safe(path)}", why)
+    return NotFound(
+        f"there is no file {safe(path)}", _reason(row) or "it was moved or deleted after the job"
+    )
 
 
-def _copy(path: str, sink: Callable[[bytes], None], lines: int | None) -> None:
+def _reason(row: Row) -> str | None:
+    if row["state"] in describe.LIVE or not row["reason"]:
+        return None
+    return f"job {row['label']} {row['state']}: {safe(row['reason'])}"
+
+
+def _copy(row: Row, path: str, sink: Callable[[bytes], None], lines: int | None) -> None:
     # Only a plain file has an end: /dev/full can be read for ever, a pipe waits for a writer.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise NotFound(f"{safe(path)} is a device and keeps nothing", "hpc submit --output FILE")
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        what = "is a device and keeps nothing" if stat.S_ISCHR(mode) else "is no plain file"
+        raise NotFound(f"{safe(path)} {what}", _reason(row) or "hpc submit --output FILE")
     with open(path, "rb") as file:
         if lines is not None:
             file.seek(start_of_last(file, lines))

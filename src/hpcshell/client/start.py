@@ -132,7 +132,7 @@ def _launch(places: Places, options: Iterable[str]) -> HpcError | None:
                 start_new_session=True,
             )
         except OSError as error:
-            return Unreachable(f"the daemon cannot be started: {error}")
+            return Unreachable(f"the daemon cannot be started: {error}", "see: hpc doctor")
         finally:
             os.close(writing)
         line = _first_line(pipe.fileno())

@@ -126,7 +126,7 @@ def _target(rest: str) -> str:
 def _host(text: str, option: str) -> str:
     if text.startswith("["):
         if _ip(text[1:-1]) is None:
-            raise Wrong(f"{option}: {quote(text)} is no address of a machine")
+            raise Wrong(f"{option}: {quote(text)} is no address of a machine", "write [2001:db8::1]")
         return text[1:-1]
     if (
         len(text) > 253
@@ -158,7 +158,7 @@ def _forbidden_error(option: str, host: str, why: str) -> Wrong:
         f"{option}: {quote(host)} is {why}, where notices are not sent",
         "private addresses are allowed by: [notify] webhook_private = true"
         if why in (_LOOPBACK, _PRIVATE, "this machine itself")
-        else None,
+        else "name a host that may be reached from here",
     )
 
 

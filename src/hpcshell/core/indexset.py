@@ -147,9 +147,12 @@ def _parse_part(part: str, text: str) -> range:
             f"array {quote(text)}: the range {part.strip()} runs backwards", f"write {end}-{start}"
         )
     if step < 1:
-        raise Wrong(f"array {quote(text)}: the step of {part.strip()} must be at least 1")
+        raise Wrong(f"array {quote(text)}: a step of {step}", "the least is 1, as in 0-9:1")
     if end > MAX_INDEX:
-        raise Wrong(f"array {quote(text)}: index {end} is over the limit {MAX_INDEX}")
+        raise Wrong(
+            f"array {quote(text)}: index {end} is over the limit",
+            f"the largest index is {MAX_INDEX}",
+        )
     return range(start, end + 1, step)[: (end - start) // step + 1]
 
 

@@ -235,5 +235,7 @@ def factor(text: str, option: str = "factor", *, least: float = 0.0, most: float
         raise Wrong(f"{option}: {quote(text)} is no number", "write a plain number such as 1.5")
     number = float(stripped)
     if not least <= number <= most:
-        raise Wrong(f"{option}: {quote(text)} must lie between {least:g} and {most:g}")
+        raise Wrong(
+            f"{option}: {quote(text)} is out of range", f"write a number from {least:g} to {most:g}"
+        )
     return number

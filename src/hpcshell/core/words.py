@@ -59,7 +59,9 @@ def check_name(text: str, option: str = "name") -> str:
     out.
     """
     if not text or text.isspace():
-        raise Wrong(f"{option}: a name needs at least one character that can be seen")
+        raise Wrong(
+            f"{option}: a name needs at least one character that can be seen", "write a name"
+        )
     if hidden := re.search(_HIDDEN, text):
         raise Wrong(
             f"{option}: {quote(text)} holds {_written_out(hidden)}, which cannot be printed",
@@ -77,7 +79,8 @@ def one_line(text: str, option: str, longest: int = 4096) -> str:
     """Free text (a comment, a path) on one line: no control bytes, at most `longest` bytes."""
     if hidden := re.search(_HIDDEN, text):
         raise Wrong(
-            f"{option}: {quote(text)} holds {_written_out(hidden)}, which cannot be printed"
+            f"{option}: {quote(text)} holds {_written_out(hidden)}, which cannot be printed",
+            "leave it out",
         )
     if len(text.encode()) > longest:
         raise Wrong(

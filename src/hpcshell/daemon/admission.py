@@ -18,8 +18,8 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Array, Job, Launch, Notify, Request
 from hpcshell.core.settings import PartitionSettings, Settings
 from hpcshell.core.submission import Submission
-from hpcshell.core.words import check_name
-from hpcshell.daemon.bounds import check_figures
+from hpcshell.core.words import LONGEST_NAME, quote, safe
+from hpcshell.daemon.bounds import check_figures, check_texts
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.daemon.server import Peer
@@ -28,6 +28,9 @@ from hpcshell.store.change import blob_key
 
 ENV_LIMIT: Final = 4 * 1024 * 1024
 ARG_LIMIT: Final = 128 * 1024 - 1
+ARGS_LIMIT: Final = 6 * 1024 * 1024
+ARG_COST: Final = 9
+"""Bytes of an argument beyond its text: the NUL and a pointer."""
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -54,6 +57,7 @@ def job_of(
     settings = engine.host.settings
     _check_launch(submission)
     check_figures(submission)
+    check_texts(submission)
     if parts.env_key not in engine.store.blobs:  # what is stored has been checked
         _check_environment(submission.env)
     partition = submission.partition or settings.defaults.partition
@@ -62,7 +66,6 @@ def job_of(
     admit_times(submission.begin, submission.deadline, request.time_limit, now)
     _check_notify(submission.notify, settings)
     name = submission.name or _name_of(submission)
-    check_name(name)
     unique = fingerprint(submission) if submission.unique else ""
     if unique and (twin := engine.unique.get((peer.uid, unique))) is not None:
         raise Refused(
@@ -140,14 +143,19 @@ def fingerprint(submission: Submission) -> str:
 
 
 def _name_of(submission: Submission) -> str:
-    return os.path.basename(submission.argv[0])[:255] or "job"
+    """A file's name may be what no job's may: control bytes are written out."""
+    word = safe(os.path.basename(submission.argv[0])).encode()[:LONGEST_NAME]
+    return word.decode(errors="ignore").strip() or "job"
 
 
 def _check_launch(submission: Submission) -> None:
     if not submission.argv or not submission.argv[0]:
         raise Wrong("nothing to run", "give a script, or a command after --")
     if not os.path.isabs(submission.cwd):
-        raise Wrong(f"working directory {submission.cwd!r} is not an absolute path")
+        raise Wrong(
+            f"working directory {quote(submission.cwd)} is not an absolute path",
+            "begin it with a slash",
+        )
     texts = (
         *submission.argv,
         submission.cwd,
@@ -156,9 +164,11 @@ def _check_launch(submission: Submission) -> None:
         submission.stdin,
     )
     if any("\0" in text for text in texts):
-        raise Wrong("a NUL byte cannot be part of a command or path")
-    if max(len(text) for text in submission.argv) > ARG_LIMIT:
-        raise Wrong("an argument is longer than 128 KiB, more than the kernel takes")
+        raise Wrong("a NUL byte cannot be part of a command or path", "leave it out")
+    if max(map(len, submission.argv)) > ARG_LIMIT:
+        raise Wrong("an argument is longer than the kernel's 128 KiB", "pass it in a file")
+    if sum(map(len, submission.argv)) + len(submission.argv) * ARG_COST > ARGS_LIMIT:
+        raise Wrong("the arguments are longer than the kernel's 6 MiB", "pass them in a file")
 
 
 def _check_environment(env: dict[str, str]) -> None:
@@ -166,11 +176,11 @@ def _check_environment(env: dict[str, str]) -> None:
     for key, value in env.items():
         if not key or "=" in key or "\0" in key or "\0" in value:
             raise Wrong(
-                f"environment variable {key[:40]!r} cannot exist", "unset it before submitting"
+                f"environment variable {quote(key)} cannot exist", "unset it before submitting"
             )
         if len(key) + len(value) >= ARG_LIMIT:
             raise Wrong(
-                f"environment variable {key[:40]!r} is longer than the kernel's 128 KiB",
+                f"environment variable {quote(key)} is longer than the kernel's 128 KiB",
                 "unset it, or submit with --export=NONE",
             )
         size += len(key) + len(value) + 2
@@ -185,7 +195,10 @@ def _array(text: str) -> Array | None:
         return None
     spec, percent, limit = text.partition("%")
     if percent and not (limit.isascii() and limit.isdigit() and 0 < int(limit) < 10**9):
-        raise Wrong(f"array {text!r}: after % stands how many may run at once, at least 1")
+        raise Wrong(
+            f"array {quote(text)}: {quote(limit)} is no number of elements that may run at once",
+            "after the % stands a number from 1 up",
+        )
     return Array(indices=str(IndexSet.parse(spec)), throttle=int(limit) if percent else 0)
 
 

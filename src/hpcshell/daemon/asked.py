@@ -101,6 +101,10 @@ ASKED: Final[dict[str, type[Asked]]] = {
     "wait": Wait,
 }
 
+_DIFFER: Final = (
+    "give a value that fits; where none was given, client and daemon differ: hpc daemon restart"
+)
+
 CHANGES: Final[dict[str, Any]] = {
     "cpus": Annotated[int, Meta(ge=1, le=MOST)],
     "memory": Count,
@@ -132,7 +136,7 @@ def check_args(verb: str, args: dict[str, Any]) -> None:
     try:
         asked = msgspec.convert(args, form)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise Wrong(f"{verb}: {error}", "client and daemon differ: hpc daemon restart") from None
+        raise Wrong(f"{verb}: {error}", _DIFFER) from None
     if isinstance(asked, About):
         for word in asked.states or ():
             _check_state(word)
@@ -147,7 +151,9 @@ def checked_change(name: str, value: Any) -> Any:
     try:
         return msgspec.convert(value, CHANGES[name])
     except (msgspec.ValidationError, RecursionError) as error:
-        raise Wrong(f"{name} cannot be {quote(repr(value))}: {error}") from None
+        raise Wrong(
+            f"{name} cannot be {quote(repr(value))}: {error}", "see: hpc edit --help"
+        ) from None
 
 
 def _check_state(word: str) -> None:

@@ -1,13 +1,18 @@
-"""Figures that no machine can mean are refused before they are recorded."""
+"""Figures that no machine can mean, and texts that no terminal or file system would take, are
+refused before they are recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.options.read import CAUSES, GROWS
+from hpcshell.core.patterns import LONGEST_PATH, check_pattern
 from hpcshell.core.submission import Submission
+from hpcshell.core.words import check_name, one_line, quote
 
 MOST: Final = 2**31
 """No figure of a person's is larger, in either direction."""
@@ -15,6 +20,7 @@ LONGEST: Final = 1e10
 """Seconds; three hundred years."""
 LATEST: Final = 1e12
 """An instant in the year 33658."""
+MOST_TAGS: Final = 1000
 
 _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "priority": (-MOST, MOST),
@@ -34,19 +40,63 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
 }
 
 
+_GROWING: Final = frozenset(GROWS.values())
+_EXIT: Final = r"(?a)exit:[0-9]{1,3}\Z"
+
+
+def _tags(tags: tuple[str, ...], where: str) -> None:
+    if len(tags) > MOST_TAGS:
+        raise Wrong(f"{len(tags):,} tags are too many", f"the limit is {MOST_TAGS:,}")
+    for tag in tags:
+        check_name(tag, where)
+
+
+def _directory(text: str, where: str) -> None:
+    """What it is called is the file system's affair, and how long that is the kernel's."""
+    if len(text.encode()) > LONGEST_PATH:
+        raise Wrong(f"{where}: {len(text):,} characters are too long", f"at most {LONGEST_PATH:,}")
+
+
+TEXTS: Final[dict[str, Callable[[Any, str], object]]] = {
+    "name": check_name,
+    "account": check_name,
+    "qos": check_name,
+    "profile": check_name,
+    "tags": _tags,
+    "comment": one_line,
+    "cwd": _directory,
+    "stdin": check_pattern,
+    "stdout": check_pattern,
+    "stderr": check_pattern,
+}
+"""Texts that are kept, shown to people and used as paths, and what they must be."""
+
+
+def check_texts(submission: Submission) -> None:
+    """Raise `Wrong` for the first text that could not be kept or shown."""
+    for name, check in TEXTS.items():
+        if text := getattr(submission, name):
+            check(text, name)
+
+
 def check_figures(submission: Submission) -> None:
     """Raise `Wrong` for the first figure out of bounds."""
     for name, value in _figures(submission):
         low, high = _BOUNDS[name]
         if value is not None and not low <= value <= high:
-            raise Wrong(f"{name} cannot be {value}", f"give {low:g} to {high:g}")
+            raise Wrong(f"{name} cannot be {value}", f"give {low:,} to {high:,}")
     for name, factor in (*submission.retry.grow.items(), *submission.retry.cap.items()):
+        if name not in _GROWING:
+            raise Wrong(f"{quote(name)} cannot grow", f"what can: {', '.join(sorted(_GROWING))}")
         if not (factor > 0 and isfinite(factor)):
             raise Wrong(f"a request cannot grow by {name}={factor}", "give a number above 0")
     if submission.on_never not in ("end", "hold"):
-        raise Wrong(f"on_never cannot be {submission.on_never!r}", "give end or hold")
+        raise Wrong(f"on_never cannot be {quote(submission.on_never)}", "give end or hold")
     if submission.warn is not None and submission.warn.to not in ("leader", "all"):
-        raise Wrong(f"a signal cannot go to {submission.warn.to!r}", "give leader or all")
+        raise Wrong(f"a signal cannot go to {quote(submission.warn.to)}", "give leader or all")
+    for cause in submission.retry.on:
+        if cause not in CAUSES and not re.match(_EXIT, cause):
+            raise Wrong(f"{quote(cause)} is no cause to try again", f"give {', '.join(CAUSES)}")
 
 
 def _figures(submission: Submission) -> Iterator[tuple[str, float | None]]:

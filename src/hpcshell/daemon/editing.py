@@ -12,8 +12,9 @@ from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Array, Job, Request, Task
 from hpcshell.core.submission import Submission
-from hpcshell.core.words import check_name
+from hpcshell.core.words import quote
 from hpcshell.daemon.asked import checked_change
+from hpcshell.daemon.bounds import TEXTS
 from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.machine import clock
 from hpcshell.policy.admit import admit
@@ -40,7 +41,10 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
     for name, said in changes.items():
         value = checked_change(name, said)
         if name not in ALWAYS and not live.waits:
-            raise Refused(f"job {job.id} has begun: its {name} cannot change any more")
+            raise Refused(
+                f"job {job.id} has begun: its {name} cannot change any more",
+                f"put it back into the queue first: hpc requeue {job.id}",
+            )
         if name in REQUEST:
             request[name] = value
         elif name == "throttle":
@@ -48,7 +52,9 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
         elif name == "dependency":
             fields["dependencies"] = _dependencies(engine, job, value or "", uid)
         else:
-            fields[name] = check_name(value) if name == "name" else value
+            if name in TEXTS and (value or name == "name"):
+                TEXTS[name](value, name)
+            fields[name] = value
     if request or "partition" in fields:
         partition = fields.get("partition", job.partition)
         fields["request"] = _request(engine, job, request, partition)
@@ -95,7 +101,7 @@ def _request(engine: Engine, job: Job, changed: dict[str, Any], partition: str) 
 
 def _throttled(job: Job, value: Any) -> Array:
     if job.array is None:
-        raise Refused(f"job {job.id} is no array: it has no throttle")
+        raise Refused(f"job {job.id} is no array: it has no throttle", "leave --throttle out")
     return replace(job.array, throttle=value)
 
 
@@ -106,7 +112,10 @@ def _dependencies(engine: Engine, job: Job, text: str, uid: int) -> Any:
     if dependencies is not None:
         parents = [term.job for term in dependencies.terms if term.job]
         if would_cycle(job.id, parents, engine.parents):
-            raise Wrong(f"job {job.id} would depend on itself through {text!r}")
+            raise Wrong(
+                f"job {job.id} would depend on itself through {quote(text)}",
+                "name a job that does not wait for it",
+            )
     return dependencies
 
 

@@ -20,6 +20,7 @@ from hpcshell.core.ids import (
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Dependencies, Dependency, Job
 from hpcshell.core.submission import Submission
+from hpcshell.core.words import quote
 from hpcshell.daemon.engine import Engine
 from hpcshell.store.rows import indices_of
 
@@ -38,7 +39,7 @@ def find(engine: Engine, args: dict[str, Any], uid: int) -> list[Found]:
     `all`)."""
     selectors = args.get("ids") or []
     if not isinstance(selectors, list):
-        raise Wrong("ids must be a list")
+        raise Wrong("ids must be a list", "as in [12, \"7_3\"]")
     if not selectors:
         return _by_filters(engine, args)
     found: dict[tuple[int, str], Found] = {}
@@ -63,7 +64,7 @@ def resolve(engine: Engine, text: str, uid: int) -> list[Found]:
     """What one selector names. Raises `NotFound` when that is nothing."""
     found = list(_resolve(engine, select(text), uid))
     if not found:
-        raise NotFound(f"there is no job {text!r}", "hpc queue and hpc history list what there is")
+        raise NotFound(f"there is no job {quote(text)}", "hpc queue and hpc history list what there is")
     return found
 
 
@@ -119,7 +120,9 @@ def named(engine: Engine, name: str, uid: int) -> list[int]:
 def visible(job: Job, uid: int, verb: str) -> None:
     """Raise `Refused` when this caller may not do that to this job."""
     if uid not in (0, job.uid):
-        raise Refused(f"job {job.id} belongs to {job.user}: you cannot {verb} it")
+        raise Refused(
+            f"job {job.id} belongs to {job.user}: you cannot {verb} it", f"ask {job.user}"
+        )
 
 
 def resolve_dependencies(

@@ -103,7 +103,8 @@ class Peer:
         if len(self.inbox) > LINE_LIMIT:
             self.inbox = bytearray()
             self.skipping = True
-            self.fail(0, Wrong(f"a request over {LINE_LIMIT >> 20} MiB is not read"))
+            hint = "one JSON object a line; submit fewer jobs at once"
+            self.fail(0, Wrong(f"a request over {LINE_LIMIT >> 20} MiB is not read", hint))
 
     def answer(self, ask: int, ok: Any) -> None:
         self._say({"id": ask, "ok": ok})

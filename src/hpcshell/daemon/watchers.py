@@ -152,7 +152,7 @@ def end_of(engine: Engine, target: Target) -> dict[str, Any] | None:
 def _end_of_job(engine: Engine, job_id: int) -> dict[str, Any]:
     stored = engine.store.job(job_id)
     if stored is None or stored.summary is None:
-        raise NotFound(f"there is no job {job_id} any more")
+        raise NotFound(f"there is no job {job_id} any more", "it was purged from the history")
     summary = stored.summary
     return {
         "id": job_id,

@@ -9,6 +9,7 @@ Any number of threads may use it at once. Errors are `HpcError`s: message, hint,
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from hpcshell.client.client import Client
 from hpcshell.core.errors import HpcError, WaitTimedOut, Wrong
 from hpcshell.core.options.values import from_keywords
-from hpcshell.core.words import safe
+from hpcshell.core.units import LONGEST
+from hpcshell.core.words import nearest, quote, safe
 from hpcshell.jobs.looking import read_script
 from hpcshell.jobs.prepare import Prepared, prepare, words_of
 from hpcshell.jobs.surroundings import configured, environment, here, working_directory
@@ -34,6 +36,9 @@ View: TypeAlias = dict[str, Any]
 
 LIVE = frozenset({"PENDING", "RUNNING", "SUSPENDED", "COMPLETING"})
 """The states of a job that has not ended."""
+
+FILTERS = frozenset({"user", "states", "names", "tags", "partition"})
+"""What `queue` chooses jobs by."""
 
 TAIL = 4096
 """Bytes of the log that a `JobFailed` carries."""
@@ -92,8 +97,18 @@ def call(verb: str, **args: Any) -> Any:
 
 def wait(ids: Sequence[str], *, any_one: bool = False, timeout: float | None = None) -> View:
     """Wait until all (or any) of these have ended: `done`, `pending`, `timed_out`."""
-    answer: View = client().call("wait", ids=list(ids), any=any_one, timeout=timeout)
+    answer: View = client().call("wait", ids=list(ids), any=any_one, timeout=_patience(timeout))
     return answer
+
+
+def _patience(timeout: float | None) -> float | None:
+    """JSON knows no NaN and no infinity: the daemon would read both as "for ever"."""
+    if timeout is None or timeout == math.inf:
+        return None
+    # NaN is within no bounds
+    if not isinstance(timeout, int | float) or not -LONGEST <= timeout <= LONGEST:
+        raise Wrong(f"timeout={quote(str(timeout))} is no possible time", "give seconds, or None")
+    return float(timeout)
 
 
 def partitions() -> frozenset[str]:
@@ -174,6 +189,10 @@ def job(selector: int | str) -> Job:
 
 def queue(**filters: Any) -> list[Job]:
     """The jobs that wait and run. `filters`: `user`, `states`, `names`, `tags`, `partition`."""
+    for unknown in filters.keys() - FILTERS:
+        near = nearest(unknown, FILTERS)
+        hint = f"did you mean {near}=?" if near else f"there are {', '.join(sorted(FILTERS))}"
+        raise Wrong(f"{unknown}= is no filter of jobs", hint)
     found: list[Job] = []
     while True:
         page = call("queue", limit=1000, offset=len(found), **filters)

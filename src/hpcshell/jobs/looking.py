@@ -31,7 +31,9 @@ def read_script(path: str) -> bytes:
         if not stat.S_ISREG(found.st_mode):
             raise Wrong(f"{quote(path)} is no regular file", "a script on stdin is submitted as -")
         if found.st_size > LARGEST:
-            raise Wrong(f"{quote(path)} has {found.st_size:,} bytes", "that is no script")
+            raise Wrong(
+                f"{quote(path)} has {found.st_size:,} bytes", f"a script has at most {LARGEST:,}"
+            )
         with open(path, "rb") as file:
             return file.read()
     except (FileNotFoundError, NotADirectoryError):
@@ -40,7 +42,7 @@ def read_script(path: str) -> bytes:
         raise Wrong(f"{quote(path)} cannot be read by you", f"chmod u+r {quote(path)}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise Wrong(f"{quote(path)} cannot be read: {reason}") from None
+        raise Wrong(f"{quote(path)} cannot be read: {reason}", "name a file") from None
 
 
 def check_submission(submission: Submission) -> None:
@@ -74,18 +76,23 @@ def _check_directory(path: str) -> None:
             f"working directory {quote(path)}: {reason}", "make it, or name another: --chdir DIR"
         ) from None
     if not stat.S_ISDIR(mode):
-        raise Wrong(f"working directory {quote(path)} is not a directory", "--chdir DIR")
+        raise Wrong(f"working directory {quote(path)} is not a directory", "name one: --chdir DIR")
     if not os.access(path, os.X_OK):
-        raise Wrong(f"working directory {quote(path)} cannot be entered by you", "--chdir DIR")
+        raise Wrong(
+            f"working directory {quote(path)} cannot be entered by you",
+            "name another: --chdir DIR",
+        )
 
 
 def _check_interpreter(script: bytes, name: str) -> None:
-    interpreter = script.partition(b"\n")[0][2:].split()[0].decode(errors="replace")
-    if not os.access(interpreter, os.X_OK):
-        raise Wrong(
-            f"{quote(name)} is to be run by {quote(interpreter)}, which is not there",
-            "mend its first line, for example #!/usr/bin/env bash",
-        )
+    interpreter = os.fsdecode(script.partition(b"\n")[0][2:].split()[0])
+    if os.path.isfile(interpreter) and os.access(interpreter, os.X_OK):
+        return
+    what = "no program" if os.path.exists(interpreter) else "not there"
+    raise Wrong(
+        f"{quote(name)} is to be run by {quote(interpreter)}, which is {what}",
+        "mend its first line, for example #!/usr/bin/env bash",
+    )
 
 
 def _check_command(submission: Submission) -> None:
@@ -108,7 +115,8 @@ def _check_command(submission: Submission) -> None:
 def _check_input(path: str) -> None:
     if not os.path.exists(path):
         raise Wrong(f"--input: there is no file {quote(path)}", "look at the spelling")
-    if os.path.isdir(path) or not os.access(path, os.R_OK):
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)) or not os.access(path, os.R_OK):
         raise Wrong(f"--input: {quote(path)} cannot be read", "name a file that you may read")
 
 
@@ -147,7 +155,7 @@ def _check_existing(path: str, option: str) -> None:
             "name the file it points to",
         )
     if stat.S_ISDIR(mode):
-        raise Wrong(f"{option}: {quote(path)} is a directory", f"write {path.rstrip('/')}/%j.out")
+        raise Wrong(f"{option}: {quote(path)} is a directory", f"write {quote(path + '/%j.out')}")
     if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
         raise Wrong(f"{option}: {quote(path)} is no regular file", "name another file")
     if not os.access(path, os.W_OK):

@@ -124,11 +124,14 @@ def words_of(
     if isinstance(command, str | os.PathLike):
         path = os.fspath(command)
         if not isinstance(path, str):
-            raise Wrong("the path of a script must be text")
+            raise Wrong("the path of a script must be text", "os.fsdecode makes text of bytes")
         if any(letter.isspace() for letter in path) and not os.path.exists(path):
             return ["/bin/sh", "-c", path], None
         return [path], path
-    words = [os.fspath(word) for word in command]
+    try:
+        words = [os.fspath(word) for word in command]
+    except TypeError:
+        words = []
     if not words or not all(isinstance(word, str) for word in words):
         raise Wrong("a command is a list of at least one word", 'write ["python", "train.py"]')
     return words, None

@@ -140,18 +140,20 @@ def _content(path: Path) -> str | None:
     except NotADirectoryError:
         return None
     except IsADirectoryError:
-        raise Wrong(f"{shown} is a directory, not a configuration file") from None
+        raise Wrong(f"{shown} is a directory, not a configuration file", "move it away") from None
     except PermissionError:
         raise Wrong(f"{shown} cannot be read: permission denied", f"chmod u+r {shown}") from None
     except OSError as error:
-        raise Broken(f"{shown} cannot be read: {error.strerror}") from error
+        raise Broken(f"{shown} cannot be read: {error.strerror}", "see: hpc doctor") from error
     if len(content) > LARGEST:
-        raise Wrong(f"{shown} is larger than {LARGEST:,} bytes: it is no configuration file")
+        raise Wrong(
+            f"{shown} is larger than {LARGEST:,} bytes: it is no configuration file", "move it away"
+        )
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise Wrong(f"{shown} line {line}: it is not UTF-8") from None
+        raise Wrong(f"{shown} line {line}: it is not UTF-8", "save the file as UTF-8") from None
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -7,6 +7,7 @@ for.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -86,6 +87,24 @@ def spawn(argv: list[str], env: dict[str, str], cwd: str, streams: Streams, umas
     finally:
         for descriptor in opened:
             os.close(descriptor)
+
+
+def tell(failure: CannotStart, streams: Streams, cwd: str) -> None:
+    """Write why nothing was started where people look first: into the file for errors, as a shell
+    would. The files are made as for a start, but for those in a working directory that is gone.
+    """
+    sentence = failure.message[:1].lower() + failure.message[1:].rstrip(".")
+    opened: list[int] = []
+    for path in dict.fromkeys(path for path in (streams.stdout, streams.stderr) if path):
+        if os.path.isdir(cwd) or os.path.isdir(os.path.dirname(path)):
+            with contextlib.suppress(CannotStart, OSError):
+                opened.append(open_output(path, streams.append))
+    with contextlib.suppress(OSError):
+        if opened:
+            os.set_blocking(opened[-1], False)  # it may be a terminal that somebody has stopped
+            os.write(opened[-1], f"hpc: {sentence}\n".encode(errors="backslashreplace"))
+    for descriptor in opened:
+        os.close(descriptor)
 
 
 def shown(text: str) -> str:

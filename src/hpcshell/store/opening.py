@@ -249,7 +249,10 @@ def copy(connection: sqlite3.Connection, target: Path) -> None:
         partial.replace(target)
         _sync(target.parent)
     except OSError as error:
-        raise Broken(f"the copy {target} cannot be written: {error.strerror}") from error
+        raise Broken(
+            f"the copy {target} cannot be written: {error.strerror}",
+            f"check who owns {target.parent} and that it has room",
+        ) from error
 
 
 def _sync(path: Path) -> None:

@@ -260,7 +260,7 @@ def test_a_list_adds_what_it_names():
 
 def test_a_variable_that_is_not_there_is_noted():
     built = made("--export ALL,NO_SUCH")
-    assert built.notes == ("--export: NO_SUCH is not set here",)
+    assert built.notes == ("--export: 'NO_SUCH' is not set here",)
 
 
 def test_single_variables_are_taken_as_they_stand():

@@ -94,7 +94,7 @@ def settings_of(options: Mapping[str, str], prefix: str) -> list[Setting]:
         row = by_key(key)
         if row is None:
             near = nearest(key, [option.name for option in OPTIONS])
-            hint = f"did you mean {near}?" if near else None
+            hint = f"did you mean {near}?" if near else "see: hpc submit --help"
             raise Wrong(f"{prefix}{safe(key[:60])} is no option of a job", hint)
         if text:
             found.append(Setting(option=row.name, text=text, origin=f"{prefix}{key}"))
@@ -301,7 +301,7 @@ def _words(argv: tuple[str, ...]) -> tuple[str, ...]:
 def _text(text: str, what: str) -> str:
     """Refuse what the system could not be given again: NUL, and bytes that are not UTF-8."""
     if "\0" in text:
-        raise Wrong(f"{what} holds a NUL byte: {quote(text)}")
+        raise Wrong(f"{what} holds a NUL byte: {quote(text)}", "leave it out")
     if not _is_utf8(text):
         raise Wrong(f"{what} is not UTF-8: {quote(text)}", "use another name")
     return text
@@ -344,7 +344,7 @@ def environment(
         elif key in place.env:
             found[key] = place.env[key]
         else:
-            notes.append(f"--export: {key} is not set here")
+            notes.append(f"--export: {quote(key)} is not set here")
     found.update(single)
     for key in [key for key, value in found.items() if not _is_utf8(key + value)]:
         notes.append(f"variable {quote(key)} is left out: it is not UTF-8")

@@ -147,7 +147,7 @@ def _known(flag: str, dialect: Dialect) -> bool:
 def _arity(flag: str, dialect: Dialect, where: str) -> Arity:
     syntax = syntax_of(dialect)
     if flag in syntax.refused:
-        raise Wrong(f"{where}{flag}: {syntax.refused[flag]}")
+        raise Wrong(f"{where}{flag}: {syntax.refused[flag]}", "leave it out")
     if not _known(flag, dialect):
         raise _unknown(flag, dialect, where)
     if flag in syntax.arity:
@@ -172,7 +172,7 @@ def _full_name(word: str, dialect: Dialect, where: str) -> str:
 
 def _unknown(flag: str, dialect: Dialect, where: str) -> Wrong:
     near = nearest(flag, [name for name in by_flag(dialect) if " " not in name])
-    hint = f"did you mean {near}?" if near else None
+    hint = f"did you mean {near}?" if near else "see: hpc submit --help"
     return Wrong(f"{where}{safe(flag[:60])} is no option", hint)
 
 
@@ -243,7 +243,7 @@ def _directive(line: bytes, dialect: Dialect, where: str) -> tuple[Setting, ...]
     try:
         text = line.decode()
     except UnicodeDecodeError:
-        raise Wrong(f"{where.rstrip()}: the line is not UTF-8") from None
+        raise Wrong(f"{where.rstrip()}: the line is not UTF-8", "save the file as UTF-8") from None
     tokens = words(text, where, hash_inside=syntax_of(dialect).hash_inside)
     if dialect == "sbatch" and tokens[:1] in (["hetjob"], ["packjob"]):
         raise Wrong(

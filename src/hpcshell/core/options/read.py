@@ -158,14 +158,14 @@ def _line(text: str, origin: str, place: Place) -> str:
 
 def _word(text: str, origin: str, place: Place) -> str:
     if any(letter.isspace() for letter in text):
-        raise Wrong(f"{origin}: {quote(text)} is not one word")
+        raise Wrong(f"{origin}: {quote(text)} is not one word", "write it without blanks")
     return check_name(text, origin)
 
 
 def _switch(text: str, origin: str, place: Place) -> bool:
     word = text.strip().lower()
     if word not in _YES | _NO:
-        raise Wrong(f"{origin}: {quote(text)} is neither yes nor no")
+        raise Wrong(f"{origin}: {quote(text)} is neither yes nor no", "write yes or no")
     return word in _YES
 
 
@@ -181,7 +181,9 @@ def _on_never(text: str, origin: str, place: Place) -> str:
     try:
         return "end" if _switch(word, origin, place) else "hold"
     except Wrong:
-        raise Wrong(f"{origin}: {quote(text)} is neither end nor hold") from None
+        raise Wrong(
+            f"{origin}: {quote(text)} is neither end nor hold", "write end or hold"
+        ) from None
 
 
 def _pattern(text: str, origin: str, place: Place) -> str:
@@ -192,7 +194,7 @@ def _directory(text: str, origin: str, place: Place) -> str:
     """Absolute, without looking whether it is there."""
     path = one_line(text, origin)
     if not path.strip():
-        raise Wrong(f"{origin}: an empty path names no directory")
+        raise Wrong(f"{origin}: an empty path names no directory", "write . for the one you are in")
     return path if path.startswith("/") else f"{place.cwd.rstrip('/')}/{path}"
 
 
@@ -225,7 +227,7 @@ def _resource(text: str, origin: str, place: Place) -> dict[str, int]:
         if name.lower() in ("cpus", "cpu", "memory", "mem", "gpus", "gpu"):
             raise Wrong(f"{origin}: {name} has an option of its own", f"write --{name.lower()}")
         if name in found:
-            raise Wrong(f"{origin}: {name} is asked for twice")
+            raise Wrong(f"{origin}: {name} is asked for twice", f"add them up: {name}=N")
         found[name] = units.count(value, f"{origin} {name}") if value else 1
     return found
 
@@ -346,14 +348,17 @@ def _variable(text: str, origin: str, place: Place) -> dict[str, str]:
 
 def _value(value: str, origin: str) -> str:
     if "\0" in value:
-        raise Wrong(f"{origin}: {quote(value)} holds a NUL byte, which no variable can")
+        raise Wrong(f"{origin}: {quote(value)} holds a NUL byte", "no variable can: leave it out")
     return value
 
 
 def variable_name(name: str, origin: str) -> str:
     """The name itself, if a shell could set it."""
     if not re.match(_VARIABLE, name):
-        raise Wrong(f"{origin}: {quote(name)} cannot be the name of a variable")
+        raise Wrong(
+            f"{origin}: {quote(name)} cannot be the name of a variable",
+            "use letters, digits and _, and no digit in front",
+        )
     return name
 
 
@@ -435,7 +440,7 @@ def read_setting(setting: Setting, place: Place) -> Any:
     if option.choices and value not in option.choices:
         near = nearest(str(value), option.choices)
         raise Wrong(
-            f"{setting.origin}: {quote(setting.text)} is none of {', '.join(option.choices)}",
-            f"did you mean {near}?" if near else None,
+            f"{setting.origin}: {quote(setting.text)} is not a choice",
+            f"did you mean {near}?" if near else f"write one of {', '.join(option.choices)}",
         )
     return value

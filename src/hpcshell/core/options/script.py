@@ -43,6 +43,7 @@ _PACKED: Final = (
     (b"\xff\xfe", "text in UTF-16"),
     (b"\xfe\xff", "text in UTF-16"),
 )
+_PLAIN: Final = "a script is plain text in UTF-8 that begins with #!/bin/sh or the like"
 
 
 def check_script(content: bytes, name: str, architecture: str = "") -> None:
@@ -58,7 +59,7 @@ def check_script(content: bytes, name: str, architecture: str = "") -> None:
         raise Wrong(f"{shown} is a program, not a script", f"use: hpc submit -- {run}")
     for start, what in _PACKED:
         if content.startswith(start):
-            raise Wrong(f"{shown} is {what}, not a script")
+            raise Wrong(f"{shown} is {what}, not a script", _PLAIN)
     if content.startswith(b"\xef\xbb\xbf"):
         raise Wrong(f"{shown} begins with a byte order mark", "save it as UTF-8 without one")
     _check_lines(content, shown)
@@ -74,7 +75,7 @@ def _check_lines(content: bytes, shown: str) -> None:
         )
     if b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
-        raise Wrong(f"{shown} line {line} holds a NUL byte: it is no script")
+        raise Wrong(f"{shown} line {line} holds a NUL byte: it is no script", _PLAIN)
     if not first.startswith(b"#!"):
         raise Wrong(
             f"{shown} does not begin with #! and an interpreter",

@@ -86,7 +86,7 @@ def _list(kind: str, text: str, origin: str) -> str:
 def _yes(text: str, origin: str) -> bool:
     word = text.strip().lower()
     if word not in ("y", "yes", "n", "no"):
-        raise Wrong(f"{origin}: {quote(text)} is neither y nor n")
+        raise Wrong(f"{origin}: {quote(text)} is neither y nor n", "write y or n")
     return word[0] == "y"
 
 

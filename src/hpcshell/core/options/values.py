@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.indexset import IndexSet
+from hpcshell.core.indexset import MAX_ELEMENTS, IndexSet
 from hpcshell.core.options.row import Option, Setting
 from hpcshell.core.options.table import OPTIONS, by_key
 from hpcshell.core.words import nearest, quote
@@ -31,7 +32,7 @@ def from_keywords(**values: Any) -> list[Setting]:
         option = by_key(keyword)
         if option is None:
             near = nearest(keyword, [row.name for row in OPTIONS])
-            hint = f"did you mean {near}=?" if near else None
+            hint = f"did you mean {near}=?" if near else "see: hpc submit --help"
             raise Wrong(f"{keyword}= is no option of a job", hint)
         found += _settings(option, value, f"{keyword}=")
     return found
@@ -51,12 +52,18 @@ def _settings(option: Option, value: Any, origin: str) -> list[Setting]:
     if value is None:
         return []
     if option.multiple and isinstance(value, Mapping):
-        texts = [f"{name}={_text(option, each, origin)}" for name, each in value.items()]
+        texts = [_pair(option, name, each, origin) for name, each in value.items()]
     elif option.multiple and isinstance(value, list | tuple | set | frozenset):
         texts = [_text(option, each, origin) for each in value]
     else:
         texts = [_text(option, value, origin)]
     return [Setting(option=option.name, text=text, origin=origin) for text in texts]
+
+
+def _pair(option: Option, name: Any, value: Any, origin: str) -> str:
+    if not isinstance(name, str) or "=" in name:
+        raise Wrong(f"{origin}: {quote(str(name))} is no name", "names are text without =")
+    return f"{name}={_text(option, value, origin)}"
 
 
 def _text(option: Option, value: Any, origin: str) -> str:
@@ -83,9 +90,14 @@ def _text(option: Option, value: Any, origin: str) -> str:
 
 
 def _indices(value: Iterable[Any], origin: str) -> list[int]:
-    found = list(value)
+    found = list(islice(value, MAX_ELEMENTS + 1))  # some never end
     if not found:
-        raise Wrong(f"{origin}: an array has at least one index")
+        raise Wrong(f"{origin}: an array has at least one index", "write range(10) or '0-9'")
+    if len(found) > MAX_ELEMENTS:
+        hint = "split it over several submissions"
+        raise Wrong(f"{origin}: more than {MAX_ELEMENTS:,} elements", hint)
     if not all(isinstance(index, int) and index >= 0 for index in found):
         raise Wrong(f"{origin}: indices are whole numbers from 0 up", "write range(10) or '0-9'")
+    if len(set(found)) < len(found):
+        raise Wrong(f"{origin}: an index is named twice", "name every index once")
     return found

@@ -62,6 +62,8 @@ class Brood:
             processes.tag_children(order.run)
             pid = spawn.spawn(order.argv, order.env, order.cwd, streams, order.umask & 0o777)
         except spawn.CannotStart as failure:
+            if not failure.transient:
+                spawn.tell(failure, streams, order.cwd)
             return self._unable(entry, failure)
         except (ValueError, TypeError, OverflowError) as error:
             return self._unable(entry, spawn.CannotStart(f"The run cannot be started: {error}."))

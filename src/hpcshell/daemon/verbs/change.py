@@ -158,7 +158,10 @@ def requeue(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Stop what runs and put it back in the queue as a new run."""
     for found in find(loop.engine, ask.args, peer.uid):
         if found.job.id in loop.engine.live and not found.job.requeue:
-            raise Refused(f"job {found.job.id} is not to be requeued: it was submitted so")
+            raise Refused(
+                f"job {found.job.id} was submitted with --no-requeue",
+                f"cancel it, then: hpc rerun {found.job.id}",
+            )
 
     def act(engine: Engine, live: LiveJob, found: Found, cause: str) -> list[dict[str, Any]]:
         return [

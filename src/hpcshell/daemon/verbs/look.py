@@ -51,7 +51,7 @@ def _failed(engine: Engine, job_id: int, live: LiveJob) -> list[Task]:
 def _ended_document(engine: Engine, job_id: int) -> dict[str, Any]:
     stored = engine.store.job(job_id)
     if stored is None or stored.summary is None:
-        raise NotFound(f"there is no job {job_id}")
+        raise NotFound(f"there is no job {job_id}", "hpc history lists those that have ended")
     if stored.job.array is None:
         task = engine.store.task(job_id)
         if task is not None:

@@ -38,7 +38,9 @@ def submit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     try:
         args = msgspec.convert(ask.args, SubmitArgs)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise Wrong(f"not a submission: {error}") from None
+        raise Wrong(
+            f"not a submission: {error}", "client and daemon may differ: hpc daemon restart"
+        ) from None
     if not args.submissions:
         raise Wrong("nothing was submitted", "give at least one submission")
     engine, now = loop.engine, clock.now()

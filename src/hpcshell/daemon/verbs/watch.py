@@ -21,7 +21,7 @@ def wait(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any] | None:
     """Answer when all (or `any`) of the named jobs have ended, or after `timeout` seconds."""
     timeout = ask.args.get("timeout")
     if timeout is not None and not (isinstance(timeout, int | float) and math.isfinite(timeout)):
-        raise Wrong("timeout must be a number of seconds")
+        raise Wrong("timeout must be a number of seconds", "leave it out to wait for ever")
     waiting = Wait(peer, ask.id, any_one=bool(ask.args.get("any")))
     for found in find(loop.engine, ask.args, peer.uid):
         targets: list[Target] = [(found.job.id, None)]

@@ -216,13 +216,32 @@ def test_quiet_files_are_looked_at_less_and_less_often():
     assert follow.SHORTEST < follow.LONGEST <= 0.5
 
 
-def test_what_could_not_be_started_says_so_in_place_of_a_log(cli):
+def test_why_a_job_could_not_start_stands_in_its_log(cli):
     job = submit(cli, "--", "no-such-command")
+    cli("wait", job)
+    assert cli("logs", job, check=True).out == (
+        "hpc: the command 'no-such-command' was not found in PATH\n"
+    )
+
+
+def test_a_file_for_errors_holds_why_a_job_could_not_start(cli):
+    job = submit(cli, "--output", "out.txt", "--error", "err.txt", "--", "no-such-command")
+    cli("wait", job)
+    assert Path("out.txt").read_text() == ""
+    assert "no-such-command" in Path("err.txt").read_text()
+
+
+def test_what_could_not_be_started_and_has_no_log_says_why_in_its_place(cli):
+    os.mkdir("gone")
+    job = submit(cli, "--hold", "--chdir", "gone", "--", "true")
+    os.rmdir("gone")
+    cli("release", job, check=True)
     cli("wait", job)
     said = cli("logs", job)
     assert said.code == 3
-    assert "no-such-command" in said.err
+    assert "does not exist" in said.err
     assert "moved" not in said.err
+    assert not os.path.exists("gone")
 
 
 def test_a_log_that_was_deleted_does_not_hide_the_others(cli):

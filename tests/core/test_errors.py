@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+import hpcshell
 
 from hpcshell.core import errors
 from hpcshell.core.errors import KINDS, HpcError, NotFound, Wrong
@@ -39,3 +45,23 @@ def test_an_error_reads_as_what_is_wrong_and_then_what_to_do():
         "--cpus: 0 is too small\n  hint: the least is 1"
     )
     assert str(NotFound("there is no job 12")) == "there is no job 12"
+
+
+def raised(tree: ast.AST) -> Iterator[ast.Call]:
+    """The places where an error for a person is made."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id in {cls.__name__ for cls in KINDS.values()}:
+                yield node
+
+
+def test_every_error_says_what_to_do():
+    package = Path(hpcshell.__file__).parent
+    silent = [
+        f"{path.relative_to(package)}:{call.lineno}"
+        for path in sorted(package.rglob("*.py"))
+        if "runner" not in path.parts  # the daemon is told, not a person
+        for call in raised(ast.parse(path.read_text(encoding="utf-8")))
+        if len(call.args) < 2 and not call.keywords
+    ]
+    assert silent == []

@@ -156,3 +156,52 @@ def test_a_machine_short_of_something_is_asked_again_later(
     monkeypatch.setattr(os, "posix_spawn", fail)
     failure = refused("true")
     assert (failure.transient, failure.exit_code) == (True, 75)
+
+
+# ------------------------------------------------------------------------ where the reason is told
+
+
+def told(*argv: str, **more: object) -> CannotStart:
+    streams = {name: more[name] for name in ("stdin", "stdout", "stderr", "append") if name in more}
+    failure = refused(*argv, **more)
+    spawn.tell(failure, Streams(**streams), str(more.get("cwd", ".")))  # type: ignore[arg-type]
+    return failure
+
+
+def test_the_reason_is_told_where_errors_go_and_both_files_are_there(here: Path) -> None:
+    told("no-such-command", stdout="logs/out", stderr="logs/err")
+    assert (here / "logs/out").read_text() == ""
+    sentence = "hpc: the command 'no-such-command' was not found in PATH\n"
+    assert (here / "logs/err").read_text() == sentence
+    told("no-such-command", stdout="logs/out")
+    assert (here / "logs/out").read_text() == sentence
+
+
+def test_the_reason_comes_after_what_is_to_be_kept(here: Path) -> None:
+    (here / "log").write_text("before\n")
+    told("no-such-command", stdout="log", append=True)
+    assert (here / "log").read_text().startswith("before\nhpc: the command")
+    told("no-such-command", stdout="log")
+    assert (here / "log").read_text().startswith("hpc: the command")
+
+
+def test_the_reason_goes_to_the_other_file_where_one_cannot_be_written(here: Path) -> None:
+    (here / "precious").write_text("keys")
+    (here / "link").symlink_to("precious")
+    told("true", stdout="link", stderr="err")
+    assert "symbolic link" in (here / "err").read_text()
+    told("true", stdout="out", stderr="link")
+    assert "symbolic link" in (here / "out").read_text()
+    assert (here / "precious").read_text() == "keys"
+
+
+def test_telling_the_reason_makes_no_directory_that_was_taken_away(here: Path) -> None:
+    told("true", cwd="gone", stdout=str(here / "gone" / "out"))
+    assert not (here / "gone").exists()
+    told("true", cwd="gone", stdout=str(here / "out"))
+    assert "'gone' does not exist" in (here / "out").read_text()
+
+
+def test_where_the_reason_cannot_be_told_nothing_fails(here: Path) -> None:
+    for path in ("/dev/full", "/dev/null", ".", "x" * 300, "a\0b"):
+        spawn.tell(CannotStart("It cannot be."), Streams(stdout=path), ".")

@@ -40,7 +40,6 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
 }
 
 
-_GROWING: Final = frozenset(GROWS.values())
 _EXIT: Final = r"(?a)exit:[0-9]{1,3}\Z"
 
 
@@ -86,8 +85,8 @@ def check_figures(submission: Submission) -> None:
         if value is not None and not low <= value <= high:
             raise Wrong(f"{name} cannot be {value}", f"give {low:,} to {high:,}")
     for name, factor in (*submission.retry.grow.items(), *submission.retry.cap.items()):
-        if name not in _GROWING:
-            raise Wrong(f"{quote(name)} cannot grow", f"what can: {', '.join(sorted(_GROWING))}")
+        if name not in GROWS:
+            raise Wrong(f"{quote(name)} cannot grow", f"what can: {', '.join(GROWS)}")
         if not (factor > 0 and isfinite(factor)):
             raise Wrong(f"a request cannot grow by {name}={factor}", "give a number above 0")
     if submission.on_never not in ("end", "hold"):

@@ -62,7 +62,7 @@ def after_end(
     if not job.retry.limit:
         return _over(end, outcome, cause)
     if tried >= job.retry.limit:
-        return _over(end, outcome, f"{cause}; tried again {tried} {_times(tried)}")
+        return _over(end, outcome, f"{cause.rstrip('.')}; tried again {tried} {_times(tried)}")
     wait = backoff(job.retry, job.id, task.index, tried + 1)
     grown = grow(task.request or job.request, job.retry, total)
     told = f"{cause}; retry {tried + 1} of {job.retry.limit} in {span(round(wait, 1))}"

@@ -245,8 +245,8 @@ def test_the_newest_connection_wins(runner: Driver) -> None:
 
 
 def test_a_socket_whose_name_was_taken_away_comes_back(runner: Driver) -> None:
-    runner.start(1, "read line < wait; exit 2")
     os.mkfifo(runner.home / "wait")
+    runner.start(1, "read line < wait; exit 2")
     runner.started(1)
     pid = runner.link.runner_pid
     runner.places.runner_socket.unlink()

@@ -225,3 +225,22 @@ def test_a_name_it_does_not_have_is_an_attribute_error():
     with pytest.raises(AttributeError, match="nonsense"):
         hpcshell.nonsense  # noqa: B018
     assert set(hpcshell.__all__) <= set(dir(hpcshell))
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), 1e300, 10**400, "x"], ids=str)
+def test_a_time_to_wait_that_cannot_be_is_refused_and_not_taken_for_for_ever(timeout):
+    job = hpcshell.submit(["true"], hold=True)
+    with pytest.raises(Wrong, match="no possible time"):
+        job.wait(timeout)
+
+
+def test_an_unknown_filter_is_not_passed_over():
+    with pytest.raises(Wrong, match="state= is no filter") as caught:
+        hpcshell.queue(state="RUNNING")
+    assert caught.value.hint == "did you mean states=?"
+
+
+@pytest.mark.parametrize("command", [[], [1, 2], None, 5, b"x", [b"x"]], ids=repr)
+def test_what_is_no_command_is_refused_in_a_sentence(command):
+    with pytest.raises(Wrong, match="a command is a list of at least one word"):
+        hpcshell.submit(command)

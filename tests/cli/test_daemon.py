@@ -110,6 +110,24 @@ def found(cli: Cli, name: str) -> dict[str, str]:
     return next(check for check in checks if check["name"] == name)
 
 
+def test_a_damaged_database_is_seen_and_left_as_it_is(cli, home):
+    cli("submit", "--hold", "--", "true", check=True)
+    assert found(cli, "database")["verdict"] == "ok"
+    cli("daemon", "stop", check=True)
+    assert found(cli, "database")["verdict"] == "ok"
+    database = home / "state" / "hpcshell.db"
+    content = bytearray(database.read_bytes())
+    content[8192:12288] = bytes(4096)
+    database.write_bytes(content)
+    before = sorted(os.listdir(home / "state"))
+    seen = found(cli, "database")
+    assert (seen["verdict"], "is damaged" in seen["found"]) == ("wrong", True)
+    assert "begin anew" in seen["mend"]
+    assert len(seen["found"].splitlines()) == 1
+    assert sorted(os.listdir(home / "state")) == before
+    assert database.read_bytes() == content
+
+
 def test_a_stale_socket_is_seen(cli):
     pid = int(cli("daemon", "start", "--quiet", check=True).out)
     os.kill(pid, signal.SIGKILL)

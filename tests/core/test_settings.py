@@ -154,6 +154,7 @@ def test_partitions_have_limits_of_their_own_beside_main():
         ({"resources": {"others": {"a": "x"}}}, "resources.others.a: 'x' is no whole number", ""),
         ({"resources": {"others": {"a\nb": 1}}}, "resources.others: ", ""),
         ({"defaults": {"partition": 3}}, "defaults.partition: 3 is a number, not text", "quotes"),
+        ({"defaults": {"partition": "mian"}}, "defaults.partition: there is no", "mean main?"),
         ({"defaults": {"time": "soon"}}, "defaults.time: 'soon' is no duration", "unlimited"),
         ({"defaults": {"on_never": "holdd"}}, "defaults.on_never: 'holdd'", "did you mean hold?"),
         ({"daemon": {"log_level": "loud"}}, "daemon.log_level: 'loud' is not a choice", "debug"),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hpcshell.core.errors import NotFound, Refused, Wrong
+from hpcshell.daemon.asked import CHANGES
+from hpcshell.daemon.bounds import TEXTS
 from hpcshell.daemon.runner import wire
 from tests.support.benches import Bench, Clock, submission
+from tests.support.refusals import refusal
 
 
 @pytest.fixture
@@ -100,6 +104,8 @@ def test_a_request_that_can_never_fit_is_refused_with_what_would(bench: Bench) -
         {"retry": {"limit": -1}},
         {"retry": {"jitter": 2.0}},
         {"retry": {"grow": {"mem": 0.0}}},
+        {"retry": {"grow": {"disk": 2.0}}},
+        {"retry": {"on": ["\x1b"]}},
         {"retry": {"delay": 1e300}},
         {"warn": {"number": 65}},
         {"warn": {"number": 10, "to": "everybody"}},
@@ -110,6 +116,38 @@ def test_a_request_that_can_never_fit_is_refused_with_what_would(bench: Bench) -
 def test_figures_out_of_bounds_are_refused(bench: Bench, figures: dict[str, Any]) -> None:
     with pytest.raises(Wrong):
         bench.submit("true", **figures)
+    assert bench.ask("queue")["total"] == 0
+
+
+@pytest.mark.parametrize("field", sorted(TEXTS))
+@pytest.mark.parametrize("text", ["\x1b]0;title\x07", "two\nlines", "x" * 1_000_000], ids=repr)
+def test_texts_that_no_terminal_or_file_system_would_take_are_refused(
+    bench: Bench, field: str, text: str
+) -> None:
+    if field == "cwd":  # a directory may be called so
+        text = "/" + "x" * 1_000_000
+    value = [text] if field == "tags" else text
+    assert refusal(bench.submit, "true", **{field: value})
+    job = bench.submit("true", hold=True)
+    if field in CHANGES:
+        assert refusal(partial(bench.ask, "edit", ids=[job]), changes={field: value})
+    assert bench.ask("queue")["total"] == 1
+
+
+def test_a_thousand_tags_are_enough(bench: Bench) -> None:
+    bench.submit("true", tags=["x"] * 1000)
+    assert refusal(bench.submit, "true", tags=["x"] * 1001)
+
+
+def test_arguments_that_the_kernel_would_not_take_are_refused(bench: Bench) -> None:
+    assert refusal(bench.submit, "true", *["x"] * 700_000)
+    assert refusal(bench.submit, "true", "x" * 131_072)
+
+
+def test_a_command_whose_name_cannot_be_printed_has_it_written_out(bench: Bench) -> None:
+    assert bench.show(bench.submit("/bin/a\x1b[31m\nb"))["name"] == r"a\x1b[31m\x0ab"
+    assert len(bench.show(bench.submit("é" * 1000))["name"].encode()) <= 255
+    assert bench.show(bench.submit(" "))["name"] == "job"
 
 
 # -- cancel ------------------------------------------------------------------------------------
@@ -176,7 +214,7 @@ def test_holding_what_runs_changes_nothing_and_says_so(bench: Bench) -> None:
     job = bench.submit("true")
     answer = bench.ask("hold", ids=[job])
     assert answer["jobs"] == []
-    assert "can hold" in answer["unchanged"][0]["why"]
+    assert "cannot be held" in answer["unchanged"][0]["why"]
 
 
 def test_one_element_is_held_alone(bench: Bench) -> None:

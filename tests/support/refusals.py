@@ -12,10 +12,10 @@ OBEYED = frozenset(chr(code) for first, last in _RANGES for code in range(first,
 """Characters that a terminal obeys or cannot be sent."""
 
 
-def refusal(call: Callable[..., Any], *args: Any) -> Wrong | None:
+def refusal(call: Callable[..., Any], *args: Any, **named: Any) -> Wrong | None:
     """What `call` refuses its arguments with, or None: short, on one line, nothing hidden."""
     try:
-        call(*args)
+        call(*args, **named)
     except Wrong as error:
         found = error
     else:

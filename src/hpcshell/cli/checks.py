@@ -117,12 +117,16 @@ def _read_only(where: Places) -> bool:
 
 
 def _database(where: Places) -> Iterator[Finding]:
+    from hpcshell.store.opening import examine
+
     name, path = "database", safe(str(where.database))
     there = where.database.exists() and where.database.stat().st_size > 0
     if not there and (left := where.left_of_earlier()):
         mend = "put a copy of it back, or begin anew: hpc daemon start --new"
         yield Finding(name, WRONG, f"{path} is lost; there was one: {', '.join(left)}", mend)
     else:
+        if there:
+            examine(where.database)
         yield Finding(name, OK, path if there else "none yet")
 
 

@@ -75,11 +75,24 @@ def read_layers(layers: Sequence[Layer]) -> Loaded:
     for layer in layers:
         for one in _read(layer, notes):
             found[one.path] = one
+    settings = _settings({path: one.value for path, one in found.items()})
+    _check_partition(settings, found.get(("defaults", "partition")))
     return Loaded(
-        settings=_settings({path: one.value for path, one in found.items()}),
+        settings=settings,
         origins={".".join(path): one.origin for path, one in found.items()},
         notes=tuple(notes),
     )
+
+
+def _check_partition(settings: Settings, chosen: _Found | None) -> None:
+    """Every job would be refused that names no partition itself."""
+    if chosen is not None and chosen.value not in settings.partitions:
+        known = sorted(settings.partitions)
+        near = nearest(chosen.value, known)
+        raise Wrong(
+            f"{chosen.origin}: defaults.partition: there is no partition {quote(chosen.value)}",
+            f"did you mean {near}?" if near else f"there are: {', '.join(known)}",
+        )
 
 
 # ------------------------------------------------------------------------------------- reading

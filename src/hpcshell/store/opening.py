@@ -91,6 +91,17 @@ def holds_nothing(path: Path) -> bool:
     return not _size(path) or _inspect(path)
 
 
+def examine(path: Path) -> None:
+    """Read a database through and change nothing. Raises `Broken` for what is wrong with it."""
+    if holds_nothing(path):
+        return
+    how = "mode=ro" if wal_of(path).exists() else "immutable=1"  # nobody has it open
+    with in_words(path), contextlib.closing(connect(path, 5.0, how=how)) as connection:
+        found = str(_value(connection, "PRAGMA quick_check(1)"))
+    if found != "ok":
+        raise damaged(path, found.splitlines()[-1])
+
+
 def set_aside(path: Path) -> None:
     """Give what is left of a lost database (its log, copies of it) other names, so that a new one
     can begin in its place. Raises `Refused` when it is not lost."""

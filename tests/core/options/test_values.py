@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import count, repeat
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -135,3 +136,21 @@ def test_what_click_collected():
         ("tag", "b", "--tag"),
         ("requeue", "no", "--requeue"),
     ]
+
+
+def test_an_array_without_end_is_refused_and_not_counted_out():
+    for endless in (count(), range(10**12), repeat(0)):
+        error = refusal(from_keywords, array=endless)
+        assert error is not None
+        assert "more than 1,000,000 elements" in error.message
+
+
+def test_an_index_is_named_once():
+    assert refusal(from_keywords, array=[1, 1])
+    assert submission(array=[5, 1]).array == "1,5"
+
+
+def test_a_variable_s_name_holds_no_equals_sign():
+    assert refusal(from_keywords, env={"A=B": "1"})
+    assert refusal(from_keywords, env={1: "1"})
+    assert submission(env={"A": "b=c\nd"}).env["A"] == "b=c\nd"

@@ -33,6 +33,14 @@ DONE: Final = {
 }
 """What the story says of a verb that was carried out."""
 
+NOTHING = {
+    "cancel": "runs, and only what runs gets a signal",
+    "hold": "waits: what runs cannot be held",
+    "release": "waits: there is nothing to let go",
+    "requeue": "runs, and only what runs can be put back into the queue",
+}
+"""What keeps a verb from doing anything to a job that has not ended."""
+
 Act = Callable[["Engine", "LiveJob", Found, str], list[dict[str, Any]]]
 
 
@@ -58,7 +66,7 @@ def _each(loop: Loop, peer: Peer, ask: Ask, verb: str, act: Act) -> dict[str, An
             lines = act(engine, live, found, cause)
             changed.extend(lines)
             if not lines:
-                why = f"nothing of job {found.job.id} can {verb}"
+                why = f"nothing of job {found.job.id} {NOTHING[verb]}"
                 unchanged.append({"id": found.job.id, "why": why, "ended": False})
     return {"jobs": changed, "unchanged": unchanged}
 

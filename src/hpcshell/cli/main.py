@@ -103,6 +103,7 @@ hpc = Verbs(
 def main() -> None:
     """The entry point of the installed command."""
     _open_missing_streams()
+    _keep_warnings_to_ourselves()
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -119,6 +120,14 @@ def _open_missing_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - for as long as we live
+
+
+def _keep_warnings_to_ourselves() -> None:
+    """PYTHONWARNINGS and PYTHONDEVMODE are set for programs that somebody writes, not for us."""
+    if sys.warnoptions:
+        import warnings
+
+        warnings.simplefilter("ignore")
 
 
 def run(words: list[str]) -> int:

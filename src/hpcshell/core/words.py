@@ -50,6 +50,11 @@ def quote(text: str, longest: int = 60) -> str:
     return f"'{shown[:longest]}…'" if len(shown) > longest else f"'{shown}'"
 
 
+def shortened(text: str, longest: int = 200) -> str:
+    """The text, cut where it is long: for talk, where the whole can be looked up."""
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
 def check_name(text: str, option: str = "name") -> str:
     """The name itself, if it can be printed on one line and stored; else `Wrong`.
 

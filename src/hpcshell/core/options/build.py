@@ -25,7 +25,7 @@ from hpcshell.core.options.table import BY_NAME, OPTIONS, by_key
 from hpcshell.core.records import Notify, Record, Request, Retry
 from hpcshell.core.submission import Submission
 from hpcshell.core.units import MOST, format_duration, format_size
-from hpcshell.core.words import format_warn_signal, nearest, quote, safe
+from hpcshell.core.words import format_warn_signal, nearest, quote, safe, shortened
 
 _ADD_UP: Final = frozenset({"resource", "env", "retry_grow", "retry_cap"})
 """Rows whose values are tables that add up, also over layers."""
@@ -403,7 +403,7 @@ def meaning(submission: Submission, place: Place) -> list[str]:
     if submission.deadline is not None:
         found.append(f"ended by {format_instant(submission.deadline, place.offset)}")
     if submission.dependency:
-        found.append(f"waits for {submission.dependency}")
+        found.append(f"waits for {shortened(submission.dependency)}")
     if submission.warn is not None:
         found.append(f"signal {format_warn_signal(submission.warn)}")
     if submission.retry.limit:

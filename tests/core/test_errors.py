@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import hpcshell
-
 from hpcshell.core import errors
 from hpcshell.core.errors import KINDS, HpcError, NotFound, Wrong
 
@@ -49,9 +48,10 @@ def test_an_error_reads_as_what_is_wrong_and_then_what_to_do():
 
 def raised(tree: ast.AST) -> Iterator[ast.Call]:
     """The places where an error for a person is made."""
+    names = {cls.__name__ for cls in KINDS.values()}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id in {cls.__name__ for cls in KINDS.values()}:
+        match node:
+            case ast.Call(func=ast.Name(id=name)) if name in names:
                 yield node
 
 

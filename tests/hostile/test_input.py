@@ -1,4 +1,4 @@
-"""What nobody should say to a scheduler: what a terminal obeys, odd environments, no words at all."""
+"""What nobody should say to a scheduler: what a terminal obeys, odd environments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.refusals import OBEYED
 EVIL = "\x1b]0;title\x07\u202e\nx"
 
 
-def obeyed(said: subprocess.CompletedProcess[str]) -> set[str]:
+def obeyed(said: subprocess.CompletedProcess[str]) -> frozenset[str]:
     """What of an answer a terminal would obey, but for the ends of lines."""
     return OBEYED & set(said.stdout + said.stderr) - {"\n"}
 

@@ -126,7 +126,9 @@ def _target(rest: str) -> str:
 def _host(text: str, option: str) -> str:
     if text.startswith("["):
         if _ip(text[1:-1]) is None:
-            raise Wrong(f"{option}: {quote(text)} is no address of a machine", "write [2001:db8::1]")
+            raise Wrong(
+                f"{option}: {quote(text)} is no address of a machine", "write [2001:db8::1]"
+            )
         return text[1:-1]
     if (
         len(text) > 253

@@ -39,7 +39,7 @@ def find(engine: Engine, args: dict[str, Any], uid: int) -> list[Found]:
     `all`)."""
     selectors = args.get("ids") or []
     if not isinstance(selectors, list):
-        raise Wrong("ids must be a list", "as in [12, \"7_3\"]")
+        raise Wrong("ids must be a list", 'as in [12, "7_3"]')
     if not selectors:
         return _by_filters(engine, args)
     found: dict[tuple[int, str], Found] = {}
@@ -64,7 +64,9 @@ def resolve(engine: Engine, text: str, uid: int) -> list[Found]:
     """What one selector names. Raises `NotFound` when that is nothing."""
     found = list(_resolve(engine, select(text), uid))
     if not found:
-        raise NotFound(f"there is no job {quote(text)}", "hpc queue and hpc history list what there is")
+        raise NotFound(
+            f"there is no job {quote(text)}", "hpc queue and hpc history list what there is"
+        )
     return found
 
 

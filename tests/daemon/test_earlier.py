@@ -29,7 +29,9 @@ def put_back_an_older_copy(bench: Bench) -> tuple[int, int]:
     alive, ended = bench.run_of(job), bench.run_of(bench.submit("true"))
     bench.loop.runner.close()
     bench.runner.end(ended)
-    bench.put_back(copy)
+    bench.close()
+    copy.replace(bench.places.database)
+    bench.crash()
     bench.engine.met = False  # there is no journal that could tell of them
     return alive, ended
 

@@ -284,12 +284,6 @@ class Bench:
         self.close()
         self._open()
 
-    def put_back(self, copy: Path) -> None:
-        """The daemon is stopped, an older copy of its database put back, and it is started."""
-        self.close()
-        copy.replace(self.places.database)
-        self._open()
-
     def close(self) -> None:
         self.runner.close()
         self.store.close()

@@ -11,43 +11,43 @@ from hpcshell.daemon.asked import check_args
 from hpcshell.daemon.verbs import LOOKS, VERBS
 
 if TYPE_CHECKING:
-    from hpcshell.daemon.loop import Loop
+    from hpcshell.daemon.face import Daemon
     from hpcshell.daemon.server import Ask, Peer
 
 Request = tuple["Peer", "Ask"]
 
 
-def change(loop: Loop, asked: list[Request]) -> list[Any]:
+def change(daemon: Daemon, asked: list[Request]) -> list[Any]:
     """Do what is asked, request by request, but for what only looks (None)."""
-    return [None if ask.verb in LOOKS else _perform(loop, peer, ask) for peer, ask in asked]
+    return [None if ask.verb in LOOKS else _perform(daemon, peer, ask) for peer, ask in asked]
 
 
-def answer(loop: Loop, asked: list[Request], done: list[Any]) -> None:
+def answer(daemon: Daemon, asked: list[Request], done: list[Any]) -> None:
     """Say what was done; whoever only looks sees what is on disk by now."""
     for (peer, ask), result in zip(asked, done, strict=True):
         if peer.closed:
             continue
-        said = _perform(loop, peer, ask) if ask.verb in LOOKS else result
+        said = _perform(daemon, peer, ask) if ask.verb in LOOKS else result
         if isinstance(said, HpcError):
             peer.fail(ask.id, said)
         elif said is not None:  # None: a watcher will answer
             peer.answer(ask.id, said)
 
 
-def _perform(loop: Loop, peer: Peer, ask: Ask) -> Any:
+def _perform(daemon: Daemon, peer: Peer, ask: Ask) -> Any:
     """Do what one request asks; its own mistakes are its answer and change nothing."""
     verb = VERBS.get(ask.verb)
     try:
         if verb is None:
             raise _unknown_verb(ask.verb)
-        _check_now(loop, ask)
-        return verb(loop, peer, ask)
+        _check_now(daemon, ask)
+        return verb(daemon, peer, ask)
     except HpcError as error:
         return error
     except Exception as error:
         if ask.verb not in LOOKS:
             raise  # it may have changed something: the whole tick is undone
-        loop.log.write(
+        daemon.log.write(
             "error",
             "a request failed",
             verb=ask.verb,
@@ -57,11 +57,11 @@ def _perform(loop: Loop, peer: Peer, ask: Ask) -> Any:
         return Broken(f"the daemon failed to answer: {error!r}", "see: hpc daemon logs")
 
 
-def _check_now(loop: Loop, ask: Ask) -> None:
+def _check_now(daemon: Daemon, ask: Ask) -> None:
     """Raise what keeps this request from being dealt with now."""
-    if loop.trouble is not None and ask.verb not in LOOKS and ask.verb != "stop":
-        raise loop.trouble
-    if loop.leaving and ask.verb in ("submit", "rerun"):
+    if daemon.trouble is not None and ask.verb not in LOOKS and ask.verb != "stop":
+        raise daemon.trouble
+    if daemon.leaving and ask.verb in ("submit", "rerun"):
         raise NotYet("the daemon is stopping", "submit again in a moment")
     check_args(ask.verb, ask.args)
 

@@ -78,7 +78,7 @@ class Loop:
         self.alarms = Alarms()
         self.watchers = Watchers(self.alarms.after)
         self.lent = Lent(self.alarms.after)
-        self.upkeep = Upkeep(self, self.alarms.after)
+        self.upkeep = Upkeep(self, server.peers, self.alarms.after)
         self.runner = Attachment(link, server.selector, self.alarms, log)
         self.acts = Acts(self.runner, self.alarms, log)
         self.heard: list[wire.AnyEvent] = []

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Collection
+from typing import Final
 
 from hpcshell.core.errors import HpcError
+from hpcshell.daemon.face import Daemon
+from hpcshell.daemon.server import Peer
 from hpcshell.machine import clock
-
-if TYPE_CHECKING:
-    from hpcshell.daemon.loop import Loop
 
 DAY: Final = 86400.0
 FIRST: Final = 60.0
@@ -22,8 +21,14 @@ SLICE_PAUSE: Final = 0.05
 class Upkeep:
     """Alarms of the loop that keep the store small and an idle daemon away."""
 
-    def __init__(self, loop: Loop, after: Callable[[float, Callable[[], None]], None]) -> None:
-        self.loop = loop
+    def __init__(
+        self,
+        daemon: Daemon,
+        peers: Collection[Peer],
+        after: Callable[[float, Callable[[], None]], None],
+    ) -> None:
+        self.daemon = daemon
+        self.peers = peers
         self.after = after
         self.idle_since = clock.monotonic()
         after(FIRST, self.purge)
@@ -31,30 +36,30 @@ class Upkeep:
 
     def purge(self) -> None:
         """Remove a slice of the jobs that ended `history_days` ago; the next slice follows soon."""
-        days = self.loop.engine.host.settings.daemon.history_days
+        days = self.daemon.engine.host.settings.daemon.history_days
         if not days:
             self.after(DAY, self.purge)
             return
         try:
-            purged = self.loop.store.purge(clock.now() - days * DAY)
+            purged = self.daemon.engine.store.purge(clock.now() - days * DAY)
         except HpcError as error:
-            self.loop.log.write("warning", "old jobs could not be removed", error=error.message)
+            self.daemon.log.write("warning", "old jobs could not be removed", error=error.message)
             self.after(DAY, self.purge)
             return
         for key in purged.blobs:
             with contextlib.suppress(OSError):
-                os.unlink(self.loop.engine.host.script_path(key))
+                os.unlink(self.daemon.engine.host.script_path(key))
         self.after(SLICE_PAUSE if purged.more else DAY, self.purge)
 
     def _watch_idleness(self) -> None:
-        linger = self.loop.engine.host.settings.daemon.linger
+        linger = self.daemon.engine.host.settings.daemon.linger
         if linger is None:
             return
-        if self.loop.engine.live or self.loop.server.peers:
+        if self.daemon.engine.live or self.peers:
             self.idle_since = clock.monotonic()
         left = self.idle_since + linger - clock.monotonic()
         if left <= 0:
-            self.loop.log.write("info", "idle for long enough", seconds=linger)
-            self.loop.leave(cancel=False)
+            self.daemon.log.write("info", "idle for long enough", seconds=linger)
+            self.daemon.leave(cancel=False)
         else:
             self.after(max(left, 0.05), self._watch_idleness)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from hpcshell.daemon.verbs import change, daemon, look, submit, watch
 
 if TYPE_CHECKING:
-    from hpcshell.daemon.loop import Loop
+    from hpcshell.daemon.face import Daemon
     from hpcshell.daemon.server import Ask, Peer
 
-Verb = Callable[["Loop", "Peer", "Ask"], Any]
+Verb = Callable[["Daemon", "Peer", "Ask"], Any]
 
 VERBS: Final[dict[str, Verb]] = {
     "hello": daemon.hello,

@@ -20,8 +20,8 @@ from hpcshell.machine import clock
 
 if TYPE_CHECKING:
     from hpcshell.daemon.engine import Engine
+    from hpcshell.daemon.face import Daemon
     from hpcshell.daemon.live import LiveJob
-    from hpcshell.daemon.loop import Loop
     from hpcshell.daemon.server import Ask, Peer
 
 DONE: Final = {
@@ -44,9 +44,9 @@ NOTHING = {
 Act = Callable[["Engine", "LiveJob", Found, str], list[dict[str, Any]]]
 
 
-def _each(loop: Loop, peer: Peer, ask: Ask, verb: str, act: Act) -> dict[str, Any]:
+def _each(daemon: Daemon, peer: Peer, ask: Ask, verb: str, act: Act) -> dict[str, Any]:
     """Do something to all that is named; what cannot be done is said, and the rest is done."""
-    engine = loop.engine
+    engine = daemon.engine
     changed: list[dict[str, Any]] = []
     unchanged: list[dict[str, Any]] = []
     cause = f"{DONE[verb]} by {user_name(peer.uid)}"
@@ -83,7 +83,7 @@ def _chosen(live: LiveJob, found: Found) -> list[Task]:
     return [task for index in found.elements if (task := live.task(index)) is not None]
 
 
-def cancel(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def cancel(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Cancel what waits at once and ask what runs to end; with `signal`, only send the signal."""
     name = ask.args.get("signal")
     number = signal_number(str(name)) if name else 0
@@ -94,7 +94,7 @@ def cancel(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
             return _signal(engine, live, found, number)
         return cancel_job(engine, live, found, cause, states)
 
-    return _each(loop, peer, ask, "cancel", act)
+    return _each(daemon, peer, ask, "cancel", act)
 
 
 def cancel_job(
@@ -136,14 +136,14 @@ def _signal(engine: Engine, live: LiveJob, found: Found, number: int) -> list[di
     return lines
 
 
-def hold(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def hold(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Keep what has not begun from beginning."""
-    return _each(loop, peer, ask, "hold", partial(_hold_or_release, Kind.HOLD))
+    return _each(daemon, peer, ask, "hold", partial(_hold_or_release, Kind.HOLD))
 
 
-def release(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def release(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Let held work wait for its turn again; ends a retry's back-off, too."""
-    return _each(loop, peer, ask, "release", partial(_hold_or_release, Kind.RELEASE))
+    return _each(daemon, peer, ask, "release", partial(_hold_or_release, Kind.RELEASE))
 
 
 def _hold_or_release(
@@ -162,10 +162,10 @@ def _hold_or_release(
     return lines
 
 
-def requeue(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def requeue(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Stop what runs and put it back in the queue as a new run."""
-    for found in find(loop.engine, ask.args, peer.uid):
-        if found.job.id in loop.engine.live and not found.job.requeue:
+    for found in find(daemon.engine, ask.args, peer.uid):
+        if found.job.id in daemon.engine.live and not found.job.requeue:
             raise Refused(
                 f"job {found.job.id} was submitted with --no-requeue",
                 f"cancel it, then: hpc rerun {found.job.id}",
@@ -178,24 +178,24 @@ def requeue(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
             if task.state in (State.RUNNING, State.SUSPENDED)
         ]
 
-    return _each(loop, peer, ask, "requeue", act)
+    return _each(daemon, peer, ask, "requeue", act)
 
 
-def edit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def edit(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Change fields of jobs that have not ended; the time limit also of what runs."""
     changes = ask.args.get("changes")
     if not isinstance(changes, dict) or not changes:
         raise Wrong("nothing to change", "name at least one field, for example --time 2h")
     plans = []
-    for found in find(loop.engine, ask.args, peer.uid):
-        live = _editable(loop.engine, found, peer)
-        plans.append((live, edits(loop.engine, live, changes, peer.uid)))
+    for found in find(daemon.engine, ask.args, peer.uid):
+        live = _editable(daemon.engine, found, peer)
+        plans.append((live, edits(daemon.engine, live, changes, peer.uid)))
     done = []
     for live, fields in plans:
         done.append({"id": live.job.id, "changed": changed_fields(live, fields, changes)})
         if not ask.args.get("dry_run"):
             _carry_out(
-                loop.engine, live, changes, fields, f"{DONE['edit']} by {user_name(peer.uid)}"
+                daemon.engine, live, changes, fields, f"{DONE['edit']} by {user_name(peer.uid)}"
             )
     return {"jobs": done}
 

@@ -15,15 +15,15 @@ from hpcshell.machine import clock
 from hpcshell.store.opening import SCHEMA
 
 if TYPE_CHECKING:
-    from hpcshell.daemon.loop import Loop
+    from hpcshell.daemon.face import Daemon
     from hpcshell.daemon.server import Ask, Peer
 
 PROTOCOL = 1
 
 
-def hello(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def hello(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Who answers: versions, process ids, and how many elements are in which state."""
-    engine = loop.engine
+    engine = daemon.engine
     return {
         "name": "hpcd",
         "version": hpcshell.__version__,
@@ -31,26 +31,26 @@ def hello(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
         "pid": os.getpid(),
         "runner_pid": engine.runner_pid or None,
         "keeper_pid": engine.keeper_pid or None,
-        "started": loop.started,
+        "started": daemon.started,
         "state_dir": str(engine.host.places.state),
         "schema": SCHEMA,
         "jobs": engine.counts(),
-        "trouble": loop.trouble.message if loop.trouble else None,
+        "trouble": daemon.trouble.message if daemon.trouble else None,
     }
 
 
-def stop(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def stop(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Leave. Without `cancel` running jobs go on, and the next daemon finds them."""
     if ask.args.get("dry_run"):
-        return {"stopping": False, "jobs": loop.engine.counts()}
-    loop.leave(cancel=bool(ask.args.get("cancel")))
+        return {"stopping": False, "jobs": daemon.engine.counts()}
+    daemon.leave(cancel=bool(ask.args.get("cancel")))
     if ask.args.get("cancel"):
-        _cancel_everything(loop, f"the daemon was stopped by {user_name(peer.uid)}")
-    return {"stopping": True, "jobs": loop.engine.counts()}
+        _cancel_everything(daemon, f"the daemon was stopped by {user_name(peer.uid)}")
+    return {"stopping": True, "jobs": daemon.engine.counts()}
 
 
-def _cancel_everything(loop: Loop, cause: str) -> None:
-    engine, now = loop.engine, clock.now()
+def _cancel_everything(daemon: Daemon, cause: str) -> None:
+    engine, now = daemon.engine, clock.now()
     for live in list(engine.live.values()):
         engine.drop_waiting(live, Outcome.CANCELLED, cause, now)
         for task in list(live.tasks.values()):
@@ -62,9 +62,9 @@ def _cancel_everything(loop: Loop, cause: str) -> None:
     engine.orders.append(wire.Inventory())
 
 
-def reload(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def reload(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Read the configuration again; a file that is wrong is refused and changes nothing."""
-    before = loop.engine.host.total
-    loop.configure(loop.engine)
-    loop.notices.settle(loop.engine.host.settings.notify)
-    return {"before": resources_view(before), "now": resources_view(loop.engine.host.total)}
+    before = daemon.engine.host.total
+    daemon.configure(daemon.engine)
+    daemon.notices.settle(daemon.engine.host.settings.notify)
+    return {"before": resources_view(before), "now": resources_view(daemon.engine.host.total)}

@@ -20,7 +20,7 @@ from hpcshell.policy.explain import explain as explain_why
 from hpcshell.store.rows import Wanted, indices_of
 
 if TYPE_CHECKING:
-    from hpcshell.daemon.loop import Loop
+    from hpcshell.daemon.face import Daemon
     from hpcshell.daemon.server import Ask, Peer
 
 PAGE: Final = 1000
@@ -111,21 +111,21 @@ def _element(engine: Engine, job: Job, live: LiveJob | None, index: int) -> dict
     return view
 
 
-def show(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def show(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Everything about the jobs named; with `story` also all that happened to them."""
     shown = []
-    for found in find(loop.engine, ask.args, peer.uid):
-        for view in documents(loop.engine, found):
+    for found in find(daemon.engine, ask.args, peer.uid):
+        for view in documents(daemon.engine, found):
             if ask.args.get("story"):
-                entries = loop.engine.store.story(found.job.id, view["element"])
+                entries = daemon.engine.store.story(found.job.id, view["element"])
                 view["story"] = [views.entry_document(entry) for entry in entries]
             shown.append(view)
     return {"jobs": shown}
 
 
-def queue(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def queue(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """What has not ended: first what runs, then what waits, in the order it will be considered."""
-    engine, args = loop.engine, ask.args
+    engine, args = daemon.engine, ask.args
     limit, offset = _page(args)
     chosen = _chosen(engine, args, peer.uid)
     chosen.sort(key=_queue_order)
@@ -189,10 +189,10 @@ def _page(args: dict[str, Any]) -> tuple[int, int]:
     return min(limit, MOST), offset
 
 
-def history(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def history(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """What has ended, latest first."""
     limit, offset = _page(ask.args)
-    return _past(loop.engine, ask.args, limit=limit, offset=offset)
+    return _past(daemon.engine, ask.args, limit=limit, offset=offset)
 
 
 def _past(engine: Engine, args: dict[str, Any], *, limit: int, offset: int) -> dict[str, Any]:
@@ -218,9 +218,9 @@ def _past(engine: Engine, args: dict[str, Any], *, limit: int, offset: int) -> d
     return {"rows": rows, "total": total}
 
 
-def explain(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def explain(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Why jobs wait, and when they will start, as the decider has it."""
-    engine, now = loop.engine, clock.now()
+    engine, now = daemon.engine, clock.now()
     told = []
     for found in find(engine, ask.args, peer.uid):
         for index in found.elements or IndexSet((range(NO_INDEX, NO_INDEX + 1),)):
@@ -267,9 +267,9 @@ def _no_wait(view: dict[str, Any]) -> str:
     return "it runs, and waits for nothing"
 
 
-def resources(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """What the machine has, what of it is claimed and by whom."""
-    engine = loop.engine
+    engine = daemon.engine
     host, claims = engine.host, engine.view.claims
     return {
         "schema": views.SCHEMA,
@@ -295,9 +295,9 @@ def resources(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     }
 
 
-def outputs(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def outputs(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Where the output of the latest run lies, or will lie."""
-    engine = loop.engine
+    engine = daemon.engine
     rows = []
     for found in find(engine, ask.args, peer.uid):
         live = engine.live.get(found.job.id)

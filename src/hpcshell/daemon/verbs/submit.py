@@ -22,7 +22,7 @@ from hpcshell.store.rows import indices_of, share
 
 if TYPE_CHECKING:
     from hpcshell.daemon.engine import Engine
-    from hpcshell.daemon.loop import Loop
+    from hpcshell.daemon.face import Daemon
     from hpcshell.daemon.server import Ask, Peer
 
 
@@ -33,7 +33,7 @@ class SubmitArgs(msgspec.Struct, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
-def submit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def submit(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Accept submissions. The answer leaves after they are on disk."""
     try:
         args = msgspec.convert(ask.args, SubmitArgs)
@@ -43,7 +43,7 @@ def submit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
         ) from None
     if not args.submissions:
         raise Wrong("nothing was submitted", "give at least one submission")
-    engine, now = loop.engine, clock.now()
+    engine, now = daemon.engine, clock.now()
     first = engine.change.ids.job + 1
     parts = [stored_parts(submission) for submission in args.submissions]
     jobs = [
@@ -52,7 +52,7 @@ def submit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
     ]
     _no_twins(jobs)
     if args.dry_run:
-        return {"jobs": [_answer(loop, job, dry_run=True) for job in jobs]}
+        return {"jobs": [_answer(daemon, job, dry_run=True) for job in jobs]}
     for job, submission in zip(jobs, args.submissions, strict=True):
         if submission.script is not None:
             engine.host.keep_script(job.launch.script, submission.script)
@@ -65,7 +65,7 @@ def submit(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
         if engine.newest is not None:
             share(job, engine.newest)
         engine.add(job)
-    return {"jobs": [_answer(loop, job) for job in jobs]}
+    return {"jobs": [_answer(daemon, job) for job in jobs]}
 
 
 def _no_twins(jobs: list[Job]) -> None:
@@ -74,7 +74,7 @@ def _no_twins(jobs: list[Job]) -> None:
         raise Refused("two of the submissions are the same", "leave out --unique to run both")
 
 
-def _answer(loop: Loop, job: Job, *, dry_run: bool = False) -> dict[str, Any]:
+def _answer(daemon: Daemon, job: Job, *, dry_run: bool = False) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "id": None if dry_run else job.id,
         "name": job.name,
@@ -82,7 +82,7 @@ def _answer(loop: Loop, job: Job, *, dry_run: bool = False) -> dict[str, Any]:
         "notes": [],
     }
     if dry_run:
-        answer |= _foreseen(loop.engine, job)
+        answer |= _foreseen(daemon.engine, job)
     return answer
 
 
@@ -98,31 +98,31 @@ def _foreseen(engine: Engine, job: Job) -> dict[str, Any]:
         engine.view.job_finished(job.id)
 
 
-def rerun(loop: Loop, peer: Peer, ask: Ask) -> dict[str, Any]:
+def rerun(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Submit ended jobs again as new jobs; of arrays all elements, those named, or those that
     failed."""
     failed = bool(ask.args.get("failed"))
     dry_run = bool(ask.args.get("dry_run"))
-    named = find(loop.engine, ask.args, peer.uid)
+    named = find(daemon.engine, ask.args, peer.uid)
     for found in named:
         visible(found.job, peer.uid, "rerun")
-    plans = [(found, _elements_to_rerun(loop, found, failed=failed)) for found in named]
+    plans = [(found, _elements_to_rerun(daemon, found, failed=failed)) for found in named]
     made = []
     for found, wanted in plans:
-        new_id = 0 if dry_run else loop.engine.change.next_job_id()
+        new_id = 0 if dry_run else daemon.engine.change.next_job_id()
         job = _again(found.job, wanted, new_id, clock.now())
         if not dry_run:
-            loop.engine.add(job)
+            daemon.engine.add(job)
         made.append({"id": new_id or None, "of": found.job.id, "elements": len(indices_of(job))})
     return {"jobs": made}
 
 
-def _elements_to_rerun(loop: Loop, found: Found, *, failed: bool) -> IndexSet | None:
+def _elements_to_rerun(daemon: Daemon, found: Found, *, failed: bool) -> IndexSet | None:
     """The indices to run again, None for a plain job. Raises `Refused` while the job is alive."""
     job = found.job
-    if job.id in loop.engine.live and not failed:
+    if job.id in daemon.engine.live and not failed:
         raise Refused(f"job {job.id} has not ended", "wait for it, or hpc requeue it")
-    store = loop.engine.store
+    store = daemon.engine.store
     if job.array is None:
         ended = store.task(job.id)
         if failed and (ended is None or ended.outcome in (None, Outcome.COMPLETED)):

@@ -366,6 +366,20 @@ def test_a_cycle_by_edit_is_refused(bench: Bench) -> None:
         bench.ask("edit", ids=[first], changes={"dependency": f"afterok:{third}"})
 
 
+@pytest.mark.parametrize(
+    "changes", [{"time_limit": 300.0}, {"begin": 1_700_000_150.0}, {"deadline": 1_700_000_030.0}]
+)
+def test_an_edit_that_leaves_no_time_until_the_deadline_is_refused(
+    bench: Bench, clock: Clock, changes: dict[str, float]
+) -> None:
+    job = bench.submit("true", hold=True, deadline=clock.wall + 200, request={"time_limit": 60.0})
+    before = bench.show(job)
+    with pytest.raises(Wrong, match="deadline"):
+        bench.ask("edit", ids=[job], changes=changes)
+    assert bench.show(job) == before
+    bench.ask("edit", ids=[job], changes=changes | {"deadline": clock.wall + 500})
+
+
 def test_an_edited_name_is_found_and_the_old_one_is_not(bench: Bench) -> None:
     job = bench.submit("true", hold=True, name="old")
     bench.ask("edit", ids=["old"], changes={"name": "new"})

@@ -17,7 +17,7 @@ from hpcshell.daemon.asked import checked_change
 from hpcshell.daemon.bounds import TEXTS
 from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.machine import clock
-from hpcshell.policy.admit import admit
+from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.depend import would_cycle
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ Changed = dict[str, list[Any]]
 """Field by field: [old, new]."""
 
 REQUEST: Final = ("cpus", "memory", "gpus", "others", "exclusive", "time_limit")
+TIMES: Final = frozenset({"begin", "deadline", "time_limit"})
+"""What must leave a job the time it may take."""
 ALWAYS: Final = frozenset({"name", "comment", "tags", "time_limit", "throttle", "account"})
 """What may change although elements are running already."""
 
@@ -58,6 +60,9 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
     if request or "partition" in fields:
         partition = fields.get("partition", job.partition)
         fields["request"] = _request(engine, job, request, partition)
+    if TIMES & changes.keys() and live.waits:
+        after = replace(job, **fields)
+        admit_times(after.begin, after.deadline, after.request.time_limit, clock.now())
     return fields
 
 

@@ -202,6 +202,7 @@ def test_every_field_of_a_submission_can_be_set():
         ("--throttle 2", "--throttle limits an array, and there is none"),
         ("--profile lite", "--profile: there is no profile 'lite'"),
         ("--deadline now-1h", "--deadline 2026-09-21 13:13:20 has passed"),
+        ("--begin=-1", "--begin: '-1' has passed"),
         ("--deadline now+1h -t 2h", "--deadline 2026-09-21 15:13:20 comes before its 2h 0m"),
         ("-b now+2h --deadline now+1h", "--deadline 2026-09-21 15:13:20 comes before it begins"),
         (

@@ -116,6 +116,8 @@ def _jitter(text: str, origin: str, place: Place) -> float:
 
 
 def _instant(text: str, origin: str, place: Place) -> float:
+    if text.strip()[:1] == "-":  # fit to look back with, as in `hpc history --since -1h`
+        raise Wrong(f"{origin}: {quote(text)} has passed", "write now+1h, 18:30 or tomorrow")
     return instant(text, place.now, place.offset, origin)
 
 

@@ -66,7 +66,7 @@ class Places:
 
     def left_of_earlier(self) -> list[str]:
         """What a daemon at work leaves in the state directory besides its database, by name."""
-        found = [path.name for path in (self.daemon_log, self.runs_journal) if path.exists()]
+        found = [path.name for path in (self.daemon_log, self.runs_journal) if path.is_file()]
         with contextlib.suppress(OSError):
             if any(self.scripts.iterdir()):
                 found.append(self.scripts.name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from hpcshell.core.words import (
     nearest,
     quote,
     safe,
+    safe_json,
     signal_number,
     warn_signal,
 )
@@ -106,3 +109,15 @@ def test_what_is_no_warning(text: str):
 def test_the_nearest_word_is_found():
     assert nearest("memroy", ["memory", "cpus"]) == "memory"
     assert nearest("zzz", ["memory", "cpus"]) is None
+
+
+@given(
+    st.recursive(
+        st.text(st.characters(exclude_categories=["Cs"])),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text("ab\x7f\x9b\u202e"), inner),
+    )
+)
+def test_json_for_a_terminal_says_the_same_and_nothing_that_is_obeyed(value: object):
+    shown = safe_json(json.dumps(value, ensure_ascii=False, indent=2))
+    assert json.loads(shown) == value
+    assert not OBEYED & set(shown) - {"\n"}

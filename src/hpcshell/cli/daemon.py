@@ -22,7 +22,7 @@ from hpcshell.client.client import Client
 from hpcshell.client.start import daemon_pid
 from hpcshell.core.errors import NotFound, Refused, Unreachable
 from hpcshell.core.units import format_duration
-from hpcshell.core.words import safe
+from hpcshell.core.words import safe, safe_json
 from hpcshell.machine.paths import places
 
 RUNNER_WITHIN: Final = 2.0
@@ -139,7 +139,9 @@ def logs(talk: Talk, follow: bool, lines: int) -> int:
         file.seek(start_of_last(file, lines))
         while True:
             for line in file:
-                sys.stdout.write(line.decode(errors="replace") if talk.json else _readable(line))
+                sys.stdout.write(
+                    safe_json(line.decode(errors="replace")) if talk.json else _readable(line)
+                )
             sys.stdout.flush()
             if not follow:
                 return 0

@@ -11,6 +11,7 @@ from hpcshell.cli.reach import client, ids_argument, selectors
 from hpcshell.cli.show import describe_event
 from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
+from hpcshell.core.words import safe_json
 
 
 @verb("events", "hpc events -f", "hpc events --since 0 --json", "hpc events -f 12")
@@ -43,7 +44,7 @@ def _print(talk: Talk, event: dict[str, Any]) -> None:
     if talk.json:
         import msgspec
 
-        sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
+        sys.stdout.write(safe_json(msgspec.json.encode(event).decode()) + "\n")
     elif talk.quiet:
         talk.data(str(event["job"]))
     else:

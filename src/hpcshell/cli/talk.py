@@ -62,8 +62,10 @@ class Talk:
         """The answer for programs: JSON to stdout."""
         import msgspec
 
+        from hpcshell.core.words import safe_json
+
         text = msgspec.json.format(msgspec.json.encode(document), indent=2)
-        sys.stdout.write(text.decode() + "\n")
+        sys.stdout.write(safe_json(text.decode()) + "\n")
 
     def say(self, *lines: str) -> None:
         """What is only of interest to a person watching, to stderr; nothing with --quiet."""

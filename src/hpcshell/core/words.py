@@ -2,6 +2,7 @@
 
 check_name("my job")       the name, or `Wrong`: it must be printable and fit on one line
 safe("a<ESC>[2J")          the text made printable: control bytes written out as \\x1b
+safe_json(text)            JSON that says the same and is printable
 quote("x y")               the same in quotes, cut to a readable length: for error messages
 signal_number("SIGUSR1")   10
 warn_signal("B:USR1@90")   WarnSignal(number=10, before=90.0, to="leader")
@@ -42,6 +43,18 @@ def _written_out(found: re.Match[str]) -> str:
         if code < 0x10000
         else f"\\U{code:08x}"
     )
+
+
+def safe_json(text: str) -> str:
+    """The same JSON, with the characters in it escaped that a terminal obeys or hides."""
+    return text if text.isascii() and "\x7f" not in text else re.sub(_HIDDEN, _in_json, text)
+
+
+def _in_json(found: re.Match[str]) -> str:
+    if found[0] in "\n\t":  # between the values: in them the encoder has escaped it
+        return found[0]
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def quote(text: str, longest: int = 60) -> str:

@@ -167,7 +167,7 @@ EXPECTED: dict[str, Callable[[int], tuple[Outcome, int | None]]] = {
 def check_laws(study: Study, *, exit_codes_may_be_lost: bool = False) -> None:
     """P1 to P5 on what is left on disk, and that no daemon died by itself."""
     assert not study.daemon.complaints, "\n".join(study.daemon.complaints)
-    store = Reader.of(places(os.environ).database)
+    store = Reader.of(Path(places(os.environ).database))
     try:
         ledger = [tuple(map(int, line.split())) for line in _lines(study.work / "ledger")]
         _nothing_was_lost(study, store)

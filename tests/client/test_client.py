@@ -205,6 +205,6 @@ def test_an_answer_larger_than_any_buffer_arrives_whole(where, serve):
 
 
 def test_a_socket_path_that_is_too_long_says_what_to_do(where):
-    where.daemon_socket = where.state / ("x" * 120)
+    where.daemon_socket = f"{where.state}/{'x' * 120}"
     with pytest.raises(errors.Wrong, match="HPCSHELL_HOME"):
         Client(where).call("queue")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +48,7 @@ def test_after_a_kill_the_next_call_starts_another(home, where):
     first = client.call("hello")["pid"]
     os.kill(first, signal.SIGKILL)
     assert wait_for_exit(first, 10)
-    assert where.daemon_socket.exists()
+    assert os.path.exists(where.daemon_socket)
     second = client.call("hello")["pid"]
     assert second != first
     assert daemon_pid(where) == second
@@ -55,15 +56,13 @@ def test_after_a_kill_the_next_call_starts_another(home, where):
 
 def test_a_daemon_whose_socket_was_wiped_is_asked_to_put_it_back(home, where):
     first = Client(where).call("hello")["pid"]
-    where.daemon_socket.unlink()
+    os.unlink(where.daemon_socket)
     assert Client(where).call("hello")["pid"] == first
 
 
 def test_a_daemon_whose_whole_runtime_directory_was_wiped_is_found_again(home, where):
     first = Client(where).call("hello")["pid"]
-    for path in where.runtime.iterdir():
-        path.unlink()
-    where.runtime.rmdir()
+    shutil.rmtree(where.runtime)
     assert Client(where).call("hello")["pid"] == first
 
 
@@ -81,6 +80,22 @@ def test_a_home_with_a_relative_name_is_the_same_for_the_daemon(home, monkeypatc
     monkeypatch.setenv("HPCSHELL_HOME", home.name)
     hello = Client(places(os.environ)).call("hello")
     assert hello["state_dir"] == str(home / "state")
+
+
+def test_the_state_directory_is_private_from_the_first_moment(home, monkeypatch):
+    for name in ("HPCSHELL_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    where = places(os.environ)
+    assert where.runtime.startswith(where.state)
+    daemon = Client(where)
+    daemon.call("hello")
+    try:
+        assert os.stat(where.state).st_mode & 0o777 == 0o700
+    finally:
+        pid = daemon.call("hello")["pid"]
+        daemon.call("stop", cancel=True)
+        assert wait_for_exit(pid, 10)
 
 
 def test_a_daemon_started_from_a_job_does_not_look_like_a_part_of_it(home, where, monkeypatch):
@@ -102,8 +117,8 @@ def test_the_daemon_holds_nothing_of_who_started_it(home):
 
 
 def test_what_the_daemon_says_is_wrong_is_what_the_user_is_told(home, where):
-    where.config.mkdir(parents=True)
-    where.config_file.write_text("[resources]\ncpsu = 3\n")
+    os.makedirs(where.config)
+    Path(where.config_file).write_text("[resources]\ncpsu = 3\n")
     with pytest.raises(Wrong, match="cpsu"):
         Client(where).call("hello")
 

@@ -21,7 +21,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 def put_back_an_older_copy(bench: Bench) -> tuple[int, int]:
     """The runner knows two runs that the database does not: one is alive, one has ended. A job
     waits that was started since. Returns the two."""
-    copy = bench.places.state / "copy.db"
+    copy = Path(bench.places.state, "copy.db")
     waits = submission("true", begin=1.0, hold=True)
     job = bench.ask("submit", submissions=[waits])["jobs"][0]["id"]
     bench.store.backup(copy)

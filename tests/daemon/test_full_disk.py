@@ -196,7 +196,7 @@ def submit_for_ever(client: Client, submission: dict[str, object]) -> None:
 
 
 def test_a_real_disk_fills_up_under_a_daemon_at_work(home: Path, tiny_disk: Path) -> None:
-    state = places(os.environ).state
+    state = Path(places(os.environ).state)
     state.parent.mkdir(exist_ok=True)
     state.symlink_to(tiny_disk)
     tiny_disk.chmod(0o700)

@@ -245,7 +245,7 @@ class RealStage:
         self.gates = gates
         self.origin = float(clock.read_text())
         self.client = daemon.client()
-        self.store = Reader.of(places(os.environ).database)
+        self.store = Reader.of(Path(places(os.environ).database))
         self.ended: list[int] = []
         self.beats = iter(range(1, beats + 1))
         self.wake: float | None = self.origin
@@ -318,7 +318,7 @@ def test_with_processes(
     clock.write_text("1700000000.0")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.setenv("TEST_CLOCK", str(clock))
-    config = places(os.environ).config_file
+    config = Path(places(os.environ).config_file)
     config.parent.mkdir(parents=True)
     config.write_text(settings_of(scenario))
     daemon = Daemon(home)

@@ -15,7 +15,7 @@ from hpcshell.machine.configfiles import (
     find_project_file,
     user_settings,
 )
-from hpcshell.machine.paths import Places
+from hpcshell.machine.paths import places
 from tests.support.refusals import refusal
 
 
@@ -23,23 +23,23 @@ class Machine:
     """A user's, a site's and a project's file, an environment, and what they come to."""
 
     def __init__(self, root: Path) -> None:
-        self.places = Places(root / "state", root / "config", root / "run", root / "cache")
+        self.places = places({"HPCSHELL_HOME": str(root)})
         self.site = root / "site.toml"
         self.cwd = root / "project" / "deep" / "down"
         self.project = root / "project" / "hpcshell.toml"
         self.env: dict[str, str] = {}
         self.cwd.mkdir(parents=True)
-        self.places.config.mkdir()
+        (root / "config").mkdir()
 
     @property
     def user(self) -> Path:
-        return self.places.config_file
+        return Path(self.places.config_file)
 
     def load(self, **flags: str):
-        return user_settings(self.places, self.env, self.cwd, flags, site=self.site)
+        return user_settings(self.places, self.env, str(self.cwd), flags, site=str(self.site))
 
     def daemon(self):
-        return daemon_settings(self.places, self.env, site=self.site)
+        return daemon_settings(self.places, self.env, site=str(self.site))
 
 
 @pytest.fixture
@@ -210,10 +210,10 @@ def test_a_file_that_cannot_be_read_is_an_error(
 
 def test_the_nearest_projects_file_counts(machine: Machine):
     machine.project.write_text("")
-    assert find_project_file(machine.cwd, machine.places) == (machine.project, None)
+    assert find_project_file(str(machine.cwd), machine.places) == (str(machine.project), None)
     near = machine.cwd / "hpcshell.toml"
     near.write_text("")
-    assert find_project_file(machine.cwd, machine.places) == (near, None)
+    assert find_project_file(str(machine.cwd), machine.places) == (str(near), None)
 
 
 def test_a_projects_file_that_anybody_may_write_is_passed_over_with_a_note(machine: Machine):
@@ -241,13 +241,13 @@ def test_the_users_own_file_is_no_projects_file(machine: Machine):
 
 
 def test_a_directory_that_is_gone_has_no_projects_file(machine: Machine):
-    assert find_project_file(Path("/no/such/directory"), machine.places) == (None, None)
+    assert find_project_file("/no/such/directory", machine.places) == (None, None)
 
 
 def test_the_files_that_are_looked_for(machine: Machine):
     machine.user.write_text("")
-    assert config_files(machine.places, machine.cwd, machine.site) == [
-        ("project", machine.cwd / "hpcshell.toml", False),
-        ("user", machine.user, True),
-        ("site", machine.site, False),
+    assert config_files(machine.places, str(machine.cwd), str(machine.site)) == [
+        ("project", str(machine.cwd / "hpcshell.toml"), False),
+        ("user", str(machine.user), True),
+        ("site", str(machine.site), False),
     ]

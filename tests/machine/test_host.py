@@ -16,7 +16,7 @@ def test_the_machine_is_described() -> None:
     assert 0 < host.memory_available() <= host.memory_total()
     assert host.hostname()
     assert "." not in host.hostname()
-    assert host.free_space(Path("/tmp")) > 0
+    assert host.free_space("/tmp") > 0
     assert len(clock.boot_id()) == 36
     assert host.limits()["open files"].soft
 
@@ -72,5 +72,5 @@ def test_no_limits_is_a_normal_answer(cgroups: Path) -> None:
 
 
 def test_local_file_systems_are_local() -> None:
-    assert host.network_file_system(Path("/proc")) is None
-    assert host.network_file_system(Path("/tmp/not/yet/there")) is None
+    assert host.network_file_system("/proc") is None
+    assert host.network_file_system("/tmp/not/yet/there") is None

@@ -15,19 +15,22 @@ from hpcshell.machine.paths import Places, places
 def test_one_home_holds_all(tmp_path: Path) -> None:
     where = places({"HPCSHELL_HOME": str(tmp_path), "XDG_STATE_HOME": "/elsewhere"})
     assert where == Places(
-        tmp_path / "state", tmp_path / "config", tmp_path / "run", tmp_path / "cache"
+        state=f"{tmp_path}/state",
+        config=f"{tmp_path}/config",
+        runtime=f"{tmp_path}/run",
+        cache=f"{tmp_path}/cache",
     )
-    assert where.runner_socket == tmp_path / "run/runner.sock"
-    assert where.runs_journal == tmp_path / "state/runs.journal"
+    assert where.runner_socket == f"{tmp_path}/run/runner.sock"
+    assert where.runs_journal == f"{tmp_path}/state/runs.journal"
 
 
 def test_the_xdg_directories_are_used_when_absolute() -> None:
     where = places({"HOME": "/home/x", "XDG_CONFIG_HOME": "/c", "XDG_CACHE_HOME": "relative"})
-    assert where.state == Path("/home/x/.local/state/hpcshell")
-    assert where.runtime == where.state / "run"
-    assert where.config == Path("/c/hpcshell")
-    assert where.cache == Path("/home/x/.cache/hpcshell")
-    assert places({"HOME": "/h", "XDG_RUNTIME_DIR": "/run/user/1"}).runtime == Path(
+    assert where.state == "/home/x/.local/state/hpcshell"
+    assert where.runtime == f"{where.state}/run"
+    assert where.config == "/c/hpcshell"
+    assert where.cache == "/home/x/.cache/hpcshell"
+    assert places({"HOME": "/h", "XDG_RUNTIME_DIR": "/run/user/1/"}).runtime == (
         "/run/user/1/hpcshell"
     )
 
@@ -41,7 +44,7 @@ def test_directories_are_private_whatever_the_umask(tmp_path: Path) -> None:
         finally:
             os.umask(old)
         for directory in (where.state, where.config, where.runtime, where.cache, where.scripts):
-            assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+            assert stat.S_IMODE(os.stat(directory).st_mode) == 0o700
         where.prepare()
 
 
@@ -57,13 +60,13 @@ def test_a_socket_path_too_long_is_refused(tmp_path: Path) -> None:
     error = refusal(where)
     assert isinstance(error, Wrong)
     assert "HPCSHELL_HOME" in str(error.hint)
-    assert not where.state.exists()
+    assert not os.path.exists(where.state)
 
 
 def test_a_state_directory_open_to_others_is_refused(tmp_path: Path) -> None:
     where = places({"HPCSHELL_HOME": str(tmp_path)})
     where.prepare()
-    where.state.chmod(0o777)
+    os.chmod(where.state, 0o777)
     error = refusal(where)
     assert isinstance(error, Wrong)
     assert "written by others" in error.message
@@ -89,9 +92,9 @@ def test_a_file_in_the_way_and_a_dangling_link_are_named(tmp_path: Path) -> None
 def test_a_state_directory_we_may_not_write_is_refused(tmp_path: Path) -> None:
     where = places({"HPCSHELL_HOME": str(tmp_path)})
     where.prepare()
-    where.state.chmod(0o500)
+    os.chmod(where.state, 0o500)
     assert isinstance(refusal(where), Broken)
-    where.state.chmod(0o700)
+    os.chmod(where.state, 0o700)
 
 
 def test_a_read_only_file_system_is_named() -> None:

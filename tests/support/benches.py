@@ -238,8 +238,8 @@ class Bench:
             if self.on_write is not None:
                 self.on_write(when, count, kind)
 
-        self.store = Store.open(self.places.database, on_write=on_write)
-        server = Server(selectors.DefaultSelector(), str(self.places.daemon_socket))
+        self.store = Store.open(Path(self.places.database), on_write=on_write)
+        server = Server(selectors.DefaultSelector(), self.places.daemon_socket)
         log = LogFile(self.places.daemon_log)
         self.loop = Loop(self.store, server, self.runner, log, self.configure)  # type: ignore[arg-type]
         self.client, self.peer = self.connect()
@@ -361,9 +361,9 @@ class Bench:
 
     def complaints(self) -> list[dict[str, Any]]:
         """The errors in the daemon's log."""
-        if not self.places.daemon_log.exists():
+        if not os.path.exists(self.places.daemon_log):
             return []
-        lines = self.places.daemon_log.read_text().splitlines()
+        lines = Path(self.places.daemon_log).read_text().splitlines()
         return [line for line in map(json.loads, lines) if line["level"] == "error"]
 
 

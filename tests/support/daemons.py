@@ -111,7 +111,7 @@ class Raw:
     def __init__(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(PATIENCE)
-        self.sock.connect(str(places(os.environ).daemon_socket))
+        self.sock.connect(places(os.environ).daemon_socket)
         self._lines = self.sock.makefile("rb")
 
     def say(self, text: str | bytes) -> None:

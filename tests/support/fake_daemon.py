@@ -23,9 +23,10 @@ class Places:
     """The places a `Client` asks for, in a short directory."""
 
     def __init__(self, root: Path) -> None:
-        self.state = root / "state"
-        self.daemon_socket = root / "run" / "hpcd.sock"
-        self.daemon_lock = self.state / "hpcd.lock"
+        self.state = f"{root}/state"
+        self.daemon_socket = f"{root}/run/hpcd.sock"
+        self.daemon_lock = f"{root}/state/hpcd.lock"
+        self.daemon_stderr = f"{root}/state/hpcd.stderr"
 
 
 class FakeDaemon:
@@ -38,10 +39,10 @@ class FakeDaemon:
         self.asked: list[dict[str, Any]] = []
         self.connections = 0
         self._open: list[socket.socket] = []
-        places.daemon_socket.parent.mkdir(parents=True, exist_ok=True)
-        places.daemon_socket.unlink(missing_ok=True)
+        os.makedirs(os.path.dirname(places.daemon_socket), exist_ok=True)
+        self._remove_socket_file()
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(places.daemon_socket))
+        self._listener.bind(places.daemon_socket)
         self._listener.listen()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -77,10 +78,14 @@ class FakeDaemon:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         if not keep_socket_file:
-            self.places.daemon_socket.unlink(missing_ok=True)
+            self._remove_socket_file()
         for peer in self._open:
             with contextlib.suppress(OSError):
                 peer.shutdown(socket.SHUT_RDWR)
+
+    def _remove_socket_file(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.places.daemon_socket)
 
 
 @contextlib.contextmanager

@@ -145,7 +145,7 @@ class Driver:
     def log(self) -> str:
         """What the runner wrote to its log: nothing, when all is well."""
         try:
-            return self.places.runner_log.read_text()
+            return Path(self.places.runner_log).read_text()
         except FileNotFoundError:
             return ""
 

@@ -95,8 +95,8 @@ def _sqlite(where: Places) -> Iterator[Finding]:
 
 
 def _state_directory(where: Places) -> Iterator[Finding]:
-    name, path = "state directory", safe(str(where.state))
-    if not where.state.exists():
+    name, path = "state directory", safe(where.state)
+    if not os.path.exists(where.state):
         yield Finding(name, OK, f"{path} (not made yet)")
         return
     found = os.stat(where.state)
@@ -119,8 +119,8 @@ def _read_only(where: Places) -> bool:
 def _database(where: Places) -> Iterator[Finding]:
     from hpcshell.store.opening import examine
 
-    name, path = "database", safe(str(where.database))
-    there = where.database.exists() and where.database.stat().st_size > 0
+    name, path = "database", safe(where.database)
+    there = os.path.exists(where.database) and os.path.getsize(where.database) > 0
     if not there and (left := where.left_of_earlier()):
         mend = "put a copy of it back, or begin anew: hpc daemon start --new"
         yield Finding(name, WRONG, f"{path} is lost; there was one: {', '.join(left)}", mend)
@@ -139,7 +139,9 @@ def _file_system(where: Places) -> Iterator[Finding]:
             f"the state directory lies on {kind}, where SQLite's locks cannot be trusted",
             "set HPCSHELL_HOME to a directory on a local disk",
         )
-    elif where.state.exists() and os.statvfs(where.state).f_flag & getattr(os, "ST_NOEXEC", 8):
+    elif os.path.exists(where.state) and os.statvfs(where.state).f_flag & getattr(
+        os, "ST_NOEXEC", 8
+    ):
         yield Finding(
             "file system",
             WRONG,
@@ -152,11 +154,11 @@ def _file_system(where: Places) -> Iterator[Finding]:
 
 def _disk_space(where: Places) -> Iterator[Finding]:
     path = where.state
-    while not path.exists():
-        path = path.parent
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
     free, nodes = host.free_space(path), os.statvfs(path)
     found = f"{short_size(free)} free"
-    mend = f"free some space on the disk of {safe(str(path))}"
+    mend = f"free some space on the disk of {safe(path)}"
     if free < NO_SPACE:
         yield Finding("disk space", WRONG, f"{found}: new work will be refused", mend)
     elif nodes.f_files and nodes.f_favail < 1000:
@@ -170,7 +172,7 @@ def _disk_space(where: Places) -> Iterator[Finding]:
 def _socket_path(where: Places) -> Iterator[Finding]:
     where.check_sockets()
     length = len(os.fsencode(where.daemon_socket))
-    yield Finding("socket path", OK, f"{safe(str(where.daemon_socket))} ({length} bytes)")
+    yield Finding("socket path", OK, f"{safe(where.daemon_socket)} ({length} bytes)")
 
 
 def _configuration(where: Places) -> Iterator[Finding]:
@@ -183,8 +185,8 @@ def _configuration(where: Places) -> Iterator[Finding]:
         found = f"resources.memory is more than the {short_size(host.memory())} there are"
         yield Finding(name, WARNING, found, "jobs may run out of memory; leave the key out")
     else:
-        there = where.config_file.exists()
-        yield Finding(name, OK, safe(str(where.config_file)) if there else "none: defaults")
+        there = os.path.exists(where.config_file)
+        yield Finding(name, OK, safe(where.config_file) if there else "none: defaults")
 
 
 # -------------------------------------------------------------------------------------- the daemon
@@ -193,7 +195,7 @@ def _configuration(where: Places) -> Iterator[Finding]:
 def _daemon(where: Places) -> Iterator[Finding]:
     pid = daemon_pid(where)
     try:
-        Connection.to(str(where.daemon_socket)).close()
+        Connection.to(where.daemon_socket).close()
     except FileNotFoundError:
         if pid is None:
             yield _absent(where)
@@ -213,10 +215,10 @@ def _daemon(where: Places) -> Iterator[Finding]:
 
 
 def _absent(where: Places) -> Finding:
-    from hpcshell.client.start import STDERR, last_words
+    from hpcshell.client.start import last_words
 
     if told := last_words(where):
-        mend = f"try: hpc daemon start; all that it said: {where.state / STDERR}"
+        mend = f"try: hpc daemon start; all that it said: {where.daemon_stderr}"
         return Finding("daemon", WARNING, f"does not run; the last one died: {safe(told)}", mend)
     return Finding("daemon", OK, "does not run (hpc submit starts it)")
 
@@ -255,7 +257,7 @@ def _clock(where: Places) -> Iterator[Finding]:
         yield Finding("clock", WRONG, f"{shown} cannot be right", mend)
         return
     newest = max(
-        (path.stat().st_mtime for path in (where.database, where.daemon_log) if path.exists()),
+        map(os.path.getmtime, filter(os.path.exists, (where.database, where.daemon_log))),
         default=0.0,
     )
     if newest > now + 60:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Final
 
 import click
@@ -33,7 +32,7 @@ def command() -> None:
 
 
 def _loaded() -> Loaded:
-    return user_settings(places(os.environ), os.environ, Path(working_directory()))
+    return user_settings(places(os.environ), os.environ, working_directory())
 
 
 @verb("show", "hpc config show", "hpc config show --origin", "hpc config show defaults.partition")
@@ -83,15 +82,15 @@ def _chosen(
 def path(talk: Talk) -> int:
     """Print where configuration is looked for; with --quiet only your own file."""
     where = places(os.environ)
-    files = config_files(where, Path(working_directory()))
+    files = config_files(where, working_directory())
     if talk.json:
-        listed = [{"which": which, "path": str(at), "exists": there} for which, at, there in files]
+        listed = [{"which": which, "path": at, "exists": there} for which, at, there in files]
         talk.document({"schema": SCHEMA, "files": listed})
     elif talk.quiet:
-        talk.data(safe(str(where.config_file)))
+        talk.data(safe(where.config_file))
     else:
         for which, at, there in files:
-            talk.data(f"{which:<8} {safe(str(at))}{'' if there else '  (not there)'}")
+            talk.data(f"{which:<8} {safe(at)}{'' if there else '  (not there)'}")
     return 0
 
 

@@ -132,7 +132,7 @@ def logs(talk: Talk, follow: bool, lines: int) -> int:
 
     path = places(os.environ).daemon_log
     try:
-        file = path.open("rb")
+        file = open(path, "rb")  # noqa: SIM115 - opened anew when the log is rotated
     except FileNotFoundError:
         raise NotFound(f"there is no log at {path}", "the daemon has never run here") from None
     with file:
@@ -146,9 +146,9 @@ def logs(talk: Talk, follow: bool, lines: int) -> int:
             if not follow:
                 return 0
             time.sleep(0.25)
-            if path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+            if os.path.exists(path) and os.stat(path).st_ino != os.fstat(file.fileno()).st_ino:
                 file.close()  # rotated
-                file = path.open("rb")
+                file = open(path, "rb")  # noqa: SIM115
 
 
 for _each in (start, stop, restart, status, reload, logs):
@@ -194,7 +194,7 @@ def _stop(talk: Talk, cancel: bool) -> bool:
     """Whether there was a daemon to stop."""
     where = places(os.environ)
     # jobs may run on without a daemon: to cancel them there must be one
-    orphans = cancel and (where.database.exists() or bool(where.left_of_earlier()))
+    orphans = cancel and (os.path.exists(where.database) or bool(where.left_of_earlier()))
     daemon = client(autostart=orphans)
     try:
         hello = daemon.call("hello")

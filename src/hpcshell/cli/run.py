@@ -75,19 +75,19 @@ def _with_outputs(prepared: Prepared) -> Prepared:
     asked = prepared.submission
     if asked.stdout or asked.stderr:
         return prepared
-    directory = places(os.environ).cache / "run"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory = os.path.join(places(os.environ).cache, "run")
+    os.makedirs(directory, mode=0o700, exist_ok=True)
     _sweep(directory)
-    stem = str(directory).replace("%", "%%")
+    stem = directory.replace("%", "%%")
     streams = replace(asked, stdout=f"{stem}/%j.out", stderr=f"{stem}/%j.err")
-    return prepared._replace(submission=streams)
+    return replace(prepared, submission=streams)
 
 
 _KEPT: Final = 1000
 """Output files that stay in the cache; the oldest of more are deleted."""
 
 
-def _sweep(directory: os.PathLike[str]) -> None:
+def _sweep(directory: str) -> None:
     with contextlib.suppress(OSError):
         names = os.listdir(directory)
         if len(names) <= _KEPT + 200:

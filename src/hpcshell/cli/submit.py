@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from hpcshell.cli import describe
 from hpcshell.cli.reach import client
 from hpcshell.cli.requests import WORDS, Requesting, job_options, take_settings, what_to_run
 from hpcshell.cli.talk import SCHEMA, Talk
@@ -60,6 +59,8 @@ def say_understood(talk: Talk, prepared: Prepared) -> None:
 
 def foretold(job: dict[str, Any]) -> str:
     """What would become of a job that was not submitted."""
+    from hpcshell.cli import describe
+
     view, start = job["job"], job.get("start")
     if view["reason_code"] == "None":
         return "it would start at once"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
-from unicodedata import combining, east_asian_width
 
 from hpcshell.cli.talk import Talk, terminal_width
 
@@ -25,6 +24,8 @@ def cells_wide(text: str) -> int:
     """Columns the text takes on a terminal."""
     if text.isascii():
         return len(text)
+    from unicodedata import combining, east_asian_width
+
     return sum(
         0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text
     )

@@ -27,7 +27,7 @@ class Client:
     def __init__(self, places: Places, autostart: bool = True) -> None:
         self.places = places
         self.autostart = autostart
-        self._socket = str(places.daemon_socket)
+        self._socket = places.daemon_socket
         self._mine = local()
 
     def call(self, verb: str, **args: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
 
@@ -10,10 +9,13 @@ class Places(Protocol):
     """Where the daemon of a state directory listens, locks and writes."""
 
     @property
-    def state(self) -> Path: ...
+    def state(self) -> str: ...
 
     @property
-    def daemon_socket(self) -> Path: ...
+    def daemon_socket(self) -> str: ...
 
     @property
-    def daemon_lock(self) -> Path: ...
+    def daemon_stderr(self) -> str: ...
+
+    @property
+    def daemon_lock(self) -> str: ...

@@ -30,7 +30,6 @@ SOCKET_WITHIN: Final = 5.0
 """Seconds a daemon at work has to put its socket file back, or to go if it is stopping."""
 
 MODULE: Final = "hpcshell.daemon.hpcd"
-STDERR: Final = "hpcd.stderr"
 
 _started: list[subprocess.Popen[bytes]] = []
 """Daemons that are children of this process, kept until they can be reaped."""
@@ -41,13 +40,13 @@ def start(places: Places, *options: str) -> Connection:
     Raises what it says went wrong."""
     with _one_at_a_time(places):
         with contextlib.suppress(OSError):  # another client was faster
-            return Connection.to(str(places.daemon_socket))
+            return Connection.to(places.daemon_socket)
         pid = daemon_pid(places)
         if pid is not None and (connection := _recall(places, pid)) is not None:
             return connection
         trouble = _launch(places, options)
         with contextlib.suppress(OSError):
-            return Connection.to(str(places.daemon_socket))
+            return Connection.to(places.daemon_socket)
         pid = daemon_pid(places)
         if pid is not None and (connection := _recall(places, pid)) is not None:
             return connection
@@ -57,7 +56,7 @@ def start(places: Places, *options: str) -> Connection:
 def daemon_pid(places: Places) -> int | None:
     """The process that holds the state directory, if it lives."""
     try:
-        pid = int(places.daemon_lock.read_text().split()[0])
+        pid = int(Path(places.daemon_lock).read_text().split()[0])
         command = Path("/proc", str(pid), "cmdline").read_bytes()
     except (OSError, ValueError, IndexError):
         return None
@@ -66,9 +65,10 @@ def daemon_pid(places: Places) -> int | None:
 
 @contextlib.contextmanager
 def _one_at_a_time(places: Places) -> Iterator[None]:
-    directory = str(places.daemon_socket.parent)
+    directory = os.path.dirname(places.daemon_socket)
     try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+        for private in (places.state, directory):  # the second may lie in the first
+            os.makedirs(private, mode=0o700, exist_ok=True)
         lock = os.open(os.path.join(directory, "start.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise Broken(
@@ -88,7 +88,7 @@ def _recall(places: Places, pid: int) -> Connection | None:
     pause, called = 0.002, False
     while daemon_pid(places) == pid:
         with contextlib.suppress(OSError):
-            return Connection.to(str(places.daemon_socket))
+            return Connection.to(places.daemon_socket)
         if not called and _catches_hangup(pid):
             called = True
             deadline = time.monotonic() + SOCKET_WITHIN
@@ -162,7 +162,7 @@ def _stderr(places: Places) -> Iterator[int]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     try:
         os.makedirs(places.state, mode=0o700, exist_ok=True)
-        descriptor = os.open(places.state / STDERR, flags, 0o600)
+        descriptor = os.open(places.daemon_stderr, flags, 0o600)
     except OSError:
         descriptor = os.open(os.devnull, os.O_WRONLY)
     try:
@@ -203,13 +203,13 @@ def _verdict(line: str | None, places: Places) -> HpcError | None:
     told = last_words(places)
     return Unreachable(
         "the daemon died while it started" + (f": {told}" if told else ""),
-        f"all that it said: {places.state / STDERR}",
+        f"all that it said: {places.daemon_stderr}",
     )
 
 
 def last_words(places: Places) -> str:
     """The last line that the latest daemon wrote to stderr, which is silent while all is well."""
     with contextlib.suppress(OSError):
-        lines = (places.state / STDERR).read_text(errors="replace").strip().splitlines()
+        lines = Path(places.daemon_stderr).read_text(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
     return ""

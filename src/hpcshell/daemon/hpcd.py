@@ -19,6 +19,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from hpcshell.core.errors import Broken, HpcError, NotYet
 from hpcshell.core.settings import Settings
@@ -62,11 +63,11 @@ def take_lock(where: Places) -> int:
 
 def make_loop(where: Places, *, new: bool = False) -> Loop:
     """Everything the daemon needs, opened; the socket listens but nothing is answered yet."""
-    settings = daemon_settings(where, os.environ)
+    settings, database = daemon_settings(where, os.environ), Path(where.database)
     if new:
-        set_aside(where.database)
+        set_aside(database)
     store = Store.open(
-        where.database,
+        database,
         on_write=fault_point(os.environ),
         signs=no_signs if new else partial(signs_of_earlier, where),
     )
@@ -77,7 +78,7 @@ def make_loop(where: Places, *, new: bool = False) -> Loop:
 
     own = settings.daemon
     log = LogFile(where.daemon_log, own.log_size, own.log_files, own.log_level)
-    server = Server(selectors.DefaultSelector(), str(where.daemon_socket))
+    server = Server(selectors.DefaultSelector(), where.daemon_socket)
     met = learn_runs(where, store)
     loop = Loop(store, server, RunnerLink(where), log, configure)
     loop.engine.met = met

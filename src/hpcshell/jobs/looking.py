@@ -142,7 +142,7 @@ def _check_not_ours(path: str, option: str) -> None:
     for ours in (where.state, where.runtime):
         if os.path.normpath(path).startswith(f"{ours}/"):
             raise Wrong(
-                f"{option}: {quote(path)} lies in the scheduler's own directory {quote(str(ours))}",
+                f"{option}: {quote(path)} lies in the scheduler's own directory {quote(ours)}",
                 "name a file somewhere else",
             )
 

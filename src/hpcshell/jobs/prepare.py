@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -16,6 +16,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.options.build import Built, build
 from hpcshell.core.options.read import Place
 from hpcshell.core.options.table import BY_NAME, Setting
+from hpcshell.core.records import Record
 from hpcshell.core.submission import Submission
 from hpcshell.jobs.looking import check_submission
 from hpcshell.jobs.surroundings import configured, environment, umask, working_directory
@@ -24,7 +25,7 @@ INTERPRETERS: Final = {"bash": b"#!/usr/bin/env bash\n", "sh": b"#!/bin/sh\n"}
 """First lines for scripts that have none, where a caller asks for that."""
 
 
-class Prepared(NamedTuple):
+class Prepared(Record, frozen=True):
     """A submission, what is worth a note, and what was understood, a few words each."""
 
     submission: Submission
@@ -60,7 +61,7 @@ def prepare(
 # A program that submits a thousand commands with the same options reads the options once.
 
 
-class _Known(NamedTuple):
+class _Known(Record, frozen=True):
     """What the last submission without a script was made from, and what came of it."""
 
     settings: tuple[Setting, ...]

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import NamedTuple
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.records import Record
 from hpcshell.core.settings import Settings
 from hpcshell.core.settings_read import default_options
-from hpcshell.machine.configfiles import PROJECT_FILE, SITE_FILE, user_settings
+from hpcshell.machine.configfiles import SITE_FILE, project_files, user_settings
 from hpcshell.machine.paths import Places, places
 
 _snapshot: tuple[object, dict[str, str]] = (None, {})
 
 
-class Configured(NamedTuple):
+class Configured(Record, frozen=True):
     """The configuration as a submission needs it, and notes about files that were passed over."""
 
     settings: Settings
@@ -28,7 +27,7 @@ class Configured(NamedTuple):
     notes: tuple[str, ...]
 
 
-class _Read(NamedTuple):
+class _Read(Record, frozen=True):
     """What the configuration was last read from."""
 
     cwd: str
@@ -60,17 +59,12 @@ def configured(cwd: str) -> Configured:
         stamps = _stamps(last.files)
         if stamps == last.stamps:
             return last.configured
-    files = (str(SITE_FILE), str(here().config_file), *_project_files(cwd))
+    files = (SITE_FILE, here().config_file, *project_files(cwd))
     stamps = _stamps(files)
-    loaded = user_settings(here(), env, Path(cwd))
+    loaded = user_settings(here(), env, cwd)
     found = Configured(loaded.settings, default_options(loaded.settings), loaded.notes)
     _read = _Read(cwd, env, files, stamps, found)
     return found
-
-
-def _project_files(cwd: str) -> list[str]:
-    """Where a project's file would be found, nearest first."""
-    return [str(each / PROJECT_FILE) for each in (Path(cwd), *Path(cwd).parents)]
 
 
 def _stamps(files: tuple[str, ...]) -> tuple[object, ...]:

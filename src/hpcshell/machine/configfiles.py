@@ -1,6 +1,6 @@
 """The configuration as it is found: files and variables, read in order and laid over each other.
 
-    loaded = user_settings(places, os.environ, Path.cwd())     what a command at the prompt uses
+    loaded = user_settings(places, os.environ, os.getcwd())     what a command at the prompt uses
     daemon_settings(places, os.environ)                        what the daemon uses: no project file
     loaded.settings, loaded.origins["resources.cpus"], loaded.notes
 
@@ -15,7 +15,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from hpcshell.core.errors import Broken, Wrong
@@ -24,21 +23,19 @@ from hpcshell.core.settings_read import Layer, Loaded, read_layers
 from hpcshell.core.words import quote, safe
 from hpcshell.machine.paths import Places
 
-SITE_FILE: Final = Path("/etc/hpcshell/hpcshell.toml")
+SITE_FILE: Final = "/etc/hpcshell/hpcshell.toml"
 PROJECT_FILE: Final = "hpcshell.toml"
 PREFIX: Final = "HPC_"
 LARGEST: Final = 1 << 20
 """Bytes of a configuration file."""
 
-_HEADER = re.compile(r"\s*\[\[?([^\[\]]+)\]\]?\s*(?:#.*)?\Z")
-_KEY = re.compile(
-    r"\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*="
-)
-_WORD = re.compile(r"[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'")
-_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
+_HEADER: Final = r"\s*\[\[?([^\[\]]+)\]\]?\s*(?:#.*)?\Z"
+_WORD: Final = r"[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'"
+_KEY: Final = rf"\s*((?:{_WORD})(?:\s*\.\s*(?:{_WORD}))*)\s*="
+_AT_LINE: Final = r" \(at line (\d+), column \d+\)| \(at end of document\)"
 
 
-def daemon_settings(places: Places, environ: Mapping[str, str], site: Path = SITE_FILE) -> Settings:
+def daemon_settings(places: Places, environ: Mapping[str, str], site: str = SITE_FILE) -> Settings:
     """What the daemon goes by: the site's file, the user's, and its own environment."""
     return read_layers([*_trusted(places, site), *_variables(environ)]).settings
 
@@ -46,9 +43,9 @@ def daemon_settings(places: Places, environ: Mapping[str, str], site: Path = SIT
 def user_settings(
     places: Places,
     environ: Mapping[str, str],
-    cwd: Path,
+    cwd: str,
     flags: Mapping[str, str] | None = None,
-    site: Path = SITE_FILE,
+    site: str = SITE_FILE,
 ) -> Loaded:
     """What a command goes by. `flags` are dotted keys with their text (`resources.cpus`: `4`)."""
     layers = _trusted(places, site)
@@ -63,55 +60,62 @@ def user_settings(
     return Loaded(settings=loaded.settings, origins=loaded.origins, notes=notes)
 
 
-def config_files(places: Places, cwd: Path, site: Path = SITE_FILE) -> list[tuple[str, Path, bool]]:
+def config_files(places: Places, cwd: str, site: str = SITE_FILE) -> list[tuple[str, str, bool]]:
     """(which, path, whether it is there) of the files that are looked for, strongest first."""
     project, _ = find_project_file(cwd, places)
     found = [
-        ("project", project or cwd / PROJECT_FILE),
+        ("project", project or os.path.join(cwd, PROJECT_FILE)),
         ("user", places.config_file),
         ("site", site),
     ]
-    return [(which, path, path.is_file()) for which, path in found]
+    return [(which, path, os.path.isfile(path)) for which, path in found]
 
 
-def find_project_file(cwd: Path, places: Places) -> tuple[Path | None, str | None]:
+def project_files(cwd: str) -> list[str]:
+    """Where a project's file would be found, nearest first."""
+    upwards = [cwd]
+    while (parent := os.path.dirname(upwards[-1])) != upwards[-1]:
+        upwards.append(parent)
+    return [os.path.join(directory, PROJECT_FILE) for directory in upwards]
+
+
+def find_project_file(cwd: str, places: Places) -> tuple[str | None, str | None]:
     """The nearest `hpcshell.toml` from `cwd` upwards, and a note where one was passed over."""
-    for directory in (cwd, *cwd.parents):
-        path = directory / PROJECT_FILE
+    for path in project_files(cwd):
         try:
-            found = path.stat()
+            found = os.stat(path)
         except OSError:
             continue
         if path == places.config_file or not stat.S_ISREG(found.st_mode):
             continue
         if found.st_uid not in (os.geteuid(), 0):
-            return None, f"{safe(str(path))} is not read: it belongs to user {found.st_uid}"
+            return None, f"{safe(path)} is not read: it belongs to user {found.st_uid}"
         if found.st_mode & stat.S_IWOTH:
-            return None, f"{safe(str(path))} is not read: anybody may write it"
+            return None, f"{safe(path)} is not read: anybody may write it"
         return path, None
     return None, None
 
 
-def _trusted(places: Places, site: Path) -> list[Layer]:
+def _trusted(places: Places, site: str) -> list[Layer]:
     return [layer for path in (site, places.config_file) for layer in _file(path)]
 
 
 # --------------------------------------------------------------------------------------- files
 
 
-def _file(path: Path, *, project: bool = False) -> list[Layer]:
+def _file(path: str, *, project: bool = False) -> list[Layer]:
     text = _content(path)
     if text is None:
         return []
     import tomllib
 
-    shown = safe(str(path))
+    shown = safe(path)
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = _AT_LINE.search(str(error))
+        line = re.search(_AT_LINE, str(error))
         at = f" line {line[1]}" if line is not None and line[1] else ""
-        reason = _AT_LINE.sub("", str(error))
+        reason = re.sub(_AT_LINE, "", str(error))
         raise Wrong(
             f"{shown}{at}: {safe(reason)}", "it is TOML: key = value, text in quotes"
         ) from None
@@ -128,9 +132,9 @@ def _file(path: Path, *, project: bool = False) -> list[Layer]:
     return [Layer(source=shown, tables=tables, where=where, project=project)]
 
 
-def _content(path: Path) -> str | None:
+def _content(path: str) -> str | None:
     """The file's text; None where there is none."""
-    shown = safe(str(path))
+    shown = safe(path)
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             _check_trusted(os.fstat(file.fileno()), shown)
@@ -177,15 +181,15 @@ def _lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
     """Where each table and key is written; keys inside inline tables are found by their table."""
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.split("\n"), start=1):
-        if header := _HEADER.match(line):
+        if header := re.match(_HEADER, line):
             table = _parts(header[1])
             yield table, number
-        elif key := _KEY.match(line):
+        elif key := re.match(_KEY, line):
             yield (*table, *_parts(key[1])), number
 
 
 def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(word.strip("\"'") for word in _WORD.findall(dotted))
+    return tuple(word.strip("\"'") for word in re.findall(_WORD, dotted))
 
 
 # ----------------------------------------------------------------------------------- variables

@@ -114,12 +114,12 @@ def load_average() -> tuple[float, float, float]:
     return os.getloadavg()
 
 
-def network_file_system(path: Path) -> str | None:
+def network_file_system(path: str) -> str | None:
     """The kind of network file system this path (or its nearest existing parent) lies on; None:
     local.
     """
-    while not path.exists() and path != path.parent:
-        path = path.parent
+    while not os.path.exists(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
     # struct statfs begins with the type, one word long; 256 bytes hold it on every machine.
     block = ctypes.create_string_buffer(256)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -129,7 +129,7 @@ def network_file_system(path: Path) -> str | None:
     return _NETWORK_FILE_SYSTEMS.get(word & 0xFFFFFFFF)
 
 
-def free_space(path: Path) -> int:
+def free_space(path: str) -> int:
     """Bytes we may still write where this path lies."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize

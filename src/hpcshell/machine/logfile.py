@@ -25,9 +25,9 @@ class LogFile:
     """
 
     def __init__(
-        self, path: Path, size: int = 10 * 1024 * 1024, files: int = 5, least: str = "debug"
+        self, path: str | Path, size: int = 10 * 1024 * 1024, files: int = 5, least: str = "debug"
     ) -> None:
-        self.path = path
+        self.path = Path(path)
         self.least = LEVELS.index(least)
         self.size = max(1, size)
         self.files = max(1, files)

@@ -1,4 +1,8 @@
-"""Where everything lies: `$HPCSHELL_HOME` if set, else the XDG directories."""
+"""Where everything lies: `$HPCSHELL_HOME` if set, else the XDG directories.
+
+Paths are text here: every command asks for them, and to load `pathlib` would cost it as much as all
+that it loads of ours.
+"""
 
 from __future__ import annotations
 
@@ -6,71 +10,73 @@ import contextlib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from hpcshell.core.errors import Broken, Wrong
+from hpcshell.core.records import Record
 
 LONGEST_SOCKET = 107
 """Bytes of a Unix socket's path, without the closing NUL."""
 
 
-@dataclass(frozen=True)
-class Places:
+class Places(Record, frozen=True):
     """The four directories of one installation, and the names in them."""
 
-    state: Path
-    config: Path
-    runtime: Path
-    cache: Path
+    state: str
+    config: str
+    runtime: str
+    cache: str
 
     @property
-    def database(self) -> Path:
-        return self.state / "hpcshell.db"
+    def database(self) -> str:
+        return f"{self.state}/hpcshell.db"
 
     @property
-    def daemon_lock(self) -> Path:
-        return self.state / "hpcd.lock"
+    def daemon_lock(self) -> str:
+        return f"{self.state}/hpcd.lock"
 
     @property
-    def daemon_log(self) -> Path:
-        return self.state / "hpcd.log"
+    def daemon_log(self) -> str:
+        return f"{self.state}/hpcd.log"
 
     @property
-    def runner_lock(self) -> Path:
-        return self.state / "runner.lock"
+    def daemon_stderr(self) -> str:
+        return f"{self.state}/hpcd.stderr"
 
     @property
-    def runner_log(self) -> Path:
-        return self.state / "runner.log"
+    def runner_lock(self) -> str:
+        return f"{self.state}/runner.lock"
 
     @property
-    def runs_journal(self) -> Path:
-        return self.state / "runs.journal"
+    def runner_log(self) -> str:
+        return f"{self.state}/runner.log"
 
     @property
-    def scripts(self) -> Path:
-        return self.state / "scripts"
+    def runs_journal(self) -> str:
+        return f"{self.state}/runs.journal"
 
     @property
-    def config_file(self) -> Path:
-        return self.config / "hpcshell.toml"
+    def scripts(self) -> str:
+        return f"{self.state}/scripts"
 
     @property
-    def daemon_socket(self) -> Path:
-        return self.runtime / "hpcd.sock"
+    def config_file(self) -> str:
+        return f"{self.config}/hpcshell.toml"
 
     @property
-    def runner_socket(self) -> Path:
-        return self.runtime / "runner.sock"
+    def daemon_socket(self) -> str:
+        return f"{self.runtime}/hpcd.sock"
+
+    @property
+    def runner_socket(self) -> str:
+        return f"{self.runtime}/runner.sock"
 
     def left_of_earlier(self) -> list[str]:
         """What a daemon at work leaves in the state directory besides its database, by name."""
-        found = [path.name for path in (self.daemon_log, self.runs_journal) if path.is_file()]
+        left = [path for path in (self.daemon_log, self.runs_journal) if os.path.isfile(path)]
         with contextlib.suppress(OSError):
-            if any(self.scripts.iterdir()):
-                found.append(self.scripts.name)
-        return found
+            if os.listdir(self.scripts):
+                left.append(self.scripts)
+        return [os.path.basename(path) for path in left]
 
     def prepare(self) -> None:
         """Make the directories, readable by their owner alone whatever the umask; refuse unsafe
@@ -98,10 +104,10 @@ def places(environ: Mapping[str, str]) -> Places:
     found = _named(environ)
     for path in (found.state, found.config, found.runtime, found.cache):
         try:
-            str(path).encode()
+            path.encode()
         except UnicodeEncodeError:
             raise Wrong(
-                f"The name of the directory {str(path)!a} is not UTF-8.",
+                f"The name of the directory {path!a} is not UTF-8.",
                 hint="Set HPCSHELL_HOME to a directory whose name is.",
             ) from None
     return found
@@ -110,39 +116,44 @@ def places(environ: Mapping[str, str]) -> Places:
 def _named(environ: Mapping[str, str]) -> Places:
     home = environ.get("HPCSHELL_HOME", "")
     if home:
-        root = Path(os.path.abspath(os.path.expanduser(home)))
-        return Places(root / "state", root / "config", root / "run", root / "cache")
-    user = Path(environ.get("HOME") or os.path.expanduser("~"))
-    if not user.is_absolute():
+        root = os.path.abspath(os.path.expanduser(home))
+        names = (os.path.join(root, name) for name in ("state", "config", "run", "cache"))
+        return Places(*names)
+    user = environ.get("HOME") or os.path.expanduser("~")
+    if not os.path.isabs(user):
         raise Wrong(
             "HOME is not set to a directory.", hint="Set HPCSHELL_HOME to a directory of yours."
         )
-    state = _xdg(environ, "XDG_STATE_HOME", user / ".local/state")
+    state = _xdg(environ, "XDG_STATE_HOME", os.path.join(user, ".local/state"))
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     return Places(
         state=state,
-        config=_xdg(environ, "XDG_CONFIG_HOME", user / ".config"),
-        runtime=Path(runtime) / "hpcshell" if os.path.isabs(runtime) else state / "run",
-        cache=_xdg(environ, "XDG_CACHE_HOME", user / ".cache"),
+        config=_xdg(environ, "XDG_CONFIG_HOME", os.path.join(user, ".config")),
+        runtime=_within(runtime) if os.path.isabs(runtime) else f"{state}/run",
+        cache=_xdg(environ, "XDG_CACHE_HOME", os.path.join(user, ".cache")),
     )
 
 
-def _xdg(environ: Mapping[str, str], name: str, default: Path) -> Path:
+def _xdg(environ: Mapping[str, str], name: str, default: str) -> str:
     # The XDG specification says that relative values are to be ignored.
     given = environ.get(name, "")
-    return (Path(given) if os.path.isabs(given) else default) / "hpcshell"
+    return _within(given if os.path.isabs(given) else default)
 
 
-def _make(directory: Path) -> None:
+def _within(directory: str) -> str:
+    return os.path.normpath(os.path.join(directory, "hpcshell"))
+
+
+def _make(directory: str) -> None:
     missing = []
     step = directory
-    while not step.exists():
-        if step.is_symlink():
+    while not os.path.exists(step):
+        if os.path.islink(step):
             raise Wrong(
                 f"{step} is a symbolic link to nowhere.", hint="Remove it or make its target."
             )
         missing.append(step)
-        step = step.parent
+        step = os.path.dirname(step)
     try:
         for each in reversed(missing):
             try:
@@ -150,7 +161,7 @@ def _make(directory: Path) -> None:
             except FileExistsError:
                 continue
             os.chmod(each, 0o700)
-        if not directory.is_dir():
+        if not os.path.isdir(directory):
             raise Wrong(
                 f"{directory} is not a directory.", hint="Move that file away or set HPCSHELL_HOME."
             )
@@ -161,7 +172,7 @@ def _make(directory: Path) -> None:
         ) from error
 
 
-def _check(directory: Path) -> None:
+def _check(directory: str) -> None:
     """Refuse a directory that others could put things into, or that we cannot write to."""
     found = os.stat(directory)
     if found.st_uid != os.geteuid():
@@ -181,7 +192,7 @@ def _check(directory: Path) -> None:
         )
 
 
-def _writable(directory: Path) -> bool:
+def _writable(directory: str) -> bool:
     if not os.access(directory, os.W_OK | os.X_OK):
         return False
     # Root passes access() everywhere but on a read-only file system, which statvfs knows.

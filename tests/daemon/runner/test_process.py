@@ -249,7 +249,7 @@ def test_a_socket_whose_name_was_taken_away_comes_back(runner: Driver) -> None:
     runner.start(1, "read line < wait; exit 2")
     runner.started(1)
     pid = runner.link.runner_pid
-    runner.places.runner_socket.unlink()
+    os.unlink(runner.places.runner_socket)
     runner.link.close()
     runner.connect()
     assert runner.link.runner_pid == pid

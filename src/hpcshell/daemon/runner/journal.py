@@ -269,8 +269,8 @@ def read_notes(text: bytes) -> Iterator[Note]:
 class Journal:
     """The file. One worker writes through `append`; keepers through `append_as_keeper`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
         self.descriptor = -1
         self.size = 0
         self.reserved = 0

@@ -133,7 +133,7 @@ class RunnerLink:
     def _connect(self) -> bool:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            connection.connect(os.fspath(self.places.runner_socket))
+            connection.connect(self.places.runner_socket)
         except OSError:
             connection.close()
             return False
@@ -145,7 +145,8 @@ class RunnerLink:
         file, make it again.
         """
         try:
-            pid = int(self.places.runner_lock.read_text().split()[0])
+            with open(self.places.runner_lock, encoding="ascii") as file:
+                pid = int(file.read().split()[0])
             if pid > 1:
                 os.kill(pid, signal.SIGHUP)
         except (OSError, ValueError, IndexError):
@@ -153,7 +154,7 @@ class RunnerLink:
 
     def _launch(self, lock: int) -> int:
         """Start a runner with our lock and our listening socket, so that we can connect at once."""
-        listener = listen(os.fspath(self.places.runner_socket))
+        listener = listen(self.places.runner_socket)
         log = os.open(
             self.places.runner_log,
             os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW,

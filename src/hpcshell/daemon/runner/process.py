@@ -63,7 +63,7 @@ def _inherited(where: Places) -> Ground:
 
 def _opened(where: Places) -> Ground | None:
     lock = take_lock(where)
-    return None if lock is None else _ground(where, lock, listen(os.fspath(where.runner_socket)))
+    return None if lock is None else _ground(where, lock, listen(where.runner_socket))
 
 
 def _ground(where: Places, lock: int, listener: socket.socket) -> Ground:

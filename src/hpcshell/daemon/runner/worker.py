@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -119,7 +120,8 @@ class Worker:
                 self.idle_since = clock.monotonic()
             if self._may_leave():
                 self.warden.end_orphans()
-                self.ground.places.runner_socket.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.ground.places.runner_socket)
                 return Next.DONE
             if os.getppid() != self.keeper:
                 return Next.FORK
@@ -168,7 +170,7 @@ class Worker:
         """Somebody took our socket's name away (a cleaned runtime directory): make it anew."""
         old = self.ground.listener
         try:
-            self.ground.listener = listen(os.fspath(self.ground.places.runner_socket))
+            self.ground.listener = listen(self.ground.places.runner_socket)
         except OSError:
             return
         self.routes.pop(old.fileno())

@@ -32,7 +32,7 @@ def hello(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         "runner_pid": engine.runner_pid or None,
         "keeper_pid": engine.keeper_pid or None,
         "started": daemon.started,
-        "state_dir": str(engine.host.places.state),
+        "state_dir": engine.host.places.state,
         "schema": SCHEMA,
         "jobs": engine.counts(),
         "trouble": daemon.trouble.message if daemon.trouble else None,

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -100,7 +100,7 @@ hpc = Verbs(
 )
 
 
-def main() -> None:
+def main() -> NoReturn:
     """The entry point of the installed command."""
     _open_missing_streams()
     _keep_warnings_to_ourselves()
@@ -109,10 +109,11 @@ def main() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _reader_left()
-    except OSError as error:  # a full disk, and Python would try again on its way out
-        _reader_left()
+    except OSError as error:  # a full disk
         code = _verdict(error)
-    sys.exit(code)
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(code)  # to take all of Python apart first would be a tenth of a short command
 
 
 def _open_missing_streams() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +275,25 @@ class Laws(Queue):
     @invariant()
     def memory_is_what_the_store_says(self) -> None:
         assert snapshot(self.bench.engine) == snapshot(self.bench.reloaded())
+
+    @invariant()
+    def jobs_are_listed_begun_ones_first_then_by_priority_and_age(self) -> None:
+        engine = self.bench.engine
+
+        def place(live: LiveJob) -> tuple[bool, int, int]:
+            return not live.tasks, live.job.nice - live.job.priority, live.job.id
+
+        ordered = sorted(engine.live.values(), key=place)
+        assert list(engine.roll) == [live.job.id for live in ordered]
+
+    @invariant()
+    def elements_are_counted_by_state(self) -> None:
+        engine = self.bench.engine
+        counts: Counter[str] = Counter()
+        for live in engine.live.values():
+            counts["PENDING"] += len(live.waiting)
+            counts.update(word(task) for task in live.tasks.values())
+        assert engine.roll.counts() == dict(+counts)
 
     @invariant()
     def nothing_new_is_decided_after_a_restart(self) -> None:

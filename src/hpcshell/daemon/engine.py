@@ -19,6 +19,7 @@ from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.notices import end_word
 from hpcshell.daemon.parents import parent_facts, parents_of
+from hpcshell.daemon.roll import Roll
 from hpcshell.daemon.runner import wire
 from hpcshell.policy.decide import Policy
 from hpcshell.policy.view import Unit, View
@@ -50,6 +51,7 @@ class Engine:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.live: dict[int, LiveJob] = {}
+        self.roll = Roll()
         self.by_name: dict[tuple[int, str], set[int]] = {}
         self.unique: dict[tuple[int, str], int] = {}
         self.runs: dict[int, Run] = {}
@@ -104,6 +106,8 @@ class Engine:
         """Hold a live job in memory, with facts about parents that have ended already."""
         job = live.job
         self.live[job.id] = live
+        self.roll.enter(live)
+        self.roll.count(live)
         self.by_name.setdefault((job.uid, job.name), set()).add(job.id)
         if job.unique:
             self.unique[job.uid, job.unique] = job.id
@@ -120,7 +124,9 @@ class Engine:
     def amend(self, live: LiveJob, cause: str, now: float, **fields: Any) -> None:
         """Change fields of the submission itself."""
         self._rename(live.job, fields.get("name", live.job.name))
+        self.roll.leave(live)
         live.job = amend(live.job, **fields)
+        self.roll.enter(live)
         self.change.update_job(live.job)
         self._introduce_parents(live.job)
         self.view.put_job(live.job, live.waiting)
@@ -138,7 +144,7 @@ class Engine:
         """Step an element and record it; the only place where elements change."""
         after = step(task, event)
         self.change.put_task(after)
-        live.put(after)
+        self.roll.put(live, task, after)
         if self.prepared and after.state is not State.PENDING:
             self._settle(after)
         if after.state is State.PENDING:
@@ -182,11 +188,13 @@ class Engine:
         self.change.end_job(job_id, summary)
         if live.job.notify is not None:
             self.tidings.append((live.job, end_word(summary.outcome), NO_INDEX))
-        self._forget(live.job)
+        self._forget(live)
         self.view.job_finished(job_id)
 
-    def _forget(self, job: Job) -> None:
+    def _forget(self, live: LiveJob) -> None:
+        job = live.job
         del self.live[job.id]
+        self.roll.leave(live)
         if self.unique.get((job.uid, job.unique)) == job.id:
             del self.unique[job.uid, job.unique]
         named = self.by_name[job.uid, job.name]
@@ -203,6 +211,7 @@ class Engine:
         self.change.update_job(live.job)
         gone, live.waiting = live.waiting, IndexSet()
         live.tally.add_never_begun(count, outcome, cause, now)
+        self.roll.drop(count)
         self.view.elements_dropped(live.job.id, gone, outcome, now)
         self.note(
             now,
@@ -231,16 +240,6 @@ class Engine:
         self.dirty = True
 
     # -- questions -------------------------------------------------------------------------------
-
-    def counts(self) -> dict[str, int]:
-        """How many elements are in which state, of the jobs that have not ended."""
-        counts: dict[str, int] = {}
-        for live in self.live.values():
-            if live.waiting:
-                counts["PENDING"] = counts.get("PENDING", 0) + len(live.waiting)
-            for task in live.tasks.values():
-                counts[word(task)] = counts.get(word(task), 0) + 1
-        return counts
 
     def parents(self, job_id: int) -> list[int]:
         """Whom a live job waits for; nobody, once it has ended."""

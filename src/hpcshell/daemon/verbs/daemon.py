@@ -34,7 +34,7 @@ def hello(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         "started": daemon.started,
         "state_dir": engine.host.places.state,
         "schema": SCHEMA,
-        "jobs": engine.counts(),
+        "jobs": engine.roll.counts(),
         "trouble": daemon.trouble.message if daemon.trouble else None,
     }
 
@@ -42,11 +42,11 @@ def hello(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
 def stop(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Leave. Without `cancel` running jobs go on, and the next daemon finds them."""
     if ask.args.get("dry_run"):
-        return {"stopping": False, "jobs": daemon.engine.counts()}
+        return {"stopping": False, "jobs": daemon.engine.roll.counts()}
     daemon.leave(cancel=bool(ask.args.get("cancel")))
     if ask.args.get("cancel"):
         _cancel_everything(daemon, f"the daemon was stopped by {user_name(peer.uid)}")
-    return {"stopping": True, "jobs": daemon.engine.counts()}
+    return {"stopping": True, "jobs": daemon.engine.roll.counts()}
 
 
 def _cancel_everything(daemon: Daemon, cause: str) -> None:

@@ -127,16 +127,17 @@ def queue(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """What has not ended: first what runs, then what waits, in the order it will be considered."""
     engine, args = daemon.engine, ask.args
     limit, offset = _page(args)
-    chosen = _chosen(engine, args, peer.uid)
-    chosen.sort(key=_queue_order)
-    rows = [job_document(engine, live.job.id) for live in chosen[offset : offset + limit]]
+    chosen, total = _chosen(engine, args, peer.uid)
+    page = [engine.live[job] for job in islice(chosen, offset, offset + limit)]
     if args.get("elements"):
-        rows = [row for live in chosen[offset : offset + limit] for row in _rows(engine, live)]
+        rows = [row for live in page for row in _rows(engine, live)]
+    else:
+        rows = [job_document(engine, live.job.id) for live in page]
     if args.get("all"):
         since = clock.now() - engine.host.settings.daemon.recent
         past = _past(engine, {**args, "since": since}, limit=max(0, limit - len(rows)), offset=0)
         rows += past["rows"]
-    return {"rows": rows, "total": len(chosen), "counts": engine.counts()}
+    return {"rows": rows, "total": total, "counts": engine.roll.counts()}
 
 
 def _rows(engine: Engine, live: LiveJob) -> Iterable[dict[str, Any]]:
@@ -152,23 +153,29 @@ def _rows(engine: Engine, live: LiveJob) -> Iterable[dict[str, Any]]:
         yield rest
 
 
-def _queue_order(live: LiveJob) -> tuple[int, int, int]:
-    return (0 if live.tasks else 1, -(live.job.priority - live.job.nice), live.job.id)
-
-
-def _chosen(engine: Engine, args: dict[str, Any], uid: int) -> list[LiveJob]:
-    if args.get("ids"):
-        found = {one.job.id for text in args["ids"] for one in resolve(engine, str(text), uid)}
-        jobs: Iterable[LiveJob] = (live for key, live in engine.live.items() if key in found)
-    else:
-        jobs = engine.live.values()
+def _chosen(engine: Engine, args: dict[str, Any], uid: int) -> tuple[Iterable[int], int]:
+    """The ids of the jobs asked for, in order, and how many there are."""
     tests = [make(args[name]) for name, make in _FILTERS.items() if args.get(name)]
-    return [live for live in jobs if all(test(live) for test in tests)]
+    if args.get("ids"):
+        named = {one.job.id for text in args["ids"] for one in resolve(engine, str(text), uid)}
+        tests.append(lambda live: live.job.id in named)
+    if not tests:
+        return engine.roll, len(engine.live)
+    ordered = (engine.live[job] for job in engine.roll)
+    found = [live.job.id for live in ordered if all(test(live) for test in tests)]
+    return found, len(found)
 
 
 def _state_filter(states: Iterable[Any]) -> Callable[[LiveJob], bool]:
     wanted = {str(state).upper() for state in states}
-    return lambda live: live.state().value in wanted or (bool(live.waiting) and "PENDING" in wanted)
+    waiting = "PENDING" in wanted
+
+    def test(live: LiveJob) -> bool:
+        if not live.tasks:
+            return waiting
+        return live.state().value in wanted or (waiting and bool(live.waiting))
+
+    return test
 
 
 _FILTERS: Final[dict[str, Callable[[Any], Callable[[LiveJob], bool]]]] = {

@@ -47,6 +47,27 @@ def test_only_what_ended_before_is_removed(store: Store) -> None:
     assert store.blob(lone) == b"lone", "a purged blob is stored again when it is needed"
 
 
+def test_a_queue_from_which_nothing_leaves_is_not_read_through(store: Store) -> None:
+    with store.change() as change:
+        for _ in range(10):
+            made.submit(change, env=change.add_blob(b"env"))
+    read: list[str] = []
+    store._connection.set_trace_callback(read.append)
+    assert _purge(store, 1e9) == (0, set())
+    assert read
+    assert not [statement for statement in read if "EXCEPT" in statement]
+
+
+def test_unused_blobs_are_found_though_a_crash_came_between(path: Path) -> None:
+    with Store.open(path) as store:
+        with store.change() as change:
+            lone = change.add_blob(b"lone")
+            made.whole_life(change, env=lone)
+        assert store.purge(1e9).more, "the job has left, its environment not yet"
+    with Store.open(path) as store:
+        assert _purge(store, 1e9) == (0, {lone})
+
+
 def test_ids_are_never_given_twice_even_when_all_is_gone(path: Path) -> None:
     with Store.open(path) as store:
         with store.change() as change:

@@ -1,6 +1,8 @@
 """Old jobs leave slice by slice: first what belongs to a job, then the job, then unused blobs.
 
 A job on its way out stands in `purging`; a crash between two slices leaves a plan to go on with.
+Which blobs are unused is seen only by looking at every job, live ones too: that is done only after
+jobs have left, which is marked in `meta` until it is done.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ _DONE: Final = "DELETE FROM purging"
 _DAEMON_EVENTS: Final = (
     "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE job IS NULL AND time < ? LIMIT ?)"
 )
+_MARK: Final = "INSERT OR IGNORE INTO meta VALUES ('jobs_left', 1)"
+_UNMARK: Final = "DELETE FROM meta WHERE key = 'jobs_left'"
+JOBS_LEFT: Final = "SELECT 1 FROM meta WHERE key = 'jobs_left'"
 UNUSED_BLOBS: Final = (
     "SELECT hash FROM blob EXCEPT SELECT env FROM job EXCEPT SELECT script FROM job"
 )
@@ -47,6 +52,8 @@ def purge_jobs(writer: Writer, before: float, rows: int) -> Purged:
         if left <= 0:
             return Purged(0, (), True)
     jobs = writer.write("purge", _JOBS, ())
+    if jobs:
+        writer.write("purge", _MARK, ())
     writer.write("purge", _DONE, ())
     return Purged(jobs, (), jobs > 0)
 
@@ -56,4 +63,5 @@ def purge_rest(writer: Writer, before: float, unused: list[str]) -> Purged:
     writer.write("purge", _DAEMON_EVENTS, (before, -1))
     for key in unused:
         writer.write("purge", _DROP_BLOB, (key,))
+    writer.write("purge", _UNMARK, ())
     return Purged(0, tuple(unused), False)

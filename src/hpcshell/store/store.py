@@ -14,7 +14,7 @@ from hpcshell.core.errors import Broken, HpcError
 from hpcshell.store import opening
 from hpcshell.store.change import Change, Ids, OnWrite
 from hpcshell.store.failures import explained, in_words
-from hpcshell.store.purging import UNUSED_BLOBS, Purged, purge_jobs, purge_rest
+from hpcshell.store.purging import JOBS_LEFT, UNUSED_BLOBS, Purged, purge_jobs, purge_rest
 from hpcshell.store.reading import Reader
 
 _BLOBS_REMEMBERED: Final = 10_000
@@ -136,7 +136,8 @@ class Store(Reader):
         if purged.more:
             return purged
         with self.change():
-            purged = purge_rest(self, before, [row[0] for row in self._all(UNUSED_BLOBS)])
+            unused = [row[0] for row in self._all(UNUSED_BLOBS)] if self._all(JOBS_LEFT) else []
+            purged = purge_rest(self, before, unused)
             self.blobs.clear()
         return purged
 

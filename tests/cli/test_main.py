@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from importlib import import_module
@@ -266,35 +265,3 @@ def test_streams_that_take_nothing_are_survived(redirection, code, err):
         env=clean_environment(),
     )
     assert (done.returncode, done.stderr) == (code, err)
-
-
-def test_help_loads_nothing_it_does_not_need():
-    code = (
-        "import sys, json; from hpcshell.cli.main import run; run(['--help']);"
-        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=clean_environment()
-    )
-    loaded = set(json.loads(done.stderr))
-    assert not {name for name in loaded if name.split(".")[0] in ("msgspec", "rich", "sqlite3")}
-    assert not {name for name in loaded if name.startswith(("hpcshell.daemon", "hpcshell.client"))}
-
-
-def test_a_submit_loads_nothing_it_does_not_need(home, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    code = (
-        "import sys, json; from hpcshell.cli.main import run; run(['submit', '--', 'true']);"
-        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
-    )
-
-    def submit() -> set[str]:
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        return set(json.loads(done.stderr))
-
-    submit()  # starts the daemon, for which more is needed
-    loaded = {name.split(".")[0] for name in submit()}
-    assert not loaded & {"rich", "sqlite3", "subprocess", "asyncio", "psutil", "tomllib", "logging"}
-    ours = {name for name in submit() if name.startswith("hpcshell.")}
-    assert not {name for name in ours if name.startswith(("hpcshell.daemon", "hpcshell.store"))}
-    assert not {name for name in ours if name.endswith(("_slurm", "_pbs", "_lsf", "_sge"))}

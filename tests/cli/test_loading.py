@@ -1,0 +1,122 @@
+"""What commands may load: most of the time of a short one is spent on that (DESIGN rule 10).
+
+Of ours, exactly what is listed here. Of others, what click, msgspec and these few bring along by
+themselves: nothing that is only convenient (pathlib, dataclasses, subprocess, tomllib, rich).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.homes import HPC, fresh_home
+
+MAIN: Final = ("cli", "cli.exits", "cli.group", "cli.main", "core", "core.errors")
+VERB: Final = (*MAIN, "cli.talk", "cli.verb")
+CLIENT: Final = (
+    *("client", "client.client", "client.connection", "client.places", "client.wire"),
+    *("core", "core.errors", "core.ids", "core.indexset", "core.records", "core.words"),
+    *("machine", "machine.paths"),
+)
+ASKING: Final = (*VERB, *CLIENT, "cli.reach")
+CHANGING: Final = (*ASKING, "cli.changing")
+SHOWING: Final = (*ASKING, "cli.describe", "core.instants", "core.units")
+SUBMITTING: Final = (
+    *("core.dependencies", "core.instants", "core.patterns", "core.submission", "core.units"),
+    *("core.options", "core.options.build", "core.options.conduct", "core.options.read"),
+    *("core.options.request", "core.options.row", "core.options.table", "core.options.values"),
+    *("core.settings", "core.settings_read", "machine.configfiles"),
+    *("jobs", "jobs.looking", "jobs.prepare", "jobs.surroundings"),
+)
+
+OURS: Final[dict[str, tuple[str, ...]]] = {
+    "--help": MAIN,
+    "--version": MAIN,
+    "completion bash": (*VERB, "cli.completion"),
+    "submit -- true": (*ASKING, *SUBMITTING, "cli.requests", "cli.submit"),
+    "run true": (*SHOWING, *SUBMITTING, "cli.requests", "cli.submit", "cli.run", "cli.follow"),
+    "rerun 1": (*ASKING, "cli.rerun"),
+    "queue": (*SHOWING, "cli.filters", "cli.queue", "cli.table", "cli.watch"),
+    "show 1": (*SHOWING, "cli.show", "cli.watch"),
+    "logs 1": (*SHOWING, "cli.follow", "cli.logs"),
+    "explain 1": (*SHOWING, "cli.explain"),
+    "history": (*SHOWING, "cli.filters", "cli.history", "cli.table"),
+    "events 1": (*SHOWING, "cli.events", "cli.show", "cli.watch"),
+    "resources": (*SHOWING, "cli.changing", "cli.resources", "cli.table", "cli.watch"),
+    "cancel 1": (*CHANGING, "cli.cancel", "cli.filters"),
+    "hold 1": (*CHANGING, "cli.hold"),
+    "release 1": (*CHANGING, "cli.release"),
+    "requeue 1": (*CHANGING, "cli.requeue"),
+    "wait 1": (*SHOWING, "cli.changing", "cli.wait"),
+}
+"""By what is typed, our modules, each without `hpcshell.` before it."""
+
+OTHERS: Final = "click, locale, msgspec, shlex, signal, socket, struct"
+WITHOUT_DAEMON: Final = "click, click._textwrap, click.shell_completion, locale, shutil"
+"""click's help is laid out with the last; JSON is spoken to the daemon alone."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One daemon that runs and has run something: to start it takes more than to ask it."""
+    with fresh_home() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HPCSHELL_HOME", str(place))
+        patch.chdir(tmp_path_factory.mktemp("work"))
+        subprocess.run([HPC, "submit", "--wait", "--", "true"], check=True, timeout=60)
+        yield
+
+
+@pytest.fixture
+def loaded(tmp_path: Path):
+    """The modules that are there after a program."""
+
+    def run(program: str) -> set[str]:
+        found = tmp_path / "modules"
+        look = f"import sys\n{program}\nopen(sys.argv[1], 'w').write('\\n'.join(sys.modules))"
+        words = [sys.executable, "-c", look, str(found)]
+        subprocess.run(words, check=True, timeout=60, capture_output=True)
+        return set(found.read_text().split())
+
+    return run
+
+
+@cache
+def brought_along(modules: str) -> set[str]:
+    """All that is there after these imports."""
+    look = f"import sys, {modules}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+def ours_of(modules: set[str]) -> set[str]:
+    return {name.removeprefix("hpcshell.") for name in modules if name.startswith("hpcshell.")}
+
+
+@pytest.mark.parametrize("typed", OURS)
+def test_a_verb_loads_what_is_listed_and_nothing_else(loaded, typed):
+    modules = loaded(f"from hpcshell.cli.main import run; run({typed.split()})")
+    assert ours_of(modules) == set(OURS[typed])
+    others = {name for name in modules if name.partition(".")[0] != "hpcshell"}
+    allowed = OTHERS if "client" in OURS[typed] else WITHOUT_DAEMON
+    assert not others - brought_along(allowed)
+
+
+def test_to_submit_from_python_loads_no_more_than_from_the_prompt(loaded):
+    modules = loaded("from hpcshell import submit; submit(['true'])")
+    assert ours_of(modules) == {*CLIENT, *SUBMITTING, "jobs.face"}
+    others = {name for name in modules if name.partition(".")[0] != "hpcshell"}
+    assert not others - brought_along("msgspec, socket, struct, threading")
+
+
+def test_a_script_loads_the_dialect_it_is_written_in_and_no_other(loaded, tmp_path):
+    script = tmp_path / "job.sh"
+    script.write_text("#!/bin/sh\n#SBATCH --time=1\ntrue\n")
+    modules = loaded(f"from hpcshell.cli.main import run; run(['submit', {str(script)!r}])")
+    dialects = {"core.options.parse", "core.options.script", "core.options.slurm"}
+    assert ours_of(modules) == {*OURS["submit -- true"], *dialects}

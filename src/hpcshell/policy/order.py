@@ -59,11 +59,12 @@ class Sorted(Generic[T]):
 
     def add(self, value: T) -> None:
         """Put `value` in its place; it must not be there yet."""
-        if not self._chunks:
-            self._chunks.append([value])
-            self._lasts.append(value)
-            return
-        place = min(bisect_left(self._lasts, value), len(self._chunks) - 1)
+        lasts = self._lasts
+        if not lasts:
+            self._chunks.append([])
+            lasts.append(value)
+        last = len(lasts) - 1
+        place = last if lasts[last] < value else bisect_left(lasts, value)  # mostly it is the last
         chunk: list[Any] = self._chunks[place]
         insort(chunk, value)
         if len(chunk) > 2 * CHUNK:

@@ -156,13 +156,16 @@ def _rows(engine: Engine, live: LiveJob) -> Iterable[dict[str, Any]]:
 def _chosen(engine: Engine, args: dict[str, Any], uid: int) -> tuple[Iterable[int], int]:
     """The ids of the jobs asked for, in order, and how many there are."""
     tests = [make(args[name]) for name, make in _FILTERS.items() if args.get(name)]
+    chosen: Iterable[int] = engine.roll
     if args.get("ids"):
         named = {one.job.id for text in args["ids"] for one in resolve(engine, str(text), uid)}
-        tests.append(lambda live: live.job.id in named)
-    if not tests:
+        chosen = (job for job in engine.roll if job in named)
+    elif not tests:
         return engine.roll, len(engine.live)
-    ordered = (engine.live[job] for job in engine.roll)
-    found = [live.job.id for live in ordered if all(test(live) for test in tests)]
+    jobs: Iterable[LiveJob] = (engine.live[job] for job in chosen)
+    for test in tests:
+        jobs = filter(test, jobs)
+    found = [live.job.id for live in jobs]
     return found, len(found)
 
 

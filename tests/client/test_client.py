@@ -57,6 +57,21 @@ def test_one_thread_uses_one_connection_and_another_thread_another(where, serve)
     assert daemon.connections == 2
 
 
+def test_a_daemon_that_dies_as_it_is_greeted_is_as_good_as_none(where, serve):
+    daemon = serve(ok(jobs=[]))
+    daemon.deaf = 1
+    assert Client(where).call("submit", submissions=[]) == {"jobs": []}
+    assert len(daemon.asked) == 1
+
+
+def test_a_daemon_that_dies_whenever_it_is_greeted_is_given_up(where, serve):
+    daemon = serve(ok())
+    daemon.deaf = 1000
+    with pytest.raises(errors.Unreachable, match="went away"):
+        Client(where).call("queue")
+    assert daemon.greetings == 2
+
+
 @pytest.mark.parametrize(
     ("kind", "code", "expected"),
     [

@@ -30,7 +30,8 @@ class Places:
 
 
 class FakeDaemon:
-    """Listens until closed. `asked` holds the requests but for hello."""
+    """Listens until closed. `asked` holds the requests but for hello; `deaf`: so many of its first
+    greetings it does not survive."""
 
     def __init__(self, places: Places, answer: Answer, hello: dict[str, Any] | None = None) -> None:
         self.places = places
@@ -38,6 +39,8 @@ class FakeDaemon:
         self.hello = hello or HELLO
         self.asked: list[dict[str, Any]] = []
         self.connections = 0
+        self.greetings = 0
+        self.deaf = 0
         self._open: list[socket.socket] = []
         os.makedirs(os.path.dirname(places.daemon_socket), exist_ok=True)
         self._remove_socket_file()
@@ -61,7 +64,8 @@ class FakeDaemon:
             for line in lines:
                 ask = json.loads(line)
                 if ask["verb"] == "hello":
-                    said: Any = {"ok": self.hello}
+                    self.greetings += 1
+                    said: Any = {"ok": self.hello} if self.greetings > self.deaf else None
                 else:
                     self.asked.append(ask)
                     said = self.answer(ask)

@@ -74,6 +74,12 @@ class Client:
 
     def connect(self) -> Connection:
         """A new connection, the protocol agreed upon. The caller closes it."""
+        try:
+            return self._greeted()
+        except Lost:  # it died as it was greeted: as good as one that does not run
+            return self._greeted()
+
+    def _greeted(self) -> Connection:
         connection = self._reach()
         try:
             _agree(connection.answer(connection.ask("hello", {})))

@@ -27,6 +27,18 @@ def test_what_a_device_gives_without_end_is_not_read_as_a_log(hpc: Hpc) -> None:
     assert "/dev/full is a device and keeps nothing" in shown.stderr
 
 
+def test_where_a_directory_has_come_to_lie_the_log_says_why_nothing_ran(
+    hpc: Hpc, tmp_path: Path
+) -> None:
+    job = submitted(hpc, "--hold", "--output", tmp_path / "log", "--", "true")
+    (tmp_path / "log").mkdir()
+    hpc("release", job, check=True)
+    hpc("wait", job)
+    shown = hpc("logs", job)
+    assert (shown.returncode, "is no plain file" in shown.stderr) == (3, True)
+    assert "is a directory" in shown.stderr
+
+
 def test_a_job_cannot_be_told_to_write_over_the_queue(hpc: Hpc, home: Path) -> None:
     kept = submitted(hpc, "--hold", "--", "true")
     for option in ("--output", "--error"):

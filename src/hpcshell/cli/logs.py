@@ -155,9 +155,11 @@ def _reason(row: Row) -> str | None:
 def _copy(row: Row, path: str, sink: Callable[[bytes], None], lines: int | None) -> None:
     # Only a plain file has an end: /dev/full can be read for ever, a pipe waits for a writer.
     mode = os.stat(path).st_mode
+    if stat.S_ISCHR(mode):
+        raise NotFound(f"{safe(path)} is a device and keeps nothing", "hpc submit --output FILE")
     if not stat.S_ISREG(mode):
-        what = "is a device and keeps nothing" if stat.S_ISCHR(mode) else "is no plain file"
-        raise NotFound(f"{safe(path)} {what}", _reason(row) or "hpc submit --output FILE")
+        why = _reason(row) or "hpc submit --output FILE"
+        raise NotFound(f"{safe(path)} is no plain file: nothing can be read of it", why)
     with open(path, "rb") as file:
         if lines is not None:
             file.seek(start_of_last(file, lines))

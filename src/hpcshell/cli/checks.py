@@ -126,7 +126,7 @@ def _database(where: Places) -> Iterator[Finding]:
         yield Finding(name, WRONG, f"{path} is lost; there was one: {', '.join(left)}", mend)
     else:
         if there:
-            examine(where.database)
+            examine(Path(where.database))
         yield Finding(name, OK, path if there else "none yet")
 
 

@@ -70,7 +70,7 @@ def _follow(engine: Engine, ahead: Run, index: int, now: float) -> Run:
     if prepared is None:
         engine.change.put_task(task)
         engine.change.add_run(run)
-        live.put(task)
+        engine.roll.put(live, task, task)
     else:
         engine.change.update_run(run)
     engine.view.lend(task.job, index)

@@ -6,6 +6,7 @@ import selectors
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +17,7 @@ from hpcshell.daemon import attachment
 from hpcshell.daemon.alarms import Alarms
 from hpcshell.daemon.attachment import Attachment
 from hpcshell.daemon.runner.link import RunnerLink
+from hpcshell.machine import processes
 from hpcshell.machine.logfile import LogFile
 from tests.conftest import Hpc
 
@@ -112,3 +114,26 @@ def test_a_job_that_stops_the_runner_does_not_stop_the_queue(hpc: Hpc, tmp_path:
     for _ in range(2):
         job = hpc(*words, cwd=tmp_path, check=True).stdout.strip()
         assert hpc("wait", "--propagate", "--timeout", "20s", job).returncode == 7
+
+
+HIDES = """
+import os, sys, time
+if os.fork():
+    while not os.path.exists("hidden"):
+        pass
+    sys.exit(3)
+os.setsid()
+if os.fork():
+    os._exit(0)
+os.execve("/bin/sh", ["sh", "-c", "echo $$ > hiding && mv hiding hidden; exec sleep 300"], {})
+"""
+
+
+def test_a_process_that_hides_every_trace_ends_with_its_job_while_others_run(
+    hpc: Hpc, tmp_path: Path
+) -> None:
+    other = hpc("submit", "--quiet", "--", "sleep", "300", cwd=tmp_path, check=True).stdout.strip()
+    assert hpc("run", "--", sys.executable, "-c", HIDES, cwd=tmp_path).returncode == 3
+    hidden = processes.look(int((tmp_path / "hidden").read_text()))
+    assert hidden is None or hidden.state in processes.ZOMBIE
+    assert hpc("show", "--json", other, check=True).stdout.count('"RUNNING"')

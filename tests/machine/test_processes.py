@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import resource
 import signal
 import subprocess
 import time
@@ -172,17 +171,3 @@ def test_start_times_and_the_clock_agree() -> None:
     child.wait()
     assert ticks is not None
     assert before - 1 <= ticks <= clock.boot_ticks()
-
-
-def test_a_number_stays_with_a_process_through_exec_and_death() -> None:
-    before = resource.getrlimit(10)
-    try:
-        processes.tag_children(4711)
-        child = subprocess.Popen(["env", "-i", "/bin/true"])
-    finally:
-        resource.setrlimit(10, before)
-    # Looked at before it is reaped: a zombie still says whose it was.
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert processes.tag_of(child.pid) == 4711
-    child.wait()
-    assert processes.tag_of(child.pid) is None

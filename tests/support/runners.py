@@ -150,6 +150,14 @@ class Driver:
             return ""
 
 
+def eventually(true: Callable[[], object], patience: float = 10.0) -> None:
+    """Wait for something that nobody tells us of."""
+    deadline = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < deadline, "never came true"
+        time.sleep(0.01)
+
+
 @contextlib.contextmanager
 def running(disk: str = "") -> Iterator[Driver]:
     """A driver with a connection to a new runner; on leaving, nothing of either is alive.

@@ -28,6 +28,7 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.faults import fault_point
 from hpcshell.daemon.host import this_host
 from hpcshell.daemon.loop import Loop
+from hpcshell.daemon.runner.ground import leave_run
 from hpcshell.daemon.runner.link import RunnerLink
 from hpcshell.daemon.server import Server
 from hpcshell.machine.configfiles import daemon_settings
@@ -141,6 +142,7 @@ def _prepare(*, new: bool) -> Loop:
     """All that can go wrong before the daemon is ready."""
     where = places(os.environ)
     where.prepare()
+    leave_run(where)
     os.chdir("/")
     _more_descriptors()
     try:

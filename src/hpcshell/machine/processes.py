@@ -1,9 +1,9 @@
 """Who a process is, which processes belong to a run, and how to end all of them.
 
 A pid alone is nobody: it is used again. With the start time the kernel gave it and the boot id it
-is an identity. A run's processes are found by descent, session, process group and a mark in their
-environment, so that double forks and `setsid` do not hide any. Once there are cgroups, `belonging`
-is where they decide.
+is an identity. A run's processes are found by descent, session, process group, the number they
+carry (`tags`) and a mark in their environment, so that double forks, `setsid` and `env -i` do not
+hide any. Once there are cgroups, `belonging` is where they decide.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Final, NamedTuple
 
-from hpcshell.machine import clock
+from hpcshell.machine import clock, tags
 
 ZOMBIE: Final = ("Z", "X", "x")
 DESCRIPTORS_LEFT: Final = 24
@@ -48,13 +48,14 @@ class Row(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """How the processes of one run are recognised: its leader, and the words all its environments
-    hold.
+    """How the processes of one run are recognised: its leader, the words all its environments
+    hold, and the number they carry.
     """
 
     leader: int
     ticks: int
     words: tuple[bytes, ...]
+    tag: int = tags.NO_TAG
 
 
 def look(pid: int) -> Row | None:
@@ -119,10 +120,6 @@ def alive(identity: Identity) -> bool:
     )
 
 
-_FILE_LOCKS = 10
-"""RLIMIT_LOCKS, for which Python has no name."""
-
-
 def open_descriptor(pid: int) -> int:
     """A pidfd, or -1: no such process, or hardly a descriptor left for anything else."""
     try:
@@ -159,26 +156,6 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
-def tag_children(number: int) -> None:
-    """Have all processes made from now on carry a number.
-
-    It is the soft limit of file locks, which Linux keeps and has ignored since 2.4 (setrlimit(2)),
-    which survives `exec`, and which can be read of a zombie, too. Does nothing where a hard limit
-    forbids it.
-    """
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(_FILE_LOCKS, (number, resource.RLIM_INFINITY))
-
-
-def tag_of(pid: int) -> int | None:
-    """The number this process or zombie carries; None without one."""
-    for line in _file(pid, "limits").splitlines():
-        if line.startswith(b"Max file locks"):
-            soft = line.split()[3]
-            return int(soft) if soft.isdigit() else None
-    return None
-
-
 def environment_has(pid: int, words: Iterable[bytes]) -> bool:
     """Whether the environment this process was started with holds all these NAME=VALUE words."""
     for _ in range(EXEC_PATIENCE):
@@ -192,6 +169,25 @@ def environment_has(pid: int, words: Iterable[bytes]) -> bool:
         time.sleep(0.0005)
     whole = b"\0" + environment + b"\0"
     return all(b"\0" + word + b"\0" in whole for word in words)
+
+
+def carries(pid: int, mark: Mark) -> bool:
+    """Whether a process of our user says that it is of this run: by its number, else by its
+    environment. (Anybody may give his own processes any number and any environment.)
+    """
+    if not _is_ours(pid):
+        return False
+    tag = tags.carried_by(pid)
+    if tags.akin(tag, mark.tag):
+        return tag == mark.tag
+    return environment_has(pid, mark.words)
+
+
+def _is_ours(pid: int) -> bool:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def _file(pid: int, name: str) -> bytes:
@@ -218,7 +214,7 @@ def belonging(mark: Mark, table: dict[int, Row], apart: Collection[int] = ()) ->
         and row.ticks >= mark.ticks
         and (
             (own_number and mark.leader in (row.pid, row.session, row.pgrp))
-            or (row.state not in ZOMBIE and environment_has(row.pid, mark.words))
+            or (row.state not in ZOMBIE and carries(row.pid, mark))
         )
     ]
     members = with_descendants(seeds, table, apart)

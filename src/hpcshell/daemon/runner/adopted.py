@@ -16,7 +16,8 @@ from hpcshell.daemon.runner.journal import (
     Note,
     Spawned,
 )
-from hpcshell.daemon.runner.warden import Roster, Warden
+from hpcshell.daemon.runner.roster import Roster
+from hpcshell.daemon.runner.warden import Warden
 from hpcshell.machine import clock, kernel, processes
 
 LOOK_AGAIN: Final = 1.0
@@ -73,14 +74,14 @@ class Adopted:
         A process with its mark may be the leader, or what a leader that has ended left behind. It
         is let live, within its limits, but its exit status will not be taken for the run's.
         """
-        words = self.roster.ground.words(entry.run)
+        mark = self.roster.mark(entry)
         found = [
             row
             for row in processes.snapshot().values()
             if row.pid == row.session
             and row.state not in processes.ZOMBIE
             and row.ticks >= entry.spawning.ticks - 1
-            and processes.environment_has(row.pid, words)
+            and processes.carries(row.pid, mark)
         ]
         if not found:
             self.warden.kill(entry)
@@ -90,7 +91,7 @@ class Adopted:
 
     def watch_all(self, kept: set[int]) -> None:
         """Watch every run that is alive: none is our child yet."""
-        self.warden.meet_orphans()
+        self.warden.orphans.meet_keepers()
         for entry in self.roster.alive():
             if entry.ended:
                 self.warden.sweep(entry)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runner.journal import Entry, Exited, Spawned, Spawning, Unable, Unborn
 from hpcshell.daemon.runner.report import report
-from hpcshell.daemon.runner.warden import Roster, Warden
-from hpcshell.machine import clock, kernel, processes, spawn
+from hpcshell.daemon.runner.roster import Roster
+from hpcshell.daemon.runner.warden import Warden
+from hpcshell.machine import clock, kernel, processes, spawn, tags
 
 
 class Brood:
@@ -59,7 +60,7 @@ class Brood:
         try:
             if order.warn is not None:
                 processes.signal_number(order.warn.signal)
-            processes.tag_children(order.run)
+            tags.carry(self.ground.tag(order.run))
             pid = spawn.spawn(order.argv, order.env, order.cwd, streams, order.umask & 0o777)
         except spawn.CannotStart as failure:
             if not failure.transient:
@@ -100,7 +101,7 @@ class Brood:
                 roster.strays.pop(exit.pid, None)
                 os.waitpid(exit.pid, 0)
                 continue
-            dirty = self.warden.left_behind(entry, self._count_children())
+            dirty = self.warden.orphans.left_by(entry, self._count_children())
             roster.record(exited(entry.run, exit, clean=not dirty))
             os.waitpid(exit.pid, 0)
             del roster.leaders[exit.pid]

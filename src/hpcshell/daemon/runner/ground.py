@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from hpcshell.machine import kernel
+from hpcshell.machine import kernel, tags
 from hpcshell.machine.paths import Places
 
 KEEPER_NAME: Final = "hpc-keeper"
@@ -41,6 +41,12 @@ class Ground:
     lock: int
     nudge: int
     runner_id: str
+    family: int
+    """Whose numbers our runs carry; 0 where a hard limit forbids to carry any."""
+
+    def tag(self, run: int) -> int:
+        """The number every process of a run carries."""
+        return tags.number(self.family, run)
 
     def words(self, run: int | None) -> tuple[bytes, ...]:
         """What the environment of every process of a run holds. Run ids repeat from one state
@@ -68,6 +74,18 @@ def runner_id(places: Places) -> str:
     """The state directory as one word, the same as long as it lives."""
     found = os.stat(places.state)
     return f"{found.st_dev:x}.{found.st_ino:x}"
+
+
+def tag_family(places: Places) -> int:
+    """The family of the numbers that this state directory's runs carry."""
+    found = os.stat(places.state)
+    return tags.family(found.st_dev, found.st_ino)
+
+
+def leave_run(places: Places) -> None:
+    """Be part of no run of this state directory, though one of them may have started us."""
+    if tags.akin(tags.carried_by(os.getpid()), tags.number(tag_family(places), 0)):
+        tags.drop()
 
 
 def take_role(name: str) -> int:

@@ -19,7 +19,7 @@ from typing import Final
 from hpcshell.daemon.runner.brood import exited
 from hpcshell.daemon.runner.ground import KEEPER_NAME, WORKER_NAME, Ground, Next, take_role
 from hpcshell.daemon.runner.journal import Entry, Journal, Note, Spawned, Unborn
-from hpcshell.machine import clock, kernel, processes
+from hpcshell.machine import clock, kernel, processes, tags
 
 RETRY: Final = 1.0
 EXEC_PATIENCE: Final = 2.0
@@ -160,9 +160,9 @@ class Keeper:
 
     def _rank(self, entry: Entry, row: processes.Row) -> int | None:
         """How unlikely it is that this session leader is the run's; None: it is not."""
-        tag = processes.tag_of(row.pid)
-        if tag is not None:
-            return 0 if tag == entry.run else None
+        tag = tags.carried_by(row.pid)
+        if tags.akin(tag, self.ground.tag(entry.run)):
+            return 0 if tag == self.ground.tag(entry.run) else None
         if row.state in processes.ZOMBIE:
             return 0 if row.comm == entry.spawning.comm else 2
         if processes.environment_has(row.pid, self.ground.words(entry.run)):

@@ -15,9 +15,17 @@ import sys
 import traceback
 
 from hpcshell.core.errors import HpcError
-from hpcshell.daemon.runner.ground import Ground, Next, listen, runner_id
+from hpcshell.daemon.runner.ground import (
+    Ground,
+    Next,
+    leave_run,
+    listen,
+    runner_id,
+    tag_family,
+)
 from hpcshell.daemon.runner.keeper import Keeper, close_all
 from hpcshell.daemon.runner.worker import Worker
+from hpcshell.machine import tags
 from hpcshell.machine.paths import Places, places
 
 LOCK_DESCRIPTOR = 3
@@ -69,7 +77,11 @@ def _opened(where: Places) -> Ground | None:
 def _ground(where: Places, lock: int, listener: socket.socket) -> Ground:
     listener.setblocking(False)
     nudge = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-    return Ground(where, listener, lock, nudge, runner_id(where))
+    leave_run(where)
+    family = tag_family(where)
+    if not tags.can_carry(tags.number(family, 0)):
+        family = 0
+    return Ground(where, listener, lock, nudge, runner_id(where), family)
 
 
 def take_lock(where: Places) -> int | None:

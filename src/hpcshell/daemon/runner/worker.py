@@ -24,7 +24,8 @@ from hpcshell.daemon.runner.ground import (
 )
 from hpcshell.daemon.runner.journal import Acked, Entry, Journal, Note
 from hpcshell.daemon.runner.report import report
-from hpcshell.daemon.runner.warden import Roster, Warden
+from hpcshell.daemon.runner.roster import Roster
+from hpcshell.daemon.runner.warden import Warden
 from hpcshell.machine import clock, kernel, processes
 
 LINGER: Final = 60.0
@@ -119,7 +120,7 @@ class Worker:
             if not self.door.flush():
                 self.idle_since = clock.monotonic()
             if self._may_leave():
-                self.warden.end_orphans()
+                self.warden.orphans.end_all()
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self.ground.places.runner_socket)
                 return Next.DONE

@@ -46,6 +46,32 @@ def test_a_stop_leaves_running_jobs_alone_and_a_stop_with_cancel_does_not(cli, h
     assert cli("show", job, "--json").json["state"] == "CANCELLED"
 
 
+@pytest.mark.parametrize("spoilt", ["run/runner.sock", "state/runs.journal"])
+def test_a_stop_says_what_it_could_not_end_for_want_of_a_runner(cli, home, spoilt):
+    job = cli("submit", "--quiet", "--", "sleep", "600", check=True).out.strip()
+    while (pid := cli("show", job, "--json").json["pid"]) is None:
+        pass
+    status = cli("daemon", "status", "--json").json
+    ends = [status[each] for each in ("pid", "runner_pid", "keeper_pid")]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for each in ends:
+            os.kill(each, number)
+    assert all(wait_for_exit(each, 10) for each in ends)
+    (home / spoilt).rename(home / "good")
+    (home / spoilt).mkdir()
+    said = cli("daemon", "stop", "--cancel")
+    assert said.code == 5
+    assert f"job {job} has not ended" in said.err
+    assert "may still run" in said.err
+    assert "does not run" in cli("daemon", "status").err
+    assert not wait_for_exit(pid, 0), "it is as it was said"
+    (home / spoilt).rmdir()
+    (home / "good").rename(home / spoilt)
+    cli("daemon", "stop", "--cancel", check=True)
+    assert wait_for_exit(pid, 10)
+    assert cli("show", job, "--json").json["state"] == "CANCELLED"
+
+
 def test_a_dry_stop_stops_nothing(cli):
     first = cli("daemon", "start", "--quiet", check=True).out
     assert "would stop" in cli("daemon", "stop", "--dry-run", check=True).out

@@ -19,6 +19,7 @@ from hpcshell.cli.reach import client
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.client.client import Client
+from hpcshell.client.connection import Lost
 from hpcshell.client.start import daemon_pid
 from hpcshell.core.errors import NotFound, Refused, Unreachable
 from hpcshell.core.units import format_duration
@@ -204,16 +205,36 @@ def _stop(talk: Talk, cancel: bool) -> bool:
         if orphans:  # none could be started: whatever still runs goes on
             raise
         return _terminate(daemon_pid(where))
-    answer = daemon.call("stop", cancel=cancel, dry_run=talk.dry_run)
+    try:
+        answer = daemon.call("stop", cancel=cancel, dry_run=talk.dry_run)
+    except Lost:
+        raise _overdue(hello["pid"]) from None
     if talk.dry_run:
         jobs = ", ".join(f"{count} {state}" for state, count in answer["jobs"].items() if count)
         talk.data(f"would stop the daemon (process {hello['pid']}); jobs: {jobs or 'none'}")
         return False
     pids = [hello["pid"]]
     if cancel:
-        pids += [hello["runner_pid"], hello["keeper_pid"]]
+        pids += [] if answer["running"] else [hello["runner_pid"], hello["keeper_pid"]]
     _await_exit([pid for pid in pids if pid])
+    if cancel and answer["running"]:
+        raise _left(answer)
     return True
+
+
+def _left(answer: dict[str, Any]) -> Unreachable:
+    jobs = answer["running"]
+    which = f"job {jobs[0]} has" if len(jobs) == 1 else f"jobs {', '.join(map(str, jobs))} have"
+    if answer["runner"]:
+        return Unreachable(
+            f"the daemon has stopped, but {which} not ended",
+            "the runner goes on to end them; hpc daemon stop --cancel waits for it",
+        )
+    return Unreachable(
+        f"the daemon has stopped, but {which} not ended: there is no runner to end them",
+        "what was started may still run; hpc daemon logs says what keeps the runner away; "
+        "mend it, then once more: hpc daemon stop --cancel",
+    )
 
 
 def _terminate(pid: int | None) -> bool:
@@ -236,12 +257,16 @@ def _await_exit(pids: Iterable[int]) -> None:
         try:
             left = max(0.0, deadline - time.monotonic())
             if not select.select([descriptor], [], [], left)[0]:
-                raise Unreachable(
-                    f"process {pid} has not ended after {GONE_WITHIN:g} s",
-                    f"see what it does: hpc daemon logs; kill -9 {pid} is safe, running jobs go on",
-                )
+                raise _overdue(pid)
         finally:
             os.close(descriptor)
+
+
+def _overdue(pid: int) -> Unreachable:
+    return Unreachable(
+        f"process {pid} has not ended after {GONE_WITHIN:g} s",
+        f"see what it does: hpc daemon logs; kill -9 {pid} is safe, running jobs go on",
+    )
 
 
 def _readable(line: bytes) -> str:

@@ -31,6 +31,8 @@ class Attachment:
         self.log = log
         self._descriptor = -1
         self._events = selectors.EVENT_READ
+        self.silent_since: float | None = clock.monotonic()
+        """Since when no runner has said anything, over however many connections; None: one does."""
         self._awaited = False
         self._opened = -YOUNG
         self._pause = 0.0
@@ -56,6 +58,8 @@ class Attachment:
         if mask & selectors.EVENT_WRITE:
             self.link.flush()
         heard = self.link.receive()
+        if heard:
+            self.silent_since = None
         self._let_go()
         return heard
 
@@ -97,3 +101,5 @@ class Attachment:
         if self.link.closed and self._descriptor >= 0:
             self.selector.unregister(self._descriptor)
             self._descriptor = -1
+            if self.silent_since is None:
+                self.silent_since = clock.monotonic()

@@ -31,6 +31,7 @@ from hpcshell.daemon.runs import forgive_back_offs, lose_runs_of_other_boots
 from hpcshell.daemon.server import Peer, Server
 from hpcshell.daemon.signals import Signals
 from hpcshell.daemon.upkeep import Upkeep
+from hpcshell.daemon.verbs.daemon import stopped_view
 from hpcshell.daemon.verbs.look import document_of
 from hpcshell.daemon.watchers import Watchers
 from hpcshell.machine import clock
@@ -41,6 +42,7 @@ from hpcshell.store.store import Store
 RUNNER_LEAVES_WITHIN: Final = 5.0
 """Seconds an idle runner gets to leave, so that nothing is alive when a stop is answered."""
 REQUESTS_A_TICK: Final = 2000
+LOOK_AGAIN: Final = 1.0
 CLOCK_TOLERANCE: Final = 1.0
 """Seconds the wall clock may go back unnoticed, as time servers make it."""
 
@@ -85,6 +87,8 @@ class Loop:
         self.stopping = False
         self.leaving = ""
         self.leave_by = 0.0
+        self.farewells: list[tuple[Peer, int]] = []
+        """Who is to be told, when we leave, what has not ended."""
         self.started = self._latest = clock.now()
         self.trouble: HpcError | None = None
         self._fresh = True
@@ -128,20 +132,25 @@ class Loop:
             # wall-clock instants are looked at again at least every minute: the clock may be set
             wake = min(max(0.0, wake - clock.now()), 60.0)
             due = wake if due is None else min(due, wake)
+        if self.leaving:  # nobody need say anything for it to be time
+            due = LOOK_AGAIN if due is None else min(due, LOOK_AGAIN)
         return due
 
     def leave(self, *, cancel: bool) -> None:
         """Stop after this tick; with `cancel` once everything that runs has ended."""
         self.leaving = "cancel" if cancel else "now"
         self.leave_by = clock.monotonic() + RUNNER_LEAVES_WITHIN
-        self.alarms.after(RUNNER_LEAVES_WITHIN, lambda: None)
 
     def _may_leave(self) -> bool:
         """Whether all is said: what is to be cancelled has ended, and the runner can be told to
         go."""
-        if not self.leaving or (self.leaving == "cancel" and self.engine.runs):
+        if not self.leaving:
             return False
-        return bool(self.link.runner_pid) or clock.monotonic() >= self.leave_by
+        now, silent = clock.monotonic(), self.runner.silent_since
+        if self.leaving == "cancel" and self.engine.runs:
+            # nothing can be ended while no runner can be had, and none may ever come
+            return silent is not None and now >= silent + RUNNER_LEAVES_WITHIN
+        return bool(self.link.runner_pid) or now >= self.leave_by
 
     def _read(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
         for key, mask in ready:
@@ -243,6 +252,7 @@ class Loop:
         self.log.write("error", "a change could not be recorded", error=error.message)
         if any(ask.verb == "stop" for _, ask in asked):
             self.leaving = ""
+            self.farewells.clear()
         self.engine = self._load_again()
         self.alarms.after(RETRY_AFTER, self._try_again)
         answer(self, asked, [error] * len(asked))
@@ -272,6 +282,9 @@ class Loop:
             self.runner.send([wire.Shutdown(cancel=self.leaving == "cancel")])
             if not self.engine.runs:
                 await_ends((self.link.runner_pid, self.link.keeper_pid), RUNNER_LEAVES_WITHIN)
+        for peer, ask in self.farewells:
+            if not peer.closed:
+                peer.answer(ask, stopped_view(self))
         self.server.close()
         self.notices.close()
         self.runner.close()

@@ -39,14 +39,32 @@ def hello(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     }
 
 
-def stop(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
-    """Leave. Without `cancel` running jobs go on, and the next daemon finds them."""
+def stop(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any] | None:
+    """Leave. Without `cancel` running jobs go on, and the next daemon finds them; with it the
+    answer comes when they have ended, or when it is certain that nobody can end them.
+    """
     if ask.args.get("dry_run"):
         return {"stopping": False, "jobs": daemon.engine.roll.counts()}
     daemon.leave(cancel=bool(ask.args.get("cancel")))
     if ask.args.get("cancel"):
         _cancel_everything(daemon, f"the daemon was stopped by {user_name(peer.uid)}")
-    return {"stopping": True, "jobs": daemon.engine.roll.counts()}
+        if daemon.engine.runs:
+            daemon.farewells.append((peer, ask.id))
+            return None
+    return stopped_view(daemon)
+
+
+def stopped_view(daemon: Daemon) -> dict[str, Any]:
+    """What a daemon that leaves leaves behind: `running` are the jobs with a run that has not
+    ended, `runner` whether there is one to end it.
+    """
+    engine = daemon.engine
+    return {
+        "stopping": True,
+        "jobs": engine.roll.counts(),
+        "running": sorted({run.job for run in engine.runs.values()}),
+        "runner": daemon.runner.silent_since is None,
+    }
 
 
 def _cancel_everything(daemon: Daemon, cause: str) -> None:

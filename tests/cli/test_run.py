@@ -39,6 +39,68 @@ def test_streams_and_exit_code_are_the_command_s(shared, line, out, err, code):
     assert (done.stdout, done.stderr, done.returncode) == (out, err, code)
 
 
+@pytest.mark.parametrize(
+    ("line", "out"),
+    [
+        ("seq 5 | {hpc} wc -l", "5\n"),
+        ("seq 5 > f; {hpc} wc -l < f", "5\n"),
+        ("seq 5 > f; (read x; {hpc} cat) < f", "2\n3\n4\n5\n"),
+        ("{hpc} cat <<END\nhere\nEND", "here\n"),
+        ("head -c 1000000 /dev/zero | {hpc} wc -c", "1000000\n"),
+        ("{hpc} wc -c < /dev/null", "0\n"),
+        ("{hpc} wc -c <&-", "0\n"),
+        ("seq 5 | {hpc} --input /dev/null wc -l", "0\n"),
+        ("yes | {hpc} head -1", "y\n"),
+        (r"printf '#!/bin/sh\nwc -l\n' | {hpc} -", "0\n"),
+        # what the command does not read stays for whoever comes next
+        ("seq 3 | while read x; do {hpc} echo $x; done", "1\n2\n3\n"),
+        ("seq 3 > f; while read x; do {hpc} echo $x; done < f", "1\n2\n3\n"),
+    ],
+)
+def test_standard_input_is_the_command_s(shared, line, out):
+    line = line.format(hpc=f"{HPC} run")
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == (out, "", 0)
+
+
+def test_a_pipe_that_is_silent_and_never_ends_is_nobody_s_business(shared):
+    reading, writing = os.pipe()
+    done = subprocess.run([HPC, "run", "echo", "x"], stdin=reading, capture_output=True, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == (b"x\n", b"", 0)
+    process = subprocess.Popen([HPC, "run", "head", "-1"], stdin=reading, stdout=subprocess.PIPE)
+    os.write(writing, b"late\n")
+    assert process.communicate(timeout=60)[0] == b"late\n"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_what_was_read_is_not_read_by_a_second_attempt(shared):
+    line = f"seq 3 | {HPC} run --retries 2 sh -c 'cat; exit 3'"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("1\n2\n3\n", 3)
+    assert "not retried" in done.stderr
+    Path("f").write_text("x\n")
+    line = f"{HPC} run --retries 1 --retry-delay 0s sh -c 'cat; exit 3' < f"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == ("x\nx\n", "", 3)
+
+
+def test_input_whose_giver_was_killed_is_not_there(cli):
+    reading, writing = os.pipe()
+    blocker = cli("submit", "--quiet", "--cpus", "4", "--", "sleep", "600", check=True).out.strip()
+    process = subprocess.Popen([HPC, "run", "cat"], stdin=reading)
+    while cli("show", "--json").json["id"] == int(blocker):
+        pass
+    process.kill()
+    process.wait()
+    cli("cancel", blocker, check=True)
+    cli("wait")
+    said = cli("show", "--json").json
+    assert (said["state"], "is gone" in said["reason"]) == ("FAILED", True)
+    os.close(reading)
+    os.close(writing)
+
+
 def test_nothing_is_left_in_the_directory_and_the_log_is_kept(cli):
     before = sorted(os.listdir())
     subprocess.run([HPC, "run", "echo", "kept"], check=True, capture_output=True)

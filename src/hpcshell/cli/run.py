@@ -50,7 +50,8 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     Exits with the command's own exit code (128 and the number of the signal that killed it).
     Ctrl-C cancels the job; a second Ctrl-C leaves at once. Output is also kept in files, which
     `hpc logs` prints again; they lie in the cache unless --output and --error say otherwise.
-    Its standard input is empty unless --input names a file; what is piped in is not passed on.
+    Its standard input is ours, a pipe as it comes or a file from where it stands, unless --input
+    names another; a terminal is not read. After a pipe, a failed command is not tried again.
     """
     settings = take_settings(chosen)
     argv, script = what_to_run(words, "run")
@@ -63,7 +64,28 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
         say_understood(talk, prepared)
         present(talk, answer["jobs"][0], prepared)
         return 0
-    return Foreground(talk, daemon).run(prepared.submission)
+    submission = prepared.submission
+    if words[0] != "-" and not submission.stdin:
+        submission = _with_input(talk, submission)
+    return Foreground(talk, daemon).run(submission)
+
+
+def _with_input(talk: Talk, submission: Submission) -> Submission:
+    """Read from where we would. What can be read but once is not read by a second attempt."""
+    from msgspec.structs import replace
+
+    from hpcshell.core.records import Retry
+    from hpcshell.machine.inputs import input_of
+
+    try:
+        found = input_of(sys.stdin.fileno())
+    except (OSError, ValueError):  # no descriptor stands behind it
+        return submission
+    if found is None or found.lasting:
+        return replace(submission, stdin=found.name if found else "")
+    if submission.retry.limit:
+        talk.warn("hpc: input from a pipe is read once: the job is not retried (see --input)")
+    return replace(submission, stdin=found.name, requeue=False, retry=Retry())
 
 
 def _with_outputs(prepared: Prepared) -> Prepared:

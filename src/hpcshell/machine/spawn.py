@@ -14,6 +14,8 @@ import signal
 import stat
 from typing import Final, NamedTuple
 
+from hpcshell.machine import inputs
+
 NOT_FOUND: Final = 127
 CANNOT_RUN: Final = 126
 TRY_LATER: Final = 75
@@ -146,7 +148,19 @@ def _stream_actions(streams: Streams, opened: list[int]) -> list[tuple[int, int,
 
 
 def open_input(path: str) -> int:
-    """A descriptor to read a regular file or a character device."""
+    """A descriptor to read a regular file, a character device or a pipe that a process holds (see
+    `inputs`).
+    """
+    try:
+        held = inputs.opened(path, _READ)
+    except OSError as error:
+        _raise_if_scarce(error)
+        raise CannotStart(
+            f"The input {shown(path)} is gone: the process that had it has ended."
+        ) from error
+    if held is not None:
+        os.set_blocking(held, True)
+        return held
     try:
         descriptor = os.open(path, _READ)
     except (OSError, ValueError) as error:

@@ -169,6 +169,14 @@ def test_history_as_csv_holds_nothing_a_spreadsheet_would_run(study):
     assert rows[1]["exit_code"] == "4"
 
 
+def test_a_peak_that_is_only_a_bound_is_shown_as_one(study):
+    rows = study("history", "--json", check=True).json["rows"]
+    assert all(row["usage"]["max_rss_at_most"] for row in rows)
+    bound = f"<{(rows[-1]['usage']['max_rss'] >> 20) + 1}M"
+    assert bound in study("history", check=True).out.splitlines()[-1].split()
+    assert bound in study("show", "1", check=True).out.split()
+
+
 def test_history_of_elements(study):
     found = study("history", "--elements", "--name", "mixed", "--quiet", check=True).out.split()
     assert sorted(found) == ["3_0", "3_1", "3_2", "3_3"]

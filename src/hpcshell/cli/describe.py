@@ -13,6 +13,7 @@ from hpcshell.core.words import safe
 View = dict[str, Any]
 """The document of one job or element, as the daemon gives it."""
 
+MIB: Final = 1 << 20
 LIVE: Final = ("PENDING", "RUNNING", "SUSPENDED", "COMPLETING")
 
 
@@ -29,6 +30,14 @@ def instant(unix: float | None) -> str:
 def size(number: int | None) -> str:
     """`1.5G`; `-` for nothing asked."""
     return short_size(number) if number else "-"
+
+
+def peak(usage: View) -> str:
+    """`1.5G`; `<15M` where all that is known is that it was less."""
+    found = usage.get("max_rss") or 0
+    if usage.get("max_rss_at_most"):
+        return f"<{short_size((found + MIB) // MIB * MIB)}"
+    return size(found)
 
 
 def elapsed(view: View, now: float) -> float | None:
@@ -130,7 +139,7 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
         ("Ended", instant(view["end_time"]) if view["end_time"] else None),
         ("Ran", format_duration(round(ran, 1)) if ran is not None else None),
         ("CPU time", format_duration(round(spent, 2)) if spent is not None else None),
-        ("Peak memory", short_size(usage["max_rss"]) if usage.get("max_rss") else None),
+        ("Peak memory", peak(usage) if usage.get("max_rss") else None),
         ("Attempt", _attempt(view)),
         ("Array", _array(view)),
         ("Waits for", safe(view["dependency"]) if view["dependency"] else None),

@@ -58,6 +58,7 @@ CSV_FIELDS: Final = (
     "time_limit",
     "cpu_time",
     "max_rss",
+    "max_rss_at_most",
     "attempt",
     "partition",
     "account",
@@ -134,7 +135,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         describe.instant(row["end_time"]),
         describe.clock(describe.elapsed(row, time.time())),
         describe.clock(usage.get("cpu_time")),
-        describe.size(usage.get("max_rss")),
+        describe.peak(usage),
         describe.progress(row["elements"]) if row.get("elements") else describe.ended(row),
     ]
 

@@ -184,11 +184,14 @@ class Job(Record, frozen=True, kw_only=True):
 
 
 class Usage(Record, frozen=True, kw_only=True):
-    """What a run used: CPU seconds and the largest resident set of one process, bytes."""
+    """What a run used: CPU seconds and the largest resident set of one process, bytes; with
+    `max_rss_at_most` it may have been less.
+    """
 
     cpu_user: float = 0.0
     cpu_system: float = 0.0
     max_rss: int = 0
+    max_rss_at_most: bool = False
 
 
 class Task(Record, frozen=True, kw_only=True):

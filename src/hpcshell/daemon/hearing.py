@@ -59,7 +59,10 @@ def _end(event: wire.Ended | wire.FailedToStart | wire.Lost) -> End:
                 signal=event.signal,
                 stopped_by=event.stopped_by or "",
                 usage=Usage(
-                    cpu_user=event.cpu_user, cpu_system=event.cpu_system, max_rss=event.max_rss
+                    cpu_user=event.cpu_user,
+                    cpu_system=event.cpu_system,
+                    max_rss=event.max_rss,
+                    max_rss_at_most=event.max_rss_at_most,
                 ),
             )
         case wire.FailedToStart():

@@ -41,7 +41,7 @@ class Tally:
         "cpu_user",
         "end_time",
         "exit_code",
-        "max_rss",
+        "peak",
         "signal",
         "start_time",
     )
@@ -55,7 +55,8 @@ class Tally:
         self.cause = ""
         self.cpu_user = 0.0
         self.cpu_system = 0.0
-        self.max_rss = 0
+        self.peak = (0, True)
+        """The largest `max_rss`, and whether it is certain."""
         self._telling = (-1, 0.0, 0)
 
     def add(self, task: Task) -> None:
@@ -71,7 +72,8 @@ class Tally:
         if task.usage is not None:
             self.cpu_user += task.usage.cpu_user
             self.cpu_system += task.usage.cpu_system
-            self.max_rss = max(self.max_rss, task.usage.max_rss)
+            peak = (task.usage.max_rss, not task.usage.max_rss_at_most)
+            self.peak = max(self.peak, peak)
 
     def add_never_begun(self, count: int, outcome: Outcome, cause: str, now: float) -> None:
         """Count elements that ended without ever having begun."""
@@ -90,7 +92,13 @@ class Tally:
         return sum(self.counts.values())
 
     def usage(self) -> Usage:
-        return Usage(cpu_user=self.cpu_user, cpu_system=self.cpu_system, max_rss=self.max_rss)
+        max_rss, certain = self.peak
+        return Usage(
+            cpu_user=self.cpu_user,
+            cpu_system=self.cpu_system,
+            max_rss=max_rss,
+            max_rss_at_most=not certain,
+        )
 
     def summary(self) -> Summary:
         """The whole job's end. At least one element must have been counted."""

@@ -70,6 +70,7 @@ def _usage(usage: Usage | None) -> dict[str, Any] | None:
         "cpu_user": usage.cpu_user,
         "cpu_system": usage.cpu_system,
         "max_rss": usage.max_rss,
+        "max_rss_at_most": usage.max_rss_at_most,
     }
 
 

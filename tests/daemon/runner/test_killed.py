@@ -169,6 +169,7 @@ def test_usage_is_reported_after_the_worker_was_killed(runner: Driver) -> None:
     assert isinstance(end, wire.Ended)
     assert end.cpu_user > 0.01
     assert end.max_rss > 500_000
+    assert end.max_rss_at_most
 
 
 def campaign(runner: Driver, kills: list[str], runs: int, seed: int, one: bool) -> None:

@@ -72,6 +72,25 @@ def test_a_run_leads_its_own_session_and_is_marked(runner: Driver) -> None:
     assert processes.environment_has(started.pid, [b"HPC_RUN_ID=7"])
 
 
+def test_peak_memory_is_true_or_said_to_be_a_bound(runner: Driver) -> None:
+    runner.start(1, "/bin/true", "x")
+    runner.start(2, sys.executable, "-c", "b'x' * (100 << 20)")
+    small, large = runner.ended(1), runner.ended(2)
+    assert isinstance(small, wire.Ended)
+    assert isinstance(large, wire.Ended)
+    assert small.max_rss_at_most
+    assert not large.max_rss_at_most
+    assert 100 << 20 <= large.max_rss < 200 << 20
+    # what the runner itself once had is told of every small run from then on
+    runner.start(3, "/bin/true", "x", env={"LONG": "x" * (48 << 20)})
+    runner.ended(3)
+    runner.start(4, "/bin/true", "x")
+    bloated = runner.ended(4)
+    assert isinstance(bloated, wire.Ended)
+    assert bloated.max_rss > 48 << 20
+    assert bloated.max_rss_at_most
+
+
 def test_a_start_of_a_known_run_is_answered_and_not_repeated(runner: Driver) -> None:
     runner.start(1, "echo x >> once; read line < wait; exit 4", stdout="o")
     os.mkfifo(runner.home / "wait")

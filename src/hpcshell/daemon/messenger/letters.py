@@ -70,7 +70,9 @@ def _elements(elements: Any) -> str:
 
 
 def _memory(usage: Any) -> str:
-    return format_size(usage["max_rss"]) if usage and usage.get("max_rss") else ""
+    if not usage or not usage.get("max_rss"):
+        return ""
+    return ("at most " if usage.get("max_rss_at_most") else "") + format_size(usage["max_rss"])
 
 
 def _duration(seconds: float | None) -> str:

@@ -71,7 +71,8 @@ class Brood:
         ticks = processes.start_ticks(pid)
         if ticks is None:
             ticks = entry.spawning.ticks
-        self.roster.record(Spawned(order.run, pid, ticks, clock.monotonic(), clock.now()))
+        now, floor = clock.now(), kernel.own_peak()
+        self.roster.record(Spawned(order.run, pid, ticks, clock.monotonic(), now, floor=floor))
         self.roster.leaders[pid] = entry
         self.warden.plan(entry)
         return report(entry)

@@ -23,6 +23,7 @@ from hpcshell.machine import clock, kernel
 
 COMPACT_ABOVE: Final = 2 * 1024 * 1024
 RESERVE: Final = 1024 * 1024
+UNKNOWN: Final = 1 << 60
 KEEP_FREE: Final = 64 * 1024
 _OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
@@ -51,7 +52,9 @@ class Spawning(Note, frozen=True, array_like=True, tag="spawning"):
 
 
 class Spawned(Note, frozen=True, array_like=True, tag="spawned"):
-    """`certain` unless this process was only found, and may be another than the leader."""
+    """`certain` unless this process was only found, and may be another than the leader. `floor`:
+    less than this is never told of its memory, whatever it used (see `kernel.own_peak`).
+    """
 
     run: int
     pid: int
@@ -59,6 +62,7 @@ class Spawned(Note, frozen=True, array_like=True, tag="spawned"):
     monotonic: float
     time: float
     certain: bool = True
+    floor: int = UNKNOWN
 
 
 class Unborn(Note, frozen=True, array_like=True, tag="unborn"):

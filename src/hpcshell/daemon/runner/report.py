@@ -41,6 +41,7 @@ def report(entry: Entry) -> wire.Report:
             cpu_user=end.cpu_user,
             cpu_system=end.cpu_system,
             max_rss=end.max_rss,
+            max_rss_at_most=entry.spawned is not None and 0 < end.max_rss <= entry.spawned.floor,
             stopped_by=stopped_by,
             tag=tag,
             successor=entry.successor,

@@ -159,9 +159,9 @@ class Ended(Event, frozen=True, omit_defaults=True, kw_only=True, tag="ended"):
     """The leader ended and nothing of the run is alive. Exactly one of `exit_code` and `signal` is
     given.
 
-    CPU seconds are those of the leader and of all it waited for; `max_rss` is the largest of them,
-    and is never reported below what the runner itself holds (about 20 MB): the kernel counts it
-    from before exec.
+    CPU seconds are those of the leader and of all it waited for; `max_rss` is the largest of them.
+    `max_rss_at_most`: it is what the runner itself held, for the kernel counts from before exec,
+    and the run may have had less.
     """
 
     run: int
@@ -172,6 +172,7 @@ class Ended(Event, frozen=True, omit_defaults=True, kw_only=True, tag="ended"):
     cpu_user: float = 0.0
     cpu_system: float = 0.0
     max_rss: int = 0
+    max_rss_at_most: bool = False
     stopped_by: str | None = None
     tag: str = ""
     successor: int = 0

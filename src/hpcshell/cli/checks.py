@@ -117,6 +117,8 @@ def _read_only(where: Places) -> bool:
 
 
 def _database(where: Places) -> Iterator[Finding]:
+    from pathlib import Path
+
     from hpcshell.store.opening import examine
 
     name, path = "database", safe(where.database)

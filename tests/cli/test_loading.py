@@ -40,7 +40,15 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
     "--version": MAIN,
     "completion bash": (*VERB, "cli.completion"),
     "submit -- true": (*ASKING, *SUBMITTING, "cli.requests", "cli.submit"),
-    "run true": (*SHOWING, *SUBMITTING, "cli.requests", "cli.submit", "cli.run", "cli.follow"),
+    "run true": (
+        *SHOWING,
+        *SUBMITTING,
+        "cli.requests",
+        "cli.submit",
+        "cli.run",
+        "cli.follow",
+        "machine.inputs",
+    ),
     "rerun 1": (*ASKING, "cli.rerun"),
     "queue": (*SHOWING, "cli.filters", "cli.queue", "cli.table", "cli.watch"),
     "show 1": (*SHOWING, "cli.show", "cli.watch"),
@@ -57,7 +65,7 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
 }
 """By what is typed, our modules, each without `hpcshell.` before it."""
 
-OTHERS: Final = "click, locale, msgspec, shlex, signal, socket, struct"
+OTHERS: Final = "click, fcntl, locale, msgspec, shlex, signal, socket, struct"
 WITHOUT_DAEMON: Final = "click, click._textwrap, click.shell_completion, locale, shutil"
 """click's help is laid out with the last; JSON is spoken to the daemon alone."""
 

@@ -31,7 +31,7 @@ def learn_runs(where: Places, store: Store) -> bool:
     _, runs = _noted(where)
     with store.change() as change:
         change.skip_runs(max(runs, default=0))
-    return os.path.exists(where.runs_journal) or not os.path.exists(where.runner_socket)
+    return os.path.isfile(where.runs_journal) or not os.path.exists(where.runner_socket)
 
 
 def _running(where: Places) -> list[int]:
@@ -43,7 +43,7 @@ def _running(where: Places) -> list[int]:
 
 def _noted(where: Places) -> tuple[str, Table]:
     """The boot, and the runs that the runner has noted in it."""
-    if not os.path.exists(where.runs_journal):
+    if not os.path.isfile(where.runs_journal):
         return "", Table()
     journal = Journal(where.runs_journal)
     try:

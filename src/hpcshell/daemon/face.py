@@ -16,8 +16,9 @@ from hpcshell.machine.logfile import LogFile
 
 class Daemon(Protocol):
     """`engine` is another one after a commit that failed: it is not kept from one request to the
-    next. `trouble` keeps changes from being recorded, `leaving` new jobs from being taken; `farewells` are the requests to be answered when it leaves.
-    `configure` gives an engine the configuration as it is now, or raises `Wrong`."""
+    next. `trouble` keeps changes from being recorded, `leaving` new jobs from being taken;
+    `farewells` are the requests to be answered when it leaves. `configure` gives an engine the
+    configuration as it is now, or raises `Wrong`."""
 
     engine: Engine
     watchers: Watchers

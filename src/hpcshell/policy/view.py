@@ -41,7 +41,7 @@ from hpcshell.policy.hopeless import Hopeless, hopeless
 from hpcshell.policy.line import Entry
 from hpcshell.policy.order import Rank, by_priority
 from hpcshell.policy.queue import Queue
-from hpcshell.policy.room import Room, minus
+from hpcshell.policy.room import Room
 
 __all__ = ["PLAIN", "Fact", "ParentFacts", "Unit", "View"]
 
@@ -69,9 +69,6 @@ class View:
     def free(self) -> Resources:
         """What is not held; nothing below zero, even when the machine shrank under its runs."""
         return self.room.resources(self.room.free)
-
-    def used(self) -> Resources:
-        return self.room.resources(minus(self.room.size, self.room.free))
 
     @property
     def claims(self) -> dict[int, Claim]:

@@ -25,6 +25,7 @@ from hpcshell.daemon.runner.ground import (
 from hpcshell.daemon.runner.journal import Acked, Entry, Journal, Note
 from hpcshell.daemon.runner.report import report
 from hpcshell.daemon.runner.roster import Roster
+from hpcshell.daemon.runner.starts import Starts
 from hpcshell.daemon.runner.warden import Warden
 from hpcshell.machine import clock, kernel, processes
 
@@ -40,7 +41,6 @@ class Worker:
         self.roster = roster
         self.keeper = roster.keeper = keeper
         self.leaving = False
-        self.late: list[int] = []
         self.idle_since = clock.monotonic()
         self.signals = take_role(WORKER_NAME)
         self.epoll = select.epoll()
@@ -48,6 +48,7 @@ class Worker:
         self.door = Door(ground.listener, self.epoll)
         self.warden = Warden(roster, self._finished)
         self.brood = Brood(roster, self.warden, self._finished)
+        self.starts = Starts(roster, self.brood, self.door.say)
         self.adopted = Adopted(roster, self.warden, self.epoll, self.routes, self._finished)
         self.routes[ground.listener.fileno()] = self._on_caller
         for descriptor, route in ((self.signals, self._on_signal), (ground.nudge, self._on_nudge)):
@@ -197,7 +198,6 @@ class Worker:
         self.door.say(self.standing())
 
     def _on_orders(self) -> None:
-        late = self.late = []
         for order in self.door.read():
             try:
                 self._carry_out(order)
@@ -205,8 +205,7 @@ class Worker:
                 # A defect of ours: one order is spoilt, not every run.
                 traceback.print_exc()
                 self.door.say(wire.Complaint(message=f"An order failed: {error!r}"))
-        if late:
-            self.door.say(wire.Recalled(runs=late))
+        self.starts.give_back_late()
         self.adopted.compact()
         if self.door.connection is None:
             self.idle_since = clock.monotonic()
@@ -214,7 +213,7 @@ class Worker:
     def _carry_out(self, order: wire.AnyOrder) -> None:
         match order:
             case wire.Start():
-                self._start(order)
+                self.starts.order(order, self.leaving)
             case wire.Recall():
                 self.door.say(wire.Recalled(runs=self.roster.followers.give_back()))
             case wire.Ack():
@@ -225,30 +224,6 @@ class Worker:
                 self._shutdown(order)
             case _:
                 self._about_a_run(order)
-
-    def _start(self, order: wire.Start) -> None:
-        """Start a run, or keep it until the one it follows is over."""
-        roster = self.roster
-        if not order.after or order.run in roster.table:
-            if order.run in roster.followers:
-                roster.followers.forget(order.run)
-            self._start_now(order)
-            return
-        ahead = roster.table.get(order.after)
-        if (ahead is not None and not ahead.over) or order.after in roster.followers:
-            roster.followers.keep(order)
-        else:
-            self.late.append(order.run)
-
-    def _start_now(self, order: wire.Start) -> None:
-        said = self.brood.start(order, self.leaving)
-        os.chdir("/")
-        os.umask(0o077)
-        self.door.say(said)
-        if isinstance(said, wire.FailedToStart) and (
-            line := self.roster.followers.line_of(said.run)
-        ):
-            self.door.say(wire.Recalled(runs=line))
 
     def _about_a_run(self, order: wire.Stop | wire.Signal | wire.Limit) -> None:
         entry = self.roster.table.get(order.run)
@@ -289,11 +264,10 @@ class Worker:
             self.roster.followers.give_back()
             self.idle_since = clock.monotonic()
             return
-        order = self.roster.followers.of(entry.run)
-        entry.successor = 0 if order is None else order.run
+        follower = self.starts.take_place_of(entry)
         self.door.say(report(entry))
-        if order is not None:
-            self._start_now(order)
+        if follower is not None:
+            self.starts.now(follower, self.leaving)
 
     def standing(self) -> wire.Standing:
         """How everything stands."""

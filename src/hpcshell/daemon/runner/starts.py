@@ -1,0 +1,58 @@
+"""Orders to start a run: carried out at once, or when the run they follow is over."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from hpcshell.daemon.runner import wire
+from hpcshell.daemon.runner.brood import Brood
+from hpcshell.daemon.runner.journal import Entry
+from hpcshell.daemon.runner.roster import Roster
+
+
+class Starts:
+    """`say` tells the daemon."""
+
+    def __init__(self, roster: Roster, brood: Brood, say: Callable[[wire.Event], None]) -> None:
+        self.roster = roster
+        self.brood = brood
+        self.say = say
+        self._late: list[int] = []
+
+    def order(self, order: wire.Start, leaving: bool) -> None:
+        """Start a run, or keep it until the one it follows is over."""
+        followers, table = self.roster.followers, self.roster.table
+        if not order.after or order.run in table:
+            if order.run in followers:
+                followers.forget(order.run)
+            self.now(order, leaving)
+            return
+        ahead = table.get(order.after)
+        if (ahead is not None and not ahead.over) or order.after in followers:
+            followers.keep(order)
+        else:
+            self._late.append(order.run)
+
+    def give_back_late(self) -> None:
+        """Say which of the orders just carried out came too late to follow anything."""
+        if self._late:
+            self.say(wire.Recalled(runs=self._late))
+            self._late = []
+
+    def take_place_of(self, entry: Entry) -> wire.Start | None:
+        """The run that is to start in the place of this one, which is over, and is told so."""
+        order = self.roster.followers.of(entry.run)
+        entry.successor = 0 if order is None else order.run
+        return order
+
+    def now(self, order: wire.Start, leaving: bool) -> None:
+        """Start a run and say how it stands; without it, nothing follows it."""
+        said = self.brood.start(order, leaving)
+        os.chdir("/")
+        os.umask(0o077)
+        self.say(said)
+        if isinstance(said, wire.FailedToStart):
+            line = self.roster.followers.line_of(said.run)
+            if line:
+                self.say(wire.Recalled(runs=line))

@@ -104,8 +104,8 @@ class Play:
                 self.seen.add(run.id)
                 work = self._work(run.job)
                 length = work.run_time(run.index)
-                if work.limit is not None:
-                    length = min(length, work.limit)
+                if work.limit is not None and length > work.limit:
+                    length = work.limit + work.overstays
                 heapq.heappush(self.agenda, (now + length, ENDS, run.id, run))
 
     def _end(self, run: Run) -> None:

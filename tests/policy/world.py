@@ -35,10 +35,12 @@ from tests.policy.truth import check, check_start
 
 
 class Act(NamedTuple):
-    """How one attempt of an element goes, left alone."""
+    """How one attempt of an element goes, left alone. `overstays`: how long it lives on after its
+    limit, if it gets as far."""
 
     runs: float = 1.0
     exit_code: int = 0
+    overstays: float = 0.0
 
 
 Script = Callable[[int, int], Act]
@@ -143,7 +145,7 @@ class World:
         limit = (task.request or job.request).time_limit
         out = limit is not None and act.runs > limit
         end = End(
-            time=self.now + (limit if out and limit is not None else act.runs),
+            time=self.now + (limit + act.overstays if out and limit is not None else act.runs),
             exit_code=None if out else act.exit_code,
             signal=15 if out else None,
             stopped_by="timeout" if out else "",

@@ -61,6 +61,7 @@ class Work(msgspec.Struct, forbid_unknown_fields=True):
     exclusive: bool = False
     limit: float | None = None
     runs: float | list[float] = 1.0
+    overstays: float = 0.0
     exits: list[int] = []
     array: str = ""
     dependency: str = ""

@@ -39,7 +39,7 @@ def played(scenario: Scenario) -> World:
 
 
 def act(work: Work, index: int, attempt: int) -> Act:
-    return Act(work.run_time(index), work.exit_code(attempt))
+    return Act(work.run_time(index), work.exit_code(attempt), work.overstays)
 
 
 @pytest.mark.parametrize("path", paths(), ids=lambda path: path.stem)

@@ -5,8 +5,8 @@
 
 In order of rank, what fits starts. What does not fit is promised the first instant at which it
 will, as long as promises are left to give; whatever comes after it may start only if no promise
-moves back for it. No promise is greedy first fit, one is EASY backfill (Lifka 1995; Mu'alem and
-Feitelson 2001), some are hybrid, all (`promises=None`) are conservative backfill.
+moves back for it (`places`). No promise is greedy first fit, one is EASY backfill (Lifka 1995;
+Mu'alem and Feitelson 2001), some are hybrid, all (`promises=None`) are conservative backfill.
 
 Work that has no time limit counts as running for ever: it is never let past a promise whose
 resources it would keep, so nothing starves; see `profile`.
@@ -23,12 +23,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from itertools import islice
-from math import inf
+from operator import itemgetter
 
 from msgspec import field
 
 from hpcshell.core.records import Claim, Reason, Record
-from hpcshell.policy.line import UNLIMITED, Key, Line, Shape
+from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
+from hpcshell.policy.places import Places
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
 from hpcshell.policy.room import Vector, fits, minus
@@ -112,11 +113,9 @@ def _any_room(view: View, policy: Policy) -> bool:
 
 class Round:
     """One decision. `free` and `gpus` are what is left as it goes; `_owed` promises not yet worked
-    out.
+    out, `_slots` how many elements of each job have started or been promised to.
 
-    `_kept` holds the promises of earlier plans, at their places in the profile until their owner's
-    turn; `_mine` the place of the one whose turn it is, which it has given back. `_since` is from
-    when each shape is worth looking for: what is promised only ever takes room away.
+    There are no `_places` until a promise must be worked out.
     """
 
     def __init__(
@@ -128,7 +127,6 @@ class Round:
         self.starts: list[Start] = []
         self.promises: dict[Unit, float] = {}
         self.reasons: dict[Unit, Reason] = {}
-        self.profile: Profile | None = None
         self._gpus = view.room.gpus
         self._thorough = thorough
         self._until = until
@@ -136,12 +134,10 @@ class Round:
         self._left = UNLIMITED if policy.promises is None else policy.promises
         self._stopped = self._cut = False
         self._owed: list[tuple[Unit, Shape]] = []
-        self._kept: dict[Unit, tuple[float, Shape]] = {}
+        self._places: Places | None = None
         self._taken: list[tuple[float | None, Vector]] = []
-        self._begun: dict[int, int] = {}
+        self._slots: dict[int, int] = {}
         self._first: Unit | None = None
-        self._mine: float | None = None
-        self._since: dict[Shape, float] = {}
         self._least = -UNLIMITED
 
     def decide(self) -> Plan:
@@ -150,7 +146,8 @@ class Round:
         self._walk()
         if self._thorough:
             self._pay()
-        self.promises.update((unit, start) for unit, (start, _) in self._kept.items())
+        if self._places is not None:
+            self.promises |= self._places.rest(self._left)
         return Plan(
             starts=self.starts,
             promises=self.promises,
@@ -192,8 +189,7 @@ class Round:
         """Start or promise the line's elements; whether later lines of its shape are worth a
         look."""
         job, shape = line.entry.job, line.shape
-        room = line.entry.room() - self._begun.get(job.id, 0)
-        for index in islice(line.elements(), max(0, room)):
+        for index in islice(line.elements(), max(0, self._room(line.entry))):
             if self.free[1] < self._least:  # nothing more can start: no more promises are needed
                 self._stopped = True
                 return False
@@ -205,25 +201,22 @@ class Round:
             if unit == self._until:
                 self._stopped = True
                 return False
+        if self._places is not None and self._room(line.entry) <= 0:
+            self._places.lapse_of(job.id)
         return True
 
-    def _may_start(self, unit: Unit, shape: Shape) -> bool:
-        self._mine = None
-        if self._kept:
-            mine = self._kept.pop(unit, None)
-            if mine is not None and self.profile is not None and shape.need is not None:
-                self._mine = mine[0]
-                self.profile.give_back(mine[0], shape.limit, shape.need)
-            elif not self._is_free(shape):
-                self._outrank()
-        return self._is_free(shape)
+    def _room(self, entry: Entry) -> int:
+        """How many more elements of the job may go besides those that start or are promised to."""
+        return entry.room() - self._slots.get(entry.job.id, 0)
 
-    def _is_free(self, shape: Shape) -> bool:
+    def _may_start(self, unit: Unit, shape: Shape) -> bool:
+        if self._places is not None:
+            self._places.turn(unit)
         if not fits(shape.need, self.free):
             return False
         if self._owed:
             self._pay()
-        return self.profile is None or self.profile.fits(self.now, shape.limit, shape.need)
+        return self._places is None or self._places.fits_now(shape)
 
     def _start(self, unit: Unit, shape: Shape) -> None:
         need, limit, request = shape.need, shape.limit, shape.request
@@ -242,19 +235,18 @@ class Round:
                 end=end,
             )
         )
-        self._begun[unit[0]] = self._begun.get(unit[0], 0) + 1
+        self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
         self.free = minus(self.free, need)
-        if self.profile is None:
+        if self._places is None:
             self._taken.append((end, need))
         else:
-            self.profile.take(self.now, limit, need)
-            self._moved(self.now)
+            self._places.take(self.now, shape)
 
     def _wait(self, unit: Unit, shape: Shape) -> bool:
         """Promise what cannot start, if promises are left; whether more of its shape is worth a
         look."""
         if self._depth <= 0:
-            self._cut = self._stopped = True
+            self._cut_short(unit)
             return False
         self._depth -= 1
         possible = fits(shape.need, self.view.room.size)
@@ -263,58 +255,57 @@ class Round:
         elif self._first is None and possible:
             self._first = unit
         if possible and self._left > 0:
-            self._left -= 1
-            self._owed.append((unit, shape))
-            if self.profile is not None:
-                self._pay()
+            self._owe(unit, shape)
             return self._left > 0 or self._thorough
         return self._thorough
 
+    def _cut_short(self, unit: Unit) -> None:
+        """The budget is spent: what is promised stays as it is."""
+        self._cut = self._stopped = True
+        start = None if self._places is None else self._places.stay()
+        if start is not None:
+            self.promises[unit] = start
+
+    def _owe(self, unit: Unit, shape: Shape) -> None:
+        self._left -= 1
+        self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
+        self._owed.append((unit, shape))
+        if self._places is not None:
+            self._pay()
+            if self._left <= 0:
+                self._places.lapse()
+
     def _pay(self) -> None:
         """Work out the promises that are owed, in order."""
-        profile = self.profile_now()
+        places = self._placed()
         for unit, shape in self._owed:
-            since = self._since.get(shape, self.now)
-            if self._mine is not None:  # its place was given back: it may start before its end
-                since = -inf if shape.limit is None else min(since, self._mine - shape.limit)
-            start = profile.earliest(shape.limit, shape.need, since)
-            if start is not None and shape.need is not None:
-                profile.take(start, shape.limit, shape.need)
-                self._moved(start)
-                self.promises[unit] = self._since[shape] = start
+            start = places.first(shape)
+            if start is not None:
+                places.take(start, shape)
+                self.promises[unit] = start
         self._owed.clear()
 
-    def _moved(self, start: float) -> None:
-        """What had been given back is taken again at `start`; if not all, others may come
-        earlier."""
-        if self._mine is not None and start != self._mine:
-            self._since.clear()
-
-    def profile_now(self) -> Profile:
-        """What will be free when, with all that this round has started and promised so far."""
-        if self.profile is None:
+    def _placed(self) -> Places:
+        """The places, with all that this round has started so far."""
+        if self._places is None:
             room = self.view.room
             held = [(claim.end, room.held(run)) for run, claim in room.claims.items()]
-            self.profile = Profile(self.now, self.free, held + self._taken)
-        return self.profile
+            self._places = Places(Profile(self.now, self.free, held + self._taken), self.now)
+        return self._places
+
+    def profile(self) -> Profile:
+        """What will be free when, with all that this round has started and promised so far."""
+        return self._placed().profile
 
     def _recall(self) -> None:
-        """Put the promises of earlier plans in their places."""
+        """Keep the promises of earlier plans, the first in line first."""
+        found: list[tuple[object, Unit, Shape, float]] = []
         for unit, start in self.view.promised.items():
             line = self.view.queue.standing(*unit)
-            if line is None or line.shape.need is None or start == NEVER:
-                continue
-            start = max(start, self.now)
-            self._kept[unit] = (start, line.shape)
-            self.profile_now().take(start, line.shape.limit, line.shape.need)
-
-    def _outrank(self) -> None:
-        """Something new goes before what was promised: from here on promises are made afresh."""
-        for start, shape in self._kept.values():
-            if self.profile is not None and shape.need is not None:
-                self.profile.give_back(start, shape.limit, shape.need)
-        self._kept.clear()
-        self._since.clear()
+            if line is not None and line.shape.need is not None and start != NEVER:
+                found.append((line.turn_of(unit[1]), unit, line.shape, start))
+        for _, unit, shape, start in sorted(found, key=itemgetter(0)):
+            self._placed().keep(unit, shape, start)
 
     def _give_reason(self, unit: Unit, shape: Shape) -> None:
         room = self.view.room

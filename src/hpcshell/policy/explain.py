@@ -157,7 +157,7 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
 def _run(view: View, policy: Policy, unit: Unit, now: float) -> Foreseen:
     round_ = Round(view, policy, now, thorough=True, until=unit)
     plan = round_.decide()
-    return Foreseen(plan, round_.profile_now())
+    return Foreseen(plan, round_.profile())
 
 
 def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) -> Explanation:

@@ -65,6 +65,11 @@ class Line:
     def any_ready(self) -> bool:
         return bool(self.again)
 
+    def turn_of(self, index: int) -> tuple[float, int, int, bool, int]:
+        """Sorts the ready elements of all lines in the order they go."""
+        new = self.again is None or index not in self.again
+        return (self.entry.rank, self.entry.job.id, self.number, new, index)
+
 
 class Entry(Line):
     """A live job: its main line, what waits of it and what lets it go.

@@ -32,13 +32,20 @@ class Profile:
         self.times = [now]
         rows = [free]
         for end, vector in sorted(
-            (NEVER if end is None else max(end, now + LATE), vector) for end, vector in held
+            (NEVER if end is None else end if end > now else now + LATE, vector)
+            for end, vector in held
         ):
             if end > self.times[-1]:
                 self.times.append(end)
                 rows.append(rows[-1])
             rows[-1] = plus(rows[-1], vector)
         self.free = [list(column) for column in zip(*rows, strict=True)]
+
+    def copy(self) -> Profile:
+        """Another that is changed by itself."""
+        other = object.__new__(Profile)
+        other.times, other.free = self.times[:], [column[:] for column in self.free]
+        return other
 
     def free_now(self) -> Vector:
         """What is free in the first segment."""
@@ -63,8 +70,15 @@ class Profile:
         """
         if need is None:
             return None
+        return self._from(max(0, bisect_right(self.times, since) - 1), limit, need)
+
+    def first(self, since: float, limit: float | None, need: Vector | None) -> float | None:
+        """As `earliest`, the first instant that is `since` or later."""
+        return None if need is None else self._from(self._cut(since), limit, need)
+
+    def _from(self, start: int, limit: float | None, need: Vector) -> float | None:
+        """The beginning of the first segment from number `start` on at which `need` is free."""
         times, columns = self.times, self._columns(need)
-        start = max(0, bisect_right(times, since) - 1)
         end = inf if limit is None else times[start] + limit
         for at in range(start, len(times)):
             if start < at and times[at] >= end and limit is not None:

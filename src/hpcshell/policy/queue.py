@@ -23,7 +23,7 @@ class Queue:
         self._rank = rank
         self._foremost: Entry | None = None
 
-    def put(self, job: Job, waiting: IndexSet) -> None:
+    def put(self, job: Job, waiting: IndexSet) -> Entry:
         """A live job, new or amended."""
         entry = self.jobs.get(job.id)
         before = None if entry is None else entry.job
@@ -40,6 +40,7 @@ class Queue:
         self._reconsider(entry)
         for task in tasks:
             self.put_task(task)
+        return entry
 
     def put_task(self, task: Task) -> None:
         """An element of a live job waits with its own record."""

@@ -99,9 +99,10 @@ class View:
         entry = self.queue.jobs.get(job.id)
         if entry is not None and entry.job is job and entry.waiting.ranges == waiting.ranges:
             return
-        if entry is not None and entry.job.request != job.request:
+        before = None if entry is None else (entry.job.request, entry.rank)
+        entry = self.queue.put(job, waiting)
+        if before is not None and before != (job.request, entry.rank):
             self.promised = {unit: at for unit, at in self.promised.items() if unit[0] != job.id}
-        self.queue.put(job, waiting)
 
     def job_finished(self, job: int) -> None:
         """Nothing of `job` is left to end. What its children need to know of it is kept."""
@@ -169,6 +170,6 @@ class View:
     def keep(self, promises: dict[Unit, float]) -> None:
         """Hold on to the promises of a plan: a later plan makes none of them worse.
 
-        That is, as long as nothing that goes before them comes in.
+        That is, as long as runs end in time and nothing that goes before them comes in.
         """
         self.promised = dict(promises)

@@ -226,3 +226,48 @@ def test_recalls_that_cross_with_new_orders_settle(bench: Bench) -> None:
         bench.settle()
     assert bench.state(job) == "COMPLETED"
     assert isinstance(bench.runner.orders[0], wire.Start)
+
+
+# -- links of a chain --------------------------------------------------------------------------
+
+
+def chain(bench: Bench, links: int) -> list[int]:
+    """Jobs that wait one for the other; the first runs."""
+    jobs = [bench.submit("true", hold=True)]
+    for _ in range(links - 1):
+        jobs.append(bench.submit("true", dependency=f"afterok:{jobs[-1]}"))
+    bench.ask("release", ids=[jobs[0]])
+    return jobs
+
+
+def test_the_links_of_a_chain_follow_one_the_other(bench: Bench) -> None:
+    jobs = chain(bench, 5)
+    assert [run.job for run in bench.engine.followers.values()] == jobs[1:]
+    for _ in jobs:
+        [run] = bench.runner.alive
+        bench.runner.end(run)
+    bench.settle()
+    assert {bench.state(job) for job in jobs} == {"COMPLETED"}
+
+
+def test_a_chain_breaks_where_a_link_fails(bench: Bench) -> None:
+    jobs = chain(bench, 4)
+    bench.runner.end(bench.runner.alive[0])
+    bench.runner.end(bench.runner.alive[0], 1)
+    assert not bench.runner.alive
+    bench.settle()
+    states = [bench.state(job) for job in jobs]
+    assert states == ["COMPLETED", "FAILED", "CANCELLED", "CANCELLED"]
+    assert all(run.end_time is not None for job in jobs for run in bench.store.runs(job, -1))
+
+
+def test_a_link_that_is_tried_again_keeps_the_next_one_waiting(bench: Bench, clock: Clock) -> None:
+    first = bench.submit("true", hold=True, retry={"limit": 1, "delay": 5.0})
+    second = bench.submit("true", dependency=f"afterok:{first}")
+    bench.ask("release", ids=[first])
+    bench.finish(first, code=1)
+    assert bench.state(second) == "PENDING"
+    clock.pass_time(10.0)
+    bench.settle()
+    bench.finish(first)
+    assert [bench.state(job) for job in (first, second)] == ["COMPLETED", "RUNNING"]

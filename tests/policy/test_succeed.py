@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import Claim, Job, Outcome, Resources, Task
+from hpcshell.core.records import (
+    NO_INDEX,
+    Claim,
+    Dependencies,
+    Dependency,
+    Job,
+    Outcome,
+    Resources,
+    Task,
+)
 from hpcshell.policy.decide import Policy, decide
-from hpcshell.policy.succeed import could_start, successor
-from hpcshell.policy.view import View
+from hpcshell.policy.succeed import Successor, successor, to_be_taken_back
+from hpcshell.policy.view import ParentFacts, View
 from tests.policy.made import elements_of, make_job
 
 ARRAY = make_job(5, array="0-9", cpus=2)
@@ -26,7 +35,8 @@ def view_with(*jobs: Job, cpus: int = 2) -> View:
 
 def follower(view: View) -> int | None:
     """Who may follow run 1."""
-    return successor(view, view.claims[1])
+    found = successor(view, view.claims[1])
+    return None if found is None else found.index
 
 
 def test_the_next_element_of_the_array_follows() -> None:
@@ -108,6 +118,60 @@ def test_nobody_follows_where_elements_may_not_start_at_all() -> None:
 def test_what_is_lent_could_start_beside_the_run_once_there_is_room() -> None:
     view = view_with(ARRAY)
     view.lend(5, 1)
-    assert not could_start(view, 5)
+    assert not to_be_taken_back(view, 5)
     view.set_total(Resources(cpus=4))
-    assert could_start(view, 5)
+    assert to_be_taken_back(view, 5)
+
+
+def test_what_is_lent_is_taken_back_when_something_comes_that_goes_first() -> None:
+    view = view_with(ARRAY)
+    view.lend(5, 1)
+    view.put_job(make_job(9, priority=100), elements_of(make_job(9)))
+    assert not to_be_taken_back(view, 5)
+    view.put_job(make_job(10, priority=900), elements_of(make_job(10)))
+    assert to_be_taken_back(view, 5)
+
+
+# -- links of a chain --------------------------------------------------------------------------
+
+
+def chain(kind: str = "afterok", **fields: object) -> View:
+    """Job 1 runs, job 2 waits for it."""
+    term = Dependency(kind=kind, job=1)
+    fields = {"dependencies": Dependencies(terms=(term,)), "cpus": 2} | fields
+    child = make_job(2, **fields)  # type: ignore[arg-type]
+    view = View(Resources(cpus=4))
+    for job in (make_job(1, cpus=2), child):
+        for parent in view.needs(job):
+            view.know(parent, ParentFacts(total=1))
+        view.put_job(job, elements_of(job))
+    view.advance(0.0)
+    [start] = decide(view, Policy(), 0.0).starts
+    view.claim(start.claim(1, 0.0))
+    return view
+
+
+def test_a_job_that_waits_for_nothing_but_the_run_follows_it() -> None:
+    assert successor(chain(), chain().claims[1]) == Successor(2, NO_INDEX, if_ok=True)
+
+
+def test_it_is_not_taken_back_for_the_room_beside_the_run() -> None:
+    view = chain()
+    view.lend(2, NO_INDEX)
+    assert view.free.cpus == 2
+    assert not to_be_taken_back(view, 2)
+
+
+def test_a_job_that_lacks_more_than_the_end_of_the_run_does_not_follow() -> None:
+    both = (Dependency(kind="afterok", job=1), Dependency(kind="afterok", job=7))
+    assert follower(chain("afterany")) is None, "its parent may be tried again"
+    for fields in (
+        {"dependencies": Dependencies(terms=both)},
+        {"dependencies": Dependencies(terms=(Dependency(kind="afterok", job=1, delay=60.0),))},
+        {"held": "user"},
+        {"begin": 50.0},
+        {"deadline": 500.0},
+        {"cpus": 1},
+        {"array": "0-3"},
+    ):
+        assert follower(chain(**fields)) is None, fields

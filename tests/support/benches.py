@@ -206,16 +206,23 @@ class PretendRunner:
 
     def _over(self, report: wire.Ended | wire.Lost | wire.FailedToStart) -> None:
         order = self.followers.of(report.run) if self.connected else None
-        if order is not None and not isinstance(report, wire.FailedToStart):
+        refused = order is not None and not _may_follow(order, report)
+        if order is not None and not isinstance(report, wire.FailedToStart) and not refused:
             report = replace(report, successor=order.run)
         self.reports[report.run] = report
         if self.connected:
             self.said.append(report)
-        if order is not None and isinstance(report, wire.FailedToStart):
+        if order is not None and refused:
             line = [order.run, *self.followers.line_of(order.run)]
             self.said.append(wire.Recalled(runs=line))
         elif order is not None:
             self._start(order)
+
+
+def _may_follow(order: wire.Start, report: wire.Ended | wire.Lost | wire.FailedToStart) -> bool:
+    if isinstance(report, wire.Ended) and order.if_ok:
+        return report.exit_code == 0 and not report.stopped_by
+    return isinstance(report, wire.Ended) or (isinstance(report, wire.Lost) and not order.if_ok)
 
 
 class Bench:

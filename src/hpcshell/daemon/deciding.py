@@ -8,7 +8,7 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import start_order
 from hpcshell.daemon.runs import held_to
-from hpcshell.daemon.succession import lend, new_run, recall_if_idle
+from hpcshell.daemon.succession import lend, new_run, reconsider
 from hpcshell.policy.decide import Start, decide
 
 
@@ -30,7 +30,7 @@ def decide_now(engine: Engine, now: float) -> None:
             _start(engine, start, now)
     lend(engine, now)
     if engine.followers:
-        recall_if_idle(engine)
+        reconsider(engine)
 
 
 def wake_due(engine: Engine, now: float) -> bool:

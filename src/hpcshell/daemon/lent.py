@@ -11,6 +11,8 @@ from hpcshell.daemon.succession import BRIEF, recall
 from hpcshell.daemon.verbs import LOOKS
 from hpcshell.machine import clock
 
+UNTOUCHING: Final = LOOKS | {"submit", "rerun"}
+"""Verbs that leave alone what is in the queue."""
 PATIENCE: Final = 1.0
 """Seconds a change waits for a runner that does not answer."""
 
@@ -31,7 +33,7 @@ class Lent:
         if not asked and not self._put_off:
             return asked
         asked, self._put_off = self._put_off + asked, []
-        if not engine.followers or all(ask.verb in LOOKS for _, ask in asked):
+        if not engine.followers or all(ask.verb in UNTOUCHING for _, ask in asked):
             self._deadline = 0.0
             return asked
         if not self._deadline:

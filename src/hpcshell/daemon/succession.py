@@ -5,9 +5,9 @@ keeps them, each to follow one that is alive or kept itself, and starts them whe
 their elements begin, here too. Those it gives back are started in the ordinary way, under the id
 they have: the runner says that it never started them.
 
-Lent are only the next elements of arrays whose elements take no longer than a tick is worth
-waiting for; `policy.succeed` says when that comes to the same as deciding. Before anybody changes
-the queue they are taken back.
+`policy.succeed` says what may follow a run, so that it comes to the same as deciding. Elements of
+arrays are lent while they are so brief that a tick is long beside them. All are taken back before
+anybody changes what is in the queue, and when something that goes before them comes into it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from hpcshell.core.records import Claim, Run, State, Task
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.orders import start_order
 from hpcshell.daemon.runner import wire
-from hpcshell.policy.succeed import could_start, successor
+from hpcshell.policy.succeed import Successor, successor, to_be_taken_back
 
 BRIEF: Final = 1.0
-"""Seconds; an element that took longer has none lent behind it, and none is lent for longer."""
+"""Seconds; an element that took longer has no other of its array lent behind it, and nothing is
+lent for longer."""
 DEPTH: Final = 8
 """How many are lent to follow one run, one after the other."""
 SPEAKS: Final = 2
@@ -37,7 +38,7 @@ def lend(engine: Engine, now: float) -> None:
     if engine.recalling or engine.protocol < SPEAKS:
         return
     for run in begun:
-        if run.id in engine.runs and engine.live[run.job].brief:
+        if run.id in engine.runs:
             _fill(engine, run, now)
 
 
@@ -50,20 +51,28 @@ def _fill(engine: Engine, run: Run, now: float) -> None:
     while (follower := engine.followers.get(ahead.id)) is not None:
         ahead, length = follower, length + 1
     while length < DEPTH and ahead.id not in engine.followers:
-        index = successor(engine.view, run.claim)
-        if index is None:
+        next_one = successor(engine.view, ahead.claim)
+        if next_one is None or not _worth_it(engine, next_one):
             return
-        ahead = _follow(engine, ahead, index, now)
+        ahead = _follow(engine, ahead, next_one, now)
         length += 1
 
 
-def _follow(engine: Engine, ahead: Run, index: int, now: float) -> Run:
-    live = engine.live[ahead.job]
-    task = live.task(index)
-    assert task is not None, f"lent {ahead.job}_{index}, which does not wait"
-    prepared = engine.prepared.get((task.job, index))
+def _worth_it(engine: Engine, successor: Successor) -> bool:
+    live = engine.live[successor.job]
+    return live.brief or live.job.array is None
+
+
+def _follow(engine: Engine, ahead: Run, unit: Successor, now: float) -> Run:
+    live = engine.live[unit.job]
+    task = live.task(unit.index)
+    assert task is not None, f"lent {unit.job}_{unit.index}, which does not wait"
+    prepared = engine.prepared.get((task.job, task.index))
     run_id = engine.change.next_run_id() if prepared is None else prepared.id
-    claim = begun_at(replace(ahead.claim, run=run_id, index=index), now)
+    limit = live.job.request.time_limit
+    end = None if limit is None else now + limit
+    held = ahead.claim
+    claim = replace(held, run=run_id, job=task.job, index=task.index, start=now, end=end)
     coming = step(task, Event(kind=Kind.START, time=now, run=run_id))
     order = start_order(live.job, coming, claim, engine.host)
     run = new_run(engine, coming, claim, order)
@@ -73,9 +82,9 @@ def _follow(engine: Engine, ahead: Run, index: int, now: float) -> Run:
         engine.roll.put(live, task, task)
     else:
         engine.change.update_run(run)
-    engine.view.lend(task.job, index)
-    engine.prepared[task.job, index] = engine.followers[ahead.id] = run
-    engine.orders.append(replace(order, after=ahead.id))
+    engine.view.lend(task.job, task.index)
+    engine.prepared[task.job, task.index] = engine.followers[ahead.id] = run
+    engine.orders.append(replace(order, after=ahead.id, if_ok=unit.if_ok))
     return run
 
 
@@ -135,10 +144,10 @@ def recall(engine: Engine) -> None:
         engine.orders.append(wire.Recall())
 
 
-def recall_if_idle(engine: Engine) -> None:
-    """Take back what would wait for a run to end although there is room beside it."""
+def reconsider(engine: Engine) -> None:
+    """Take back what is lent if to decide about it would not come to the same any more."""
     jobs = {run.job for run in engine.followers.values()}
-    if any(could_start(engine.view, job) for job in jobs):
+    if any(to_be_taken_back(engine.view, job) for job in jobs):
         recall(engine)
 
 

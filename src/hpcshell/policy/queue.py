@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
 from hpcshell.policy.gates import Gates
@@ -21,7 +23,8 @@ class Queue:
         self.gates = Gates(self.jobs, self.turn, self.ties)
         self._room = room
         self._rank = rank
-        self._foremost: Entry | None = None
+        self._first: list[tuple[float, int]] = []
+        """A heap of ranks and job ids: of all that wait, and of some that do so no more."""
 
     def put(self, job: Job, waiting: IndexSet) -> Entry:
         """A live job, new or amended."""
@@ -37,7 +40,8 @@ class Queue:
         if job.deadline is not None or entry.late:
             self.gates.meet_deadline(entry)
         self.gates.open(entry)
-        self._reconsider(entry)
+        if entry.waits():
+            heapq.heappush(self._first, (entry.rank, job.id))
         for task in tasks:
             self.put_task(task)
         return entry
@@ -45,6 +49,8 @@ class Queue:
     def put_task(self, task: Task) -> None:
         """An element of a live job waits with its own record."""
         entry = self.jobs[task.job]
+        if not entry.waits():
+            heapq.heappush(self._first, (entry.rank, task.job))
         self._leave(entry, task.index)
         if entry.tasks is NO_TASKS:
             entry.tasks = {}
@@ -55,7 +61,6 @@ class Queue:
             entry.note_begun(task.index)
         self.gates.stand(entry, task, line)
         self.gates.place(entry)
-        self._reconsider(entry)
 
     def lend(self, entry: Entry, index: int) -> None:
         """The element waits no more and does not run yet: it is to follow a run of its job."""
@@ -108,8 +113,6 @@ class Queue:
         entry = self.jobs.pop(job, None)
         if entry is None:
             return
-        if entry is self._foremost:
-            self._foremost = None
         for line in entry.all_lines():
             self.turn.withdraw(line)
             self.turn.leave(line.shape)
@@ -119,16 +122,13 @@ class Queue:
 
     def foremost(self) -> Entry | None:
         """The first in rank of all jobs of which anything waits, ready or not."""
-        if self._foremost is None or not self._foremost.waits():
-            waiting = (entry for entry in self.jobs.values() if entry.waits())
-            self._foremost = min(waiting, key=_place, default=None)
-        return self._foremost
-
-    def _reconsider(self, entry: Entry) -> None:
-        """Something waits of this job, in a rank that it may not have had before."""
-        first = self._foremost
-        if first is not None and (entry is first or _place(entry) < _place(first)):
-            self._foremost = None
+        while self._first:
+            rank, job = self._first[0]
+            entry = self.jobs.get(job)
+            if entry is not None and entry.rank == rank and entry.waits():
+                return entry
+            heapq.heappop(self._first)
+        return None
 
     def standing(self, job: int, index: int) -> Line | None:
         """The line in which the element stands ready; None when it is not ready."""
@@ -202,7 +202,3 @@ class Queue:
     def _size(self, job: int) -> int | None:
         entry = self.jobs.get(job)
         return None if entry is None or entry.untold else entry.size()
-
-
-def _place(entry: Entry) -> tuple[float, int]:
-    return (entry.rank, entry.job.id)

@@ -1,39 +1,83 @@
-"""Which element may take the place of a run the moment that is over, without another decision.
+"""What may take the place of a run the moment that is over, without another decision.
 
 A start takes a decision, and a decision takes a commit. Where work is brief, most of the machine's
-time would go into waiting for them. So the next elements of an array can be decided ahead: they
-are to follow its runs, one in the place of another, on the very resources that are given back.
+time would go into waiting for them. So what comes next can be decided ahead: it is to follow the
+run, in its place, on the very resources that are given back.
 
-That is allowed only where it comes to the same: nothing that waits goes before the job, ready or
-not, and the elements ask for exactly what the run holds. Whoever changes the queue takes them back
-first.
+That is allowed only where it comes to the same: nothing that waits goes before it, ready or not,
+and it asks for exactly what the run holds. It is the next element of the same array, or a job that
+waits for nothing but the run's own to end well.
 """
 
 from __future__ import annotations
 
-from hpcshell.core.records import Claim
+from hpcshell.core.records import NO_INDEX, Claim, Dependency, Record, Task
 from hpcshell.policy.line import Entry
+from hpcshell.policy.queue import Queue
 from hpcshell.policy.room import fits
 from hpcshell.policy.view import View
 
 
-def successor(view: View, claim: Claim) -> int | None:
-    """The index of the element that may follow this run; None: what follows has to be decided."""
-    entry = view.entry(claim.job)
-    if entry is None or entry.place is None or view.queue.foremost() is not entry:
+class Successor(Record, frozen=True):
+    """An element that may follow; with `if_ok` only a run that ends well."""
+
+    job: int
+    index: int
+    if_ok: bool = False
+
+
+def successor(view: View, claim: Claim) -> Successor | None:
+    """Who may follow this run; None: what follows has to be decided."""
+    entry = view.queue.foremost()
+    if entry is None or entry.late or entry.job.deadline is not None:
         return None
-    if entry.freed is not None or entry.late or entry.job.deadline is not None:
+    if not _holds_what_it_asks_for(claim, entry):
+        return None
+    if entry.job.id == claim.job:
+        return _next_element(entry)
+    return _child(view.queue, entry, claim.job)
+
+
+def to_be_taken_back(view: View, job: int) -> bool:
+    """Whether what is to follow a run of the job should be decided about after all: something goes
+    before it now, or it could start beside that run."""
+    entry, first = view.entry(job), view.queue.foremost()
+    if entry is None:
+        return False
+    if first is not None and (first.rank, first.job.id) < (entry.rank, job):
+        return True
+    open_ = entry.gate <= view.queue.gates.clock and entry.room() > 0
+    return open_ and fits(entry.shape.need, view.room.free)
+
+
+def _next_element(entry: Entry) -> Successor | None:
+    """The one that would be next, if it has never begun."""
+    if entry.place is None or entry.freed is not None:
         return None
     index = next(entry.elements(), None)
-    if index is None or (index in entry.tasks and entry.tasks[index][0].attempt):
+    if index is None or not _fresh(entry, index):
         return None
-    return index if _holds_what_it_asks_for(claim, entry) else None
+    return Successor(entry.job.id, index)
 
 
-def could_start(view: View, job: int) -> bool:
-    """Whether elements of the job that are kept to follow its runs could start beside them."""
-    entry = view.entry(job)
-    return entry is not None and entry.room() > 0 and fits(entry.shape.need, view.room.free)
+def _child(queue: Queue, entry: Entry, parent: int) -> Successor | None:
+    """The job itself, if the end of its parent, both without elements, is all that it lacks."""
+    job, known = entry.job, queue.jobs.get(parent)
+    if known is None or known.job.array is not None or job.array is not None:
+        return None
+    if job.held or job.begin > queue.gates.clock or job.dependencies is None:
+        return None
+    if not _fresh(entry, NO_INDEX):
+        return None
+    if job.dependencies.terms != (Dependency(kind="afterok", job=parent),):
+        return None  # after any other end but a good one the parent may be tried again
+    return Successor(job.id, NO_INDEX, if_ok=True)
+
+
+def _fresh(entry: Entry, index: int) -> bool:
+    """Whether the element has never begun, and nothing is said of it alone."""
+    held = entry.tasks.get(index)
+    return held is None or held[0] == Task(job=entry.job.id, index=index)
 
 
 def _holds_what_it_asks_for(claim: Claim, entry: Entry) -> bool:

@@ -50,6 +50,25 @@ def test_one_that_comes_too_late_is_given_back(runner: Driver) -> None:
     assert not (runner.home / "never").exists()
 
 
+def test_one_that_is_to_follow_a_good_end_is_given_back_after_a_bad_one(runner: Driver) -> None:
+    runner.start(1, "read line < gate; exit 1")
+    runner.start(2, "touch never", after=1, if_ok=True)
+    runner.start(3, "touch never", after=2)
+    runner.started(1)
+    open_gate(runner)
+    runner.hear_until(lambda: runner.recalled)
+    end = runner.ended(1)
+    assert isinstance(end, wire.Ended)
+    assert end.successor == 0
+    assert runner.recalled == [2, 3]
+    runner.start(4, "read line < gate")
+    runner.start(5, "exit 0", after=4, if_ok=True)
+    runner.started(4)
+    open_gate(runner)
+    assert runner.exit_code(5) == 0
+    assert not (runner.home / "never").exists()
+
+
 def test_a_recall_gives_back_all_that_has_not_begun(runner: Driver) -> None:
     runner.start(1, "read line < gate")
     runner.start(2, "touch never", after=1)

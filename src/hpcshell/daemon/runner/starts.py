@@ -35,7 +35,7 @@ class Starts:
             self._late.append(order.run)
 
     def give_back_late(self) -> None:
-        """Say which of the orders just carried out came too late to follow anything."""
+        """Say which runs can follow nothing any more: they came too late, or it ended badly."""
         if self._late:
             self.say(wire.Recalled(runs=self._late))
             self._late = []
@@ -43,6 +43,9 @@ class Starts:
     def take_place_of(self, entry: Entry) -> wire.Start | None:
         """The run that is to start in the place of this one, which is over, and is told so."""
         order = self.roster.followers.of(entry.run)
+        if order is not None and order.if_ok and not _ended_well(entry):
+            self._late += [order.run, *self.roster.followers.line_of(order.run)]
+            order = None
         entry.successor = 0 if order is None else order.run
         return order
 
@@ -56,3 +59,7 @@ class Starts:
             line = self.roster.followers.line_of(said.run)
             if line:
                 self.say(wire.Recalled(runs=line))
+
+
+def _ended_well(entry: Entry) -> bool:
+    return entry.exited is not None and entry.exited.status == 0 and entry.stopping is None

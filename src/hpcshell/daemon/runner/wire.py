@@ -48,7 +48,7 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
 
     With `after` it is kept until that run, which is alive or kept itself, is over, and started in
     its place at once: the report of that end names it as `successor`. If it comes too late for
-    that, it is not started but `recalled`.
+    that, or is to follow only `if_ok` and the exit code is not 0, it is not started but `recalled`.
     """
 
     run: int
@@ -65,6 +65,7 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
     warn: Warn | None = None
     tag: str = ""
     after: int = 0
+    if_ok: bool = False
 
 
 class Recall(Order, frozen=True, omit_defaults=True, kw_only=True, tag="recall"):

@@ -266,6 +266,7 @@ class Worker:
             return
         follower = self.starts.take_place_of(entry)
         self.door.say(report(entry))
+        self.starts.give_back_late()
         if follower is not None:
             self.starts.now(follower, self.leaving)
 

@@ -32,7 +32,8 @@ class Lent:
         """The requests to deal with now, in their order."""
         if not asked and not self._put_off:
             return asked
-        asked, self._put_off = self._put_off + asked, []
+        asked = self._put_off + asked
+        self._put_off = []
         if not engine.followers or all(ask.verb in UNTOUCHING for _, ask in asked):
             self._deadline = 0.0
             return asked
@@ -43,6 +44,11 @@ class Lent:
         recall(engine)
         self._put_off = asked
         return []
+
+    def let_go(self) -> list[Request]:
+        """The requests that are put off; they are not, any longer."""
+        put_off, self._put_off, self._deadline = self._put_off, [], 0.0
+        return put_off
 
     def review(self, engine: Engine) -> None:
         """Take back everything if something was lent at the last look and still is: it follows a

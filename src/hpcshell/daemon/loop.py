@@ -255,6 +255,7 @@ class Loop:
             self.farewells.clear()
         self.engine = self._load_again()
         self.alarms.after(RETRY_AFTER, self._try_again)
+        asked = self.lent.let_go() + asked
         answer(self, asked, [error] * len(asked))
 
     def _try_again(self) -> None:

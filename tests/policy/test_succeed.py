@@ -15,6 +15,7 @@ from hpcshell.core.records import (
     Task,
 )
 from hpcshell.policy.decide import Policy, decide
+from hpcshell.policy.explain import explain
 from hpcshell.policy.succeed import Successor, successor, to_be_taken_back
 from hpcshell.policy.view import ParentFacts, View
 from tests.policy.made import elements_of, make_job
@@ -175,3 +176,13 @@ def test_a_job_that_lacks_more_than_the_end_of_the_run_does_not_follow() -> None
         {"array": "0-3"},
     ):
         assert follower(chain(**fields)) is None, fields
+
+
+def test_why_what_is_lent_waits() -> None:
+    view = view_with(ARRAY)
+    view.lend(5, 1)
+    told = explain(view, Policy(), 5, 1, 0.0)
+    assert told.reason.sentence.startswith("it starts in the place of another element")
+    view = chain()
+    view.lend(2, NO_INDEX)
+    assert explain(view, Policy(), 2, NO_INDEX, 0.0).reason.code == "Dependency"

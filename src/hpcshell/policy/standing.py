@@ -16,7 +16,10 @@ from hpcshell.policy.ties import sentences
 def not_ready(queue: Queue, entry: Entry, index: int, now: float) -> list[Reason]:
     """Every reason that keeps the element out of the order; none when it is ready, or does not
     wait."""
-    if index not in entry.tasks and index not in entry.waiting:
+    if index in entry.lent and entry.job.array is not None:
+        sentence = "it starts in the place of another element, as soon as that has ended"
+        return [Reason(code="Resources", sentence=sentence)]
+    if index not in entry.tasks and index not in entry.waiting and index not in entry.lent:
         return []
     found = _held(queue, entry, index)
     found += _dependency(queue, entry, index)

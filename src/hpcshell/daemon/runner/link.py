@@ -20,6 +20,7 @@ and acknowledged. `link.runner_pid` and `link.keeper_pid` are the processes of t
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -35,6 +36,7 @@ from hpcshell.daemon.runner.wire import AnyEvent, AnyOrder, Standing, read_event
 from hpcshell.machine.paths import Places
 
 CHUNK: Final = 64 * 1024
+_LOG: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class RunnerLink:
@@ -154,38 +156,21 @@ class RunnerLink:
 
     def _launch(self, lock: int) -> int:
         """Start a runner with our lock and our listening socket, so that we can connect at once."""
-        listener = listen(self.places.runner_socket)
-        log = os.open(
-            self.places.runner_log,
-            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW,
-            0o600,
-        )
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        # Copies above every target number: dup2 must not tread on a source not yet copied.
-        sources = [_high(each) for each in (null, log, lock, listener.fileno())]
-        targets = [(sources[0], 0), (sources[1], 1), (sources[1], 2)]
-        targets += [(sources[2], LOCK_DESCRIPTOR), (sources[3], LISTENER_DESCRIPTOR)]
-        environ = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("", "HPC_RUN_ID", "HPC_RUNNER_ID")  # posix_spawn refuses an empty one
-        }
-        try:
-            return os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-P", "-m", "hpcshell.daemon.runner", "--inherited"],
-                environ,
-                file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for source, target in targets],
-                setsid=True,
-                setsigmask=(),
-                setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
-            )
-        except OSError as error:
-            raise Broken(f"The runner cannot be started: {error.strerror}.") from error
-        finally:
-            listener.close()
-            for descriptor in (null, log, *sources):
-                os.close(descriptor)
+        with contextlib.ExitStack() as opened:
+
+            def kept(descriptor: int) -> int:
+                opened.callback(os.close, descriptor)
+                return descriptor
+
+            listener = opened.enter_context(listen(self.places.runner_socket))
+            log = kept(os.open(self.places.runner_log, _LOG, 0o600))
+            null = kept(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC))
+            # Copies above every target number: dup2 must not tread on a source not yet copied.
+            given = (null, log, lock, listener.fileno())
+            sources = [kept(fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10)) for each in given]
+            targets = [(sources[0], 0), (sources[1], 1), (sources[1], 2)]
+            targets += [(sources[2], LOCK_DESCRIPTOR), (sources[3], LISTENER_DESCRIPTOR)]
+            return _spawn([(os.POSIX_SPAWN_DUP2, source, target) for source, target in targets])
 
     def _bury(self) -> None:
         """Reap the runner we launched, if it has ended."""
@@ -197,5 +182,21 @@ class RunnerLink:
                 self.launched = 0
 
 
-def _high(descriptor: int) -> int:
-    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
+def _spawn(actions: list[tuple[int, int, int]]) -> int:
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("", "HPC_RUN_ID", "HPC_RUNNER_ID")  # posix_spawn refuses an empty one
+    }
+    try:
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-P", "-m", "hpcshell.daemon.runner", "--inherited"],
+            environ,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
+        )
+    except OSError as error:
+        raise Broken(f"The runner cannot be started: {error.strerror}.") from error

@@ -149,6 +149,9 @@ class View:
     # -- the machine and the clock ---------------------------------------------------------------
 
     def set_total(self, total: Resources) -> None:
+        """The machine has changed; if it has not, promises stay as they are."""
+        if total == self.room.total:
+            return
         self.room.set_total(total)
         self.promised = {}
         self.queue.turn.remeasure(self.room)

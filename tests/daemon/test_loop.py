@@ -46,6 +46,14 @@ def test_a_start_lets_go_at_once_what_waits_for_it(bench: Bench) -> None:
     assert bench.state(second) == "RUNNING"
 
 
+def test_what_ends_in_a_tick_counts_for_what_is_submitted_in_it(bench: Bench) -> None:
+    parent = bench.submit("true", array="0-1")
+    for index in (0, 1):
+        bench.runner.end(bench.run_of(parent, index))
+    child = bench.submit("true", dependency=f"afterany:{parent}")
+    assert bench.state(child) == "RUNNING"
+
+
 def test_a_hopeless_chain_ends_at_once_to_its_last_link(bench: Bench) -> None:
     jobs = [bench.submit("true", hold=True)]
     for _ in range(5):

@@ -223,3 +223,11 @@ def test_an_element_that_was_requeued_keeps_all_its_runs(store: Store) -> None:
         second = made.begin(change, job.id, attempt=2)
     assert [run.id for run in store.runs(job.id)] == [first.run, second.run]
     assert [run.id for run in store.live_runs()] == [second.run]
+
+
+def test_what_a_change_has_recorded_is_read_before_it_is_durable(store: Store) -> None:
+    with store.change() as change:
+        job = made.submit(change)
+        task = made.begin(change, job.id)
+        change.put_task(replace(task, state=State.ENDED, outcome=Outcome.FAILED, end_time=250.0))
+        assert [each.state for each in store.tasks(job.id)] == [State.ENDED]

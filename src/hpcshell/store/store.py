@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -40,7 +40,7 @@ class Store(Reader):
         self._on_write = on_write
         self._writes = 0
         self._cursor = connection.cursor()
-        self._changing = False
+        self._change: Change | None = None
         self._begun = False
         self._doubt = False
         self._failure: HpcError | None = None
@@ -94,10 +94,10 @@ class Store(Reader):
         Raises `NotYet` (disk full, locked) or `Broken`; then nothing was recorded, the ids it gave
         out were not used, and the store can be used again. A block without a write costs nothing.
         """
-        if self._changing:
+        if self._change is not None:
             raise RuntimeError("a change is open already")
-        self._changing, self._begun, self._failure = True, False, None
-        change = Change(self)
+        self._begun, self._failure = False, None
+        change = self._change = Change(self)
         try:
             yield change
             change.settle()
@@ -111,11 +111,17 @@ class Store(Reader):
             self._undo()
             raise
         finally:
-            self._changing = False
+            self._change = None
         self.ids = change.ids
         if len(self.blobs) > _BLOBS_REMEMBERED:
             self.blobs.clear()
         self.blobs |= change.blobs
+
+    def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Whoever reads sees what the open change has recorded so far."""
+        if self._change is not None:
+            self._change.settle()
+        return super()._all(sql, values)
 
     def write(self, kind: str, sql: str, row: tuple[Any, ...]) -> int:
         """Carry out one statement of the open transaction. For `Change` alone."""
@@ -152,7 +158,7 @@ class Store(Reader):
         opening.copy(self._connection, target)
 
     def _begin(self) -> None:
-        if not self._changing:
+        if self._change is None:
             raise RuntimeError("writing is possible within change() only")
         try:
             if self._files() != self._identity:

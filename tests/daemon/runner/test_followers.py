@@ -122,6 +122,24 @@ def test_one_that_is_started_in_its_own_right_follows_nobody_any_more(runner: Dr
     assert (runner.home / "once").read_text() == "x\n"
 
 
+def test_one_that_is_to_follow_another_follows_the_first_no_more(runner: Driver) -> None:
+    os.mkfifo(runner.home / "other")
+    runner.start(1, "read line < gate")
+    runner.start(2, "read line < other")
+    runner.start(3, "echo x >> once", after=1)
+    runner.start(3, "echo x >> once", after=2)
+    runner.started(1)
+    runner.started(2)
+    (runner.home / "other").write_text("go\n")
+    assert runner.exit_code(3) == 0
+    runner.say(wire.Ack(runs=[3]))
+    open_gate(runner)
+    end = runner.ended(1)
+    assert isinstance(end, wire.Ended)
+    assert end.successor == 0
+    assert (runner.home / "once").read_text() == "x\n"
+
+
 def test_a_follower_begins_in_its_own_directory_and_with_its_own_umask(runner: Driver) -> None:
     (runner.home / "deep").mkdir()
     runner.start(1, "read line < gate", umask=0o077)

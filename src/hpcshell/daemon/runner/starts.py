@@ -23,9 +23,9 @@ class Starts:
     def order(self, order: wire.Start, leaving: bool) -> None:
         """Start a run, or keep it until the one it follows is over."""
         followers, table = self.roster.followers, self.roster.table
+        if order.run in followers:  # the daemon has thought better of whom it is to follow
+            followers.forget(order.run)
         if not order.after or order.run in table:
-            if order.run in followers:
-                followers.forget(order.run)
             self.now(order, leaving)
             return
         ahead = table.get(order.after)

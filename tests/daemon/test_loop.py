@@ -47,10 +47,11 @@ def test_a_start_lets_go_at_once_what_waits_for_it(bench: Bench) -> None:
 
 
 def test_what_ends_in_a_tick_counts_for_what_is_submitted_in_it(bench: Bench) -> None:
-    parent = bench.submit("true", array="0-1")
+    parent = bench.submit("true", array="0-2")
     for index in (0, 1):
         bench.runner.end(bench.run_of(parent, index))
     child = bench.submit("true", dependency=f"afterany:{parent}")
+    bench.finish(parent, 2)
     assert bench.state(child) == "RUNNING"
 
 

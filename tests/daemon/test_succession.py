@@ -252,6 +252,56 @@ def test_recalls_that_cross_with_new_orders_settle(bench: Bench) -> None:
     assert isinstance(bench.runner.orders[0], wire.Start)
 
 
+def test_nothing_is_handed_on_of_a_machine_that_has_become_smaller(
+    tmp_path: Path, clock: Clock
+) -> None:
+    bench = Bench(tmp_path, Resources(cpus=2))
+    job = bench.submit("true", array="0-99")
+    bench.finish(job, 0)
+    bench.total = Resources(cpus=1)
+    bench.ask("reload")
+    for _ in range(6):
+        bench.runner.end(bench.runner.alive[0])
+        bench.settle()
+    assert len(bench.runner.alive) == 1
+    bench.close()
+
+
+def test_a_run_that_may_have_begun_before_the_machine_went_down_is_not_started_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = lending(bench, "0-5")
+    [lent, *_] = bench.engine.followers.values()
+    bench.runner.reports.clear()
+    bench.runner.followers.give_back()
+    monkeypatch.setattr("hpcshell.machine.clock.boot_id", lambda: "another")
+    bench.crash()
+    bench.settle()
+    runs = bench.store.runs(job, lent.index)
+    assert runs[0].id == lent.id
+    assert runs[0].end_time is not None
+    while bench.runner.alive:
+        bench.runner.end(bench.runner.alive[0])
+        bench.settle()
+    assert bench.state(job) == "COMPLETED"
+    assert lent.id not in bench.runner.begun
+
+
+def test_a_change_waits_also_where_nobody_knows_any_more_what_is_lent(
+    bench: Bench, clock: Clock
+) -> None:
+    job = lending(bench)
+    bench.runner.obeys = False
+    clock.set_wall(-3600.0)  # the queue is loaded again
+    number = bench.send("cancel", ids=[job])
+    bench.settle()
+    assert not any(said["id"] == number for said in bench.heard())
+    bench.runner.obeys = True
+    bench.runner.said.append(wire.Recalled(runs=bench.runner.followers.give_back(), all=True))
+    bench.settle()
+    assert bench.answer(number)
+
+
 # -- links of a chain --------------------------------------------------------------------------
 
 

@@ -56,6 +56,23 @@ def test_it_is_as_safe_as_promised(store: Store) -> None:
     assert setting("user_version") == opening.SCHEMA == store.schema
 
 
+def test_a_kill_while_the_log_is_moved_into_the_file_harms_nothing(path: Path) -> None:
+    """The first page is the new one, and the pages it speaks of are in the log alone."""
+    with Store.open(path) as store:
+        store._connection.execute("PRAGMA wal_autocheckpoint = 0")
+        with store.change() as change:
+            for number in range(300):
+                made.whole_life(change, name=f"job{number}", time=float(number))
+        log = opening.wal_of(path).read_bytes()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: 4 * 4096])
+    opening.wal_of(path).write_bytes(log)
+    assert not opening.holds_nothing(path)
+    opening.examine(path)
+    with Store.open(path) as store:
+        assert store.job(300) is not None
+
+
 def test_a_newer_schema_is_refused_and_not_a_byte_changes(filled: Path) -> None:
     with sqlite3.connect(filled) as other:
         other.execute("PRAGMA user_version = 99")

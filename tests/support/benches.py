@@ -124,6 +124,7 @@ class PretendRunner:
 
     def say_standing(self) -> None:
         """As after an order that asks for it."""
+        self.followers.give_back()
         self.said.append(self.standing())
 
     def _obey(self, order: wire.AnyOrder) -> None:
@@ -134,7 +135,7 @@ class PretendRunner:
                 self.followers.forget(order.run)
                 self._start(order)
             case wire.Recall():
-                self.said.append(wire.Recalled(runs=self.followers.give_back()))
+                self.said.append(wire.Recalled(runs=self.followers.give_back(), all=True))
             case wire.Stop() if order.run in self.reports:
                 self.stopping.setdefault(order.run, order.cause)
             case wire.Stop():

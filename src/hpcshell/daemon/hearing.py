@@ -8,7 +8,7 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.orders import limit_of
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runs import run_ended, start_again
-from hpcshell.daemon.succession import begin, prepared_run, recalled, succeed
+from hpcshell.daemon.succession import begin, prepared_run, recall_anew, recalled, succeed
 from hpcshell.machine import clock
 from hpcshell.policy.retry import End
 
@@ -25,7 +25,7 @@ def hear(engine: Engine, event: wire.AnyEvent) -> None:
         case wire.Started():
             _disown(engine, event)
         case wire.Recalled():
-            recalled(engine, set(event.runs))
+            recalled(engine, event)
         case wire.Ended() | wire.FailedToStart() | wire.Lost():
             _ended(engine, event)
         case wire.Standing():
@@ -84,7 +84,8 @@ def _standing(engine: Engine, standing: wire.Standing) -> None:
             _disown(engine, report)
         else:
             hear(engine, report)
-    recalled(engine, {run.id for run in engine.followers.values()})
+    if engine.followers or engine.recalling:
+        recall_anew(engine)  # what was ordered before we heard this may be kept all the same
     for run in [run for run in engine.runs.values() if run.id not in known]:
         start_again(engine, run, clock.now())
     for run_id in known & engine.runs.keys():

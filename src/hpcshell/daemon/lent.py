@@ -34,7 +34,8 @@ class Lent:
             return asked
         asked = self._put_off + asked
         self._put_off = []
-        if not engine.followers or all(ask.verb in UNTOUCHING for _, ask in asked):
+        lent = engine.followers or engine.recalling
+        if not lent or all(ask.verb in UNTOUCHING for _, ask in asked):
             self._deadline = 0.0
             return asked
         if not self._deadline:

@@ -30,6 +30,7 @@ from hpcshell.daemon.runner.link import RunnerLink
 from hpcshell.daemon.runs import forgive_back_offs, lose_runs_of_other_boots
 from hpcshell.daemon.server import Peer, Server
 from hpcshell.daemon.signals import Signals
+from hpcshell.daemon.succession import recall_anew
 from hpcshell.daemon.upkeep import Upkeep
 from hpcshell.daemon.verbs.daemon import stopped_view
 from hpcshell.daemon.verbs.look import document_of
@@ -101,8 +102,8 @@ class Loop:
         engine.pids, engine.runner_pid = self.engine.pids, self.engine.runner_pid
         engine.keeper_pid, engine.met = self.engine.keeper_pid, self.engine.met
         engine.protocol = self.engine.protocol
-        if self.engine.followers:
-            engine.orders.append(wire.Recall())  # they are prepared runs like others now
+        if self.engine.followers or self.engine.recalling:
+            recall_anew(engine)  # they are prepared runs like others now
         load(engine)
         self._fresh = True
         return engine

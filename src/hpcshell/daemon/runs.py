@@ -9,7 +9,7 @@ from hpcshell.core.records import Claim, Job, Run, State, Task
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.orders import limit_of, start_order
 from hpcshell.daemon.runner import wire
-from hpcshell.daemon.succession import BRIEF
+from hpcshell.daemon.succession import BRIEF, begin
 from hpcshell.policy.retry import End, after_end
 
 
@@ -75,7 +75,13 @@ def change_limit(engine: Engine, task: Task, limit: float | None) -> None:
 
 
 def lose_runs_of_other_boots(engine: Engine, now: float) -> None:
-    """The machine went down under the runs that were alive then."""
+    """The machine went down under the runs that were alive then.
+
+    A prepared run may have begun in the place of another, and nothing of that have reached the
+    disk: it counts as lost, too, so that no run is started twice.
+    """
+    for run in [run for run in engine.prepared.values() if run.boot != engine.host.boot]:
+        begin(engine, run, now)
     for run in [run for run in engine.runs.values() if run.boot != engine.host.boot]:
         run_ended(engine, run.id, End(time=now, lost=True, message="the machine restarted"))
 

@@ -140,8 +140,13 @@ def prepared_run(engine: Engine, run_id: int) -> Run | None:
 def recall(engine: Engine) -> None:
     """Ask the runner for what is lent; `recalled` is its answer."""
     if engine.followers and not engine.recalling:
-        engine.recalling = True
-        engine.orders.append(wire.Recall())
+        recall_anew(engine)
+
+
+def recall_anew(engine: Engine) -> None:
+    """Ask, whatever is known of what is lent, and has been asked before."""
+    engine.recalling = True
+    engine.orders.append(wire.Recall())
 
 
 def reconsider(engine: Engine) -> None:
@@ -151,13 +156,14 @@ def reconsider(engine: Engine) -> None:
         recall(engine)
 
 
-def recalled(engine: Engine, runs: set[int]) -> None:
+def recalled(engine: Engine, answer: wire.Recalled) -> None:
     """The runner keeps these no longer: their elements wait as others do."""
+    runs = set(answer.runs)
     for ahead, run in list(engine.followers.items()):
-        if run.id in runs:
+        if answer.all or run.id in runs:
             del engine.followers[ahead]
             task = engine.live[run.job].tasks.get(run.index) if run.job in engine.live else None
             if task is not None and task.state is State.PENDING:
                 engine.view.put_task(task)
-    engine.recalling = engine.recalling and bool(engine.followers)
+    engine.recalling = engine.recalling and not answer.all
     engine.dirty = True

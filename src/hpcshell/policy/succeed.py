@@ -29,7 +29,7 @@ class Successor(Record, frozen=True):
 def successor(view: View, claim: Claim) -> Successor | None:
     """Who may follow this run; None: what follows has to be decided."""
     entry = view.queue.foremost()
-    if entry is None or entry.late or entry.job.deadline is not None:
+    if entry is None or entry.late or entry.job.deadline is not None or _shrunk(view, claim):
         return None
     if not _holds_what_it_asks_for(claim, entry):
         return None
@@ -40,14 +40,22 @@ def successor(view: View, claim: Claim) -> Successor | None:
 
 def to_be_taken_back(view: View, job: int) -> bool:
     """Whether what is to follow a run of the job should be decided about after all: something goes
-    before it now, or it could start beside that run."""
+    before it now, it could start beside that run, or there is less of the machine than is held."""
     entry, first = view.entry(job), view.queue.foremost()
     if entry is None:
         return False
+    if min(view.room.free) < 0:
+        return True
     if first is not None and (first.rank, first.job.id) < (entry.rank, job):
         return True
     open_ = entry.gate <= view.queue.gates.clock and entry.room() > 0
     return open_ and fits(entry.shape.need, view.room.free)
+
+
+def _shrunk(view: View, claim: Claim) -> bool:
+    """Whether the machine has become too small for what it runs: nothing is handed on of that."""
+    gone = any(gpu >= view.total.gpus for gpu in claim.gpus)
+    return gone or min(view.room.free) < 0
 
 
 def _next_element(entry: Entry) -> Successor | None:

@@ -179,13 +179,17 @@ def _size(path: Path) -> int:
 def _inspect(path: Path) -> bool:
     """Look at a file without changing it. True if it is a database with nothing in it yet."""
     # `immutable` reads the file alone and makes no other; what is still in the log needs more.
-    for how in ("mode=ro&immutable=1", "mode=ro") if _size(wal_of(path)) else ("immutable=1",):
+    alone = "mode=ro&immutable=1"
+    logged = _size(wal_of(path)) > 0
+    for how in (alone, "mode=ro") if logged else (alone,):
         try:
             with contextlib.closing(connect(path, 5.0, how=how)) as connection:
                 owner = int(_value(connection, "PRAGMA application_id"))
                 version = int(_value(connection, "PRAGMA user_version"))
                 empty = _value(connection, "SELECT count(*) FROM sqlite_master") == 0
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if how is alone and logged and _primary_code(error) == sqlite3.SQLITE_CORRUPT:
+                continue  # killed while it moved the log into the file: only both together tell
             raise _unreadable(path, error) from error
         if owner not in (APPLICATION_ID, 0) or (owner == 0 and not empty):
             raise Broken(
@@ -201,8 +205,12 @@ def _inspect(path: Path) -> bool:
     return bool(empty)
 
 
+def _primary_code(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _unreadable(path: Path, error: Exception) -> Exception:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
+    if _primary_code(error) == sqlite3.SQLITE_NOTADB:
         with path.open("rb") as file:
             if file.read(16) != b"SQLite format 3\0":
                 return damaged(path, "it is not a database at all")

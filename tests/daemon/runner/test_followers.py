@@ -150,25 +150,36 @@ def test_a_follower_begins_in_its_own_directory_and_with_its_own_umask(runner: D
     assert (runner.home / "deep/o").read_text() == f"{runner.home}/deep\n0022\n"
 
 
-def test_followers_outlive_the_keeper_and_not_the_worker(runner: Driver) -> None:
+@pytest.mark.parametrize("whom", ["keeper_pid", "runner_pid", "nobody"])
+def test_how_everything_stands_means_that_nothing_is_kept(runner: Driver, whom: str) -> None:
     runner.start(1, "read line < gate")
-    runner.start(2, "exit 0", after=1)
+    runner.start(2, "touch never", after=1)
     runner.started(1)
+    del runner.ordered[2]  # it is not ordered again
     before = runner.standings
-    os.kill(runner.link.keeper_pid, signal.SIGKILL)
+    if whom == "nobody":
+        runner.say(wire.Inventory())
+    else:
+        os.kill(getattr(runner.link, whom), signal.SIGKILL)
     runner.hear_until(lambda: runner.standings > before)
     open_gate(runner)
-    assert runner.exit_code(2) == 0
-    runner.start(3, "read line < gate")
-    runner.start(4, "touch never", after=3)
-    runner.started(3)
-    del runner.ordered[4]  # it is not ordered again
-    before = runner.standings
-    os.kill(runner.link.runner_pid, signal.SIGKILL)
-    runner.hear_until(lambda: runner.standings > before)
-    open_gate(runner)
+    assert runner.exit_code(1) == 0
+    runner.start(3, "exit 0")
     assert runner.exit_code(3) == 0
-    runner.say(wire.Inventory())
-    before = runner.standings
-    runner.hear_until(lambda: runner.standings > before)
+    assert not (runner.home / "never").exists()
+
+
+def test_what_was_recalled_during_a_long_stop_does_not_begin_after_it(runner: Driver) -> None:
+    runner.start(1, "read line < gate")
+    runner.start(2, "touch never", after=1)
+    runner.started(1)
+    pids = (runner.link.keeper_pid, runner.link.runner_pid)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    open_gate(runner)
+    runner.say(wire.Recall())
+    for pid in reversed(pids):
+        os.kill(pid, signal.SIGCONT)
+    runner.hear_until(lambda: runner.recalled)
+    assert runner.exit_code(1) == 0
     assert not (runner.home / "never").exists()

@@ -180,11 +180,12 @@ class Ended(Event, frozen=True, omit_defaults=True, kw_only=True, tag="ended"):
 
 
 class Recalled(Event, frozen=True, omit_defaults=True, kw_only=True, tag="recalled"):
-    """These runs, ordered to follow others, are kept no longer and were never started: all that
-    were (answer to `recall`), or those that nothing is left to start (came too late, or what they
-    were to follow could not be started)."""
+    """These runs, ordered to follow others, are kept no longer and were never started: they came
+    too late, or what they were to follow ended badly or could not be started. `all` answers
+    `recall`: no run ordered before is kept, named here or not."""
 
     runs: list[int]
+    all: bool = False
 
 
 class Lost(Event, frozen=True, omit_defaults=True, kw_only=True, tag="lost"):
@@ -221,7 +222,7 @@ class Standing(Event, frozen=True, omit_defaults=True, kw_only=True, tag="standi
     changes.
 
     `runs` holds one report for each run that is alive or not acknowledged. A run that is not in it
-    was never started here, or has been acknowledged.
+    was never started here, or has been acknowledged. None is kept to follow another by then.
     """
 
     protocol: int

@@ -78,7 +78,7 @@ class Worker:
         """
         kept = {entry.run for entry in self.roster.leaders.values()}
         roster = Roster(self.ground, self.roster.table, self.roster.journal)
-        roster.daemon, roster.followers = self.roster.daemon, self.roster.followers
+        roster.daemon = self.roster.daemon
         self.close()
         worker = Worker(self.ground, keeper, roster)
         worker.door.inherit(self.door)
@@ -127,7 +127,10 @@ class Worker:
                 return Next.DONE
             if os.getppid() != self.keeper:
                 return Next.FORK
-            for descriptor, _ in self.epoll.poll(self._timeout(), 64):
+            ready = [descriptor for descriptor, _ in self.epoll.poll(self._timeout(), 64)]
+            # Orders first: after a long stop, what was to follow may have been recalled meanwhile.
+            ready.sort(key=lambda each: self.routes.get(each) != self._on_orders)
+            for descriptor in ready:
                 route = self.routes.get(descriptor)
                 if route is not None:
                     route()
@@ -185,7 +188,6 @@ class Worker:
         # What the daemon before had said is recorded in its store: it is carried out, not dropped.
         self._on_orders()
         if self.door.accept():
-            self.roster.followers.give_back()
             self._take_connection()
 
     def _take_connection(self) -> None:
@@ -215,7 +217,7 @@ class Worker:
             case wire.Start():
                 self.starts.order(order, self.leaving)
             case wire.Recall():
-                self.door.say(wire.Recalled(runs=self.roster.followers.give_back()))
+                self.starts.give_back_all()
             case wire.Ack():
                 self._ack(order.runs)
             case wire.Inventory():
@@ -271,7 +273,8 @@ class Worker:
             self.starts.now(follower, self.leaving)
 
     def standing(self) -> wire.Standing:
-        """How everything stands."""
+        """How everything stands; nothing is kept to follow another any longer."""
+        self.roster.followers.give_back()
         entries = self.roster.table.values()
         return wire.Standing(
             protocol=wire.PROTOCOL,

@@ -38,18 +38,34 @@ class Orphans:
         What forks and exits without end is gone by the time it is signalled. But our children stay
         in the list until we reap them, and the next in line is in it as soon as its parent exits:
         so we look until there is no new one, and are quicker than a look at all processes is.
+        Where the parent is stopped before it exits, the next in line is below it instead.
         """
         leaders, strays = self.roster.leaders, self.roster.strays
         done = {pid for pid, runs in strays.items() if doomed is None or doomed.run not in runs}
         for _ in range(CHASES):
-            children = processes.children_of(os.getpid())
-            fresh = [pid for pid in children if pid not in leaders and pid not in done]
+            children = [pid for pid in processes.children_of(os.getpid()) if pid not in leaders]
+            fresh = [pid for pid in children if pid not in done]
             for pid in fresh:
                 strays[pid] = self._judge(pid, doomed)
+            if doomed is not None:
+                theirs = [pid for pid in children if doomed.run in strays.get(pid, ())]
+                fresh += self._stop_below(theirs, doomed, done)
             if not fresh:
                 return True
             done.update(fresh)
         return False
+
+    def _stop_below(self, pids: list[int], doomed: Entry, done: set[int]) -> list[int]:
+        """Stop what descends from these; those of them that are new."""
+        fresh: list[int] = []
+        below = list(pids)
+        for pid in below:
+            for child in processes.children_of(pid):
+                below.append(child)
+                if child not in done:
+                    fresh.append(child)
+                    self._judge(child, doomed)
+        return fresh
 
     def meet_keepers(self) -> None:
         """Learn of the orphans that a dead worker left to the keeper."""

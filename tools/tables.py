@@ -32,7 +32,8 @@ REASONS_PAGE = """\
 # Why a job waits
 
 Every waiting job has a reason: a word of this list, and a sentence with its figures. `hpc queue`
-shows the word, `hpc explain ID` the sentence, and the promised start where there is one."""
+shows the sentence, `hpc explain ID` all of them and the promised start where there is one; the word
+is in what they say with `--json`."""
 
 
 def code(text: str) -> str:

@@ -201,3 +201,18 @@ def test_what_is_not_to_be_requeued_is_not(cli):
     assert (said.code, "--no-requeue" in said.err) == (4, True)
     assert cli("show", job, "--json").json["state"] == "RUNNING"
     cli("cancel", job, check=True)
+
+
+def test_what_was_asked_for_can_be_taken_away_again(cli):
+    first = cli("submit", "--quiet", "--hold", "--", "true", check=True).out.strip()
+    options = ("--afterok", first, "--memory", "10M", "--tag", "a", "--account", "lab")
+    job = cli("submit", "--quiet", "--hold", *options, "--", "true", check=True).out.strip()
+    taken = ("--dependency", "--memory", "--tag", "--account", "--deadline")
+    cli("edit", job, *(word for option in taken for word in (option, "none")), check=True)
+    shown = cli("show", job, "--json").json
+    assert (shown["dependency"], shown["memory"], shown["tags"], shown["account"]) == (
+        None,
+        0,
+        [],
+        None,
+    )

@@ -247,3 +247,13 @@ def test_config_check_names_file_line_and_key(cli):
     assert said.code == 2
     assert "hpcshell.toml line 3" in said.err
     assert "cpus" in said.err
+
+
+def test_a_restart_with_a_wrong_configuration_leaves_the_daemon_alone(cli, home):
+    pid = cli("daemon", "start", "--quiet", check=True).out
+    (home / "config").mkdir(exist_ok=True)
+    (home / "config" / "hpcshell.toml").write_text("[resources]\ncpu = 1\n")
+    said = cli("daemon", "restart")
+    assert said.code == 2
+    assert "did you mean cpus?" in said.err
+    assert cli("daemon", "status", "--quiet").out == pid

@@ -235,3 +235,9 @@ def test_on_a_terminal_a_watched_queue_is_drawn_again(study):
     assert b"runs" in seen
     assert b"\x1b[32mRUNNING" in seen
     assert b"Traceback" not in seen
+
+
+def test_watching_every_nan_seconds_is_refused(cli):
+    said = cli("queue", "--watch=nan")
+    assert said.code == 2
+    assert "no number of seconds" in said.err

@@ -518,3 +518,12 @@ def test_the_story_of_a_job_is_told_from_any_point(bench: Bench) -> None:
     bench.send("events", since=done["ok"]["cursor"])
     bench.settle()
     assert len(bench.heard()) == 1
+
+
+def test_a_new_dependency_lets_go_what_the_old_one_held(bench: Bench) -> None:
+    parent = bench.submit("false")
+    child = bench.submit("true", dependency=f"afterok:{parent}", on_never="hold")
+    bench.finish(parent, code=1)
+    assert bench.show(child)["held"]
+    bench.ask("edit", ids=[child], changes={"dependency": f"afterany:{parent}"})
+    assert bench.state(child) == "RUNNING"

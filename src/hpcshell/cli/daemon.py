@@ -81,8 +81,12 @@ def stop(talk: Talk, cancel: bool) -> int:
 def restart(talk: Talk) -> int:
     """Stop the daemon and start it again.
 
-    Running jobs go on. It is how a new version takes the place of an old one.
+    Running jobs go on. It is how a new version takes the place of an old one. Where the
+    configuration is wrong, the daemon that runs is left alone.
     """
+    from hpcshell.machine.configfiles import daemon_settings
+
+    daemon_settings(places(os.environ), os.environ)
     _stop(talk, cancel=False)
     return (
         0

@@ -43,6 +43,17 @@ FIELDS: Final = {
 }
 """Rows of the option table that can be changed later, and the daemon's names for them."""
 
+CLEARED: Final[dict[str, Any]] = {
+    "memory": 0,
+    "deadline": None,
+    "account": "",
+    "qos": "",
+    "tags": [],
+    "comment": "",
+    "dependency": "",
+}
+"""What can be taken away again with the word `none`."""
+
 
 @verb(
     "edit",
@@ -59,6 +70,7 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
 
     What has begun keeps its request; its time limit, name, comment, tags and throttle can change.
     A request that --retry-grow has made larger becomes what is asked for now, and grows on from it.
+    The word none takes memory, a deadline, account, QOS, tags, comment or dependency away.
     """
     changes = changes_of(take_settings(chosen))
     if not changes:
@@ -106,7 +118,11 @@ def changes_of(settings: list[Setting]) -> dict[str, Any]:
     place = Place(now=time.time(), offset=describe.local_offset, cwd="/", env={})
     changes: dict[str, Any] = {}
     for setting in settings:
-        field, value = FIELDS[setting.option], read_setting(setting, place)
+        field = FIELDS[setting.option]
+        if setting.text == "none" and field in CLEARED:
+            changes[field] = CLEARED[field]
+            continue
+        value = read_setting(setting, place)
         if field == "tags":
             changes.setdefault(field, []).append(value)
         elif field == "others":

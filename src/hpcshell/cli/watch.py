@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -20,10 +21,13 @@ class _Seconds(click.FloatRange):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         try:
-            return float(super().convert(value, param, ctx))
+            seconds = float(super().convert(value, param, ctx))
         except click.BadParameter:
+            seconds = math.nan
+        if math.isnan(seconds):
             wrong = f"--watch: {value!r} is no number of seconds from 0.2 to 3600"
-            raise Wrong(wrong, "ids go before it, or write --watch=2") from None
+            raise Wrong(wrong, "ids go before it, or write --watch=2")
+        return seconds
 
 
 watch_option = click.option(

@@ -53,6 +53,8 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
             fields["array"] = _throttled(job, value)
         elif name == "dependency":
             fields["dependencies"] = _dependencies(engine, job, value or "", uid)
+            if job.held == "dependency":  # it was held for want of the one it had
+                fields["held"] = ""
         else:
             if name in TEXTS and (value or name == "name"):
                 TEXTS[name](value, name)

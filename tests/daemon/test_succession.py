@@ -297,9 +297,27 @@ def test_a_change_waits_also_where_nobody_knows_any_more_what_is_lent(
     bench.settle()
     assert not any(said["id"] == number for said in bench.heard())
     bench.runner.obeys = True
-    bench.runner.said.append(wire.Recalled(runs=bench.runner.followers.give_back(), all=True))
+    back = bench.runner.followers.give_back()
+    bench.runner.said.append(wire.Recalled(runs=back, answers=bench.engine.recalls))
     bench.settle()
     assert bench.answer(number)
+
+
+def test_only_the_answer_to_the_last_recall_means_that_nothing_is_lent(bench: Bench) -> None:
+    lending(bench)
+    bench.runner.obeys = False
+    bench.send("hold", ids=[bench.submit("true")])
+    bench.tick()
+    [recall] = [order for order in bench.runner.orders if isinstance(order, wire.Recall)]
+    bench.runner.said.append(bench.runner.standing())  # heard before the answer: asked anew
+    back = bench.runner.followers.give_back()
+    bench.runner.said.append(wire.Recalled(runs=back, answers=recall.number))
+    bench.tick()
+    assert bench.engine.recalling, "what was lent since may still be there"
+    bench.runner.said.append(wire.Recalled(runs=[], answers=recall.number + 1))
+    bench.runner.obeys = True
+    bench.settle()
+    assert not bench.engine.recalling
 
 
 # -- links of a chain --------------------------------------------------------------------------

@@ -135,7 +135,9 @@ class PretendRunner:
                 self.followers.forget(order.run)
                 self._start(order)
             case wire.Recall():
-                self.said.append(wire.Recalled(runs=self.followers.give_back(), all=True))
+                self.said.append(
+                    wire.Recalled(runs=self.followers.give_back(), answers=order.number)
+                )
             case wire.Stop() if order.run in self.reports:
                 self.stopping.setdefault(order.run, order.cause)
             case wire.Stop():

@@ -69,6 +69,7 @@ class Engine:
         self.prepared: dict[Unit, Run] = {}
         self.followers: dict[int, Run] = {}
         self.recalling = False
+        self.recalls = 0
         self.begun: list[Run] = []
         self.runner_pid = 0
         self.keeper_pid = 0

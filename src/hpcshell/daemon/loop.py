@@ -101,7 +101,7 @@ class Loop:
         engine.configure(self.engine.host, self.engine.policy)
         engine.pids, engine.runner_pid = self.engine.pids, self.engine.runner_pid
         engine.keeper_pid, engine.met = self.engine.keeper_pid, self.engine.met
-        engine.protocol = self.engine.protocol
+        engine.protocol, engine.recalls = self.engine.protocol, self.engine.recalls
         if self.engine.followers or self.engine.recalling:
             recall_anew(engine)  # they are prepared runs like others now
         load(engine)

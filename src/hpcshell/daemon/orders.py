@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 
 from hpcshell.core.indexset import IndexSet
@@ -34,7 +35,7 @@ def _array_bounds(indices: str) -> dict[str, str]:
 def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
     """The order for one run. Pure but for the stored environment."""
     job_env = host.environments[job.launch.env]
-    env = {**job_env, **variables(job, task, claim, host)}
+    env = {**job_env, **variables(job, task, claim, host, job_env)}
     request = task.request or job.request
     stdout, stderr = output_paths(job, task, host)
     return wire.Start(
@@ -78,21 +79,27 @@ def _argv(job: Job, host: Host) -> tuple[str, ...]:
     return (host.script_to_run(job.launch.script), *job.launch.argv[1:])
 
 
-def variables(job: Job, task: Task, claim: Claim, host: Host) -> dict[str, str]:
-    """The variables every run gets, under our names and under Slurm's."""
+def variables(
+    job: Job, task: Task, claim: Claim, host: Host, submitted: Mapping[str, str]
+) -> dict[str, str]:
+    """The variables every run gets, under our names and under Slurm's; `submitted`: those it was
+    submitted with."""
     number, cpus = str(job.id), str(claim.cpus)
+    origin = submitted.get("HPC_SUBMIT_DIR", job.launch.cwd)
+    tasks = submitted.get("SLURM_NTASKS", "1")
+    share = claim.cpus // int(tasks) if tasks.isdecimal() and int(tasks) else claim.cpus
     env = {
         "HPC_JOB_ID": number,
         "HPC_JOB_NAME": job.name,
         "HPC_RUN_ID": str(claim.run),
         "HPC_ATTEMPT": str(task.attempt),
         "HPC_CPUS": cpus,
-        "HPC_SUBMIT_DIR": job.launch.cwd,
+        "HPC_SUBMIT_DIR": origin,
         "SLURM_JOB_ID": number,
         "SLURM_JOBID": number,
         "SLURM_JOB_NAME": job.name,
-        "SLURM_SUBMIT_DIR": job.launch.cwd,
-        "SLURM_CPUS_PER_TASK": cpus,
+        "SLURM_SUBMIT_DIR": origin,
+        "SLURM_CPUS_PER_TASK": str(max(1, share)),
         "SLURM_CPUS_ON_NODE": cpus,
         "SLURM_JOB_PARTITION": job.partition,
         "SLURM_RESTART_COUNT": str(task.attempt - 1),

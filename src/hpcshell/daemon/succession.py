@@ -144,9 +144,11 @@ def recall(engine: Engine) -> None:
 
 
 def recall_anew(engine: Engine) -> None:
-    """Ask, whatever is known of what is lent, and has been asked before."""
+    """Ask, whatever is known of what is lent, and has been asked before: only the answer to the
+    last question counts."""
     engine.recalling = True
-    engine.orders.append(wire.Recall())
+    engine.recalls += 1
+    engine.orders.append(wire.Recall(number=engine.recalls))
 
 
 def reconsider(engine: Engine) -> None:
@@ -159,11 +161,12 @@ def reconsider(engine: Engine) -> None:
 def recalled(engine: Engine, answer: wire.Recalled) -> None:
     """The runner keeps these no longer: their elements wait as others do."""
     runs = set(answer.runs)
+    settled = answer.answers != 0 and answer.answers == engine.recalls
     for ahead, run in list(engine.followers.items()):
-        if answer.all or run.id in runs:
+        if settled or run.id in runs:
             del engine.followers[ahead]
             task = engine.live[run.job].tasks.get(run.index) if run.job in engine.live else None
             if task is not None and task.state is State.PENDING:
                 engine.view.put_task(task)
-    engine.recalling = engine.recalling and not answer.all
+    engine.recalling = engine.recalling and not settled
     engine.dirty = True

@@ -91,7 +91,8 @@ def _fresh(entry: Entry, index: int) -> bool:
 def _holds_what_it_asks_for(claim: Claim, entry: Entry) -> bool:
     request = entry.job.request
     return (
-        claim.cpus == request.cpus
+        entry.shape.need is not None
+        and claim.cpus == request.cpus
         and claim.memory == request.memory
         and len(claim.gpus) == request.gpus
         and claim.exclusive == request.exclusive

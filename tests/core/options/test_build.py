@@ -336,3 +336,10 @@ def test_a_refusal_is_wrong_and_not_ours():
     with pytest.raises(Wrong) as caught:
         made("-c 0")
     assert caught.value.exit_code == 2
+
+
+def test_the_job_is_told_where_it_was_submitted_and_of_how_many_tasks():
+    found = submission("--chdir /elsewhere -n 4 -c 2")
+    assert found.request.cpus == 8
+    assert found.env["HPC_SUBMIT_DIR"] == "/work"
+    assert found.env["SLURM_NTASKS"] == found.env["SLURM_NPROCS"] == "4"

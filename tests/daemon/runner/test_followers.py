@@ -74,7 +74,7 @@ def test_a_recall_gives_back_all_that_has_not_begun(runner: Driver) -> None:
     runner.start(2, "touch never", after=1)
     runner.start(3, "touch never", after=2)
     runner.started(1)
-    runner.say(wire.Recall())
+    runner.say(wire.Recall(number=1))
     runner.hear_until(lambda: runner.recalled)
     assert runner.recalled == [2, 3]
     open_gate(runner)
@@ -177,7 +177,7 @@ def test_what_was_recalled_during_a_long_stop_does_not_begin_after_it(runner: Dr
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     open_gate(runner)
-    runner.say(wire.Recall())
+    runner.say(wire.Recall(number=1))
     for pid in reversed(pids):
         os.kill(pid, signal.SIGCONT)
     runner.hear_until(lambda: runner.recalled)

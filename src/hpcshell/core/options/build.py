@@ -183,7 +183,7 @@ def _submission(
     return Submission(
         argv=_words(argv),
         cwd=_text(get("chdir", place.cwd), "the working directory"),
-        env=environment(get("export"), get("env", {}), place, notes),
+        env={**_told(values, place), **environment(get("export"), get("env", {}), place, notes)},
         script=script,
         umask=get("umask", place.umask),
         name=get("name", ""),
@@ -215,9 +215,22 @@ def _submission(
     )
 
 
+def _tasks(values: Values) -> int:
+    return int(values.get("tasks") or values.get("tasks_per_node", 1))
+
+
+def _told(values: Values, place: Place) -> dict[str, str]:
+    """What the job is told of its submission: where it was made, if it runs elsewhere, and of how
+    many tasks, if it asked for some."""
+    told = {"HPC_SUBMIT_DIR": place.cwd} if "chdir" in values else {}
+    if "tasks" in values or "tasks_per_node" in values:
+        told |= dict.fromkeys(("SLURM_NTASKS", "SLURM_NPROCS"), str(_tasks(values)))
+    return told
+
+
 def _request(values: Values) -> Request:
     get = values.get
-    tasks = get("tasks") or get("tasks_per_node", 1)
+    tasks = _tasks(values)
     gpus = get("gpus", get("gpus_per_task", 0) * tasks)
     cpus = get("cpus", 1) * tasks
     if "cpus" not in values and gpus:

@@ -40,10 +40,11 @@ class Starts:
             self.say(wire.Recalled(runs=self._late))
             self._late = []
 
-    def give_back_all(self) -> None:
+    def give_back_all(self, recall: wire.Recall) -> None:
         """Keep nothing, and say so."""
         self.give_back_late()
-        self.say(wire.Recalled(runs=self.roster.followers.give_back(), all=True))
+        runs = self.roster.followers.give_back()
+        self.say(wire.Recalled(runs=runs, answers=recall.number))
 
     def take_place_of(self, entry: Entry) -> wire.Start | None:
         """The run that is to start in the place of this one, which is over, and is told so."""

@@ -69,10 +69,12 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
 
 
 class Recall(Order, frozen=True, omit_defaults=True, kw_only=True, tag="recall"):
-    """Give back the runs that are kept to follow others: the answer names them in `recalled`.
+    """Give back the runs that are kept to follow others: `recalled` answers with the `number`.
 
     A new connection recalls them, too, without a word.
     """
+
+    number: int
 
 
 class Stop(Order, frozen=True, omit_defaults=True, kw_only=True, tag="stop"):
@@ -181,11 +183,11 @@ class Ended(Event, frozen=True, omit_defaults=True, kw_only=True, tag="ended"):
 
 class Recalled(Event, frozen=True, omit_defaults=True, kw_only=True, tag="recalled"):
     """These runs, ordered to follow others, are kept no longer and were never started: they came
-    too late, or what they were to follow ended badly or could not be started. `all` answers
-    `recall`: no run ordered before is kept, named here or not."""
+    too late, or what they were to follow ended badly or could not be started. With `answers`, the
+    number of a `recall`, no run ordered before that is kept, named here or not."""
 
     runs: list[int]
-    all: bool = False
+    answers: int = 0
 
 
 class Lost(Event, frozen=True, omit_defaults=True, kw_only=True, tag="lost"):

@@ -217,7 +217,7 @@ class Worker:
             case wire.Start():
                 self.starts.order(order, self.leaving)
             case wire.Recall():
-                self.starts.give_back_all()
+                self.starts.give_back_all(order)
             case wire.Ack():
                 self._ack(order.runs)
             case wire.Inventory():

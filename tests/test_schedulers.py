@@ -221,24 +221,27 @@ def test_an_array_has_at_least_one_element(local, script, size):
         local.submit_job_array(script("true"), "none", ResourceRequirements(), size)
 
 
-def test_the_default_memory_is_no_obstacle_and_memory_that_is_given_counts(local, script):
+def test_what_is_asked_for_beyond_the_machine_is_asked_for_as_far_as_it_goes(local, script):
     local.submit_job(script("true"), "small", ResourceRequirements())
-    with pytest.raises(HpcError, match="memory"):
-        local.submit_job(script("true"), "huge", ResourceRequirements(memory_gb=100_000_000))
+    needs = ResourceRequirements(
+        nodes=16, cpus_per_task=10_000, gpus_per_node=99, memory_gb=100_000_000, partition="gpu"
+    )
+    with pytest.warns(UserWarning, match="which is what it gets"):
+        job_id = local.submit_job(script("true"), "huge", needs)
+    assert local.wait_for_job(job_id) is JobStatus.COMPLETED
 
 
 @pytest.mark.parametrize(
     "resources",
     [
-        ResourceRequirements(nodes=2),
-        ResourceRequirements(tasks_per_node=100, cpus_per_task=100),
-        ResourceRequirements(gpus_per_node=99),
+        ResourceRequirements(nodes=0),
+        ResourceRequirements(gpus_per_node=-1),
         ResourceRequirements(cpus_per_task=0),
         ResourceRequirements(time_hours=float("nan")),
         ResourceRequirements(time_hours=-1),
     ],
 )
-def test_what_can_never_run_here_is_refused_and_nothing_is_submitted(local, script, resources):
+def test_what_makes_no_sense_is_refused_and_nothing_is_submitted(local, script, resources):
     with pytest.raises(HpcError):
         local.submit_job(script("true"), "never", resources)
     assert local.jobs == {}

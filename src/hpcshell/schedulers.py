@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -195,10 +196,13 @@ class LocalScheduler(Scheduler):
         dependencies: list[str] | None = None,
         **kwargs: Any,
     ) -> str:
-        """Submit a script. Raises an `HpcError` when this machine could never run it.
+        """Submit a script.
 
-        The default memory of 8 GB is not asked for; memory that is given is. A partition counts
-        where it is configured. `constraint` is not looked at: there is one machine.
+        Workflows for a cluster are tried out here: what is asked for beyond this machine is asked
+        for as far as the machine goes, with a `UserWarning`. Raises an `HpcError` for what makes no
+        sense anywhere. The default memory of 8 GB is not asked for; memory that is given is. A
+        partition counts where it is configured. `nodes` and `constraint` are not looked at: there
+        is one machine.
         """
         from hpcshell import jobs
 
@@ -295,11 +299,14 @@ def _options(
     """The keywords of `hpcshell.submit` for these requirements; those given in addition win."""
     from hpcshell import jobs
 
+    _positive(resources.nodes, "nodes")
+    cpus = _positive(resources.tasks_per_node, "tasks_per_node") * _positive(
+        resources.cpus_per_task, "cpus_per_task"
+    )
+    total = jobs.call("resources")["total"]
     options: dict[str, Any] = {
         "name": job_name,
-        "nodes": resources.nodes,
-        "cpus": _positive(resources.tasks_per_node, "tasks_per_node")
-        * _positive(resources.cpus_per_task, "cpus_per_task"),
+        "cpus": _within(total["cpus"], cpus, "cpus"),
         "time_limit": f"{_positive(resources.time_hours, 'time_hours') * 3600:.3f}s",
         "output": given.pop("stdout", "%x_local_%j.out"),
         "error": given.pop("stderr", "%x_local_%j.err"),
@@ -307,12 +314,24 @@ def _options(
         "account": resources.account,
     }
     if resources.gpus_per_node:
-        options["gpus"] = resources.gpus_per_node
+        gpus = _positive(resources.gpus_per_node, "gpus_per_node")
+        options["gpus"] = _within(total["gpus"], gpus, "gpus")
     if not isinstance(resources.memory_gb, _Unasked):
-        options["memory"] = f"{_positive(resources.memory_gb, 'memory_gb'):g}G"
+        memory = int(_positive(resources.memory_gb, "memory_gb") * 2**30)
+        options["memory"] = f"{_within(total['memory'], memory, 'bytes of memory') >> 10}K"
     if resources.partition in jobs.partitions():
         options["partition"] = resources.partition
     return {name: value for name, value in (options | given).items() if value is not None}
+
+
+def _within(most: int, asked: float, what: str) -> int:
+    """As much as this machine has."""
+    if asked > most:
+        warnings.warn(
+            f"asks for {asked:,} {what}; this machine has {most:,}, which is what it gets",
+            stacklevel=4,
+        )
+    return int(min(asked, most))
 
 
 def _positive(number: float, name: str) -> float:

@@ -220,8 +220,9 @@ def test_holding_what_runs_changes_nothing_and_says_so(bench: Bench) -> None:
 def test_one_element_is_held_alone(bench: Bench) -> None:
     job = bench.submit("true", array="0-5", hold=True)
     bench.ask("hold", ids=[f"{job}_0"])
-    bench.ask("release", ids=[f"{job}_1"])
-    assert bench.state(f"{job}_1") == "PENDING", "the job as a whole is still held"
+    with pytest.raises(Refused, match="as a whole"):
+        bench.ask("release", ids=[f"{job}_1"])
+    assert bench.state(f"{job}_1") == "PENDING"
     bench.ask("release", ids=[job])
     assert bench.state(f"{job}_0") == "RUNNING", "releasing the job releases all of it"
 
@@ -527,3 +528,25 @@ def test_a_new_dependency_lets_go_what_the_old_one_held(bench: Bench) -> None:
     assert bench.show(child)["held"]
     bench.ask("edit", ids=[child], changes={"dependency": f"afterany:{parent}"})
     assert bench.state(child) == "RUNNING"
+
+
+def test_of_an_array_only_the_element_is_held_that_can_never_start(bench: Bench) -> None:
+    parent = bench.submit("true", array="0-2")
+    child = bench.submit("true", array="0-2", dependency=f"aftercorr:{parent}", on_never="hold")
+    for index, code in enumerate((0, 1, 0)):
+        bench.finish(parent, index, code)
+    assert [bench.state(f"{child}_{index}") for index in (0, 2)] == ["RUNNING", "RUNNING"]
+    assert bench.state(f"{child}_1") == "PENDING"
+    assert not bench.engine.live[child].job.held
+    assert bench.engine.live[child].tasks[1].held
+
+
+def test_a_release_that_could_let_nothing_go_is_refused(bench: Bench) -> None:
+    whole = bench.submit("true", array="0-2", hold=True)
+    with pytest.raises(Refused, match="as a whole"):
+        bench.ask("release", ids=[f"{whole}_1"])
+    parent = bench.submit("false")
+    child = bench.submit("true", dependency=f"afterok:{parent}", on_never="hold")
+    bench.finish(parent, code=1)
+    with pytest.raises(Refused, match="can never be met"):
+        bench.ask("release", ids=[child])

@@ -66,9 +66,17 @@ def _end_impossible(engine: Engine, now: float) -> None:
             continue
         terms = live.job.dependencies
         if outcome is Outcome.CANCELLED and terms is not None and terms.on_never == "hold":
-            engine.amend(live, sentence, now, held="dependency")
+            _hold_waiting(engine, live, index, sentence, now)
         else:
             _end_waiting(engine, live, index, outcome, sentence, now)
+
+
+def _hold_waiting(engine: Engine, live: LiveJob, index: int | None, cause: str, now: float) -> None:
+    """Hold one waiting element, or (None) the whole job, whose dependency can never be met."""
+    if index is None:
+        engine.amend(live, cause, now, held="dependency")
+    elif (task := live.task(index)) is not None and task.state is State.PENDING:
+        engine.apply(live, task, Event(kind=Kind.HOLD, time=now, cause=cause))
 
 
 def _end_waiting(

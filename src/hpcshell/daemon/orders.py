@@ -103,7 +103,18 @@ def variables(
         "SLURM_CPUS_ON_NODE": cpus,
         "SLURM_JOB_PARTITION": job.partition,
         "SLURM_RESTART_COUNT": str(task.attempt - 1),
+        "SLURM_JOB_NUM_NODES": "1",
+        "SLURM_NNODES": "1",
+        "SLURM_JOB_NODELIST": host.hostname,
         "SLURMD_NODENAME": host.hostname,
+        "PBS_JOBID": number,
+        "PBS_JOBNAME": job.name,
+        "PBS_O_WORKDIR": origin,
+        "LSB_JOBID": number,
+        "LS_SUBCWD": origin,
+        "JOB_ID": number,
+        "NSLOTS": cpus,
+        "SGE_O_WORKDIR": origin,
     }
     if claim.memory:
         env["HPC_MEMORY"] = str(claim.memory)

@@ -124,7 +124,8 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
     blockers: list[Blocker] = []
     advice = ""
     if code in ("JobHeldUser", "JobHeldAdmin"):
-        advice = f"let it go with: hpc release {element_name(unit)[4:]}"
+        held = str(job.id) if job.held else element_name(unit)[4:]
+        advice = f"let it go with: hpc release {held}"
     elif code == "ArrayTaskLimit" and job.array is not None:
         advice = f"let more run at once with: hpc edit {job.id} --throttle={job.array.throttle + 1}"
         mine = (claim for claim in view.claims.values() if claim.job == job.id)

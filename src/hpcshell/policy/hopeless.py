@@ -19,7 +19,8 @@ def hopeless(queue: Queue) -> Iterator[Hopeless]:
     """All of it, as `View.impossible` tells it."""
     for job, index in queue.gates.never:
         entry = queue.jobs[job]
-        if not entry.job.held and (index != ALL or entry.waiting or entry.tasks):
+        held = entry.job.held or (index in entry.tasks and entry.tasks[index][0].held)
+        if not held and (index != ALL or entry.waiting or entry.tasks):
             yield job, named(index), Outcome.CANCELLED, never_sentence(queue, job, index)
     for job, index in queue.gates.late:
         entry = queue.jobs[job]

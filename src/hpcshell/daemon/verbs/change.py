@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.lifecycle import Event, Kind, word
-from hpcshell.core.records import NO_INDEX, Outcome, State, Task
+from hpcshell.core.records import NO_INDEX, Job, Outcome, State, Task
 from hpcshell.core.words import signal_number
 from hpcshell.daemon.admission import user_name
 from hpcshell.daemon.editing import changed_fields, edit_elements, edits
@@ -143,7 +143,22 @@ def hold(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
 
 def release(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Let held work wait for its turn again; ends a retry's back-off, too."""
+    for found in find(daemon.engine, ask.args, peer.uid):
+        live = daemon.engine.live.get(found.job.id)
+        if live is not None:
+            _check_release(live.job, found)
     return _each(daemon, peer, ask, "release", partial(_hold_or_release, Kind.RELEASE))
+
+
+def _check_release(job: Job, found: Found) -> None:
+    """Refuse what could not let anything go."""
+    if job.held == "dependency":
+        raise Refused(
+            f"job {job.id} is held for a dependency that can never be met",
+            f"change that: hpc edit {job.id} --dependency ..., or: hpc cancel {job.id}",
+        )
+    if job.held and found.elements is not None:
+        raise Refused(f"job {job.id} is held as a whole, not by elements", f"hpc release {job.id}")
 
 
 def _hold_or_release(

@@ -13,6 +13,8 @@ from heapq import heappop, heappush
 from typing import Any
 
 __all__ = [
+    "append",
+    "clear",
     "cut",
     "floats",
     "growing_floats",
@@ -23,6 +25,7 @@ __all__ = [
     "push",
     "put",
     "right_of",
+    "sort",
     "top",
 ]
 
@@ -45,6 +48,16 @@ def growing_ints(size: int) -> Any:
 def growing_floats(size: int) -> Any:
     """An empty list that will hold at most `size` floats."""
     return []
+
+
+def append(items: Any, count: int, value: Any) -> None:
+    """Put `value` behind all others."""
+    items.append(value)
+
+
+def clear(items: Any) -> None:
+    """Take everything out."""
+    items.clear()
 
 
 def put(items: Any, count: int, place: int, value: Any) -> None:
@@ -80,3 +93,10 @@ def pop(times: Any, turns: Any, count: int) -> int:
 def top(times: Any, count: int) -> Any:
     """The least time in the heap, which is not empty."""
     return times[0][0]
+
+
+def sort(keys: Any, jobs: Any, count: int) -> None:
+    """Put two lists into the order of (key, job)."""
+    pairs = sorted(zip(keys, jobs, strict=True))
+    keys[:] = [key for key, _ in pairs]
+    jobs[:] = [job for _, job in pairs]

@@ -23,6 +23,14 @@ def growing_floats(size: int) -> Any:
     return np.zeros(size + 1, np.float64)
 
 
+def append(items: Any, count: int, value: Any) -> None:
+    items[count] = value
+
+
+def clear(items: Any) -> None:
+    pass
+
+
 def put(items: Any, count: int, place: int, value: Any) -> None:
     for at in range(count, place, -1):
         items[at] = items[at - 1]
@@ -88,3 +96,13 @@ def pop(times: Any, turns: Any, count: int) -> int:
 
 def top(times: Any, count: int) -> Any:
     return times[0]
+
+
+def sort(keys: Any, jobs: Any, count: int) -> None:
+    for after in range(1, count):  # by insertion: from one decision to the next little changes
+        key, job = keys[after], jobs[after]
+        at = after
+        while at > 0 and (keys[at - 1] > key or (keys[at - 1] == key and jobs[at - 1] > job)):
+            keys[at], jobs[at] = keys[at - 1], jobs[at - 1]
+            at -= 1
+        keys[at], jobs[at] = key, job

@@ -11,10 +11,12 @@ from hpcshell.sim.kernel.state import (
     EXTRA,
     FREE,
     GREEDY,
+    LATE,
     NONE,
     QUEUED,
     RUNNING,
     SETTLED,
+    SOON,
     UNTAKEN,
     Case,
     Line,
@@ -24,7 +26,7 @@ from hpcshell.sim.kernel.state import (
 def decide_about(case: Case, now: float, job: int, place: int) -> None:
     """Decide after nothing but the arrival of one job, which stands at that place in line."""
     rules, tally = case.rules, case.state.tally
-    if not tally[SETTLED] or place == 0 or rules.order > LAST_STATIC:
+    if not tally[SETTLED] or tally[LATE] > 0 or place == 0 or rules.order > LAST_STATIC:
         decide(case, now)
     elif rules.promises != NONE and may_pass(case, job, now):
         begin(case, job, find(case, case.state.queue, rules.order, job), now)
@@ -42,7 +44,7 @@ def decide(case: Case, now: float) -> None:
     if tally[QUEUED] == 0 or rules.promises == NONE:
         tally[SETTLED] = tally[QUEUED] > 0
         return
-    foresee(case)
+    foresee(case, now)
     if tally[FREE] > 0 and tally[QUEUED] > 1:
         backfill(case, now)
 
@@ -57,7 +59,7 @@ def resort(case: Case, line: Line, order: int, now: float) -> None:
     sort(line.keys, line.jobs, queued)
 
 
-def foresee(case: Case) -> None:
+def foresee(case: Case, now: float) -> None:
     """Promise the first in line the first instant at which it will fit, the shadow time; `extra`
     is what will be left beside it then (Lifka 1995; Mu'alem and Feitelson 2001)."""
     state, procs = case.state, case.work.procs
@@ -70,8 +72,8 @@ def foresee(case: Case) -> None:
     while need > 0:
         need -= procs[holders[at]]
         at += 1
-    shadow = state.ends[at - 1]
-    while at < tally[RUNNING] and state.ends[at] == shadow:
+    shadow = state.ends[at - 1] if at > tally[LATE] else now + SOON
+    while at < tally[RUNNING] and (at < tally[LATE] or state.ends[at] <= shadow):
         need -= procs[holders[at]]
         at += 1
     state.shadow[0], tally[EXTRA] = shadow, -need

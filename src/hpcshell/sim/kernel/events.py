@@ -12,6 +12,7 @@ from hpcshell.sim.kernel.state import (
     ENDING,
     FREE,
     LAST_TWO,
+    LATE,
     QUEUED,
     RUNNING,
     SETTLED,
@@ -111,6 +112,14 @@ def expect(state: State, job: int, end: float) -> None:
     state.tally[RUNNING] = running + 1
 
 
+def forget(state: State, at: int) -> None:
+    """No end is expected any more of what runs at that place."""
+    running = state.tally[RUNNING]
+    cut(state.ends, running, at)
+    cut(state.holders, running, at)
+    state.tally[RUNNING] = running - 1
+
+
 def finish(case: Case) -> None:
     """The next run is over: its processors are free, and its user's history is longer."""
     work, state = case.work, case.state
@@ -122,9 +131,8 @@ def finish(case: Case) -> None:
         at = left_of(state.ends, tally[RUNNING], state.expected[job])
         while state.holders[at] != job:
             at += 1
-        cut(state.ends, tally[RUNNING], at)
-        cut(state.holders, tally[RUNNING], at)
-        tally[RUNNING] -= 1
+        tally[LATE] -= at < tally[LATE]
+        forget(state, at)
         tally[FREE] += work.procs[job]
     user = work.user[job]
     state.before[user] = state.last[user]
@@ -132,21 +140,27 @@ def finish(case: Case) -> None:
     state.lasts[user] += 1
 
 
-def expire(case: Case, now: float) -> None:
-    """Runs that were expected to have ended: expected later, or, at their limit, taken for over."""
+def expire(case: Case, now: float) -> bool:
+    """Runs that were expected to have ended: they have, or are expected later, or are overdue;
+    whether any is expected later."""
     work, state, found = case.work, case.state, case.found
     tally = state.tally
-    while tally[RUNNING] > 0 and state.ends[0] <= now:
-        job = state.holders[0]
-        cut(state.ends, tally[RUNNING], 0)
-        cut(state.holders, tally[RUNNING], 0)
-        tally[RUNNING] -= 1
+    changed = False
+    while tally[RUNNING] > tally[LATE] and state.ends[tally[LATE]] <= now:
+        job = state.holders[tally[LATE]]
         tally[SETTLED] = 0
         start = found.start[job]
-        if start + work.run[job] > now:
-            step = STEPS[min(state.outrun[job], len(STEPS) - 1)]
-            state.outrun[job] += 1
-            expect(state, job, start + min(found.estimate[job] + step, work.request[job]))
-        else:
+        step = STEPS[min(state.outrun[job], len(STEPS) - 1)]
+        later = start + min(found.estimate[job] + step, work.request[job])
+        if start + work.run[job] <= now:
+            forget(state, tally[LATE])
             state.over[job] = 1
             tally[FREE] += work.procs[job]
+        elif later > now:
+            forget(state, tally[LATE])
+            state.outrun[job] += 1
+            expect(state, job, later)
+            changed = True
+        else:
+            tally[LATE] += 1
+    return changed

@@ -12,7 +12,17 @@ from math import inf
 
 from hpcshell.sim.kernel.events import begin
 from hpcshell.sim.kernel.primitives import append, clear, left_of, put
-from hpcshell.sim.kernel.state import ALL, FREE, QUEUED, RUNNING, SEGMENTS, UNTAKEN, Case
+from hpcshell.sim.kernel.state import (
+    ALL,
+    FREE,
+    LATE,
+    QUEUED,
+    RUNNING,
+    SEGMENTS,
+    SOON,
+    UNTAKEN,
+    Case,
+)
 
 
 def lay_out(case: Case, now: float) -> None:
@@ -27,9 +37,10 @@ def lay_out(case: Case, now: float) -> None:
     last = 0
     for at in range(tally[RUNNING]):
         free += procs[state.holders[at]]
-        if state.ends[at] > edges[last]:
+        end = state.ends[at] if at >= tally[LATE] else now + SOON
+        if end > edges[last]:
             last += 1
-            append(edges, last, state.ends[at])
+            append(edges, last, end)
             append(room, last, free)
         room[last] = free
     tally[SEGMENTS] = last + 1

@@ -8,7 +8,7 @@ from hpcshell.sim.kernel.easy import decide, decide_about
 from hpcshell.sim.kernel.events import arrive, expire, finish
 from hpcshell.sim.kernel.plan import decide_all, decide_new
 from hpcshell.sim.kernel.primitives import top
-from hpcshell.sim.kernel.state import ENDING, RUNNING, SETTLED, Case, plans
+from hpcshell.sim.kernel.state import ENDING, LATE, RUNNING, SETTLED, Case, plans
 
 
 def play(case: Case) -> None:
@@ -25,8 +25,8 @@ def next_instant(case: Case, submitted: int) -> float:
     now = case.work.submit[submitted] if submitted < len(case.work.submit) else inf
     if state.tally[ENDING] > 0:
         now = min(now, top(state.times, state.tally[ENDING]))
-    if state.tally[RUNNING] > 0:
-        now = min(now, state.ends[0])
+    if state.tally[RUNNING] > state.tally[LATE]:
+        now = min(now, state.ends[state.tally[LATE]])
     return now
 
 
@@ -38,18 +38,19 @@ def play_instants(case: Case) -> None:
     submitted = 0
     now = next_instant(case, 0)
     while now < inf:
-        expire(case, now)
+        news = expire(case, now)
         while tally[ENDING] > 0 and top(state.times, tally[ENDING]) <= now:
             finish(case)
+            news = True
         first, place = submitted, 0
         while submitted < number and submit[submitted] <= now:
             place = arrive(case, submitted)
             submitted += 1
         if submitted - first > 1:
             tally[SETTLED] = 0
-        if planning:
+        if planning and (news or submitted > first):
             decide_all(case, now)
-        else:
+        elif news or submitted > first:
             decide_about(case, now, submitted - 1, place)
         now = next_instant(case, submitted)
 

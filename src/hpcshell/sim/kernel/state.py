@@ -15,8 +15,10 @@ REQUEST, CLAIRVOYANT, LAST_TWO = 0, 1, 2
 """`Rules.predictor`."""
 
 # places in State.tally
-QUEUED, RUNNING, ENDING, BEGUN, FREE, SETTLED, EXTRA, SEGMENTS, PROMISED = range(9)
+QUEUED, RUNNING, LATE, ENDING, BEGUN, FREE, SETTLED, EXTRA, SEGMENTS = range(9)
 TALLIES: Final = 9
+SOON: Final = 1.0
+"""A run that should have ended by now is taken to end so many seconds from now, as by `decide`."""
 UNTAKEN: Final = 1 << 62
 
 STEPS: Final = (60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 18e3, 36e3, 72e3, 18e4, 36e4)
@@ -65,7 +67,8 @@ class State(NamedTuple):
     """What a simulation keeps.
 
     `queue` is the line, `fill` the same jobs in the order in which they may pass the first. `ends`
-    are the expected ends of what runs, ascending, `holders` whose they are; `times` and `turns` a
+    are the expected ends of what runs, ascending, `holders` whose they are, the first LATE of them
+    overdue; `times` and `turns` a
     heap of the real ends, with the number of the start (`begun` tells the job). By job: `expected`
     end, how often `outrun`, whether taken for `over`, and `planned` start. `edges` and `room`: what
     is free from when. By user: the run times of the `last` job and of the one `before`, and how

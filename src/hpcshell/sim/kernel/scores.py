@@ -27,5 +27,5 @@ def score(order: int, wait: float, estimate: float, procs: int, submit: float) -
     if order == WFP3:
         return -((wait / estimate) ** 3) * procs
     if order == UNICEF:
-        return -(wait + 1e-15) / (log2(procs + 1e-15) * estimate)
+        return -wait / (log2(procs + 1e-15) * estimate)
     return submit

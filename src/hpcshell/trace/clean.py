@@ -63,8 +63,8 @@ class Workload(Record, frozen=True, kw_only=True, eq=False):
     queue: Ints
     memory: Floats
     row: Ints
-    oddities: dict[str, int] = {}
-    examples: dict[str, tuple[str, ...]] = {}
+    oddities: dict[str, int]
+    examples: dict[str, tuple[str, ...]]
 
     def __len__(self) -> int:
         return len(self.id)
@@ -152,7 +152,8 @@ class _Cleaning:
         self._look_at_order(row)
         row = row[np.argsort(trace.submit[row], kind="stable")]
         columns = {
-            field: getattr(trace, field)[row] for field in ("id", "submit", "user", "group", "queue")
+            field: getattr(trace, field)[row]
+            for field in ("id", "submit", "user", "group", "queue")
         }
         columns |= {"run": self._run[row], "request": self._request[row]}
         columns |= {"procs": self._procs[row], "row": row}

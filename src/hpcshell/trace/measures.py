@@ -62,10 +62,26 @@ class Measures(Record, frozen=True, kw_only=True):
     overtaking: float
 
 
+NOTHING: Final = Measures(
+    jobs=0,
+    makespan=0.0,
+    utilization=0.0,
+    mean_wait=0.0,
+    median_wait=0.0,
+    p95_wait=0.0,
+    max_wait=0.0,
+    avebsld=0.0,
+    user_avebsld=0.0,
+    fairness=1.0,
+    overtaking=0.0,
+)
+"""Of no jobs: nothing was used, and everybody was treated alike."""
+
+
 def measure(schedule: Schedule) -> Measures:
-    """All measures. Of no jobs all are 0, and everybody is treated alike."""
+    """All measures."""
     if not len(schedule):
-        return Measures(**dict.fromkeys(Measures.__struct_fields__, 0) | {"fairness": 1.0})
+        return NOTHING
     wait = schedule.wait
     median, p95 = np.percentile(wait, [50, 95]).tolist()
     slowdown = bounded_slowdown(wait, schedule.run)

@@ -83,11 +83,11 @@ class Trace(Record, frozen=True, kw_only=True, eq=False):
     preceding: Ints
     think: Floats
     line: Ints
-    header: dict[str, str] = {}
-    names: dict[str, tuple[str, ...]] = {}
-    labels: tuple[str, ...] = ()
-    oddities: dict[str, int] = {}
-    examples: dict[str, tuple[str, ...]] = {}
+    header: dict[str, str]
+    names: dict[str, tuple[str, ...]]
+    labels: tuple[str, ...]
+    oddities: dict[str, int]
+    examples: dict[str, tuple[str, ...]]
 
     def __len__(self) -> int:
         return len(self.id)

@@ -153,8 +153,8 @@ class _Reading:
         numbers, lines = self._numbers(part)
         if not len(numbers):
             return
-        bad = ~(np.abs(numbers) < LARGEST)
-        unreadable = bad[:, :ESSENTIAL].any(axis=1)
+        bad: Bools = np.logical_not(np.abs(numbers) < LARGEST)  # NaN, too
+        unreadable: Bools = bad[:, :ESSENTIAL].any(axis=1)
         if not self._count and unreadable[0]:
             line = int(lines[0])
             said = _decoded(part.text.split(b"\n")[line - part.line]).strip()
@@ -164,7 +164,7 @@ class _Reading:
         self._odd("not_a_number", bad.any(axis=1), lines)
         numbers[bad] = UNKNOWN
         whole = numbers[:, _WHOLE]
-        self._odd("fraction", (whole != np.floor(whole)).any(axis=1), lines)
+        self._odd("fraction", np.any(whole != np.floor(whole), axis=1), lines)
         numbers[:, _WHOLE] = np.floor(whole)
         columns = self._next(len(numbers), lines)
         for at, field in enumerate(FIELDS):

@@ -33,6 +33,4 @@ def _header(header: dict[str, str]) -> Iterator[str]:
 
 def _words(column: Ints | Floats) -> list[str]:
     """Whole numbers without a fraction, others so that they are read back as they are."""
-    return [
-        str(int(value)) if value == int(value) else repr(value) for value in column.tolist()
-    ]
+    return [str(int(value)) if value == int(value) else repr(value) for value in column.tolist()]

@@ -187,7 +187,7 @@ def _run_times(chance: Chance, model: Model, procs: Ints) -> Floats:
 
 def _gamma(chance: Chance, shape: float, scale: float, count: int, most: float) -> Floats:
     """Gamma variates, those above `most` drawn again."""
-    drawn = chance.gamma(shape, scale, count)
+    drawn: Floats = chance.gamma(shape, scale, count)
     while (over := drawn > most).any():
         drawn[over] = chance.gamma(shape, scale, int(over.sum()))
     return drawn
@@ -202,7 +202,8 @@ def _arrivals(chance: Chance, model: Model, jobs: int) -> Floats:
     gaps = np.exp(_gamma(chance, *model.between, jobs, LONGEST_GAP_LOG))
     days, rest = np.divmod(np.cumsum(gaps), DAY)
     shares = np.concatenate([[0.0], np.cumsum(_daily_shares(model))])
-    return np.floor(days * DAY + np.interp(rest, shares * DAY, np.arange(SLOTS + 1) * SLOT))
+    within: Floats = np.interp(rest, shares * DAY, np.arange(SLOTS + 1) * SLOT)
+    return np.floor(days * DAY + within)
 
 
 def _daily_shares(model: Model) -> Floats:
@@ -212,7 +213,8 @@ def _daily_shares(model: Model) -> Floats:
     at = np.arange(DAWN - 0.5, DAWN + SLOTS - 0.5, 1 / fine) + 0.5 / fine
     density = np.exp((shape - 1) * np.log(at) - at / scale - lgamma(shape) - shape * np.log(scale))
     shares = density.reshape(SLOTS, fine).sum(axis=1)
-    return np.roll(shares / shares.sum(), DAWN - 1)
+    rolled: Floats = np.roll(shares / shares.sum(), DAWN - 1)
+    return rolled
 
 
 def _requests(chance: Chance, run: Floats, overestimate: float) -> Floats:

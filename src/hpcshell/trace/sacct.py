@@ -73,7 +73,9 @@ def read_sacct(name: str, text: str) -> Trace:
     if at is None:
         raise Wrong(f"{name}: is empty", f"say: {COMMAND}")
     fields = _fields(f"{name}:{at + 1}", lines[at].strip())
-    table = _Table(name, fields, lines[at + 1 :], at + 2, trailing=lines[at].rstrip()[-1:] == "|")
+    table = _Table(name, fields, width=lines[at].count("|") + 1)
+    for number, line in enumerate(lines[at + 1 :], at + 2):
+        table.add(number, line.rstrip("\r"))
     return table.trace()
 
 
@@ -100,29 +102,31 @@ def _fields(place: str, line: str) -> dict[str, int]:
 class _Table:
     """The rows that are jobs, to be turned into columns."""
 
-    def __init__(
-        self, name: str, fields: dict[str, int], lines: Sequence[str], first: int, trailing: bool
-    ) -> None:
-        self._name, self._fields = name, fields
+    def __init__(self, name: str, fields: dict[str, int], width: int) -> None:
+        self._name, self._fields, self._width = name, fields, width
+        self._label = fields["jobid"] if "jobid" in fields else fields["jobidraw"]
         self._tally = Tally()
         self._rows: list[list[str]] = []
         self._lines: list[int] = []
-        label = fields["jobid"] if "jobid" in fields else fields["jobidraw"]
-        for number, line in enumerate(lines, first):
-            words = line.rstrip("\r").split("|")
-            if line.strip() and (odd := self._odd(words, label)):
-                self._tally.add(odd, [f"{name}:{number}"])
-            elif line.strip():
-                self._rows.append(words)
-                self._lines.append(number)
 
-    def _odd(self, words: list[str], label: int) -> str:
+    def add(self, number: int, line: str) -> None:
+        """The line of that number; a blank one is nothing."""
+        words = line.split("|")
+        if not line.strip():
+            return
+        if odd := self._odd(words):
+            self._tally.add(odd, [f"{self._name}:{number}"])
+        else:
+            self._rows.append(words)
+            self._lines.append(number)
+
+    def _odd(self, words: list[str]) -> str:
         """Why the line is no job; "" where it is one."""
-        if len(words) != len(self._fields):
+        if len(words) != self._width:
             return "unreadable"  # a name with a | in it: what follows is not where it belongs
-        if "." in words[label]:
+        if "." in words[self._label]:
             return "step"
-        if "[" in words[label]:
+        if "[" in words[self._label]:
             return "never_began"
         return "" if _instant(words[self._fields["submit"]]) > 0 else "unreadable"
 

@@ -153,18 +153,18 @@ class _Reading:
         numbers, lines = self._numbers(part)
         if not len(numbers):
             return
-        bad: Bools = np.logical_not(np.abs(numbers) < LARGEST)  # NaN, too
-        unreadable: Bools = bad[:, :ESSENTIAL].any(axis=1)
+        bad = _out_of_range(numbers)
+        unreadable = _any(bad[:, :ESSENTIAL])
         if not self._count and unreadable[0]:
             line = int(lines[0])
             said = _decoded(part.text.split(b"\n")[line - part.line]).strip()
             raise Wrong(f"{self.name}:{line}: {quote(said)} is no job of a trace", _HINT)
         self._odd("unreadable", unreadable, lines)
         numbers, bad, lines = numbers[~unreadable], bad[~unreadable], lines[~unreadable]
-        self._odd("not_a_number", bad.any(axis=1), lines)
+        self._odd("not_a_number", _any(bad), lines)
         numbers[bad] = UNKNOWN
         whole = numbers[:, _WHOLE]
-        self._odd("fraction", np.any(whole != np.floor(whole), axis=1), lines)
+        self._odd("fraction", _any(np.not_equal(whole, np.floor(whole))), lines)
         numbers[:, _WHOLE] = np.floor(whole)
         columns = self._next(len(numbers), lines)
         for at, field in enumerate(FIELDS):
@@ -226,6 +226,17 @@ def _row(words: list[bytes]) -> list[float]:
     except ValueError:
         numbers = [_number(word) for word in words]
     return numbers + [float(UNKNOWN)] * missing if missing else numbers
+
+
+def _any(marks: Bools) -> Bools:
+    """Of each row, whether any is marked."""
+    rows: Bools = np.logical_or.reduce(marks, axis=1)
+    return rows
+
+
+def _out_of_range(numbers: Floats) -> Bools:
+    """What is no exact number: NaN, too."""
+    return np.logical_not(np.less(np.abs(numbers), LARGEST))
 
 
 def _number(word: bytes) -> float:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 from hypothesis import strategies as st
 
+from hpcshell.core.errors import Wrong
 from hpcshell.trace.record import FIELDS, REAL, Trace, trace_of, unknown_columns
 
 WHOLE = st.integers(-(10**12), 10**12)
@@ -40,3 +44,14 @@ def jobs(*rows: tuple[float, ...], header: str = "; MaxProcs: 8\n") -> bytes:
         for number, (submit, run, procs, request) in enumerate(rows, 1)
     ]
     return (header + "".join(lines)).encode()
+
+
+T = TypeVar("T")
+
+
+def attempt(call: Callable[[], T]) -> T | Wrong:
+    """What the call gives, or the error it raises."""
+    try:
+        return call()
+    except Wrong as error:
+        return error

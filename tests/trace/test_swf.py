@@ -17,7 +17,7 @@ from hpcshell.trace.record import FIELDS, Trace, equal
 from hpcshell.trace.swf import BLOCK, read_swf
 from hpcshell.trace.write import write_swf
 from tests.support.traces import shared_trace
-from tests.trace.made import jobs, traces
+from tests.trace.made import attempt, jobs, traces
 
 ROW = b"7 10 5 100 4 -1 -1 4 200 -1 1 3 1 -1 2 -1 -1 -1\n"
 
@@ -50,11 +50,12 @@ def test_remarks_between_the_jobs_change_nothing(trace: Trace, data: st.DataObje
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_trace_or_wrong(content: bytes) -> None:
-    try:
-        assert len(read_swf("noise", content)) > 0
-    except Wrong as error:
-        assert error.message.startswith("noise")
-        assert error.hint
+    trace = attempt(lambda: read_swf("noise", content))
+    if isinstance(trace, Wrong):
+        assert trace.message.startswith("noise")
+        assert trace.hint
+    else:
+        assert len(trace) > 0
 
 
 @given(st.lists(st.text("0123456789.-+eE; \tinfaNx_", max_size=12), max_size=40))
@@ -76,8 +77,8 @@ def test_plain_numbers_are_read_at_once_as_they_would_be_one_by_one(token: str) 
     many = read_swf("many", row * 500)
     assert not many.oddities
     assert set(many.run.tolist()) == {float(token)}
-    assert equal(many, read_swf("few", row * 500 + b"; end"))
-    assert read_swf("one", row).run.tolist() == [float(token)]
+    one = read_swf("one", row)
+    assert all(getattr(many, field)[0] == getattr(one, field)[0] for field in FIELDS)
 
 
 @pytest.mark.parametrize(
@@ -136,8 +137,8 @@ def test_the_header_is_kept() -> None:
     trace = read_swf(
         "log",
         b"; a remark before\n; MaxJobs: 2\n;  MaxProcs:128\n; Information: http://a.b/\n"
-        b";              http://c.d/\n; Queue: 1 short\n; Queue: 2 long\n;\n; Acknowledge: J\xf6rg\n"
-        + ROW,
+        b";              http://c.d/\n; Queue: 1 short\n; Queue: 2 long\n;\n"
+        b"; Acknowledge: J\xf6rg\n" + ROW,
     )
     assert trace.header == {
         "": "a remark before",

@@ -7,7 +7,7 @@ are; where `Elapsed` or `ElapsedRaw` is there, a change of the clocks harms only
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from math import nan
 from typing import Final

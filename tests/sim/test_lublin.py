@@ -12,8 +12,9 @@ from hpcshell.core.errors import Wrong
 from hpcshell.sim.lublin import ALL, BATCH, INTERACTIVE, LONGEST_LOG, MODELS, Model, lublin
 from hpcshell.trace.clean import clean
 from hpcshell.trace.read import read_trace
-from hpcshell.trace.record import Trace, equal
+from hpcshell.trace.record import Trace
 from tests.support.traces import shared_trace
+from tests.trace.made import equal
 
 models = st.sampled_from([ALL, BATCH, INTERACTIVE])
 machines = st.sampled_from([1, 2, 3, 8, 100, 256, 93312])
@@ -79,6 +80,11 @@ def test_impossible_wishes_are_wrong(
     with pytest.raises(Wrong) as refused:
         lublin(machine, jobs, 1, load=load, overestimate=overestimate)
     assert refused.value.hint
+
+
+def test_a_negative_seed_is_wrong() -> None:
+    with pytest.raises(Wrong, match="-1 is no seed"):
+        lublin(1, 1, -1)
 
 
 def figures(trace: Trace) -> list[float]:

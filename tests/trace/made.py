@@ -55,3 +55,10 @@ def attempt(call: Callable[[], T]) -> T | Wrong:
         return call()
     except Wrong as error:
         return error
+
+
+def equal(one: Trace, other: Trace) -> bool:
+    """Whether both tell of the same jobs, in the same order, with the same header."""
+    return one.header == other.header and all(
+        np.array_equal(getattr(one, field), getattr(other, field)) for field in FIELDS
+    )

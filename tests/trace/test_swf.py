@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from hpcshell.core.errors import Wrong
 from hpcshell.trace.gunzip import gunzip
-from hpcshell.trace.record import FIELDS, Trace, equal
+from hpcshell.trace.record import FIELDS, Trace
 from hpcshell.trace.swf import BLOCK, read_swf
 from hpcshell.trace.write import write_swf
 from tests.support.traces import shared_trace
-from tests.trace.made import attempt, jobs, traces
+from tests.trace.made import attempt, equal, jobs, traces
 
 ROW = b"7 10 5 100 4 -1 -1 4 200 -1 1 3 1 -1 2 -1 -1 -1\n"
 
@@ -187,6 +187,15 @@ def test_what_is_no_log_is_wrong(text: bytes, said: str) -> None:
 def test_a_log_is_read_in_blocks() -> None:
     count = 2 * BLOCK // len(ROW) + 3
     assert len(read_swf("log", ROW * count)) == count
+
+
+@given(st.lists(st.integers(0, 999), max_size=5, unique=True))
+def test_odd_lines_among_many_are_found_wherever_they_are(places: list[int]) -> None:
+    lines = [b"9 10 5 100 4 x\n" if at in places else ROW for at in range(1000)]
+    trace = read_swf("log", b"".join(lines))
+    assert np.flatnonzero(trace.id == 9).tolist() == sorted(places)
+    assert trace.line.tolist() == list(range(1, 1001))
+    assert trace.oddities == ({"short": len(places), "not_a_number": len(places)} if places else {})
 
 
 def test_the_columns_are_read_only() -> None:

@@ -131,6 +131,8 @@ def lublin(
     rounded up to a popular value; 0: it is the run time.
     """
     _check(machine, jobs, load, overestimate)
+    if seed < 0:
+        raise Wrong(f"{seed} is no seed", "give a whole number, 0 or more")
     chance = np.random.default_rng(seed)
     procs = _sizes(chance, model, machine, jobs)
     run = _run_times(chance, model, procs)

@@ -145,10 +145,3 @@ def trace_of(
         oddities=dict(tally.counts) if tally else {},
         examples=dict(tally.examples) if tally else {},
     )
-
-
-def equal(one: Trace, other: Trace) -> bool:
-    """Whether both tell of the same jobs, in the same order, with the same header."""
-    return one.header == other.header and all(
-        np.array_equal(getattr(one, field), getattr(other, field)) for field in FIELDS
-    )

@@ -141,7 +141,7 @@ class _Table:
         columns["procs"][:] = self._counts("reqcpus")
         columns["used_procs"][:] = self._counts("alloccpus", "ncpus")
         columns["request"][:] = self._request()
-        columns["memory"][:] = self._memory(np.maximum(columns["procs"], 1))
+        columns["memory"][:] = self._memory(self._counts("reqcpus", "alloccpus", "ncpus"))
         columns["status"][:] = [STATUS.get(state, UNKNOWN) for state in self._states()]
         columns["line"][:] = self._lines
         names: dict[str, tuple[str, ...]] = {}
@@ -201,6 +201,7 @@ class _Table:
         """KiB a processor. `4Gc` is a processor's, `4Gn` a node's, `4G` the job's."""
         words = self._words("reqmem")
         nodes = np.maximum(self._counts("reqnodes", "nnodes"), 1)
+        procs = np.maximum(procs, 1)
         sizes = np.array([_bytes(word) for word in words], np.float64) / KIB
         shares = np.array([_SHARED.get(word[-1:], 2) for word in words])
         kib = np.select([shares == 0, shares == 1], [sizes, sizes * nodes / procs], sizes / procs)

@@ -1,7 +1,7 @@
 """Reads the Standard Workload Format of the Parallel Workloads Archive.
 
 Lines of 18 numbers, and `;` lines with directives (`; MaxProcs: 128`) and remarks. A block of lines
-that are as the format says is read by numpy at once; only a block that has anything else in it is
+that are as the format says is read by numpy at once; only a small block that has anything else in it is
 read line by line, and what is odd in it is counted.
 """
 
@@ -31,7 +31,7 @@ from hpcshell.trace.record import (
 
 BLOCK: Final = 1 << 22
 """Bytes that are read at once: what is needed beside the text and the columns stays small."""
-SMALL: Final = 1 << 12
+SMALL: Final = 1 << 13
 """Below this a block is faster read line by line."""
 
 ESSENTIAL: Final = 5
@@ -128,10 +128,15 @@ class _Reading:
         self._header[self._directive] = text if known is None else f"{known}\n{text}"
 
     def block(self, part: _Part) -> None:
-        """Lines without remarks."""
-        rows = _regular(part.text) if len(part.text) >= SMALL else None
-        if rows is None:
+        """Lines without remarks. What is not regular is halved, until what is odd is alone."""
+        middle = _after(part.text, len(part.text) // 2)
+        if len(part.text) < SMALL or middle == len(part.text):
             self._carefully(part)
+            return
+        rows = _regular(part.text)
+        if rows is None:
+            self.block(_Part(part.text[:middle], part.line))
+            self.block(_Part(part.text[middle:], part.line + part.text.count(b"\n", 0, middle)))
             return
         count = len(rows.numbers)
         columns = self._next(count, part.line + rows.lines)

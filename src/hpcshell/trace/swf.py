@@ -1,8 +1,8 @@
 """Reads the Standard Workload Format of the Parallel Workloads Archive.
 
-Lines of 18 numbers, and `;` lines with directives (`; MaxProcs: 128`) and remarks. A block of lines
-that are as the format says is read by numpy at once; only a small block that has anything else in it is
-read line by line, and what is odd in it is counted.
+Lines of 18 numbers, and `;` lines with directives (`; MaxProcs: 128`) and remarks. Lines that are
+as the format says are read by numpy, a block at a time; only what stands close to a line that has
+anything else in it is read line by line, and what is odd in it is counted.
 """
 
 from __future__ import annotations

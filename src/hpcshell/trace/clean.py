@@ -25,19 +25,21 @@ class Filter(Record, frozen=True, kw_only=True):
     both. `over_machine`: what becomes of a job that is larger than the machine. `no_request`: one
     that asked for no time has asked for its run time, or is left out. `overrun`: one that ran
     longer than it asked for is cut, as a scheduler that enforces limits does, or kept.
+    `unknown_run`: the seconds that a job of unknown run time is taken to have run; 0: left out.
     """
 
     size: Literal["requested", "larger"] = "requested"
     over_machine: Literal["drop", "clip"] = "drop"
     no_request: Literal["run", "drop"] = "run"
     overrun: Literal["cut", "keep"] = "cut"
+    unknown_run: float = 0.0
 
 
 DEFAULT: Final = Filter()
 SC15: Final = Filter(no_request="drop")
 """That of Gaussier, Glesser, Reis, Trystram, "Improving Backfilling by using Machine Learning to
 Predict Running Times", SC 2015."""
-DIRLAB: Final = Filter(size="larger", overrun="keep")
+DIRLAB: Final = Filter(size="larger", overrun="keep", unknown_run=10.0)
 """That of Zhang, Dai, He, Bao, Xie, "RLScheduler", SC 2020."""
 FILTERS: Final = {"default": DEFAULT, "sc15": SC15, "dirlab": DIRLAB}
 
@@ -108,7 +110,12 @@ class _Cleaning:
     def _drop_what_never_ran(self) -> None:
         run = self._run
         self._drop("negative_submit", self._trace.submit < 0)
-        self._drop("unknown_run", run == UNKNOWN)
+        unknown = run == UNKNOWN
+        if self._chosen.unknown_run > 0:
+            self._note("run_assumed", unknown)
+            run[unknown] = self._chosen.unknown_run
+        else:
+            self._drop("unknown_run", unknown)
         self._drop("negative_run", run < 0)
         self._drop("zero_run", run == 0)
         self._drop("no_procs", self._procs <= 0)

@@ -24,7 +24,7 @@ ODDITIES: Final = {
     "negative_submit": "submitted before the log begins: left out",
     "negative_run": "ended before it began: left out",
     "unknown_run": "never ran, or for an unknown time: left out",
-    "run_assumed": "never ran, or for an unknown time: taken to have run as long as the filter says",
+    "run_assumed": "never ran, or for an unknown time: taken to run as long as the filter says",
     "zero_run": "ran for no time at all: left out",
     "no_procs": "used and asked for no processors: left out",
     "no_request": "asked for no time: left out",

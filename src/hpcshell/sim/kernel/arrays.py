@@ -75,7 +75,7 @@ def push(times: Any, turns: Any, count: int, time: float, turn: int) -> None:
     times[at], turns[at] = time, turn
 
 
-def pop(times: Any, turns: Any, count: int) -> int:
+def pop(times: Any, turns: Any, count: int) -> Any:
     least, last = turns[0], count - 1
     time, turn = times[last], turns[last]
     at, below = 0, 1

@@ -11,7 +11,7 @@ from numba.extending import overload, register_jitable
 
 from hpcshell.sim.kernel import arrays, easy, events, plan, play, primitives, scores, state
 
-OPTIONS: Final[dict[str, Any]] = {"_nrt": False, "error_model": "numpy"}
+OPTIONS: Final[Any] = {"_nrt": False, "error_model": "numpy"}
 """Nothing in the kernel makes arrays, so that numba need not count who uses them: seven times as
 fast."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 from hpcshell.sim.kernel.primitives import cut, left_of, pop, push, put, right_of
 from hpcshell.sim.kernel.scores import LAST_STATIC, score
@@ -23,16 +24,16 @@ from hpcshell.sim.kernel.state import (
 )
 
 
-def estimate_of(case: Case, job: int) -> float:
+def estimate_of(case: Case, job: int) -> Any:
     """How long the job is expected to run, as far as is known when it comes."""
     work, state = case.work, case.state
     if case.rules.predictor == CLAIRVOYANT:
-        return work.run[job]  # type: ignore[no-any-return]
+        return work.run[job]
     request = work.request[job]
     user = work.user[job]
     if case.rules.predictor == LAST_TWO and state.lasts[user] >= 2:
         return max(1.0, min(request, (state.last[user] + state.before[user]) // 2.0))
-    return request  # type: ignore[no-any-return]
+    return request
 
 
 def key_of(case: Case, order: int, job: int, now: float) -> float:

@@ -9,6 +9,7 @@ Weil 1998; Mu'alem and Feitelson 2001). What has no promise may start only besid
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 from hpcshell.sim.kernel.events import begin
 from hpcshell.sim.kernel.primitives import append, clear, left_of, put
@@ -72,7 +73,7 @@ def take(case: Case, job: int, start: float, procs: int) -> None:
         room[at] -= procs
 
 
-def earliest(case: Case, job: int) -> float:
+def earliest(case: Case, job: int) -> Any:
     """The first instant at which the job fits for as long as it is expected to run."""
     state = case.state
     edges, room = state.edges, state.room
@@ -86,7 +87,7 @@ def earliest(case: Case, job: int) -> float:
             start = at + 1
             end = edges[start] + length if start < segments else inf
         at += 1
-    return edges[start]  # type: ignore[no-any-return]
+    return edges[start]
 
 
 def fits_now(case: Case, job: int, now: float) -> bool:
@@ -94,13 +95,13 @@ def fits_now(case: Case, job: int, now: float) -> bool:
     state = case.state
     procs = case.work.procs[job]
     last = left_of(state.edges, state.tally[SEGMENTS], now + case.found.estimate[job])
-    for at in range(max(1, last)):
+    for at in range(max(1, last)):  # noqa: SIM110 - compiled, too
         if state.room[at] < procs:
             return False
     return True
 
 
-def place(case: Case, job: int) -> float:
+def place(case: Case, job: int) -> Any:
     """The job gives its place back, if it has one, and takes the first that disturbs nobody."""
     state, procs = case.state, case.work.procs[job]
     if state.planned[job] < inf:

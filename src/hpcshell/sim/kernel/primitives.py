@@ -87,7 +87,8 @@ def push(times: Any, turns: Any, count: int, time: float, turn: int) -> None:
 
 def pop(times: Any, turns: Any, count: int) -> int:
     """Take the least (time, turn) out of the heap; the turn."""
-    return heappop(times)[1]
+    least: tuple[float, int] = heappop(times)
+    return least[1]
 
 
 def top(times: Any, count: int) -> Any:

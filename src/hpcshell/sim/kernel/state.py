@@ -37,7 +37,8 @@ class Work(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """The policy in numbers. `order` puts the waiting in line, `fill` those that may pass the first.
+    """The policy in numbers. `order` puts the waiting in line, `fill` those that may pass the
+    first.
 
     `stepwise`: a decision after every single event, in the order that the simulators behind the
     published schedules take them, instead of one for all events of an instant.

@@ -96,7 +96,7 @@ def test_unicef_puts_jobs_of_one_processor_before_all_others() -> None:
 
 def test_every_order_says_what_it_is_and_where_it_is_from() -> None:
     for name, order in ORDERS.items():
-        assert order.name == name == order.score.__name__  # type: ignore[attr-defined]
+        assert order.name == name == order.score.__name__
         assert order.meaning
         assert order.source
         assert (inspect.getdoc(order.score) or "").strip()

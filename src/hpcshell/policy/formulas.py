@@ -25,7 +25,7 @@ Score = Callable[[float, float, float, float], float]
 """(run, procs, submit, wait) -> the smaller goes first; ties go by the order of submission."""
 
 
-# ------------------------------------------------------------------------------ fixed once submitted
+# ----------------------------------------------------------------------------- fixed once submitted
 
 
 def fifo(run: float, procs: float, submit: float, wait: float) -> float:
@@ -47,8 +47,8 @@ def ljf(run: float, procs: float, submit: float, wait: float) -> float:
 
 
 def saf(run: float, procs: float, submit: float, wait: float) -> float:
-    """r n. Smallest area first (Carastan-Santos, de Camargo, Trystram, Zrigui, "One can only gain by
-    replacing EASY backfilling", CCGrid 2019): what takes the fewest processor-seconds."""
+    """r n. Smallest area first (Carastan-Santos, de Camargo, Trystram, Zrigui, "One can only gain
+    by replacing EASY backfilling", CCGrid 2019): what takes the fewest processor-seconds."""
     return run * procs
 
 
@@ -79,7 +79,7 @@ def f4(run: float, procs: float, submit: float, wait: float) -> float:
     return run * sqrt(max(procs, 0.0)) + 5.3e5 * log10(max(submit, 0.1))
 
 
-# ------------------------------------------------------------------------- changing with the waiting
+# ------------------------------------------------------------------------ changing with the waiting
 
 
 def wfp3(run: float, procs: float, submit: float, wait: float) -> float:

@@ -13,10 +13,11 @@ bound of every prediction, and a prediction is above zero where the request is.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import floor, isfinite
-from statistics import median
 from typing import Final, NamedTuple, Protocol
+
+from hpcshell.core.units import LONGEST
 
 LEAST: Final = 1.0
 """Seconds. Nothing is predicted to end at once (unless the request itself is shorter)."""
@@ -80,8 +81,7 @@ class Last2:
 
     def ended(self, job: Features, run: float) -> None:
         earlier = self._last.get(job.user)
-        run = bounded(run, job.request, least=0.0)
-        self._last[job.user] = (None if earlier is None else earlier[1], run)
+        self._last[job.user] = (None if earlier is None else earlier[1], _ran(job, run))
 
 
 class RecentRatio:
@@ -102,7 +102,7 @@ class RecentRatio:
         if not (isfinite(job.request) and job.request > 0):
             return
         ratios = self._ratios.setdefault(job.user, deque(maxlen=self._recent))
-        ratios.append(bounded(run, job.request, least=0.0) / job.request)
+        ratios.append(_ran(job, run) / job.request)
 
 
 class MedianOfAlike:
@@ -116,18 +116,29 @@ class MedianOfAlike:
 
     def predict(self, job: Features) -> float:
         runs = self._alike.get((job.user, job.request, job.procs))
-        return bounded(median(runs), job.request) if runs else self._last2.predict(job)
+        return bounded(_median(runs), job.request) if runs else self._last2.predict(job)
 
     def ended(self, job: Features, run: float) -> None:
         alike = (job.user, job.request, job.procs)
         runs = self._alike.setdefault(alike, deque(maxlen=self._recent))
-        runs.append(bounded(run, job.request, least=0.0))
+        runs.append(_ran(job, run))
         self._last2.ended(job, run)
 
 
 def bounded(seconds: float, request: float, least: float = LEAST) -> float:
     """`seconds`, at least `least` and at most the request, which wins."""
     return min(max(least, float(seconds)), request)
+
+
+def _median(runs: Iterable[float]) -> float:
+    ascending = sorted(runs)  # not `statistics`: it brings chance and decimals with it
+    middle = len(ascending) // 2
+    return (ascending[middle] + ascending[~middle]) / 2
+
+
+def _ran(job: Features, run: float) -> float:
+    """The seconds a job has run as they are remembered: real ones, whatever a log says."""
+    return bounded(run, min(job.request, LONGEST), least=0.0)
 
 
 def corrected(base: float, outrun: int, request: float) -> float:

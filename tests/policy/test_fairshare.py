@@ -64,8 +64,9 @@ def usage(shares: FairShare, key: Key = (ROOT, "")) -> float:
 some_shares = st.lists(st.integers(0, 5), min_size=11, max_size=11)
 users = st.sampled_from(["ann", "bob", "cid", "dan", "eve", "stranger", "guest"])
 accounts = st.sampled_from(["", "optics", "plasma", "physics", "chemistry", "nowhere"])
+amounts = st.just(0.0) | st.floats(1e-3, 1e7)
 charges = st.lists(
-    st.tuples(users, accounts, st.floats(0, 1e7), st.floats(1.7e9, 1.7e9 + 30 * DAY)), max_size=10
+    st.tuples(users, accounts, amounts, st.floats(1.7e9, 1.7e9 + 30 * DAY)), max_size=10
 )
 
 

@@ -15,6 +15,10 @@ The owner's calls, in the order of a life:
     decide(view, policy, now)     (after `view.advance(now)` or `view.impossible(now)`)
     view.keep(plan.promises)      only matters when the policy keeps more than one promise
     view.claim(claim)             the element starts: it waits no more, resources are held
+    view.suspend(run, now)        it stands still: cpus back, the rest stays held; then
+      view.wake(run)                it is to go on in its turn: a plan says when; and
+      view.resume(run, now)         it goes on, and holds again what it held
+    view.change(claim)            it holds something else, or until another time
     view.release(run)             the attempt is over: resources back; then one of:
       view.put_task(task)           it is tried again
       view.task_ended(job, index, outcome, time)    it is over
@@ -25,7 +29,7 @@ The owner's calls, in the order of a life:
 
 There is nothing else to say about an element that starts or ends; putting an unchanged job costs
 nothing. On recovery: `put_job` by ascending id (`needs` names the live parents that had begun,
-too), `put_task` for what is pending, `claim` for what runs.
+too), `put_task` for what is pending, `claim` for what runs or is suspended, then `wake`.
 
 Costs grow with what a call changes (and the logarithm of what waits), never with what waits.
 """
@@ -41,7 +45,7 @@ from hpcshell.policy.hopeless import Hopeless, hopeless
 from hpcshell.policy.line import Entry
 from hpcshell.policy.order import Rank, by_priority
 from hpcshell.policy.queue import Queue
-from hpcshell.policy.room import Room
+from hpcshell.policy.room import Room, fits
 
 __all__ = ["PLAIN", "Fact", "ParentFacts", "Unit", "View"]
 
@@ -58,6 +62,8 @@ class View:
         self.room = Room(total)
         self.queue = Queue(self.room, rank)
         self.promised: dict[Unit, float] = {}
+        self.waking: set[int] = set()
+        """Suspended runs that are to go on as soon as it is their turn and there is room."""
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -138,8 +144,34 @@ class View:
     def release(self, run: int) -> None:
         """The run is over and holds nothing any more."""
         claim = self.room.let_go(run)
+        self.waking.discard(run)
         if claim is not None:
             self.queue.stop(claim.job)
+
+    def change(self, claim: Claim) -> None:
+        """A run that holds something already holds this instead, on the same gpus."""
+        self.room.change(claim)
+
+    def suspend(self, run: int, now: float) -> Claim:
+        """The run stands still: its cpus are free, the rest stays held. What it holds now."""
+        self.waking.discard(run)
+        return self.room.suspend(run, now)
+
+    def wake(self, run: int) -> None:
+        """A suspended run is to go on as soon as it is its turn."""
+        self.waking.add(run)
+
+    def may_resume(self, run: int) -> bool:
+        """Whether everything that a suspended run needs to go on is free."""
+        return fits(self.room.to_go_on(run), self.room.free)
+
+    def resume(self, run: int, now: float) -> Claim:
+        """The suspended run goes on, for as long as it might have when it was suspended. What it
+        holds now."""
+        self.waking.discard(run)
+        claim = self.room.resume(run, now)
+        self.promised.pop((claim.job, claim.index), None)
+        return claim
 
     def task_ended(self, job: int, index: int, outcome: Outcome, time: float) -> None:
         """The element is over for good."""

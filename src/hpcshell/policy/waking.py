@@ -19,13 +19,13 @@ class Sleeper(NamedTuple):
 
     rank: float
     job: int
-    index: int
+    element: int
     run: int
     shape: Shape
 
     @property
     def unit(self) -> Unit:
-        return (self.job, self.index)
+        return (self.job, self.element)
 
 
 def sleepers(view: View) -> list[Sleeper]:

@@ -7,7 +7,8 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
-from hpcshell.daemon.runner.journal import Clean, Entry, Limited, Stopping, Warned
+from hpcshell.daemon.runner import wire
+from hpcshell.daemon.runner.journal import Clean, Entry, Limited, Stopping, Suspended, Warned
 from hpcshell.daemon.runner.orphans import Orphans
 from hpcshell.daemon.runner.roster import Roster
 from hpcshell.machine import clock, processes
@@ -44,10 +45,15 @@ class Warden:
         if entry.ended:
             return entry.next_try
         if entry.stopping is not None:
-            return max(entry.stopping.kill_at, entry.next_try)
+            return entry.stopping.stop_at or max(entry.stopping.kill_at, entry.next_try)
+        before = 0.0
+        if entry.suspended is not None:
+            if entry.suspended.since is not None:
+                return entry.next_try or entry.suspended.until
+            before = entry.suspended.before
         if entry.time_limit is None:
             return None
-        limit = entry.spawned.monotonic + entry.time_limit
+        limit = entry.spawned.monotonic + entry.time_limit + before
         warn = entry.spawning.warn
         return limit - warn.before if warn and not entry.warned else limit
 
@@ -83,7 +89,9 @@ class Warden:
         if entry.ended:
             self._sweep(entry)
         elif entry.stopping is not None:
-            self.kill(entry)
+            self._end(entry, entry.stopping)
+        elif entry.stands_still:
+            self._still(entry)
         elif entry.spawning.warn and not entry.warned:
             self.roster.record(Warned(entry.run))
             self.signal(
@@ -119,11 +127,99 @@ class Warden:
             cause, kill_at = entry.stopping.cause, min(kill_at, entry.stopping.kill_at)
         self.roster.record(Stopping(entry.run, cause, kill_at))
         if grace > 0:
-            members = self.roster.members(entry)
-            processes.signal_tree(members, number)
-            # A stopped process would not see the signal before it is killed.
-            processes.signal_tree(members, signal.SIGCONT)
+            self._signal_all(entry, number)
         self.plan(entry)
+
+    def stop_after(self, entry: Entry, stop: wire.Stop, ahead: wire.Warn) -> None:
+        """Begin to end a run in a while, and tell it now. Nothing new to one that is ending."""
+        if entry.stopping is not None:
+            return
+        first, then = map(processes.signal_number, (ahead.signal, stop.signal))
+        grace = entry.spawning.grace if stop.grace is None else stop.grace
+        stop_at = clock.monotonic() + max(0.0, ahead.before)
+        kill_at = stop_at + max(0.0, grace)
+        self.roster.record(Stopping(entry.run, stop.cause, kill_at, stop_at, then))
+        self.signal(entry, first, ahead.to)
+        if entry.suspended is not None:
+            self._continue(entry)
+        self.plan(entry)
+
+    def _end(self, entry: Entry, stopping: Stopping) -> None:
+        """What a stop has come to: the signal after a while, or the kill after the grace."""
+        if stopping.stop_at:
+            self.roster.record(Stopping(entry.run, stopping.cause, stopping.kill_at))
+        if stopping.stop_at and stopping.kill_at > stopping.stop_at:
+            self._signal_all(entry, stopping.signal)
+        else:
+            self.kill(entry)
+
+    def _signal_all(self, entry: Entry, number: int) -> None:
+        members = self.roster.members(entry)
+        processes.signal_tree(members, number)
+        # A stopped process would not see the signal before it is killed.
+        processes.signal_tree(members, signal.SIGCONT)
+
+    # -- standing still ----------------------------------------------------------------------
+
+    def suspend(self, entry: Entry, within: float | None) -> None:
+        """Stop all of a run and the clock of its time limit."""
+        if entry.stopping is not None or entry.ended:
+            return
+        now, known = clock.monotonic(), entry.suspended
+        since, before = now, 0.0
+        if known is not None:
+            since, before = known.since or now, known.before
+        until = None if within is None else now + max(0.0, within)
+        self.roster.record(Suspended(entry.run, since, before, until))
+        self.stand_still(entry)
+        self.plan(entry)
+
+    def resume(self, entry: Entry) -> None:
+        """Let a run and its clock go on."""
+        known = entry.suspended
+        if known is None or entry.ended:
+            return
+        if known.since is not None:
+            still = known.before + clock.monotonic() - known.since
+            self.roster.record(Suspended(entry.run, None, still))
+        self._continue(entry)
+        entry.next_try = 0.0
+        self.plan(entry)
+
+    def settle(self, entry: Entry) -> None:
+        """Of a run found on recovery: whoever suspended it or let it go on may have been killed
+        before that was done."""
+        if entry.ended:
+            return
+        if entry.stands_still:
+            self.stand_still(entry)
+        elif entry.suspended is not None:
+            self._continue(entry)
+
+    def stand_still(self, entry: Entry) -> None:
+        """Stop all of it; what still forks is stopped at the next try."""
+        quiet = True
+
+        def find() -> list[Row]:
+            nonlocal quiet
+            quiet = self.orphans.meet_ours(entry)
+            return self.roster.members(entry)
+
+        settled = processes.stop_tree(find, self._apart()) and quiet
+        entry.next_try = 0.0 if settled else clock.monotonic() + FIRST_RETRY
+
+    def _still(self, entry: Entry) -> None:
+        """What a suspended run has come to: it still forks, or it cannot go on in time."""
+        until = None if entry.suspended is None else entry.suspended.until
+        if until is not None and until <= clock.monotonic():
+            self.stop(entry, "deadline", entry.spawning.grace, signal.SIGTERM)
+        else:
+            self.stand_still(entry)
+
+    def _continue(self, entry: Entry) -> None:
+        processes.continue_tree(lambda: self.roster.members(entry), self._apart())
+
+    # -- the end -----------------------------------------------------------------------------
 
     def sweep(self, entry: Entry) -> None:
         """The leader has ended: end what is left, now and until nothing is."""
@@ -149,10 +245,13 @@ class Warden:
             quiet = self.orphans.meet_ours(entry)
             return self.roster.members(entry)
 
-        apart = [pid for pid in (self.roster.keeper, self.roster.daemon) if pid]
-        found, reached = processes.kill_tree(find, apart)
+        found, reached = processes.kill_tree(find, self._apart())
         entry.tries += 1
         entry.next_try = clock.monotonic() + min(
             LONGEST_RETRY, FIRST_RETRY * 2 ** min(entry.tries, 16)
         )
         return not quiet or (bool(found) and (bool(reached) or entry.tries < UNREACHABLE_TRIES))
+
+    def _apart(self) -> list[int]:
+        """Processes whose groups are not to be signalled as a whole."""
+        return [pid for pid in (self.roster.keeper, self.roster.daemon) if pid]

@@ -227,7 +227,9 @@ class Worker:
             case _:
                 self._about_a_run(order)
 
-    def _about_a_run(self, order: wire.Stop | wire.Signal | wire.Limit) -> None:
+    def _about_a_run(
+        self, order: wire.Stop | wire.Suspend | wire.Resume | wire.Signal | wire.Limit
+    ) -> None:
         entry = self.roster.table.get(order.run)
         if entry is None:
             self.door.say(wire.Unknown(run=order.run))
@@ -235,16 +237,27 @@ class Worker:
             self.door.say(report(entry))
         elif isinstance(order, wire.Limit):
             self.warden.limit(entry, order.time_limit)
+        elif isinstance(order, wire.Suspend):
+            self.warden.suspend(entry, order.within)
+        elif isinstance(order, wire.Resume):
+            self.warden.resume(entry)
         else:
-            try:
-                number = processes.signal_number(order.signal)
-            except ValueError as error:
-                self.door.say(wire.Complaint(message=f"Run {order.run}: {error}."))
-                return
-            if isinstance(order, wire.Stop):
-                self.warden.stop(entry, order.cause, order.grace, number)
-            else:
-                self.warden.signal(entry, number, order.to)
+            self._signal(entry, order)
+
+    def _signal(self, entry: Entry, order: wire.Stop | wire.Signal) -> None:
+        try:
+            number = processes.signal_number(order.signal)
+            if isinstance(order, wire.Stop) and order.ahead is not None:
+                processes.signal_number(order.ahead.signal)
+        except ValueError as error:
+            self.door.say(wire.Complaint(message=f"Run {order.run}: {error}."))
+            return
+        if isinstance(order, wire.Signal):
+            self.warden.signal(entry, number, order.to)
+        elif order.ahead is not None:
+            self.warden.stop_after(entry, order, order.ahead)
+        else:
+            self.warden.stop(entry, order.cause, order.grace, number)
 
     def _ack(self, runs: list[int]) -> None:
         table = self.roster.table

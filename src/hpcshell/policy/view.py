@@ -16,7 +16,8 @@ The owner's calls, in the order of a life:
     view.keep(plan.promises)      only matters when the policy keeps more than one promise
     view.claim(claim)             the element starts: it waits no more, resources are held
     view.suspend(run, now)        it stands still: cpus back, the rest stays held; then
-      view.wake(run)                it is to go on in its turn: a plan says when; and
+      view.wake(run)                it is to go on in its turn: a plan says when (or, after all,
+                                    `sleep`); and
       view.resume(run, now)         it goes on, and holds again what it held
     view.change(claim)            it holds something else, or until another time
     view.release(run)             the attempt is over: resources back; then one of:
@@ -160,6 +161,10 @@ class View:
     def wake(self, run: int) -> None:
         """A suspended run is to go on as soon as it is its turn."""
         self.waking.add(run)
+
+    def sleep(self, run: int) -> None:
+        """It is to stay suspended after all."""
+        self.waking.discard(run)
 
     def may_resume(self, run: int) -> bool:
         """Whether everything that a suspended run needs to go on is free."""

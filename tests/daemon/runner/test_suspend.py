@@ -226,9 +226,7 @@ SAVING = (
 
 
 def preempt(before: float, grace: float = 5.0) -> wire.Stop:
-    return wire.Stop(
-        run=1, cause="preempt", grace=grace, ahead=wire.Warn("USR1", before, "leader")
-    )
+    return wire.Stop(run=1, cause="preempt", grace=grace, ahead=wire.Warn("USR1", before, "leader"))
 
 
 @pytest.mark.parametrize("suspended", [False, True])

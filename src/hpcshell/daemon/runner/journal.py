@@ -223,9 +223,7 @@ class Entry:
     @property
     def stands_still(self) -> bool:
         """Whether it is suspended; what is being ended no longer is."""
-        return (
-            self.suspended is not None and self.suspended.since is not None and not self.stopping
-        )
+        return self.suspended is not None and self.suspended.since is not None and not self.stopping
 
     @property
     def ended(self) -> bool:

@@ -253,9 +253,7 @@ class Standing(Event, frozen=True, omit_defaults=True, kw_only=True, tag="standi
     runs: list[Report]
 
 
-AnyOrder = (
-    Start | Recall | Stop | Suspend | Resume | Signal | Limit | Ack | Inventory | Shutdown
-)
+AnyOrder = Start | Recall | Stop | Suspend | Resume | Signal | Limit | Ack | Inventory | Shutdown
 AnyEvent = Started | FailedToStart | Ended | Lost | Unknown | Recalled | Complaint | Standing
 
 _encode = msgspec.json.Encoder()

@@ -37,8 +37,8 @@ class Event(Record, frozen=True, kw_only=True):
 
     START uses `run`; STOP and CANCEL `stopping`; END `outcome`, `exit_code`, `signal`, `usage`;
     REQUEUE `not_before`, `lost`, `asked`, `preempted`, `request` besides what END uses; ADJUST
-    `request` (None: that of the job). WAKE: what is suspended is to go on as soon as it may; SUSPEND
-    takes that back.
+    `request` (None: that of the job). WAKE: what is suspended is to go on as soon as it may;
+    SUSPEND takes that back.
     """
 
     kind: Kind

@@ -178,11 +178,9 @@ class Round:
                 head = next(heads, None)
                 next(rest)
             self._go_on(key)
-            if (
-                not self._stopped
-                and self._offer(key[3])
-                and (following := next(rest, None)) is not None
-            ):
+            if self._stopped or not self._offer(key[3]):
+                continue
+            if (following := next(rest, None)) is not None:
                 heapq.heappush(later, (following, shape, rest))
         self._go_on(None)
 

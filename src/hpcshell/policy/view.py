@@ -42,45 +42,25 @@ from typing import Final
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import NO_INDEX, Claim, Job, Outcome, Resources, Task
 from hpcshell.policy.depend import Fact, ParentFacts
+from hpcshell.policy.holdings import Holdings, Unit
 from hpcshell.policy.hopeless import Hopeless, hopeless
 from hpcshell.policy.line import Entry
 from hpcshell.policy.order import Rank, by_priority
 from hpcshell.policy.queue import Queue
-from hpcshell.policy.room import Room, fits
 
 __all__ = ["PLAIN", "Fact", "ParentFacts", "Unit", "View"]
 
 PLAIN: Final = IndexSet((range(NO_INDEX, NO_INDEX + 1),))
 
-Unit = tuple[int, int]
-"""(job id, index): one element."""
 
-
-class View:
+class View(Holdings):
     """See the module. `room` is the machine, `queue` the live jobs; both are for reading."""
 
     def __init__(self, total: Resources, rank: Rank = by_priority) -> None:
-        self.room = Room(total)
+        super().__init__(total)
         self.queue = Queue(self.room, rank)
-        self.promised: dict[Unit, float] = {}
-        self.waking: set[int] = set()
-        """Suspended runs that are to go on as soon as it is their turn and there is room."""
 
     # -- reading ---------------------------------------------------------------------------------
-
-    @property
-    def total(self) -> Resources:
-        return self.room.total
-
-    @property
-    def free(self) -> Resources:
-        """What is not held; nothing below zero, even when the machine shrank under its runs."""
-        return self.room.resources(self.room.free)
-
-    @property
-    def claims(self) -> dict[int, Claim]:
-        """What each run holds, by run id."""
-        return self.room.claims
 
     def entry(self, job: int) -> Entry | None:
         """A live job as the view keeps it; None when it is not live."""
@@ -148,35 +128,6 @@ class View:
         self.waking.discard(run)
         if claim is not None:
             self.queue.stop(claim.job)
-
-    def change(self, claim: Claim) -> None:
-        """A run that holds something already holds this instead, on the same gpus."""
-        self.room.change(claim)
-
-    def suspend(self, run: int, now: float) -> Claim:
-        """The run stands still: its cpus are free, the rest stays held. What it holds now."""
-        self.waking.discard(run)
-        return self.room.suspend(run, now)
-
-    def wake(self, run: int) -> None:
-        """A suspended run is to go on as soon as it is its turn."""
-        self.waking.add(run)
-
-    def sleep(self, run: int) -> None:
-        """It is to stay suspended after all."""
-        self.waking.discard(run)
-
-    def may_resume(self, run: int) -> bool:
-        """Whether everything that a suspended run needs to go on is free."""
-        return fits(self.room.to_go_on(run), self.room.free)
-
-    def resume(self, run: int, now: float) -> Claim:
-        """The suspended run goes on, for as long as it might have when it was suspended. What it
-        holds now."""
-        self.waking.discard(run)
-        claim = self.room.resume(run, now)
-        self.promised.pop((claim.job, claim.index), None)
-        return claim
 
     def task_ended(self, job: int, index: int, outcome: Outcome, time: float) -> None:
         """The element is over for good."""

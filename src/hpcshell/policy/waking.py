@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from hpcshell.core.records import Request
 from hpcshell.policy.line import Shape
-from hpcshell.policy.room import fits
 from hpcshell.policy.view import Unit, View
 
 

@@ -16,7 +16,8 @@ from tests.support.runners import Driver, eventually, running
 
 FAMILY = (
     "(setsid sh -c 'echo $$ > stray; while :; do sleep 0.01; done' &);"
-    " sh -c 'echo $$ > child; while :; do sleep 0.01; done' & echo up > up; read line < gate; exit 7"
+    " sh -c 'echo $$ > child; while :; do sleep 0.01; done' &"
+    " echo up > up; read line < gate; exit 7"
 )
 """A leader, a child and a stray, all of which fork without end."""
 
@@ -41,16 +42,26 @@ def heard(runner: Driver, *orders: wire.AnyOrder) -> None:
     runner.hear_until(lambda: runner.standings > before)
 
 
-def states(runner: Driver) -> set[str]:
-    """Of every process of the run, by its environment; those that have ended left out."""
+def members(runner: Driver) -> list[processes.Row]:
+    """Every process of the run, by its environment; those that have ended left out."""
     words = [f"HPCSHELL_HOME={runner.home}".encode(), b"HPC_RUN_ID=1"]
     rows = processes.snapshot()
     mine = [row for row in rows.values() if row.state not in processes.ZOMBIE]
-    return {row.state for row in mine if processes.environment_has(row.pid, words)}
+    return [row for row in mine if processes.environment_has(row.pid, words)]
+
+
+def states(runner: Driver) -> set[str]:
+    return {row.state for row in members(runner)}
 
 
 def stands_still(runner: Driver) -> bool:
-    return states(runner) == {"T"}
+    """Nothing runs: what is not stopped hangs in the kernel until a child of its, which is, execs
+    (vfork)."""
+    rows = members(runner)
+    stopped = {row.ppid for row in rows if row.state == "T"}
+    return bool(rows) and all(
+        row.state == "T" or (row.state == "D" and row.pid in stopped) for row in rows
+    )
 
 
 def let_go(runner: Driver) -> None:

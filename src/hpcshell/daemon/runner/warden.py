@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Final
 
 from hpcshell.daemon.runner import wire
-from hpcshell.daemon.runner.journal import Clean, Entry, Limited, Stopping, Suspended, Warned
-from hpcshell.daemon.runner.orphans import Orphans
+from hpcshell.daemon.runner.journal import Clean, Entry, Limited, Stopping, Warned
+from hpcshell.daemon.runner.orphans import Hunt, Orphans
+from hpcshell.daemon.runner.pauses import Pauses
 from hpcshell.daemon.runner.roster import Roster
 from hpcshell.machine import clock, processes
-from hpcshell.machine.processes import Row
 
 FIRST_RETRY: Final = 0.002
 LONGEST_RETRY: Final = 1.0
@@ -26,6 +26,7 @@ class Warden:
         self.roster = roster
         self.finished = finished
         self.orphans = Orphans(roster)
+        self.pauses = Pauses(roster, self.orphans)
         self.heap: list[tuple[float, int]] = []
 
     # -- when --------------------------------------------------------------------------------
@@ -46,14 +47,11 @@ class Warden:
             return entry.next_try
         if entry.stopping is not None:
             return entry.stopping.stop_at or max(entry.stopping.kill_at, entry.next_try)
-        before = 0.0
-        if entry.suspended is not None:
-            if entry.suspended.since is not None:
-                return entry.next_try or entry.suspended.until
-            before = entry.suspended.before
-        if entry.time_limit is None:
+        if entry.stands_still and entry.suspended is not None:
+            return entry.next_try or entry.suspended.until
+        limit = _limit_of(entry)
+        if limit is None:
             return None
-        limit = entry.spawned.monotonic + entry.time_limit + before
         warn = entry.spawning.warn
         return limit - warn.before if warn and not entry.warned else limit
 
@@ -137,11 +135,13 @@ class Warden:
         first, then = map(processes.signal_number, (ahead.signal, stop.signal))
         grace = entry.spawning.grace if stop.grace is None else stop.grace
         stop_at = clock.monotonic() + max(0.0, ahead.before)
+        if not entry.stands_still and (limit := _limit_of(entry)) is not None:
+            stop_at = min(stop_at, max(clock.monotonic(), limit))
         kill_at = stop_at + max(0.0, grace)
         self.roster.record(Stopping(entry.run, stop.cause, kill_at, stop_at, then))
         self.signal(entry, first, ahead.to)
         if entry.suspended is not None:
-            self._continue(entry)
+            self.pauses.go_on(entry)
         self.plan(entry)
 
     def _end(self, entry: Entry, stopping: Stopping) -> None:
@@ -159,65 +159,13 @@ class Warden:
         # A stopped process would not see the signal before it is killed.
         processes.signal_tree(members, signal.SIGCONT)
 
-    # -- standing still ----------------------------------------------------------------------
-
-    def suspend(self, entry: Entry, within: float | None) -> None:
-        """Stop all of a run and the clock of its time limit."""
-        if entry.stopping is not None or entry.ended:
-            return
-        now, known = clock.monotonic(), entry.suspended
-        since, before = now, 0.0
-        if known is not None:
-            since, before = known.since or now, known.before
-        until = None if within is None else now + max(0.0, within)
-        self.roster.record(Suspended(entry.run, since, before, until))
-        self.stand_still(entry)
-        self.plan(entry)
-
-    def resume(self, entry: Entry) -> None:
-        """Let a run and its clock go on."""
-        known = entry.suspended
-        if known is None or entry.ended:
-            return
-        if known.since is not None:
-            still = known.before + clock.monotonic() - known.since
-            self.roster.record(Suspended(entry.run, None, still))
-        self._continue(entry)
-        entry.next_try = 0.0
-        self.plan(entry)
-
-    def settle(self, entry: Entry) -> None:
-        """Of a run found on recovery: whoever suspended it or let it go on may have been killed
-        before that was done."""
-        if entry.ended:
-            return
-        if entry.stands_still:
-            self.stand_still(entry)
-        elif entry.suspended is not None:
-            self._continue(entry)
-
-    def stand_still(self, entry: Entry) -> None:
-        """Stop all of it; what still forks is stopped at the next try."""
-        quiet = True
-
-        def find() -> list[Row]:
-            nonlocal quiet
-            quiet = self.orphans.meet_ours(entry)
-            return self.roster.members(entry)
-
-        settled = processes.stop_tree(find, self._apart()) and quiet
-        entry.next_try = 0.0 if settled else clock.monotonic() + FIRST_RETRY
-
     def _still(self, entry: Entry) -> None:
         """What a suspended run has come to: it still forks, or it cannot go on in time."""
         until = None if entry.suspended is None else entry.suspended.until
         if until is not None and until <= clock.monotonic():
             self.stop(entry, "deadline", entry.spawning.grace, signal.SIGTERM)
         else:
-            self.stand_still(entry)
-
-    def _continue(self, entry: Entry) -> None:
-        processes.continue_tree(lambda: self.roster.members(entry), self._apart())
+            self.pauses.stand_still(entry)
 
     # -- the end -----------------------------------------------------------------------------
 
@@ -238,20 +186,20 @@ class Warden:
         """One attempt at everything that is left; False when nothing is, or nothing that we may
         touch. While new orphans keep coming, something is.
         """
-        quiet = True
-
-        def find() -> list[Row]:
-            nonlocal quiet
-            quiet = self.orphans.meet_ours(entry)
-            return self.roster.members(entry)
-
-        found, reached = processes.kill_tree(find, self._apart())
+        hunt = Hunt(self.orphans, entry)
+        found, reached = processes.kill_tree(hunt, self.roster.apart())
         entry.tries += 1
         entry.next_try = clock.monotonic() + min(
             LONGEST_RETRY, FIRST_RETRY * 2 ** min(entry.tries, 16)
         )
-        return not quiet or (bool(found) and (bool(reached) or entry.tries < UNREACHABLE_TRIES))
+        return not hunt.quiet or (
+            bool(found) and (bool(reached) or entry.tries < UNREACHABLE_TRIES)
+        )
 
-    def _apart(self) -> list[int]:
-        """Processes whose groups are not to be signalled as a whole."""
-        return [pid for pid in (self.roster.keeper, self.roster.daemon) if pid]
+
+def _limit_of(entry: Entry) -> float | None:
+    """When the time limit of a run that does not stand still is reached (monotonic)."""
+    if entry.time_limit is None or entry.spawned is None:
+        return None
+    still = 0.0 if entry.suspended is None else entry.suspended.before
+    return entry.spawned.monotonic + entry.time_limit + still

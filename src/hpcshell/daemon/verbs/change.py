@@ -109,7 +109,7 @@ def cancel_job(
     """Cancel the elements meant; a whole waiting remainder goes as one fact."""
     now = clock.now()
     lines = []
-    chosen = [task for task in chosen(live, found) if not states or word(task) in states]
+    tasks = [task for task in chosen(live, found) if not states or word(task) in states]
     if found.elements is None and live.waiting and (not states or "PENDING" in states):
         job = live.job
         count = engine.drop_waiting(live, Outcome.CANCELLED, cause, now)
@@ -121,7 +121,7 @@ def cancel_job(
             "elements": count,
         }
         lines.append(line)
-    for task in chosen:
+    for task in tasks:
         was = word(task)
         if task.state is State.PENDING:
             event = Event(kind=Kind.CANCEL, time=now, cause=cause, outcome=Outcome.CANCELLED)

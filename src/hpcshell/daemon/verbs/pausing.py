@@ -1,4 +1,4 @@
-"""Verbs for what runs and is to stand still, to go on, or to make room: suspend, resume, preempt."""
+"""Verbs for what is to stand still, to go on, or to make room: suspend, resume, preempt."""
 
 from __future__ import annotations
 

@@ -16,11 +16,12 @@ from msgspec.structs import replace
 
 from hpcshell.core.records import NO_INDEX, Claim, Reason, Record, Request
 from hpcshell.core.units import format_size
-from hpcshell.policy.decide import Plan, Policy, Round
 from hpcshell.policy.line import Entry, Line
+from hpcshell.policy.plan import Plan, Policy
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked, element_name, span
 from hpcshell.policy.room import Vector, fits
+from hpcshell.policy.round import Round
 from hpcshell.policy.standing import not_ready
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
@@ -220,7 +221,7 @@ def _too_late(line: Line, start: float | None) -> Reason | None:
     deadline = line.entry.job.deadline
     if deadline is None or start is None:
         return None
-    if start != inf and start + (line.shape.limit or 0.0) <= deadline:
+    if start != inf and start + (line.shape.length or 0.0) <= deadline:
         return None
     return Reason(code="Deadline", sentence="as things stand it would not end by its deadline")
 
@@ -282,7 +283,7 @@ def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> s
         return f"ask for no more than {_options(need, room.size, line.shape.request)}"
     start = seen.plan.promises.get(unit)
     if start is not None:  # its own promise is not in its way
-        seen.profile.give_back(start, line.shape.limit, need)
+        seen.profile.give_back(start, line.shape.length, need)
     left = seen.profile.free_now()
     if fits(need, left):
         longest = seen.profile.longest(need)
@@ -295,7 +296,7 @@ def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> s
     asked = all(s > 0 for n, s in zip(need, smaller, strict=True) if n > 0)
     if line.shape.request.exclusive or not asked:
         return ""
-    if seen.profile.fits(now, line.shape.limit, smaller):
+    if seen.profile.fits(now, line.shape.length, smaller):
         return f"with {_options(need, smaller, line.shape.request)} it would start now"
     return ""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hpcshell.core.records import Claim, Resources
-from hpcshell.policy.room import Room, fits
+from hpcshell.policy.outlook import Outlook
+from hpcshell.policy.regime import Foresight
+from hpcshell.policy.room import Room, Vector, fits
 
 Unit = tuple[int, int]
 """(job id, index): one element."""
@@ -13,8 +15,9 @@ class Holdings:
     """`promised`: when elements are to begin, or to go on, at the latest. `waking`: suspended runs
     that are to go on as soon as it is their turn and there is room."""
 
-    def __init__(self, total: Resources) -> None:
+    def __init__(self, total: Resources, foresight: Foresight) -> None:
         self.room = Room(total)
+        self.outlook = Outlook(foresight)
         self.promised: dict[Unit, float] = {}
         self.waking: set[int] = set()
 
@@ -32,14 +35,23 @@ class Holdings:
         """What each run holds, by run id."""
         return self.room.claims
 
+    def ends(self) -> list[tuple[float | None, Vector]]:
+        """When each run is expected to end, and what will be free then; of one that is suspended
+        nobody knows."""
+        outlook, held = self.outlook, self.room.held
+        return [(outlook.end_of(claim), held(run)) for run, claim in self.claims.items()]
+
     def change(self, claim: Claim) -> None:
         """A run that holds something already holds this instead, on the same gpus."""
         self.room.change(claim)
+        self.outlook.changed(claim)
 
     def suspend(self, run: int, now: float) -> Claim:
         """The run stands still: its cpus are free, the rest stays held. What it holds now."""
         self.waking.discard(run)
-        return self.room.suspend(run, now)
+        claim = self.room.suspend(run, now)
+        self.outlook.changed(claim)
+        return claim
 
     def wake(self, run: int) -> None:
         """A suspended run is to go on as soon as it is its turn."""
@@ -58,5 +70,6 @@ class Holdings:
         holds now."""
         self.waking.discard(run)
         claim = self.room.resume(run, now)
+        self.outlook.changed(claim)
         self.promised.pop((claim.job, claim.index), None)
         return claim

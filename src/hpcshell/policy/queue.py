@@ -7,8 +7,8 @@ import heapq
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
 from hpcshell.policy.gates import Gates
-from hpcshell.policy.line import NO_TASKS, Entry, Line, Turn
-from hpcshell.policy.order import Rank
+from hpcshell.policy.line import NO_TASKS, Entry, Line, Shape, Turn
+from hpcshell.policy.regime import Regime
 from hpcshell.policy.room import Room
 from hpcshell.policy.ties import Ties
 
@@ -16,13 +16,13 @@ from hpcshell.policy.ties import Ties
 class Queue:
     """`jobs` by id; `turn`: the ready in order; `ties`: dependencies; `gates`: what lets go."""
 
-    def __init__(self, room: Room, rank: Rank) -> None:
+    def __init__(self, room: Room, regime: Regime) -> None:
         self.jobs: dict[int, Entry] = {}
-        self.turn = Turn()
+        self.turn = Turn(regime.fill)
         self.ties = Ties(self._size)
         self.gates = Gates(self.jobs, self.turn, self.ties)
         self._room = room
-        self._rank = rank
+        self.regime = regime
         self._first: list[tuple[float, int]] = []
         """A heap of ranks and job ids: of all that wait, and of some that do so no more."""
 
@@ -32,8 +32,8 @@ class Queue:
         before = None if entry is None else entry.job
         tasks: list[Task] = []
         if entry is None:
-            shape = self.turn.shape(job.request, self._room)
-            entry = self.jobs[job.id] = Entry(job, waiting, self._rank(job), shape)
+            shape = self._shape(job, job.request)
+            entry = self.jobs[job.id] = Entry(job, waiting, self._rank(job, shape), shape)
         else:
             tasks = self._amend(entry, job, waiting)
         self.gates.touch(self.ties.join(job, before))
@@ -173,7 +173,7 @@ class Queue:
         """The line of the job in which elements with this request stand."""
         if request is None or request == entry.job.request:
             return entry
-        shape = self.turn.shape(request, self._room)
+        shape = self._shape(entry.job, request)
         for line in entry.lines or ():
             if line.shape is shape:
                 self.turn.leave(shape)
@@ -191,13 +191,33 @@ class Queue:
         tasks = [task for task, _ in entry.tasks.values()]
         for task in tasks:
             self._leave_line(entry, task.index)
-        shape = self.turn.shape(job.request, self._room)
+        shape = self._shape(job, job.request)
         self.turn.leave(entry.shape)
         entry.shape = shape
-        entry.job, entry.waiting, entry.rank = job, waiting, self._rank(job)
+        entry.job, entry.waiting, entry.rank = job, waiting, self._rank(job, shape)
         self.gates.never.forget(job.id)
         self.gates.late.forget(job.id)
         return tasks
+
+    def rerank(self) -> bool:
+        """Ask for all ranks again; whether any has changed."""
+        changed = False
+        for entry in self.jobs.values():
+            rank = self._rank(entry.job, entry.shape)
+            if rank != entry.rank:
+                entry.rank = rank
+                changed = True
+        if changed:
+            self.turn.rerank()
+            waiting = (entry for entry in self.jobs.values() if entry.waits())
+            self._first = sorted((entry.rank, entry.job.id) for entry in waiting)
+        return changed
+
+    def _rank(self, job: Job, shape: Shape) -> float:
+        return self.regime.rank(job, shape.length, self.gates.clock)
+
+    def _shape(self, job: Job, request: Request) -> Shape:
+        return self.turn.shape(request, self._room, self.regime.foresight.length(job, request))
 
     def _size(self, job: int) -> int | None:
         entry = self.jobs.get(job)

@@ -119,14 +119,6 @@ class Room:
         claim = self.claims[run]
         return minus(self._vector(replace(claim, suspended=None)), self._held[run])
 
-    def ends(self) -> list[tuple[float | None, Vector]]:
-        """When each run ends at the latest, and what will be free then; of one that is suspended
-        nobody knows."""
-        return [
-            (claim.end if claim.suspended is None else None, self._held[run])
-            for run, claim in self.claims.items()
-        ]
-
     def held(self, run: int) -> Vector:
         """The vector of what a run holds."""
         return self._held[run]

@@ -45,8 +45,8 @@ from hpcshell.policy.depend import Fact, ParentFacts
 from hpcshell.policy.holdings import Holdings, Unit
 from hpcshell.policy.hopeless import Hopeless, hopeless
 from hpcshell.policy.line import Entry
-from hpcshell.policy.order import Rank, by_priority
 from hpcshell.policy.queue import Queue
+from hpcshell.policy.regime import Regime
 
 __all__ = ["PLAIN", "Fact", "ParentFacts", "Unit", "View"]
 
@@ -56,9 +56,10 @@ PLAIN: Final = IndexSet((range(NO_INDEX, NO_INDEX + 1),))
 class View(Holdings):
     """See the module. `room` is the machine, `queue` the live jobs; both are for reading."""
 
-    def __init__(self, total: Resources, rank: Rank = by_priority) -> None:
-        super().__init__(total)
-        self.queue = Queue(self.room, rank)
+    def __init__(self, total: Resources, regime: Regime | None = None) -> None:
+        regime = regime or Regime()
+        super().__init__(total, regime.foresight)
+        self.queue = Queue(self.room, regime)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -68,7 +69,8 @@ class View(Holdings):
 
     def next_wake(self, now: float = 0.0) -> float | None:
         """The next instant at which time alone changes something; None: never."""
-        return self.queue.gates.next_wake()
+        wakes = (self.queue.gates.next_wake(), self.outlook.next_wake())
+        return min((wake for wake in wakes if wake is not None), default=None)
 
     def needs(self, job: Job) -> list[int]:
         """The parents of which the view must be told with `know` before it is given `job`."""
@@ -118,6 +120,8 @@ class View(Holdings):
         self.room.hold(claim)
         self.promised.pop((claim.job, claim.index), None)
         if entry is not None:
+            shape = entry.shape_of(claim.index)
+            self.outlook.began(claim, entry.job, shape.request, shape.length)
             first = self.queue.start(entry, claim.index)
             touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
             self.queue.gates.touch(touched)
@@ -125,6 +129,7 @@ class View(Holdings):
     def release(self, run: int) -> None:
         """The run is over and holds nothing any more."""
         claim = self.room.let_go(run)
+        self.outlook.over(run)
         self.waking.discard(run)
         if claim is not None:
             self.queue.stop(claim.job)
@@ -147,6 +152,11 @@ class View(Holdings):
     def advance(self, now: float) -> None:
         """What time alone makes ready becomes ready. A clock that goes back undoes nothing."""
         self.queue.gates.advance(now)
+        self.outlook.advance(now)
+
+    def rerank(self) -> bool:
+        """Ask for the ranks of all jobs again, as of the time told last; whether any changed."""
+        return self.queue.rerank()
 
     def impossible(self, now: float) -> list[Hopeless]:
         """What can never start any more: (job, index, outcome, sentence), index None: all that
@@ -155,7 +165,7 @@ class View(Holdings):
         CANCELLED: its dependency can never be met. DEADLINE: it cannot end by its deadline. Told
         again until the owner has ended it; a job that is held is not told of for its dependency.
         """
-        self.queue.gates.advance(now)
+        self.advance(now)
         return list(hopeless(self.queue))
 
     def keep(self, promises: dict[Unit, float]) -> None:

@@ -43,5 +43,5 @@ def _sleeper(view: View, run: int) -> Sleeper:
     if claim.end is not None and claim.suspended is not None:
         left = max(0.0, claim.end - claim.suspended)
     request = Request(cpus=claim.cpus, exclusive=claim.exclusive, time_limit=left)
-    shape = Shape(run, request, view.room.to_go_on(run))
+    shape = Shape(run, request, view.room.to_go_on(run), left)
     return Sleeper(view.queue.jobs[claim.job].rank, claim.job, claim.index, run, shape)

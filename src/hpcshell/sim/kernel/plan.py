@@ -112,14 +112,28 @@ def place(case: Case, job: int) -> Any:
     return start
 
 
+def least(case: Case) -> int:
+    """The fewest processors that anything waiting asks for."""
+    found = UNTAKEN
+    for at in range(case.state.tally[QUEUED]):
+        found = min(found, case.work.procs[case.state.queue.jobs[at]])
+    return found
+
+
 def decide_all(case: Case, now: float) -> None:
-    """Everybody's turn, in the order of the line."""
+    """Everybody's turn, in the order of the line, as long as anything can start.
+
+    Where nothing can, nobody needs to know a start yet; as published (`stepwise`), all do.
+    """
     state, rules = case.state, case.rules
     tally, queue = state.tally, state.queue.jobs
+    enough = 0 if rules.stepwise else least(case)
+    if tally[FREE] < enough:
+        return
     lay_out(case, now)
     left = UNTAKEN if rules.promises == ALL else rules.promises
     at = 0
-    while at < tally[QUEUED]:
+    while at < tally[QUEUED] and tally[FREE] >= enough:
         job = queue[at]
         starts = False
         if left > 0 or state.planned[job] < inf:

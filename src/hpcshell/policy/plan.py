@@ -1,0 +1,73 @@
+"""The question and the answer of a decision: the policy, and the plan."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from hpcshell.core.records import Claim, Reason, Record
+from hpcshell.policy.holdings import Unit
+
+
+class Policy(Record, frozen=True, kw_only=True):
+    """How to decide. `promises`: how many are kept, None all; `depth`: how many elements one
+    decision looks at that it cannot start.
+
+    Not `backfill`: nobody passes the first in line that cannot start. `max_backfill_jobs`: how many
+    elements behind that one a decision looks at that it cannot start either (what is called
+    bf_max_job_test in Slurm, BACKFILLDEPTH in Maui); None: as many as `depth` allows. `window`: a
+    start further away than so many seconds is not promised (bf_window). `resolution`: expected ends
+    are rounded up to whole multiples of so many seconds (bf_resolution); 0: they are not.
+    """
+
+    promises: int | None = 1
+    depth: int = 1000
+    backfill: bool = True
+    max_backfill_jobs: int | None = None
+    window: float | None = None
+    resolution: float = 0.0
+
+
+class Start(Record, frozen=True, kw_only=True):
+    """An element that is to start now, with what it is to hold; `end` is the latest instant it may
+    run to."""
+
+    job: int
+    index: int
+    cpus: int
+    memory: int = 0
+    gpus: tuple[int, ...] = ()
+    others: dict[str, int] = field(default_factory=dict)
+    exclusive: bool = False
+    end: float | None = None
+
+    def claim(self, run: int, now: float) -> Claim:
+        """What the run `run` of it holds."""
+        return Claim(
+            run=run,
+            job=self.job,
+            index=self.index,
+            cpus=self.cpus,
+            memory=self.memory,
+            gpus=self.gpus,
+            others=self.others,
+            exclusive=self.exclusive,
+            start=now,
+            end=self.end,
+        )
+
+
+class Plan(Record, frozen=True, kw_only=True):
+    """The answer. `promises`: no later than then (`inf`: once runs without a time limit have
+    ended). `resumes`: the suspended runs that go on now.
+
+    `reasons` is filled by `forecast` alone. Not `complete`: `depth` was reached and what comes
+    later in the order was not looked at; the same question would get the same answer until the
+    view changes. `next_wake`: when time alone may change the answer, None never.
+    """
+
+    starts: list[Start]
+    resumes: list[int] = field(default_factory=list)
+    promises: dict[Unit, float] = field(default_factory=dict)
+    reasons: dict[Unit, Reason] = field(default_factory=dict)
+    complete: bool = True
+    next_wake: float | None = None

@@ -1,0 +1,167 @@
+"""What happens to jobs: they come, start, are over, or outrun what was expected of them."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+from hpcshell.sim.kernel.primitives import cut, left_of, pop, push, put, right_of
+from hpcshell.sim.kernel.scores import LAST_STATIC, score
+from hpcshell.sim.kernel.state import (
+    BEGUN,
+    CLAIRVOYANT,
+    ENDING,
+    FREE,
+    LAST_TWO,
+    LATE,
+    QUEUED,
+    RUNNING,
+    SETTLED,
+    STEPS,
+    Case,
+    Line,
+    State,
+)
+
+
+def estimate_of(case: Case, job: int) -> Any:
+    """How long the job is expected to run, as far as is known when it comes."""
+    work, state = case.work, case.state
+    if case.rules.predictor == CLAIRVOYANT:
+        return work.run[job]
+    request = work.request[job]
+    user = work.user[job]
+    if case.rules.predictor == LAST_TWO and state.lasts[user] >= 2:
+        return max(1.0, min(request, (state.last[user] + state.before[user]) // 2.0))
+    return request
+
+
+def key_of(case: Case, order: int, job: int, now: float) -> float:
+    """What puts the job in its place in an order; the least goes first."""
+    work = case.work
+    submit = work.submit[job]
+    return score(order, now - submit, case.found.estimate[job], work.procs[job], submit)
+
+
+def arrive(case: Case, job: int) -> int:
+    """A job is submitted: it goes to its place in line, which is returned."""
+    rules, state = case.rules, case.state
+    tally = state.tally
+    case.found.estimate[job] = estimate_of(case, job)
+    place = join(case, state.queue, rules.order, job)
+    if rules.fill != rules.order:
+        join(case, state.fill, rules.fill, job)
+    tally[QUEUED] += 1
+    state.planned[job] = inf
+    return place
+
+
+def join(case: Case, line: Line, order: int, job: int) -> int:
+    """Put the job into a line."""
+    key = key_of(case, order, job, case.work.submit[job])
+    queued = case.state.tally[QUEUED]
+    place = right_of(line.keys, queued, key)
+    put(line.jobs, queued, place, job)
+    put(line.keys, queued, place, key)
+    return place
+
+
+def find(case: Case, line: Line, order: int, job: int) -> int:
+    """Where in a line the job stands."""
+    place = 0
+    if order <= LAST_STATIC:
+        place = left_of(line.keys, case.state.tally[QUEUED], key_of(case, order, job, 0.0))
+    while line.jobs[place] != job:
+        place += 1
+    return place
+
+
+def leave(case: Case, job: int, place: int) -> None:
+    """The job, at that place in the queue, waits no more."""
+    rules, state = case.rules, case.state
+    queued = state.tally[QUEUED]
+    cut(state.queue.jobs, queued, place)
+    cut(state.queue.keys, queued, place)
+    if rules.fill != rules.order:
+        place = find(case, state.fill, rules.fill, job)
+        cut(state.fill.jobs, queued, place)
+        cut(state.fill.keys, queued, place)
+    state.tally[QUEUED] = queued - 1
+
+
+def begin(case: Case, job: int, place: int, now: float) -> None:
+    """The job, at that place in the queue, starts."""
+    leave(case, job, place)
+    work, state, found = case.work, case.state, case.found
+    tally = state.tally
+    found.start[job] = now
+    tally[FREE] -= work.procs[job]
+    expect(state, job, now + found.estimate[job])
+    state.begun[tally[BEGUN]] = job
+    push(state.times, state.turns, tally[ENDING], now + work.run[job], tally[BEGUN])
+    tally[ENDING] += 1
+    tally[BEGUN] += 1
+
+
+def expect(state: State, job: int, end: float) -> None:
+    """The job runs and is expected to end then."""
+    running = state.tally[RUNNING]
+    state.expected[job] = end
+    place = right_of(state.ends, running, end)
+    put(state.ends, running, place, end)
+    put(state.holders, running, place, job)
+    state.tally[RUNNING] = running + 1
+
+
+def forget(state: State, at: int) -> None:
+    """No end is expected any more of what runs at that place."""
+    running = state.tally[RUNNING]
+    cut(state.ends, running, at)
+    cut(state.holders, running, at)
+    state.tally[RUNNING] = running - 1
+
+
+def finish(case: Case) -> None:
+    """The next run is over: its processors are free, and its user's history is longer."""
+    work, state = case.work, case.state
+    tally = state.tally
+    job = state.begun[pop(state.times, state.turns, tally[ENDING])]
+    tally[ENDING] -= 1
+    tally[SETTLED] = 0
+    if not state.over[job]:
+        at = left_of(state.ends, tally[RUNNING], state.expected[job])
+        while state.holders[at] != job:
+            at += 1
+        tally[LATE] -= at < tally[LATE]
+        forget(state, at)
+        tally[FREE] += work.procs[job]
+    user = work.user[job]
+    state.before[user] = state.last[user]
+    state.last[user] = work.run[job]
+    state.lasts[user] += 1
+
+
+def expire(case: Case, now: float) -> bool:
+    """Runs that were expected to have ended: they have, or are expected later, or are overdue;
+    whether any is expected later."""
+    work, state, found = case.work, case.state, case.found
+    tally = state.tally
+    changed = False
+    while tally[RUNNING] > tally[LATE] and state.ends[tally[LATE]] <= now:
+        job = state.holders[tally[LATE]]
+        tally[SETTLED] = 0
+        start = found.start[job]
+        step = STEPS[min(state.outrun[job], len(STEPS) - 1)]
+        later = start + min(found.estimate[job] + step, work.request[job])
+        if start + work.run[job] <= now:
+            forget(state, tally[LATE])
+            state.over[job] = 1
+            tally[FREE] += work.procs[job]
+        elif later > now:
+            forget(state, tally[LATE])
+            state.outrun[job] += 1
+            expect(state, job, later)
+            changed = True
+        else:
+            tally[LATE] += 1
+    return changed

@@ -1,0 +1,143 @@
+"""What the kernel is told, keeps and finds: tuples of lists, and what the numbers mean."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, Final, NamedTuple
+
+NONE: Final = -2
+ALL: Final = -1
+GREEDY: Final = 0
+EASY: Final = 1
+"""`Rules.promises`: nobody passes the first in line; a promise for all; none; one; or so many."""
+
+REQUEST, CLAIRVOYANT, LAST_TWO = 0, 1, 2
+"""`Rules.predictor`."""
+
+# places in State.tally
+QUEUED, RUNNING, LATE, ENDING, BEGUN, FREE, SETTLED, EXTRA, SEGMENTS = range(9)
+TALLIES: Final = 9
+SOON: Final = 1.0
+"""A run that should have ended by now is taken to end so many seconds from now, as by `decide`."""
+UNTAKEN: Final = 1 << 62
+
+STEPS: Final = (60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 18e3, 36e3, 72e3, 18e4, 36e4)
+"""By how much longer than first expected a run is expected to last once it has outrun that."""
+
+
+class Work(NamedTuple):
+    """The log, by job. `run` is at most `request`; users are numbered from 0, so many."""
+
+    submit: Any
+    run: Any
+    procs: Any
+    request: Any
+    user: Any
+    users: int
+
+
+class Rules(NamedTuple):
+    """The policy in numbers. `order` puts the waiting in line, `fill` those that may pass the
+    first.
+
+    `stepwise`: a decision after every single event, in the order that the simulators behind the
+    published schedules take them, instead of one for all events of an instant.
+    """
+
+    total: int
+    promises: int
+    order: int
+    fill: int
+    predictor: int
+    stepwise: bool
+
+
+def plans(rules: Rules) -> bool:
+    """Whether more than the first in line is promised a start."""
+    return rules.promises == ALL or rules.promises > EASY
+
+
+class Line(NamedTuple):
+    """Waiting jobs, and the ascending `keys` that put them in order."""
+
+    jobs: Any
+    keys: Any
+
+
+class State(NamedTuple):
+    """What a simulation keeps.
+
+    `queue` is the line, `fill` the same jobs in the order in which they may pass the first. `ends`
+    are the expected ends of what runs, ascending, `holders` whose they are, the first LATE of them
+    overdue; `times` and `turns` a
+    heap of the real ends, with the number of the start (`begun` tells the job). By job: `expected`
+    end, how often `outrun`, whether taken for `over`, and `planned` start. `edges` and `room`: what
+    is free from when. By user: the run times of the `last` job and of the one `before`, and how
+    many there were.
+    """
+
+    tally: Any
+    shadow: Any
+    queue: Line
+    fill: Line
+    ends: Any
+    holders: Any
+    times: Any
+    turns: Any
+    begun: Any
+    expected: Any
+    outrun: Any
+    over: Any
+    planned: Any
+    edges: Any
+    room: Any
+    last: Any
+    before: Any
+    lasts: Any
+
+
+class Found(NamedTuple):
+    """The answer, by job. `backfilled`: it passed one that came before it in line."""
+
+    start: Any
+    estimate: Any
+    backfilled: Any
+
+
+class Case(NamedTuple):
+    """All of one simulation."""
+
+    work: Work
+    rules: Rules
+    state: State
+    found: Found
+
+
+def prepared(work: Work, rules: Rules, lists: ModuleType) -> Case:
+    """The empty machine; `lists` are `primitives` or `arrays`, as those of `work` are."""
+    number = len(work.submit)
+    most = 4 * number + 4 if plans(rules) else 0
+    state = State(
+        tally=lists.ints(TALLIES),
+        shadow=lists.floats(1),
+        queue=Line(lists.growing_ints(number), lists.growing_floats(number)),
+        fill=Line(lists.growing_ints(number), lists.growing_floats(number)),
+        ends=lists.growing_floats(number),
+        holders=lists.growing_ints(number),
+        times=lists.growing_floats(number),
+        turns=lists.growing_ints(number),
+        begun=lists.ints(number),
+        expected=lists.floats(number),
+        outrun=lists.ints(number),
+        over=lists.ints(number),
+        planned=lists.floats(number),
+        edges=lists.growing_floats(most),
+        room=lists.growing_ints(most),
+        last=lists.floats(work.users),
+        before=lists.floats(work.users),
+        lasts=lists.ints(work.users),
+    )
+    state.tally[FREE] = rules.total
+    return Case(
+        work, rules, state, Found(lists.floats(number), lists.floats(number), lists.ints(number))
+    )

@@ -21,7 +21,6 @@ with `each="job"`; GrpTRES of an account is `account` as a whole, its MaxJobs `a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
@@ -94,6 +93,14 @@ To Slurm the limits of a partition are those of a QOS of its own, and those of a
 belong to an association, which limits what it holds as a group of one.
 """
 
+_FIELDS: Final = {
+    "cpus": "max_cpus",
+    "memory": "max_memory",
+    "gpus": "max_gpus",
+    "running": "max_running_jobs",
+    "submitted": "max_submitted_jobs",
+}
+
 LIMIT_REASONS: Final[dict[str, str]] = {
     "QOSGrpCpuLimit": "the jobs of its QOS or partition hold as many cpus as they may",
     "QOSGrpMemLimit": "the jobs of its QOS or partition hold as much memory as they may",
@@ -151,8 +158,7 @@ class Limits(Record, frozen=True, kw_only=True):
 
     def of(self, what: str) -> int | None:
         """The limit of one of `cpus memory gpus running submitted`."""
-        name = f"max_{what}_jobs" if what in ("running", "submitted") else f"max_{what}"
-        limit: int | None = getattr(self, name)
+        limit: int | None = getattr(self, _FIELDS[what])
         return limit
 
 
@@ -212,7 +218,7 @@ class Throttle:
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._rules: dict[tuple[str, str], dict[str, Rule]] = {}
-        self._used: dict[Seat, Counter[str]] = {}
+        self._used: dict[Seat, dict[str, int]] = {}
         for rule in rules:
             alike = self._rules.setdefault((rule.kind, rule.name), {})
             if rule.each in alike:
@@ -272,15 +278,15 @@ class Throttle:
 
     def _count(self, claimant: Claimant, change: dict[str, int]) -> None:
         seats = [seat for rule, seat in self._seats(claimant) if rule.each != "job"]
-        counted = [Counter(self._used.get(seat, _NOTHING)) for seat in seats]
+        counted = [_added(self._used.get(seat, _NOTHING), change) for seat in seats]
         for seat, used in zip(seats, counted, strict=True):
-            used.update(change)
-            if any(count < 0 for count in used.values()):
+            if used and min(used.values()) < 0:
                 raise KeyError(seat)
         for seat, used in zip(seats, counted, strict=True):
-            self._used[seat] = +used
-            if not self._used[seat]:
-                del self._used[seat]
+            if used:
+                self._used[seat] = used
+            else:
+                self._used.pop(seat, None)
 
     def _seats(self, claimant: Claimant) -> Iterator[tuple[Rule, Seat]]:
         """The rules that apply, each with what it counts for."""
@@ -301,8 +307,14 @@ class Throttle:
                     yield rule, (kind, each, name, who[each])
 
 
-_NOTHING: Final[Counter[str]] = Counter()
+_NOTHING: Final[dict[str, int]] = {}
 """Shared by all that hold nothing; never written to."""
+
+
+def _added(used: dict[str, int], change: dict[str, int]) -> dict[str, int]:
+    """The sums, those of zero left out."""
+    sums = used | {what: used.get(what, 0) + more for what, more in change.items()}
+    return {what: count for what, count in sums.items() if count}
 
 
 def _over_alone(rule: Rule, seat: Seat, claimant: Claimant) -> Reason | None:
@@ -324,15 +336,18 @@ def _over_alone(rule: Rule, seat: Seat, claimant: Claimant) -> Reason | None:
     return Reason(code=codes["time"], sentence=told)
 
 
-def _over_total(rule: Rule, seat: Seat, used: Counter[str], asked: dict[str, int]) -> Reason | None:
+def _over_total(
+    rule: Rule, seat: Seat, used: dict[str, int], asked: dict[str, int]
+) -> Reason | None:
     """What would be more than `rule` allows together with what is in use.
 
     Nobody is kept by the limit of what they do not ask for, even when it is passed already.
     """
     for what, more in asked.items():
         limit = rule.limits.of(what)
-        if limit is not None and more > 0 and used[what] + more > limit:
-            told = f"{_subject(seat)} {_figures(what, limit, used[what], more)}"
+        now = used.get(what, 0)
+        if limit is not None and more > 0 and now + more > limit:
+            told = f"{_subject(seat)} {_figures(what, limit, now, more)}"
             return Reason(code=CODES[rule.kind, rule.each][what], sentence=told)
     return None
 

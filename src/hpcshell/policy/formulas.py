@@ -94,11 +94,11 @@ def unicef(run: float, procs: float, submit: float, wait: float) -> float:
     """-w / (log2(n) r). (Tang, Lan, Desai, Buettner, Cluster 2009.) Small, short jobs come through
     quickly.
 
-    As in the environment of Zhang, Dai, He, Bao, Xie ("RLScheduler", SC 2020) 1e-15 is added to w
-    and to n: jobs of one processor, whose logarithm is zero, then go before all others.
+    As in the environment of Zhang, Dai, He, Bao, Xie ("RLScheduler", SC 2020) 1e-15 is added to n:
+    jobs of one processor, whose logarithm is zero, then go before all others that have waited.
     """
     width = log2(max(procs, 1.0) + 1e-15)
-    return -(max(wait, 0.0) + 1e-15) / (width * max(run, 0.1))
+    return -max(wait, 0.0) / (width * max(run, 0.1))
 
 
 def lexp(run: float, procs: float, submit: float, wait: float) -> float:

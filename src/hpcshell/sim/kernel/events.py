@@ -113,6 +113,13 @@ def expect(state: State, job: int, end: float) -> None:
     state.tally[RUNNING] = running + 1
 
 
+def longer(first: float, times: int, request: float) -> Any:
+    """How long a run is expected to take that has outrun its estimate so many times before."""
+    if times >= len(STEPS):
+        return request
+    return min(first + STEPS[times], request)
+
+
 def forget(state: State, at: int) -> None:
     """No end is expected any more of what runs at that place."""
     running = state.tally[RUNNING]
@@ -151,8 +158,7 @@ def expire(case: Case, now: float) -> bool:
         job = state.holders[tally[LATE]]
         tally[SETTLED] = 0
         start = found.start[job]
-        step = STEPS[min(state.outrun[job], len(STEPS) - 1)]
-        later = start + min(found.estimate[job] + step, work.request[job])
+        later = start + longer(found.estimate[job], state.outrun[job], work.request[job])
         if start + work.run[job] <= now:
             forget(state, tally[LATE])
             state.over[job] = 1

@@ -82,5 +82,10 @@ def fitting(
     if demand.exclusive and free != whole:
         return ()
     if not demand.gpus:
-        return (Option(None, free.gpus),)
-    return options(free.gpus, cards_of(node.gpus, demand.gpu_type), demand.gpus, which)
+        found: tuple[Option, ...] = (Option(None, free.gpus),)
+    else:
+        cards = cards_of(node.gpus, demand.gpu_type)
+        found = options(free.gpus, cards, demand.gpus, which)
+    if demand.exclusive and found:
+        return (Option(None, (0,) * len(free.gpus)),)
+    return found

@@ -1,0 +1,135 @@
+"""How full do GPUs get? The openb pods are placed on the openb nodes by each policy.
+
+The experiment of Weng et al., "Beware of Fragmentation" (USENIX ATC 2023): the pods of the trace and
+copies of pods drawn from it, 130 % of the cluster's GPUs in all, arrive in an order by chance and
+never leave; what fits nowhere is turned away. Printed is the share of all GPUs that is held when
+100, 110, 120 and 130 % have been asked for, a mean over the seeds, beside the published figures.
+
+    python benchmarks/placement.py [--traces FOLDER] [--seeds 10] [--policies best_fit,fgd]
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from multiprocessing import Pool
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.figures import Goal
+from harness.report import Cell, goal_table, table
+
+from hpcshell.policy.place.choose import choose
+from hpcshell.policy.place.fleet import Fleet
+from hpcshell.policy.place.fragments import Workload, gradient
+from hpcshell.policy.place.nodes import WHOLE, Demand, Node
+from hpcshell.policy.place.score import POLICIES, Policy
+
+MIB = 1 << 20
+OFFERED = (100, 110, 120, 130)
+FIRST_SEED = 42
+PODS = "gpu/openb_pod_list_default.csv.gz"
+NODES = "gpu/openb_node_list_all_node.csv"
+CURVES = "reference/fgd_analysis_allo_discrete.csv.gz"
+PUBLISHED = {
+    "random": "01-Random",
+    "dot_product": "02-DotProd",
+    "clustering": "03-GpuClustering",
+    "pack": "04-GpuPacking",
+    "best_fit": "05-BestFit",
+    "fgd": "06-FGD",
+}
+ORDER = ("first_fit", "worst_fit", *PUBLISHED)
+GOALS = (
+    Goal("best_fit", "best fit, GPUs held at 130 %", "%", at_least=93.0),
+    Goal("fgd", "FGD, GPUs held at 130 %", "%", at_least=95.3),
+)
+
+
+class Trace(NamedTuple):
+    """What nodes there are, and one demand for each pod. CPUs are counted in thousandths."""
+
+    nodes: list[Node]
+    pods: list[Demand]
+
+
+def read_trace(folder: Path) -> Trace:
+    """The openb nodes and default pods."""
+    with open(folder / NODES, newline="", encoding="utf-8") as file:
+        nodes = [
+            Node(
+                name=row["sn"],
+                cpus=int(row["cpu_milli"]),
+                memory=int(row["memory_mib"]) * MIB,
+                gpus=(row["model"],) * int(row["gpu"]),
+            )
+            for row in csv.DictReader(file)
+        ]
+    with gzip.open(folder / PODS, "rt", newline="", encoding="utf-8") as file:
+        pods = [_demand(row) for row in csv.DictReader(file)]
+    return Trace(nodes, pods)
+
+
+def _demand(row: dict[str, str]) -> Demand:
+    return Demand(
+        cpus=int(row["cpu_milli"]),
+        memory=int(row["memory_mib"]) * MIB,
+        gpus=int(row["num_gpu"]) * int(row["gpu_milli"]),
+        gpu_type=row["gpu_spec"],
+    )
+
+
+def arrivals(trace: Trace, seed: int, offered: int) -> list[Demand]:
+    """All pods, and copies of pods drawn by chance until `offered` per cent are asked for, in an
+    order by chance."""
+    chance = random.Random(seed)
+    wanted = offered * WHOLE * sum(len(node.gpus) for node in trace.nodes) // 100
+    pods = list(trace.pods)
+    asked = sum(pod.gpus for pod in pods)
+    while asked < wanted:
+        pods.append(chance.choice(trace.pods))
+        asked += pods[-1].gpus
+    chance.shuffle(pods)
+    return pods
+
+
+def usual(pods: Iterable[Demand]) -> Workload:
+    """How often each CPUs and GPUs are asked for together."""
+    counts = Counter(
+        Demand(cpus=pod.cpus, gpus=pod.gpus, gpu_type=pod.gpu_type) for pod in pods
+    )
+    return Workload(counts.items())
+
+
+def replay(nodes: Sequence[Node], pods: Iterable[Demand], policy: Policy) -> Iterator[tuple[int, int]]:
+    """Place one pod after the other: thousandths of GPUs asked for, and held, after each."""
+    fleet = Fleet(nodes)
+    asked = held = 0
+    for number, pod in enumerate(pods):
+        placement = choose(fleet, pod, policy, number)
+        asked += pod.gpus
+        if placement is not None:
+            fleet.take(placement)
+            held += pod.gpus
+        yield asked, held
+
+
+def curve(trace: Trace, policy: Policy, seed: int, offered: Sequence[int]) -> list[float]:
+    """Per cent of all GPUs held when so many per cent have been asked for."""
+    total = WHOLE * sum(len(node.gpus) for node in trace.nodes)
+    marks = list(offered)
+    shares: list[float] = []
+    held = 0
+    for asked, now in replay(trace.nodes, arrivals(trace, seed, max(offered)), policy):
+        while marks and 100 * asked > marks[0] * total:
+            shares.append(100 * held / total)
+            del marks[0]
+        held = now
+    return shares + [100 * held / total] * len(marks)

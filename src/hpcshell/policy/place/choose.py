@@ -1,0 +1,112 @@
+"""Where a demand goes, given what is free of a fleet; or what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from heapq import nsmallest
+
+from hpcshell.policy.place.constraint import Constraint, Term, parse
+from hpcshell.policy.place.fleet import Fleet
+from hpcshell.policy.place.nodes import Demand, Placement
+from hpcshell.policy.place.ranking import Ranking, Scored, ranking
+from hpcshell.policy.place.score import Policy, lot
+from hpcshell.policy.place.topology import lay_out
+
+
+def choose(fleet: Fleet, demand: Demand, policy: Policy, number: int = 0) -> Placement | None:
+    """The place for `demand`, which is not taken yet; None: there is none now (see `lacking`).
+
+    Equal fleets and demands get equal places. Where chance decides, `number` is what decides it.
+    Raises Wrong where the constraint is not understood.
+    """
+    constraint = parse(demand.constraint)
+    ranked = ranking(fleet, policy, _of_one_node(demand), constraint)
+    if demand.nodes == 1 and not constraint.counts and not policy.by_lot:
+        best = ranked.best()
+        chosen = None if best is None else [best]
+    else:
+        chosen = _several(fleet, demand, constraint, _scores(ranked, policy, number))
+    if chosen is None:
+        return None
+    return Placement(
+        parts=tuple(
+            lay_out(fleet.nodes[one.number], fleet.free[one.number], demand, one.last)
+            for one in chosen
+        )
+    )
+
+
+def _of_one_node(demand: Demand) -> Demand:
+    if demand.nodes == 1:
+        return demand
+    return Demand(
+        cpus=demand.cpus,
+        memory=demand.memory,
+        gpus=demand.gpus,
+        gpu_type=demand.gpu_type,
+        constraint=demand.constraint,
+        exclusive=demand.exclusive,
+    )
+
+
+def _scores(ranked: Ranking, policy: Policy, number: int) -> Iterable[Scored]:
+    """The nodes it fits, with scores by lot where that is the policy."""
+    if not policy.by_lot:
+        return ranked.fits.values()
+    return (Scored(lot(number, one.number), one.number, one.last) for one in ranked.fits.values())
+
+
+def _several(
+    fleet: Fleet, demand: Demand, constraint: Constraint, scores: Iterable[Scored]
+) -> list[Scored] | None:
+    """The nodes with the least scores together that the constraint allows; None: there are not
+    enough. Of alternatives the one with the least sum, then the first."""
+    fits = list(scores)
+    found = []
+    for alternative in constraint.alternatives or (None,):
+        of_it = [one for one in fits if alternative is None or _holds(fleet, alternative, one)]
+        chosen = _counted(fleet, demand.nodes, constraint, of_it)
+        if chosen is not None:
+            found.append(chosen)
+    return min(found, key=lambda chosen: sum(one.score for one in chosen), default=None)
+
+
+def _holds(fleet: Fleet, term: Term, one: Scored) -> bool:
+    return term.holds(fleet.nodes[one.number].features)
+
+
+def _counted(
+    fleet: Fleet, nodes: int, constraint: Constraint, fits: list[Scored]
+) -> list[Scored] | None:
+    """So many nodes, among them those that are counted."""
+    if len(fits) < nodes:
+        return None
+    if not constraint.counts:
+        return nsmallest(nodes, fits)
+    seats = [term for term, count in constraint.counts for _ in range(count)]
+    if len(seats) > nodes:
+        return None
+    fits.sort()
+    seated = _seated([[i for i, one in enumerate(fits) if _holds(fleet, t, one)] for t in seats])
+    if seated is None:
+        return None
+    others = [number for number in range(len(fits)) if number not in seated]
+    return [fits[number] for number in sorted([*seated, *others[: nodes - len(seats)]])]
+
+
+def _seated(wanted: list[list[int]]) -> set[int] | None:
+    """One number for each of the lists, all different, the first of a list where that is possible;
+    None: it cannot be done. Augmenting paths (Kuhn, "The Hungarian Method", 1955)."""
+    holder: dict[int, int] = {}
+
+    def seat(which: int, tried: set[int]) -> bool:
+        for number in wanted[which]:
+            if number in tried:
+                continue
+            tried.add(number)
+            if number not in holder or seat(holder[number], tried):
+                holder[number] = which
+                return True
+        return False
+
+    return set(holder) if all(seat(which, set()) for which in range(len(wanted))) else None

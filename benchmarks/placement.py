@@ -133,3 +133,82 @@ def curve(trace: Trace, policy: Policy, seed: int, offered: Sequence[int]) -> li
             del marks[0]
         held = now
     return shares + [100 * held / total] * len(marks)
+
+
+def published(folder: Path) -> dict[str, list[float]]:
+    """The published means at the same offered loads, of the policies that were published."""
+    curves: dict[str, list[list[float]]] = {}
+    with gzip.open(folder / CURVES, "rt", newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["workload"] == "openb_pod_list_default":
+                figures = [float(row[str(mark)]) for mark in OFFERED]
+                curves.setdefault(row["sc_policy"], []).append(figures)
+    return {name: means(curves[theirs]) for name, theirs in PUBLISHED.items()}
+
+
+def means(curves: Sequence[Sequence[float]]) -> list[float]:
+    """The mean of each column."""
+    return [sum(column) / len(column) for column in zip(*curves, strict=True)]
+
+
+def policy_named(name: str, trace: Trace) -> Policy:
+    return gradient(usual(trace.pods)) if name == "fgd" else POLICIES[name]
+
+
+def one(task: tuple[Path, str, int]) -> tuple[list[float], float]:
+    """The curve of one policy and one seed, and the seconds it took."""
+    folder, name, seed = task
+    trace = read_trace(folder)
+    policy = policy_named(name, trace)
+    begun = time.process_time()
+    figures = curve(trace, policy, seed, OFFERED)
+    return figures, time.process_time() - begun
+
+
+def main() -> None:
+    options = parsed()
+    folder: Path = options.traces
+    if not (folder / PODS).exists():
+        sys.exit(f"no openb trace in {folder}: say where it is with --traces")
+    seeds = range(FIRST_SEED, FIRST_SEED + options.seeds)
+    tasks = [(folder, name, seed) for name in options.policies for seed in seeds]
+    with Pool(options.jobs) as pool:
+        results = pool.map(one, tasks, chunksize=1)
+    theirs = published(folder)
+    figures: dict[str, float] = {}
+    rows: list[list[Cell]] = []
+    for at, name in enumerate(options.policies):
+        mine = results[at * len(seeds) : (at + 1) * len(seeds)]
+        ours = means([shares for shares, _ in mine])
+        figures[name] = ours[-1]
+        seconds = sum(spent for _, spent in mine) / len(mine)
+        cells = [f"{share:.2f}" for share in ours]
+        known = f"{theirs[name][-1]:.2f}" if name in theirs else None
+        rows.append([name, *cells, known, seconds])
+    headers = ["GPUs held, %", *(f"at {mark} %" for mark in OFFERED), "published", "CPU s"]
+    print(table(headers, rows))
+    print("\n" + goal_table([goal for goal in GOALS if goal.figure in figures], figures))
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    beside = Path(__file__).parents[2] / "shared" / "traces"
+    default = Path(os.environ.get("HPCSHELL_TRACES", beside))
+    parser.add_argument("--traces", type=Path, default=default, help=f"default: {default}")
+    parser.add_argument("--seeds", type=int, default=10, help="how many arrival orders (10)")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time (2)")
+    parser.add_argument(
+        "--policies",
+        type=lambda words: words.split(","),
+        default=list(ORDER),
+        help=f"of {', '.join(ORDER)}",
+    )
+    options = parser.parse_args()
+    unknown = set(options.policies) - set(ORDER)
+    if unknown or options.seeds < 1:
+        parser.error(f"policies are {', '.join(ORDER)}; one seed at least")
+    return options
+
+
+if __name__ == "__main__":
+    main()

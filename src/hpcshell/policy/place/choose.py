@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from heapq import nsmallest
+from typing import Final
+
+from msgspec.structs import replace
 
 from hpcshell.policy.place.constraint import Constraint, Term, parse
 from hpcshell.policy.place.fleet import Fleet
@@ -11,6 +14,8 @@ from hpcshell.policy.place.nodes import Demand, Placement
 from hpcshell.policy.place.ranking import Ranking, Scored, ranking
 from hpcshell.policy.place.score import Policy, lot
 from hpcshell.policy.place.topology import lay_out
+
+_DRAWS: Final = 32
 
 
 def choose(fleet: Fleet, demand: Demand, policy: Policy, number: int = 0) -> Placement | None:
@@ -20,9 +25,9 @@ def choose(fleet: Fleet, demand: Demand, policy: Policy, number: int = 0) -> Pla
     Raises Wrong where the constraint is not understood.
     """
     constraint = parse(demand.constraint)
-    ranked = ranking(fleet, policy, _of_one_node(demand), constraint)
-    if demand.nodes == 1 and not constraint.counts and not policy.by_lot:
-        best = ranked.best()
+    ranked = ranking(fleet, policy, replace(demand, nodes=1), constraint)
+    if demand.nodes == 1 and not constraint.counts:
+        best = _drawn(fleet, ranked, number) if policy.by_lot else ranked.best()
         chosen = None if best is None else [best]
     else:
         chosen = _several(fleet, demand, constraint, _scores(ranked, policy, number))
@@ -36,17 +41,14 @@ def choose(fleet: Fleet, demand: Demand, policy: Policy, number: int = 0) -> Pla
     )
 
 
-def _of_one_node(demand: Demand) -> Demand:
-    if demand.nodes == 1:
-        return demand
-    return Demand(
-        cpus=demand.cpus,
-        memory=demand.memory,
-        gpus=demand.gpus,
-        gpu_type=demand.gpu_type,
-        constraint=demand.constraint,
-        exclusive=demand.exclusive,
-    )
+def _drawn(fleet: Fleet, ranked: Ranking, number: int) -> Scored | None:
+    """One of the nodes it fits, each as likely as the other. Most are found by a few blind draws;
+    where few fit, these are all looked at."""
+    for draw in range(_DRAWS):
+        found = ranked.fits.get(lot(number, draw) % len(fleet.nodes))
+        if found is not None:
+            return found
+    return min(ranked.fits.values(), key=lambda one: lot(number, one.number), default=None)
 
 
 def _scores(ranked: Ranking, policy: Policy, number: int) -> Iterable[Scored]:
@@ -95,8 +97,8 @@ def _counted(
 
 
 def _seated(wanted: list[list[int]]) -> set[int] | None:
-    """One number for each of the lists, all different, the first of a list where that is possible;
-    None: it cannot be done. Augmenting paths (Kuhn, "The Hungarian Method", 1955)."""
+    """One number for each of the lists, all different; None: it cannot be done.
+    Found by augmenting paths (Berge, "Two Theorems in Graph Theory", 1957)."""
     holder: dict[int, int] = {}
 
     def seat(which: int, tried: set[int]) -> bool:

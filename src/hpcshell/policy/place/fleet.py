@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from operator import add, sub
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from hpcshell.core.errors import Broken
 from hpcshell.policy.place.nodes import WHOLE, Node, NodeState, Part, Placement
 
@@ -78,8 +80,7 @@ class Fleet:
     def set_state(self, name: str, state: NodeState) -> None:
         """The node is drained, has failed, or takes work again."""
         number = self.number[name]
-        fields = {field: getattr(self.nodes[number], field) for field in Node.__struct_fields__}
-        self.nodes[number] = Node(**{**fields, "state": state})
+        self.nodes[number] = replace(self.nodes[number], state=state)
         self._changed(number)
 
     def take(self, placement: Placement) -> None:

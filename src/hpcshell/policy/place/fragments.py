@@ -12,13 +12,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hpcshell.policy.place.fit import Cards, Gpus, cards_of, options
 from hpcshell.policy.place.nodes import WHOLE, Demand
 from hpcshell.policy.place.score import Fit, Policy, best_fit
 
-REMEMBERED = 1 << 18
+LEFT_OVER: Final = WHOLE / 32
+"""How much fragmentation, in thousandths of a card, a worse fit may spare. Between a hundredth and
+a tenth of a card it makes little difference."""
+
+REMEMBERED: Final = 1 << 18
+"""So many figures are kept; then they are worked out again."""
 
 
 class _Kind(NamedTuple):
@@ -99,12 +104,15 @@ def _usable(kind: _Kind, models: tuple[str, ...], gpus: Gpus) -> int:
 
 
 def gradient(workload: Workload) -> Policy:
-    """The policy for a workload that is like `workload`. Of nodes whose fragmentation grows alike
-    the one with the best fit."""
+    """The policy for what is asked for as in `workload`.
+
+    Fragmentation alone tells too little of nodes where it grows almost alike, so that what is left
+    over counts, too: CPUs and GPUs of the largest node together as much as `LEFT_OVER`.
+    """
 
     def score(fit: Fit) -> float:
         before = workload.fragmentation(fit.node.gpus, fit.free.cpus, fit.free.gpus)
         after = workload.fragmentation(fit.node.gpus, fit.cpus, fit.gpus)
-        return after - before
+        return after - before + LEFT_OVER * best_fit(fit)
 
     return Policy("fgd", score, Cards.EACH)

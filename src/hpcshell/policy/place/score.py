@@ -44,10 +44,8 @@ def _nothing(fit: Fit) -> float:
 
 
 def best_fit(fit: Fit) -> float:
-    """Least left over: the mean of what is left of CPUs and GPUs, by the largest node's.
-
-    Memory is not in it: of what is left over it is what others seldom lack (Weng et al., ATC 2023).
-    """
+    """Least left over: what would be left of CPUs and of GPUs, each by the largest node's. (As in
+    Weng et al., ATC 2023, memory is only to be sufficient.)"""
     cpus, _, gpus = fit.largest
     return fit.cpus / cpus + sum(fit.gpus) / gpus
 

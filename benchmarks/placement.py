@@ -1,9 +1,9 @@
 """How full do GPUs get? The openb pods are placed on the openb nodes by each policy.
 
-The experiment of Weng et al., "Beware of Fragmentation" (USENIX ATC 2023): the pods of the trace and
-copies of pods drawn from it, 130 % of the cluster's GPUs in all, arrive in an order by chance and
-never leave; what fits nowhere is turned away. Printed is the share of all GPUs that is held when
-100, 110, 120 and 130 % have been asked for, a mean over the seeds, beside the published figures.
+The experiment of Weng et al., "Beware of Fragmentation" (USENIX ATC 2023): the pods of the trace
+and copies of pods drawn from it, 130 % of the cluster's GPUs in all, arrive in an order by chance
+and never leave; what fits nowhere is turned away. Printed is the share of all GPUs that is held
+when 100, 110, 120 and 130 % have been asked for, a mean over the seeds, beside the figures published.
 
     python benchmarks/placement.py [--traces FOLDER] [--seeds 10] [--policies best_fit,fgd]
 """
@@ -23,16 +23,18 @@ from multiprocessing import Pool
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.figures import Goal
-from harness.report import Cell, goal_table, table
-
 from hpcshell.policy.place.choose import choose
 from hpcshell.policy.place.fleet import Fleet
 from hpcshell.policy.place.fragments import Workload, gradient
 from hpcshell.policy.place.nodes import WHOLE, Demand, Node
 from hpcshell.policy.place.score import POLICIES, Policy
 
+from harness.figures import Goal
+from harness.report import Cell, goal_table, table
+
 MIB = 1 << 20
+BESIDE = Path(__file__).resolve().parents[2] / "shared" / "traces"
+TRACES = Path(os.environ.get("HPCSHELL_TRACES") or BESIDE)
 OFFERED = (100, 110, 120, 130)
 FIRST_SEED = 42
 PODS = "gpu/openb_pod_list_default.csv.gz"
@@ -102,13 +104,13 @@ def arrivals(trace: Trace, seed: int, offered: int) -> list[Demand]:
 
 def usual(pods: Iterable[Demand]) -> Workload:
     """How often each CPUs and GPUs are asked for together."""
-    counts = Counter(
-        Demand(cpus=pod.cpus, gpus=pod.gpus, gpu_type=pod.gpu_type) for pod in pods
-    )
+    counts = Counter(Demand(cpus=pod.cpus, gpus=pod.gpus, gpu_type=pod.gpu_type) for pod in pods)
     return Workload(counts.items())
 
 
-def replay(nodes: Sequence[Node], pods: Iterable[Demand], policy: Policy) -> Iterator[tuple[int, int]]:
+def replay(
+    nodes: Sequence[Node], pods: Iterable[Demand], policy: Policy
+) -> Iterator[tuple[int, int]]:
     """Place one pod after the other: thousandths of GPUs asked for, and held, after each."""
     fleet = Fleet(nodes)
     asked = held = 0
@@ -192,9 +194,7 @@ def main() -> None:
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    beside = Path(__file__).parents[2] / "shared" / "traces"
-    default = Path(os.environ.get("HPCSHELL_TRACES", beside))
-    parser.add_argument("--traces", type=Path, default=default, help=f"default: {default}")
+    parser.add_argument("--traces", type=Path, default=TRACES, help=f"default: {TRACES}")
     parser.add_argument("--seeds", type=int, default=10, help="how many arrival orders (10)")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (2)")
     parser.add_argument(

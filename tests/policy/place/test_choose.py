@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
-from tests.policy.place.fleets import ALL, NODES, copy, demands
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,13 +23,16 @@ from hpcshell.policy.place.score import (
     WORST_FIT,
     Policy,
 )
+from tests.policy.place.fleets import ALL, NODES, copy, demands
 
 POLICY = st.sampled_from(ALL)
 HISTORY = st.lists(st.tuples(demands(), st.booleans()), max_size=12)
 History = list[tuple[Demand, bool]]
 
 
-def lived(nodes: tuple[Node, ...], history: History, policy: Policy) -> tuple[Fleet, list[Placement]]:
+def lived(
+    nodes: tuple[Node, ...], history: History, policy: Policy
+) -> tuple[Fleet, list[Placement]]:
     """A fleet after demands were placed, some of which have gone again; and what is still there."""
     fleet, there = Fleet(nodes), []
     for number, (demand, stays) in enumerate(history):
@@ -122,7 +126,7 @@ def test_what_has_no_place_is_told_why(
         return
     told = lacking(fleet, demand)
     left = [len(nodes), *(step.nodes for step in told.steps)]
-    assert all(more > fewer for more, fewer in zip(left, left[1:], strict=False))
+    assert all(more > fewer for more, fewer in pairwise(left))
     assert left[-1] < demand.nodes or "together" in told.sentence
     for placement in there:
         fleet.give_back(placement)

@@ -92,7 +92,7 @@ class Fleet:
         self._change(placement, _with)
 
     def _change(self, placement: Placement, changed: Changed) -> None:
-        after = {}
+        after: dict[int, Free] = {}
         for part in placement.parts:
             number = self.number[part.node]
             after[number] = changed(after.get(number, self.free[number]), part)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
+from math import fsum
 from typing import Final, NamedTuple
 
 from hpcshell.policy.place.fit import Cards, Gpus, cards_of, options
@@ -72,7 +73,7 @@ class Workload:
             if len(self._fragmentation) >= REMEMBERED:
                 self._fragmentation.clear()
                 self._usable.clear()
-            known = self._fragmentation[key] = sum(gpus) - sum(
+            known = self._fragmentation[key] = sum(gpus) - fsum(
                 map(float.__mul__, self._weight_within(cpus), self._used(models, key[2]))
             )
         return known

@@ -7,7 +7,7 @@ half of another one.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import Enum
 from typing import Final
 
@@ -124,7 +124,7 @@ def thousandths(words: str) -> int:
     try:
         exact = Decimal(words) * WHOLE
         gpus = int(exact)
-    except (InvalidOperation, ValueError, OverflowError):
+    except (ArithmeticError, ValueError):
         raise Wrong(f"{words!r} is no number of GPUs", "write 2, 0.25 or 1.5") from None
     if exact < 0 or exact != gpus or gpus % STEP:
         raise Wrong(f"{words} GPUs cannot be given", "shares go in steps of 0.01 of a card")

@@ -82,11 +82,8 @@ def clustering(fit: Fit) -> float:
     some hold the same, then empty ones, then others; the fullest first."""
     if not fit.demand.gpus:
         return 0.0
-    kinds = [kind for kind, _ in fit.free.tenants]
-    if fit.demand.gpus // WHOLE in kinds:
-        tier = 0 if len(kinds) == 1 else 1
-    else:
-        tier = 3 if kinds else 2
+    mine, kinds = fit.demand.gpus // WHOLE, [kind for kind, _ in fit.free.tenants]
+    tier = 0 if kinds == [mine] else 1 if mine in kinds else 3 if kinds else 2
     return tier + sum(fit.free.gpus) / (1 + fit.largest[2])
 
 

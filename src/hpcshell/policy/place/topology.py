@@ -73,9 +73,7 @@ def everything(node: Node) -> Part:
 
 def _free_cpus(node: Node, free: Free) -> list[int]:
     """How many CPUs are free in each domain."""
-    return [
-        sum(free.numbers >> cpu & 1 for cpu in domain.cpus) for domain in node.domains
-    ]
+    return [sum(free.numbers >> cpu & 1 for cpu in domain.cpus) for domain in node.domains]
 
 
 def _domains(node: Node, free: Free, demand: Demand) -> list[Domains]:

@@ -3,7 +3,7 @@
 The experiment of Weng et al., "Beware of Fragmentation" (USENIX ATC 2023): the pods of the trace
 and copies of pods drawn from it, 130 % of the cluster's GPUs in all, arrive in an order by chance
 and never leave; what fits nowhere is turned away. Printed is the share of all GPUs that is held
-when 100, 110, 120 and 130 % have been asked for, a mean over the seeds, beside the figures published.
+when 100, 110, 120 and 130 % have been asked for, a mean over the seeds, beside those published.
 
     python benchmarks/placement.py [--traces FOLDER] [--seeds 10] [--policies best_fit,fgd]
 """

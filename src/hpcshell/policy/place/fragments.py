@@ -61,7 +61,7 @@ class Workload:
             )
             for (gpus, model), by_cpus in sorted(kinds.items())
         ]
-        self._usable: dict[tuple[tuple[str, ...], Gpus], tuple[int, ...]] = {}
+        self._usable: dict[tuple[tuple[str, ...], Gpus], tuple[float, ...]] = {}
         self._weights: dict[int, tuple[float, ...]] = {}
         self._fragmentation: dict[tuple[tuple[str, ...], int, Gpus], float] = {}
 

@@ -57,14 +57,17 @@ def worst_fit(fit: Fit) -> float:
 
 def pack(fit: Fit) -> float:
     """Fewest free cards are broken into: shared cards first (the fullest one), then free cards of
-    nodes in use, then nodes that nobody's GPUs are on, the smallest first."""
+    nodes in use, then nodes of whose GPUs nobody has any, the smallest first. Without GPUs: the
+    best fit."""
+    if not fit.demand.gpus:
+        return best_fit(fit)
     before, after = fit.free.gpus, fit.gpus
     opened = before.count(WHOLE) - after.count(WHOLE)
     if before.count(WHOLE) == len(before):
         return 2.0 + len(before) / (1 + len(before))
     if opened:
         return 1.0 + opened / (1 + opened)
-    return sum(now for now, then in zip(before, after, strict=True) if now != then) / WHOLE / 8
+    return sum(now for now, then in zip(before, after, strict=True) if now != then) / WHOLE
 
 
 def dot_product(fit: Fit) -> float:
@@ -79,9 +82,10 @@ def dot_product(fit: Fit) -> float:
 
 def clustering(fit: Fit) -> float:
     """Like beside like: nodes where only the same number of GPUs is held by each, then those where
-    some hold the same, then empty ones, then others; the fullest first."""
+    some hold the same, then empty ones, then others; the fullest first. Without GPUs: the best
+    fit."""
     if not fit.demand.gpus:
-        return 0.0
+        return best_fit(fit)
     mine, kinds = fit.demand.gpus // WHOLE, [kind for kind, _ in fit.free.tenants]
     tier = 0 if kinds == [mine] else 1 if mine in kinds else 3 if kinds else 2
     return tier + sum(fit.free.gpus) / (1 + fit.largest[2])

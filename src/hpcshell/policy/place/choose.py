@@ -9,8 +9,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.policy.place.constraint import Constraint, Term, parse
+from hpcshell.policy.place.fit import Cards, fitting
 from hpcshell.policy.place.fleet import Fleet
-from hpcshell.policy.place.nodes import Demand, Placement
+from hpcshell.policy.place.nodes import WHOLE, Demand, Placement
 from hpcshell.policy.place.ranking import Ranking, Scored, ranking
 from hpcshell.policy.place.score import Policy, lot
 from hpcshell.policy.place.topology import lay_out
@@ -33,6 +34,8 @@ def choose(fleet: Fleet, demand: Demand, policy: Policy, number: int = 0) -> Pla
         chosen = _several(fleet, demand, constraint, _scores(ranked, policy, number))
     if chosen is None:
         return None
+    if policy.by_lot and demand.gpus % WHOLE:
+        chosen = [_card_drawn(fleet, demand, number, one) for one in chosen]
     return Placement(
         parts=tuple(
             lay_out(fleet.nodes[one.number], fleet.free[one.number], demand, one.last)
@@ -49,6 +52,13 @@ def _drawn(fleet: Fleet, ranked: Ranking, number: int) -> Scored | None:
         if found is not None:
             return found
     return min(ranked.fits.values(), key=lambda one: lot(number, one.number), default=None)
+
+
+def _card_drawn(fleet: Fleet, demand: Demand, number: int, one: Scored) -> Scored:
+    """The node with another of the cards that have room for a share."""
+    at = one.number
+    ways = fitting(fleet.nodes[at], fleet.free[at], fleet.whole[at], demand, Cards.EACH)
+    return one._replace(last=ways[lot(number, at) % len(ways)].last)
 
 
 def _scores(ranked: Ranking, policy: Policy, number: int) -> Iterable[Scored]:

@@ -97,7 +97,7 @@ WORST_FIT: Final = Policy("worst_fit", worst_fit, Cards.MOST)
 PACK: Final = Policy("pack", pack)
 DOT_PRODUCT: Final = Policy("dot_product", dot_product)
 CLUSTERING: Final = Policy("clustering", clustering)
-RANDOM: Final = Policy("random", _nothing, Cards.EACH, by_lot=True)
+RANDOM: Final = Policy("random", _nothing, by_lot=True)
 
 POLICIES: Final = {
     policy.name: policy

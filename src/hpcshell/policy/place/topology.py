@@ -15,6 +15,8 @@ from hpcshell.policy.place.fleet import Free
 from hpcshell.policy.place.nodes import WHOLE, Demand, Node, Part
 
 Numbers = tuple[int, ...]
+Shares = tuple[tuple[int, int], ...]
+"""Cards by number, and how many thousandths of each."""
 
 
 class Domains(NamedTuple):
@@ -29,14 +31,28 @@ def lay_out(node: Node, free: Free, demand: Demand, last: int | None) -> Part:
     take the last share (None: no share)."""
     if demand.exclusive:
         return everything(node)
-    count = demand.gpus // WHOLE
-    cards = cards_of(node.gpus, demand.gpu_type)
+    domains, gpus = _nearest(node, free, demand)
+    if last is not None:
+        gpus = (*gpus, (_open_card(node, free, demand, last, domains, gpus), demand.gpus % WHOLE))
+    return Part(
+        node=node.name,
+        cpus=demand.cpus,
+        numbers=_cpus(node, free, domains.numbers, demand.cpus),
+        memory=_memory(free, domains.numbers, demand.memory),
+        gpus=tuple(sorted(gpus)),
+    )
+
+
+def _nearest(node: Node, free: Free, demand: Demand) -> tuple[Domains, Shares]:
+    """Domains and whole cards, of those that will do."""
+    cards, count = cards_of(node.gpus, demand.gpu_type), demand.gpus // WHOLE
+    ways = [
+        (domains, whole)
+        for domains in _domains(node, free, demand)
+        for whole in _whole_cards(node, free, cards, count, _near(node, domains))
+    ]
     domains, whole = min(
-        (
-            (domains, whole)
-            for domains in _domains(node, free, demand)
-            for whole in _whole_cards(node, free, cards, count, _near(node, domains))
-        ),
+        ways,
         key=lambda way: (
             _far(way[1], _near(node, way[0])),
             way[0].left,
@@ -44,19 +60,22 @@ def lay_out(node: Node, free: Free, demand: Demand, last: int | None) -> Part:
             way,
         ),
     )
-    gpus = tuple((card, WHOLE) for card in whole)
-    if last is not None:
-        share = demand.gpus % WHOLE
-        near = _near(node, domains)
-        open_cards = [c for c in cards if free.gpus[c] == last and c not in whole]
-        card = min(open_cards, key=lambda c: (not _linked(node, c, whole), c not in near, c))
-        gpus = (*gpus, (card, share))
-    return Part(
-        node=node.name,
-        cpus=demand.cpus,
-        numbers=_cpus(node, free, domains.numbers, demand.cpus),
-        memory=_memory(free, domains.numbers, demand.memory),
-        gpus=tuple(sorted(gpus)),
+    return domains, tuple((card, WHOLE) for card in whole)
+
+
+def _open_card(
+    node: Node, free: Free, demand: Demand, last: int, domains: Domains, gpus: Shares
+) -> int:
+    """Of the cards of which `last` is free, and that are not among `gpus`, the nearest."""
+    whole = tuple(card for card, _ in gpus)
+    near = _near(node, domains)
+    return min(
+        (
+            card
+            for card in cards_of(node.gpus, demand.gpu_type)
+            if free.gpus[card] == last and card not in whole
+        ),
+        key=lambda card: (not _linked(node, card, whole), card not in near, card),
     )
 
 

@@ -189,7 +189,9 @@ def main() -> None:
         rows.append([name, *cells, known, seconds])
     headers = ["GPUs held, %", *(f"at {mark} %" for mark in OFFERED), "published", "CPU s"]
     print(table(headers, rows))
-    print("\n" + goal_table([goal for goal in GOALS if goal.figure in figures], figures))
+    goals = [goal for goal in GOALS if goal.figure in figures]
+    if goals:
+        print("\n" + goal_table(goals, figures))
 
 
 def parsed() -> argparse.Namespace:

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.policy.place.constraint import Constraint, Term, parse
-from hpcshell.policy.place.fit import Cards, fitting
+from hpcshell.policy.place.fit import cards_of
 from hpcshell.policy.place.fleet import Fleet
 from hpcshell.policy.place.nodes import WHOLE, Demand, Placement
 from hpcshell.policy.place.ranking import Ranking, Scored, ranking
@@ -34,7 +34,7 @@ def choose(fleet: Fleet, demand: Demand, policy: Policy, number: int = 0) -> Pla
         chosen = _several(fleet, demand, constraint, _scores(ranked, policy, number))
     if chosen is None:
         return None
-    if policy.by_lot and demand.gpus % WHOLE:
+    if policy.by_lot:
         chosen = [_card_drawn(fleet, demand, number, one) for one in chosen]
     return Placement(
         parts=tuple(
@@ -55,10 +55,14 @@ def _drawn(fleet: Fleet, ranked: Ranking, number: int) -> Scored | None:
 
 
 def _card_drawn(fleet: Fleet, demand: Demand, number: int, one: Scored) -> Scored:
-    """The node with another of the cards that have room for a share."""
-    at = one.number
-    ways = fitting(fleet.nodes[at], fleet.free[at], fleet.whole[at], demand, Cards.EACH)
-    return one._replace(last=ways[lot(number, at) % len(ways)].last)
+    """The node with one of the cards that have room for a share, each as likely as the other."""
+    if one.last is None:
+        return one
+    count, share = divmod(demand.gpus, WHOLE)
+    gpus = fleet.free[one.number].gpus
+    cards = cards_of(fleet.nodes[one.number].gpus, demand.gpu_type)
+    room = sorted(gpus[card] for card in cards if gpus[card] >= share)
+    return one._replace(last=room[lot(number, one.number) % (len(room) - count)])
 
 
 def _scores(ranked: Ranking, policy: Policy, number: int) -> Iterable[Scored]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -203,6 +204,20 @@ def test_its_memory_stays_its_own_and_nobody_knows_until_when() -> None:
         (1, "is suspended", None)
     ]
     assert forecast(world.view, world.policy, world.now).promises == {(2, -1): inf}
+
+
+@pytest.mark.parametrize("promises", [1, 2, None])
+def test_it_goes_on_though_what_goes_before_it_waits_for_its_memory(promises: int | None) -> None:
+    world = World(Resources(cpus=4, memory=10), Policy(promises=promises))
+    world.arrive(make_job(1, cpus=1, memory=6), same(Act(50.0)))
+    world.tick()
+    world.suspend(1)
+    arrive(world, 2, cpus=4, memory=10, priority=900)
+    world.wake(1)
+    world.tick()
+    assert world.runs[1].suspended is None
+    world.run()
+    assert not world.left
 
 
 def test_a_throttle_does_not_count_it_twice() -> None:

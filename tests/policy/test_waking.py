@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hpcshell.core.records import Claim, Resources, State
 from hpcshell.policy.decide import Policy, forecast
@@ -41,7 +43,7 @@ times = st.floats(0, 1e6)
 def test_to_resume_undoes_to_suspend(held: list[Claim], at: float, then: float) -> None:
     room = Room(MACHINE)
     for number, claim in enumerate(held):
-        room.hold(Claim(**{**_fields(claim), "run": number, "gpus": ()}))
+        room.hold(replace(claim, run=number, gpus=()))
     before = room.free
     for number in range(len(held)):
         room.suspend(number, at)
@@ -57,10 +59,6 @@ def test_to_resume_undoes_to_suspend(held: list[Claim], at: float, then: float) 
     for number in range(len(held)):
         room.let_go(number)
     assert room.free == room.size
-
-
-def _fields(claim: Claim) -> dict[str, object]:
-    return {name: getattr(claim, name) for name in Claim.__struct_fields__}
 
 
 @given(claims, st.lists(st.tuples(st.floats(0, 1e3), st.floats(-10, 1e3)), max_size=5))
@@ -143,15 +141,19 @@ def busy(cpus: int = 4, promises: int | None = 1) -> World:
     return world
 
 
-def arrive(world: World, number: int, **fields: object) -> None:
+def arrive(world: World, number: int, **fields: Any) -> None:
     world.arrive(make_job(number, submit_time=world.now, **fields), same(Act(10.0)))
     world.tick()
+
+
+def stands_still(world: World) -> bool:
+    return world.runs[1].suspended is not None
 
 
 def test_what_is_not_to_go_on_does_not() -> None:
     world = busy()
     world.tick()
-    assert world.runs[1].suspended is not None
+    assert stands_still(world)
 
 
 def test_it_goes_on_when_others_have_ended() -> None:
@@ -159,10 +161,10 @@ def test_it_goes_on_when_others_have_ended() -> None:
     arrive(world, 2, cpus=2)
     world.wake(1)
     world.tick()
-    assert world.runs[1].suspended is not None
+    assert stands_still(world)
     world.now = 10.0
     world.tick()
-    assert world.runs[1].suspended is None
+    assert not stands_still(world)
     assert world.runs[1].end == 110.0
     assert world.runs[1].paused == 10.0
 
@@ -172,7 +174,7 @@ def test_what_goes_before_it_goes_first() -> None:
     world.wake(1)
     arrive(world, 2, cpus=2, priority=900)
     assert 2 in {claim.job for claim in world.runs.values()}
-    assert world.runs[1].suspended is not None
+    assert stands_still(world)
 
 
 def test_what_comes_after_it_does_not_keep_it_from_going_on_for_ever() -> None:
@@ -183,7 +185,7 @@ def test_what_comes_after_it_does_not_keep_it_from_going_on_for_ever() -> None:
         arrive(world, number, cpus=1, time_limit=10.0)
         world.now += 1.0
     world.tick()
-    assert world.runs[1].suspended is None, "it waits for one run, and not for all that come"
+    assert not stands_still(world), "it waits for one run, and not for all that come"
 
 
 def test_what_ends_before_it_can_go_on_may_pass_it() -> None:
@@ -215,7 +217,7 @@ def test_it_goes_on_though_what_goes_before_it_waits_for_its_memory(promises: in
     arrive(world, 2, cpus=4, memory=10, priority=900)
     world.wake(1)
     world.tick()
-    assert world.runs[1].suspended is None
+    assert not stands_still(world)
     world.run()
     assert not world.left
 
@@ -227,7 +229,7 @@ def test_a_throttle_does_not_count_it_twice() -> None:
     world.suspend(1)
     world.wake(1)
     arrive(world, 2, cpus=2, priority=900)
-    assert world.runs[1].suspended is not None
+    assert stands_still(world)
     assert sum(claim.job == 1 for claim in world.runs.values()) == 2
 
 

@@ -16,7 +16,6 @@ from hpcshell.core.records import Request
 from hpcshell.policy.line import Shape
 from hpcshell.policy.view import Unit, View
 
-
 LONG: Final = 1e15
 """Seconds for which a run without a time limit is taken to go on: for ever, but not at `NEVER`."""
 

@@ -37,6 +37,8 @@ def rebuilt(world: World) -> View:
                 view.put_task(task)
     for claim in world.runs.values():
         view.claim(claim)
+        if world.tasks[claim.job, claim.index].waking:
+            view.wake(claim.run)
     view.keep(world.view.promised)
     return view
 
@@ -74,6 +76,22 @@ class Life(RuleBasedStateMachine):
     def end(self, draws: st.DataObject, code: int, lost: bool) -> None:
         run = draws.draw(st.sampled_from(sorted(self.world.runs)))
         self.world.end_run(run, End(time=self.world.now, exit_code=code, lost=lost))
+
+    @precondition(lambda self: self.world.runs)
+    @rule(draws=st.data())
+    def suspend_or_wake(self, draws: st.DataObject) -> None:
+        run = draws.draw(st.sampled_from(sorted(self.world.runs)))
+        if self.world.runs[run].suspended is None:
+            self.world.suspend(run)
+        else:
+            self.world.wake(run)
+
+    @precondition(lambda self: self.world.runs)
+    @rule(draws=st.data())
+    def resume_at_once(self, draws: st.DataObject) -> None:
+        run = draws.draw(st.sampled_from(sorted(self.world.runs)))
+        if self.world.runs[run].suspended is not None and self.world.view.may_resume(run):
+            self.world.resume(run)
 
     @rule()
     def end_impossible(self) -> None:

@@ -64,6 +64,8 @@ class World:
         self.tasks: dict[Unit, Task] = {}
         self.left: dict[int, int] = {}
         self.runs: dict[int, Claim] = {}
+        self.ends: dict[int, End] = {}
+        """How each run is to end, and when if it is not suspended any more."""
         self.starts: dict[Unit, float] = {}
         self.restarts: list[tuple[float, Unit]] = []
         self.watch: list[Callable[[World], None]] = []
@@ -105,8 +107,10 @@ class World:
         plan = decide(self.view, self.policy, self.now)
         for start in plan.starts:
             self._start((start.job, start.index), start.claim(next(self._run_ids), self.now))
+        for run in plan.resumes:
+            self.resume(run)
         self.view.keep(plan.promises)
-        return bool(plan.starts)
+        return bool(plan.starts or plan.resumes)
 
     def _next(self) -> float | None:
         times = [self._agenda[0][0]] if self._agenda else []
@@ -150,10 +154,42 @@ class World:
             signal=15 if out else None,
             stopped_by="timeout" if out else "",
         )
-        self.at(end.time, lambda: self.end_run(claim.run, end), order=0)
+        self._end_later(claim.run, end)
+
+    def _end_later(self, run: int, end: End) -> None:
+        self.ends[run] = end
+
+        def over() -> None:
+            if self.ends.get(run) is end:
+                self.end_run(run, end)
+
+        self.at(end.time, over, order=0)
+
+    def suspend(self, run: int) -> None:
+        """The run stands still; `wake` lets it go on in its turn."""
+        claim = self.runs[run] = self.view.suspend(run, self.now)
+        self._step((claim.job, claim.index), Kind.SUSPEND)
+        end = self.ends[run]
+        self.ends[run] = replace(end, time=end.time - self.now)
+
+    def wake(self, run: int) -> None:
+        self.view.wake(run)
+        claim = self.runs[run]
+        self._step((claim.job, claim.index), Kind.WAKE)
+
+    def resume(self, run: int) -> None:
+        """The run goes on."""
+        claim = self.runs[run] = self.view.resume(run, self.now)
+        self._step((claim.job, claim.index), Kind.RESUME)
+        end = self.ends[run]
+        self._end_later(run, replace(end, time=self.now + end.time))
+
+    def _step(self, unit: Unit, kind: Kind) -> None:
+        self.tasks[unit] = step(self.tasks[unit], Event(kind=kind, time=self.now))
 
     def end_run(self, run: int, end: End) -> None:
         claim = self.runs.pop(run, None)
+        self.ends.pop(run, None)
         if claim is None:
             return
         unit = (claim.job, claim.index)

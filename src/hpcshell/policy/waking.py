@@ -2,15 +2,22 @@
 
 What they lack is their cpus, for as long as they may still run. Everything else they hold already,
 so an element that goes on stands before all of its job that has not begun.
+
+They keep out of the way of what is promised an instant, as everything does, but not of what is
+promised to start once runs without a known end are over (`NEVER`): that may be waiting for what
+they hold, and then neither would ever come to an end.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hpcshell.core.records import Request
 from hpcshell.policy.line import Shape
 from hpcshell.policy.view import Unit, View
+
+LONG: Final = 1e15
+"""Seconds for which a run without a time limit is taken to go on: for ever, but not at `NEVER`."""
 
 
 class Sleeper(NamedTuple):
@@ -39,7 +46,7 @@ def any_may_go_on(view: View) -> bool:
 
 def _sleeper(view: View, run: int) -> Sleeper:
     claim = view.claims[run]
-    left = None
+    left = LONG
     if claim.end is not None and claim.suspended is not None:
         left = max(0.0, claim.end - claim.suspended)
     request = Request(cpus=claim.cpus, exclusive=claim.exclusive, time_limit=left)

@@ -167,6 +167,7 @@ class Job(Record, frozen=True, kw_only=True):
     partition: str = "main"
     account: str = ""
     qos: str = ""
+    reservation: str = ""
     profile: str = ""
     tags: tuple[str, ...] = ()
     comment: str = ""

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from hpcshell.core.records import NO_INDEX, Claim, Reason, Record, Request
 from hpcshell.core.units import format_size
-from hpcshell.policy.line import Entry, Line
+from hpcshell.policy.codes import LIMIT_REASONS
+from hpcshell.policy.line import Entry, Line, Shape
 from hpcshell.policy.plan import Plan, Policy
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked, element_name, span
@@ -106,7 +107,7 @@ def explain_suspended(
         said = Reason(code="Suspended", sentence=f"it is suspended until: hpc resume {name[4:]}")
         return replace(_reasons_only([said]), why="it goes on some time after it is resumed")
     unit, shape = sleeper.unit, sleeper.shape
-    seen = None if brief else _run(view, policy, unit, now)
+    seen = None if brief else _run(view, policy, unit, shape, now)
     if view.may_resume(run) and (seen is None or run in seen.plan.resumes):
         soon = Reason(code="None", sentence="it goes on with the next decision")
         return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
@@ -136,15 +137,24 @@ def _next_of(entry: Entry) -> int:
 
 def _in_line(view: View, line: Line, unit: Unit) -> Reason:
     """The reason of ready work, as a whole round gives it once all that can start has started."""
+    if (limited := _limited(view, line.shape)) is not None:
+        return limited
     for key, shape in view.queue.turn.heads:
         ahead = (key[1], next(key[3].elements()))
         if ahead == unit:
             break
-        if fits(shape.need, view.room.size):
+        if shape.pool == line.shape.pool and fits(shape.need, view.room.size):
             return blocked(line.shape, view.room, view.room.free, ahead)
     if fits(line.shape.need, view.room.free):
         return Reason(code="None", sentence="it starts with the next decision")
     return blocked(line.shape, view.room, view.room.free, None)
+
+
+def _limited(view: View, shape: Shape) -> Reason | None:
+    """The limit of a user, account, QOS or partition that keeps the shape."""
+    if view.bounds is None or shape.claimant is None:
+        return None
+    return view.bounds.throttle.allows(shape.claimant)
 
 
 def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Explanation:
@@ -184,14 +194,14 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
     )
 
 
-def _run(view: View, policy: Policy, unit: Unit, now: float) -> Foreseen:
+def _run(view: View, policy: Policy, unit: Unit, shape: Shape, now: float) -> Foreseen:
     round_ = Round(view, policy, now, thorough=True, until=unit)
     plan = round_.decide()
-    return Foreseen(plan, round_.profile())
+    return Foreseen(plan, round_.profile(shape))
 
 
 def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) -> Explanation:
-    seen = _run(view, policy, unit, now)
+    seen = _run(view, policy, unit, line.shape, now)
     if any((start.job, start.index) == unit for start in seen.plan.starts):
         soon = Reason(code="None", sentence="it starts with the next decision")
         return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
@@ -201,8 +211,8 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         reasons.append(Reason(code="Depth", sentence=told))
     promised = unit in seen.plan.promises
     plan = seen.plan
-    if not promised and reasons[0].code != "TooLarge":
-        plan = _run(view, replace(policy, promises=None), unit, now).plan
+    if not promised and reasons[0].code != "TooLarge" and reasons[0].code not in LIMIT_REASONS:
+        plan = _run(view, replace(policy, promises=None), unit, line.shape, now).plan
     start = plan.promises.get(unit)
     if (late := _too_late(line, start)) is not None:
         reasons.append(late)
@@ -229,6 +239,7 @@ def _too_late(line: Line, start: float | None) -> Reason | None:
 def _where_from(start: float | None, promised: bool, code: str) -> str:
     if start is None:
         causes = {
+            **dict.fromkeys(LIMIT_REASONS, "it starts some time after others of them have ended"),
             "TooLarge": "it cannot start while the machine is as it is",
             "Depth": "so far ahead nothing is worked out",
         }

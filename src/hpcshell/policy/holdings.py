@@ -5,6 +5,7 @@ from __future__ import annotations
 from hpcshell.core.records import Claim, Resources
 from hpcshell.policy.outlook import Outlook
 from hpcshell.policy.regime import Foresight
+from hpcshell.policy.reserve import Book, Inside
 from hpcshell.policy.room import Room, Vector, fits
 
 Unit = tuple[int, int]
@@ -13,11 +14,14 @@ Unit = tuple[int, int]
 
 class Holdings:
     """`promised`: when elements are to begin, or to go on, at the latest. `waking`: suspended runs
-    that are to go on as soon as it is their turn and there is room."""
+    that are to go on as soon as it is their turn and there is room. `book`: the reservations;
+    `pools`: in which of them a run is."""
 
     def __init__(self, total: Resources, foresight: Foresight) -> None:
         self.room = Room(total)
         self.outlook = Outlook(foresight)
+        self.book = Book(self.room)
+        self.pools: dict[int, str] = {}
         self.promised: dict[Unit, float] = {}
         self.waking: set[int] = set()
 
@@ -40,6 +44,14 @@ class Holdings:
         nobody knows."""
         outlook, held = self.outlook, self.room.held
         return [(outlook.end_of(claim), held(run)) for run, claim in self.claims.items()]
+
+    def inside(self) -> list[Inside]:
+        """Every run with the reservation that it is in."""
+        outlook, held, pools = self.outlook, self.room.held, self.pools
+        return [
+            Inside(pools.get(run, ""), held(run), outlook.end_of(claim))
+            for run, claim in self.claims.items()
+        ]
 
     def change(self, claim: Claim) -> None:
         """A run that holds something already holds this instead, on the same gpus."""

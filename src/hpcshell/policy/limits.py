@@ -101,41 +101,6 @@ _FIELDS: Final = {
     "submitted": "max_submitted_jobs",
 }
 
-LIMIT_REASONS: Final[dict[str, str]] = {
-    "QOSGrpCpuLimit": "the jobs of its QOS or partition hold as many cpus as they may",
-    "QOSGrpMemLimit": "the jobs of its QOS or partition hold as much memory as they may",
-    "QOSGrpGRES": "the jobs of its QOS or partition hold as many GPUs as they may",
-    "QOSGrpJobsLimit": "as many jobs of its QOS or partition run as may at once",
-    "QOSGrpSubmitJobsLimit": "as many jobs of its QOS or partition wait or run as may",
-    "QOSMaxCpuPerUserLimit": "its user holds as many cpus as the QOS or partition allows one",
-    "QOSMaxMemoryPerUser": "its user holds as much memory as the QOS or partition allows one",
-    "QOSMaxGRESPerUser": "its user holds as many GPUs as the QOS or partition allows one",
-    "QOSMaxJobsPerUserLimit": "its user runs as many jobs as the QOS or partition allows one",
-    "QOSMaxSubmitJobPerUserLimit": "its user has as many jobs as the QOS or partition allows one",
-    "MaxCpuPerAccount": "its account holds as many cpus as the QOS or partition allows one",
-    "MaxMemoryPerAccount": "its account holds as much memory as the QOS or partition allows one",
-    "MaxGRESPerAccount": "its account holds as many GPUs as the QOS or partition allows one",
-    "MaxJobsPerAccount": "its account runs as many jobs as the QOS or partition allows one",
-    "MaxSubmitJobsPerAccount": "its account has as many jobs as the QOS or partition allows one",
-    "QOSMaxCpuPerJobLimit": "it asks for more cpus than its QOS or partition allows a job",
-    "QOSMaxMemoryPerJob": "it asks for more memory than its QOS or partition allows a job",
-    "QOSMaxGRESPerJob": "it asks for more GPUs than its QOS or partition allows a job",
-    "QOSMaxWallDurationPerJobLimit": "it asks for more time than its QOS allows a job",
-    "PartitionTimeLimit": "it asks for more time than its partition allows a job",
-    "AssocGrpCpuLimit": "its account or user holds as many cpus as it may",
-    "AssocGrpMemLimit": "its account or user holds as much memory as it may",
-    "AssocGrpGRES": "its account or user holds as many GPUs as it may",
-    "AssocGrpJobsLimit": "as many jobs of its account run as may at once",
-    "AssocGrpSubmitJobsLimit": "as many jobs of its account wait or run as may",
-    "AssocMaxJobsLimit": "its user runs as many jobs as they may at once",
-    "AssocMaxSubmitJobLimit": "its user has as many jobs waiting or running as they may",
-    "AssocMaxCpuPerJobLimit": "it asks for more cpus than its account or user may for a job",
-    "AssocMaxMemPerJob": "it asks for more memory than its account or user may for a job",
-    "AssocMaxGRESPerJob": "it asks for more GPUs than its account or user may for a job",
-    "AssocMaxWallDurationPerJobLimit": "it asks for more time than its account or user may",
-}
-"""Every code that a `Throttle` gives, and what it means."""
-
 
 class Limits(Record, frozen=True, kw_only=True):
     """At most so much; None: not limited. `max_time` in seconds, `max_memory` in bytes.
@@ -271,6 +236,13 @@ class Throttle:
     def leave(self, claimant: Claimant, count: int = 1) -> None:
         """`count` like it are over. Raises `KeyError` when there are not that many."""
         self._count(claimant, {"submitted": -count})
+
+    def copy(self) -> Throttle:
+        """Another with the same rules and counts, to be changed by itself."""
+        other = Throttle()
+        other._rules = self._rules
+        other._used = dict(self._used)
+        return other
 
     def used(self, seat: Seat) -> dict[str, int]:
         """What is counted for a seat: of `cpus memory gpus running submitted` those above zero."""

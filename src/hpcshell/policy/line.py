@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from operator import itemgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
 from hpcshell.policy.order import Sorted
 from hpcshell.policy.regime import Fill
 from hpcshell.policy.room import Room, Vector
+
+if TYPE_CHECKING:
+    from hpcshell.policy.limits import Claimant
 
 Key = tuple[float, int, int, "Line"]
 """(rank, job id, number of the line, the line): unique before the line is ever compared."""
@@ -33,7 +36,18 @@ class Shape:
     """What a request asks for and the `length` it is expected to take, with the ready lines of
     exactly that."""
 
-    __slots__ = ("fill", "head", "key", "length", "need", "request", "turn", "users")
+    __slots__ = (
+        "claimant",
+        "fill",
+        "head",
+        "key",
+        "length",
+        "need",
+        "pool",
+        "request",
+        "turn",
+        "users",
+    )
 
     def __init__(
         self, key: object, request: Request, need: Vector | None, length: float | None
@@ -43,6 +57,8 @@ class Shape:
         self.need = need
         self.length = length
         self.fill = 0.0
+        self.claimant: Claimant | None = None
+        self.pool = ""
         self.turn: Sorted[Key] = Sorted()
         self.head: tuple[Key, Shape] | None = None
         self.users = 0
@@ -191,8 +207,16 @@ class Turn:
         self.fills: Sorted[tuple[float, Key, Shape]] | None = None if fill is None else Sorted()
         """The same shapes in the order in which they may pass the first in line."""
 
-    def shape(self, request: Request, room: Room, length: float | None) -> Shape:
-        """The one shape of equal requests. Every call is to be paid back with `leave`."""
+    def shape(
+        self,
+        request: Request,
+        room: Room,
+        length: float | None,
+        claimant: Claimant | None = None,
+        pool: str = "",
+    ) -> Shape:
+        """The one shape of equal requests for which the same limits count, to be met from the same
+        `pool` (a reservation). Every call is to be paid back with `leave`."""
         others = tuple(sorted(request.others.items())) if request.others else ()
         key = (
             request.cpus,
@@ -202,10 +226,13 @@ class Turn:
             request.exclusive,
             request.time_limit,
             length,
+            claimant and (claimant.user, claimant.accounts, claimant.qos, claimant.partition),
+            pool,
         )
         shape = self._shapes.get(key)
         if shape is None:
             shape = self._shapes[key] = Shape(key, request, room.need(request), length)
+            shape.claimant, shape.pool = claimant, pool
             shape.fill = 0.0 if self._fill is None else self._fill(shape)
         shape.users += 1
         return shape

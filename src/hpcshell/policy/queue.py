@@ -199,6 +199,10 @@ class Queue:
         self.gates.late.forget(job.id)
         return tasks
 
+    def alive(self, entry: Entry) -> int:
+        """How many elements of the job wait or run."""
+        return len(entry.waiting) + len(entry.tasks) + len(entry.lent) + entry.running
+
     def rerank(self) -> bool:
         """Ask for all ranks again; whether any has changed."""
         changed = False
@@ -217,7 +221,10 @@ class Queue:
         return self.regime.rank(job, shape.length, self.gates.clock)
 
     def _shape(self, job: Job, request: Request) -> Shape:
-        return self.turn.shape(request, self._room, self.regime.foresight.length(job, request))
+        length = self.regime.foresight.length(job, request)
+        bounds = self.regime.bounds
+        claimant = None if bounds is None else bounds.claimant(job, request)
+        return self.turn.shape(request, self._room, length, claimant, job.reservation)
 
     def _size(self, job: int) -> int | None:
         entry = self.jobs.get(job)

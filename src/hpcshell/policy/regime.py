@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from hpcshell.core.records import Job, Request
 
 if TYPE_CHECKING:
+    from hpcshell.policy.bounds import Bounds
     from hpcshell.policy.line import Shape
 
 Rank = Callable[[Job, float | None, float], float]
@@ -60,3 +61,4 @@ class Regime(NamedTuple):
     timely: bool = False
     fill: Fill | None = None
     foresight: Foresight = Requested()
+    bounds: Bounds | None = None

@@ -1,30 +1,28 @@
-"""One decision as it goes: what is left, who has had a turn, what has been promised."""
+"""One decision as it goes: who has had a turn, what starts, what has been promised."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
 from itertools import islice
-from math import inf
 from operator import itemgetter
 
 from hpcshell.core.records import Reason
+from hpcshell.policy.ground import Ground
 from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
-from hpcshell.policy.places import Places
 from hpcshell.policy.plan import Plan, Policy, Start
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
-from hpcshell.policy.room import Vector, fits, minus
+from hpcshell.policy.reserve import Stock
+from hpcshell.policy.room import fits
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
 
 
 class Round:
-    """One decision. `free` and `gpus` are what is left as it goes; `_owed` promises not yet worked
-    out, `_slots` how many elements of each job have started or been promised to.
-
-    There are no `_places` until a promise must be worked out.
-    """
+    """One decision. `_slots`: how many elements of each job have started or been promised to;
+    `_done`: those that need no second look. `thorough`: with all promises and reasons, as far as
+    `until`."""
 
     def __init__(
         self, view: View, policy: Policy, now: float, *, thorough: bool, until: Unit | None
@@ -32,57 +30,55 @@ class Round:
         self.view = view
         self.policy = policy
         self.now = now
-        self.free = view.room.free
         self.starts: list[Start] = []
         self.resumes: list[int] = []
-        self.promises: dict[Unit, float] = {}
         self.reasons: dict[Unit, Reason] = {}
-        self._gpus = view.room.gpus
+        self.public = self._public()
+        self._pools: dict[str, Ground] = {}
+        self._limits = None if view.bounds is None else view.bounds.throttle
+        self._limits_own = False
         self._thorough = thorough
         self._until = until
         self._depth = policy.depth
-        self._horizon = inf if policy.window is None else now + policy.window
         most = policy.max_backfill_jobs
         self._most_behind = UNLIMITED if most is None else most + 1
-        self._left = UNLIMITED if policy.promises is None else policy.promises
-        self._stopped = self._cut = False
-        self._owed: list[tuple[Unit, Shape]] = []
-        self._places: Places | None = None
-        self._taken: list[tuple[float | None, Vector]] = []
+        self._stopped = self._cut = self._filling = False
         self._slots: dict[int, int] = {}
-        self._first: Unit | None = None
         self._done: set[Unit] = set()
-        self._filling = self._barred = False
-        self._since = -inf
         self._sleepers = sleepers(view)
         self._least = -UNLIMITED
 
     def decide(self) -> Plan:
-        if self._left > 1 and self.view.promised:
+        if self.public.left > 1 and self.view.promised:
             self._recall()
         self._walk(self._heads())
         if self._filling:
             self._fill()
             if self._thorough:  # once more, for the reasons of those that may not pass
                 self._walk(self._heads())
-        if self._thorough:
-            self._pay()
-        if self._places is not None:
-            self.promises |= self._places.rest(self._left)
+        promises: dict[Unit, float] = {}
+        for ground in (self.public, *self._pools.values()):
+            if self._thorough:
+                ground.pay()
+            promises |= ground.settle()
         return Plan(
             starts=self.starts,
             resumes=self.resumes,
-            promises=self.promises,
+            promises=promises,
             reasons=self.reasons,
             complete=not self._cut,
-            next_wake=self.view.next_wake(),
+            next_wake=self.view.next_wake(self.now),
         )
+
+    # -- in what order ---------------------------------------------------------------------------
 
     def _walk(self, heads: Iterator[tuple[Key, Shape]]) -> None:
         """Offer the ready lines in order, leaving out shapes of which nothing more can come."""
         turn = self.view.queue.turn
-        self._least = turn.least_cpus() if turn.heads and not self._thorough else -UNLIMITED
-        self._least = min([self._least, *(one.shape.request.cpus for one in self._sleepers)])
+        if turn.heads and not self._thorough and not self.view.book.known:
+            self._least = min(
+                [turn.least_cpus(), *(one.shape.request.cpus for one in self._sleepers)]
+            )
         head = next(heads, None)
         later: list[tuple[Key, Shape, Iterator[Key]]] = []
         while (head or later) and not self._stopped:
@@ -99,18 +95,31 @@ class Round:
                 heapq.heappush(later, (following, shape, rest))
         self._go_on(None)
 
+    def _heads(self) -> Iterator[tuple[Key, Shape]]:
+        """The first line of each shape, less those that can neither start nor be promised
+        anything."""
+        all_matter = self._thorough or not self.policy.backfill
+        for head in self.view.queue.turn.heads:
+            ground = self.ground(head[1])
+            if all_matter or ground.left > 0 or fits(head[1].need, ground.free):
+                yield head
+            elif self._depth > 0:
+                self._depth -= 1
+            else:
+                self._cut = True
+                return
+
     def _fill(self) -> None:
         """Let those behind the first in line pass it, in the order in which they may."""
-        fills = self.view.queue.turn.fills or ()
         waiting: list[tuple[float, Key, Shape, Iterator[Key]]] = []
         self._stopped = False
-        for fill, key, shape in fills:
-            if fits(shape.need, self.free):
+        for fill, key, shape in self.view.queue.turn.fills or ():
+            if fits(shape.need, self.ground(shape).free):
                 rest = iter(shape.turn)
                 waiting.append((fill, next(rest, key), shape, rest))
         while waiting and not self._stopped:
             fill, key, shape, rest = heapq.heappop(waiting)
-            if not fits(shape.need, self.free):
+            if not fits(shape.need, self.ground(shape).free):
                 continue
             if self._offer(key[3]) and (following := next(rest, None)) is not None:
                 heapq.heappush(waiting, (fill, following, shape, rest))
@@ -122,167 +131,137 @@ class Round:
                 return
             sleeper = self._sleepers.pop()
             unit, shape = sleeper.unit, sleeper.shape
-            if self._may_start(unit, shape):
+            ground = self.ground(shape)
+            if ground.may_start(unit, shape):
                 self.resumes.append(sleeper.run)
-                self._take(shape)
+                ground.take(shape)
             else:
                 self._wait(unit, shape, slots=0)
             self._stopped = self._stopped or unit == self._until
 
-    def _heads(self) -> Iterator[tuple[Key, Shape]]:
-        """The first line of each shape, less those that can neither start nor be promised
-        anything."""
-        for head in self.view.queue.turn.heads:
-            if (
-                self._left > 0
-                or self._thorough
-                or not self.policy.backfill
-                or fits(head[1].need, self.free)
-            ):
-                yield head
-            elif self._depth > 0:
-                self._depth -= 1
-            else:
-                self._cut = True
-                return
+    # -- one after the other ---------------------------------------------------------------------
 
     def _offer(self, line: Line) -> bool:
         """Start or promise the line's elements; whether later lines of its shape are worth a
         look."""
         job, shape = line.entry.job, line.shape
+        ground = self.ground(shape)
         for index in islice(line.elements(), max(0, self._room(line.entry))):
-            if self.free[1] < self._least:  # nothing more can start: no more promises are needed
+            if ground.free[1] < self._least:  # nothing more can start: no more promises are needed
                 self._stopped = True
                 return False
             unit = (job.id, index)
             if unit in self._done:
                 continue
-            if self._may_start(unit, shape):
-                self._start(unit, shape)
+            if not self._allowed(unit, shape):
+                return False
+            if ground.may_start(unit, shape):
+                self._start(unit, shape, ground)
             elif not self._wait(unit, shape):
                 return False
             if unit == self._until:
                 self._stopped = True
                 return False
-        if self._places is not None and self._room(line.entry) <= 0:
-            self._places.lapse_of(job.id)
+        if self._room(line.entry) <= 0:
+            ground.lapse_of(job.id)
         return True
 
     def _room(self, entry: Entry) -> int:
         """How many more elements of the job may go besides those that start or are promised to."""
         return entry.room() - self._slots.get(entry.job.id, 0)
 
-    def _may_start(self, unit: Unit, shape: Shape) -> bool:
-        if self._places is not None:
-            self._places.turn(unit)
-        if self._barred or not fits(shape.need, self.free):
-            return False
-        if self._owed:
-            self._pay()
-        return self._places is None or self._places.fits_now(shape)
+    def _allowed(self, unit: Unit, shape: Shape) -> bool:
+        """Whether no limit of a user, account, QOS or partition keeps the element."""
+        if self._limits is None or shape.claimant is None:
+            return True
+        reason = self._limits.allows(shape.claimant)
+        if reason is not None and self._thorough:
+            self.reasons[unit] = reason
+            self._stopped = self._stopped or unit == self._until
+        return reason is None
 
-    def _start(self, unit: Unit, shape: Shape) -> None:
+    def _start(self, unit: Unit, shape: Shape, ground: Ground) -> None:
         need, request = shape.need, shape.request
         assert need is not None, "what does not fit is not started"
-        end = None if request.time_limit is None else self.now + request.time_limit
-        gpus, self._gpus = tuple(self._gpus[: need[3]]), self._gpus[need[3] :]
         self.starts.append(
             Start(
                 job=unit[0],
                 index=unit[1],
                 cpus=need[1],
                 memory=need[2],
-                gpus=gpus,
+                gpus=ground.take(shape),
                 others=request.others,
                 exclusive=request.exclusive,
-                end=end,
+                end=None if request.time_limit is None else self.now + request.time_limit,
             )
         )
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
         self._done.add(unit)
-        self._take(shape)
-
-    def _take(self, shape: Shape) -> None:
-        """It holds what it asks for from now on."""
-        need, length = shape.need, shape.length
-        assert need is not None, "what does not fit takes nothing"
-        self.free = minus(self.free, need)
-        if self._places is None:
-            self._taken.append((None if length is None else self.now + length, need))
-        else:
-            self._places.take(self.now, shape)
+        if self._limits is not None and shape.claimant is not None:
+            if not self._limits_own:  # the counters of the view are not for a decision to change
+                self._limits, self._limits_own = self._limits.copy(), True
+            self._limits.add(shape.claimant)
 
     def _wait(self, unit: Unit, shape: Shape, slots: int = 1) -> bool:
         """Promise what cannot start, if promises are left; whether more of its shape is worth a
         look."""
+        ground = self.ground(shape)
         if self._depth <= 0:
-            self._cut_short(unit)
+            self._cut = self._stopped = True  # the budget is spent
+            ground.stay(unit)
             return False
         self._depth -= 1
         possible = fits(shape.need, self.view.room.size)
-        if possible and self._first is None:
+        if possible and ground.first is None:
             self._depth = min(self._depth, self._most_behind)
         if self._thorough and self._until in (None, unit):
-            self._give_reason(unit, shape)
-        elif self._first is None and possible:
-            self._first = unit
-        if possible and self._left > 0:
-            self._owe(unit, shape, slots)
-            more = self._left > 0 or self._thorough
-        else:
-            more = self._thorough
-        if possible and self._left <= 0:
-            self._narrow()
+            ahead = ground.first if ground.first != unit else None
+            self.reasons[unit] = blocked(shape, self.view.room, ground.free, ahead)
+        if possible and ground.first is None:
+            ground.first = unit
+        more = self._thorough
+        if possible and ground.left > 0:
+            self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
+            self._done.add(unit)
+            ground.owe(unit, shape)
+            more = more or ground.left > 0
+        if possible and ground.left <= 0:
+            self._narrow(ground)
         return more
 
-    def _narrow(self) -> None:
+    def _narrow(self, ground: Ground) -> None:
         """All promises are given: the others may pass in an order of their own, or not at all."""
         if not self.policy.backfill:
-            self._barred = True
-            self._stopped = not self._thorough
+            ground.barred = True
+            self._stopped = self._stopped or not (self._thorough or self._pools)
         elif self.view.queue.turn.fills is not None and not self._filling:
             self._filling = self._stopped = True
 
-    def _cut_short(self, unit: Unit) -> None:
-        """The budget is spent: what is promised stays as it is."""
-        self._cut = self._stopped = True
-        start = None if self._places is None else self._places.stay()
-        if start is not None:
-            self.promises[unit] = start
+    # -- what there is ---------------------------------------------------------------------------
 
-    def _owe(self, unit: Unit, shape: Shape, slots: int) -> None:
-        self._left -= 1
-        self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
-        self._owed.append((unit, shape))
-        self._done.add(unit)
-        if self._places is not None:
-            self._pay()
-            if self._left <= 0:
-                self._places.lapse()
+    def ground(self, shape: Shape) -> Ground:
+        """What a request of this shape is to be met from."""
+        if not shape.pool:
+            return self.public
+        if (found := self._pools.get(shape.pool)) is None:
+            view = self.view
+            stock = view.book.within(shape.pool, self.now, view.room.free, view.inside())
+            gpus = view.room.gpus[::-1][: stock.free[3]]
+            found = self._pools[shape.pool] = Ground(stock, self.policy, self.now, gpus)
+        return found
 
-    def _pay(self) -> None:
-        """Work out the promises that are owed, in order."""
-        places = self._placed()
-        for unit, shape in self._owed:
-            start = places.first(shape, self._since)
-            if not self.policy.backfill and start is not None:
-                self._since = start
-            if start is not None and start <= self._horizon:
-                places.take(start, shape)
-                self.promises[unit] = start
-        self._owed.clear()
+    def _public(self) -> Ground:
+        view = self.view
+        if not view.book.known:
+            stock = Stock(view.room.free, view.ends, [])
+        else:
+            stock = view.book.public(self.now, view.room.free, view.inside())
+        gpus = view.room.gpus[: max(0, stock.free[3])]
+        return Ground(stock, self.policy, self.now, gpus)
 
-    def _placed(self) -> Places:
-        """The places, with all that this round has started so far."""
-        if self._places is None:
-            held = self.view.ends() + self._taken
-            profile = Profile(self.now, self.free, held, self.policy.resolution)
-            self._places = Places(profile, self.now)
-        return self._places
-
-    def profile(self) -> Profile:
+    def profile(self, shape: Shape) -> Profile:
         """What will be free when, with all that this round has started and promised so far."""
-        return self._placed().profile
+        return self.ground(shape).places().profile
 
     def _recall(self) -> None:
         """Keep the promises of earlier plans, the first in line first."""
@@ -292,11 +271,4 @@ class Round:
             if line is not None and line.shape.need is not None and start != NEVER:
                 found.append((line.turn_of(unit[1]), unit, line.shape, start))
         for _, unit, shape, start in sorted(found, key=itemgetter(0)):
-            self._placed().keep(unit, shape, start)
-
-    def _give_reason(self, unit: Unit, shape: Shape) -> None:
-        room = self.view.room
-        ahead = self._first if self._first != unit else None
-        self.reasons[unit] = blocked(shape, room, self.free, ahead)
-        if self._first is None and fits(shape.need, room.size):
-            self._first = unit
+            self.ground(shape).places().keep(unit, shape, start)

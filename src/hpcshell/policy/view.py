@@ -47,6 +47,7 @@ from hpcshell.policy.hopeless import Hopeless, hopeless
 from hpcshell.policy.line import Entry
 from hpcshell.policy.queue import Queue
 from hpcshell.policy.regime import Regime
+from hpcshell.policy.reserve import Reservation
 
 __all__ = ["PLAIN", "Fact", "ParentFacts", "Unit", "View"]
 
@@ -60,6 +61,7 @@ class View(Holdings):
         regime = regime or Regime()
         super().__init__(total, regime.foresight)
         self.queue = Queue(self.room, regime)
+        self.bounds = regime.bounds
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -69,7 +71,12 @@ class View(Holdings):
 
     def next_wake(self, now: float = 0.0) -> float | None:
         """The next instant at which time alone changes something; None: never."""
-        wakes = (self.queue.gates.next_wake(), self.outlook.next_wake())
+        now = max(now, self.queue.gates.clock)
+        wakes = (
+            self.queue.gates.next_wake(),
+            self.outlook.next_wake(),
+            self.book.next_wake(now) if self.book.known else None,
+        )
         return min((wake for wake in wakes if wake is not None), default=None)
 
     def needs(self, job: Job) -> list[int]:
@@ -90,16 +97,22 @@ class View(Holdings):
             return
         before = None if entry is None else (entry.job.request, entry.rank)
         entry = self.queue.put(job, waiting)
+        if self.bounds is not None:
+            self.bounds.submitted(job, self.queue.alive(entry))
         if before is not None and before != (job.request, entry.rank):
             self.promised = {unit: at for unit, at in self.promised.items() if unit[0] != job.id}
 
     def job_finished(self, job: int) -> None:
         """Nothing of `job` is left to end. What its children need to know of it is kept."""
         self.queue.drop(job)
+        if self.bounds is not None:
+            self.bounds.forgotten(job)
 
     def elements_dropped(self, job: int, indices: IndexSet, outcome: Outcome, time: float) -> None:
         """Waiting elements end without having begun."""
         self.queue.take_all(job, indices)
+        if self.bounds is not None:
+            self.bounds.over(job, len(indices))
         ties = self.queue.ties
         self.queue.gates.touch(ties.dropped(job, indices, outcome, time))
 
@@ -122,6 +135,10 @@ class View(Holdings):
         if entry is not None:
             shape = entry.shape_of(claim.index)
             self.outlook.began(claim, entry.job, shape.request, shape.length)
+            if self.bounds is not None:
+                self.bounds.began(claim.run, self.bounds.claimant(entry.job, shape.request))
+            if shape.pool:
+                self.pools[claim.run] = shape.pool
             first = self.queue.start(entry, claim.index)
             touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
             self.queue.gates.touch(touched)
@@ -130,6 +147,9 @@ class View(Holdings):
         """The run is over and holds nothing any more."""
         claim = self.room.let_go(run)
         self.outlook.over(run)
+        self.pools.pop(run, None)
+        if self.bounds is not None:
+            self.bounds.ended(run)
         self.waking.discard(run)
         if claim is not None:
             self.queue.stop(claim.job)
@@ -137,6 +157,8 @@ class View(Holdings):
     def task_ended(self, job: int, index: int, outcome: Outcome, time: float) -> None:
         """The element is over for good."""
         begun = self.queue.take(job, index)
+        if self.bounds is not None:
+            self.bounds.over(job, 1)
         self.queue.gates.touch(self.queue.ties.ended(job, index, outcome, time, begun))
 
     # -- the machine and the clock ---------------------------------------------------------------
@@ -153,6 +175,19 @@ class View(Holdings):
         """What time alone makes ready becomes ready. A clock that goes back undoes nothing."""
         self.queue.gates.advance(now)
         self.outlook.advance(now)
+        if self.book.known:
+            wanted = {entry.job.reservation for entry in self.queue.jobs.values()}
+            self.book.advance(now, wanted)
+
+    def reserve(self, reservation: Reservation) -> None:
+        """Set a part of the machine apart; one of the same name is replaced."""
+        self.book.add(reservation)
+        self.promised = {}
+
+    def unreserve(self, name: str) -> None:
+        """It is set apart no more."""
+        self.book.drop(name)
+        self.promised = {}
 
     def rerank(self) -> bool:
         """Ask for the ranks of all jobs again, as of the time told last; whether any changed."""

@@ -87,6 +87,9 @@ def explain(
         return _reasons_only([Reason(code="None", sentence=f"job {job} does not wait")])
     unit = (job, _next_of(entry) if index == NO_INDEX else index)
     reasons = not_ready(view.queue, entry, unit[1], now)
+    if view.closed:
+        told = f"nothing new starts on this machine: {view.closed}"
+        reasons.append(Reason(code="Drained", sentence=told))
     line = view.queue.standing(*unit)
     if reasons or line is None:
         idle = Reason(code="None", sentence=f"{element_name(unit)} does not wait")

@@ -15,7 +15,9 @@ Unit = tuple[int, int]
 class Holdings:
     """`promised`: when elements are to begin, or to go on, at the latest. `waking`: suspended runs
     that are to go on as soon as it is their turn and there is room. `book`: the reservations;
-    `pools`: in which of them a run is."""
+    `pools`: in which of them a run is. `leaving`: runs that are being ended, and until when;
+    `checkpoints`: until when the work of a run is safe. `closed`: why nothing new starts ("": it
+    does)."""
 
     def __init__(self, total: Resources, foresight: Foresight) -> None:
         self.room = Room(total)
@@ -24,6 +26,9 @@ class Holdings:
         self.pools: dict[int, str] = {}
         self.promised: dict[Unit, float] = {}
         self.waking: set[int] = set()
+        self.leaving: dict[int, float] = {}
+        self.checkpoints: dict[int, float] = {}
+        self.closed = ""
 
     @property
     def total(self) -> Resources:
@@ -42,14 +47,19 @@ class Holdings:
     def ends(self) -> list[tuple[float | None, Vector]]:
         """When each run is expected to end, and what will be free then; of one that is suspended
         nobody knows."""
-        outlook, held = self.outlook, self.room.held
-        return [(outlook.end_of(claim), held(run)) for run, claim in self.claims.items()]
+        held = self.room.held
+        return [(self.end_of(claim), held(run)) for run, claim in self.claims.items()]
+
+    def end_of(self, claim: Claim) -> float | None:
+        """When a run is expected to have ended; None: nobody knows."""
+        until = self.leaving.get(claim.run)
+        return self.outlook.end_of(claim) if until is None else until
 
     def inside(self) -> list[Inside]:
         """Every run with the reservation that it is in."""
-        outlook, held, pools = self.outlook, self.room.held, self.pools
+        held, pools = self.room.held, self.pools
         return [
-            Inside(pools.get(run, ""), held(run), outlook.end_of(claim))
+            Inside(pools.get(run, ""), held(run), self.end_of(claim))
             for run, claim in self.claims.items()
         ]
 
@@ -57,6 +67,14 @@ class Holdings:
         """A run that holds something already holds this instead, on the same gpus."""
         self.room.change(claim)
         self.outlook.changed(claim)
+
+    def leave(self, run: int, until: float) -> None:
+        """The run is being ended, and will have by then."""
+        self.leaving[run] = until
+
+    def checkpointed(self, run: int, time: float) -> None:
+        """What the run has done until then is safe."""
+        self.checkpoints[run] = time
 
     def suspend(self, run: int, now: float) -> Claim:
         """The run stands still: its cpus are free, the rest stays held. What it holds now."""

@@ -56,9 +56,20 @@ class Start(Record, frozen=True, kw_only=True):
         )
 
 
+class Preempt(Record, frozen=True, kw_only=True):
+    """A run that is to make room for an element, and how."""
+
+    run: int
+    mode: str
+    job: int
+    index: int
+    cause: str
+
+
 class Plan(Record, frozen=True, kw_only=True):
     """The answer. `promises`: no later than then (`inf`: once runs without a time limit have
-    ended). `resumes`: the suspended runs that go on now.
+    ended). `resumes`: the suspended runs that go on now. `preempts`: runs that
+    are to make room; once they have, ask again.
 
     `reasons` is filled by `forecast` alone. Not `complete`: `depth` was reached and what comes
     later in the order was not looked at; the same question would get the same answer until the
@@ -67,6 +78,7 @@ class Plan(Record, frozen=True, kw_only=True):
 
     starts: list[Start]
     resumes: list[int] = field(default_factory=list)
+    preempts: list[Preempt] = field(default_factory=list)
     promises: dict[Unit, float] = field(default_factory=dict)
     reasons: dict[Unit, Reason] = field(default_factory=dict)
     complete: bool = True

@@ -15,6 +15,7 @@ from hpcshell.core.records import Job, Request
 if TYPE_CHECKING:
     from hpcshell.policy.bounds import Bounds
     from hpcshell.policy.line import Shape
+    from hpcshell.policy.preempt import Rights
 
 Rank = Callable[[Job, float | None, float], float]
 """(job, the seconds it is expected to take, now) -> the smaller goes first."""
@@ -62,3 +63,4 @@ class Regime(NamedTuple):
     fill: Fill | None = None
     foresight: Foresight = Requested()
     bounds: Bounds | None = None
+    rights: Rights | None = None

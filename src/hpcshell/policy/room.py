@@ -114,6 +114,10 @@ class Room:
         self.change(resumed(self.claims[run], now))
         return self.claims[run]
 
+    def to_give(self, run: int) -> Vector:
+        """What a run would give back if it were suspended."""
+        return minus(self._held[run], self._vector(replace(self.claims[run], suspended=0.0)))
+
     def to_go_on(self, run: int) -> Vector:
         """What a suspended run takes besides what it holds when it goes on; nothing, if it runs."""
         claim = self.claims[run]

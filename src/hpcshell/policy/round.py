@@ -10,7 +10,8 @@ from operator import itemgetter
 from hpcshell.core.records import Reason
 from hpcshell.policy.ground import Ground
 from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
-from hpcshell.policy.plan import Plan, Policy, Start
+from hpcshell.policy.plan import Plan, Policy, Preempt, Start
+from hpcshell.policy.preempt import preempts
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
 from hpcshell.policy.reserve import Stock
@@ -21,8 +22,8 @@ from hpcshell.policy.waking import sleepers
 
 class Round:
     """One decision. `_slots`: how many elements of each job have started or been promised to;
-    `_done`: those that need no second look. `thorough`: with all promises and reasons, as far as
-    `until`."""
+    `_done`: those that need no second look. `_patient`: the walk goes on when all cpus are taken.
+    `thorough`: with all promises and reasons, as far as `until`."""
 
     def __init__(
         self, view: View, policy: Policy, now: float, *, thorough: bool, until: Unit | None
@@ -32,11 +33,14 @@ class Round:
         self.now = now
         self.starts: list[Start] = []
         self.resumes: list[int] = []
+        self.preempts: list[Preempt] = []
         self.reasons: dict[Unit, Reason] = {}
         self.public = self._public()
         self._pools: dict[str, Ground] = {}
         self._limits = None if view.bounds is None else view.bounds.throttle
         self._limits_own = False
+        self._rights = view.queue.regime.rights
+        self._patient = bool(view.book.known) or self._rights is not None
         self._thorough = thorough
         self._until = until
         self._depth = policy.depth
@@ -64,6 +68,7 @@ class Round:
         return Plan(
             starts=self.starts,
             resumes=self.resumes,
+            preempts=self.preempts,
             promises=promises,
             reasons=self.reasons,
             complete=not self._cut,
@@ -75,7 +80,7 @@ class Round:
     def _walk(self, heads: Iterator[tuple[Key, Shape]]) -> None:
         """Offer the ready lines in order, leaving out shapes of which nothing more can come."""
         turn = self.view.queue.turn
-        if turn.heads and not self._thorough and not self.view.book.known:
+        if turn.heads and not self._thorough and not self._patient:
             self._least = min(
                 [turn.least_cpus(), *(one.shape.request.cpus for one in self._sleepers)]
             )
@@ -100,6 +105,9 @@ class Round:
         anything."""
         all_matter = self._thorough or not self.policy.backfill
         for head in self.view.queue.turn.heads:
+            if not self._open(head[1]):
+                yield head
+                continue
             ground = self.ground(head[1])
             if all_matter or ground.left > 0 or fits(head[1].need, ground.free):
                 yield head
@@ -114,7 +122,7 @@ class Round:
         waiting: list[tuple[float, Key, Shape, Iterator[Key]]] = []
         self._stopped = False
         for fill, key, shape in self.view.queue.turn.fills or ():
-            if fits(shape.need, self.ground(shape).free):
+            if self._open(shape) and fits(shape.need, self.ground(shape).free):
                 rest = iter(shape.turn)
                 waiting.append((fill, next(rest, key), shape, rest))
         while waiting and not self._stopped:
@@ -145,6 +153,8 @@ class Round:
         """Start or promise the line's elements; whether later lines of its shape are worth a
         look."""
         job, shape = line.entry.job, line.shape
+        if not self._open(shape):
+            return self._thorough and self._no_pool(line)
         ground = self.ground(shape)
         for index in islice(line.elements(), max(0, self._room(line.entry))):
             if ground.free[1] < self._least:  # nothing more can start: no more promises are needed
@@ -169,6 +179,19 @@ class Round:
     def _room(self, entry: Entry) -> int:
         """How many more elements of the job may go besides those that start or are promised to."""
         return entry.room() - self._slots.get(entry.job.id, 0)
+
+    def _open(self, shape: Shape) -> bool:
+        """Whether there is anything that requests of this shape are to be met from."""
+        return not shape.pool or shape.pool in self.view.book.known
+
+    def _no_pool(self, line: Line) -> bool:
+        """Say so of all elements of the line; always true."""
+        told = f"there is no reservation {line.shape.pool}, or it is over"
+        for index in line.elements():
+            unit = (line.entry.job.id, index)
+            self.reasons[unit] = Reason(code="ReservationDeleted", sentence=told)
+            self._stopped = self._stopped or unit == self._until
+        return True
 
     def _allowed(self, unit: Unit, shape: Shape) -> bool:
         """Whether no limit of a user, account, QOS or partition keeps the element."""
@@ -219,6 +242,9 @@ class Round:
             self.reasons[unit] = blocked(shape, self.view.room, ground.free, ahead)
         if possible and ground.first is None:
             ground.first = unit
+            if self._rights is not None and ground is self.public:
+                profile = ground.places().profile
+                self.preempts = preempts(self.view, self._rights, unit, shape, profile, self.now)
         more = self._thorough
         if possible and ground.left > 0:
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots

@@ -147,7 +147,8 @@ class View(Holdings):
         """The run is over and holds nothing any more."""
         claim = self.room.let_go(run)
         self.outlook.over(run)
-        self.pools.pop(run, None)
+        for known in (self.pools, self.leaving, self.checkpoints):
+            known.pop(run, None)
         if self.bounds is not None:
             self.bounds.ended(run)
         self.waking.discard(run)

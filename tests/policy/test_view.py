@@ -14,6 +14,7 @@ from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.retry import End
 from hpcshell.policy.view import View
 from tests.policy.made import elements_of, make_job
+from tests.policy.pauses import resume, suspend, wake
 from tests.policy.picture import picture
 from tests.policy.workloads import draw_extras, draw_request, machines
 from tests.policy.world import Act, World, same
@@ -82,16 +83,16 @@ class Life(RuleBasedStateMachine):
     def suspend_or_wake(self, draws: st.DataObject) -> None:
         run = draws.draw(st.sampled_from(sorted(self.world.runs)))
         if self.world.runs[run].suspended is None:
-            self.world.suspend(run)
+            suspend(self.world, run)
         else:
-            self.world.wake(run)
+            wake(self.world, run)
 
     @precondition(lambda self: self.world.runs)
     @rule(draws=st.data())
     def resume_at_once(self, draws: st.DataObject) -> None:
         run = draws.draw(st.sampled_from(sorted(self.world.runs)))
         if self.world.runs[run].suspended is not None and self.world.view.may_resume(run):
-            self.world.resume(run)
+            resume(self.world, run)
 
     @rule()
     def end_impossible(self) -> None:

@@ -15,6 +15,7 @@ from hpcshell.policy.decide import Policy, forecast
 from hpcshell.policy.explain import explain, explain_suspended
 from hpcshell.policy.room import Room, resumed
 from tests.policy.made import elements_of, make_job
+from tests.policy.pauses import suspend, wake
 from tests.policy.workloads import Load, loads
 from tests.policy.world import Act, World, same
 
@@ -94,9 +95,9 @@ def disturb(world: World, plan: list[tuple[int, bool]]) -> None:
         if which < 0 or not running:
             return
         run = running[which % len(running)]
-        world.suspend(run)
+        suspend(world, run)
         if at_once:
-            world.wake(run)
+            wake(world, run)
             while world.decide_once():
                 pass
         else:
@@ -107,7 +108,7 @@ def disturb(world: World, plan: list[tuple[int, bool]]) -> None:
 
 def _wake(world: World, run: int) -> None:
     if run in world.runs and world.runs[run].suspended is not None:
-        world.wake(run)
+        wake(world, run)
 
 
 PLANS = st.lists(st.tuples(st.integers(0, 7), st.booleans()), max_size=12)
@@ -135,7 +136,7 @@ def busy(cpus: int = 4, promises: int | None = 1) -> World:
     world.arrive(make_job(1, cpus=cpus, memory=6, time_limit=100.0), same(Act(50.0)))
     world.tick()
     [run] = world.runs
-    world.suspend(run)
+    suspend(world, run)
     assert world.view.free.cpus == cpus
     assert world.view.free.memory == 4
     return world
@@ -159,7 +160,7 @@ def test_what_is_not_to_go_on_does_not() -> None:
 def test_it_goes_on_when_others_have_ended() -> None:
     world = busy()
     arrive(world, 2, cpus=2)
-    world.wake(1)
+    wake(world, 1)
     world.tick()
     assert stands_still(world)
     world.now = 10.0
@@ -171,7 +172,7 @@ def test_it_goes_on_when_others_have_ended() -> None:
 
 def test_what_goes_before_it_goes_first() -> None:
     world = busy()
-    world.wake(1)
+    wake(world, 1)
     arrive(world, 2, cpus=2, priority=900)
     assert 2 in {claim.job for claim in world.runs.values()}
     assert stands_still(world)
@@ -180,7 +181,7 @@ def test_what_goes_before_it_goes_first() -> None:
 def test_what_comes_after_it_does_not_keep_it_from_going_on_for_ever() -> None:
     world = busy()
     arrive(world, 2, cpus=1, time_limit=10.0)
-    world.wake(1)
+    wake(world, 1)
     for number in range(3, 20):
         arrive(world, number, cpus=1, time_limit=10.0)
         world.now += 1.0
@@ -191,7 +192,7 @@ def test_what_comes_after_it_does_not_keep_it_from_going_on_for_ever() -> None:
 def test_what_ends_before_it_can_go_on_may_pass_it() -> None:
     world = busy()
     arrive(world, 2, cpus=2, time_limit=20.0)
-    world.wake(1)
+    wake(world, 1)
     arrive(world, 3, cpus=2, time_limit=20.0)
     assert {claim.job for claim in world.runs.values()} == {1, 2, 3}
 
@@ -213,9 +214,9 @@ def test_it_goes_on_though_what_goes_before_it_waits_for_its_memory(promises: in
     world = World(Resources(cpus=4, memory=10), Policy(promises=promises))
     world.arrive(make_job(1, cpus=1, memory=6), same(Act(50.0)))
     world.tick()
-    world.suspend(1)
+    suspend(world, 1)
     arrive(world, 2, cpus=4, memory=10, priority=900)
-    world.wake(1)
+    wake(world, 1)
     world.tick()
     assert not stands_still(world)
     world.run()
@@ -226,8 +227,8 @@ def test_a_throttle_does_not_count_it_twice() -> None:
     world = World(Resources(cpus=4), Policy())
     world.arrive(make_job(1, cpus=2, array="0-5", throttle=2), same(Act(9.0)))
     world.tick()
-    world.suspend(1)
-    world.wake(1)
+    suspend(world, 1)
+    wake(world, 1)
     arrive(world, 2, cpus=2, priority=900)
     assert stands_still(world)
     assert sum(claim.job == 1 for claim in world.runs.values()) == 2
@@ -242,7 +243,7 @@ def test_it_is_told_what_keeps_it() -> None:
     assert told.reason.code == "Suspended"
     assert "hpc resume 1" in told.reason.sentence
     arrive(world, 2, cpus=2, time_limit=20.0)
-    world.wake(1)
+    wake(world, 1)
     told = explain_suspended(world.view, world.policy, 1, world.now)
     assert (told.reason.code, told.start, told.promised) == ("Resources", 20.0, True)
     assert told.reason.sentence == "it waits for 4 cpus (2 of 4 are free)"

@@ -31,6 +31,7 @@ from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.retry import End, after_end
 from hpcshell.policy.view import ParentFacts, Unit, View
 from tests.policy.made import elements_of
+from tests.policy.pauses import end_later, resume
 from tests.policy.truth import check, check_start
 
 
@@ -108,7 +109,7 @@ class World:
         for start in plan.starts:
             self._start((start.job, start.index), start.claim(next(self._run_ids), self.now))
         for run in plan.resumes:
-            self.resume(run)
+            resume(self, run)
         self.view.keep(plan.promises)
         return bool(plan.starts or plan.resumes)
 
@@ -154,38 +155,7 @@ class World:
             signal=15 if out else None,
             stopped_by="timeout" if out else "",
         )
-        self._end_later(claim.run, end)
-
-    def _end_later(self, run: int, end: End) -> None:
-        self.ends[run] = end
-
-        def over() -> None:
-            if self.ends.get(run) is end:
-                self.end_run(run, end)
-
-        self.at(end.time, over, order=0)
-
-    def suspend(self, run: int) -> None:
-        """The run stands still; `wake` lets it go on in its turn."""
-        claim = self.runs[run] = self.view.suspend(run, self.now)
-        self._step((claim.job, claim.index), Kind.SUSPEND)
-        end = self.ends[run]
-        self.ends[run] = replace(end, time=end.time - self.now)
-
-    def wake(self, run: int) -> None:
-        self.view.wake(run)
-        claim = self.runs[run]
-        self._step((claim.job, claim.index), Kind.WAKE)
-
-    def resume(self, run: int) -> None:
-        """The run goes on."""
-        claim = self.runs[run] = self.view.resume(run, self.now)
-        self._step((claim.job, claim.index), Kind.RESUME)
-        end = self.ends[run]
-        self._end_later(run, replace(end, time=self.now + end.time))
-
-    def _step(self, unit: Unit, kind: Kind) -> None:
-        self.tasks[unit] = step(self.tasks[unit], Event(kind=kind, time=self.now))
+        end_later(self, claim.run, end)
 
     def end_run(self, run: int, end: End) -> None:
         claim = self.runs.pop(run, None)

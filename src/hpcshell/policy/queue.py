@@ -6,6 +6,7 @@ import heapq
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
+from hpcshell.policy.gang import Gangs
 from hpcshell.policy.gates import Gates
 from hpcshell.policy.line import NO_TASKS, Entry, Line, Shape, Turn
 from hpcshell.policy.regime import Regime
@@ -20,7 +21,7 @@ class Queue:
         self.jobs: dict[int, Entry] = {}
         self.turn = Turn(regime.fill)
         self.ties = Ties(self._size)
-        self.gates = Gates(self.jobs, self.turn, self.ties)
+        self.gates = Gates(self.jobs, self.turn, self.ties, Gangs(self.turn, room))
         self._room = room
         self.regime = regime
         self._first: list[tuple[float, int]] = []
@@ -113,6 +114,8 @@ class Queue:
         entry = self.jobs.pop(job, None)
         if entry is None:
             return
+        if entry.job.gang is not None:
+            self.gates.gangs.settle(entry, False)
         for line in entry.all_lines():
             self.turn.withdraw(line)
             self.turn.leave(line.shape)
@@ -133,7 +136,9 @@ class Queue:
     def standing(self, job: int, index: int) -> Line | None:
         """The line in which the element stands ready; None when it is not ready."""
         entry = self.jobs.get(job)
-        return None if entry is None else entry.standing(index)
+        if entry is None:
+            return None
+        return self.gates.gangs.line_of(entry.job) or entry.standing(index)
 
     def _leave(self, entry: Entry, index: int) -> bool:
         """Take an element out of wherever it waits; whether it waited and had never begun."""
@@ -186,6 +191,8 @@ class Queue:
 
     def _amend(self, entry: Entry, job: Job, waiting: IndexSet) -> list[Task]:
         """Change a job that is known; its elements with a record, to be put again."""
+        if entry.job.gang is not None:
+            self.gates.gangs.settle(entry, False)
         for line in entry.all_lines():
             self.turn.withdraw(line)
         tasks = [task for task, _ in entry.tasks.values()]

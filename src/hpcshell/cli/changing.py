@@ -25,7 +25,7 @@ def report(talk: Talk, answer: dict[str, Any], done: str, was: str = "") -> int:
         talk.data(*(label(line) for line in lines))
     else:
         would = f"would be {done}" if talk.dry_run else f"{was} {done}".lstrip()
-        talk.data(*(f"{_what(line)} {would}{_change(line)}" for line in lines))
+        talk.data(*(f"{_what(line)} {line.get('later') or would}{_change(line)}" for line in lines))
     if not talk.json:
         talk.warn(*(safe(f"hpc: {one['why']}") for one in unchanged))
     return _code(lines, unchanged)

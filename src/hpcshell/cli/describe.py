@@ -41,12 +41,13 @@ def peak(usage: View) -> str:
 
 
 def elapsed(view: View, now: float) -> float | None:
-    """Seconds it has run, or ran."""
+    """Seconds it has run, or ran, less those for which it was suspended."""
     start = view["start_time"]
     if start is None:
         return None
     end = view["end_time"]
-    return max(0.0, float(now if end is None else end) - float(start))
+    still = float(view.get("suspended") or 0.0)
+    return max(0.0, float(now if end is None else end) - float(start) - still)
 
 
 def clock(seconds: float | None) -> str:
@@ -122,7 +123,7 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
     """Name and value of all that is worth reading, in reading order."""
     usage = view.get("usage") or {}
     spent = usage.get("cpu_time")
-    ran = elapsed(view, now)
+    ran, still = elapsed(view, now), view.get("suspended")
     rows: Sequence[tuple[str, str | None]] = (
         ("Name", safe(view["name"])),
         ("State", _state(view)),
@@ -138,6 +139,7 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
         ("Started", instant(view["start_time"]) if view["start_time"] else None),
         ("Ended", instant(view["end_time"]) if view["end_time"] else None),
         ("Ran", format_duration(round(ran, 1)) if ran is not None else None),
+        ("Suspended", format_duration(round(still, 1)) if still else None),
         ("CPU time", format_duration(round(spent, 2)) if spent is not None else None),
         ("Peak memory", peak(usage) if usage.get("max_rss") else None),
         ("Attempt", _attempt(view)),

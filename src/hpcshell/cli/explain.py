@@ -44,7 +44,8 @@ def _text(talk: Talk, job: dict[str, Any], now: float) -> list[str]:
     if promise and promise.get("start") is not None:
         ahead = max(0.0, promise["start"] - now)
         start = describe.instant(promise["start"])
-        lines.append(f"  starts at the latest {start} (in {format_duration(round(ahead))})")
+        begins = "goes on" if job["state"] == "SUSPENDED" else "starts"
+        lines.append(f"  {begins} at the latest {start} (in {format_duration(round(ahead))})")
     if promise and promise.get("why"):
         lines.append(f"  {safe(promise['why'])}")
     if job.get("advice") and job["advice"] not in job["reason"]["sentence"]:

@@ -60,6 +60,7 @@ CSV_FIELDS: Final = (
     "max_rss",
     "max_rss_at_most",
     "attempt",
+    "suspended",
     "partition",
     "account",
     "tags",

@@ -85,5 +85,11 @@ def _claim(claim: dict[str, Any]) -> list[str]:
         describe.size(claim["memory"]),
         ",".join(map(str, gpus)) if gpus else "-",
         others or "-",
-        describe.instant(claim["end"]) if claim["end"] else "no limit",
+        _until(claim),
     ]
+
+
+def _until(claim: dict[str, Any]) -> str:
+    if claim.get("suspended"):
+        return "suspended"
+    return describe.instant(claim["end"]) if claim["end"] else "no limit"

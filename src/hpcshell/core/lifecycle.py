@@ -26,6 +26,7 @@ class Kind(Enum):
     CANCEL = "cancel"
     STOP = "stop"
     SUSPEND = "suspend"
+    WAKE = "wake"
     RESUME = "resume"
     END = "end"
     REQUEUE = "requeue"
@@ -35,8 +36,9 @@ class Event(Record, frozen=True, kw_only=True):
     """Something that happened to an element, with its cause in one sentence.
 
     START uses `run`; STOP and CANCEL `stopping`; END `outcome`, `exit_code`, `signal`, `usage`;
-    REQUEUE `not_before`, `lost`, `asked`, `request` besides what END uses; ADJUST `request` (None:
-    that of the job).
+    REQUEUE `not_before`, `lost`, `asked`, `preempted`, `request` besides what END uses; ADJUST
+    `request` (None: that of the job). WAKE: what is suspended is to go on as soon as it may;
+    SUSPEND takes that back.
     """
 
     kind: Kind
@@ -51,6 +53,7 @@ class Event(Record, frozen=True, kw_only=True):
     not_before: float = 0.0
     lost: bool = False
     asked: bool = False
+    preempted: bool = False
     request: Request | None = None
 
 
@@ -68,6 +71,7 @@ def _start(task: Task, event: Event) -> Task:
         exit_code=None,
         signal=None,
         usage=None,
+        suspended=0.0,
         cause=event.cause,
     )
 
@@ -96,20 +100,40 @@ def _cancel_waiting(task: Task, event: Event) -> Task:
 
 
 def _stop(task: Task, event: Event) -> Task:
+    task = _going_on(task, event)
     return replace(task, state=State.STOPPING, stopping=event.stopping, cause=event.cause)
 
 
 def _suspend(task: Task, event: Event) -> Task:
-    return replace(task, state=State.SUSPENDED, cause=event.cause)
+    since = event.time if task.suspended_since is None else task.suspended_since
+    return replace(
+        task, state=State.SUSPENDED, suspended_since=since, waking=False, cause=event.cause
+    )
+
+
+def _wake(task: Task, event: Event) -> Task:
+    return replace(task, waking=True, cause=event.cause)
 
 
 def _resume(task: Task, event: Event) -> Task:
-    return replace(task, state=State.RUNNING, cause=event.cause)
+    return replace(_going_on(task, event), state=State.RUNNING, cause=event.cause)
+
+
+def _going_on(task: Task, event: Event) -> Task:
+    """It is suspended no longer, if it was."""
+    suspended = suspended_for(task, event.time)
+    return replace(task, suspended=suspended, suspended_since=None, waking=False)
+
+
+def suspended_for(task: Task, now: float) -> float:
+    """Seconds for which the latest attempt has been suspended, in all and up to `now`."""
+    since = task.suspended_since
+    return task.suspended + (0.0 if since is None else max(0.0, now - since))
 
 
 def _end(task: Task, event: Event) -> Task:
     return replace(
-        task,
+        _going_on(task, event),
         state=State.ENDED,
         outcome=event.outcome,
         exit_code=event.exit_code,
@@ -123,7 +147,7 @@ def _end(task: Task, event: Event) -> Task:
 
 def _requeue(task: Task, event: Event) -> Task:
     return replace(
-        task,
+        _going_on(task, event),
         state=State.PENDING,
         exit_code=event.exit_code,
         signal=event.signal,
@@ -132,6 +156,7 @@ def _requeue(task: Task, event: Event) -> Task:
         not_before=event.not_before,
         lost=task.lost + event.lost,
         asked=task.asked + event.asked,
+        preempted=task.preempted + event.preempted,
         request=event.request or task.request,
         stopping="",
         cause=event.cause,
@@ -150,6 +175,8 @@ TRANSITIONS: Final[dict[tuple[State, Kind], tuple[tuple[State, ...], Change]]] =
     (State.RUNNING, Kind.SUSPEND): ((State.SUSPENDED,), _suspend),
     (State.RUNNING, Kind.END): ((State.ENDED,), _end),
     (State.RUNNING, Kind.REQUEUE): ((State.PENDING,), _requeue),
+    (State.SUSPENDED, Kind.SUSPEND): ((State.SUSPENDED,), _suspend),
+    (State.SUSPENDED, Kind.WAKE): ((State.SUSPENDED,), _wake),
     (State.SUSPENDED, Kind.RESUME): ((State.RUNNING,), _resume),
     (State.SUSPENDED, Kind.ADJUST): ((State.SUSPENDED,), _adjust),
     (State.SUSPENDED, Kind.STOP): ((State.STOPPING,), _stop),
@@ -177,6 +204,7 @@ _DONE: Final[dict[Kind, str]] = {
     Kind.CANCEL: "cancelled",
     Kind.STOP: "stopped",
     Kind.SUSPEND: "suspended",
+    Kind.WAKE: "resumed",
     Kind.RESUME: "resumed",
     Kind.END: "ended",
     Kind.REQUEUE: "requeued",

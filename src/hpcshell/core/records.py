@@ -69,8 +69,8 @@ class Request(Record, frozen=True, kw_only=True):
 
 
 class WarnSignal(Record, frozen=True, kw_only=True):
-    """A signal to be sent `before` seconds ahead of the time limit, to the leader or to all
-    processes."""
+    """A signal to be sent `before` seconds ahead of the time limit (or, as a checkpoint signal, of
+    the end that a preemption brings), to the leader or to all processes."""
 
     number: int
     before: float = 60.0
@@ -175,6 +175,7 @@ class Job(Record, frozen=True, kw_only=True):
     deadline: float | None = None
     grace: float = 10.0
     warn: WarnSignal | None = None
+    checkpoint: WarnSignal | None = None
     requeue: bool = True
     retry: Retry = Retry()
     dependencies: Dependencies | None = None
@@ -198,8 +199,10 @@ class Task(Record, frozen=True, kw_only=True):
     """The life of one element so far; `run` and the figures are those of its latest attempt.
 
     `cause` is the sentence that explains the latest change; `stopping` why it is being stopped.
-    `request` replaces the job's where a retry grew it. `lost` and `asked` count the attempts that
-    were lost with the machine, and those put back because somebody asked: neither is a retry.
+    `request` replaces the job's where a retry grew it. `lost`, `asked` and `preempted` count the
+    attempts that were lost with the machine, put back because somebody asked, and put back to make
+    room: none of them is a retry. `suspended` is for how many seconds the latest attempt has been
+    suspended, not counting since `suspended_since`; `waking`: it is to go on as soon as it may.
     """
 
     job: int
@@ -214,10 +217,14 @@ class Task(Record, frozen=True, kw_only=True):
     attempt: int = 0
     lost: int = 0
     asked: int = 0
+    preempted: int = 0
     run: int = 0
     start_time: float | None = None
     end_time: float | None = None
     not_before: float = 0.0
+    suspended: float = 0.0
+    suspended_since: float | None = None
+    waking: bool = False
     request: Request | None = None
     usage: Usage | None = None
 
@@ -225,7 +232,9 @@ class Task(Record, frozen=True, kw_only=True):
 class Claim(Record, frozen=True, kw_only=True):
     """What a run holds, and until when at the latest (`end`, None without a limit).
 
-    `exclusive`: nothing else may run beside it, whatever is left of the machine.
+    `exclusive`: nothing else may run beside it, whatever is left of the machine. `suspended`: since
+    when it stands still, holding no cpus and not in anybody's way (None: it runs); `end` counts as
+    if it went on at that instant. `paused` is for how many seconds it stood still before.
     """
 
     run: int
@@ -238,6 +247,8 @@ class Claim(Record, frozen=True, kw_only=True):
     exclusive: bool = False
     start: float
     end: float | None = None
+    suspended: float | None = None
+    paused: float = 0.0
 
 
 class Run(Record, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ class Submission(Record, frozen=True, kw_only=True):
     deadline: float | None = None
     grace: float | None = None
     warn: WarnSignal | None = None
+    checkpoint: WarnSignal | None = None
     requeue: bool = True
     retry: Retry = Retry()
     notify: Notify | None = None

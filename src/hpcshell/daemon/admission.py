@@ -94,6 +94,7 @@ def job_of(
         deadline=submission.deadline,
         grace=settings.defaults.grace if submission.grace is None else submission.grace,
         warn=submission.warn,
+        checkpoint=submission.checkpoint,
         requeue=submission.requeue,
         retry=submission.retry,
         dependencies=resolve_dependencies(engine, submission, peer.uid, job_id),

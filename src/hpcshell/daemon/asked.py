@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -41,6 +41,11 @@ class About(Asked, kw_only=True):
 class Cancel(About, kw_only=True):
     signal: str | Annotated[int, Meta(ge=0, le=64)] | None = None
     cause: str | None = None
+
+
+class Preempt(About, kw_only=True):
+    mode: Literal["suspend", "requeue", "cancel"] = "requeue"
+    grace: Annotated[float, Meta(ge=0, le=LONGEST)] | None = None
 
 
 class Edit(About, kw_only=True):
@@ -90,14 +95,17 @@ ASKED: Final[dict[str, type[Asked]]] = {
     "history": Page,
     "hold": About,
     "outputs": About,
+    "preempt": Preempt,
     "queue": Page,
     "release": About,
     "reload": Asked,
     "requeue": About,
     "rerun": Rerun,
     "resources": Asked,
+    "resume": About,
     "show": Show,
     "stop": Stop,
+    "suspend": About,
     "wait": Wait,
 }
 

@@ -37,6 +37,8 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "retry.jitter": (0, 1),
     "warn.number": (1, 64),
     "warn.before": (0, LONGEST),
+    "checkpoint.number": (1, 64),
+    "checkpoint.before": (0, LONGEST),
 }
 
 
@@ -91,8 +93,9 @@ def check_figures(submission: Submission) -> None:
             raise Wrong(f"a request cannot grow by {name}={factor}", "give a number above 0")
     if submission.on_never not in ("end", "hold"):
         raise Wrong(f"on_never cannot be {quote(submission.on_never)}", "give end or hold")
-    if submission.warn is not None and submission.warn.to not in ("leader", "all"):
-        raise Wrong(f"a signal cannot go to {quote(submission.warn.to)}", "give leader or all")
+    for warn in (submission.warn, submission.checkpoint):
+        if warn is not None and warn.to not in ("leader", "all"):
+            raise Wrong(f"a signal cannot go to {quote(warn.to)}", "give leader or all")
     for cause in submission.retry.on:
         if cause not in CAUSES and not re.match(_EXIT, cause):
             raise Wrong(f"{quote(cause)} is no cause to try again", f"give {', '.join(CAUSES)}")
@@ -104,6 +107,7 @@ def _figures(submission: Submission) -> Iterator[tuple[str, float | None]]:
     yield "time_limit", submission.request.time_limit
     for name in ("limit", "delay", "factor", "max_delay", "jitter"):
         yield f"retry.{name}", getattr(submission.retry, name)
-    if submission.warn is not None:
-        yield "warn.number", submission.warn.number
-        yield "warn.before", submission.warn.before
+    for name, warn in (("warn", submission.warn), ("checkpoint", submission.checkpoint)):
+        if warn is not None:
+            yield f"{name}.number", warn.number
+            yield f"{name}.before", warn.before

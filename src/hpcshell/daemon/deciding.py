@@ -9,6 +9,7 @@ from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import start_order
 from hpcshell.daemon.runs import held_to
 from hpcshell.daemon.succession import lend, new_run, reconsider
+from hpcshell.daemon.suspending import resume
 from hpcshell.policy.decide import Start, decide
 
 
@@ -26,6 +27,8 @@ def decide_now(engine: Engine, now: float) -> None:
             return
         plan = decide(engine.view, engine.policy, now)
         engine.view.keep(plan.promises)
+        for run_id in plan.resumes:
+            _go_on(engine, run_id, now)
         for start in plan.starts:
             _start(engine, start, now)
     lend(engine, now)
@@ -37,6 +40,12 @@ def wake_due(engine: Engine, now: float) -> bool:
     """Whether time alone has made something ready, or too late."""
     wake = engine.view.next_wake()
     return wake is not None and wake <= now
+
+
+def _go_on(engine: Engine, run_id: int, now: float) -> None:
+    run = engine.runs[run_id]
+    live = engine.live[run.job]
+    resume(engine, live, live.tasks[run.index], "its CPUs are free again", now)
 
 
 def _start(engine: Engine, start: Start, now: float) -> None:

@@ -18,6 +18,7 @@ from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, Run, State,
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.notices import end_word
+from hpcshell.daemon.orders import stop_order
 from hpcshell.daemon.parents import parent_facts, parents_of
 from hpcshell.daemon.roll import Roll
 from hpcshell.daemon.runner import wire
@@ -227,11 +228,22 @@ class Engine:
         self._finish_if_done(live)
         return count
 
-    def stop(self, live: LiveJob, task: Task, why: str, cause: str, now: float) -> Task:
-        """Ask a running element to end: `why` is cancel, requeue or another word for the runner."""
+    def stop(
+        self,
+        live: LiveJob,
+        task: Task,
+        why: str,
+        cause: str,
+        now: float,
+        *,
+        grace: float | None = None,
+    ) -> Task:
+        """Ask a running element to end: `why` is cancel, requeue or another word for the runner;
+        `grace` replaces the job's own."""
         kind = Kind.CANCEL if why == "cancel" else Kind.STOP
         after = self.apply(live, task, Event(kind=kind, time=now, cause=cause, stopping=why))
-        self.orders.append(wire.Stop(run=task.run, cause=why, grace=live.job.grace))
+        order = stop_order(live.job, after)
+        self.orders.append(order if grace is None else replace(order, grace=grace))
         return after
 
     def configure(self, host: Host, policy: Policy) -> None:

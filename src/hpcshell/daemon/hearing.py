@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from hpcshell.core.records import Run, State, Usage
 from hpcshell.daemon.engine import Engine
-from hpcshell.daemon.orders import limit_of
+from hpcshell.daemon.orders import limit_of, stop_order, suspend_order
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runs import run_ended, start_again
 from hpcshell.daemon.succession import begin, prepared_run, recall_anew, recalled, succeed
@@ -78,7 +78,7 @@ def _standing(engine: Engine, standing: wire.Standing) -> None:
     engine.protocol = standing.protocol
     engine.runner_pid = standing.runner_pid
     engine.keeper_pid = standing.keeper_pid
-    known = {report.run for report in standing.runs}
+    known = {report.run: report for report in standing.runs}
     for report in standing.runs:
         if report.run not in engine.runs and prepared_run(engine, report.run) is None:
             _disown(engine, report)
@@ -88,20 +88,25 @@ def _standing(engine: Engine, standing: wire.Standing) -> None:
         recall_anew(engine)  # what was ordered before we heard this may be kept all the same
     for run in [run for run in engine.runs.values() if run.id not in known]:
         start_again(engine, run, clock.now())
-    for run_id in known & engine.runs.keys():
-        _remind(engine, engine.runs[run_id])
+    for run_id in known.keys() & engine.runs.keys():
+        _remind(engine, engine.runs[run_id], known[run_id])
     engine.change.skip_runs(max(known, default=0))
     engine.met = engine.dirty = True
 
 
-def _remind(engine: Engine, run: Run) -> None:
-    """The runner may have missed that this run is to stop, or has another time limit."""
+def _remind(engine: Engine, run: Run, report: wire.Report) -> None:
+    """The runner may have missed that this run is to stop, to stand still or to go on, or has
+    another time limit."""
     live = engine.live[run.job]
     task = live.tasks[run.index]
     if task.state is State.STOPPING:
-        engine.orders.append(wire.Stop(run=run.id, cause=task.stopping, grace=live.job.grace))
-    else:
-        engine.orders.append(wire.Limit(run=run.id, time_limit=limit_of(run.claim)))
+        engine.orders.append(stop_order(live.job, task))
+        return
+    engine.orders.append(wire.Limit(run=run.id, time_limit=limit_of(run.claim)))
+    if task.state is State.SUSPENDED:
+        engine.orders.append(suspend_order(live.job, task, clock.now()))
+    elif isinstance(report, wire.Started) and report.suspended:
+        engine.orders.append(wire.Resume(run=run.id))
 
 
 def _unknown(engine: Engine, run_id: int) -> None:

@@ -31,6 +31,8 @@ def load(engine: Engine) -> None:
         begun = _begun(run, engine.live[run.job].tasks[run.index])
         engine.runs[run.id] = begun
         engine.view.claim(begun.claim)
+        if engine.live[run.job].tasks[run.index].waking:
+            engine.view.wake(run.id)
     for run in engine.store.prepared_runs():
         engine.prepared[run.job, run.index] = run
 

@@ -8,9 +8,10 @@ from functools import lru_cache
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.patterns import expand
-from hpcshell.core.records import Claim, Job, Task
+from hpcshell.core.records import Claim, Job, Task, WarnSignal
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.runner import wire
+from hpcshell.machine import checkpoints
 
 _FEW = 64
 
@@ -50,13 +51,31 @@ def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
         umask=job.launch.umask,
         time_limit=request.time_limit if job.deadline is None else limit_of(claim),
         grace=job.grace,
-        warn=_warn(job),
+        warn=None if job.warn is None else _warn(job, job.warn),
     )
 
 
+def stop_order(job: Job, task: Task) -> wire.Stop:
+    """The order to end what `task`, which is being stopped, runs. What is to make room is told
+    first, if its job asks for that."""
+    ahead = job.checkpoint if task.stopping in ("preempt", "evict") else None
+    return wire.Stop(
+        run=task.run,
+        cause=task.stopping,
+        grace=job.grace,
+        ahead=None if ahead is None else _warn(job, ahead),
+    )
+
+
+def suspend_order(job: Job, task: Task, now: float) -> wire.Suspend:
+    """The order to stand still, but not beyond the job's deadline."""
+    within = None if job.deadline is None else max(0.0, job.deadline - now)
+    return wire.Suspend(run=task.run, within=within)
+
+
 def limit_of(claim: Claim) -> float | None:
-    """Seconds that a run may take: its time limit as last changed, or what its deadline leaves."""
-    return None if claim.end is None else claim.end - claim.start
+    """Seconds that a run may run: its time limit as last changed, or what its deadline leaves."""
+    return None if claim.end is None else claim.end - claim.start - claim.paused
 
 
 def signal_target(job: Job) -> wire.Target:
@@ -65,10 +84,7 @@ def signal_target(job: Job) -> wire.Target:
     return "rest" if job.launch.script else "all"
 
 
-def _warn(job: Job) -> wire.Warn | None:
-    warn = job.warn
-    if warn is None:
-        return None
+def _warn(job: Job, warn: WarnSignal) -> wire.Warn:
     target: wire.Target = "leader" if warn.to == "leader" else signal_target(job)
     return wire.Warn(warn.number, warn.before, target)
 
@@ -93,6 +109,8 @@ def variables(
         "HPC_JOB_NAME": job.name,
         "HPC_RUN_ID": str(claim.run),
         "HPC_ATTEMPT": str(task.attempt),
+        "HPC_RESTART_COUNT": str(task.attempt - 1),
+        "HPC_CHECKPOINT_FILE": checkpoints.path_of(host.places.checkpoints, claim.run),
         "HPC_CPUS": cpus,
         "HPC_SUBMIT_DIR": origin,
         "SLURM_JOB_ID": number,

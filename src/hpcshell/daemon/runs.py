@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Claim, Job, Run, State, Task
 from hpcshell.daemon.engine import Engine
-from hpcshell.daemon.orders import limit_of, start_order
+from hpcshell.daemon.orders import limit_of, start_order, suspend_order
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.succession import BRIEF, begin
 from hpcshell.policy.retry import End, after_end
@@ -53,6 +53,8 @@ def start_again(engine: Engine, run: Run, now: float) -> None:
     else:
         order = start_order(live.job, task, run.claim, engine.host)
         engine.orders.append(replace(order, time_limit=limit_of(run.claim)))
+        if task.state is State.SUSPENDED:
+            engine.orders.append(suspend_order(live.job, task, now))
 
 
 def held_to(job: Job, claim: Claim) -> Claim:
@@ -65,12 +67,11 @@ def held_to(job: Job, claim: Claim) -> Claim:
 def change_limit(engine: Engine, task: Task, limit: float | None) -> None:
     """Give a running element another time limit: its claim ends with it."""
     run = engine.runs[task.run]
-    end = None if limit is None else run.claim.start + limit
+    end = None if limit is None else run.claim.start + limit + run.claim.paused
     run = replace(run, claim=held_to(engine.live[run.job].job, replace(run.claim, end=end)))
     engine.change.update_run(run)
     engine.runs[task.run] = run
-    engine.view.release(task.run)
-    engine.view.claim(run.claim)
+    engine.view.change(run.claim)
     engine.orders.append(wire.Limit(run=task.run, time_limit=limit_of(run.claim)))
 
 

@@ -39,7 +39,7 @@ def lend(engine: Engine, now: float) -> None:
         return
     for run in begun:
         if run.id in engine.runs:
-            _fill(engine, run, now)
+            _fill(engine, engine.runs[run.id], now)
 
 
 def _fill(engine: Engine, run: Run, now: float) -> None:

@@ -11,6 +11,7 @@ from hpcshell.core.errors import HpcError
 from hpcshell.daemon.face import Daemon
 from hpcshell.daemon.server import Peer
 from hpcshell.machine import clock
+from hpcshell.machine.checkpoints import tidy
 
 DAY: Final = 86400.0
 FIRST: Final = 60.0
@@ -32,6 +33,7 @@ class Upkeep:
         self.after = after
         self.idle_since = clock.monotonic()
         after(FIRST, self.purge)
+        after(FIRST, self.tidy)
         self._watch_idleness()
 
     def purge(self) -> None:
@@ -50,6 +52,12 @@ class Upkeep:
             with contextlib.suppress(OSError):
                 os.unlink(self.daemon.engine.host.script_path(key))
         self.after(SLICE_PAUSE if purged.more else DAY, self.purge)
+
+    def tidy(self) -> None:
+        """Remove what runs that are over left of their checkpoints."""
+        engine = self.daemon.engine
+        tidy(engine.host.places.checkpoints, engine.runs.keys())
+        self.after(DAY, self.tidy)
 
     def _watch_idleness(self) -> None:
         linger = self.daemon.engine.host.settings.daemon.linger

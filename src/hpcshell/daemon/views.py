@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from hpcshell.core.dependencies import format_dependencies
-from hpcshell.core.lifecycle import label, word
+from hpcshell.core.lifecycle import label, suspended_for, word
 from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, State, Summary, Task, Usage
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import output_paths
+from hpcshell.machine import clock
 from hpcshell.store.rows import Entry
 
 SCHEMA: Final = 1
@@ -96,6 +97,8 @@ def element_view(job: Job, task: Task, host: Host, *, pid: int | None = None) ->
         nodes=[host.hostname] if task.start_time else [],
         attempt=task.attempt,
         held=bool(job.held) or task.held,
+        suspended=suspended_for(task, clock.now()),
+        preempted=task.preempted,
         run=task.run or None,
         pid=pid,
         stdout=stdout,
@@ -121,7 +124,7 @@ def array_view(job: Job, live: LiveJob, host: Host, failed: Iterable[Task]) -> d
     state = live.state()
     begun = state is not State.PENDING or live.start_time is not None
     view.update(
-        state="RUNNING" if begun else "PENDING",
+        state=_begun_state(state) if begun else "PENDING",
         exit_code=None,
         signal=None,
         reason=None,
@@ -137,6 +140,12 @@ def array_view(job: Job, live: LiveJob, host: Host, failed: Iterable[Task]) -> d
         **_array_common(job, host, tally.usage(), begun=begun),
     )
     return view
+
+
+def _begun_state(state: State) -> str:
+    """An array runs on though nothing of it may run just now, unless all that has begun is
+    suspended."""
+    return State.SUSPENDED.value if state is State.SUSPENDED else State.RUNNING.value
 
 
 def ended_array_view(
@@ -167,6 +176,8 @@ def _array_common(job: Job, host: Host, usage: Usage | None, *, begun: bool) -> 
     return {
         "nodes": [host.hostname] if begun else [],
         "attempt": None,
+        "suspended": None,
+        "preempted": None,
         "run": None,
         "pid": None,
         "stdout": os.path.join(job.launch.cwd, job.launch.stdout or "hpc-%A_%a.out"),

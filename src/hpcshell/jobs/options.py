@@ -48,6 +48,7 @@ class Options(TypedDict, total=False):
     begin: Instant | None
     deadline: Instant | None
     signal: str | None
+    checkpoint: str | None
     grace: Duration | None
 
     # Queue

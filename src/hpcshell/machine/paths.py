@@ -59,6 +59,10 @@ class Places(Record, frozen=True):
         return f"{self.state}/scripts"
 
     @property
+    def checkpoints(self) -> str:
+        return f"{self.state}/checkpoints"
+
+    @property
     def config_file(self) -> str:
         return f"{self.config}/hpcshell.toml"
 
@@ -83,7 +87,8 @@ class Places(Record, frozen=True):
         ones.
         """
         self.check_sockets()
-        for directory in (self.state, self.config, self.runtime, self.cache, self.scripts):
+        within = (self.scripts, self.checkpoints)
+        for directory in (self.state, self.config, self.runtime, self.cache, *within):
             _make(directory)
         for directory in (self.state, self.runtime):
             _check(directory)

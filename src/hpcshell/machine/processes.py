@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 from hpcshell.machine import clock, tags
 
 ZOMBIE: Final = ("Z", "X", "x")
+STOPPED: Final = ("T", "t")
 DESCRIPTORS_LEFT: Final = 24
 FREEZE_ROUNDS: Final = 50
 EXEC_PATIENCE: Final = 20
@@ -272,17 +273,48 @@ def kill_tree(find: Callable[[], list[Row]], apart: Collection[int] = ()) -> tup
     for the kernel does that at one stroke, forks in progress included; groups with one of `apart`
     in them are not. Does not wait for anything to be gone.
     """
-    spared = {row.pgrp for row in map(look, {os.getpid(), *apart}) if row is not None}
+    spared = _groups_of(apart)
+    members, _ = _stop_all(find, spared)
+    return len(members), _signal_groups(members, signal.SIGKILL, spared)
+
+
+def stop_tree(find: Callable[[], list[Row]], apart: Collection[int] = ()) -> bool:
+    """One attempt at stopping everything `find` finds, in the way of `kill_tree`; False: new ones
+    kept coming, so some may still run."""
+    _, settled = _stop_all(find, _groups_of(apart))
+    return settled
+
+
+def continue_tree(find: Callable[[], list[Row]], apart: Collection[int] = ()) -> None:
+    """Let everything go on that `find` finds stopped, also what is found only after that."""
+    spared = _groups_of(apart)
+    continued: set[tuple[int, int]] = set()
+    for _ in range(FREEZE_ROUNDS):
+        # What has been sent SIGSTOP and hangs in the kernel is not shown as stopped yet.
+        fresh = [row for row in find() if (row.pid, row.ticks) not in continued]
+        _signal_groups(fresh, signal.SIGCONT, spared)
+        continued.update((row.pid, row.ticks) for row in fresh)
+        if not any(row.state in STOPPED for row in fresh):
+            return
+
+
+def _groups_of(apart: Collection[int]) -> set[int]:
+    """Our own process group and those of others that are not to be signalled as a whole."""
+    return {row.pgrp for row in map(look, {os.getpid(), *apart}) if row is not None}
+
+
+def _stop_all(find: Callable[[], list[Row]], spared: Collection[int]) -> tuple[list[Row], bool]:
+    """Stop again and again until no new one turns up; all there are, and whether that was so."""
     stopped: set[tuple[int, int]] = set()
     members = find()
     for _ in range(FREEZE_ROUNDS):
         fresh = [row for row in members if (row.pid, row.ticks) not in stopped]
         if not fresh:
-            break
+            return members, True
         _signal_groups(fresh, signal.SIGSTOP, spared)
         stopped.update((row.pid, row.ticks) for row in fresh)
         members = find()
-    return len(members), _signal_groups(members, signal.SIGKILL, spared)
+    return members, False
 
 
 def _signal_groups(rows: list[Row], number: int, spared: Collection[int]) -> int:

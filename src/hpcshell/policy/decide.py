@@ -2,6 +2,7 @@
 
     plan = decide(view, policy, now)
     for start in plan.starts: view.claim(start.claim(run_id, now))
+    for run in plan.resumes: view.resume(run, now)
 
 In order of rank, what fits starts. What does not fit is promised the first instant at which it
 will, as long as promises are left to give; whatever comes after it may start only if no promise
@@ -34,6 +35,7 @@ from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
 from hpcshell.policy.room import Vector, fits, minus
 from hpcshell.policy.view import Unit, View
+from hpcshell.policy.waking import any_may_go_on, sleepers
 
 
 class Policy(Record, frozen=True, kw_only=True):
@@ -75,7 +77,7 @@ class Start(Record, frozen=True, kw_only=True):
 
 class Plan(Record, frozen=True, kw_only=True):
     """The answer. `promises`: no later than then (`inf`: once runs without a time limit have
-    ended).
+    ended). `resumes`: the suspended runs that go on now.
 
     `reasons` is filled by `forecast` alone. Not `complete`: `depth` was reached and what comes
     later in the order was not looked at; the same question would get the same answer until the
@@ -83,6 +85,7 @@ class Plan(Record, frozen=True, kw_only=True):
     """
 
     starts: list[Start]
+    resumes: list[int] = field(default_factory=list)
     promises: dict[Unit, float] = field(default_factory=dict)
     reasons: dict[Unit, Reason] = field(default_factory=dict)
     complete: bool = True
@@ -91,7 +94,7 @@ class Plan(Record, frozen=True, kw_only=True):
 
 def decide(view: View, policy: Policy, now: float) -> Plan:
     """What starts now. The view must have been told the time (`advance`)."""
-    if not view.queue.turn.heads or not _any_room(view, policy):
+    if not (_any_room(view, policy) or any_may_go_on(view)):
         return Plan(starts=[], promises=view.promised, next_wake=view.next_wake())
     return Round(view, policy, now, thorough=False, until=None).decide()
 
@@ -104,7 +107,7 @@ def forecast(view: View, policy: Policy, now: float, until: Unit | None = None) 
 def _any_room(view: View, policy: Policy) -> bool:
     """Whether anything at all could start; the shapes are asked only while they are few."""
     free, turn = view.room.free, view.queue.turn
-    if free[0] <= 0 or free[1] < turn.least_cpus():
+    if not turn.heads or free[0] <= 0 or free[1] < turn.least_cpus():
         return False
     if len(turn.heads) > policy.depth:
         return True
@@ -125,6 +128,7 @@ class Round:
         self.now = now
         self.free = view.room.free
         self.starts: list[Start] = []
+        self.resumes: list[int] = []
         self.promises: dict[Unit, float] = {}
         self.reasons: dict[Unit, Reason] = {}
         self._gpus = view.room.gpus
@@ -138,6 +142,7 @@ class Round:
         self._taken: list[tuple[float | None, Vector]] = []
         self._slots: dict[int, int] = {}
         self._first: Unit | None = None
+        self._sleepers = sleepers(view)
         self._least = -UNLIMITED
 
     def decide(self) -> Plan:
@@ -150,6 +155,7 @@ class Round:
             self.promises |= self._places.rest(self._left)
         return Plan(
             starts=self.starts,
+            resumes=self.resumes,
             promises=self.promises,
             reasons=self.reasons,
             complete=not self._cut,
@@ -160,6 +166,7 @@ class Round:
         """Offer the ready lines in order, leaving out shapes of which nothing more can come."""
         turn = self.view.queue.turn
         self._least = turn.least_cpus() if turn.heads and not self._thorough else -UNLIMITED
+        self._least = min([self._least, *(one.shape.request.cpus for one in self._sleepers)])
         heads = self._heads()
         head = next(heads, None)
         later: list[tuple[Key, Shape, Iterator[Key]]] = []
@@ -170,8 +177,26 @@ class Round:
                 (key, shape), rest = head, iter(head[1].turn)
                 head = next(heads, None)
                 next(rest)
-            if self._offer(key[3]) and (following := next(rest, None)) is not None:
+            self._go_on(key)
+            if self._stopped or not self._offer(key[3]):
+                continue
+            if (following := next(rest, None)) is not None:
                 heapq.heappush(later, (following, shape, rest))
+        self._go_on(None)
+
+    def _go_on(self, until: Key | None) -> None:
+        """Let suspended runs go on, or promise them when, as far as they stand before that line."""
+        while self._sleepers and not self._stopped:
+            if until is not None and self._sleepers[-1][:2] > until[:2]:
+                return
+            sleeper = self._sleepers.pop()
+            unit, shape = sleeper.unit, sleeper.shape
+            if self._may_start(unit, shape):
+                self.resumes.append(sleeper.run)
+                self._take(shape)
+            else:
+                self._wait(unit, shape, slots=0)
+            self._stopped = self._stopped or unit == self._until
 
     def _heads(self) -> Iterator[tuple[Key, Shape]]:
         """The first line of each shape, less those that can neither start nor be promised
@@ -236,13 +261,19 @@ class Round:
             )
         )
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
+        self._take(shape)
+
+    def _take(self, shape: Shape) -> None:
+        """It holds what it asks for from now on."""
+        need, limit = shape.need, shape.limit
+        assert need is not None, "what does not fit takes nothing"
         self.free = minus(self.free, need)
         if self._places is None:
-            self._taken.append((end, need))
+            self._taken.append((None if limit is None else self.now + limit, need))
         else:
             self._places.take(self.now, shape)
 
-    def _wait(self, unit: Unit, shape: Shape) -> bool:
+    def _wait(self, unit: Unit, shape: Shape, slots: int = 1) -> bool:
         """Promise what cannot start, if promises are left; whether more of its shape is worth a
         look."""
         if self._depth <= 0:
@@ -255,7 +286,7 @@ class Round:
         elif self._first is None and possible:
             self._first = unit
         if possible and self._left > 0:
-            self._owe(unit, shape)
+            self._owe(unit, shape, slots)
             return self._left > 0 or self._thorough
         return self._thorough
 
@@ -266,9 +297,9 @@ class Round:
         if start is not None:
             self.promises[unit] = start
 
-    def _owe(self, unit: Unit, shape: Shape) -> None:
+    def _owe(self, unit: Unit, shape: Shape, slots: int) -> None:
         self._left -= 1
-        self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
+        self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
         self._owed.append((unit, shape))
         if self._places is not None:
             self._pay()
@@ -289,8 +320,8 @@ class Round:
         """The places, with all that this round has started so far."""
         if self._places is None:
             room = self.view.room
-            held = [(claim.end, room.held(run)) for run, claim in room.claims.items()]
-            self._places = Places(Profile(self.now, self.free, held + self._taken), self.now)
+            held = room.ends() + self._taken
+            self._places = Places(Profile(self.now, self.free, held), self.now)
         return self._places
 
     def profile(self) -> Profile:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import NO_INDEX, Reason, Record, Request
+from hpcshell.core.records import NO_INDEX, Claim, Reason, Record, Request
 from hpcshell.core.units import format_size
 from hpcshell.policy.decide import Plan, Policy, Round
 from hpcshell.policy.line import Entry, Line
@@ -23,6 +23,7 @@ from hpcshell.policy.reasons import blocked, element_name, span
 from hpcshell.policy.room import Vector, fits
 from hpcshell.policy.standing import not_ready
 from hpcshell.policy.view import Unit, View
+from hpcshell.policy.waking import sleepers
 
 MOST_BLOCKERS: Final = 20
 SHORTEST: Final = 60.0
@@ -91,6 +92,33 @@ def explain(
     if brief:
         return _reasons_only([_in_line(view, line, unit)])
     return _foreseen(view, policy, line, unit, now)
+
+
+def explain_suspended(
+    view: View, policy: Policy, run: int, now: float, *, brief: bool = False
+) -> Explanation:
+    """Why a suspended run does not go on, and when it is to. `brief` as in `explain`."""
+    sleeper = next((one for one in sleepers(view) if one.run == run), None)
+    if sleeper is None:
+        claim = view.claims[run]
+        name = element_name((claim.job, claim.index))
+        said = Reason(code="Suspended", sentence=f"it is suspended until: hpc resume {name[4:]}")
+        return replace(_reasons_only([said]), why="it goes on some time after it is resumed")
+    unit, shape = sleeper.unit, sleeper.shape
+    seen = None if brief else _run(view, policy, unit, now)
+    if view.may_resume(run) and (seen is None or run in seen.plan.resumes):
+        soon = Reason(code="None", sentence="it goes on with the next decision")
+        return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
+    if seen is None or unit not in seen.plan.reasons:
+        return _reasons_only([blocked(shape, view.room, view.room.free, None)])
+    start = seen.plan.promises.get(unit)
+    return Explanation(
+        reason=seen.plan.reasons[unit],
+        reasons=(seen.plan.reasons[unit],),
+        start=None if start == inf else start,
+        promised=start not in (None, inf),
+        why=_where_from(start, start is not None, seen.plan.reasons[unit].code),
+    )
 
 
 def _reasons_only(reasons: list[Reason]) -> Explanation:
@@ -217,7 +245,7 @@ def _blockers(view: View, line: Line, plan: Plan, unit: Unit) -> tuple[Blocker, 
     found: list[Blocker] = []
     if need is None or not fits(need, view.room.size):
         return ()
-    ends = sorted(view.claims.values(), key=lambda claim: inf if claim.end is None else claim.end)
+    ends = sorted(view.claims.values(), key=_latest_end)
     for claim in ends:
         held = view.room.held(claim.run)
         if any(n > f and h for n, f, h in zip(need, free, held, strict=True)):
@@ -231,11 +259,18 @@ def _blockers(view: View, line: Line, plan: Plan, unit: Unit) -> tuple[Blocker, 
     return tuple(found[:MOST_BLOCKERS])
 
 
+def _latest_end(claim: Claim) -> float:
+    return inf if claim.end is None or claim.suspended is not None else claim.end
+
+
 def _running(run: int, view: View) -> Blocker:
     claim = view.claims[run]
     why = "runs without a time limit" if claim.end is None else "runs"
+    until = claim.end
+    if claim.suspended is not None:
+        why, until = "is suspended", None
     element = None if claim.index < 0 else claim.index
-    return Blocker(id=claim.job, element=element, why=why, until=claim.end)
+    return Blocker(id=claim.job, element=element, why=why, until=until)
 
 
 def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> str:

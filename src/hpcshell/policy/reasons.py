@@ -17,6 +17,7 @@ REASONS: Final[dict[str, str]] = {
     "Dependency": "a job that it depends on has not got that far",
     "DependencyNeverSatisfied": "what it depends on can never come about any more",
     "BeginTime": "it is not to begin before a given time",
+    "Suspended": "it is suspended until somebody resumes it",
     "JobHeldUser": "its user holds it back",
     "JobHeldAdmin": "an administrator holds it back",
     "ArrayTaskLimit": "as many elements of its array are running as may run at once",

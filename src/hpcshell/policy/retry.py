@@ -23,8 +23,11 @@ from hpcshell.policy.reasons import amount, span
 
 LOST_LIMIT: Final = 3
 
-_ASKED: Final = ("cancel", "requeue", "preempt", "deadline", "timeout", "time_limit", "limit")
-"""Why a run was stopped, strongest first."""
+_ASKED: Final = (
+    *("cancel", "requeue", "evict", "preempt", "deadline", "timeout", "time_limit", "limit"),
+)
+"""Why a run was stopped, strongest first. To make room it is preempted, and goes back into the
+queue if its job may, or evicted, and does not."""
 _GROWS: Final = {"mem": "memory", "time": "time_limit", "cpu": "cpus", "gpu": "gpus"}
 
 
@@ -47,16 +50,17 @@ def after_end(
 ) -> Event:
     """The event that the end of the element's current run is: END, or REQUEUE to try it again."""
     asked = _strongest(task.stopping, end.stopped_by)
-    if asked == "requeue" or (asked == "preempt" and job.requeue):
-        why = "requeued" if asked == "requeue" else "preempted"
-        return _again(task, end, f"{why} as asked", wait=0.0, asked=True)
+    if asked == "requeue":
+        return _again(task, end, "requeued as asked", wait=0.0, asked=True)
+    if asked == "preempt" and job.requeue:
+        return _again(task, end, task.cause or "preempted", wait=0.0, preempted=True)
     outcome = _outcome(end, asked)
     cause = _cause(job, task, end, outcome)
-    if asked in ("cancel", "preempt", "deadline") or outcome is Outcome.COMPLETED:
+    if asked in ("cancel", "evict", "preempt", "deadline") or outcome is Outcome.COMPLETED:
         return _over(end, outcome, cause)
     if outcome is Outcome.NODE_FAIL:
         return _after_loss(job, task, end, cause, lost_limit)
-    tried = max(0, task.attempt - 1 - task.lost - task.asked)
+    tried = max(0, task.attempt - 1 - task.lost - task.asked - task.preempted)
     if not _wanted(job.retry, outcome, end):
         return _over(end, outcome, cause)
     if not job.retry.limit:
@@ -132,6 +136,7 @@ def _outcome(end: End, asked: str) -> Outcome:
     stopped = {
         "cancel": Outcome.CANCELLED,
         "preempt": Outcome.PREEMPTED,
+        "evict": Outcome.PREEMPTED,
         "deadline": Outcome.DEADLINE,
         "timeout": Outcome.TIMEOUT,
     }
@@ -214,6 +219,7 @@ def _again(
     wait: float,
     lost: bool = False,
     asked: bool = False,
+    preempted: bool = False,
     request: Request | None = None,
 ) -> Event:
     return Event(
@@ -226,5 +232,6 @@ def _again(
         not_before=end.time + wait if wait else 0.0,
         lost=lost,
         asked=asked,
+        preempted=preempted,
         request=request,
     )

@@ -3,6 +3,9 @@
 The first place of a vector counts machines-to-oneself: every run takes 1 of `ALONE`, an exclusive
 one all of it, so "alone on the machine" is the same arithmetic as everything else. Then come cpus,
 memory (bytes), gpus and the site's own countables in the order of their names.
+
+A run that is suspended holds none of the first two: its cpus are free, and it is in nobody's way,
+nor anybody in its. Memory, gpus and the rest stay held.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from __future__ import annotations
 from bisect import insort
 from operator import add, le, sub
 from typing import Final
+
+from msgspec.structs import replace
 
 from hpcshell.core.records import Claim, Request, Resources
 
@@ -92,6 +97,36 @@ class Room:
                 insort(self.gpus, gpu)
         return claim
 
+    def change(self, claim: Claim) -> None:
+        """A run holds something else from now on, on the same gpus."""
+        vector = self._vector(claim)
+        self.claims[claim.run] = claim
+        self.free = plus(self.free, minus(self._held[claim.run], vector))
+        self._held[claim.run] = vector
+
+    def suspend(self, run: int, now: float) -> Claim:
+        """Give back the cpus of a run that stands still; what it holds now."""
+        self.change(replace(self.claims[run], suspended=now))
+        return self.claims[run]
+
+    def resume(self, run: int, now: float) -> Claim:
+        """Undo `suspend`: it may run on for as long as it might have then. What it holds now."""
+        self.change(resumed(self.claims[run], now))
+        return self.claims[run]
+
+    def to_go_on(self, run: int) -> Vector:
+        """What a suspended run takes besides what it holds when it goes on; nothing, if it runs."""
+        claim = self.claims[run]
+        return minus(self._vector(replace(claim, suspended=None)), self._held[run])
+
+    def ends(self) -> list[tuple[float | None, Vector]]:
+        """When each run ends at the latest, and what will be free then; of one that is suspended
+        nobody knows."""
+        return [
+            (claim.end if claim.suspended is None else None, self._held[run])
+            for run, claim in self.claims.items()
+        ]
+
     def held(self, run: int) -> Vector:
         """The vector of what a run holds."""
         return self._held[run]
@@ -112,10 +147,16 @@ class Room:
 
     def _vector(self, claim: Claim) -> Vector:
         others = (claim.others.get(name, 0) for name in self.names)
-        return (
-            ALONE if claim.exclusive else 1,
-            claim.cpus,
-            claim.memory,
-            len(claim.gpus),
-            *others,
-        )
+        alone, cpus = (ALONE if claim.exclusive else 1), claim.cpus
+        if claim.suspended is not None:
+            alone = cpus = 0
+        return (alone, cpus, claim.memory, len(claim.gpus), *others)
+
+
+def resumed(claim: Claim, now: float) -> Claim:
+    """The claim of a run that goes on: its end moves by as long as it stood still."""
+    if claim.suspended is None:
+        return claim
+    still = max(0.0, now - claim.suspended)
+    end = None if claim.end is None else claim.end + still
+    return replace(claim, suspended=None, paused=claim.paused + still, end=end)

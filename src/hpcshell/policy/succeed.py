@@ -31,7 +31,7 @@ def successor(view: View, claim: Claim) -> Successor | None:
     entry = view.queue.foremost()
     if entry is None or entry.late or entry.job.deadline is not None or _shrunk(view, claim):
         return None
-    if not _holds_what_it_asks_for(claim, entry):
+    if claim.suspended is not None or not _holds_what_it_asks_for(claim, entry):
         return None
     if entry.job.id == claim.job:
         return _next_element(entry)

@@ -15,6 +15,11 @@ The owner's calls, in the order of a life:
     decide(view, policy, now)     (after `view.advance(now)` or `view.impossible(now)`)
     view.keep(plan.promises)      only matters when the policy keeps more than one promise
     view.claim(claim)             the element starts: it waits no more, resources are held
+    view.suspend(run, now)        it stands still: cpus back, the rest stays held; then
+      view.wake(run)                it is to go on in its turn: a plan says when (or, after all,
+                                    `sleep`); and
+      view.resume(run, now)         it goes on, and holds again what it held
+    view.change(claim)            it holds something else, or until another time
     view.release(run)             the attempt is over: resources back; then one of:
       view.put_task(task)           it is tried again
       view.task_ended(job, index, outcome, time)    it is over
@@ -25,7 +30,7 @@ The owner's calls, in the order of a life:
 
 There is nothing else to say about an element that starts or ends; putting an unchanged job costs
 nothing. On recovery: `put_job` by ascending id (`needs` names the live parents that had begun,
-too), `put_task` for what is pending, `claim` for what runs.
+too), `put_task` for what is pending, `claim` for what runs or is suspended, then `wake`.
 
 Costs grow with what a call changes (and the logarithm of what waits), never with what waits.
 """
@@ -37,43 +42,25 @@ from typing import Final
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import NO_INDEX, Claim, Job, Outcome, Resources, Task
 from hpcshell.policy.depend import Fact, ParentFacts
+from hpcshell.policy.holdings import Holdings, Unit
 from hpcshell.policy.hopeless import Hopeless, hopeless
 from hpcshell.policy.line import Entry
 from hpcshell.policy.order import Rank, by_priority
 from hpcshell.policy.queue import Queue
-from hpcshell.policy.room import Room
 
 __all__ = ["PLAIN", "Fact", "ParentFacts", "Unit", "View"]
 
 PLAIN: Final = IndexSet((range(NO_INDEX, NO_INDEX + 1),))
 
-Unit = tuple[int, int]
-"""(job id, index): one element."""
 
-
-class View:
+class View(Holdings):
     """See the module. `room` is the machine, `queue` the live jobs; both are for reading."""
 
     def __init__(self, total: Resources, rank: Rank = by_priority) -> None:
-        self.room = Room(total)
+        super().__init__(total)
         self.queue = Queue(self.room, rank)
-        self.promised: dict[Unit, float] = {}
 
     # -- reading ---------------------------------------------------------------------------------
-
-    @property
-    def total(self) -> Resources:
-        return self.room.total
-
-    @property
-    def free(self) -> Resources:
-        """What is not held; nothing below zero, even when the machine shrank under its runs."""
-        return self.room.resources(self.room.free)
-
-    @property
-    def claims(self) -> dict[int, Claim]:
-        """What each run holds, by run id."""
-        return self.room.claims
 
     def entry(self, job: int) -> Entry | None:
         """A live job as the view keeps it; None when it is not live."""
@@ -138,6 +125,7 @@ class View:
     def release(self, run: int) -> None:
         """The run is over and holds nothing any more."""
         claim = self.room.let_go(run)
+        self.waking.discard(run)
         if claim is not None:
             self.queue.stop(claim.job)
 

@@ -33,6 +33,7 @@ _EXCLUDING: Final = frozenset({"memory", "gpus"})
 """Groups of which one layer may name only one row."""
 _JOB_VARIABLES: Final = (
     *("HPC_JOB_", "HPC_ARRAY_", "HPC_RUN_ID", "HPC_ATTEMPT", "HPC_CPUS", "HPC_MEMORY", "HPC_GPUS"),
+    *("HPC_RESTART_COUNT", "HPC_CHECKPOINT_FILE"),
     *("HPC_SUBMIT_DIR", "SLURM_JOB", "SLURM_ARRAY_", "SLURM_NODE", "SLURM_NNODES", "SLURM_NTASKS"),
     *("SLURM_NPROCS", "SLURM_CPUS_", "SLURM_MEM_", "SLURM_GPUS", "SLURM_TASK", "SLURM_STEP"),
     *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_GTIDS", "SLURM_SUBMIT_", "SLURM_RESTART_COUNT"),
@@ -204,6 +205,7 @@ def _submission(
         deadline=get("deadline"),
         grace=get("grace"),
         warn=get("signal"),
+        checkpoint=get("checkpoint"),
         requeue=get("requeue", True),
         retry=_retry(values),
         notify=_notify(values, place),
@@ -419,6 +421,8 @@ def meaning(submission: Submission, place: Place) -> list[str]:
         found.append(f"waits for {shortened(submission.dependency)}")
     if submission.warn is not None:
         found.append(f"signal {format_warn_signal(submission.warn)}")
+    if submission.checkpoint is not None:
+        found.append(f"checkpoint signal {format_warn_signal(submission.checkpoint)}")
     if submission.retry.limit:
         found.append(_many(submission.retry.limit, "retry", "retries"))
     return found

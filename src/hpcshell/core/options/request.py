@@ -219,6 +219,16 @@ TIME_ROWS: Final = (
         project=True,
     ),
     Option(
+        name="checkpoint",
+        kind="signal",
+        help="Signal that tells it to save before it has to make room, and the seconds it needs: "
+        "USR1@60; B: tells the first process only.",
+        panel=TIME,
+        metavar="[B:]SIG[@S]",
+        hpc=("--checkpoint-signal",),
+        project=True,
+    ),
+    Option(
         name="grace",
         kind="duration0",
         help="Time between the polite signal and the kill: 10s, 2m.",

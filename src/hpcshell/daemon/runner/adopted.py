@@ -98,6 +98,7 @@ class Adopted:
             else:
                 self._watch(entry, entry.run in kept)
                 if not entry.over:
+                    self.warden.pauses.settle(entry)
                     self.warden.plan(entry)
 
     def _watch(self, entry: Entry, kept: bool) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,11 +91,26 @@ class Warned(Note, frozen=True, array_like=True, tag="warned"):
 
 
 class Stopping(Note, frozen=True, array_like=True, tag="stopping"):
-    """Somebody or the time limit wants it ended; it is killed at `kill_at` (monotonic)."""
+    """Somebody or the time limit wants it ended; it is killed at `kill_at` (monotonic).
+
+    Not before `stop_at` it is sent `signal`, if it has not been (0: it has).
+    """
 
     run: int
     cause: str
     kill_at: float
+    stop_at: float = 0.0
+    signal: int = signal.SIGTERM
+
+
+class Suspended(Note, frozen=True, array_like=True, tag="suspended"):
+    """It stands still `since` then (monotonic; None: it goes on), and did for `before` seconds
+    earlier; it is ended `until` then if it has not gone on (monotonic; None: never)."""
+
+    run: int
+    since: float | None
+    before: float = 0.0
+    until: float | None = None
 
 
 class Exited(Note, frozen=True, array_like=True, tag="exited"):
@@ -137,6 +153,7 @@ AnyNote = (
     | Limited
     | Warned
     | Stopping
+    | Suspended
     | Exited
     | Clean
     | Gone
@@ -161,6 +178,7 @@ class Entry:
         "spawning",
         "stopping",
         "successor",
+        "suspended",
         "time_limit",
         "tries",
         "unable",
@@ -176,6 +194,7 @@ class Entry:
         self.time_limit = spawning.time_limit
         self.warned = False
         self.stopping: Stopping | None = None
+        self.suspended: Suspended | None = None
         self.exited: Exited | None = None
         self.gone: Gone | None = None
         self.over = False
@@ -194,12 +213,17 @@ class Entry:
             yield self.spawned
         if self.warned:
             yield Warned(self.run)
-        for note in (self.stopping, self.unable, self.exited, self.gone):
+        for note in (self.suspended, self.stopping, self.unable, self.exited, self.gone):
             if note is not None:
                 yield note
         end = self.exited or self.gone
         if self.over and end is not None and not end.clean:
             yield Clean(self.run)
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether it is suspended; what is being ended no longer is."""
+        return self.suspended is not None and self.suspended.since is not None and not self.stopping
 
     @property
     def ended(self) -> bool:
@@ -252,6 +276,8 @@ def _amend(entry: Entry, note: Note) -> None:
             entry.warned = True
         case Stopping():
             entry.stopping = note
+        case Suspended():
+            entry.suspended = note
         case _:
             pass
 

@@ -9,6 +9,7 @@ from typing import Final
 from hpcshell.daemon.runner.journal import Entry
 from hpcshell.daemon.runner.roster import Roster
 from hpcshell.machine import processes
+from hpcshell.machine.processes import Row
 
 CHASES: Final = 200
 """Looks in a row at our children while each look finds a new one."""
@@ -96,3 +97,17 @@ class Orphans:
             ours = row is not None and row.ppid in (os.getpid(), self.roster.keeper)
             if row is not None and ours and pid != self.roster.daemon:
                 processes.send(row, signal.SIGKILL)
+
+
+class Hunt:
+    """Finds all of a run that is to be ended or to stand still, time and again. Not `quiet`: at the
+    last look new orphans kept coming."""
+
+    def __init__(self, orphans: Orphans, entry: Entry) -> None:
+        self.orphans = orphans
+        self.entry = entry
+        self.quiet = True
+
+    def __call__(self) -> list[Row]:
+        self.quiet = self.orphans.meet_ours(self.entry)
+        return self.orphans.roster.members(self.entry)

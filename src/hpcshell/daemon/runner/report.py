@@ -53,5 +53,6 @@ def report(entry: Entry) -> wire.Report:
         start_ticks=entry.spawned.ticks,
         time=entry.spawned.time,
         stopping=stopped_by,
+        suspended=entry.stands_still,
         tag=tag,
     )

@@ -45,6 +45,10 @@ class Roster:
     def alive(self) -> list[Entry]:
         return [entry for entry in self.table.values() if not entry.over]
 
+    def apart(self) -> list[int]:
+        """Processes whose groups are never signalled as a whole."""
+        return [pid for pid in (self.keeper, self.daemon) if pid]
+
     def members(self, entry: Entry) -> list[Row]:
         """Every process that belongs to a run now."""
         rows = processes.snapshot()

@@ -7,11 +7,12 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
+from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runner.journal import Clean, Entry, Limited, Stopping, Warned
-from hpcshell.daemon.runner.orphans import Orphans
+from hpcshell.daemon.runner.orphans import Hunt, Orphans
+from hpcshell.daemon.runner.pauses import Pauses
 from hpcshell.daemon.runner.roster import Roster
 from hpcshell.machine import clock, processes
-from hpcshell.machine.processes import Row
 
 FIRST_RETRY: Final = 0.002
 LONGEST_RETRY: Final = 1.0
@@ -25,6 +26,7 @@ class Warden:
         self.roster = roster
         self.finished = finished
         self.orphans = Orphans(roster)
+        self.pauses = Pauses(roster, self.orphans)
         self.heap: list[tuple[float, int]] = []
 
     # -- when --------------------------------------------------------------------------------
@@ -44,10 +46,12 @@ class Warden:
         if entry.ended:
             return entry.next_try
         if entry.stopping is not None:
-            return max(entry.stopping.kill_at, entry.next_try)
-        if entry.time_limit is None:
+            return entry.stopping.stop_at or max(entry.stopping.kill_at, entry.next_try)
+        if entry.stands_still and entry.suspended is not None:
+            return entry.next_try or entry.suspended.until
+        limit = _limit_of(entry)
+        if limit is None:
             return None
-        limit = entry.spawned.monotonic + entry.time_limit
         warn = entry.spawning.warn
         return limit - warn.before if warn and not entry.warned else limit
 
@@ -83,7 +87,9 @@ class Warden:
         if entry.ended:
             self._sweep(entry)
         elif entry.stopping is not None:
-            self.kill(entry)
+            self._end(entry, entry.stopping)
+        elif entry.stands_still:
+            self._still(entry)
         elif entry.spawning.warn and not entry.warned:
             self.roster.record(Warned(entry.run))
             self.signal(
@@ -119,11 +125,49 @@ class Warden:
             cause, kill_at = entry.stopping.cause, min(kill_at, entry.stopping.kill_at)
         self.roster.record(Stopping(entry.run, cause, kill_at))
         if grace > 0:
-            members = self.roster.members(entry)
-            processes.signal_tree(members, number)
-            # A stopped process would not see the signal before it is killed.
-            processes.signal_tree(members, signal.SIGCONT)
+            self._signal_all(entry, number)
         self.plan(entry)
+
+    def stop_after(self, entry: Entry, stop: wire.Stop, ahead: wire.Warn) -> None:
+        """Begin to end a run in a while, and tell it now. Nothing new to one that is ending."""
+        if entry.stopping is not None:
+            return
+        first, then = map(processes.signal_number, (ahead.signal, stop.signal))
+        grace = entry.spawning.grace if stop.grace is None else stop.grace
+        stop_at = clock.monotonic() + max(0.0, ahead.before)
+        if not entry.stands_still and (limit := _limit_of(entry)) is not None:
+            stop_at = min(stop_at, max(clock.monotonic(), limit))
+        kill_at = stop_at + max(0.0, grace)
+        self.roster.record(Stopping(entry.run, stop.cause, kill_at, stop_at, then))
+        self.signal(entry, first, ahead.to)
+        if entry.suspended is not None:
+            self.pauses.go_on(entry)
+        self.plan(entry)
+
+    def _end(self, entry: Entry, stopping: Stopping) -> None:
+        """What a stop has come to: the signal after a while, or the kill after the grace."""
+        if stopping.stop_at:
+            self.roster.record(Stopping(entry.run, stopping.cause, stopping.kill_at))
+        if stopping.stop_at and stopping.kill_at > stopping.stop_at:
+            self._signal_all(entry, stopping.signal)
+        else:
+            self.kill(entry)
+
+    def _signal_all(self, entry: Entry, number: int) -> None:
+        members = self.roster.members(entry)
+        processes.signal_tree(members, number)
+        # A stopped process would not see the signal before it is killed.
+        processes.signal_tree(members, signal.SIGCONT)
+
+    def _still(self, entry: Entry) -> None:
+        """What a suspended run has come to: it still forks, or it cannot go on in time."""
+        until = None if entry.suspended is None else entry.suspended.until
+        if until is not None and until <= clock.monotonic():
+            self.stop(entry, "deadline", entry.spawning.grace, signal.SIGTERM)
+        else:
+            self.pauses.stand_still(entry)
+
+    # -- the end -----------------------------------------------------------------------------
 
     def sweep(self, entry: Entry) -> None:
         """The leader has ended: end what is left, now and until nothing is."""
@@ -142,17 +186,20 @@ class Warden:
         """One attempt at everything that is left; False when nothing is, or nothing that we may
         touch. While new orphans keep coming, something is.
         """
-        quiet = True
-
-        def find() -> list[Row]:
-            nonlocal quiet
-            quiet = self.orphans.meet_ours(entry)
-            return self.roster.members(entry)
-
-        apart = [pid for pid in (self.roster.keeper, self.roster.daemon) if pid]
-        found, reached = processes.kill_tree(find, apart)
+        hunt = Hunt(self.orphans, entry)
+        found, reached = processes.kill_tree(hunt, self.roster.apart())
         entry.tries += 1
         entry.next_try = clock.monotonic() + min(
             LONGEST_RETRY, FIRST_RETRY * 2 ** min(entry.tries, 16)
         )
-        return not quiet or (bool(found) and (bool(reached) or entry.tries < UNREACHABLE_TRIES))
+        return not hunt.quiet or (
+            bool(found) and (bool(reached) or entry.tries < UNREACHABLE_TRIES)
+        )
+
+
+def _limit_of(entry: Entry) -> float | None:
+    """When the time limit of a run that does not stand still is reached (monotonic)."""
+    if entry.time_limit is None or entry.spawned is None:
+        return None
+    still = 0.0 if entry.suspended is None else entry.suspended.before
+    return entry.spawned.monotonic + entry.time_limit + still

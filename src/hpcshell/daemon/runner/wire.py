@@ -12,8 +12,8 @@ from typing import Final, Literal
 
 import msgspec
 
-PROTOCOL: Final = 2
-"""2: runs that follow others (`Start.after`, `Recall`)."""
+PROTOCOL: Final = 3
+"""2: runs that follow others (`Start.after`, `Recall`). 3: `Suspend`, `Resume`, `Stop.ahead`."""
 LONGEST_LINE: Final = 64 * 1024 * 1024
 
 
@@ -24,8 +24,8 @@ it if it is alone, having become the program itself by `exec`)."""
 
 
 class Warn(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A signal `before` seconds ahead of the time limit: to the leader, or to every process of the
-    run.
+    """A signal `before` seconds ahead of the time limit, or of what a stop begins with: to the
+    leader, or to every process of the run.
     """
 
     signal: int | str
@@ -79,16 +79,33 @@ class Recall(Order, frozen=True, omit_defaults=True, kw_only=True, tag="recall")
 
 class Stop(Order, frozen=True, omit_defaults=True, kw_only=True, tag="stop"):
     """End a run: `signal` (TERM unless given) to all its processes, KILL to what is left after
-    `grace`.
+    `grace`. What is suspended goes on, so that it can act on the signal.
 
-    `cause` comes back as `stopped_by`. The first cause stays; a later, shorter grace still
-    shortens.
+    With `ahead` that signal is sent first, and the stop begins `before` seconds later; it changes
+    nothing about a run that is being stopped already. `cause` comes back as `stopped_by`. The first
+    cause stays; a later, shorter grace still shortens.
     """
 
     run: int
     cause: str
     grace: float | None = None
     signal: int | str = "TERM"
+    ahead: Warn | None = None
+
+
+class Suspend(Order, frozen=True, omit_defaults=True, kw_only=True, tag="suspend"):
+    """Stop all processes of a run, and the clock of its time limit. It is ended (`stopped_by`
+    "deadline") when it has not gone on `within` so many seconds. May be said again; says nothing to
+    a run that is being ended."""
+
+    run: int
+    within: float | None = None
+
+
+class Resume(Order, frozen=True, omit_defaults=True, kw_only=True, tag="resume"):
+    """Let a suspended run go on. May be said again, and to one that is not suspended."""
+
+    run: int
 
 
 class Signal(Order, frozen=True, omit_defaults=True, kw_only=True, tag="signal"):
@@ -100,7 +117,8 @@ class Signal(Order, frozen=True, omit_defaults=True, kw_only=True, tag="signal")
 
 
 class Limit(Order, frozen=True, omit_defaults=True, kw_only=True, tag="limit"):
-    """Change the time limit (seconds since the run's start; None lifts it) of a live run."""
+    """Change the time limit (seconds since the run's start, but for those it was suspended; None
+    lifts it) of a live run."""
 
     run: int
     time_limit: float | None = None
@@ -139,6 +157,7 @@ class Started(Event, frozen=True, omit_defaults=True, kw_only=True, tag="started
     start_ticks: int
     time: float
     stopping: str | None = None
+    suspended: bool = False
     tag: str = ""
 
 
@@ -234,7 +253,7 @@ class Standing(Event, frozen=True, omit_defaults=True, kw_only=True, tag="standi
     runs: list[Report]
 
 
-AnyOrder = Start | Recall | Stop | Signal | Limit | Ack | Inventory | Shutdown
+AnyOrder = Start | Recall | Stop | Suspend | Resume | Signal | Limit | Ack | Inventory | Shutdown
 AnyEvent = Started | FailedToStart | Ended | Lost | Unknown | Recalled | Complaint | Standing
 
 _encode = msgspec.json.Encoder()

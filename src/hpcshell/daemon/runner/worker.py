@@ -25,9 +25,10 @@ from hpcshell.daemon.runner.ground import (
 from hpcshell.daemon.runner.journal import Acked, Entry, Journal, Note
 from hpcshell.daemon.runner.report import report
 from hpcshell.daemon.runner.roster import Roster
+from hpcshell.daemon.runner.said import Said
 from hpcshell.daemon.runner.starts import Starts
 from hpcshell.daemon.runner.warden import Warden
-from hpcshell.machine import clock, kernel, processes
+from hpcshell.machine import clock, kernel
 
 LINGER: Final = 60.0
 RETRY: Final = 1.0
@@ -47,6 +48,7 @@ class Worker:
         self.routes: dict[int, Callable[[], None]] = {}
         self.door = Door(ground.listener, self.epoll)
         self.warden = Warden(roster, self._finished)
+        self.said = Said(roster, self.warden, self.door.say)
         self.brood = Brood(roster, self.warden, self._finished)
         self.starts = Starts(roster, self.brood, self.door.say)
         self.adopted = Adopted(roster, self.warden, self.epoll, self.routes, self._finished)
@@ -225,26 +227,7 @@ class Worker:
             case wire.Shutdown():
                 self._shutdown(order)
             case _:
-                self._about_a_run(order)
-
-    def _about_a_run(self, order: wire.Stop | wire.Signal | wire.Limit) -> None:
-        entry = self.roster.table.get(order.run)
-        if entry is None:
-            self.door.say(wire.Unknown(run=order.run))
-        elif entry.over:
-            self.door.say(report(entry))
-        elif isinstance(order, wire.Limit):
-            self.warden.limit(entry, order.time_limit)
-        else:
-            try:
-                number = processes.signal_number(order.signal)
-            except ValueError as error:
-                self.door.say(wire.Complaint(message=f"Run {order.run}: {error}."))
-                return
-            if isinstance(order, wire.Stop):
-                self.warden.stop(entry, order.cause, order.grace, number)
-            else:
-                self.warden.signal(entry, number, order.to)
+                self.said.carry_out(order)
 
     def _ack(self, runs: list[int]) -> None:
         table = self.roster.table

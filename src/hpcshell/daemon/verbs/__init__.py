@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from hpcshell.daemon.verbs import change, daemon, look, submit, watch
+from hpcshell.daemon.verbs import change, daemon, look, pausing, submit, watch
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
@@ -24,6 +24,9 @@ VERBS: Final[dict[str, Verb]] = {
     "hold": change.hold,
     "release": change.release,
     "requeue": change.requeue,
+    "suspend": pausing.suspend,
+    "resume": pausing.resume,
+    "preempt": pausing.preempt,
     "edit": change.edit,
     "queue": look.queue,
     "show": look.show,

@@ -29,6 +29,9 @@ DONE: Final = {
     "hold": "held",
     "release": "released",
     "requeue": "requeued",
+    "suspend": "suspended",
+    "resume": "resumed",
+    "preempt": "preempted",
     "edit": "edited",
 }
 """What the story says of a verb that was carried out."""
@@ -38,13 +41,16 @@ NOTHING = {
     "hold": "waits: what runs cannot be held",
     "release": "waits: there is nothing to let go",
     "requeue": "runs, and only what runs can be put back into the queue",
+    "suspend": "runs, and only what runs can be suspended",
+    "resume": "is suspended: there is nothing to resume",
+    "preempt": "runs, and only what runs can make room",
 }
 """What keeps a verb from doing anything to a job that has not ended."""
 
 Act = Callable[["Engine", "LiveJob", Found, str], list[dict[str, Any]]]
 
 
-def _each(daemon: Daemon, peer: Peer, ask: Ask, verb: str, act: Act) -> dict[str, Any]:
+def each(daemon: Daemon, peer: Peer, ask: Ask, verb: str, act: Act) -> dict[str, Any]:
     """Do something to all that is named; what cannot be done is said, and the rest is done."""
     engine = daemon.engine
     changed: list[dict[str, Any]] = []
@@ -71,12 +77,12 @@ def _each(daemon: Daemon, peer: Peer, ask: Ask, verb: str, act: Act) -> dict[str
     return {"jobs": changed, "unchanged": unchanged}
 
 
-def _line(task: Task, was: str) -> dict[str, Any]:
+def line_of(task: Task, was: str) -> dict[str, Any]:
     element = None if task.index < 0 else task.index
     return {"id": task.job, "element": element, "was": was, "now": word(task)}
 
 
-def _chosen(live: LiveJob, found: Found) -> list[Task]:
+def chosen(live: LiveJob, found: Found) -> list[Task]:
     """The elements meant that have not ended; those that never began only when they are named."""
     if found.elements is None:
         return list(live.tasks.values())
@@ -94,7 +100,7 @@ def cancel(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
             return _signal(engine, live, found, number)
         return cancel_job(engine, live, found, cause, states)
 
-    return _each(daemon, peer, ask, "cancel", act)
+    return each(daemon, peer, ask, "cancel", act)
 
 
 def cancel_job(
@@ -103,7 +109,7 @@ def cancel_job(
     """Cancel the elements meant; a whole waiting remainder goes as one fact."""
     now = clock.now()
     lines = []
-    chosen = [task for task in _chosen(live, found) if not states or word(task) in states]
+    tasks = [task for task in chosen(live, found) if not states or word(task) in states]
     if found.elements is None and live.waiting and (not states or "PENDING" in states):
         job = live.job
         count = engine.drop_waiting(live, Outcome.CANCELLED, cause, now)
@@ -115,30 +121,30 @@ def cancel_job(
             "elements": count,
         }
         lines.append(line)
-    for task in chosen:
+    for task in tasks:
         was = word(task)
         if task.state is State.PENDING:
             event = Event(kind=Kind.CANCEL, time=now, cause=cause, outcome=Outcome.CANCELLED)
-            lines.append(_line(engine.apply(live, task, event), was))
+            lines.append(line_of(engine.apply(live, task, event), was))
         else:
-            lines.append(_line(engine.stop(live, task, "cancel", cause, now), was))
+            lines.append(line_of(engine.stop(live, task, "cancel", cause, now), was))
     return lines
 
 
 def _signal(engine: Engine, live: LiveJob, found: Found, number: int) -> list[dict[str, Any]]:
     lines = []
-    for task in _chosen(live, found):
+    for task in chosen(live, found):
         if task.state in (State.RUNNING, State.SUSPENDED, State.STOPPING):
             engine.orders.append(
                 wire.Signal(run=task.run, signal=number, to=signal_target(live.job))
             )
-            lines.append(_line(task, word(task)))
+            lines.append(line_of(task, word(task)))
     return lines
 
 
 def hold(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Keep what has not begun from beginning."""
-    return _each(daemon, peer, ask, "hold", partial(_hold_or_release, Kind.HOLD))
+    return each(daemon, peer, ask, "hold", partial(_hold_or_release, Kind.HOLD))
 
 
 def release(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
@@ -147,7 +153,7 @@ def release(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         live = daemon.engine.live.get(found.job.id)
         if live is not None:
             _check_release(live.job, found)
-    return _each(daemon, peer, ask, "release", partial(_hold_or_release, Kind.RELEASE))
+    return each(daemon, peer, ask, "release", partial(_hold_or_release, Kind.RELEASE))
 
 
 def _check_release(job: Job, found: Found) -> None:
@@ -169,11 +175,11 @@ def _hold_or_release(
     if found.elements is None and (live.waiting or live.state() is State.PENDING):
         engine.amend(live, cause, now, held="user" if kind is Kind.HOLD else "")
         lines.append({"id": live.job.id, "element": None, "was": "PENDING", "now": "PENDING"})
-    for task in _chosen(live, found):
+    for task in chosen(live, found):
         if task.state is State.PENDING:
             after = engine.apply(live, task, Event(kind=kind, time=now, cause=cause))
             if found.elements is not None or not lines or task.index != NO_INDEX:
-                lines.append(_line(after, "PENDING"))
+                lines.append(line_of(after, "PENDING"))
     return lines
 
 
@@ -188,12 +194,12 @@ def requeue(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
 
     def act(engine: Engine, live: LiveJob, found: Found, cause: str) -> list[dict[str, Any]]:
         return [
-            _line(engine.stop(live, task, "requeue", cause, clock.now()), word(task))
-            for task in _chosen(live, found)
+            line_of(engine.stop(live, task, "requeue", cause, clock.now()), word(task))
+            for task in chosen(live, found)
             if task.state in (State.RUNNING, State.SUSPENDED)
         ]
 
-    return _each(daemon, peer, ask, "requeue", act)
+    return each(daemon, peer, ask, "requeue", act)
 
 
 def edit(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:

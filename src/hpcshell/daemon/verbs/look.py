@@ -17,6 +17,7 @@ from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import output_paths
 from hpcshell.machine import clock
 from hpcshell.policy.explain import explain as explain_why
+from hpcshell.policy.explain import explain_suspended
 from hpcshell.store.rows import Wanted, indices_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def job_document(engine: Engine, job_id: int, *, job: Job | None = None) -> dict
         return _ended_document(engine, job_id)
     if live.job.array is None:
         task = live.tasks.get(NO_INDEX) or Task(job=job_id)
-        return _waiting_why(engine, live, element_document(engine, live.job, task))
+        return _live_document(engine, live, task)
     failed = () if job is not None else _failed(engine, job_id, live)
     return _waiting_why(engine, live, views.array_view(live.job, live, engine.host, failed))
 
@@ -66,6 +67,17 @@ def _ended_document(engine: Engine, job_id: int) -> dict[str, Any]:
 def element_document(engine: Engine, job: Job, task: Task) -> dict[str, Any]:
     """The document of one element, with the pid while it runs."""
     return views.element_view(job, task, engine.host, pid=engine.pids.get(task.run))
+
+
+def _live_document(engine: Engine, live: LiveJob, task: Task) -> dict[str, Any]:
+    """The document of an element of a live job; it says why it waits or stands still."""
+    view = element_document(engine, live.job, task)
+    if task.state is State.PENDING:
+        return _waiting_why(engine, live, view)
+    if task.state is State.SUSPENDED:
+        told = explain_suspended(engine.view, engine.policy, task.run, clock.now(), brief=True)
+        view["reason_code"] = told.reason.code
+    return view
 
 
 def _waiting_why(engine: Engine, live: LiveJob, view: dict[str, Any]) -> dict[str, Any]:
@@ -105,10 +117,9 @@ def documents(engine: Engine, found: Found) -> Iterable[dict[str, Any]]:
 def _element(engine: Engine, job: Job, live: LiveJob | None, index: int) -> dict[str, Any]:
     task = live.task(index) if live is not None else None
     task = task or engine.store.task(job.id, index) or Task(job=job.id, index=index)
-    view = element_document(engine, job, task)
-    if live is not None and task.state is State.PENDING:
-        return _waiting_why(engine, live, view)
-    return view
+    if live is not None:
+        return _live_document(engine, live, task)
+    return element_document(engine, job, task)
 
 
 def show(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
@@ -247,8 +258,10 @@ def _explained(engine: Engine, found: Found, index: int, now: float) -> dict[str
         else _element(engine, found.job, live, index)
     )
     answer: dict[str, Any] = {"id": job_id, "label": view["label"], "state": view["state"]}
+    task = None if live is None else live.tasks.get(index)
+    suspended = task is not None and task.state is State.SUSPENDED
     waits = live is not None and (view["state"] == "PENDING" or bool(live.waiting))
-    if not waits:
+    if not (waits or suspended):
         sentence = view["reason"] or _no_wait(view)
         answer["reason"] = {"code": "None", "sentence": sentence}
         return {
@@ -258,7 +271,10 @@ def _explained(engine: Engine, found: Found, index: int, now: float) -> dict[str
             "blockers": [],
             "advice": None,
         }
-    told = explain_why(engine.view, engine.policy, job_id, index, now)
+    if suspended and task is not None:
+        told = explain_suspended(engine.view, engine.policy, task.run, now)
+    else:
+        told = explain_why(engine.view, engine.policy, job_id, index, now)
     reasons = [{"code": reason.code, "sentence": reason.sentence} for reason in told.reasons]
     return {
         **answer,
@@ -294,11 +310,12 @@ def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
                 "job": claim.job,
                 "element": None if claim.index < 0 else claim.index,
                 "run": claim.run,
-                "cpus": claim.cpus,
+                "cpus": claim.cpus if claim.suspended is None else 0,
                 "memory": claim.memory,
                 "gpus": list(claim.gpus),
                 "others": claim.others,
-                "end": claim.end,
+                "end": claim.end if claim.suspended is None else None,
+                "suspended": claim.suspended is not None,
             }
             for claim in claims.values()
         ],

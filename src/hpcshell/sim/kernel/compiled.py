@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import getsource
 from types import FunctionType
 from typing import Any, Final
+from zlib import crc32
 
 import numba
 from numba.extending import overload, register_jitable
@@ -23,12 +25,29 @@ def _twin(name: str) -> None:
     register(lambda *_: implementation)
 
 
+MODULES: Final = (scores, state, events, easy, plan, play)
+
 for _name in primitives.__all__:
     _twin(_name)
-for _module in (scores, state, events, easy, plan, play):
+for _module in MODULES:
     for _function in vars(_module).values():
         if isinstance(_function, FunctionType) and _function.__module__ == _module.__name__:
             register_jitable(**OPTIONS)(_function)
 
-compiled_play: Final = numba.njit(cache=True, **OPTIONS)(play.play)
+
+def _entry(sources: int) -> Callable[[state.Case, int, float], int]:
+    """What is compiled. numba keeps compiled code by the time of this file and by what a function
+    refers to from outside, so that the number of all sources makes it compile anew when any of them
+    has changed."""
+
+    def compiled_play(case: state.Case, submitted: int, until: float) -> int:
+        return play.play(case, submitted, until) if sources >= 0 else submitted
+
+    return compiled_play
+
+
+_sources: Final = crc32("".join(map(getsource, (arrays, *MODULES))).encode())
+compiled_play: Final[Callable[[state.Case, int, float], int]] = numba.njit(cache=True, **OPTIONS)(
+    _entry(_sources)
+)
 """`play.play`; the first call compiles, and keeps what it compiled for the next process."""

@@ -35,6 +35,8 @@ SLICES: Final = 200
 LEAST_SLICE: Final = 4096
 """A workload is run in so many slices at most, each of so many jobs at least: between them progress
 is shown and Ctrl-C is heard."""
+FEW_USERS: Final = 10_000
+"""So many numbers may stand for nobody before users are numbered anew."""
 
 
 class Simulation(Record, frozen=True, kw_only=True, eq=False):
@@ -208,12 +210,23 @@ class _Running:
 
 
 def _case(workload: Workload, rules: Rules, engine: str) -> Case:
-    names, user = np.unique(workload.user, return_inverse=True)
+    user, users = _users(workload.user)
     columns = (workload.submit, workload.run, workload.procs, workload.request, user)
     if engine == "compiled":
-        work = Work(*(column.copy() for column in columns), users=len(names))
-        return prepared(work, rules, arrays)
-    return prepared(Work(*(c.tolist() for c in columns), users=len(names)), rules, primitives)
+        return prepared(Work(*(column.copy() for column in columns), users), rules, arrays)
+    return prepared(Work(*(column.tolist() for column in columns), users), rules, primitives)
+
+
+def _users(user: Ints) -> tuple[Ints, int]:
+    """The users numbered from 0, and a number that is larger than all of these."""
+    if not len(user):
+        return user, 0
+    numbered = user - user.min()
+    users = int(numbered.max()) + 1
+    if users > FEW_USERS + len(user):
+        names, numbered = np.unique(user, return_inverse=True)
+        users = len(names)
+    return numbered, users
 
 
 def _stops(workload: Workload) -> Iterator[float]:

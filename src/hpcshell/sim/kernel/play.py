@@ -8,7 +8,7 @@ from hpcshell.sim.kernel.easy import decide, decide_about
 from hpcshell.sim.kernel.events import arrive, expire, finish
 from hpcshell.sim.kernel.plan import decide_all, decide_new
 from hpcshell.sim.kernel.primitives import top
-from hpcshell.sim.kernel.state import ENDING, LATE, RUNNING, SETTLED, Case, plans
+from hpcshell.sim.kernel.state import ALL, ENDING, LATE, RUNNING, SETTLED, Case, plans
 
 
 def play(case: Case, submitted: int, until: float) -> int:
@@ -61,17 +61,19 @@ def play_events(case: Case, submitted: int, until: float) -> int:
     With promises for all, one that comes is given a promise and nothing else changes; the others
     are looked at again when a run has ended.
     """
-    submit, state = case.work.submit, case.state
+    rules, submit, state = case.rules, case.work.submit, case.state
     tally, number = state.tally, len(submit)
-    planning = plans(case.rules)
+    planning = plans(rules)
     now = next_instant(case, submitted)
     while now < inf and now <= until:
         expire(case, now)
         while submitted < number and submit[submitted] <= now:
             place = arrive(case, submitted)
             submitted += 1
-            if planning:
+            if rules.promises == ALL:
                 decide_new(case, now)
+            elif planning:
+                decide_all(case, now)
             else:
                 decide_about(case, now, submitted - 1, place)
         while tally[ENDING] > 0 and top(state.times, tally[ENDING]) <= now:

@@ -31,7 +31,9 @@ from hpcshell.sim.kernel.state import (
 
 NO_ROW: Final = -1
 _FAULT: Final = r"(?P<at>\S+) down (?P<cpus>\S+) cpus? for (?P<span>\S+)(?P<lose> losing jobs)?"
-_HINT: Final = "write: 3d12h down 16 cpus for 2h; and behind it losing jobs, if they do not run again"
+_HINT: Final = (
+    "write: 3d12h down 16 cpus for 2h; and behind it losing jobs, if they do not run again"
+)
 
 
 class Fault(Record, frozen=True, kw_only=True):
@@ -120,7 +122,12 @@ class Outages:
         return work.run[job], work.procs[job], work.request[job]
 
     def _submit(
-        self, job: int, row: int, now: float, work: tuple[float, int, float], user: int | None = None
+        self,
+        job: int,
+        row: int,
+        now: float,
+        work: tuple[float, int, float],
+        user: int | None = None,
     ) -> int:
         """One more job, with this number; its place in line. An outage's user is its own."""
         case, state = self.case, self.case.state

@@ -1,5 +1,4 @@
-"""Runs a workload under a policy: the same answer from the compiled kernel and from plain Python.
-"""
+"""Runs a workload under a policy: the same answer from the compiled kernel and from plain Python."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ printed digits."""
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -31,14 +31,14 @@ def published(name: str) -> tuple[Workload, dict[str, Floats]]:
     if name != "sc15_SDSC-SP2":
         return log("KTH-SP2-1996-2" if "KTH" in name else "SDSC-SP2-1998-4.2-cln", SC15), columns
     known = log("SDSC-SP2-1998-4.2-cln", SC15)
-    whole = {field: columns[field].astype(np.int64) for field in ("procs", "user")}
+    whole: dict[str, Any] = {f: columns[f].astype(np.int64) for f in ("procs", "user")}
     seconds = {field: columns[field] for field in ("submit", "run")}
     number = len(columns["run"])
     work = rows(known, np.resize(np.arange(len(known)), number))
     return _with(work, request=columns["req"], **whole, **seconds), columns
 
 
-def _with(work: Workload, **columns: Floats) -> Workload:
+def _with(work: Workload, **columns: Any) -> Workload:
     kept = {field: getattr(work, field) for field in work.__struct_fields__}
     return Workload(**(kept | columns))
 

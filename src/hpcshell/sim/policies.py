@@ -66,6 +66,22 @@ class Policy(Record, frozen=True, kw_only=True):
     predict: str = "request"
     variant: str = "instant"
 
+    @property
+    def label(self) -> str:
+        """The name, and what is not as the name says: `easy, order wfp3`."""
+        own = _named(self.name) if self.name else self
+        others = [
+            f"{field} {getattr(self, field)}"
+            for field in ("order", "fill", "predict")
+            if getattr(self, field) != getattr(own, field)
+        ]
+        return ", ".join([self.name, *others])
+
+    @property
+    def slug(self) -> str:
+        """The name as a part of the name of a file."""
+        return self.name.replace(":", "-")
+
     def rules(self, machine: int) -> Rules:
         """The same for the kernel, on a machine of so many processors."""
         return Rules(

@@ -1,4 +1,4 @@
-"""Runs a workload under a policy: the same answer from the compiled kernel and from plain Python."""
+"""Runs a workload under a policy, by the compiled kernel or by plain Python: with one result."""
 
 from __future__ import annotations
 
@@ -210,10 +210,13 @@ class _Running:
 
 def _case(workload: Workload, rules: Rules, engine: str) -> Case:
     user, users = _users(workload.user)
-    columns = (workload.submit, workload.run, workload.procs, workload.request, user)
-    if engine == "compiled":
-        return prepared(Work(*(column.copy() for column in columns), users), rules, arrays)
-    return prepared(Work(*(column.tolist() for column in columns), users), rules, primitives)
+    compiled = engine == "compiled"
+    submit, run, procs, request, owner = (
+        column.copy() if compiled else column.tolist()
+        for column in (workload.submit, workload.run, workload.procs, workload.request, user)
+    )
+    work = Work(submit, run, procs, request, owner, users)
+    return prepared(work, rules, arrays if compiled else primitives)
 
 
 def _users(user: Ints) -> tuple[Ints, int]:

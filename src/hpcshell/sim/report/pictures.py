@@ -40,7 +40,6 @@ CLOCK: Final = {
     60.0: "1 min",
     600.0: "10 min",
     3600.0: "1 h",
-    36000.0: "10 h",
     86400.0: "1 d",
     864000.0: "10 d",
     8640000.0: "100 d",
@@ -103,8 +102,12 @@ def pictures(simulations: Simulations) -> Iterator[tuple[str, Figure]]:
 
 
 def overview(simulations: Simulations) -> Figure:
-    """All panels in one figure."""
-    return _figure(list(PANELS.values()), simulations, (2 * SIZE[0], 2 * SIZE[1]))
+    """All panels in one figure, which says what they are of."""
+    figure = _figure(list(PANELS.values()), simulations, (2 * SIZE[0], 2 * SIZE[1]))
+    work = simulations[0].workload
+    name = work.name.encode("ascii", "backslashreplace").decode()
+    figure.suptitle(f"{name}: {len(work):,} jobs, {work.machine:,} processors", parse_math=False)
+    return figure
 
 
 def _figure(panels: list[Panel], simulations: Simulations, size: tuple[float, float]) -> Figure:
@@ -173,7 +176,8 @@ def waits(axes: Axes, simulations: Simulations) -> None:
 
 def slowdown(axes: Axes, simulations: Simulations) -> None:
     """The average bounded slowdown of small and of large jobs."""
-    classes = range(int(simulations[0].workload.procs.max(initial=1)).bit_length())
+    largest = int(simulations[0].workload.procs.max(initial=1))
+    classes = range(largest.bit_length())
     width = 0.8 / len(simulations)
     for at, found in enumerate(simulations):
         schedule = found.schedule
@@ -182,7 +186,7 @@ def slowdown(axes: Axes, simulations: Simulations) -> None:
         means = [values[size == of].mean() if (size == of).any() else np.nan for of in classes]
         places = np.array(classes) + (at + 0.5) * width - 0.4
         axes.bar(places, means, width, label=found.policy.label, color=COLOURS[at % len(COLOURS)])
-    names = ["1", *(f"{1 << of}-{(2 << of) - 1}" for of in classes[1:])]
+    names = ["1", *(f"{1 << of}-{min((2 << of) - 1, largest)}" for of in classes[1:])]
     axes.set_xticks(np.array(classes), names, rotation=30 if len(names) > 8 else 0)
     axes.set_yscale("log")
     axes.grid(axis="x", visible=False)

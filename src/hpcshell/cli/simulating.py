@@ -70,6 +70,12 @@ def answer(talk: Talk, chosen: Chosen) -> int:
             talk.say(f"wrote {len(trace):,} jobs")
             return exits.OK
     workload = _workload(trace, chosen)
+    for fault in faults:
+        if fault.cpus > workload.machine:
+            raise Wrong(
+                f"--fault: {fault.cpus:,} processors cannot go down",
+                f"the machine has {workload.machine:,}",
+            )
     _introduce(talk, workload, faults, policies)
     simulations = _simulations(talk, workload, policies, faults, chosen["engine"])
     _tell(talk, simulations)
@@ -325,7 +331,7 @@ def _write(path: str, pieces: Iterable[str], option: str) -> None:
     _writing(option, path, write)
 
 
-def _writing(option: str, path: str, write: Callable[[], None]) -> None:
+def _writing(option: str, path: str, write: Callable[[], object]) -> None:
     try:
         write()
     except BrokenPipeError:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import matplotlib
 import numpy as np
@@ -247,6 +247,8 @@ def _line(at: int) -> dict[str, Any]:
     }
 
 
-def _legend(axes: Axes, simulations: Simulations, place: str = "best") -> None:
+def _legend(
+    axes: Axes, simulations: Simulations, place: Literal["best", "lower right"] = "best"
+) -> None:
     if len(simulations) > 1:
         axes.legend(loc=place, ncols=2 if len(simulations) > 4 else 1)

@@ -57,7 +57,8 @@ h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; marg
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
-td { white-space: nowrap; } th:first-child, td:first-child { text-align: left; } thead th { vertical-align: bottom; }
+td { white-space: nowrap; } th:first-child, td:first-child { text-align: left; }
+thead th { vertical-align: bottom; }
 td.best { font-weight: 700; } figure { margin: 1.5rem 0; }
 svg { width: 100%; max-width: 52rem; height: auto; }
 figcaption, .note { color: #555; font-size: .9rem; } li { overflow-wrap: anywhere; }

@@ -34,7 +34,7 @@ class Queue:
         tasks: list[Task] = []
         if entry is None:
             shape = self._shape(job, job.request)
-            entry = self.jobs[job.id] = Entry(job, waiting, self._rank(job, shape), shape)
+            entry = self.jobs[job.id] = Entry(job, waiting, self._rank(job), shape)
         else:
             tasks = self._amend(entry, job, waiting)
         self.gates.touch(self.ties.join(job, before))
@@ -201,7 +201,7 @@ class Queue:
         shape = self._shape(job, job.request)
         self.turn.leave(entry.shape)
         entry.shape = shape
-        entry.job, entry.waiting, entry.rank = job, waiting, self._rank(job, shape)
+        entry.job, entry.waiting, entry.rank = job, waiting, self._rank(job)
         self.gates.never.forget(job.id)
         self.gates.late.forget(job.id)
         return tasks
@@ -214,18 +214,34 @@ class Queue:
         """Ask for all ranks again; whether any has changed."""
         changed = False
         for entry in self.jobs.values():
-            rank = self._rank(entry.job, entry.shape)
+            rank = self._rank(entry.job)
             if rank != entry.rank:
                 entry.rank = rank
                 changed = True
+        for entry in self.jobs.values():
+            if entry.waits():
+                self._foresee(entry)
         if changed:
             self.turn.rerank()
             waiting = (entry for entry in self.jobs.values() if entry.waits())
             self._first = sorted((entry.rank, entry.job.id) for entry in waiting)
         return changed
 
-    def _rank(self, job: Job, shape: Shape) -> float:
-        return self.regime.rank(job, shape.length, self.gates.clock)
+    def _foresee(self, entry: Entry) -> None:
+        """Expect something of a waiting job once more."""
+        length = self.regime.foresight.length(entry.job, entry.job.request)
+        if length == entry.shape.length or entry.lines:
+            return
+        placed = entry.place is not None
+        self.turn.withdraw(entry)
+        before, entry.shape = entry.shape, self._shape(entry.job, entry.job.request)
+        self.turn.leave(before)
+        if placed:
+            self.turn.enter(entry)
+
+    def _rank(self, job: Job) -> float:
+        typical = self.regime.foresight.typical(job, job.request)
+        return self.regime.rank(job, typical, self.gates.clock)
 
     def _shape(self, job: Job, request: Request) -> Shape:
         length = self.regime.foresight.length(job, request)

@@ -106,7 +106,7 @@ def explain_suspended(
     view: View, policy: Policy, run: int, now: float, *, brief: bool = False
 ) -> Explanation:
     """Why a suspended run does not go on, and when it is to. `brief` as in `explain`."""
-    sleeper = next((one for one in sleepers(view) if one.run == run), None)
+    sleeper = next((one for one in sleepers(view) if run in one.runs), None)
     if sleeper is None:
         claim = view.claims[run]
         name = element_name((claim.job, claim.index))

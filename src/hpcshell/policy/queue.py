@@ -241,7 +241,9 @@ class Queue:
 
     def _rank(self, job: Job) -> float:
         typical = self.regime.foresight.typical(job, job.request)
-        return self.regime.rank(job, typical, self.gates.clock)
+        rank = self.regime.rank(job, typical, self.gates.clock)
+        sharing = self.regime.sharing
+        return rank if sharing is None else sharing.rank(job, rank)
 
     def _shape(self, job: Job, request: Request) -> Shape:
         length = self.regime.foresight.length(job, request)

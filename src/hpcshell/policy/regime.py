@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hpcshell.policy.bounds import Bounds
     from hpcshell.policy.line import Shape
     from hpcshell.policy.preempt import Rights
+    from hpcshell.policy.sharing import Sharing
 
 Rank = Callable[[Job, float | None, float], float]
 """(job, the seconds it is expected to take, now) -> the smaller goes first."""
@@ -71,3 +72,4 @@ class Regime(NamedTuple):
     foresight: Foresight = Requested()
     bounds: Bounds | None = None
     rights: Rights | None = None
+    sharing: Sharing | None = None

@@ -40,8 +40,8 @@ class Round:
         self._pools: dict[str, Ground] = {}
         self._limits = None if view.bounds is None else view.bounds.throttle
         self._limits_own = False
-        self._rights = view.queue.regime.rights
-        self._patient = bool(view.book.known) or self._rights is not None
+        self._preempting = view.preempting()
+        self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
         self._until = until
         self._depth = policy.depth
@@ -142,7 +142,7 @@ class Round:
             unit, shape = sleeper.unit, sleeper.shape
             ground = self.ground(shape)
             if ground.may_start(unit, shape):
-                self.resumes.append(sleeper.run)
+                self.resumes.extend(sleeper.runs)
                 ground.take(shape)
             else:
                 self._wait(unit, shape, slots=0)
@@ -258,9 +258,9 @@ class Round:
             self.reasons[unit] = blocked(shape, self.view.room, ground.free, ahead)
         if possible and ground.first is None:
             ground.first = unit
-            if self._rights is not None and ground is self.public:
+            if self._preempting and ground is self.public:
                 profile = ground.places().profile
-                self.preempts = preempts(self.view, self._rights, unit, shape, profile, self.now)
+                self.preempts = preempts(self.view, unit, shape, profile, self.now)
         more = self._thorough
         if possible and ground.left > 0:
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots

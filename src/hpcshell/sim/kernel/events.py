@@ -50,7 +50,7 @@ def arrive(case: Case, job: int) -> int:
     case.found.estimate[job] = estimate_of(case, job)
     place = join(case, state.queue, rules.order, job)
     if rules.fill != rules.order:
-        join(case, state.fill, rules.fill, job)
+        among_equals(case, job, join(case, state.fill, rules.fill, job))
     tally[QUEUED] += 1
     state.planned[job] = inf
     return place
@@ -64,6 +64,19 @@ def join(case: Case, line: Line, order: int, job: int) -> int:
     put(line.jobs, queued, place, job)
     put(line.keys, queued, place, key)
     return place
+
+
+def among_equals(case: Case, job: int, place: int) -> None:
+    """Of those that may pass the first in line alike, the first in line goes first; the job is the
+    last of them."""
+    line, order, submit = case.state.fill, case.rules.order, case.work.submit
+    key = key_of(case, order, job, submit[job])
+    while place > 0 and line.keys[place - 1] == line.keys[place]:
+        other = line.jobs[place - 1]
+        if key_of(case, order, other, submit[other]) <= key:
+            return
+        line.jobs[place - 1], line.jobs[place] = job, other
+        place -= 1
 
 
 def find(case: Case, line: Line, order: int, job: int) -> int:

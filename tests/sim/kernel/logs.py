@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from random import Random
 from typing import NamedTuple
 
 from hypothesis import strategies as st
@@ -156,6 +157,20 @@ def logs(draw: st.DrawFn, most: int = 14, longest: int = 12) -> Log:
         run = request if draw(st.booleans()) else draw(st.integers(1, request))
         procs = total if draw(st.integers(0, 4)) == 0 else draw(st.integers(1, total))
         rows.append(Row(at, float(run), procs, float(request), draw(st.integers(0, 2))))
+    return Log(total, rows)
+
+
+def long_log(random: Random) -> Log:
+    """Queues longer than those that are drawn one by one."""
+    total, longest = random.randint(1, 10), random.choice((5, 12, 300, 900))
+    rows: list[Row] = []
+    at = 0.0
+    for _ in range(random.randint(20, 60)):
+        at += random.choice((0, 0, 0, 1, 2, longest // 3, longest // 2))
+        request = random.randint(1, longest)
+        run = request if random.random() < 0.3 else random.randint(1, request)
+        procs = total if random.random() < 0.15 else random.randint(1, total)
+        rows.append(Row(at, float(run), procs, float(request), random.randint(0, 2)))
     return Log(total, rows)
 
 

@@ -54,8 +54,9 @@ def by_arrays(log: Log, way: Way) -> list[float]:
     pytest.importorskip("numba")
     from hpcshell.sim.kernel.compiled import compiled_play
 
-    *columns, users = log.work()
-    work: Any = Work(*map(np.array, columns), users)
+    told = log.work()
+    columns: list[Any] = [np.array(column) for column in told[:5]]
+    work = Work._make([*columns, told.users])
     case = prepared(work, way.rules(log.total), arrays)
     compiled_play(case)
     starts: list[float] = case.found.start.tolist()

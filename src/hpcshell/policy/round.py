@@ -104,13 +104,16 @@ class Round:
     def _heads(self) -> Iterator[tuple[Key, Shape]]:
         """The first line of each shape, less those that can neither start nor be promised
         anything."""
+        turn = self.view.queue.turn
         all_matter = self._thorough or not self.policy.backfill
-        for head in self.view.queue.turn.heads:
+        first_matters = turn.fills is not None or self._preempting
+        for head in turn.heads:
             if not self._open(head[1]):
                 yield head
                 continue
             ground = self.ground(head[1])
-            if all_matter or ground.left > 0 or fits(head[1].need, ground.free):
+            matters = all_matter or ground.left > 0 or (first_matters and ground.first is None)
+            if matters or fits(head[1].need, ground.free):
                 yield head
             elif self._depth > 0:
                 self._depth -= 1

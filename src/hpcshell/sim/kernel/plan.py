@@ -112,6 +112,21 @@ def place(case: Case, job: int) -> Any:
     return start
 
 
+def matter(case: Case, now: float) -> bool:
+    """Whether promises decide anything now. Where none is given yet, those first in line start that
+    fit; if nobody after them does, nobody needs to know a start."""
+    state, procs = case.state, case.work.procs
+    tally, queue = state.tally, state.queue.jobs
+    if tally[QUEUED] > 0 and state.planned[queue[0]] < inf:
+        return True
+    while tally[QUEUED] > 0 and procs[queue[0]] <= tally[FREE]:
+        begin(case, queue[0], 0, now)
+    for at in range(tally[QUEUED]):  # noqa: SIM110 - compiled, too
+        if procs[queue[at]] <= tally[FREE]:
+            return True
+    return False
+
+
 def decide_all(case: Case, now: float) -> None:
     """Everybody's turn, in the order of the line, as long as anything can start.
 
@@ -120,7 +135,7 @@ def decide_all(case: Case, now: float) -> None:
     state, rules = case.state, case.rules
     tally, queue = state.tally, state.queue.jobs
     enough = 0 if rules.stepwise else least(case)
-    if tally[FREE] < enough:
+    if tally[FREE] < enough or not (rules.stepwise or matter(case, now)):
         return
     lay_out(case, now)
     left = UNTAKEN if rules.promises == ALL else rules.promises

@@ -17,7 +17,7 @@ from hpcshell.core.records import Record
 from hpcshell.sim.faults import NO_ROW, Fault, Outages
 from hpcshell.sim.kernel import arrays, primitives
 from hpcshell.sim.kernel.play import play
-from hpcshell.sim.kernel.state import BEGUN, Case, Rules, Work, prepared
+from hpcshell.sim.kernel.state import BEGUN, Case, Rules, Work, plans, prepared
 from hpcshell.sim.policies import Policy, needs_replay
 from hpcshell.trace.clean import Workload
 from hpcshell.trace.measures import Measures, Schedule, measure
@@ -29,7 +29,10 @@ Progress = Callable[[int], None]
 """Told now and then how many jobs have been started."""
 
 WORTH_COMPILING: Final = 20_000
-"""Jobs from which on `auto` takes the compiled kernel: numba takes its time to load."""
+"""Jobs from which on `auto` takes the compiled kernel: numba takes its time to load, and at first to
+compile."""
+PLANNING: Final = 20
+"""A job under a policy that promises many a start takes as long as so many others."""
 SLICES: Final = 200
 LEAST_SLICE: Final = 4096
 """A workload is run in so many slices at most, each of so many jobs at least: between them progress
@@ -103,7 +106,7 @@ def simulate(
     rules = policy.rules(workload.machine)
     if needs_replay(rules):
         return replayed(policy)
-    chosen = "python" if faults else engine_for(len(workload), engine)
+    chosen = "python" if faults else engine_for(effort(workload, policy), engine)
     play_on = _compiled() if chosen == "compiled" else play
     began = process_time()
     running = _Running(workload, rules, chosen, faults)
@@ -135,6 +138,11 @@ def replayed(policy: Policy) -> Simulation:
         f"{policy.name} is simulated first come, first served and without predictions only",
         "leave --order, --fill and --predict last2 to the other policies",
     )
+
+
+def effort(workload: Workload, policy: Policy) -> int:
+    """How much work a simulation is, in jobs of a policy that promises none or one a start."""
+    return len(workload) * (PLANNING if plans(policy.rules(workload.machine)) else 1)
 
 
 def engine_for(jobs: int, engine: Engine = "auto") -> Literal["compiled", "python"]:

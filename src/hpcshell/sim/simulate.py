@@ -98,11 +98,7 @@ def simulate(
     Ctrl-C cuts it short: what was simulated until then is returned, and no exception raised. Raises
     `Wrong`: a policy that cannot be had so, a job larger than the machine, no numba to compile.
     """
-    if len(workload) and int(workload.procs.max()) > workload.machine:
-        raise Wrong(
-            f"{workload.name}: has jobs larger than its machine of {workload.machine:,} processors",
-            "clean the trace for that machine",
-        )
+    _check(workload)
     rules = policy.rules(workload.machine)
     if needs_replay(rules):
         return replayed(policy)
@@ -110,19 +106,16 @@ def simulate(
     play_on = _compiled() if chosen == "compiled" else play
     began = process_time()
     running = _Running(workload, rules, chosen, faults)
-    cut_short = False
-    try:
-        running.go(play_on, progress or _unheard)
-    except KeyboardInterrupt:
-        cut_short = True
+    cut_short = running.cut_short(play_on, progress or _unheard)
     seconds = process_time() - began
-    start = running.by_row(running.case.found.start)
+    found = running.case.found
+    start = running.by_row(found.start)
     return Simulation(
         policy=policy,
         workload=workload,
         start=start,
-        estimate=running.by_row(running.case.found.estimate),
-        backfilled=running.by_row(running.case.found.backfilled) == 1,
+        estimate=running.by_row(found.estimate),
+        backfilled=running.by_row(found.backfilled) == 1,
         measures=measure(_schedule(workload, start)),
         cpu_seconds=seconds,
         engine=chosen,
@@ -130,6 +123,14 @@ def simulate(
         killed=running.outages.killed,
         lost=running.outages.lost,
     )
+
+
+def _check(workload: Workload) -> None:
+    if len(workload) and int(workload.procs.max()) > workload.machine:
+        raise Wrong(
+            f"{workload.name}: has jobs larger than its machine of {workload.machine:,} processors",
+            "clean the trace for that machine",
+        )
 
 
 def replayed(policy: Policy) -> Simulation:
@@ -193,8 +194,16 @@ class _Running:
         self.case = _case(workload, rules, engine)
         self.outages = Outages(self.case)
 
-    def go(self, play_on: Play, progress: Progress) -> None:
-        """Play, slice by slice, until every job has been started."""
+    def cut_short(self, play_on: Play, progress: Progress) -> bool:
+        """Play until every job has been started; whether an interrupt came before that."""
+        try:
+            self._go(play_on, progress)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def _go(self, play_on: Play, progress: Progress) -> None:
+        """Play, slice by slice, with the faults between them."""
         case, tally = self.case, self.case.state.tally
         submitted = struck = 0
         for until in merge(_stops(self.workload), (fault.at for fault in self.faults)):

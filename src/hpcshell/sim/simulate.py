@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 from heapq import merge
-from importlib.util import find_spec
+from importlib import import_module
 from math import inf
 from time import process_time
 from typing import Final, Literal
@@ -29,8 +29,8 @@ Progress = Callable[[int], None]
 """Told now and then how many jobs have been started."""
 
 WORTH_COMPILING: Final = 20_000
-"""Jobs from which on `auto` takes the compiled kernel: numba takes its time to load, and at first to
-compile."""
+"""Jobs from which on `auto` takes the compiled kernel: numba takes its time to load, and the first
+time to compile."""
 PLANNING: Final = 20
 """A job under a policy that promises many a start takes as long as so many others."""
 SLICES: Final = 200
@@ -148,12 +148,21 @@ def effort(workload: Workload, policy: Policy) -> int:
 
 def engine_for(jobs: int, engine: Engine = "auto") -> Literal["compiled", "python"]:
     """Which engine is to run so many jobs. Raises `Wrong`: compiled, and numba is not there."""
-    there = find_spec("numba") is not None
     if engine == "auto":
-        return "compiled" if there and jobs >= WORTH_COMPILING else "python"
-    if engine == "compiled" and not there:
+        return "compiled" if jobs >= WORTH_COMPILING and _can_compile() else "python"
+    if engine == "compiled" and not _can_compile():
         raise Wrong("the compiled kernel needs numba", "pip install 'hpcshell[sim]'")
     return engine
+
+
+@cache
+def _can_compile() -> bool:
+    """Whether numba is there, and can do with the numpy that is."""
+    try:
+        import_module("numba")
+    except ImportError:
+        return False
+    return True
 
 
 @cache

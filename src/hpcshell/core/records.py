@@ -250,6 +250,7 @@ class Claim(Record, frozen=True, kw_only=True):
     end: float | None = None
     suspended: float | None = None
     paused: float = 0.0
+    reservation: str = ""
 
 
 class Run(Record, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
 from hpcshell.policy.reserve import Stock
 from hpcshell.policy.room import fits
+from hpcshell.policy.setapart import no_reservation, set_apart
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
 
@@ -103,13 +104,14 @@ class Round:
     def _heads(self) -> Iterator[tuple[Key, Shape]]:
         """The first line of each shape, less those that can neither start nor be promised
         anything."""
+        if self.view.closed:
+            return
         all_matter = self._thorough or not self.policy.backfill
         for head in self.view.queue.turn.heads:
             if not self._open(head[1]):
                 yield head
                 continue
-            ground = self.ground(head[1])
-            if all_matter or ground.left > 0 or fits(head[1].need, ground.free):
+            if all_matter or self.ground(head[1]).left > 0 or self._any_free(head[1]):
                 yield head
             elif self._depth > 0:
                 self._depth -= 1
@@ -122,12 +124,12 @@ class Round:
         waiting: list[tuple[float, Key, Shape, Iterator[Key]]] = []
         self._stopped = False
         for fill, key, shape in self.view.queue.turn.fills or ():
-            if self._open(shape) and fits(shape.need, self.ground(shape).free):
+            if self._open(shape) and self._any_free(shape):
                 rest = iter(shape.turn)
                 waiting.append((fill, next(rest, key), shape, rest))
         while waiting and not self._stopped:
             fill, key, shape, rest = heapq.heappop(waiting)
-            if not fits(shape.need, self.ground(shape).free):
+            if not self._any_free(shape):
                 continue
             if self._offer(key[3]) and (following := next(rest, None)) is not None:
                 heapq.heappush(waiting, (fill, following, shape, rest))
@@ -167,6 +169,8 @@ class Round:
                 return False
             if ground.may_start(unit, shape):
                 self._start(unit, shape, ground)
+            elif self._flex(shape) and self.public.may_start(unit, shape):
+                self._start(unit, shape, self.public)
             elif not self._wait(unit, shape):
                 return False
             if unit == self._until:
@@ -186,10 +190,9 @@ class Round:
 
     def _no_pool(self, line: Line) -> bool:
         """Say so of all elements of the line; always true."""
-        told = f"there is no reservation {line.shape.pool}, or it is over"
         for index in line.elements():
             unit = (line.entry.job.id, index)
-            self.reasons[unit] = Reason(code="ReservationDeleted", sentence=told)
+            self.reasons[unit] = no_reservation(line.shape.pool)
             self._stopped = self._stopped or unit == self._until
         return True
 
@@ -216,6 +219,7 @@ class Round:
                 others=request.others,
                 exclusive=request.exclusive,
                 end=None if request.time_limit is None else self.now + request.time_limit,
+                reservation="" if ground is self.public else shape.pool,
             )
         )
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
@@ -235,11 +239,14 @@ class Round:
             return False
         self._depth -= 1
         possible = fits(shape.need, self.view.room.size)
+        if ground is not self.public:
+            possible = self._meets(shape)
         if possible and ground.first is None:
             self._depth = min(self._depth, self._most_behind)
         if self._thorough and self._until in (None, unit):
             ahead = ground.first if ground.first != unit else None
-            self.reasons[unit] = blocked(shape, self.view.room, ground.free, ahead)
+            kept = set_apart(self.view, shape, ground, self.now, ahead)
+            self.reasons[unit] = kept or blocked(shape, self.view.room, ground.free, ahead)
         if possible and ground.first is None:
             ground.first = unit
             if self._rights is not None and ground is self.public:
@@ -267,14 +274,29 @@ class Round:
 
     def ground(self, shape: Shape) -> Ground:
         """What a request of this shape is to be met from."""
-        if not shape.pool:
+        if not shape.pool or (self._flex(shape) and not self._meets(shape)):
             return self.public
         if (found := self._pools.get(shape.pool)) is None:
             view = self.view
             stock = view.book.within(shape.pool, self.now, view.room.free, view.inside())
-            gpus = view.room.gpus[::-1][: stock.free[3]]
+            gpus = view.room.gpus[::-1][stock.skip :][: max(0, stock.free[3])]
             found = self._pools[shape.pool] = Ground(stock, self.policy, self.now, gpus)
         return found
+
+    def _flex(self, shape: Shape) -> bool:
+        """Whether requests of this shape may be met from what everybody may use, too."""
+        return bool(shape.pool) and self.view.book.known[shape.pool].flex
+
+    def _meets(self, shape: Shape) -> bool:
+        """Whether the reservation that the shape is for is large and long enough for it."""
+        book = self.view.book
+        return book.meets(book.known[shape.pool], shape.need, shape.length, self.now)
+
+    def _any_free(self, shape: Shape) -> bool:
+        """Whether as much as it asks for is free where it may be met from."""
+        if fits(shape.need, self.ground(shape).free):
+            return True
+        return self._flex(shape) and fits(shape.need, self.public.free)
 
     def _public(self) -> Ground:
         view = self.view
@@ -294,7 +316,9 @@ class Round:
         found: list[tuple[object, Unit, Shape, float]] = []
         for unit, start in self.view.promised.items():
             line = self.view.queue.standing(*unit)
-            if line is not None and line.shape.need is not None and start != NEVER:
+            if line is None or not self._open(line.shape):
+                continue
+            if line.shape.need is not None and start != NEVER:
                 found.append((line.turn_of(unit[1]), unit, line.shape, start))
         for _, unit, shape, start in sorted(found, key=itemgetter(0)):
             self.ground(shape).places().keep(unit, shape, start)

@@ -51,4 +51,6 @@ def _sleeper(view: View, run: int) -> Sleeper:
         left = max(0.0, claim.end - claim.suspended)
     request = Request(cpus=claim.cpus, exclusive=claim.exclusive, time_limit=left)
     shape = Shape(run, request, view.room.to_go_on(run), left)
+    if (pool := view.pools.get(run, "")) in view.book.known:
+        shape.pool = pool
     return Sleeper(view.queue.jobs[claim.job].rank, claim.job, claim.index, run, shape)

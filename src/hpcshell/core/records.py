@@ -12,7 +12,7 @@ its own lifecycle; every attempt at it is a `Run`. A plain job is an array of on
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -183,6 +183,16 @@ class Job(Record, frozen=True, kw_only=True):
     notify: Notify | None = None
     unique: str = ""
     dropped: Outcome | None = None
+
+
+class NodeNote(Record, frozen=True, kw_only=True):
+    """Whether a machine takes new work: `up`, `drain` (what runs runs on) or `down` (nothing is to
+    run). Why, who said so and when."""
+
+    state: Literal["up", "drain", "down"] = "up"
+    reason: str = ""
+    user: str = ""
+    since: float = 0.0
 
 
 class Usage(Record, frozen=True, kw_only=True):

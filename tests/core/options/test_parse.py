@@ -295,8 +295,7 @@ def test_slurm_times():
 
 
 def test_what_one_machine_cannot_mean_becomes_a_note():
-    assert notes("#SBATCH --reservation=x --exclude=n1 -C fast") == (
-        "ignored: job.sh line 2: #SBATCH --reservation x (there is one machine)",
+    assert notes("#SBATCH --exclude=n1 -C fast") == (
         "ignored: job.sh line 2: #SBATCH --exclude n1 (there is one machine)",
         "ignored: job.sh line 2: #SBATCH -C fast (there is one machine)",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from itertools import islice
+from math import inf
 from operator import itemgetter
 
 from hpcshell.core.records import Reason
@@ -48,6 +49,8 @@ class Round:
         most = policy.max_backfill_jobs
         self._most_behind = UNLIMITED if most is None else most + 1
         self._stopped = self._cut = self._filling = False
+        self._flexible: list[tuple[Unit, Line]] = []
+        self._bent: list[Unit] = []
         self._slots: dict[int, int] = {}
         self._done: set[Unit] = set()
         self._sleepers = sleepers(view)
@@ -62,10 +65,13 @@ class Round:
             if self._thorough:  # once more, for the reasons of those that may not pass
                 self._walk(self._heads())
         promises: dict[Unit, float] = {}
+        self._bend()
         for ground in (self.public, *self._pools.values()):
             if self._thorough:
                 ground.pay()
             promises |= ground.settle()
+        for unit in self._bent:
+            promises.pop(unit, None)
         return Plan(
             starts=self.starts,
             resumes=self.resumes,
@@ -141,12 +147,12 @@ class Round:
                 return
             sleeper = self._sleepers.pop()
             unit, shape = sleeper.unit, sleeper.shape
-            ground = self.ground(shape)
+            ground = self._pool(shape.pool) if shape.pool else self.public
             if ground.may_start(unit, shape):
                 self.resumes.append(sleeper.run)
                 ground.take(shape)
             else:
-                self._wait(unit, shape, slots=0)
+                self._wait(unit, shape, ground, slots=0)
             self._stopped = self._stopped or unit == self._until
 
     # -- one after the other ---------------------------------------------------------------------
@@ -158,6 +164,7 @@ class Round:
         if not self._open(shape):
             return self._thorough and self._no_pool(line)
         ground = self.ground(shape)
+        flex = ground is not self.public and self._flex(shape)
         for index in islice(line.elements(), max(0, self._room(line.entry))):
             if ground.free[1] < self._least:  # nothing more can start: no more promises are needed
                 self._stopped = True
@@ -169,16 +176,28 @@ class Round:
                 return False
             if ground.may_start(unit, shape):
                 self._start(unit, shape, ground)
-            elif self._flex(shape) and self.public.may_start(unit, shape):
-                self._start(unit, shape, self.public)
-            elif not self._wait(unit, shape):
-                return False
-            if unit == self._until:
+            else:
+                if flex:
+                    self._flexible.append((unit, line))
+                if not self._wait(unit, shape, ground):
+                    return False
+            if unit == self._until and not flex:
                 self._stopped = True
                 return False
         if self._room(line.entry) <= 0:
             ground.lapse_of(job.id)
         return True
+
+    def _bend(self) -> None:
+        """What may run outside its reservation, too, takes what all others leave there."""
+        for unit, line in self._flexible:
+            promised = unit in self._done
+            possible = promised or self._room(line.entry) > 0
+            if possible and self.public.may_start(unit, line.shape):
+                if promised:
+                    self._slots[unit[0]] -= 1
+                self._bent.append(unit)
+                self._start(unit, line.shape, self.public)
 
     def _room(self, entry: Entry) -> int:
         """How many more elements of the job may go besides those that start or are promised to."""
@@ -229,10 +248,9 @@ class Round:
                 self._limits, self._limits_own = self._limits.copy(), True
             self._limits.add(shape.claimant)
 
-    def _wait(self, unit: Unit, shape: Shape, slots: int = 1) -> bool:
+    def _wait(self, unit: Unit, shape: Shape, ground: Ground, slots: int = 1) -> bool:
         """Promise what cannot start, if promises are left; whether more of its shape is worth a
         look."""
-        ground = self.ground(shape)
         if self._depth <= 0:
             self._cut = self._stopped = True  # the budget is spent
             ground.stay(unit)
@@ -240,7 +258,7 @@ class Round:
         self._depth -= 1
         possible = fits(shape.need, self.view.room.size)
         if ground is not self.public:
-            possible = self._meets(shape)
+            possible = self._meets(shape, self.now)
         if possible and ground.first is None:
             self._depth = min(self._depth, self._most_behind)
         if self._thorough and self._until in (None, unit):
@@ -273,24 +291,29 @@ class Round:
     # -- what there is ---------------------------------------------------------------------------
 
     def ground(self, shape: Shape) -> Ground:
-        """What a request of this shape is to be met from."""
-        if not shape.pool or (self._flex(shape) and not self._meets(shape)):
+        """What a request of this shape is to be met from. What may run outside its reservation, and
+        never could run inside, is met from what everybody may use."""
+        if not shape.pool or (self._flex(shape) and not self._meets(shape, -inf)):
             return self.public
-        if (found := self._pools.get(shape.pool)) is None:
+        return self._pool(shape.pool)
+
+    def _pool(self, name: str) -> Ground:
+        """What a reservation sets apart."""
+        if (found := self._pools.get(name)) is None:
             view = self.view
-            stock = view.book.within(shape.pool, self.now, view.room.free, view.inside())
+            stock = view.book.within(name, self.now, view.room.free, view.inside())
             gpus = view.room.gpus[::-1][stock.skip :][: max(0, stock.free[3])]
-            found = self._pools[shape.pool] = Ground(stock, self.policy, self.now, gpus)
+            found = self._pools[name] = Ground(stock, self.policy, self.now, gpus)
         return found
 
     def _flex(self, shape: Shape) -> bool:
         """Whether requests of this shape may be met from what everybody may use, too."""
         return bool(shape.pool) and self.view.book.known[shape.pool].flex
 
-    def _meets(self, shape: Shape) -> bool:
+    def _meets(self, shape: Shape, now: float) -> bool:
         """Whether the reservation that the shape is for is large and long enough for it."""
         book = self.view.book
-        return book.meets(book.known[shape.pool], shape.need, shape.length, self.now)
+        return book.meets(book.known[shape.pool], shape.need, shape.length, now)
 
     def _any_free(self, shape: Shape) -> bool:
         """Whether as much as it asks for is free where it may be met from."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from hpcshell.policy.snapshot import Snapshot, facts_of, promised_of, standing
 from hpcshell.sim.forward import UNLIMITED
 from tests.policy.workloads import Load, Work
-from tests.policy.world import Act, World
+from tests.policy.world import World
 
 
 def snapshot_of(world: World) -> Snapshot:
@@ -17,7 +19,7 @@ def snapshot_of(world: World) -> Snapshot:
             for (job, _), task in world.tasks.items()
             if job == number and task.state.value != "ENDED"
         )
-        jobs.append(standing(world.jobs[number], world.waiting(number), tasks))
+        jobs.append(standing(world.jobs[number], world.waiting(number), tasks, world.view.entry(number)))
     view = world.view
     return Snapshot(
         now=world.now,
@@ -34,9 +36,11 @@ def snapshot_of(world: World) -> Snapshot:
 
 
 def to_limits(work: Work) -> Work:
-    """The same work, whose every run takes all of its time limit and succeeds."""
+    """The same work, whose every run takes all of its time limit and succeeds. What has no limit
+    has no deadline either: the world would let it run on after that."""
     limit = work.job.request.time_limit
-    return work._replace(runs=(UNLIMITED if limit is None else limit,), exits=(0,))
+    job = work.job if limit is not None else replace(work.job, deadline=None)
+    return Work(job, runs=(UNLIMITED if limit is None else limit,), exits=(0,))
 
 
 def load_to_limits(load: Load) -> Load:
@@ -50,6 +54,3 @@ def world_until(world: World, until: float) -> World:
         world.now = max(world.now, time)
         world.tick()
     return world
-
-
-__all__ = ["Act", "load_to_limits", "snapshot_of", "to_limits", "world_until"]

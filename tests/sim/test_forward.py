@@ -16,11 +16,6 @@ from tests.sim.queues import load_to_limits, snapshot_of, world_until
 PROMISES = st.sampled_from((0, 1, 2, None))
 
 
-def at_once(load: Load) -> Load:
-    """The same load, all of it submitted by the time of the last job."""
-    return load_to_limits(load)
-
-
 @given(loads(), PROMISES, st.integers(0, 20))
 def test_a_snapshot_makes_a_view_that_answers_alike(
     load: Load, promises: int | None, later: int
@@ -44,7 +39,7 @@ def test_a_snapshot_makes_a_view_that_answers_alike(
 
 @given(loads(), PROMISES, st.integers(0, 20))
 def test_what_is_told_is_what_then_comes(load: Load, promises: int | None, later: int) -> None:
-    load = at_once(load)
+    load = load_to_limits(load)
     world = load.world(Policy(promises=promises))
     world_until(world, max(work.job.submit_time for work in load.work) + later)
     snapshot = snapshot_of(world)

@@ -8,6 +8,7 @@ The launch of a job (its command, its environment) is not the decider's affair a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Final
 
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Claim, Job, Launch, Record, Resources, State, Task
 from hpcshell.policy.depend import ParentFacts
+from hpcshell.policy.line import Entry
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.regime import Regime
 from hpcshell.policy.reserve import Reservation
@@ -63,8 +65,16 @@ def elements_of(job: Job) -> IndexSet:
     return PLAIN if job.array is None else IndexSet.parse(job.array.indices)
 
 
-def standing(job: Job, waiting: IndexSet, tasks: tuple[Task, ...] = ()) -> Standing:
-    """A live job as a snapshot has it."""
+def standing(
+    job: Job, waiting: IndexSet, tasks: Iterable[Task] = (), entry: Entry | None = None
+) -> Standing:
+    """A live job as a snapshot has it; `entry`: as a view has it. Elements that ask for something
+    of their own go in the order in which the view met what they ask for."""
+    tasks = tuple(tasks)
+    if entry is not None and entry.lines:
+        known = entry.tasks
+        at = {index: line.number for index, (_, line) in known.items()}
+        tasks = tuple(sorted(tasks, key=lambda task: -at.get(task.index, 0)))
     bare = replace(job, launch=NO_LAUNCH, notify=None, comment="")
     if not waiting:
         text = ""

@@ -19,7 +19,9 @@ def snapshot_of(world: World) -> Snapshot:
             for (job, _), task in world.tasks.items()
             if job == number and task.state.value != "ENDED"
         )
-        jobs.append(standing(world.jobs[number], world.waiting(number), tasks, world.view.entry(number)))
+        jobs.append(
+            standing(world.jobs[number], world.waiting(number), tasks, world.view.entry(number))
+        )
     view = world.view
     return Snapshot(
         now=world.now,

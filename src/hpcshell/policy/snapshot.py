@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Final
 
+from msgspec import field
 from msgspec.structs import replace
 
 from hpcshell.core.indexset import IndexSet
@@ -50,12 +51,12 @@ class Snapshot(Record, frozen=True, kw_only=True):
     jobs: tuple[Standing, ...] = ()
     runs: tuple[Claim, ...] = ()
     waking: tuple[int, ...] = ()
-    parents: dict[int, ParentFacts] = {}
+    parents: dict[int, ParentFacts] = field(default_factory=dict)
     promised: tuple[tuple[int, int, float], ...] = ()
     reservations: tuple[Reservation, ...] = ()
-    pools: dict[int, str] = {}
-    leaving: dict[int, float] = {}
-    checkpoints: dict[int, float] = {}
+    pools: dict[int, str] = field(default_factory=dict)
+    leaving: dict[int, float] = field(default_factory=dict)
+    checkpoints: dict[int, float] = field(default_factory=dict)
     closed: str = ""
     last_job: int = 0
 

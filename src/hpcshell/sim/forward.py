@@ -13,7 +13,7 @@ can never start ends, as in the daemon.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +29,7 @@ from hpcshell.policy.regime import Rank, Regime
 from hpcshell.policy.retry import End, after_end
 from hpcshell.policy.snapshot import Snapshot, elements_of, view_of, waiting_of
 from hpcshell.policy.view import Unit, View
+from hpcshell.predict.runtimes import PREDICTORS, Features
 
 Lengths = Callable[[Job, int, float | None], float]
 """(job, cpus, its time limit or None) -> the seconds that a run of it is taken to take."""
@@ -53,6 +54,24 @@ def part_of_limit(part: float = 1.0, unlimited: float = UNLIMITED) -> Lengths:
     return length
 
 
+def as_before(rows: Iterable[Mapping[str, Any]], unlimited: float = UNLIMITED) -> Lengths:
+    """Every run takes as long as those of the same user, limit and cpus that have ended did, by the
+    median; else as long as its limit. `rows`: documents of what has ended."""
+    predictor = PREDICTORS["median"].make()
+    for row in sorted(rows, key=lambda row: row["end_time"] or 0.0):
+        if row["start_time"] is not None and row["end_time"] is not None:
+            asked = inf if row["time_limit"] is None else row["time_limit"]
+            features = Features(row["user"], asked, row["cpus"], row["submit_time"])
+            predictor.ended(features, max(0.0, row["end_time"] - row["start_time"]))
+
+    def length(job: Job, cpus: int, limit: float | None) -> float:
+        asked = inf if limit is None else limit
+        found = predictor.predict(Features(job.user, asked, cpus, job.submit_time))
+        return found if found < inf else unlimited
+
+    return length
+
+
 def assumed_end(claim: Claim, length: float, now: float) -> float:
     """When a run that was found running is over, if it takes `length` seconds.
 
@@ -69,8 +88,9 @@ def assumed_end(claim: Claim, length: float, now: float) -> float:
 
 class Forward:
     """See the module. `starts`: when what waits starts for the first time from now on; `ends`: when
-    each job is over; `begun`: the elements that ran or had begun already when it was taken over;
-    `ended`: why elements ended that could never start; `cut`: it was stopped before its end."""
+    each job is over; `ended`: why elements ended that could never start; `cancelled`: the jobs of
+    which somebody cancelled anything; `cut`: more would have happened after the instant to which it
+    was played, `stopped`: before it; `sizes`: what the machine has, since when."""
 
     def __init__(self, snapshot: Snapshot, lengths: Lengths, regime: Regime | None = None) -> None:
         self.view: View = view_of(snapshot, regime)
@@ -81,10 +101,10 @@ class Forward:
         self.starts: dict[Unit, float] = {}
         self.ends: dict[int, float] = {}
         self.ended: dict[int, str] = {}
+        self.cancelled: set[int] = set()
         self.spans: list[Span] = []
         self.sizes: list[tuple[float, Resources]] = [(self.now, snapshot.total)]
-        self.cut = False
-        self.decisions = 0
+        self.cut = self.stopped = False
         self._tasks: dict[Unit, Task] = {}
         self._left: dict[int, int] = {}
         self._since: dict[int, float] = {}
@@ -132,13 +152,13 @@ class Forward:
         self._tick()
         while (time := self._next()) is not None and time <= until:
             if enough():
-                self.cut = True
+                self.cut = self.stopped = True
                 return self
             self.now = max(self.now, time)
             self._tick()
         if until < inf:
             self.now = max(self.now, until)
-            self.cut = self._next() is not None
+        self.cut = self._next() is not None
         return self
 
     @property
@@ -168,7 +188,6 @@ class Forward:
                 pass
             plan = decide(self.view, self.policy, self.now)
             self.view.keep(plan.promises)
-            self.decisions += 1
             if not self._carry_out(plan):
                 return
 
@@ -180,6 +199,11 @@ class Forward:
         for one in plan.preempts:
             self._make_room(one)
         return bool(plan.starts or plan.resumes or plan.preempts)
+
+    def open_spans(self) -> list[Span]:
+        """What the runs that are not over have held until now."""
+        claims = self.view.claims
+        return [Span(since, self.now, claims[run].cpus) for run, since in self._since.items()]
 
     # -- runs ------------------------------------------------------------------------------------
 
@@ -322,6 +346,7 @@ class Forward:
         """The job, or these of its elements, end at once, whether they run or wait."""
         if number not in self._left:
             return
+        self.cancelled.add(number)
         self._drop(number, None if indices is None else tuple(indices), Outcome.CANCELLED)
         runs = [claim for claim in self.view.claims.values() if claim.job == number]
         for claim in runs:

@@ -14,6 +14,8 @@ from hpcshell.sim.gains import Compared, Row, Totals, usage
 
 SHOWN: Final = 100
 """Rows of the table at most, unless all are asked for."""
+NEVER: Final = 10
+"""Jobs that never start, of which it is said why."""
 SLOTS: Final = 50
 """Letters of the picture."""
 BARS: Final = " ▁▂▃▄▅▆▇█"
@@ -60,7 +62,8 @@ def _table(talk: Talk, asked: Asked, compared: Compared, rows: list[Row]) -> lis
     lines = table(talk, columns, cells)
     if len(rows) > SHOWN:
         lines.append(f"... and {len(rows) - SHOWN:,} more: --json tells all")
-    return lines
+    never = [row for row in rows[:SHOWN] if row.why]
+    return [*lines, *(f"job {row.job.id} never starts: {safe(row.why)}" for row in never[:NEVER])]
 
 
 def _label(row: Row) -> str:
@@ -192,5 +195,5 @@ def _row(row: Row, asked: Asked) -> dict[str, Any]:
         "after": row.after,
         "gain": row.gain,
         "never": row.after is None and not asked.after.cut and not row.gone,
-        "why": asked.after.ended.get(row.job.id),
+        "why": row.why or None,
     }

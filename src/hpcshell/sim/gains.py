@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from math import inf
 from typing import Final, NamedTuple
 
-from hpcshell.core.records import Job
+from hpcshell.core.records import NO_INDEX, Job
+from hpcshell.policy.explain import explain
 from hpcshell.policy.view import Unit
 from hpcshell.sim.forward import Forward, Span
 
@@ -30,6 +31,7 @@ class Row(NamedTuple):
     gain: float | None
     new: bool
     gone: bool
+    why: str
 
     @property
     def changed(self) -> bool:
@@ -104,6 +106,7 @@ def _row(
 ) -> Row:
     job = after.jobs.get(number) or before.jobs[number]
     both = [index for index in old if index in new]
+    gone = number in after.cancelled
     gain = sum(old[index] - new[index] for index in both) / len(both) if both else None
     return Row(
         job=job,
@@ -112,8 +115,16 @@ def _row(
         after=min(new.values(), default=None),
         gain=gain,
         new=number not in before.jobs,
-        gone=number in after.cancelled,
+        gone=gone,
+        why="" if new or gone or after.cut else _what_keeps(number, after),
     )
+
+
+def _what_keeps(number: int, one: Forward) -> str:
+    """Why the job never starts in a run that was played to its end."""
+    if number in one.ended or one.view.entry(number) is None:
+        return one.ended.get(number, "")
+    return explain(one.view, one.policy, number, NO_INDEX, one.now, brief=True).reason.sentence
 
 
 def _totals(one: Forward, starts: dict[Unit, float], both: list[Unit], until: float) -> Totals:

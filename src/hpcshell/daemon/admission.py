@@ -25,6 +25,7 @@ from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.daemon.server import Peer
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
+from hpcshell.policy.gang import admit_member
 from hpcshell.store.change import blob_key
 
 ENV_LIMIT: Final = 4 * 1024 * 1024
@@ -88,6 +89,7 @@ def job_of(
         account=submission.account,
         qos=submission.qos,
         reservation=submission.reservation,
+        gang=submission.gang,
         profile=submission.profile,
         tags=submission.tags,
         comment=submission.comment,
@@ -103,6 +105,7 @@ def job_of(
         notify=submission.notify,
         unique=unique,
     )
+    admit_member(job)
     admit_into(job, engine.view.book, engine.view.room, now)
     return job
 

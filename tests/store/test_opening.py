@@ -333,7 +333,7 @@ NOW = opening.SCHEMA
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A later version of the package, two schemas on, with migrations whose text a test may change."""
+    """A later version of the package, two schemas on; a test may change its migrations."""
     here = tmp_path / "package"
     (here / "migrations").mkdir(parents=True)
     (here / "migrations" / f"{NOW + 1:04}_colour.sql").write_text(
@@ -362,7 +362,9 @@ def test_an_older_schema_is_brought_up_after_a_copy_was_made(filled: Path, later
 
 
 def test_a_migration_that_fails_leaves_the_version_before_it(filled: Path, later: Path) -> None:
-    (later / "migrations" / f"{NOW + 2:04}_shape.sql").write_text("CREATE TABLE shape (a); NONSENSE;")
+    (later / "migrations" / f"{NOW + 2:04}_shape.sql").write_text(
+        "CREATE TABLE shape (a); NONSENSE;"
+    )
     with pytest.raises(Broken):
         Store.open(filled)
     with sqlite3.connect(filled) as other:

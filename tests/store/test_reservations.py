@@ -44,9 +44,7 @@ def test_a_machine_takes_work_unless_it_was_said_otherwise(path: Path) -> None:
 
 def test_the_schema_refuses_what_ends_before_it_starts(path: Path) -> None:
     with Store.open(path) as store, pytest.raises(sqlite3.IntegrityError):
-        store._connection.execute(
-            "INSERT INTO reservation VALUES ('x', 2.0, 1.0, x'7b7d')"
-        )
+        store._connection.execute("INSERT INTO reservation VALUES ('x', 2.0, 1.0, x'7b7d')")
 
 
 def test_a_record_that_cannot_be_read_is_damage_and_no_traceback(path: Path) -> None:

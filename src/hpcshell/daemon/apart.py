@@ -33,7 +33,9 @@ def put(engine: Engine, one: Reservation, cause: str, now: float) -> None:
     engine.change.put_reservation(one)
     engine.view.reserve(one)
     detail = {"start": one.start, "end": one.end, "sets apart": contents(engine.view.room, one)}
-    engine.note(now, None, NO_INDEX, "reservation", f"reservation {one.name} {cause}", detail=detail)
+    engine.note(
+        now, None, NO_INDEX, "reservation", f"reservation {one.name} {cause}", detail=detail
+    )
     engine.dirty = True
 
 

@@ -20,7 +20,8 @@ class Reservation(Record, frozen=True, kw_only=True):
     """From `start` until `end`: `request` is set apart, all of the machine if that is exclusive.
 
     `users` and `accounts` may use it; nobody, when both are empty: maintenance. `flex`: theirs may
-    run in it or, whole, in what everybody may use. `idle`: it is let go when nobody has used it for so many seconds.
+    run in it or, whole, in what everybody may use. `idle`: it is let go when nobody has used it for
+    so many seconds.
     Raises `Wrong` for one that ends before it starts.
     """
 
@@ -150,7 +151,9 @@ class Book:
 
     # -- for a decision ------------------------------------------------------------------------
 
-    def meets(self, one: Reservation, need: Vector | None, length: float | None, now: float) -> bool:
+    def meets(
+        self, one: Reservation, need: Vector | None, length: float | None, now: float
+    ) -> bool:
         """Whether what asks for that can ever run in it, from now on."""
         if length is None or length > one.end - max(now, one.start):
             return False

@@ -74,7 +74,9 @@ def _inside(
     size: Vector = (ALONE, *view.book.amount(one)[1:])
     if not fits(shape.need, size):
         over = joined(lacking(shape, view.room, size, size))
-        return f"it asks for {over}, and reservation {one.name} sets apart {contents(view.room, one)}"
+        return (
+            f"it asks for {over}, and reservation {one.name} sets apart {contents(view.room, one)}"
+        )
     if shape.length is None:
         return f"it has no time limit, and reservation {one.name} ends in {_span(one.end - now)}"
     left = one.end - max(now, one.start)

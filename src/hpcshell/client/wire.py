@@ -16,17 +16,8 @@ PROTOCOL: Final = 1
 
 REPEATABLE: Final = frozenset(
     {
-        "hello",
-        "queue",
-        "show",
-        "history",
-        "explain",
-        "resources",
-        "reservations",
-        "node",
-        "wait",
-        "outputs",
-        "events",
+        *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
+        *("reservations", "node", "wait", "outputs", "events"),
     }
 )
 """Verbs that change nothing: asked again when the daemon went away before it answered."""

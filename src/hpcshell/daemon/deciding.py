@@ -8,10 +8,10 @@ from hpcshell.daemon.apart import retire
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import start_order
-from hpcshell.daemon.runs import held_to
 from hpcshell.daemon.succession import lend, new_run, reconsider
 from hpcshell.daemon.suspending import resume
 from hpcshell.policy.decide import Start, decide
+from hpcshell.policy.plan import held_to
 
 
 def decide_now(engine: Engine, now: float) -> None:

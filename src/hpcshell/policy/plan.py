@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from msgspec import field
+from msgspec.structs import replace
 
-from hpcshell.core.records import Claim, Reason, Record
+from hpcshell.core.records import Claim, Job, Reason, Record
 from hpcshell.policy.holdings import Unit
 
 
@@ -56,6 +57,13 @@ class Start(Record, frozen=True, kw_only=True):
             end=self.end,
             reservation=self.reservation,
         )
+
+
+def held_to(job: Job, claim: Claim) -> Claim:
+    """The claim, over by the job's deadline."""
+    if job.deadline is None or (claim.end is not None and claim.end <= job.deadline):
+        return claim
+    return replace(claim, end=job.deadline)
 
 
 class Preempt(Record, frozen=True, kw_only=True):

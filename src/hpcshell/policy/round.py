@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from operator import itemgetter
 
-from hpcshell.core.records import Reason
+from hpcshell.core.records import NO_INDEX, Reason
+from hpcshell.policy.gang import Together
 from hpcshell.policy.ground import Ground
 from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
 from hpcshell.policy.parts import Parts
@@ -39,8 +40,8 @@ class Round:
         self.public = self.parts.public
         self._limits = None if view.bounds is None else view.bounds.throttle
         self._limits_own = False
-        self._rights = view.queue.regime.rights
-        self._patient = bool(view.book.known) or self._rights is not None
+        self._preempting = view.preempting()
+        self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
         self._until = until
         self._depth = policy.depth
@@ -110,12 +111,16 @@ class Round:
         anything."""
         if self.view.closed:
             return
+        turn = self.view.queue.turn
         all_matter = self._thorough or not self.policy.backfill
-        for head in self.view.queue.turn.heads:
+        first_matters = turn.fills is not None or self._preempting
+        for head in turn.heads:
             if not self.parts.is_open(head[1]):
                 yield head
                 continue
-            if all_matter or self.parts.of(head[1]).left > 0 or self.parts.any_free(head[1]):
+            ground = self.parts.of(head[1])
+            matters = all_matter or ground.left > 0 or (first_matters and ground.first is None)
+            if matters or self.parts.any_free(head[1]):
                 yield head
             elif self._depth > 0:
                 self._depth -= 1
@@ -147,7 +152,7 @@ class Round:
             unit, shape = sleeper.unit, sleeper.shape
             ground = self.parts.pool(shape.pool)
             if ground.may_start(unit, shape):
-                self.resumes.append(sleeper.run)
+                self.resumes.extend(sleeper.runs)
                 ground.take(shape)
             else:
                 self._wait(unit, shape, ground, slots=0)
@@ -169,10 +174,10 @@ class Round:
             unit = (job.id, index)
             if unit in self._done:
                 continue
-            if not self._allowed(unit, shape):
+            if not self._allowed(unit, line):
                 return False
             if ground.may_start(unit, shape):
-                self._start(unit, shape, ground)
+                self._begin(unit, line, ground)
             else:
                 if flex:
                     self._flexible.append((unit, line))
@@ -190,11 +195,11 @@ class Round:
         for unit, line in self._flexible:
             promised = unit in self._done
             possible = promised or self._room(line.entry) > 0
-            if possible and self.public.may_start(unit, line.shape):
+            if possible and self._allowed(unit, line) and self.public.may_start(unit, line.shape):
                 if promised:
                     self._slots[unit[0]] -= 1
                 self._bent.append(unit)
-                self._start(unit, line.shape, self.public)
+                self._begin(unit, line, self.public)
 
     def _room(self, entry: Entry) -> int:
         """How many more elements of the job may go besides those that start or are promised to."""
@@ -208,17 +213,33 @@ class Round:
             self._stopped = self._stopped or unit == self._until
         return True
 
-    def _allowed(self, unit: Unit, shape: Shape) -> bool:
+    def _allowed(self, unit: Unit, line: Line) -> bool:
         """Whether no limit of a user, account, QOS or partition keeps the element."""
-        if self._limits is None or shape.claimant is None:
+        if self._limits is None:
             return True
-        reason = self._limits.allows(shape.claimant)
+        reason = None
+        if isinstance(line, Together):
+            reason = self._limits.allow_all([one.shape.claimant for one in line.parts])
+        elif line.shape.claimant is not None:
+            reason = self._limits.allows(line.shape.claimant)
         if reason is not None and self._thorough:
             self.reasons[unit] = reason
             self._stopped = self._stopped or unit == self._until
         return reason is None
 
-    def _start(self, unit: Unit, shape: Shape, ground: Ground) -> None:
+    def _begin(self, unit: Unit, line: Line, ground: Ground) -> None:
+        """Start the element, or all of a gang."""
+        gpus = ground.take(line.shape)
+        pool = "" if ground is self.public else line.shape.pool
+        if not isinstance(line, Together):
+            self._start(unit, line.shape, gpus, pool)
+            return
+        for one in line.parts:
+            count = one.shape.request.gpus
+            self._start((one.job.id, NO_INDEX), one.shape, gpus[:count], pool)
+            gpus = gpus[count:]
+
+    def _start(self, unit: Unit, shape: Shape, gpus: tuple[int, ...], pool: str) -> None:
         need, request = shape.need, shape.request
         assert need is not None, "what does not fit is not started"
         self.starts.append(
@@ -227,11 +248,11 @@ class Round:
                 index=unit[1],
                 cpus=need[1],
                 memory=need[2],
-                gpus=ground.take(shape),
+                gpus=gpus,
                 others=request.others,
                 exclusive=request.exclusive,
                 end=None if request.time_limit is None else self.now + request.time_limit,
-                reservation="" if ground is self.public else shape.pool,
+                reservation=pool,
             )
         )
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
@@ -258,9 +279,9 @@ class Round:
             self.reasons[unit] = kept or blocked(shape, self.view.room, ground.free, ahead)
         if possible and ground.first is None:
             ground.first = unit
-            if self._rights is not None and ground is self.public:
+            if self._preempting and ground is self.public:
                 profile = ground.places().profile
-                self.preempts = preempts(self.view, self._rights, unit, shape, profile, self.now)
+                self.preempts = preempts(self.view, unit, shape, profile, self.now)
         more = self._thorough
         if possible and ground.left > 0:
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots

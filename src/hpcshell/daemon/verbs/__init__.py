@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from hpcshell.daemon.verbs import apart, change, daemon, look, pausing, submit, watch
+from hpcshell.daemon.verbs import apart, change, daemon, look, pausing, snapshot, submit, watch
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
@@ -38,6 +38,7 @@ VERBS: Final[dict[str, Verb]] = {
     "history": look.history,
     "explain": look.explain,
     "resources": look.resources,
+    "snapshot": snapshot.snapshot,
     "outputs": look.outputs,
     "wait": watch.wait,
     "events": watch.events,
@@ -45,17 +46,8 @@ VERBS: Final[dict[str, Verb]] = {
 
 LOOKS: Final = frozenset(
     {
-        "hello",
-        "queue",
-        "show",
-        "history",
-        "explain",
-        "resources",
-        "reservations",
-        "node",
-        "outputs",
-        "wait",
-        "events",
+        *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
+        *("reservations", "node", "outputs", "wait", "events"),
     }
 )
 """Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else

@@ -71,6 +71,8 @@ class Round:
             promises |= ground.settle()
         for unit in self._bent:
             promises.pop(unit, None)
+        if self.view.book.known:
+            promises = {unit: at for unit, at in promises.items() if self._in_time(unit, at)}
         return Plan(
             starts=self.starts,
             resumes=self.resumes,
@@ -200,6 +202,12 @@ class Round:
                     self._slots[unit[0]] -= 1
                 self._bent.append(unit)
                 self._begin(unit, line, self.public)
+
+    def _in_time(self, unit: Unit, start: float) -> bool:
+        """Whether its reservation is still there then: after that it starts nowhere."""
+        entry = self.view.entry(unit[0])
+        one = None if entry is None else self.view.book.known.get(entry.job.reservation)
+        return one is None or start < one.end
 
     def _room(self, entry: Entry) -> int:
         """How many more elements of the job may go besides those that start or are promised to."""

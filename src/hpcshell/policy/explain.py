@@ -263,6 +263,7 @@ def _where_from(start: float | None, promised: bool, code: str) -> str:
     if start is None:
         causes = {
             **dict.fromkeys(LIMIT_REASONS, "it starts some time after others of them have ended"),
+            "Reservation": "its reservation is over before it could start, as things stand",
             "TooLarge": "it cannot start while the machine is as it is",
             "Depth": "so far ahead nothing is worked out",
         }

@@ -145,12 +145,12 @@ FOUR = queue(
 )
 
 
-def asked(snapshot: Snapshot = FOUR, **words: object) -> Changes:
-    return changes_of(Wish(**words), snapshot, "u")  # type: ignore[arg-type]
+def asked(**words: object) -> Changes:
+    return changes_of(Wish(**words), FOUR, "u")  # type: ignore[arg-type]
 
 
-def starts(changes: Changes, snapshot: Snapshot = FOUR) -> dict[tuple[int, int], float]:
-    forward = Forward(snapshot, part_of_limit())
+def starts(changes: Changes) -> dict[tuple[int, int], float]:
+    forward = Forward(FOUR, part_of_limit())
     changes.make(forward)
     return forward.play().starts
 
@@ -186,8 +186,7 @@ def test_what_is_held_may_be_released_and_what_waits_held() -> None:
 
 def test_a_new_job_may_wait_for_others_and_be_many() -> None:
     new = make_job(5, cpus=1, time_limit=10.0, array=Array(indices="0-2"))
-    wish = {"jobs": (new,), "parents": {5: parse("afterok:1")}}
-    told = starts(asked(**wish))
+    told = starts(asked(jobs=(new,), parents={5: parse("afterok:1")}))
     assert told[5, 0] == told[5, 2] == 240.0
     assert starts(asked(jobs=(new,)))[5, 1] == 240.0
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from hpcshell.daemon.verbs import change, daemon, look, pausing, snapshot, submit, watch
+from hpcshell.daemon.verbs import change, daemon, explain, look, pausing, snapshot, submit, watch
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
@@ -31,7 +31,7 @@ VERBS: Final[dict[str, Verb]] = {
     "queue": look.queue,
     "show": look.show,
     "history": look.history,
-    "explain": look.explain,
+    "explain": explain.explain,
     "resources": look.resources,
     "snapshot": snapshot.snapshot,
     "outputs": look.outputs,

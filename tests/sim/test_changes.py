@@ -13,6 +13,7 @@ from hpcshell.core.dependencies import parse
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Array, Job, Outcome, Resources
+from hpcshell.core.settings import Settings
 from hpcshell.policy.decide import Policy
 from hpcshell.policy.formulas import ORDERS
 from hpcshell.policy.snapshot import Snapshot, elements_of, standing
@@ -101,7 +102,7 @@ def test_without_a_change_nothing_changes(load: Load, promises: int | None, late
     world = load.world(Policy(promises=promises))
     world_until(world, max(work.job.submit_time for work in load.work) + later)
     snapshot = snapshot_of(world)
-    changes = changes_of(Wish(), snapshot, "u")
+    changes = changes_of(Wish(), snapshot, "u", Settings())
     assert not changes.any()
     before = Forward(snapshot, part_of_limit()).play()
     after = Forward(snapshot, part_of_limit())
@@ -146,7 +147,7 @@ FOUR = queue(
 
 
 def asked(**words: object) -> Changes:
-    return changes_of(Wish(**words), FOUR, "u")  # type: ignore[arg-type]
+    return changes_of(Wish(**words), FOUR, "u", Settings())  # type: ignore[arg-type]
 
 
 def starts(changes: Changes) -> dict[tuple[int, int], float]:
@@ -254,10 +255,11 @@ def test_what_is_not_there_is_named(words: dict[str, tuple[str, ...]], said: str
         ({"policy": "conservativ"}, "no policy 'conservativ'"),
         ({"policy": "hybrid:x"}, "no whole number"),
         ({"order": "fifi"}, "no order 'fifi'"),
-        ({"jobs": (make_job(5, cpus=8),)}, "8 cpus (the machine has 4)"),
-        ({"jobs": (make_job(5, gpus=1),)}, "the machine has 0"),
-        ({"jobs": (make_job(5, others={"lic": 1}),)}, "1 lic (the machine has 0)"),
-        ({"jobs": (make_job(5, cpus=4),), "remove": ("cpus=1",)}, "(the machine has 3)"),
+        ({"jobs": (make_job(5, cpus=8),)}, "8 cpus; this machine has 4"),
+        ({"jobs": (make_job(5, partition="gone"),)}, "no partition 'gone'"),
+        ({"jobs": (make_job(5, gpus=1),)}, "this machine has none"),
+        ({"jobs": (make_job(5, others={"lic": 1}),)}, "a resource 'lic'"),
+        ({"jobs": (make_job(5, cpus=4),), "remove": ("cpus=1",)}, "this machine has 3"),
         (
             {"jobs": (make_job(5),), "parents": {5: parse("afterok:1")}, "cancel": ("1",)},
             "--cancel takes away",

@@ -16,14 +16,14 @@ BLOCKERS: Final = 5
 """Of those in the way so many are named."""
 
 
-@verb("explain", "hpc explain 12", "hpc explain @ --json")
+@verb("explain", "hpc explain 12", "hpc explain 12 15-17", "hpc explain @ --json")
 @ids_argument()
 def command(talk: Talk, ids: tuple[str, ...]) -> int:
     """Say why jobs wait, and when they are to start.
 
-    All that keeps them, who is in the way, between when and when they start, and the smallest change
-    that would start them sooner: the scheduler's own answer, it is what decides. Without an ID, your
-    last job.
+    All that keeps them, who is in the way, between when and when they start, and the smallest
+    change that would start them sooner. The answer is the scheduler's own: it is what decides.
+    Without an ID, your last job.
     """
     named = selectors(ids, "@")
     if not named:
@@ -76,7 +76,8 @@ def _when(job: dict[str, Any], now: float) -> list[str]:
     start, lines = promise.get("start"), []
     if start is not None:
         begins = "goes on" if job["state"] == "SUSPENDED" else "starts"
-        lines.append(f"  {begins} at the latest {_at(start, now)}")
+        surely = " at the latest" if job["promised"] else ""
+        lines.append(f"  {begins}{surely} {_at(start, now)}")
     if promise.get("why"):
         lines.append(f"  {safe(promise['why'])}")
     if earliest is not None and earliest["start"] != start:

@@ -32,6 +32,9 @@ SHORTEST: Final = 60.0
 """No advice to ask for less time than this, in seconds."""
 LIMITS: Final = (86400.0, 3600.0)
 """Time limits that are tried for what has none."""
+AT_WORST: Final = (
+    "if all that runs or goes before it takes its whole time limit, and nothing passes it"
+)
 GRAIN: Final = 1 << 26
 """Memory is asked for in multiples of so many bytes."""
 
@@ -78,7 +81,7 @@ def interval(
         latest = start
     return (
         _bound(earliest, at_best, start),
-        _bound(latest, "if all that runs or goes before it takes its whole time limit", None),
+        _bound(latest, AT_WORST, None),
     )
 
 

@@ -17,7 +17,7 @@ PROTOCOL: Final = 1
 REPEATABLE: Final = frozenset(
     {
         *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
-        *("wait", "outputs", "events"),
+        *("reservations", "node", "wait", "outputs", "events"),
     }
 )
 """Verbs that change nothing: asked again when the daemon went away before it answered."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Outcome, State
+from hpcshell.daemon.apart import retire
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import start_order
@@ -23,6 +24,7 @@ def decide_now(engine: Engine, now: float) -> None:
     while engine.dirty:
         engine.dirty = False
         _end_impossible(engine, now)
+        retire(engine, now)
         if not engine.met:
             return
         plan = decide(engine.view, engine.policy, now)

@@ -30,7 +30,7 @@ class Policy(Record, frozen=True, kw_only=True):
 
 class Start(Record, frozen=True, kw_only=True):
     """An element that is to start now, with what it is to hold; `end` is the latest instant it may
-    run to."""
+    run to. `reservation`: it runs in what that sets apart."""
 
     job: int
     index: int
@@ -40,6 +40,7 @@ class Start(Record, frozen=True, kw_only=True):
     others: dict[str, int] = field(default_factory=dict)
     exclusive: bool = False
     end: float | None = None
+    reservation: str = ""
 
     def claim(self, run: int, now: float) -> Claim:
         """What the run `run` of it holds."""
@@ -54,6 +55,7 @@ class Start(Record, frozen=True, kw_only=True):
             exclusive=self.exclusive,
             start=now,
             end=self.end,
+            reservation=self.reservation,
         )
 
 

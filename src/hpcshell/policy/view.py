@@ -76,8 +76,26 @@ class View(Holdings):
             self.queue.gates.next_wake(),
             self.outlook.next_wake(),
             self.book.next_wake(now) if self.book.known else None,
+            self._slice_ends(now),
         )
         return min((wake for wake in wakes if wake is not None), default=None)
+
+    def _slice_ends(self, now: float) -> float | None:
+        """When the next slice of a run is over for which somebody waits."""
+        sharing = self.queue.regime.sharing
+        if sharing is None or not (self.queue.turn.heads or self.waking):
+            return None
+        ends = (
+            self.on_since(claim) + sharing.slice
+            for claim in self.claims.values()
+            if claim.suspended is None and sharing.shares(self.queue.jobs[claim.job].job)
+        )
+        return min((end for end in ends if end > now), default=None)
+
+    def preempting(self) -> bool:
+        """Whether anything that runs may have to make room."""
+        regime = self.queue.regime
+        return regime.rights is not None or regime.sharing is not None
 
     def needs(self, job: Job) -> list[int]:
         """The parents of which the view must be told with `know` before it is given `job`."""
@@ -96,6 +114,9 @@ class View(Holdings):
         if entry is not None and entry.job is job and entry.waiting.ranges == waiting.ranges:
             return
         before = None if entry is None else (entry.job.request, entry.rank)
+        if entry is None or entry.job.reservation != job.reservation:
+            self.book.join(job.reservation)
+            self.book.leave("" if entry is None else entry.job.reservation)
         entry = self.queue.put(job, waiting)
         if self.bounds is not None:
             self.bounds.submitted(job, self.queue.alive(entry))
@@ -104,6 +125,8 @@ class View(Holdings):
 
     def job_finished(self, job: int) -> None:
         """Nothing of `job` is left to end. What its children need to know of it is kept."""
+        if (entry := self.queue.jobs.get(job)) is not None:
+            self.book.leave(entry.job.reservation)
         self.queue.drop(job)
         if self.bounds is not None:
             self.bounds.forgotten(job)
@@ -137,8 +160,8 @@ class View(Holdings):
             self.outlook.began(claim, entry.job, shape.request, shape.length)
             if self.bounds is not None:
                 self.bounds.began(claim.run, self.bounds.claimant(entry.job, shape.request))
-            if shape.pool:
-                self.pools[claim.run] = shape.pool
+            if claim.reservation:
+                self.pools[claim.run] = claim.reservation
             first = self.queue.start(entry, claim.index)
             touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
             self.queue.gates.touch(touched)
@@ -147,7 +170,7 @@ class View(Holdings):
         """The run is over and holds nothing any more."""
         claim = self.room.let_go(run)
         self.outlook.over(run)
-        for known in (self.pools, self.leaving, self.checkpoints):
+        for known in (self.pools, self.since, self.leaving, self.checkpoints):
             known.pop(run, None)
         if self.bounds is not None:
             self.bounds.ended(run)
@@ -177,8 +200,7 @@ class View(Holdings):
         self.queue.gates.advance(now)
         self.outlook.advance(now)
         if self.book.known:
-            wanted = {entry.job.reservation for entry in self.queue.jobs.values()}
-            self.book.advance(now, wanted)
+            self.book.advance(now)
 
     def reserve(self, reservation: Reservation) -> None:
         """Set a part of the machine apart; one of the same name is replaced."""

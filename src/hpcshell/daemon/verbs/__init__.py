@@ -6,7 +6,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from hpcshell.daemon.verbs import change, daemon, explain, look, pausing, snapshot, submit, watch
+from hpcshell.daemon.verbs import (
+    apart,
+    change,
+    daemon,
+    explain,
+    look,
+    pausing,
+    snapshot,
+    submit,
+    watch,
+)
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
@@ -28,6 +38,11 @@ VERBS: Final[dict[str, Verb]] = {
     "resume": pausing.resume,
     "preempt": pausing.preempt,
     "edit": change.edit,
+    "reserve": apart.reserve,
+    "unreserve": apart.unreserve,
+    "reservations": apart.reservations,
+    "node": apart.node,
+    "set_node": apart.set_node,
     "queue": look.queue,
     "show": look.show,
     "history": look.history,
@@ -42,7 +57,7 @@ VERBS: Final[dict[str, Verb]] = {
 LOOKS: Final = frozenset(
     {
         *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
-        *("outputs", "wait", "events"),
+        *("reservations", "node", "outputs", "wait", "events"),
     }
 )
 """Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else

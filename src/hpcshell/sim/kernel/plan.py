@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from hpcshell.sim.kernel.events import begin
+from hpcshell.sim.kernel.events import begin, least
 from hpcshell.sim.kernel.primitives import append, clear, left_of, put
 from hpcshell.sim.kernel.state import (
     ALL,
@@ -49,7 +49,8 @@ def lay_out(case: Case, now: float) -> None:
         job = state.queue.jobs[at]
         if state.planned[job] == inf:
             break
-        take(case, job, state.planned[job], procs[job])
+        if state.planned[job] >= now:
+            take(case, job, state.planned[job], procs[job])
 
 
 def edge(case: Case, time: float) -> int:
@@ -102,9 +103,10 @@ def fits_now(case: Case, job: int, now: float) -> bool:
 
 
 def place(case: Case, job: int) -> Any:
-    """The job gives its place back, if it has one, and takes the first that disturbs nobody."""
+    """The job gives its place back, if it has one, and takes the first that disturbs nobody. One
+    in the past was lost to a run that is overdue."""
     state, procs = case.state, case.work.procs[job]
-    if state.planned[job] < inf:
+    if state.edges[0] <= state.planned[job] < inf:
         take(case, job, state.planned[job], -procs)
     start = earliest(case, job)
     take(case, job, start, procs)
@@ -112,12 +114,19 @@ def place(case: Case, job: int) -> Any:
     return start
 
 
-def least(case: Case) -> int:
-    """The fewest processors that anything waiting asks for."""
-    found = UNTAKEN
-    for at in range(case.state.tally[QUEUED]):
-        found = min(found, case.work.procs[case.state.queue.jobs[at]])
-    return found
+def matter(case: Case, now: float) -> bool:
+    """Whether promises decide anything now. Where none is given yet, those first in line start that
+    fit; if nobody after them does, nobody needs to know a start."""
+    state, procs = case.state, case.work.procs
+    tally, queue = state.tally, state.queue.jobs
+    if tally[QUEUED] > 0 and state.planned[queue[0]] < inf:
+        return True
+    while tally[QUEUED] > 0 and procs[queue[0]] <= tally[FREE]:
+        begin(case, queue[0], 0, now)
+    for at in range(tally[QUEUED]):  # noqa: SIM110 - compiled, too
+        if procs[queue[at]] <= tally[FREE]:
+            return True
+    return False
 
 
 def decide_all(case: Case, now: float) -> None:
@@ -128,7 +137,7 @@ def decide_all(case: Case, now: float) -> None:
     state, rules = case.state, case.rules
     tally, queue = state.tally, state.queue.jobs
     enough = 0 if rules.stepwise else least(case)
-    if tally[FREE] < enough:
+    if tally[FREE] < enough or not (rules.stepwise or matter(case, now)):
         return
     lay_out(case, now)
     left = UNTAKEN if rules.promises == ALL else rules.promises

@@ -121,7 +121,9 @@ def explain(
     if others is None or seen.reason.code == "None" or seen.reasons[-1].code == "Depth":
         return seen
     earliest, latest = interval(view, policy, unit, seen.start, now)
-    change = sooner(view, policy, unit, seen.start, now, others)
+    change = None
+    if not isinstance(line, Together):  # it would take a change of all of its members
+        change = sooner(view, policy, unit, seen.start, now, others)
     return replace(seen, earliest=earliest, latest=latest, change=change)
 
 

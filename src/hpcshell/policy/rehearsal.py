@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Claim, Job
 from hpcshell.policy.bounds import Settled
+from hpcshell.policy.gang import Together
 from hpcshell.policy.line import Entry, Key, Line
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.regime import Foresight, Rank, Regime
@@ -64,14 +65,13 @@ class Stage:
         small.advance(now)
         small.closed = view.closed
         for reservation in view.book.known.values():
-            small.book.add(reservation)
+            small.reserve(reservation)
         runs = _runs(view, ends or view.end_of)
         jobs = {claim.job for claim, _ in runs} | ahead
         for number in sorted(jobs & view.queue.jobs.keys()):
             _put(small, view.queue.jobs[number], number in ahead, most)
         for claim, end in runs:
             small.claim(claim)
-            small.pools[claim.run] = view.pools.get(claim.run, "")
             if end is not None and claim.suspended is None:
                 small.leaving[claim.run] = end
         for run in view.waking & small.claims.keys():
@@ -93,8 +93,9 @@ class Stage:
 
     def _rank(self, job: Job) -> float:
         regime = self.whole.queue.regime
-        length = regime.foresight.length(job, job.request)
-        return regime.rank(job, length, self.whole.queue.gates.clock)
+        typical = regime.foresight.typical(job, job.request)
+        rank = regime.rank(job, typical, self.whole.queue.gates.clock)
+        return rank if regime.sharing is None else regime.sharing.rank(job, rank)
 
     def start(self, policy: Policy, now: float) -> float | None:
         """When the element starts: now, as promised, or as it would be promised if all were."""
@@ -116,10 +117,15 @@ def _ahead(view: View, unit: Unit, most: int) -> set[int] | None:
         return None
     found: set[int] = set()
     for key in islice(_lines_until(view, line), most + 1):
-        found.add(key[1])
+        found.update(_jobs_of(key[3]))
         if key[3] is line:
             return found
     return None
+
+
+def _jobs_of(line: Line) -> list[int]:
+    """Whose line it is; that of a gang is that of all its members."""
+    return [one.job.id for one in line.parts] if isinstance(line, Together) else [line.entry.job.id]
 
 
 def _lines_until(view: View, line: Line) -> Iterator[Key]:
@@ -148,6 +154,7 @@ def _regime(view: View, foresight: Foresight | None) -> Regime:
         rank=known,
         timely=False,
         rights=None,
+        sharing=None,
         foresight=foresight or regime.foresight,
         bounds=None if view.bounds is None else Settled(view.bounds),
     )

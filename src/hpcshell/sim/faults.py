@@ -25,6 +25,7 @@ from hpcshell.sim.kernel.state import (
     LATE,
     RUNNING,
     SETTLED,
+    SHRUNK,
     Case,
     plans,
 )
@@ -86,7 +87,7 @@ class Outages:
         for job in killed:
             row, self.rows[job] = self.rows[job], NO_ROW
             if not fault.lose:
-                self._submit(submitted, row, fault.at, self._work_of(job), case.work.user[job])
+                self._submit(submitted, row, fault.at, self._work_of(job), self._keys_of(job))
                 submitted += 1
         self.killed += len(killed)
         self.lost += len(killed) if fault.lose else 0
@@ -121,26 +122,47 @@ class Outages:
         work = self.case.work
         return work.run[job], work.procs[job], work.request[job]
 
+    def _keys_of(self, job: int) -> tuple[int, ...]:
+        """The numbers of the job's user, and of its likes where those matter."""
+        work = self.case.work
+        if self.case.rules.predictor != SHRUNK:
+            return (work.user[job],)
+        return (work.user[job], work.alike[job], work.same[job])
+
+    def _new_keys(self) -> tuple[int, ...]:
+        """Those of somebody who is like nobody."""
+        state = self.case.state
+        user = len(state.last)
+        for history in (state.last, state.before, state.lasts):
+            history.append(0)
+        pasts = (state.of_user, state.of_alike, state.of_same)
+        numbers = tuple(len(past.sums) for past in pasts)
+        for past in pasts:
+            past.sums.append(0.0)
+            past.counts.append(0.0)
+        return (user,) if self.case.rules.predictor != SHRUNK else numbers
+
     def _submit(
         self,
         job: int,
         row: int,
         now: float,
         work: tuple[float, int, float],
-        user: int | None = None,
+        keys: tuple[int, ...] = (),
     ) -> int:
         """One more job, with this number; its place in line. An outage's user is its own."""
         case, state = self.case, self.case.state
-        if user is None:
-            user = len(state.last)
-            for history in (state.last, state.before, state.lasts):
-                history.append(0)
+        keys = keys or self._new_keys()
         run, procs, request = work
+        told, like = case.work, (case.work.alike, case.work.same)
         columns: list[tuple[list[Any], Any]] = [
             (self.rows, row),
-            *zip(case.work[:-1], (now, run, procs, request, user), strict=True),
+            *zip(told[:4], (now, run, procs, request), strict=True),
+            (told.user, keys[0]),
+            *(zip(like, keys[1:], strict=True) if len(keys) > 1 else ()),
             *((found, 0) for found in case.found),
             *((by_job, 0) for by_job in (state.expected, state.outrun, state.over, state.planned)),
+            (state.typical, 0.0),
         ]
         for column, value in columns:
             column.insert(job, value)

@@ -6,7 +6,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from hpcshell.daemon.verbs import apart, change, daemon, look, pausing, snapshot, submit, watch
+from hpcshell.daemon.verbs import (
+    apart,
+    change,
+    daemon,
+    explain,
+    look,
+    pausing,
+    snapshot,
+    submit,
+    watch,
+)
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
@@ -36,7 +46,7 @@ VERBS: Final[dict[str, Verb]] = {
     "queue": look.queue,
     "show": look.show,
     "history": look.history,
-    "explain": look.explain,
+    "explain": explain.explain,
     "resources": look.resources,
     "snapshot": snapshot.snapshot,
     "outputs": look.outputs,

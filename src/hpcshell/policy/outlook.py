@@ -59,28 +59,25 @@ class Outlook:
 
     def advance(self, now: float) -> None:
         """What was to have ended by now, and has not, is expected later."""
-        while self._alarms and self._alarms[0][0] <= now:
-            alarm = heapq.heappop(self._alarms)
-            if (known := self._due(*alarm)) is not None:
-                self._later(alarm[1], known)
+        while (time := self.next_wake()) is not None and time <= now:
+            _, run = heapq.heappop(self._alarms)
+            self._later(run, self._expected[run], now)
 
     def next_wake(self) -> float | None:
         """When `advance` has something to do next."""
-        alarms = self._alarms
-        while alarms and self._due(*alarms[0]) is None:
-            heapq.heappop(alarms)  # it has ended, or stands still, or is expected later already
-        return alarms[0][0] if alarms else None
+        while self._alarms and not self._rings(*self._alarms[0]):
+            heapq.heappop(self._alarms)
+        return self._alarms[0][0] if self._alarms else None
 
-    def _due(self, time: float, run: int) -> Expected | None:
-        """The run, if that is when it is expected to end; None: the alarm means nothing now."""
+    def _rings(self, time: float, run: int) -> bool:
+        """Whether an alarm still means something."""
         known = self._expected.get(run)
-        if known is None or known.end != time or known.claim.suspended is not None:
-            return None
-        return known
+        return known is not None and known.end == time and known.claim.suspended is None
 
-    def _later(self, run: int, known: Expected) -> None:
+    def _later(self, run: int, known: Expected, now: float) -> None:
         limit = known.request.time_limit
-        length = self._foresight.longer(known.first, known.times, limit)
+        lasted = now - known.claim.start - known.claim.paused
+        length = self._foresight.longer(known.first, lasted, known.times, limit)
         if length is None or length == limit:
             del self._expected[run]
         elif length > known.length:

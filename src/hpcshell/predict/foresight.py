@@ -14,13 +14,17 @@ class Predicted:
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
 
+    def typical(self, job: Job, request: Request) -> float | None:
+        """As `length`."""
+        return self.length(job, request)
+
     def length(self, job: Job, request: Request) -> float | None:
         """Seconds; None where even the predictor knows of no end."""
         return _finite(self._predictor.predict(features(job, request)))
 
-    def longer(self, length: float, times: int, limit: float | None) -> float | None:
+    def longer(self, first: float, lasted: float, times: int, limit: float | None) -> float | None:
         """The correction of what was first expected, at most the limit."""
-        return _finite(corrected(length, times, inf if limit is None else limit))
+        return _finite(corrected(first, times, inf if limit is None else limit))
 
     def ended(self, job: Job, request: Request, run: float) -> None:
         """The predictor learns of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 from random import Random
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from hpcshell.policy.line import Shape
 from hpcshell.policy.regime import Fill, Foresight, Rank, Regime, Requested
 from hpcshell.predict.foresight import Predicted
 from hpcshell.predict.runtimes import PREDICTORS
+from hpcshell.predict.shrunk import ShrunkForesight
 from hpcshell.sim.kernel import primitives
 from hpcshell.sim.kernel.play import play
 from hpcshell.sim.kernel.scores import NUMBERS
@@ -24,6 +26,7 @@ from hpcshell.sim.kernel.state import (
     LAST_TWO,
     NONE,
     REQUEST,
+    SHRUNK,
     Rules,
     Work,
     prepared,
@@ -35,7 +38,7 @@ SIZES = ["sjf", "ljf", "saf", "laf"]
 PROMISES = {"none": NONE, "greedy": 0, "easy": 1, "hybrid 2": 2, "hybrid 3": 3, "all": ALL}
 ONE_LINE = ["none", "greedy", "easy"]
 """What the kernel does in any order; more promises it gives as submitted only."""
-PREDICT = {"request": REQUEST, "clairvoyant": CLAIRVOYANT, "last2": LAST_TWO}
+PREDICT = {"request": REQUEST, "clairvoyant": CLAIRVOYANT, "last2": LAST_TWO, "shrunk": SHRUNK}
 
 
 class Row(NamedTuple):
@@ -56,13 +59,22 @@ class Log(NamedTuple):
 
     def work(self) -> Work:
         submit, run, procs, request, user = (list(each) for each in zip(*self.rows, strict=True))
-        return Work(submit, run, procs, request, user, max(user) + 1)
+        alike, alikes = _numbered(zip(user, request, strict=True))
+        same, sames = _numbered(zip(user, request, procs, strict=True))
+        users = max(user) + 1
+        return Work(submit, run, procs, request, user, users, alike, alikes, same, sames)
 
     def jobs(self) -> list[Job]:
         return [
             plain_job(number, row.submit, row.procs, row.request, str(row.user))
             for number, row in enumerate(self.rows, 1)
         ]
+
+
+def _numbered(kinds: Iterable[object]) -> tuple[list[int], int]:
+    """Each kind by its number, and how many there are."""
+    known: dict[object, int] = {}
+    return [known.setdefault(kind, len(known)) for kind in kinds], len(known)
 
 
 class Way(NamedTuple):
@@ -92,6 +104,8 @@ class Way(NamedTuple):
             return Requested()
         if self.predict == "clairvoyant":
             return Clairvoyant([row.run for row in log.rows])
+        if self.predict == "shrunk":
+            return ShrunkForesight()
         return Predicted(PREDICTORS[self.predict].make())
 
 
@@ -101,10 +115,13 @@ class Clairvoyant:
     def __init__(self, runs: list[float]) -> None:
         self._runs = runs
 
+    def typical(self, job: Job, request: Request) -> float | None:
+        return self._runs[job.id - 1]
+
     def length(self, job: Job, request: Request) -> float | None:
         return self._runs[job.id - 1]
 
-    def longer(self, length: float, times: int, limit: float | None) -> float | None:
+    def longer(self, first: float, lasted: float, times: int, limit: float | None) -> float | None:
         return limit
 
     def ended(self, job: Job, request: Request, run: float) -> None:
@@ -134,7 +151,7 @@ def _length(shape: Shape) -> float:
 def by_kernel(log: Log, way: Way) -> list[float]:
     """When each job starts."""
     case = prepared(log.work(), way.rules(log.total), primitives)
-    play(case)
+    play(case, 0, inf)
     return list(case.found.start)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from math import inf
 
 import numpy as np
 import pytest
@@ -27,6 +27,7 @@ WAYS = [
     Way("none", "f1", "f1"),
     Way("easy", "wfp3", "wfp3"),
     Way("easy", "unicef", "unicef", "last2"),
+    Way("easy", "expansion", "expansion", "shrunk"),
 ]
 ways = pytest.mark.parametrize("way", WAYS, ids="-".join)
 logs = pytest.mark.parametrize("name", LOGS)
@@ -54,11 +55,10 @@ def by_arrays(log: Log, way: Way) -> list[float]:
     pytest.importorskip("numba")
     from hpcshell.sim.kernel.compiled import compiled_play
 
-    told = log.work()
-    columns: list[Any] = [np.array(column) for column in told[:5]]
-    work = Work._make([*columns, told.users])
+    lists = [np.array(one) if isinstance(one, list) else one for one in log.work()]
+    work = Work._make(lists)
     case = prepared(work, way.rules(log.total), arrays)
-    compiled_play(case)
+    compiled_play(case, 0, inf)
     starts: list[float] = case.found.start.tolist()
     return starts
 

@@ -24,6 +24,7 @@ from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked, element_name, span
 from hpcshell.policy.room import Vector, fits
 from hpcshell.policy.round import Round
+from hpcshell.policy.setapart import no_reservation, set_apart, stock_of
 from hpcshell.policy.standing import not_ready
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
@@ -38,6 +39,8 @@ _UNTIMED: Final = {
     "JobHeldAdmin": "it starts some time after it is let go",
     "DependencyNeverSatisfied": "it never starts, unless its dependency is changed",
     "Deadline": "it never starts, unless its deadline is changed",
+    "Drained": "it starts some time after: hpc node resume",
+    "ReservationDeleted": "it never starts, unless its reservation is changed",
 }
 _UNTIMED_ELSE: Final = "its start depends on what it waits for"
 
@@ -91,6 +94,9 @@ def explain(
     if view.closed:
         told = f"nothing new starts on this machine: {view.closed}"
         reasons.append(Reason(code="Drained", sentence=told))
+    pool = entry.job.reservation
+    if pool and pool not in view.book.known:
+        reasons.append(no_reservation(pool))
     line = view.queue.standing(*unit)
     if reasons or line is None:
         idle = Reason(code="None", sentence=f"{element_name(unit)} does not wait")
@@ -98,7 +104,7 @@ def explain(
     if isinstance(line, Together):  # the first of a gang stands for all
         unit = (line.entry.job.id, NO_INDEX)
     if brief:
-        return _reasons_only([_in_line(view, line, unit)])
+        return _reasons_only([_in_line(view, line, unit, now)])
     return _foreseen(view, policy, line, unit, now)
 
 
@@ -141,19 +147,28 @@ def _next_of(entry: Entry) -> int:
     return NO_INDEX
 
 
-def _in_line(view: View, line: Line, unit: Unit) -> Reason:
+def _in_line(view: View, line: Line, unit: Unit, now: float) -> Reason:
     """The reason of ready work, as a whole round gives it once all that can start has started."""
     if (limited := _limited(view, line.shape)) is not None:
         return limited
-    for key, shape in view.queue.turn.heads:
-        ahead = (key[1], next(key[3].elements()))
-        if ahead == unit:
-            break
-        if shape.pool == line.shape.pool and fits(shape.need, view.room.size):
-            return blocked(line.shape, view.room, view.room.free, ahead)
-    if fits(line.shape.need, view.room.free):
+    first, free = _first_of(view, line.shape.pool), view.room.free
+    ahead = None if first == unit else first
+    if view.book.known:
+        stock = stock_of(view, line.shape, now)
+        if (kept := set_apart(view, line.shape, stock, now, ahead)) is not None:
+            return kept
+        free = stock.free
+    if ahead is None and fits(line.shape.need, free):
         return Reason(code="None", sentence="it starts with the next decision")
-    return blocked(line.shape, view.room, view.room.free, None)
+    return blocked(line.shape, view.room, free, ahead)
+
+
+def _first_of(view: View, pool: str) -> Unit | None:
+    """The first in line of those that are met from the same part of the machine."""
+    for key, shape in view.queue.turn.heads:
+        if shape.pool == pool and fits(shape.need, view.room.size):
+            return (key[1], next(key[3].elements()))
+    return None
 
 
 def _limited(view: View, shape: Shape) -> Reason | None:
@@ -177,6 +192,8 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
         blockers = [_running(claim.run, view) for claim in mine][:MOST_BLOCKERS]
     elif code == "DependencyNeverSatisfied":
         advice = f"change it with: hpc edit {job.id} --dependency=..., or: hpc cancel {job.id}"
+    elif code == "ReservationDeleted":
+        advice = f"take it out with: hpc edit {job.id} --reservation none, or: hpc cancel {job.id}"
     elif code == "Dependency":
         terms = job.dependencies.terms if job.dependencies else ()
         blockers = [
@@ -211,7 +228,7 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
     if any((start.job, start.index) == unit for start in seen.plan.starts):
         soon = Reason(code="None", sentence="it starts with the next decision")
         return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
-    reasons = [seen.plan.reasons.get(unit) or _in_line(view, line, unit)]
+    reasons = [seen.plan.reasons.get(unit) or _in_line(view, line, unit, now)]
     if unit not in seen.plan.reasons:
         told = f"more than {policy.depth:,} elements are before it in line"
         reasons.append(Reason(code="Depth", sentence=told))

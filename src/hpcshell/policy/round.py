@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from itertools import islice
+from math import inf
 from operator import itemgetter
 
 from hpcshell.core.records import NO_INDEX, Reason
@@ -17,6 +18,7 @@ from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
 from hpcshell.policy.reserve import Stock
 from hpcshell.policy.room import fits
+from hpcshell.policy.setapart import no_reservation, set_apart
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
 
@@ -48,6 +50,8 @@ class Round:
         most = policy.max_backfill_jobs
         self._most_behind = UNLIMITED if most is None else most + 1
         self._stopped = self._cut = self._filling = False
+        self._flexible: list[tuple[Unit, Line]] = []
+        self._bent: list[Unit] = []
         self._slots: dict[int, int] = {}
         self._done: set[Unit] = set()
         self._sleepers = sleepers(view)
@@ -62,10 +66,13 @@ class Round:
             if self._thorough:  # once more, for the reasons of those that may not pass
                 self._walk(self._heads())
         promises: dict[Unit, float] = {}
+        self._bend()
         for ground in (self.public, *self._pools.values()):
             if self._thorough:
                 ground.pay()
             promises |= ground.settle()
+        for unit in self._bent:
+            promises.pop(unit, None)
         return Plan(
             starts=self.starts,
             resumes=self.resumes,
@@ -104,6 +111,8 @@ class Round:
     def _heads(self) -> Iterator[tuple[Key, Shape]]:
         """The first line of each shape, less those that can neither start nor be promised
         anything."""
+        if self.view.closed:
+            return
         turn = self.view.queue.turn
         all_matter = self._thorough or not self.policy.backfill
         first_matters = turn.fills is not None or self._preempting
@@ -113,7 +122,7 @@ class Round:
                 continue
             ground = self.ground(head[1])
             matters = all_matter or ground.left > 0 or (first_matters and ground.first is None)
-            if matters or fits(head[1].need, ground.free):
+            if matters or self._any_free(head[1]):
                 yield head
             elif self._depth > 0:
                 self._depth -= 1
@@ -126,12 +135,12 @@ class Round:
         waiting: list[tuple[float, Key, Shape, Iterator[Key]]] = []
         self._stopped = False
         for fill, key, shape in self.view.queue.turn.fills or ():
-            if self._open(shape) and fits(shape.need, self.ground(shape).free):
+            if self._open(shape) and self._any_free(shape):
                 rest = iter(shape.turn)
                 waiting.append((fill, next(rest, key), shape, rest))
         while waiting and not self._stopped:
             fill, key, shape, rest = heapq.heappop(waiting)
-            if not fits(shape.need, self.ground(shape).free):
+            if not self._any_free(shape):
                 continue
             if self._offer(key[3]) and (following := next(rest, None)) is not None:
                 heapq.heappush(waiting, (fill, following, shape, rest))
@@ -143,12 +152,12 @@ class Round:
                 return
             sleeper = self._sleepers.pop()
             unit, shape = sleeper.unit, sleeper.shape
-            ground = self.ground(shape)
+            ground = self._pool(shape.pool) if shape.pool else self.public
             if ground.may_start(unit, shape):
                 self.resumes.extend(sleeper.runs)
                 ground.take(shape)
             else:
-                self._wait(unit, shape, slots=0)
+                self._wait(unit, shape, ground, slots=0)
             self._stopped = self._stopped or unit == self._until
 
     # -- one after the other ---------------------------------------------------------------------
@@ -160,6 +169,7 @@ class Round:
         if not self._open(shape):
             return self._thorough and self._no_pool(line)
         ground = self.ground(shape)
+        flex = ground is not self.public and self._flex(shape)
         for index in islice(line.elements(), max(0, self._room(line.entry))):
             if ground.free[1] < self._least:  # nothing more can start: no more promises are needed
                 self._stopped = True
@@ -171,14 +181,28 @@ class Round:
                 return False
             if ground.may_start(unit, shape):
                 self._begin(unit, line, ground)
-            elif not self._wait(unit, shape):
-                return False
-            if unit == self._until:
+            else:
+                if flex:
+                    self._flexible.append((unit, line))
+                if not self._wait(unit, shape, ground):
+                    return False
+            if unit == self._until and not flex:
                 self._stopped = True
                 return False
         if self._room(line.entry) <= 0:
             ground.lapse_of(job.id)
         return True
+
+    def _bend(self) -> None:
+        """What may run outside its reservation, too, takes what all others leave there."""
+        for unit, line in self._flexible:
+            promised = unit in self._done
+            possible = promised or self._room(line.entry) > 0
+            if possible and self.public.may_start(unit, line.shape):
+                if promised:
+                    self._slots[unit[0]] -= 1
+                self._bent.append(unit)
+                self._begin(unit, line, self.public)
 
     def _room(self, entry: Entry) -> int:
         """How many more elements of the job may go besides those that start or are promised to."""
@@ -190,10 +214,9 @@ class Round:
 
     def _no_pool(self, line: Line) -> bool:
         """Say so of all elements of the line; always true."""
-        told = f"there is no reservation {line.shape.pool}, or it is over"
         for index in line.elements():
             unit = (line.entry.job.id, index)
-            self.reasons[unit] = Reason(code="ReservationDeleted", sentence=told)
+            self.reasons[unit] = no_reservation(line.shape.pool)
             self._stopped = self._stopped or unit == self._until
         return True
 
@@ -214,15 +237,16 @@ class Round:
     def _begin(self, unit: Unit, line: Line, ground: Ground) -> None:
         """Start the element, or all of a gang."""
         gpus = ground.take(line.shape)
+        pool = "" if ground is self.public else line.shape.pool
         if not isinstance(line, Together):
-            self._start(unit, line.shape, gpus)
+            self._start(unit, line.shape, gpus, pool)
             return
         for one in line.parts:
             count = one.shape.request.gpus
-            self._start((one.job.id, NO_INDEX), one.shape, gpus[:count])
+            self._start((one.job.id, NO_INDEX), one.shape, gpus[:count], pool)
             gpus = gpus[count:]
 
-    def _start(self, unit: Unit, shape: Shape, gpus: tuple[int, ...]) -> None:
+    def _start(self, unit: Unit, shape: Shape, gpus: tuple[int, ...], pool: str) -> None:
         need, request = shape.need, shape.request
         assert need is not None, "what does not fit is not started"
         self.starts.append(
@@ -235,6 +259,7 @@ class Round:
                 others=request.others,
                 exclusive=request.exclusive,
                 end=None if request.time_limit is None else self.now + request.time_limit,
+                reservation=pool,
             )
         )
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
@@ -244,21 +269,23 @@ class Round:
                 self._limits, self._limits_own = self._limits.copy(), True
             self._limits.add(shape.claimant)
 
-    def _wait(self, unit: Unit, shape: Shape, slots: int = 1) -> bool:
+    def _wait(self, unit: Unit, shape: Shape, ground: Ground, slots: int = 1) -> bool:
         """Promise what cannot start, if promises are left; whether more of its shape is worth a
         look."""
-        ground = self.ground(shape)
         if self._depth <= 0:
             self._cut = self._stopped = True  # the budget is spent
             ground.stay(unit)
             return False
         self._depth -= 1
         possible = fits(shape.need, self.view.room.size)
+        if ground is not self.public:
+            possible = self._meets(shape, self.now)
         if possible and ground.first is None:
             self._depth = min(self._depth, self._most_behind)
         if self._thorough and self._until in (None, unit):
             ahead = ground.first if ground.first != unit else None
-            self.reasons[unit] = blocked(shape, self.view.room, ground.free, ahead)
+            kept = set_apart(self.view, shape, ground, self.now, ahead)
+            self.reasons[unit] = kept or blocked(shape, self.view.room, ground.free, ahead)
         if possible and ground.first is None:
             ground.first = unit
             if self._preempting and ground is self.public:
@@ -286,15 +313,35 @@ class Round:
     # -- what there is ---------------------------------------------------------------------------
 
     def ground(self, shape: Shape) -> Ground:
-        """What a request of this shape is to be met from."""
-        if not shape.pool:
+        """What a request of this shape is to be met from. What may run outside its reservation, and
+        never could run inside, is met from what everybody may use."""
+        if not shape.pool or (self._flex(shape) and not self._meets(shape, -inf)):
             return self.public
-        if (found := self._pools.get(shape.pool)) is None:
+        return self._pool(shape.pool)
+
+    def _pool(self, name: str) -> Ground:
+        """What a reservation sets apart."""
+        if (found := self._pools.get(name)) is None:
             view = self.view
-            stock = view.book.within(shape.pool, self.now, view.room.free, view.inside())
-            gpus = view.room.gpus[::-1][: stock.free[3]]
-            found = self._pools[shape.pool] = Ground(stock, self.policy, self.now, gpus)
+            stock = view.book.within(name, self.now, view.room.free, view.inside())
+            gpus = view.room.gpus[::-1][stock.skip :][: max(0, stock.free[3])]
+            found = self._pools[name] = Ground(stock, self.policy, self.now, gpus)
         return found
+
+    def _flex(self, shape: Shape) -> bool:
+        """Whether requests of this shape may be met from what everybody may use, too."""
+        return bool(shape.pool) and self.view.book.known[shape.pool].flex
+
+    def _meets(self, shape: Shape, now: float) -> bool:
+        """Whether the reservation that the shape is for is large and long enough for it."""
+        book = self.view.book
+        return book.meets(book.known[shape.pool], shape.need, shape.length, now)
+
+    def _any_free(self, shape: Shape) -> bool:
+        """Whether as much as it asks for is free where it may be met from."""
+        if fits(shape.need, self.ground(shape).free):
+            return True
+        return self._flex(shape) and fits(shape.need, self.public.free)
 
     def _public(self) -> Ground:
         view = self.view
@@ -314,7 +361,9 @@ class Round:
         found: list[tuple[object, Unit, Shape, float]] = []
         for unit, start in self.view.promised.items():
             line = self.view.queue.standing(*unit)
-            if line is not None and line.shape.need is not None and start != NEVER:
+            if line is None or not self._open(line.shape):
+                continue
+            if line.shape.need is not None and start != NEVER:
                 found.append((line.turn_of(unit[1]), unit, line.shape, start))
         for _, unit, shape, start in sorted(found, key=itemgetter(0)):
             self.ground(shape).places().keep(unit, shape, start)

@@ -114,6 +114,9 @@ class View(Holdings):
         if entry is not None and entry.job is job and entry.waiting.ranges == waiting.ranges:
             return
         before = None if entry is None else (entry.job.request, entry.rank)
+        if entry is None or entry.job.reservation != job.reservation:
+            self.book.join(job.reservation)
+            self.book.leave("" if entry is None else entry.job.reservation)
         entry = self.queue.put(job, waiting)
         if self.bounds is not None:
             self.bounds.submitted(job, self.queue.alive(entry))
@@ -122,6 +125,8 @@ class View(Holdings):
 
     def job_finished(self, job: int) -> None:
         """Nothing of `job` is left to end. What its children need to know of it is kept."""
+        if (entry := self.queue.jobs.get(job)) is not None:
+            self.book.leave(entry.job.reservation)
         self.queue.drop(job)
         if self.bounds is not None:
             self.bounds.forgotten(job)
@@ -155,8 +160,8 @@ class View(Holdings):
             self.outlook.began(claim, entry.job, shape.request, shape.length)
             if self.bounds is not None:
                 self.bounds.began(claim.run, self.bounds.claimant(entry.job, shape.request))
-            if shape.pool:
-                self.pools[claim.run] = shape.pool
+            if claim.reservation:
+                self.pools[claim.run] = claim.reservation
             first = self.queue.start(entry, claim.index)
             touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
             self.queue.gates.touch(touched)
@@ -195,8 +200,7 @@ class View(Holdings):
         self.queue.gates.advance(now)
         self.outlook.advance(now)
         if self.book.known:
-            wanted = {entry.job.reservation for entry in self.queue.jobs.values()}
-            self.book.advance(now, wanted)
+            self.book.advance(now)
 
     def reserve(self, reservation: Reservation) -> None:
         """Set a part of the machine apart; one of the same name is replaced."""

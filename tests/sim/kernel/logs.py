@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import inf
 from random import Random
 from typing import NamedTuple
@@ -38,7 +37,12 @@ SIZES = ["sjf", "ljf", "saf", "laf"]
 PROMISES = {"none": NONE, "greedy": 0, "easy": 1, "hybrid 2": 2, "hybrid 3": 3, "all": ALL}
 ONE_LINE = ["none", "greedy", "easy"]
 """What the kernel does in any order; more promises it gives as submitted only."""
-PREDICT = {"request": REQUEST, "clairvoyant": CLAIRVOYANT, "last2": LAST_TWO, "shrunk": SHRUNK}
+PREDICT = {
+    "request": REQUEST,
+    "clairvoyant": CLAIRVOYANT,
+    "last2": LAST_TWO,
+    "shrunk": SHRUNK,
+}
 
 
 class Row(NamedTuple):
@@ -59,9 +63,9 @@ class Log(NamedTuple):
 
     def work(self) -> Work:
         submit, run, procs, request, user = (list(each) for each in zip(*self.rows, strict=True))
-        alike, alikes = _numbered(zip(user, request, strict=True))
-        same, sames = _numbered(zip(user, request, procs, strict=True))
-        users = max(user) + 1
+        alike = numbered(list(zip(user, request, strict=True)))
+        same = numbered(list(zip(user, request, procs, strict=True)))
+        users, alikes, sames = max(user) + 1, max(alike) + 1, max(same) + 1
         return Work(submit, run, procs, request, user, users, alike, alikes, same, sames)
 
     def jobs(self) -> list[Job]:
@@ -71,10 +75,10 @@ class Log(NamedTuple):
         ]
 
 
-def _numbered(kinds: Iterable[object]) -> tuple[list[int], int]:
-    """Each kind by its number, and how many there are."""
-    known: dict[object, int] = {}
-    return [known.setdefault(kind, len(known)) for kind in kinds], len(known)
+def numbered(keys: list[tuple[float, ...]]) -> list[int]:
+    """Equal keys get equal numbers, from 0."""
+    known: dict[tuple[float, ...], int] = {}
+    return [known.setdefault(key, len(known)) for key in keys]
 
 
 class Way(NamedTuple):
@@ -115,10 +119,10 @@ class Clairvoyant:
     def __init__(self, runs: list[float]) -> None:
         self._runs = runs
 
-    def typical(self, job: Job, request: Request) -> float | None:
+    def length(self, job: Job, request: Request) -> float | None:
         return self._runs[job.id - 1]
 
-    def length(self, job: Job, request: Request) -> float | None:
+    def typical(self, job: Job, request: Request) -> float | None:
         return self._runs[job.id - 1]
 
     def longer(self, first: float, lasted: float, times: int, limit: float | None) -> float | None:

@@ -28,6 +28,7 @@ WAYS = [
     Way("easy", "wfp3", "wfp3"),
     Way("easy", "unicef", "unicef", "last2"),
     Way("easy", "expansion", "expansion", "shrunk"),
+    Way("none", "expansion", "expansion", "shrunk"),
 ]
 ways = pytest.mark.parametrize("way", WAYS, ids="-".join)
 logs = pytest.mark.parametrize("name", LOGS)
@@ -55,8 +56,9 @@ def by_arrays(log: Log, way: Way) -> list[float]:
     pytest.importorskip("numba")
     from hpcshell.sim.kernel.compiled import compiled_play
 
-    lists = [np.array(one) if isinstance(one, list) else one for one in log.work()]
-    work = Work._make(lists)
+    told = log.work()
+    columns = [np.array(column) if isinstance(column, list) else column for column in told]
+    work = Work._make(columns)
     case = prepared(work, way.rules(log.total), arrays)
     compiled_play(case, 0, inf)
     starts: list[float] = case.found.start.tolist()

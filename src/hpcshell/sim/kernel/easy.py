@@ -60,7 +60,7 @@ def resort(case: Case, line: Line, order: int, now: float) -> None:
         return
     queued = case.state.tally[QUEUED]
     for at in range(queued):
-        line.keys[at] = key_of(case, line, order, line.jobs[at], now)
+        line.keys[at] = key_of(case, order, line.jobs[at], now)
     sort(line.keys, line.jobs, queued)
 
 
@@ -72,7 +72,7 @@ def resort_fill(case: Case, now: float) -> None:
         return
     queued = case.state.tally[QUEUED]
     for at in range(queued):
-        fill.keys[at] = key_of(case, fill, rules.fill, queue.jobs[at], now)
+        fill.keys[at] = key_of(case, rules.fill, queue.jobs[at], now)
         fill.jobs[at] = at
     sort(fill.keys, fill.jobs, queued)
     for at in range(queued):

@@ -79,11 +79,13 @@ def least(case: Case) -> int:
     return found
 
 
-def key_of(case: Case, line: Line, order: int, job: int, now: float) -> float:
-    """What puts the job in its place in an order of the line; the least goes first."""
+def key_of(case: Case, order: int, job: int, now: float) -> float:
+    """What puts the job in its place in an order; the least goes first. The line goes by typical
+    lengths, those that may pass the first in it by the lengths that promises rest on."""
     work = case.work
+    lengths = case.state.typical if order == case.rules.order else case.found.estimate
     submit = work.submit[job]
-    return score(order, now - submit, line.lengths[job], work.procs[job], submit)
+    return score(order, now - submit, lengths[job], work.procs[job], submit)
 
 
 def arrive(case: Case, job: int) -> int:
@@ -101,7 +103,7 @@ def arrive(case: Case, job: int) -> int:
 
 def join(case: Case, line: Line, order: int, job: int) -> int:
     """Put the job into a line."""
-    key = key_of(case, line, order, job, case.work.submit[job])
+    key = key_of(case, order, job, case.work.submit[job])
     queued = case.state.tally[QUEUED]
     place = right_of(line.keys, queued, key)
     put(line.jobs, queued, place, job)
@@ -112,12 +114,11 @@ def join(case: Case, line: Line, order: int, job: int) -> int:
 def among_equals(case: Case, job: int, place: int) -> None:
     """Of those that may pass the first in line alike, the first in line goes first; the job is the
     last of them."""
-    line, queue = case.state.fill, case.state.queue
-    order, submit = case.rules.order, case.work.submit
-    key = key_of(case, queue, order, job, submit[job])
+    line, order, submit = case.state.fill, case.rules.order, case.work.submit
+    key = key_of(case, order, job, submit[job])
     while place > 0 and line.keys[place - 1] == line.keys[place]:
         other = line.jobs[place - 1]
-        if key_of(case, queue, order, other, submit[other]) <= key:
+        if key_of(case, order, other, submit[other]) <= key:
             return
         line.jobs[place - 1], line.jobs[place] = job, other
         place -= 1
@@ -126,8 +127,8 @@ def among_equals(case: Case, job: int, place: int) -> None:
 def find(case: Case, line: Line, order: int, job: int) -> int:
     """Where in a line the job stands."""
     place = 0
-    if max(order, case.rules.order) <= LAST_STATIC:  # else lengths may not be what they were
-        place = left_of(line.keys, case.state.tally[QUEUED], key_of(case, line, order, job, 0.0))
+    if max(order, case.rules.order) <= LAST_STATIC:  # else keys may be of an earlier instant
+        place = left_of(line.keys, case.state.tally[QUEUED], key_of(case, order, job, 0.0))
     while line.jobs[place] != job:
         place += 1
     return place

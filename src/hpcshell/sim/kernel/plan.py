@@ -49,7 +49,8 @@ def lay_out(case: Case, now: float) -> None:
         job = state.queue.jobs[at]
         if state.planned[job] == inf:
             break
-        take(case, job, state.planned[job], procs[job])
+        if state.planned[job] >= now:
+            take(case, job, state.planned[job], procs[job])
 
 
 def edge(case: Case, time: float) -> int:
@@ -102,9 +103,10 @@ def fits_now(case: Case, job: int, now: float) -> bool:
 
 
 def place(case: Case, job: int) -> Any:
-    """The job gives its place back, if it has one, and takes the first that disturbs nobody."""
+    """The job gives its place back, if it has one, and takes the first that disturbs nobody. One
+    in the past was lost to a run that is overdue."""
     state, procs = case.state, case.work.procs[job]
-    if state.planned[job] < inf:
+    if state.edges[0] <= state.planned[job] < inf:
         take(case, job, state.planned[job], -procs)
     start = earliest(case, job)
     take(case, job, start, procs)

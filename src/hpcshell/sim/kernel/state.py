@@ -64,12 +64,10 @@ def plans(rules: Rules) -> bool:
 
 
 class Line(NamedTuple):
-    """Waiting jobs, and the ascending `keys` that put them in order; these look at the `lengths` by
-    job."""
+    """Waiting jobs, and the ascending `keys` that put them in order."""
 
     jobs: Any
     keys: Any
-    lengths: Any
 
 
 class Past(NamedTuple):
@@ -137,12 +135,11 @@ def prepared(work: Work, rules: Rules, lists: ModuleType) -> Case:
     """The empty machine; `lists` are `primitives` or `arrays`, as those of `work` are."""
     number = len(work.submit)
     most = 4 * number + 4 if plans(rules) else 0
-    typical, estimate = lists.floats(number), lists.floats(number)
     state = State(
         tally=lists.ints(TALLIES),
         shadow=lists.floats(1),
-        queue=Line(lists.growing_ints(number), lists.growing_floats(number), typical),
-        fill=Line(lists.growing_ints(number), lists.growing_floats(number), estimate),
+        queue=Line(lists.growing_ints(number), lists.growing_floats(number)),
+        fill=Line(lists.growing_ints(number), lists.growing_floats(number)),
         ends=lists.growing_floats(number),
         holders=lists.growing_ints(number),
         times=lists.growing_floats(number),
@@ -157,10 +154,12 @@ def prepared(work: Work, rules: Rules, lists: ModuleType) -> Case:
         last=lists.floats(work.users),
         before=lists.floats(work.users),
         lasts=lists.ints(work.users),
-        typical=typical,
+        typical=lists.floats(number),
         of_user=Past(lists.floats(work.users), lists.floats(work.users)),
         of_alike=Past(lists.floats(work.alikes), lists.floats(work.alikes)),
         of_same=Past(lists.floats(work.sames), lists.floats(work.sames)),
     )
     state.tally[FREE] = rules.total
-    return Case(work, rules, state, Found(lists.floats(number), estimate, lists.ints(number)))
+    return Case(
+        work, rules, state, Found(lists.floats(number), lists.floats(number), lists.ints(number))
+    )

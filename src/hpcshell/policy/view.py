@@ -159,7 +159,8 @@ class View(Holdings):
             shape = entry.shape_of(claim.index)
             self.outlook.began(claim, entry.job, shape.request, shape.length)
             if self.bounds is not None:
-                self.bounds.began(claim.run, self.bounds.claimant(entry.job, shape.request))
+                holds = self.room.held_by(shape.request)
+                self.bounds.began(claim.run, self.bounds.claimant(entry.job, holds))
             if claim.reservation:
                 self.pools[claim.run] = claim.reservation
             first = self.queue.start(entry, claim.index)

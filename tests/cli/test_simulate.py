@@ -227,7 +227,8 @@ def test_equal_runs_draw_equal_pictures(trace: Path) -> None:
 
 def test_an_interrupt_leaves_what_there_is(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trace.write_bytes(jobs(*((at, 10, 8, 10) for at in range(100))))
-    monkeypatch.setattr(engine, "LEAST_SLICE", 10)
+    monkeypatch.setattr(engine, "SLICE", 10)
+    monkeypatch.setattr(engine, "QUICK", 0.0)
 
     def interrupt_at_150(done: int) -> None:
         if done >= 150:

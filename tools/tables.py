@@ -8,7 +8,7 @@ from hpcshell.core.options.row import Dialect, Option
 from hpcshell.core.options.table import OPTIONS
 from hpcshell.core.settings import NAMED, SECTIONS, SHIPPED_PROFILES, Key, keys
 from hpcshell.core.units import format_duration, format_size
-from hpcshell.policy.reasons import REASONS
+from hpcshell.policy.codes import REASONS
 
 DIRECTIVES: dict[Dialect, str] = {"hpc": "#HPC", "sbatch": "#SBATCH", "pbs": "#PBS", "lsf": "#BSUB"}
 

@@ -10,14 +10,14 @@ import os
 import signal
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hpcshell.client.client import Client
 from hpcshell.core.errors import HpcError
-from hpcshell.core.records import Job, Outcome, State
+from hpcshell.core.records import Job, Outcome, Run, State
 from hpcshell.machine.paths import places
 from hpcshell.store.reading import Reader
 from hpcshell.store.rows import indices_of
@@ -86,7 +86,9 @@ class Study:
         self.submit("retry", "exit 5", retry={"limit": 1, "delay": 0.01})
         self.submit("limited", "exec sleep 300", request={"time_limit": 0.1})
         self.change_while_held()
-        self.put_back()
+        self.put_back("requeued", "requeue", "ATTEMPT")
+        self.put_back("preempted", "preempt", "RESTART_COUNT")
+        self.pause()
         doomed = self.submit("doomed", "exec sleep 300")
         self.call("cancel", ids=[str(doomed)])
         self.call("wait", ids=[str(seven)])
@@ -102,19 +104,51 @@ class Study:
         for job in (held, picked):
             self.call("release", ids=[str(job)])
 
-    def put_back(self) -> None:
+    def put_back(self, kind: str, verb: str, count: str) -> None:
         """Its first attempt would not end: it is put back into the queue while it runs."""
-        job = self.submit("requeued", '[ "$HPC_ATTEMPT" -gt 1 ] || exec sleep 300', priority=900)
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            [view] = self.call("show", ids=[str(job)])["jobs"]
+        first = {"ATTEMPT": 1, "RESTART_COUNT": 0}[count]
+        saves = {"checkpoint": {"number": 10, "before": 0.2}} if verb == "preempt" else {}
+        script = f'[ "$HPC_{count}" -gt {first} ] || exec sleep 300'
+        job = self.submit(kind, script, priority=900, **saves)
+        for view in self.looks_at(job):
             if view["attempt"] > 1 or view["state"] == "COMPLETED":
                 return
             if view["state"] == "RUNNING":
-                self.call("requeue", ids=[str(job)])
+                self.call(verb, ids=[str(job)])
             else:
                 self.call("wait", ids=[str(job)], timeout=0.02)
-        raise AssertionError(f"job {job} was not started again")
+
+    def pause(self) -> None:
+        """It is suspended while it runs, and something else in its place; then it goes on. Another
+        is cancelled meanwhile."""
+        job = self.submit("paused", "sleep 0.3; exit 3", priority=900, request={"cpus": 2})
+        doomed = self.submit("doomed", "exec sleep 300", priority=950)
+        suspended = False
+        for view in self.looks_at(doomed):
+            if view["state"] == "RUNNING":
+                self.call("suspend", ids=[str(doomed)])
+            if view["state"] == "SUSPENDED":
+                self.call("cancel", ids=[str(doomed)])
+            if view["state"] in ("COMPLETING", "CANCELLED"):
+                break
+        for view in self.looks_at(job):
+            if view["state"] == "RUNNING" and not suspended:
+                self.call("suspend", ids=[str(job)])
+                self.submit("good", "exit 0", priority=960)
+                suspended = True
+            if view["state"] == "SUSPENDED":
+                self.call("resume", ids=[str(job)])
+            if view["state"] not in ("PENDING", "RUNNING", "SUSPENDED"):
+                return
+
+    def looks_at(self, job: int) -> Iterator[dict[str, Any]]:
+        """Its document, time and again."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            [view] = self.call("show", ids=[str(job)])["jobs"]
+            yield view
+            self.call("wait", ids=[str(job)], timeout=0.02)
+        raise AssertionError(f"job {job} does not get on: {view}")
 
     def again(self, seven: int) -> None:
         answer = self.call("rerun", ids=[str(seven)])
@@ -144,7 +178,7 @@ class Study:
             assert self.seen_ended.setdefault(row["id"], end) == end, "an ended job changed"
 
 
-STRAYS = ("doomed", "requeued", "edited", "picked")
+STRAYS = ("doomed", "requeued", "preempted", "edited", "picked")
 """Kinds that do not end by themselves when their acknowledgement was lost."""
 
 EXPECTED: dict[str, Callable[[int], tuple[Outcome, int | None]]] = {
@@ -161,6 +195,8 @@ EXPECTED: dict[str, Callable[[int], tuple[Outcome, int | None]]] = {
     "edited": lambda index: (Outcome.COMPLETED, 0),
     "picked": lambda index: (Outcome.CANCELLED, None) if index == 1 else (Outcome.COMPLETED, 0),
     "requeued": lambda index: (Outcome.COMPLETED, 0),
+    "preempted": lambda index: (Outcome.COMPLETED, 0),
+    "paused": lambda index: (Outcome.FAILED, 3),
 }
 
 
@@ -224,13 +260,30 @@ def _never_too_many_at_once(store: Reader) -> None:
     for stored in store.jobs(range(1, 200)):
         for index in indices_of(stored.job):
             for run in store.runs(stored.job.id, index):
-                assert run.end_time is not None, "a run has no end"
-                changes[run.start_time] += run.claim.cpus
-                changes[max(run.end_time, run.start_time)] -= run.claim.cpus
+                for begun, over in _held(store, run):
+                    changes[begun] += run.claim.cpus
+                    changes[max(over, begun)] -= run.claim.cpus
     used = 0
     for instant in sorted(changes):
         used += changes[instant]
         assert used <= CPUS, f"P5: {used} cpus were in use of {CPUS}"
+
+
+def _held(store: Reader, run: Run) -> Iterator[tuple[float, float]]:
+    """From when to when a run held its cpus: not while it was suspended, nor after that was ended
+    by anything but a resume."""
+    assert run.end_time is not None, "a run has no end"
+    since: float | None = run.start_time
+    for entry in store.story(run.job, run.index):
+        if not run.start_time <= entry.time <= run.end_time:
+            continue
+        if entry.kind == "suspend" and since is not None:
+            yield since, entry.time
+            since = None
+        if entry.kind == "resume":
+            since = entry.time
+    if since is not None:
+        yield since, run.end_time
 
 
 def runner_processes(study: Study) -> list[int]:

@@ -22,7 +22,7 @@ from tests.support.daemons import Daemon
 
 FULL = os.environ.get("HPCSHELL_CAMPAIGN") == "full"
 KILLS = 20
-WRITES = 360
+WRITES = 440
 """More writes than one undisturbed run of the scenario makes: the last points never fire."""
 
 

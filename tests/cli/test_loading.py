@@ -61,6 +61,9 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
     "hold 1": (*CHANGING, "cli.hold"),
     "release 1": (*CHANGING, "cli.release"),
     "requeue 1": (*CHANGING, "cli.requeue"),
+    "suspend 1": (*CHANGING, "cli.suspend"),
+    "resume 1": (*CHANGING, "cli.resume"),
+    "preempt 1": (*CHANGING, "cli.filters", "cli.preempt"),
     "wait 1": (*SHOWING, "cli.changing", "cli.wait"),
 }
 """By what is typed, our modules, each without `hpcshell.` before it."""

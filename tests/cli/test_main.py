@@ -39,7 +39,7 @@ def every_verb() -> list[tuple[str, click.Command]]:
 def test_the_promised_verbs_are_there():
     promised = (
         "submit run queue show logs cancel hold release wait requeue rerun edit explain history "
-        "resources daemon doctor config completion"
+        "resources daemon doctor config completion suspend resume preempt"
     )
     assert set(promised.split()) <= set(NAMES)
 
@@ -62,6 +62,7 @@ def test_every_verb_answers_in_json_quietly_and_shows_an_example(path, command):
     "path",
     [
         ["submit", "run", "rerun", "cancel", "hold", "release", "requeue", "edit"],
+        ["suspend", "resume", "preempt"],
         ["daemon stop", "daemon restart"],
     ],
 )

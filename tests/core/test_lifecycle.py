@@ -10,7 +10,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 
 from hpcshell.core.errors import Refused
-from hpcshell.core.lifecycle import IMPOSSIBLE, TRANSITIONS, Event, Kind, amend, label, step, word
+from hpcshell.core.lifecycle import (
+    IMPOSSIBLE,
+    TRANSITIONS,
+    Event,
+    Kind,
+    amend,
+    label,
+    step,
+    suspended_for,
+    word,
+)
 from hpcshell.core.records import Job, Launch, Outcome, Request, State, Task, Usage
 
 PAIRS = [(state, kind) for state in State for kind in Kind]
@@ -148,10 +158,22 @@ class Life(RuleBasedStateMachine):
         self.happens(Kind.CANCEL, stopping="cancelled")
         assert self.task.state is (State.ENDED if waiting else State.STOPPING)
 
-    @precondition(lambda self: self.may(Kind.SUSPEND) or self.may(Kind.RESUME))
+    @precondition(lambda self: self.may(Kind.SUSPEND))
     @rule()
-    def suspend_or_resume(self) -> None:
-        self.happens(Kind.SUSPEND if self.may(Kind.SUSPEND) else Kind.RESUME)
+    def suspend(self) -> None:
+        since = self.task.suspended_since
+        self.happens(Kind.SUSPEND)
+        assert self.task.state is State.SUSPENDED
+        assert self.task.suspended_since == (self.time if since is None else since)
+        assert not self.task.waking
+
+    @precondition(lambda self: self.may(Kind.RESUME))
+    @rule(kind=st.sampled_from([Kind.RESUME, Kind.WAKE]))
+    def resume(self, kind: Kind) -> None:
+        before = suspended_for(self.task, self.time + 1)
+        self.happens(kind)
+        assert self.task.waking == (kind is Kind.WAKE)
+        assert suspended_for(self.task, self.time) == before
 
     @precondition(lambda self: self.may(Kind.REQUEUE))
     @rule(lost=st.booleans(), request=st.none() | st.just(Request(cpus=9)))
@@ -185,6 +207,13 @@ class Life(RuleBasedStateMachine):
     def a_run_is_started_once(self) -> None:
         assert self.task.run == self.runs
         assert self.task.attempt == self.runs
+
+    @invariant()
+    def only_what_is_suspended_stands_still(self) -> None:
+        still = self.task.state is State.SUSPENDED
+        assert (self.task.suspended_since is not None) == still
+        assert still or not self.task.waking
+        assert 0.0 <= suspended_for(self.task, self.time) <= self.time
 
     @invariant()
     def what_is_stopping_says_why(self) -> None:

@@ -30,7 +30,10 @@ from tests.support.benches import TOTAL, Bench, Clock, submission
 
 MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 KINDS = {kind.value: kind for kind in Kind}
-GONE = frozenset({"run", "attempt", "state", "outcome", "exit_code", "signal", "cause", "held"})
+GONE = frozenset(
+    {"run", "attempt", "state", "outcome", "exit_code", "signal", "cause", "held"}
+    | {"suspended", "suspended_since", "waking"}
+)
 """What the story and the runs together say of an element."""
 
 REQUESTS = st.fixed_dictionaries(
@@ -73,6 +76,7 @@ def snapshot(engine: Engine) -> dict[str, Any]:
         "prepared": engine.prepared,
         "claims": engine.view.claims,
         "free": engine.view.free,
+        "waking": engine.view.waking,
     }
 
 
@@ -132,6 +136,7 @@ class Queue(RuleBasedStateMachine):
                 "priority": st.sampled_from([100, 900]),
                 "on_never": st.sampled_from(["end", "hold"]),
                 "requeue": st.booleans(),
+                "checkpoint": st.just({"number": 10, "before": 5.0}),
             },
         ),
         data=st.data(),
@@ -161,6 +166,16 @@ class Queue(RuleBasedStateMachine):
     @rule(verb=st.sampled_from(["cancel", "hold", "release", "requeue"]), data=st.data())
     def change(self, verb: str, data: st.DataObject) -> None:
         self.ask(verb, ids=[self.name(data)])
+
+    @precondition(lambda self: self.last)
+    @rule(verb=st.sampled_from(["suspend", "resume"]), data=st.data())
+    def pause(self, verb: str, data: st.DataObject) -> None:
+        self.ask(verb, ids=[self.name(data)])
+
+    @precondition(lambda self: self.last)
+    @rule(mode=st.sampled_from(["suspend", "requeue", "cancel"]), data=st.data())
+    def preempt(self, mode: str, data: st.DataObject) -> None:
+        self.ask("preempt", ids=[self.name(data)], mode=mode)
 
     @precondition(lambda self: self.last)
     @rule(
@@ -301,17 +316,36 @@ class Laws(Queue):
             return  # they stand in line again then, and the one promise that is kept is theirs
         fresh = self.bench.reloaded()
         fresh.view.advance(self.clock.wall)
-        assert decide(fresh.view, fresh.policy, self.clock.wall).starts == []
+        plan = decide(fresh.view, fresh.policy, self.clock.wall)
+        assert plan.starts == []
+        assert plan.resumes == []
 
     @invariant()
     def nothing_is_over_allocated(self) -> None:
         claims = list(self.bench.engine.view.claims.values())
-        assert sum(claim.cpus for claim in claims) <= TOTAL.cpus
+        running = [claim for claim in claims if claim.suspended is None]
+        assert sum(claim.cpus for claim in running) <= TOTAL.cpus
         assert sum(claim.memory for claim in claims) <= TOTAL.memory
         gpus = [gpu for claim in claims for gpu in claim.gpus]
         assert len(gpus) == len(set(gpus)) <= TOTAL.gpus
         assert sum(claim.others.get("seats", 0) for claim in claims) <= 3
-        assert len(claims) == 1 or not any(claim.exclusive for claim in claims)
+        assert len(running) == 1 or not any(claim.exclusive for claim in running)
+
+    @invariant()
+    def what_is_suspended_stands_still_and_nothing_else(self) -> None:
+        engine, runner = self.bench.engine, self.bench.runner
+        for live in engine.live.values():
+            for task in live.tasks.values():
+                if task.state is State.PENDING:
+                    continue
+                claim = engine.runs[task.run].claim
+                still = task.state is State.SUSPENDED
+                if task.state is not State.STOPPING:
+                    assert (claim.suspended is not None) == still
+                    assert claim.suspended == task.suspended_since
+                assert (task.run in engine.view.waking) == task.waking
+                if runner.connected and not runner.said and task.run in runner.alive:
+                    assert (task.run in runner.suspended) == still
 
     @invariant()
     def what_runs_holds_a_claim_and_the_other_way_round(self) -> None:

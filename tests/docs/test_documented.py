@@ -4,7 +4,7 @@ import ast
 import json
 from pathlib import Path
 
-from hpcshell.policy.reasons import REASONS
+from hpcshell.policy.codes import REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

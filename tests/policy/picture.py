@@ -31,6 +31,7 @@ def picture(view: View) -> dict[str, Any]:
         "free": view.room.free,
         "gpus": list(view.room.gpus),
         "claims": dict(view.claims),
+        "waking": set(view.waking),
         "impossible": sorted(view.impossible(0.0), key=repr),
         "wake": view.next_wake(),
         "promised": dict(view.promised),

@@ -53,11 +53,11 @@ class Timeline:
         if shape.need is None:
             return None
         at = sorted({since, *(at for at in self.moments() if at > since)})
-        return next((one for one in at if self.fits(one, shape.limit, shape.need)), None)
+        return next((one for one in at if self.fits(one, shape.length, shape.need)), None)
 
     def take(self, start: float, shape: Shape) -> None:
         assert shape.need is not None
-        self.held.append((start, shape.limit, shape.need))
+        self.held.append((start, shape.length, shape.need))
 
 
 def in_line(view: View) -> Iterator[tuple[Unit, Shape]]:

@@ -14,9 +14,9 @@ from hpcshell.core.lifecycle import Event, Kind, step
 from hpcshell.core.records import NO_INDEX, Dependencies, Dependency, Job, Resources, Retry
 from hpcshell.core.units import size, time_limit
 from hpcshell.policy import explain as explain_module
+from hpcshell.policy.codes import REASONS
 from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.explain import Explanation, explain
-from hpcshell.policy.reasons import REASONS
 from hpcshell.policy.retry import End
 from hpcshell.policy.view import Unit, View
 from tests.policy.made import elements_of, make_job

@@ -82,6 +82,7 @@ def test_the_formulas_are_those_of_the_papers(
         "f4": r * sqrt(n) + 5.3e5 * log10(s),
         "lexp": -(w + r) / r,
         "sexp": (w + r) / r,
+        "expansion": -(w + r) / (r * sqrt(n)),
     }
     assert set(printed) == set(ORDERS)
     for name, value in printed.items():
@@ -91,7 +92,7 @@ def test_the_formulas_are_those_of_the_papers(
 def test_unicef_puts_jobs_of_one_processor_before_all_others() -> None:
     unicef = ORDERS["unicef"].score
     assert unicef(86400.0, 1.0, 0.0, 1.0) < unicef(1.0, 2.0, 0.0, 1e6)
-    assert unicef(60.0, 1.0, 0.0, 0.0) == -1e-15 / (log2(1.0 + 1e-15) * 60.0)
+    assert unicef(60.0, 1.0, 0.0, 0.0) == unicef(60.0, 64.0, 0.0, 0.0) == 0.0
 
 
 def test_every_order_says_what_it_is_and_where_it_is_from() -> None:

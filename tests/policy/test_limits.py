@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Request
-from hpcshell.policy.limits import CODES, EVERY, LIMIT_REASONS, Claimant, Limits, Rule, Throttle
+from hpcshell.policy.codes import LIMIT_REASONS
+from hpcshell.policy.limits import CODES, EVERY, Claimant, Limits, Rule, Throttle
 
 GIB = 1 << 30
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.policy import order
-from hpcshell.policy.order import Sorted, by_priority
+from hpcshell.policy.order import Sorted
+from hpcshell.policy.regime import by_priority
 from tests.policy.made import make_job
 
 

@@ -72,7 +72,7 @@ def what_can_be_kept_is_kept(world: World, plan: Plan) -> None:
         return
     for unit, shape in kept:
         start = max(old[unit], world.now)
-        if shape.need is None or not line.fits(start, shape.limit, shape.need):
+        if shape.need is None or not line.fits(start, shape.length, shape.need):
             return
         line.take(start, shape)
     places = places_of(plan, world.now)

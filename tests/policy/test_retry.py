@@ -70,6 +70,7 @@ def test_the_exit_decides(end: dict[str, Any], outcome: Outcome, cause: str) -> 
         ("timeout", "", Kind.END, Outcome.TIMEOUT),
         ("deadline", "", Kind.END, Outcome.DEADLINE),
         ("preempt", "", Kind.REQUEUE, None),
+        ("evict", "", Kind.END, Outcome.PREEMPTED),
     ],
 )
 def test_what_was_asked_decides_before_the_exit(

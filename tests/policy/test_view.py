@@ -14,6 +14,7 @@ from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.retry import End
 from hpcshell.policy.view import View
 from tests.policy.made import elements_of, make_job
+from tests.policy.pauses import resume, suspend, wake
 from tests.policy.picture import picture
 from tests.policy.workloads import draw_extras, draw_request, machines
 from tests.policy.world import Act, World, same
@@ -37,6 +38,8 @@ def rebuilt(world: World) -> View:
                 view.put_task(task)
     for claim in world.runs.values():
         view.claim(claim)
+        if world.tasks[claim.job, claim.index].waking:
+            view.wake(claim.run)
     view.keep(world.view.promised)
     return view
 
@@ -74,6 +77,22 @@ class Life(RuleBasedStateMachine):
     def end(self, draws: st.DataObject, code: int, lost: bool) -> None:
         run = draws.draw(st.sampled_from(sorted(self.world.runs)))
         self.world.end_run(run, End(time=self.world.now, exit_code=code, lost=lost))
+
+    @precondition(lambda self: self.world.runs)
+    @rule(draws=st.data())
+    def suspend_or_wake(self, draws: st.DataObject) -> None:
+        run = draws.draw(st.sampled_from(sorted(self.world.runs)))
+        if self.world.runs[run].suspended is None:
+            suspend(self.world, run)
+        else:
+            wake(self.world, run)
+
+    @precondition(lambda self: self.world.runs)
+    @rule(draws=st.data())
+    def resume_at_once(self, draws: st.DataObject) -> None:
+        run = draws.draw(st.sampled_from(sorted(self.world.runs)))
+        if self.world.runs[run].suspended is not None and self.world.view.may_resume(run):
+            resume(self.world, run)
 
     @rule()
     def end_impossible(self) -> None:

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 def check(world: World) -> None:
     """Added up from what runs, not from what the view says is free."""
     total, claims = world.view.total, world.runs.values()
-    assert sum(claim.cpus for claim in claims) <= total.cpus
+    running = [claim for claim in claims if claim.suspended is None]
+    assert sum(claim.cpus for claim in running) <= total.cpus
     assert sum(claim.memory for claim in claims) <= total.memory
     gpus = [gpu for claim in claims for gpu in claim.gpus]
     assert len(gpus) == len(set(gpus)) <= total.gpus
     assert all(0 <= gpu < total.gpus for gpu in gpus)
     for name, most in total.others.items():
         assert sum(claim.others.get(name, 0) for claim in claims) <= most
-    alone = [claim for claim in claims if claim.exclusive]
-    assert not alone or len(world.runs) == 1
+    alone = [claim for claim in running if claim.exclusive]
+    assert not alone or len(running) == 1
     for number in {claim.job for claim in claims}:
         array = world.jobs[number].array
         if array is not None and array.throttle:

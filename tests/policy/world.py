@@ -31,6 +31,7 @@ from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.retry import End, after_end
 from hpcshell.policy.view import ParentFacts, Unit, View
 from tests.policy.made import elements_of
+from tests.policy.pauses import end_later, resume
 from tests.policy.truth import check, check_start
 
 
@@ -64,6 +65,8 @@ class World:
         self.tasks: dict[Unit, Task] = {}
         self.left: dict[int, int] = {}
         self.runs: dict[int, Claim] = {}
+        self.ends: dict[int, End] = {}
+        """How each run is to end, and when if it is not suspended any more."""
         self.starts: dict[Unit, float] = {}
         self.restarts: list[tuple[float, Unit]] = []
         self.watch: list[Callable[[World], None]] = []
@@ -105,8 +108,10 @@ class World:
         plan = decide(self.view, self.policy, self.now)
         for start in plan.starts:
             self._start((start.job, start.index), start.claim(next(self._run_ids), self.now))
+        for run in plan.resumes:
+            resume(self, run)
         self.view.keep(plan.promises)
-        return bool(plan.starts)
+        return bool(plan.starts or plan.resumes)
 
     def _next(self) -> float | None:
         times = [self._agenda[0][0]] if self._agenda else []
@@ -150,10 +155,11 @@ class World:
             signal=15 if out else None,
             stopped_by="timeout" if out else "",
         )
-        self.at(end.time, lambda: self.end_run(claim.run, end), order=0)
+        end_later(self, claim.run, end)
 
     def end_run(self, run: int, end: End) -> None:
         claim = self.runs.pop(run, None)
+        self.ends.pop(run, None)
         if claim is None:
             return
         unit = (claim.job, claim.index)

@@ -66,6 +66,7 @@ class PretendRunner:
     def __init__(self) -> None:
         self.reports: dict[int, wire.Report] = {}
         self.stopping: dict[int, str] = {}
+        self.suspended: set[int] = set()
         self.limits: dict[int, float | None] = {}
         self.begun: Counter[int] = Counter()
         self.orders: list[wire.AnyOrder] = []
@@ -119,8 +120,14 @@ class PretendRunner:
             runner_pid=0,
             keeper_pid=0,
             boot_id="",
-            runs=list(self.reports.values()),
+            runs=[self._report(run) for run in self.reports],
         )
+
+    def _report(self, run: int) -> wire.Report:
+        report = self.reports[run]
+        if isinstance(report, wire.Started):
+            return replace(report, suspended=run in self.suspended)
+        return report
 
     def say_standing(self) -> None:
         """As after an order that asks for it."""
@@ -140,6 +147,11 @@ class PretendRunner:
                 )
             case wire.Stop() if order.run in self.reports:
                 self.stopping.setdefault(order.run, order.cause)
+                self.suspended.discard(order.run)
+            case wire.Suspend() if order.run in self.alive and order.run not in self.stopping:
+                self.suspended.add(order.run)
+            case wire.Resume():
+                self.suspended.discard(order.run)
             case wire.Stop():
                 self.said.append(wire.Unknown(run=order.run))
             case wire.Limit():
@@ -213,6 +225,7 @@ class PretendRunner:
         if order is not None and not isinstance(report, wire.FailedToStart) and not refused:
             report = replace(report, successor=order.run)
         self.reports[report.run] = report
+        self.suspended.discard(report.run)
         if self.connected:
             self.said.append(report)
         if order is not None and refused:

@@ -25,6 +25,7 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "show": "Show all about jobs.",
         "logs": "Print what jobs have written.",
         "explain": "Say why jobs wait, and when they are to start.",
+        "whatif": "Say who would start when, as things stand and after a change.",
         "history": "List the jobs that have ended.",
         "events": "Print what happens, as it happens.",
         "resources": "Show what the machine has, and who holds it.",
@@ -42,6 +43,10 @@ VERBS: Final[dict[str, dict[str, str]]] = {
     },
     "Study": {
         "simulate": "Run a recorded workload under scheduling policies.",
+    },
+    "The machine": {
+        "node": "Say whether it takes new work.",
+        "reservation": "Set parts of it apart for a time.",
     },
     "Set up": {
         "daemon": "Start, stop and look after the daemon.",

@@ -12,7 +12,7 @@ its own lifecycle; every attempt at it is a `Run`. A plain job is an array of on
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -147,6 +147,13 @@ class Array(Record, frozen=True, kw_only=True):
     throttle: int = 0
 
 
+class Gang(Record, frozen=True, kw_only=True):
+    """Plain jobs of one user that start together, all `size` of them, or not at all."""
+
+    name: str
+    size: int
+
+
 class Job(Record, frozen=True, kw_only=True):
     """One submission. Only `lifecycle.amend` changes it. Larger `priority` goes first.
 
@@ -167,6 +174,8 @@ class Job(Record, frozen=True, kw_only=True):
     partition: str = "main"
     account: str = ""
     qos: str = ""
+    reservation: str = ""
+    gang: Gang | None = None
     profile: str = ""
     tags: tuple[str, ...] = ()
     comment: str = ""
@@ -182,6 +191,16 @@ class Job(Record, frozen=True, kw_only=True):
     notify: Notify | None = None
     unique: str = ""
     dropped: Outcome | None = None
+
+
+class NodeNote(Record, frozen=True, kw_only=True):
+    """Whether a machine takes new work: `up`, `drain` (what runs runs on) or `down` (nothing is to
+    run). Why, who said so and when."""
+
+    state: Literal["up", "drain", "down"] = "up"
+    reason: str = ""
+    user: str = ""
+    since: float = 0.0
 
 
 class Usage(Record, frozen=True, kw_only=True):
@@ -249,6 +268,7 @@ class Claim(Record, frozen=True, kw_only=True):
     end: float | None = None
     suspended: float | None = None
     paused: float = 0.0
+    reservation: str = ""
 
 
 class Run(Record, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ class Submission(Record, frozen=True, kw_only=True):
     partition: str = ""
     account: str = ""
     qos: str = ""
+    reservation: str = ""
     profile: str = ""
     tags: tuple[str, ...] = ()
     comment: str = ""

@@ -24,6 +24,7 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.daemon.server import Peer
 from hpcshell.policy.admit import admit, admit_times
+from hpcshell.policy.booking import admit_into
 from hpcshell.store.change import blob_key
 
 ENV_LIMIT: Final = 4 * 1024 * 1024
@@ -72,7 +73,7 @@ def job_of(
             f"job {twin} is the same submission and has not ended",
             f"see: hpc show {twin}; leave out --unique to run it again",
         )
-    return Job(
+    job = Job(
         id=job_id,
         name=name,
         user=user_name(peer.uid),
@@ -86,6 +87,7 @@ def job_of(
         partition=partition,
         account=submission.account,
         qos=submission.qos,
+        reservation=submission.reservation,
         profile=submission.profile,
         tags=submission.tags,
         comment=submission.comment,
@@ -101,6 +103,8 @@ def job_of(
         notify=submission.notify,
         unique=unique,
     )
+    admit_into(job, engine.view.book, engine.view.room, now)
+    return job
 
 
 def _check_notify(notify: Notify | None, settings: Settings) -> None:

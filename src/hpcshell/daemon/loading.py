@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from hpcshell.core.records import Run, State, Task
+from hpcshell.daemon.apart import restore
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.parents import parent_facts, parents_of
@@ -15,6 +16,7 @@ from hpcshell.store.store import Store
 
 def load(engine: Engine) -> None:
     """Fill an empty engine from the store; the store is not changed."""
+    restore(engine)
     jobs = list(engine.store.live_jobs())
     parents = {parent for stored in jobs for parent in parents_of(stored.job)}
     for stored in jobs:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from hpcshell.core.lifecycle import word
 from hpcshell.core.records import Job, State, Task
 from hpcshell.daemon.live import LiveJob
-from hpcshell.policy.order import Sorted, by_priority
+from hpcshell.policy.order import Sorted
+from hpcshell.policy.regime import by_priority
 
 Ranks = dict[float, Sorted[int]]
 """The ids of jobs, by their rank."""

@@ -288,6 +288,14 @@ class Job:
         """Let it start again. False if there was nothing to release."""
         return bool(call("release", ids=[self.label])["jobs"])
 
+    def suspend(self) -> bool:
+        """Let it stand still. False if nothing of it runs."""
+        return bool(call("suspend", ids=[self.label])["jobs"])
+
+    def resume(self) -> bool:
+        """Let it go on, as soon as its CPUs are free. False if nothing of it is suspended."""
+        return bool(call("resume", ids=[self.label])["jobs"])
+
     def _tail(self, view: View) -> str:
         """The end of what the first that failed has written to its errors."""
         failed = (view.get("elements") or {}).get("failed") or []

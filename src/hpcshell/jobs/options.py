@@ -58,6 +58,7 @@ class Options(TypedDict, total=False):
     partition: str | None
     account: str | None
     qos: str | None
+    reservation: str | None
     hold: bool | None
     unique: bool | None
 

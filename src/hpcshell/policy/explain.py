@@ -16,11 +16,15 @@ from msgspec.structs import replace
 
 from hpcshell.core.records import NO_INDEX, Claim, Reason, Record, Request
 from hpcshell.core.units import format_size
-from hpcshell.policy.decide import Plan, Policy, Round
-from hpcshell.policy.line import Entry, Line
+from hpcshell.policy.codes import LIMIT_REASONS
+from hpcshell.policy.gang import Together
+from hpcshell.policy.line import Entry, Line, Shape
+from hpcshell.policy.plan import Plan, Policy
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked, element_name, span
 from hpcshell.policy.room import Vector, fits
+from hpcshell.policy.round import Round
+from hpcshell.policy.setapart import no_reservation, set_apart, stock_of
 from hpcshell.policy.standing import not_ready
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
@@ -35,6 +39,8 @@ _UNTIMED: Final = {
     "JobHeldAdmin": "it starts some time after it is let go",
     "DependencyNeverSatisfied": "it never starts, unless its dependency is changed",
     "Deadline": "it never starts, unless its deadline is changed",
+    "Drained": "it starts some time after: hpc node resume",
+    "ReservationDeleted": "it never starts, unless its reservation is changed",
 }
 _UNTIMED_ELSE: Final = "its start depends on what it waits for"
 
@@ -85,12 +91,20 @@ def explain(
         return _reasons_only([Reason(code="None", sentence=f"job {job} does not wait")])
     unit = (job, _next_of(entry) if index == NO_INDEX else index)
     reasons = not_ready(view.queue, entry, unit[1], now)
+    if view.closed:
+        told = f"nothing new starts on this machine: {view.closed}"
+        reasons.append(Reason(code="Drained", sentence=told))
+    pool = entry.job.reservation
+    if pool and pool not in view.book.known:
+        reasons.append(no_reservation(pool))
     line = view.queue.standing(*unit)
     if reasons or line is None:
         idle = Reason(code="None", sentence=f"{element_name(unit)} does not wait")
         return _unready(view, entry, unit, reasons or [idle])
+    if isinstance(line, Together):  # the first of a gang stands for all
+        unit = (line.entry.job.id, NO_INDEX)
     if brief:
-        return _reasons_only([_in_line(view, line, unit)])
+        return _reasons_only([_in_line(view, line, unit, now)])
     return _foreseen(view, policy, line, unit, now)
 
 
@@ -98,14 +112,14 @@ def explain_suspended(
     view: View, policy: Policy, run: int, now: float, *, brief: bool = False
 ) -> Explanation:
     """Why a suspended run does not go on, and when it is to. `brief` as in `explain`."""
-    sleeper = next((one for one in sleepers(view) if one.run == run), None)
+    sleeper = next((one for one in sleepers(view) if run in one.runs), None)
     if sleeper is None:
         claim = view.claims[run]
         name = element_name((claim.job, claim.index))
         said = Reason(code="Suspended", sentence=f"it is suspended until: hpc resume {name[4:]}")
         return replace(_reasons_only([said]), why="it goes on some time after it is resumed")
     unit, shape = sleeper.unit, sleeper.shape
-    seen = None if brief else _run(view, policy, unit, now)
+    seen = None if brief else _run(view, policy, unit, shape, now)
     if view.may_resume(run) and (seen is None or run in seen.plan.resumes):
         soon = Reason(code="None", sentence="it goes on with the next decision")
         return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
@@ -133,17 +147,35 @@ def _next_of(entry: Entry) -> int:
     return NO_INDEX
 
 
-def _in_line(view: View, line: Line, unit: Unit) -> Reason:
+def _in_line(view: View, line: Line, unit: Unit, now: float) -> Reason:
     """The reason of ready work, as a whole round gives it once all that can start has started."""
-    for key, shape in view.queue.turn.heads:
-        ahead = (key[1], next(key[3].elements()))
-        if ahead == unit:
-            break
-        if fits(shape.need, view.room.size):
-            return blocked(line.shape, view.room, view.room.free, ahead)
-    if fits(line.shape.need, view.room.free):
+    if (limited := _limited(view, line.shape)) is not None:
+        return limited
+    first, free = _first_of(view, line.shape.pool), view.room.free
+    ahead = None if first == unit else first
+    if view.book.known:
+        stock = stock_of(view, line.shape, now)
+        if (kept := set_apart(view, line.shape, stock, now, ahead)) is not None:
+            return kept
+        free = stock.free
+    if ahead is None and fits(line.shape.need, free):
         return Reason(code="None", sentence="it starts with the next decision")
-    return blocked(line.shape, view.room, view.room.free, None)
+    return blocked(line.shape, view.room, free, ahead)
+
+
+def _first_of(view: View, pool: str) -> Unit | None:
+    """The first in line of those that are met from the same part of the machine."""
+    for key, shape in view.queue.turn.heads:
+        if shape.pool == pool and fits(shape.need, view.room.size):
+            return (key[1], next(key[3].elements()))
+    return None
+
+
+def _limited(view: View, shape: Shape) -> Reason | None:
+    """The limit of a user, account, QOS or partition that keeps the shape."""
+    if view.bounds is None or shape.claimant is None:
+        return None
+    return view.bounds.throttle.allows(shape.claimant)
 
 
 def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Explanation:
@@ -160,6 +192,8 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
         blockers = [_running(claim.run, view) for claim in mine][:MOST_BLOCKERS]
     elif code == "DependencyNeverSatisfied":
         advice = f"change it with: hpc edit {job.id} --dependency=..., or: hpc cancel {job.id}"
+    elif code == "ReservationDeleted":
+        advice = f"take it out with: hpc edit {job.id} --reservation none, or: hpc cancel {job.id}"
     elif code == "Dependency":
         terms = job.dependencies.terms if job.dependencies else ()
         blockers = [
@@ -183,25 +217,25 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
     )
 
 
-def _run(view: View, policy: Policy, unit: Unit, now: float) -> Foreseen:
+def _run(view: View, policy: Policy, unit: Unit, shape: Shape, now: float) -> Foreseen:
     round_ = Round(view, policy, now, thorough=True, until=unit)
     plan = round_.decide()
-    return Foreseen(plan, round_.profile())
+    return Foreseen(plan, round_.profile(shape))
 
 
 def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) -> Explanation:
-    seen = _run(view, policy, unit, now)
+    seen = _run(view, policy, unit, line.shape, now)
     if any((start.job, start.index) == unit for start in seen.plan.starts):
         soon = Reason(code="None", sentence="it starts with the next decision")
         return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
-    reasons = [seen.plan.reasons.get(unit) or _in_line(view, line, unit)]
+    reasons = [seen.plan.reasons.get(unit) or _in_line(view, line, unit, now)]
     if unit not in seen.plan.reasons:
         told = f"more than {policy.depth:,} elements are before it in line"
         reasons.append(Reason(code="Depth", sentence=told))
     promised = unit in seen.plan.promises
     plan = seen.plan
-    if not promised and reasons[0].code != "TooLarge":
-        plan = _run(view, replace(policy, promises=None), unit, now).plan
+    if not promised and reasons[0].code != "TooLarge" and reasons[0].code not in LIMIT_REASONS:
+        plan = _run(view, replace(policy, promises=None), unit, line.shape, now).plan
     start = plan.promises.get(unit)
     if (late := _too_late(line, start)) is not None:
         reasons.append(late)
@@ -212,7 +246,7 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         promised=promised and start != inf,
         why=_where_from(start, promised, reasons[-1].code),
         blockers=_blockers(view, line, plan, unit),
-        advice=_advice(view, line, seen, unit, now),
+        advice="" if isinstance(line, Together) else _advice(view, line, seen, unit, now),
     )
 
 
@@ -220,7 +254,7 @@ def _too_late(line: Line, start: float | None) -> Reason | None:
     deadline = line.entry.job.deadline
     if deadline is None or start is None:
         return None
-    if start != inf and start + (line.shape.limit or 0.0) <= deadline:
+    if start != inf and start + (line.shape.length or 0.0) <= deadline:
         return None
     return Reason(code="Deadline", sentence="as things stand it would not end by its deadline")
 
@@ -228,6 +262,7 @@ def _too_late(line: Line, start: float | None) -> Reason | None:
 def _where_from(start: float | None, promised: bool, code: str) -> str:
     if start is None:
         causes = {
+            **dict.fromkeys(LIMIT_REASONS, "it starts some time after others of them have ended"),
             "TooLarge": "it cannot start while the machine is as it is",
             "Depth": "so far ahead nothing is worked out",
         }
@@ -282,7 +317,7 @@ def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> s
         return f"ask for no more than {_options(need, room.size, line.shape.request)}"
     start = seen.plan.promises.get(unit)
     if start is not None:  # its own promise is not in its way
-        seen.profile.give_back(start, line.shape.limit, need)
+        seen.profile.give_back(start, line.shape.length, need)
     left = seen.profile.free_now()
     if fits(need, left):
         longest = seen.profile.longest(need)
@@ -295,7 +330,7 @@ def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> s
     asked = all(s > 0 for n, s in zip(need, smaller, strict=True) if n > 0)
     if line.shape.request.exclusive or not asked:
         return ""
-    if seen.profile.fits(now, line.shape.limit, smaller):
+    if seen.profile.fits(now, line.shape.length, smaller):
         return f"with {_options(need, smaller, line.shape.request)} it would start now"
     return ""
 

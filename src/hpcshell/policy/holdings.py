@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from hpcshell.core.records import Claim, Resources
-from hpcshell.policy.room import Room, fits
+from hpcshell.policy.outlook import Outlook
+from hpcshell.policy.regime import Foresight
+from hpcshell.policy.reserve import Book, Inside
+from hpcshell.policy.room import Room, Vector, fits
 
 Unit = tuple[int, int]
 """(job id, index): one element."""
@@ -11,12 +14,23 @@ Unit = tuple[int, int]
 
 class Holdings:
     """`promised`: when elements are to begin, or to go on, at the latest. `waking`: suspended runs
-    that are to go on as soon as it is their turn and there is room."""
+    that are to go on as soon as it is their turn and there is room. `book`: the reservations;
+    `pools`: in which of them a run is. `since`: when a run that was suspended last
+    went on; `leaving`: runs that are being ended, and until when;
+    `checkpoints`: until when the work of a run is safe. `closed`: why nothing new starts ("": it
+    does)."""
 
-    def __init__(self, total: Resources) -> None:
+    def __init__(self, total: Resources, foresight: Foresight) -> None:
         self.room = Room(total)
+        self.outlook = Outlook(foresight)
+        self.book = Book(self.room)
+        self.pools: dict[int, str] = {}
         self.promised: dict[Unit, float] = {}
         self.waking: set[int] = set()
+        self.since: dict[int, float] = {}
+        self.leaving: dict[int, float] = {}
+        self.checkpoints: dict[int, float] = {}
+        self.closed = ""
 
     @property
     def total(self) -> Resources:
@@ -32,14 +46,48 @@ class Holdings:
         """What each run holds, by run id."""
         return self.room.claims
 
+    def ends(self) -> list[tuple[float | None, Vector]]:
+        """When each run is expected to end, and what will be free then; of one that is suspended
+        nobody knows."""
+        held = self.room.held
+        return [(self.end_of(claim), held(run)) for run, claim in self.claims.items()]
+
+    def end_of(self, claim: Claim) -> float | None:
+        """When a run is expected to have ended; None: nobody knows."""
+        until = self.leaving.get(claim.run)
+        return self.outlook.end_of(claim) if until is None else until
+
+    def inside(self) -> list[Inside]:
+        """Every run with the reservation that it is in."""
+        held, pools = self.room.held, self.pools
+        return [
+            Inside(pools.get(run, ""), held(run), self.end_of(claim))
+            for run, claim in self.claims.items()
+        ]
+
     def change(self, claim: Claim) -> None:
         """A run that holds something already holds this instead, on the same gpus."""
         self.room.change(claim)
+        self.outlook.changed(claim)
+
+    def on_since(self, claim: Claim) -> float:
+        """Since when a run has been running without a break."""
+        return self.since.get(claim.run, claim.start)
+
+    def leave(self, run: int, until: float) -> None:
+        """The run is being ended, and will have by then."""
+        self.leaving[run] = until
+
+    def checkpointed(self, run: int, time: float) -> None:
+        """What the run has done until then is safe."""
+        self.checkpoints[run] = time
 
     def suspend(self, run: int, now: float) -> Claim:
         """The run stands still: its cpus are free, the rest stays held. What it holds now."""
         self.waking.discard(run)
-        return self.room.suspend(run, now)
+        claim = self.room.suspend(run, now)
+        self.outlook.changed(claim)
+        return claim
 
     def wake(self, run: int) -> None:
         """A suspended run is to go on as soon as it is its turn."""
@@ -58,5 +106,7 @@ class Holdings:
         holds now."""
         self.waking.discard(run)
         claim = self.room.resume(run, now)
+        self.since[run] = now
+        self.outlook.changed(claim)
         self.promised.pop((claim.job, claim.index), None)
         return claim

@@ -21,7 +21,6 @@ with `each="job"`; GrpTRES of an account is `account` as a whole, its MaxJobs `a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
@@ -94,40 +93,13 @@ To Slurm the limits of a partition are those of a QOS of its own, and those of a
 belong to an association, which limits what it holds as a group of one.
 """
 
-LIMIT_REASONS: Final[dict[str, str]] = {
-    "QOSGrpCpuLimit": "the jobs of its QOS or partition hold as many cpus as they may",
-    "QOSGrpMemLimit": "the jobs of its QOS or partition hold as much memory as they may",
-    "QOSGrpGRES": "the jobs of its QOS or partition hold as many GPUs as they may",
-    "QOSGrpJobsLimit": "as many jobs of its QOS or partition run as may at once",
-    "QOSGrpSubmitJobsLimit": "as many jobs of its QOS or partition wait or run as may",
-    "QOSMaxCpuPerUserLimit": "its user holds as many cpus as the QOS or partition allows one",
-    "QOSMaxMemoryPerUser": "its user holds as much memory as the QOS or partition allows one",
-    "QOSMaxGRESPerUser": "its user holds as many GPUs as the QOS or partition allows one",
-    "QOSMaxJobsPerUserLimit": "its user runs as many jobs as the QOS or partition allows one",
-    "QOSMaxSubmitJobPerUserLimit": "its user has as many jobs as the QOS or partition allows one",
-    "MaxCpuPerAccount": "its account holds as many cpus as the QOS or partition allows one",
-    "MaxMemoryPerAccount": "its account holds as much memory as the QOS or partition allows one",
-    "MaxGRESPerAccount": "its account holds as many GPUs as the QOS or partition allows one",
-    "MaxJobsPerAccount": "its account runs as many jobs as the QOS or partition allows one",
-    "MaxSubmitJobsPerAccount": "its account has as many jobs as the QOS or partition allows one",
-    "QOSMaxCpuPerJobLimit": "it asks for more cpus than its QOS or partition allows a job",
-    "QOSMaxMemoryPerJob": "it asks for more memory than its QOS or partition allows a job",
-    "QOSMaxGRESPerJob": "it asks for more GPUs than its QOS or partition allows a job",
-    "QOSMaxWallDurationPerJobLimit": "it asks for more time than its QOS allows a job",
-    "PartitionTimeLimit": "it asks for more time than its partition allows a job",
-    "AssocGrpCpuLimit": "its account or user holds as many cpus as it may",
-    "AssocGrpMemLimit": "its account or user holds as much memory as it may",
-    "AssocGrpGRES": "its account or user holds as many GPUs as it may",
-    "AssocGrpJobsLimit": "as many jobs of its account run as may at once",
-    "AssocGrpSubmitJobsLimit": "as many jobs of its account wait or run as may",
-    "AssocMaxJobsLimit": "its user runs as many jobs as they may at once",
-    "AssocMaxSubmitJobLimit": "its user has as many jobs waiting or running as they may",
-    "AssocMaxCpuPerJobLimit": "it asks for more cpus than its account or user may for a job",
-    "AssocMaxMemPerJob": "it asks for more memory than its account or user may for a job",
-    "AssocMaxGRESPerJob": "it asks for more GPUs than its account or user may for a job",
-    "AssocMaxWallDurationPerJobLimit": "it asks for more time than its account or user may",
+_FIELDS: Final = {
+    "cpus": "max_cpus",
+    "memory": "max_memory",
+    "gpus": "max_gpus",
+    "running": "max_running_jobs",
+    "submitted": "max_submitted_jobs",
 }
-"""Every code that a `Throttle` gives, and what it means."""
 
 
 class Limits(Record, frozen=True, kw_only=True):
@@ -151,8 +123,7 @@ class Limits(Record, frozen=True, kw_only=True):
 
     def of(self, what: str) -> int | None:
         """The limit of one of `cpus memory gpus running submitted`."""
-        name = f"max_{what}_jobs" if what in ("running", "submitted") else f"max_{what}"
-        limit: int | None = getattr(self, name)
+        limit: int | None = getattr(self, _FIELDS[what])
         return limit
 
 
@@ -212,7 +183,7 @@ class Throttle:
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._rules: dict[tuple[str, str], dict[str, Rule]] = {}
-        self._used: dict[Seat, Counter[str]] = {}
+        self._used: dict[Seat, dict[str, int]] = {}
         for rule in rules:
             alike = self._rules.setdefault((rule.kind, rule.name), {})
             if rule.each in alike:
@@ -237,6 +208,17 @@ class Throttle:
                 reason = _over_total(rule, seat, self._used.get(seat, _NOTHING), asked)
             if reason is not None:
                 return reason
+        return None
+
+    def allow_all(self, claimants: Iterable[Claimant | None]) -> Reason | None:
+        """Why they may not all start together; None: no limit keeps them."""
+        trial = self.copy()
+        for claimant in claimants:
+            if claimant is None:
+                continue
+            if (reason := trial.allows(claimant)) is not None:
+                return reason
+            trial.add(claimant)
         return None
 
     def admits(self, claimant: Claimant, count: int = 1) -> Reason | None:
@@ -266,21 +248,28 @@ class Throttle:
         """`count` like it are over. Raises `KeyError` when there are not that many."""
         self._count(claimant, {"submitted": -count})
 
+    def copy(self) -> Throttle:
+        """Another with the same rules and counts, to be changed by itself."""
+        other = Throttle()
+        other._rules = self._rules
+        other._used = dict(self._used)
+        return other
+
     def used(self, seat: Seat) -> dict[str, int]:
         """What is counted for a seat: of `cpus memory gpus running submitted` those above zero."""
         return dict(self._used.get(seat, _NOTHING))
 
     def _count(self, claimant: Claimant, change: dict[str, int]) -> None:
         seats = [seat for rule, seat in self._seats(claimant) if rule.each != "job"]
-        counted = [Counter(self._used.get(seat, _NOTHING)) for seat in seats]
+        counted = [_added(self._used.get(seat, _NOTHING), change) for seat in seats]
         for seat, used in zip(seats, counted, strict=True):
-            used.update(change)
-            if any(count < 0 for count in used.values()):
+            if used and min(used.values()) < 0:
                 raise KeyError(seat)
         for seat, used in zip(seats, counted, strict=True):
-            self._used[seat] = +used
-            if not self._used[seat]:
-                del self._used[seat]
+            if used:
+                self._used[seat] = used
+            else:
+                self._used.pop(seat, None)
 
     def _seats(self, claimant: Claimant) -> Iterator[tuple[Rule, Seat]]:
         """The rules that apply, each with what it counts for."""
@@ -301,8 +290,14 @@ class Throttle:
                     yield rule, (kind, each, name, who[each])
 
 
-_NOTHING: Final[Counter[str]] = Counter()
+_NOTHING: Final[dict[str, int]] = {}
 """Shared by all that hold nothing; never written to."""
+
+
+def _added(used: dict[str, int], change: dict[str, int]) -> dict[str, int]:
+    """The sums, those of zero left out."""
+    sums = used | {what: used.get(what, 0) + more for what, more in change.items()}
+    return {what: count for what, count in sums.items() if count}
 
 
 def _over_alone(rule: Rule, seat: Seat, claimant: Claimant) -> Reason | None:
@@ -324,15 +319,18 @@ def _over_alone(rule: Rule, seat: Seat, claimant: Claimant) -> Reason | None:
     return Reason(code=codes["time"], sentence=told)
 
 
-def _over_total(rule: Rule, seat: Seat, used: Counter[str], asked: dict[str, int]) -> Reason | None:
+def _over_total(
+    rule: Rule, seat: Seat, used: dict[str, int], asked: dict[str, int]
+) -> Reason | None:
     """What would be more than `rule` allows together with what is in use.
 
     Nobody is kept by the limit of what they do not ask for, even when it is passed already.
     """
     for what, more in asked.items():
         limit = rule.limits.of(what)
-        if limit is not None and more > 0 and used[what] + more > limit:
-            told = f"{_subject(seat)} {_figures(what, limit, used[what], more)}"
+        now = used.get(what, 0)
+        if limit is not None and more > 0 and now + more > limit:
+            told = f"{_subject(seat)} {_figures(what, limit, now, more)}"
             return Reason(code=CODES[rule.kind, rule.each][what], sentence=told)
     return None
 

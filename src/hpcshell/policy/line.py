@@ -10,12 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Final
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
 from hpcshell.policy.order import Sorted
+from hpcshell.policy.regime import Fill
 from hpcshell.policy.room import Room, Vector
+
+if TYPE_CHECKING:
+    from hpcshell.policy.limits import Claimant
 
 Key = tuple[float, int, int, "Line"]
 """(rank, job id, number of the line, the line): unique before the line is ever compared."""
@@ -28,15 +33,32 @@ NO_TASKS: Final[dict[int, tuple[Task, Line]]] = {}
 
 
 class Shape:
-    """What a request asks for and for how long, with the ready lines that ask for exactly that."""
+    """What a request asks for and the `length` it is expected to take, with the ready lines of
+    exactly that."""
 
-    __slots__ = ("head", "key", "limit", "need", "request", "turn", "users")
+    __slots__ = (
+        "claimant",
+        "fill",
+        "head",
+        "key",
+        "length",
+        "need",
+        "pool",
+        "request",
+        "turn",
+        "users",
+    )
 
-    def __init__(self, key: object, request: Request, need: Vector | None) -> None:
+    def __init__(
+        self, key: object, request: Request, need: Vector | None, length: float | None
+    ) -> None:
         self.key = key
         self.request = request
         self.need = need
-        self.limit = request.time_limit
+        self.length = length
+        self.fill = 0.0
+        self.claimant: Claimant | None = None
+        self.pool = ""
         self.turn: Sorted[Key] = Sorted()
         self.head: tuple[Key, Shape] | None = None
         self.users = 0
@@ -142,6 +164,11 @@ class Entry(Line):
         held = self.tasks.get(index)
         return self.job.request if held is None else held[0].request or self.job.request
 
+    def shape_of(self, index: int) -> Shape:
+        """What the element asks for, and for how long."""
+        held = self.tasks.get(index)
+        return self.shape if held is None else held[1].shape
+
     def note_begun(self, index: int) -> None:
         if not isinstance(self.begun, set):
             self.begun = set()
@@ -170,15 +197,28 @@ class Entry(Line):
 class Turn:
     """The ready lines, sorted within each shape, and the shapes sorted by their first line."""
 
-    __slots__ = ("_cpus", "_shapes", "heads")
+    __slots__ = ("_cpus", "_fill", "_shapes", "fills", "heads")
 
-    def __init__(self) -> None:
+    def __init__(self, fill: Fill | None = None) -> None:
         self._shapes: dict[object, Shape] = {}
         self._cpus: dict[int, int] = {}
+        self._fill = fill
         self.heads: Sorted[tuple[Key, Shape]] = Sorted()
+        self.fills: Sorted[tuple[float, Key, Shape]] | None = None if fill is None else Sorted()
+        """The same shapes in the order in which they may pass the first in line."""
 
-    def shape(self, request: Request, room: Room) -> Shape:
-        """The one shape of equal requests. Every call is to be paid back with `leave`."""
+    def shape(
+        self,
+        request: Request,
+        room: Room,
+        length: float | None,
+        claimant: Claimant | None = None,
+        pool: str = "",
+        gang: tuple[int, str] | None = None,
+    ) -> Shape:
+        """The one shape of equal requests for which the same limits count, to be met from the same
+        `pool` (a reservation), by the same `gang` or by single jobs. Every call is to be paid
+        back with `leave`."""
         others = tuple(sorted(request.others.items())) if request.others else ()
         key = (
             request.cpus,
@@ -187,10 +227,16 @@ class Turn:
             others,
             request.exclusive,
             request.time_limit,
+            length,
+            claimant and (claimant.user, claimant.accounts, claimant.qos, claimant.partition),
+            pool,
+            gang,
         )
         shape = self._shapes.get(key)
         if shape is None:
-            shape = self._shapes[key] = Shape(key, request, room.need(request))
+            shape = self._shapes[key] = Shape(key, request, room.need(request), length)
+            shape.claimant, shape.pool = claimant, pool
+            shape.fill = 0.0 if self._fill is None else self._fill(shape)
         shape.users += 1
         return shape
 
@@ -218,6 +264,19 @@ class Turn:
             line.place = None
             self._settle(line.shape)
 
+    def rerank(self) -> None:
+        """The ranks of many have changed: all are put in order anew."""
+        for shape in self._shapes.values():
+            lines = [key[3] for key in shape.turn]
+            for line in lines:
+                line.place = (line.entry.rank, line.entry.job.id, line.number, line)
+            shape.turn = Sorted(sorted(line.place for line in lines if line.place is not None))
+            shape.head = (shape.turn.first, shape) if shape.turn else None
+        heads = [shape.head for shape in self._shapes.values() if shape.head is not None]
+        self.heads = Sorted(sorted(heads, key=itemgetter(0)))
+        if self.fills is not None:
+            self.fills = Sorted(sorted((shape.fill, key, shape) for key, shape in heads))
+
     def least_cpus(self) -> int:
         """The fewest cpus that anything ready asks for; there must be something."""
         return min(self._cpus)
@@ -234,10 +293,14 @@ class Turn:
             if shape.head[0] is first:
                 return
             self.heads.remove(shape.head)
+            if self.fills is not None:
+                self.fills.remove((shape.fill, *shape.head))
             self._cpus[cpus] -= 1
             if not self._cpus[cpus]:
                 del self._cpus[cpus]
         shape.head = None if first is None else (first, shape)
         if shape.head is not None:
             self.heads.add(shape.head)
+            if self.fills is not None:
+                self.fills.add((shape.fill, *shape.head))
             self._cpus[cpus] = self._cpus.get(cpus, 0) + 1

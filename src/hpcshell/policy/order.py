@@ -1,27 +1,14 @@
-"""Who goes first: the rank of a job, and a collection that stays in order while it changes.
-
-A rank is any number; the smaller goes first, ties go by job id (the order of submission). The view
-asks `rank` once when a job is put, so a rank that changes with time is put again by the view's
-owner.
-"""
+"""A collection that stays in order while it changes."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Generic, TypeVar
 
-from hpcshell.core.records import Job
-
-Rank = Callable[[Job], float]
 T = TypeVar("T")
 
 CHUNK: Final = 512
-
-
-def by_priority(job: Job) -> float:
-    """Highest priority first, made smaller by `nice`."""
-    return job.nice - job.priority
 
 
 class Sorted(Generic[T]):
@@ -32,9 +19,10 @@ class Sorted(Generic[T]):
 
     __slots__ = ("_chunks", "_lasts")
 
-    def __init__(self) -> None:
-        self._chunks: list[list[T]] = []
-        self._lasts: list[Any] = []
+    def __init__(self, ascending: Iterable[T] = ()) -> None:
+        values = list(ascending)
+        self._chunks = [values[at : at + CHUNK] for at in range(0, len(values), CHUNK)]
+        self._lasts: list[Any] = [chunk[-1] for chunk in self._chunks]
 
     def __bool__(self) -> bool:
         return bool(self._chunks)

@@ -63,38 +63,41 @@ class Places:
         if not self._kept:
             self._beside = None
         elif mine is not None and mine.shape.need is not None:
-            beside.give_back(mine.start, mine.shape.limit, mine.shape.need)
+            beside.give_back(mine.start, mine.shape.length, mine.shape.need)
 
     def fits_now(self, shape: Shape) -> bool:
         """Whether it may have its place now."""
-        if not self.profile.fits(self._now, shape.limit, shape.need):
+        if not self.profile.fits(self._now, shape.length, shape.need):
             return False
         mine, beside = self._mine, self._beside
         due = mine is None or mine.promised <= self._now
-        return due or beside is None or beside.fits(self._now, shape.limit, shape.need)
+        return due or beside is None or beside.fits(self._now, shape.length, shape.need)
 
-    def first(self, shape: Shape) -> float | None:
-        """The first instant at which it may have its place; None: never."""
+    def first(self, shape: Shape, earliest: float = -inf) -> float | None:
+        """The first instant, no earlier than `earliest`, at which it may have its place; None:
+        never."""
         mine = self._mine
+        if earliest > self._now:
+            return self.profile.first(earliest, shape.length, shape.need)
         if mine is None or self._beside is None:
             since = self._since.get(shape, self._now)
-            start = self.profile.earliest(shape.limit, shape.need, since)
+            start = self.profile.earliest(shape.length, shape.need, since)
             if start is not None:
                 self._since[shape] = start
             return start
         start = self._undisturbing(shape, mine, self._beside)
         if start is None or start > mine.promised:
-            return self.profile.first(mine.promised, shape.limit, shape.need)
+            return self.profile.first(mine.promised, shape.length, shape.need)
         return start
 
     def take(self, start: float, shape: Shape) -> None:
         """Whose turn it is has its place from `start` on."""
         assert shape.need is not None, "what never fits has no place"
-        self.profile.take(start, shape.limit, shape.need)
+        self.profile.take(start, shape.length, shape.need)
         if self._beside is None:
             return
-        if self._beside.fits(start, shape.limit, shape.need):
-            self._beside.take(start, shape.limit, shape.need)
+        if self._beside.fits(start, shape.length, shape.need):
+            self._beside.take(start, shape.length, shape.need)
         else:
             self._beside = None
         if self._mine is not None and start != self._mine.start:
@@ -136,17 +139,17 @@ class Places:
         self._since_beside.clear()
         kept, self._kept = self._kept, {}
         for unit, (shape, promised, _) in kept.items():
-            start = beside.first(promised, shape.limit, shape.need)
+            start = beside.first(promised, shape.length, shape.need)
             if start is not None and shape.need is not None:
                 self._kept[unit] = Place(shape, promised, start)
-                beside.take(start, shape.limit, shape.need)
+                beside.take(start, shape.length, shape.need)
         return beside
 
     def _undisturbing(self, shape: Shape, mine: Place, beside: Profile) -> float | None:
         """The first place that is nobody's; what was given back counts from before it began."""
         since = self._since_beside.get(shape, self._now)
-        since = -inf if shape.limit is None else min(since, mine.start - shape.limit)
-        start = beside.earliest(shape.limit, shape.need, since)
+        since = -inf if shape.length is None else min(since, mine.start - shape.length)
+        start = beside.earliest(shape.length, shape.need, since)
         if start is not None:
             self._since_beside[shape] = start
         return start

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from math import inf
+from math import ceil, inf
 from typing import Final
 
 from hpcshell.policy.room import Vector, plus
@@ -20,6 +20,15 @@ LATE: Final = 1.0
 """A run that should have ended by now is taken to end this many seconds from now."""
 
 
+def _end(end: float | None, now: float, resolution: float) -> float:
+    """When what is held is taken to be free: no earlier than expected, and not yet."""
+    if end is None or end == NEVER:
+        return NEVER
+    if end <= now:
+        return now + LATE
+    return ceil(end / resolution) * resolution if resolution > 0 else end
+
+
 class Profile:
     """`times[i]` to `times[i + 1]` is a segment; `times[0]` is now. `free[k][i]` is what is free of
     the vector's place `k` in segment `i`."""
@@ -27,14 +36,15 @@ class Profile:
     __slots__ = ("free", "times")
 
     def __init__(
-        self, now: float, free: Vector, held: Iterable[tuple[float | None, Vector]]
+        self,
+        now: float,
+        free: Vector,
+        held: Iterable[tuple[float | None, Vector]],
+        resolution: float = 0.0,
     ) -> None:
         self.times = [now]
         rows = [free]
-        for end, vector in sorted(
-            (NEVER if end is None else end if end > now else now + LATE, vector)
-            for end, vector in held
-        ):
+        for end, vector in sorted((_end(end, now, resolution), vector) for end, vector in held):
             if end > self.times[-1]:
                 self.times.append(end)
                 rows.append(rows[-1])

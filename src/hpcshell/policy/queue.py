@@ -6,9 +6,10 @@ import heapq
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
+from hpcshell.policy.gang import Gangs
 from hpcshell.policy.gates import Gates
-from hpcshell.policy.line import NO_TASKS, Entry, Line, Turn
-from hpcshell.policy.order import Rank
+from hpcshell.policy.line import NO_TASKS, Entry, Line, Shape, Turn
+from hpcshell.policy.regime import Regime
 from hpcshell.policy.room import Room
 from hpcshell.policy.ties import Ties
 
@@ -16,13 +17,13 @@ from hpcshell.policy.ties import Ties
 class Queue:
     """`jobs` by id; `turn`: the ready in order; `ties`: dependencies; `gates`: what lets go."""
 
-    def __init__(self, room: Room, rank: Rank) -> None:
+    def __init__(self, room: Room, regime: Regime) -> None:
         self.jobs: dict[int, Entry] = {}
-        self.turn = Turn()
+        self.turn = Turn(regime.fill)
         self.ties = Ties(self._size)
-        self.gates = Gates(self.jobs, self.turn, self.ties)
+        self.gates = Gates(self.jobs, self.turn, self.ties, Gangs(self.turn, room))
         self._room = room
-        self._rank = rank
+        self.regime = regime
         self._first: list[tuple[float, int]] = []
         """A heap of ranks and job ids: of all that wait, and of some that do so no more."""
 
@@ -32,7 +33,7 @@ class Queue:
         before = None if entry is None else entry.job
         tasks: list[Task] = []
         if entry is None:
-            shape = self.turn.shape(job.request, self._room)
+            shape = self._shape(job, job.request)
             entry = self.jobs[job.id] = Entry(job, waiting, self._rank(job), shape)
         else:
             tasks = self._amend(entry, job, waiting)
@@ -113,6 +114,8 @@ class Queue:
         entry = self.jobs.pop(job, None)
         if entry is None:
             return
+        if entry.job.gang is not None:
+            self.gates.gangs.settle(entry, False)
         for line in entry.all_lines():
             self.turn.withdraw(line)
             self.turn.leave(line.shape)
@@ -133,7 +136,9 @@ class Queue:
     def standing(self, job: int, index: int) -> Line | None:
         """The line in which the element stands ready; None when it is not ready."""
         entry = self.jobs.get(job)
-        return None if entry is None else entry.standing(index)
+        if entry is None:
+            return None
+        return self.gates.gangs.line_of(entry.job) or entry.standing(index)
 
     def _leave(self, entry: Entry, index: int) -> bool:
         """Take an element out of wherever it waits; whether it waited and had never begun."""
@@ -173,7 +178,7 @@ class Queue:
         """The line of the job in which elements with this request stand."""
         if request is None or request == entry.job.request:
             return entry
-        shape = self.turn.shape(request, self._room)
+        shape = self._shape(entry.job, request)
         for line in entry.lines or ():
             if line.shape is shape:
                 self.turn.leave(shape)
@@ -186,18 +191,65 @@ class Queue:
 
     def _amend(self, entry: Entry, job: Job, waiting: IndexSet) -> list[Task]:
         """Change a job that is known; its elements with a record, to be put again."""
+        if entry.job.gang is not None:
+            self.gates.gangs.settle(entry, False)
         for line in entry.all_lines():
             self.turn.withdraw(line)
         tasks = [task for task, _ in entry.tasks.values()]
         for task in tasks:
             self._leave_line(entry, task.index)
-        shape = self.turn.shape(job.request, self._room)
+        shape = self._shape(job, job.request)
         self.turn.leave(entry.shape)
         entry.shape = shape
         entry.job, entry.waiting, entry.rank = job, waiting, self._rank(job)
         self.gates.never.forget(job.id)
         self.gates.late.forget(job.id)
         return tasks
+
+    def alive(self, entry: Entry) -> int:
+        """How many elements of the job wait or run."""
+        return len(entry.waiting) + len(entry.tasks) + len(entry.lent) + entry.running
+
+    def rerank(self) -> bool:
+        """Ask for all ranks again; whether any has changed."""
+        changed = False
+        for entry in self.jobs.values():
+            rank = self._rank(entry.job)
+            if rank != entry.rank:
+                entry.rank = rank
+                changed = True
+        for entry in self.jobs.values():
+            if entry.waits():
+                self._foresee(entry)
+        if changed:
+            self.turn.rerank()
+            waiting = (entry for entry in self.jobs.values() if entry.waits())
+            self._first = sorted((entry.rank, entry.job.id) for entry in waiting)
+        return changed
+
+    def _foresee(self, entry: Entry) -> None:
+        """Expect something of a waiting job once more."""
+        length = self.regime.foresight.length(entry.job, entry.job.request)
+        if length == entry.shape.length or entry.lines:
+            return
+        placed = entry.place is not None
+        self.turn.withdraw(entry)
+        before, entry.shape = entry.shape, self._shape(entry.job, entry.job.request)
+        self.turn.leave(before)
+        if placed:
+            self.turn.enter(entry)
+
+    def _rank(self, job: Job) -> float:
+        typical = self.regime.foresight.typical(job, job.request)
+        rank = self.regime.rank(job, typical, self.gates.clock)
+        sharing = self.regime.sharing
+        return rank if sharing is None else sharing.rank(job, rank)
+
+    def _shape(self, job: Job, request: Request) -> Shape:
+        length = self.regime.foresight.length(job, request)
+        bounds = self.regime.bounds
+        claimant = None if bounds is None else bounds.claimant(job, request)
+        return self.turn.shape(request, self._room, length, claimant, job.reservation)
 
     def _size(self, job: int) -> int | None:
         entry = self.jobs.get(job)

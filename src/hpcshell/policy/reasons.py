@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from hpcshell.core.records import Reason, Request, Resources
 from hpcshell.core.units import format_duration, format_size
 from hpcshell.policy.line import Shape
 from hpcshell.policy.room import Room, Vector, fits
-
-REASONS: Final[dict[str, str]] = {
-    "None": "nothing keeps it: it starts with the next decision, or does not wait",
-    "Resources": "it is first in line and not enough of the machine is free",
-    "Priority": "others are before it in line and it may not pass them",
-    "TooLarge": "it asks for more than the whole machine has now",
-    "Dependency": "a job that it depends on has not got that far",
-    "DependencyNeverSatisfied": "what it depends on can never come about any more",
-    "BeginTime": "it is not to begin before a given time",
-    "Suspended": "it is suspended until somebody resumes it",
-    "JobHeldUser": "its user holds it back",
-    "JobHeldAdmin": "an administrator holds it back",
-    "ArrayTaskLimit": "as many elements of its array are running as may run at once",
-    "BackOff": "it failed and waits a while before it is tried again",
-    "Deadline": "it cannot end by its deadline any more",
-    "Depth": "so much is before it in line that one decision does not look as far",
-}
-"""Every code a `Reason` may have, and what it means. Documented as a list; tests walk it."""
 
 
 def span(seconds: float, separator: str = " ") -> str:
@@ -51,15 +31,17 @@ def figures(resources: Resources | Request) -> dict[str, int]:
     return {name: count for name, count in (found | resources.others).items() if count}
 
 
-def lacking(shape: Shape, room: Room, free: Vector) -> list[str]:
-    """What is asked and not free, each with its figures: `4 cpus (1 of 8 is free)`."""
+def lacking(shape: Shape, room: Room, free: Vector, size: Vector | None = None) -> list[str]:
+    """What is asked and not free, each with its figures: `4 cpus (1 of 8 is free)`. `size`: of how
+    much, where that is not the whole machine."""
+    size = size or room.size
     if shape.need is None:
         unknown = [name for name in shape.request.others if name not in room.total.others]
         return [f"{amount(name, shape.request.others[name])} (there is none)" for name in unknown]
-    if shape.request.exclusive and free[0] < room.size[0]:
+    if shape.request.exclusive and free[0] < size[0]:
         return ["the whole machine for itself (others are running)"]
     names = ("cpus", "memory", "gpus", *room.names)
-    rows = zip(names, shape.need[1:], free[1:], room.size[1:], strict=True)
+    rows = zip(names, shape.need[1:], free[1:], size[1:], strict=True)
     return [_lack(name, need, left, total) for name, need, left, total in rows if need > left]
 
 

@@ -114,18 +114,14 @@ class Room:
         self.change(resumed(self.claims[run], now))
         return self.claims[run]
 
+    def to_give(self, run: int) -> Vector:
+        """What a run would give back if it were suspended."""
+        return minus(self._held[run], self._vector(replace(self.claims[run], suspended=0.0)))
+
     def to_go_on(self, run: int) -> Vector:
         """What a suspended run takes besides what it holds when it goes on; nothing, if it runs."""
         claim = self.claims[run]
         return minus(self._vector(replace(claim, suspended=None)), self._held[run])
-
-    def ends(self) -> list[tuple[float | None, Vector]]:
-        """When each run ends at the latest, and what will be free then; of one that is suspended
-        nobody knows."""
-        return [
-            (claim.end if claim.suspended is None else None, self._held[run])
-            for run, claim in self.claims.items()
-        ]
 
     def held(self, run: int) -> Vector:
         """The vector of what a run holds."""

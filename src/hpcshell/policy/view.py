@@ -45,8 +45,9 @@ from hpcshell.policy.depend import Fact, ParentFacts
 from hpcshell.policy.holdings import Holdings, Unit
 from hpcshell.policy.hopeless import Hopeless, hopeless
 from hpcshell.policy.line import Entry
-from hpcshell.policy.order import Rank, by_priority
 from hpcshell.policy.queue import Queue
+from hpcshell.policy.regime import Regime
+from hpcshell.policy.reserve import Reservation
 
 __all__ = ["PLAIN", "Fact", "ParentFacts", "Unit", "View"]
 
@@ -56,9 +57,11 @@ PLAIN: Final = IndexSet((range(NO_INDEX, NO_INDEX + 1),))
 class View(Holdings):
     """See the module. `room` is the machine, `queue` the live jobs; both are for reading."""
 
-    def __init__(self, total: Resources, rank: Rank = by_priority) -> None:
-        super().__init__(total)
-        self.queue = Queue(self.room, rank)
+    def __init__(self, total: Resources, regime: Regime | None = None) -> None:
+        regime = regime or Regime()
+        super().__init__(total, regime.foresight)
+        self.queue = Queue(self.room, regime)
+        self.bounds = regime.bounds
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -68,7 +71,31 @@ class View(Holdings):
 
     def next_wake(self, now: float = 0.0) -> float | None:
         """The next instant at which time alone changes something; None: never."""
-        return self.queue.gates.next_wake()
+        now = max(now, self.queue.gates.clock)
+        wakes = (
+            self.queue.gates.next_wake(),
+            self.outlook.next_wake(),
+            self.book.next_wake(now) if self.book.known else None,
+            self._slice_ends(now),
+        )
+        return min((wake for wake in wakes if wake is not None), default=None)
+
+    def _slice_ends(self, now: float) -> float | None:
+        """When the next slice of a run is over for which somebody waits."""
+        sharing = self.queue.regime.sharing
+        if sharing is None or not (self.queue.turn.heads or self.waking):
+            return None
+        ends = (
+            self.on_since(claim) + sharing.slice
+            for claim in self.claims.values()
+            if claim.suspended is None and sharing.shares(self.queue.jobs[claim.job].job)
+        )
+        return min((end for end in ends if end > now), default=None)
+
+    def preempting(self) -> bool:
+        """Whether anything that runs may have to make room."""
+        regime = self.queue.regime
+        return regime.rights is not None or regime.sharing is not None
 
     def needs(self, job: Job) -> list[int]:
         """The parents of which the view must be told with `know` before it is given `job`."""
@@ -87,17 +114,28 @@ class View(Holdings):
         if entry is not None and entry.job is job and entry.waiting.ranges == waiting.ranges:
             return
         before = None if entry is None else (entry.job.request, entry.rank)
+        if entry is None or entry.job.reservation != job.reservation:
+            self.book.join(job.reservation)
+            self.book.leave("" if entry is None else entry.job.reservation)
         entry = self.queue.put(job, waiting)
+        if self.bounds is not None:
+            self.bounds.submitted(job, self.queue.alive(entry))
         if before is not None and before != (job.request, entry.rank):
             self.promised = {unit: at for unit, at in self.promised.items() if unit[0] != job.id}
 
     def job_finished(self, job: int) -> None:
         """Nothing of `job` is left to end. What its children need to know of it is kept."""
+        if (entry := self.queue.jobs.get(job)) is not None:
+            self.book.leave(entry.job.reservation)
         self.queue.drop(job)
+        if self.bounds is not None:
+            self.bounds.forgotten(job)
 
     def elements_dropped(self, job: int, indices: IndexSet, outcome: Outcome, time: float) -> None:
         """Waiting elements end without having begun."""
         self.queue.take_all(job, indices)
+        if self.bounds is not None:
+            self.bounds.over(job, len(indices))
         ties = self.queue.ties
         self.queue.gates.touch(ties.dropped(job, indices, outcome, time))
 
@@ -118,6 +156,12 @@ class View(Holdings):
         self.room.hold(claim)
         self.promised.pop((claim.job, claim.index), None)
         if entry is not None:
+            shape = entry.shape_of(claim.index)
+            self.outlook.began(claim, entry.job, shape.request, shape.length)
+            if self.bounds is not None:
+                self.bounds.began(claim.run, self.bounds.claimant(entry.job, shape.request))
+            if claim.reservation:
+                self.pools[claim.run] = claim.reservation
             first = self.queue.start(entry, claim.index)
             touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
             self.queue.gates.touch(touched)
@@ -125,6 +169,11 @@ class View(Holdings):
     def release(self, run: int) -> None:
         """The run is over and holds nothing any more."""
         claim = self.room.let_go(run)
+        self.outlook.over(run)
+        for known in (self.pools, self.since, self.leaving, self.checkpoints):
+            known.pop(run, None)
+        if self.bounds is not None:
+            self.bounds.ended(run)
         self.waking.discard(run)
         if claim is not None:
             self.queue.stop(claim.job)
@@ -132,6 +181,8 @@ class View(Holdings):
     def task_ended(self, job: int, index: int, outcome: Outcome, time: float) -> None:
         """The element is over for good."""
         begun = self.queue.take(job, index)
+        if self.bounds is not None:
+            self.bounds.over(job, 1)
         self.queue.gates.touch(self.queue.ties.ended(job, index, outcome, time, begun))
 
     # -- the machine and the clock ---------------------------------------------------------------
@@ -147,6 +198,23 @@ class View(Holdings):
     def advance(self, now: float) -> None:
         """What time alone makes ready becomes ready. A clock that goes back undoes nothing."""
         self.queue.gates.advance(now)
+        self.outlook.advance(now)
+        if self.book.known:
+            self.book.advance(now)
+
+    def reserve(self, reservation: Reservation) -> None:
+        """Set a part of the machine apart; one of the same name is replaced."""
+        self.book.add(reservation)
+        self.promised = {}
+
+    def unreserve(self, name: str) -> None:
+        """It is set apart no more."""
+        self.book.drop(name)
+        self.promised = {}
+
+    def rerank(self) -> bool:
+        """Ask for the ranks of all jobs again, as of the time told last; whether any changed."""
+        return self.queue.rerank()
 
     def impossible(self, now: float) -> list[Hopeless]:
         """What can never start any more: (job, index, outcome, sentence), index None: all that
@@ -155,7 +223,7 @@ class View(Holdings):
         CANCELLED: its dependency can never be met. DEADLINE: it cannot end by its deadline. Told
         again until the owner has ended it; a job that is held is not told of for its dependency.
         """
-        self.queue.gates.advance(now)
+        self.advance(now)
         return list(hopeless(self.queue))
 
     def keep(self, promises: dict[Unit, float]) -> None:

@@ -25,11 +25,15 @@ from hpcshell.sim.kernel.state import (
     LATE,
     RUNNING,
     SETTLED,
+    SHRUNK,
     Case,
     plans,
 )
 
 NO_ROW: Final = -1
+COLUMNS: Final = ("submit", "run", "procs", "request", "user")
+LIKENESSES: Final = ("alike", "same")
+"""The columns of `Work`; the last only where a predictor asks for them."""
 _FAULT: Final = r"(?P<at>\S+) down (?P<cpus>\S+) cpus? for (?P<span>\S+)(?P<lose> losing jobs)?"
 _HINT: Final = (
     "write: 3d12h down 16 cpus for 2h; and behind it losing jobs, if they do not run again"
@@ -72,6 +76,7 @@ class Outages:
         self.rows = list(range(len(case.work.submit)))
         self.killed = 0
         self.lost = 0
+        self._names = COLUMNS + (LIKENESSES if case.rules.predictor == SHRUNK else ())
 
     def strike(self, fault: Fault, submitted: int) -> int:
         """The fault happens, after all else of that instant; how many have been submitted then."""
@@ -80,13 +85,13 @@ class Outages:
         killed = self._make_room(fault.cpus)
         cpus = min(fault.cpus, tally[FREE])
         if cpus:
-            place = self._submit(submitted, NO_ROW, fault.at, (fault.span, cpus, fault.span))
-            begin(case, submitted, place, fault.at)
+            begin(case, submitted, self._go_down(submitted, fault, cpus), fault.at)
             submitted += 1
         for job in killed:
             row, self.rows[job] = self.rows[job], NO_ROW
             if not fault.lose:
-                self._submit(submitted, row, fault.at, self._work_of(job), case.work.user[job])
+                columns = self._columns_of(job) | {"submit": fault.at}
+                self._submit(submitted, row, columns)
                 submitted += 1
         self.killed += len(killed)
         self.lost += len(killed) if fault.lose else 0
@@ -117,32 +122,36 @@ class Outages:
         heapify(state.times)
         tally[ENDING] -= 1
 
-    def _work_of(self, job: int) -> tuple[float, int, float]:
-        work = self.case.work
-        return work.run[job], work.procs[job], work.request[job]
+    def _columns_of(self, job: int) -> dict[str, Any]:
+        """What the log says of the job."""
+        return {name: getattr(self.case.work, name)[job] for name in self._names}
 
-    def _submit(
-        self,
-        job: int,
-        row: int,
-        now: float,
-        work: tuple[float, int, float],
-        user: int | None = None,
-    ) -> int:
-        """One more job, with this number; its place in line. An outage's user is its own."""
+    def _go_down(self, job: int, fault: Fault, cpus: int) -> int:
+        """The outage comes, as a job with this number; its place in line. Its user is nobody else,
+        and no other job is like it."""
+        state = self.case.state
+        columns = {
+            "submit": fault.at,
+            "run": fault.span,
+            "procs": cpus,
+            "request": fault.span,
+            "user": len(state.last),
+            "alike": len(state.of_alike.sums),
+            "same": len(state.of_same.sums),
+        }
+        users = (state.last, state.before, state.lasts)
+        for history in (*users, *state.of_user, *state.of_alike, *state.of_same):
+            history.append(0)
+        return self._submit(job, NO_ROW, {name: columns[name] for name in self._names})
+
+    def _submit(self, job: int, row: int, columns: dict[str, Any]) -> int:
+        """One more job, with this number; its place in line."""
         case, state = self.case, self.case.state
-        if user is None:
-            user = len(state.last)
-            for history in (state.last, state.before, state.lasts):
-                history.append(0)
-        run, procs, request = work
-        columns: list[tuple[list[Any], Any]] = [
-            (self.rows, row),
-            *zip(case.work[:-1], (now, run, procs, request, user), strict=True),
-            *((found, 0) for found in case.found),
-            *((by_job, 0) for by_job in (state.expected, state.outrun, state.over, state.planned)),
-        ]
-        for column, value in columns:
-            column.insert(job, value)
+        for name, value in columns.items():
+            getattr(case.work, name).insert(job, value)
+        kept = (state.expected, state.outrun, state.over, state.planned, state.typical)
+        for by_job in (*kept, *case.found):
+            by_job.insert(job, 0)
+        self.rows.insert(job, row)
         state.begun.append(0)
         return arrive(case, job)

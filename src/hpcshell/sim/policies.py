@@ -21,31 +21,23 @@ from hpcshell.sim.kernel.state import (
     LAST_TWO,
     NONE,
     REQUEST,
+    SHRUNK,
     Rules,
     plans,
 )
 
-ORDERS: Final[dict[str, int]] = {
-    "fifo": scores.FIFO,
-    "sjf": scores.SJF,
-    "ljf": scores.LJF,
-    "saf": scores.SAF,
-    "f1": scores.F1,
-    "f2": scores.F2,
-    "f3": scores.F3,
-    "f4": scores.F4,
-    "wfp3": scores.WFP3,
-    "unicef": scores.UNICEF,
-}
+ORDERS: Final[dict[str, int]] = scores.NUMBERS
 """The orders of a line."""
 
 PREDICTORS: Final[dict[str, int]] = {
     "request": REQUEST,
     "last2": LAST_TWO,
+    "shrunk": SHRUNK,
     "clairvoyant": CLAIRVOYANT,
 }
 """What run time is expected of a job: what was asked for; the mean of its user's last two runs; the
-one that it will have."""
+part of their requests that its user's jobs use, those most like it first; the run time that it will
+have."""
 
 VARIANTS: Final[dict[str, bool]] = {"instant": False, "sc15": True}
 """One decision for all events of an instant; one after each event, as in the published schedules.
@@ -103,11 +95,13 @@ NAMED: Final[dict[str, Policy]] = {
         Policy(name="easy-sjbf", fill="sjf"),
         Policy(name="easy++", fill="sjf", predict="last2"),
         Policy(name="conservative", promises=ALL),
+        Policy(name="expansion", order="expansion", predict="shrunk"),
     )
 }
 """The policies that have names, as `--compare all` takes them."""
 
 ALIASES: Final[dict[str, str]] = {
+    "best": "expansion",
     "none": "fcfs",
     "first-fit": "greedy",
     "sjbf": "easy-sjbf",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
 from math import inf
 from time import monotonic, process_time
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from hpcshell.core.records import Record
 from hpcshell.sim.faults import NO_ROW, Fault, Outages
 from hpcshell.sim.kernel import arrays, primitives
 from hpcshell.sim.kernel.play import play
-from hpcshell.sim.kernel.state import BEGUN, Case, Rules, Work, plans, prepared
+from hpcshell.sim.kernel.state import BEGUN, SHRUNK, Case, Rules, Work, plans, prepared
 from hpcshell.sim.policies import Policy, needs_replay
 from hpcshell.trace.clean import Workload
 from hpcshell.trace.measures import Measures, Schedule, measure
@@ -173,7 +173,7 @@ def _compiled() -> Play:
     from hpcshell.sim.kernel.compiled import compiled_play
 
     nobody, nothing = arrays.ints(0), arrays.floats(0)
-    work = Work(nothing, nothing, nobody, nothing, nobody, 0)
+    work = Work(nothing, nothing, nobody, nothing, nobody, 0, nobody, 0, nobody, 0)
     compiled_play(prepared(work, Policy(name="").rules(1), arrays), 0, inf)
     return compiled_play
 
@@ -256,12 +256,30 @@ class _Running:
 def _case(workload: Workload, rules: Rules, engine: str) -> Case:
     user, users = _users(workload.user)
     compiled = engine == "compiled"
-    submit, run, procs, request, owner = (
-        column.copy() if compiled else column.tolist()
-        for column in (workload.submit, workload.run, workload.procs, workload.request, user)
-    )
-    work = Work(submit, run, procs, request, owner, users)
+    alike, alikes, same, sames = _likenesses(workload, user, rules)
+    columns = (workload.submit, workload.run, workload.procs, workload.request, user, alike, same)
+    listed: Iterator[Any] = (column.copy() if compiled else column.tolist() for column in columns)
+    submit, run, procs, request, owner, alike, same = listed
+    work = Work(submit, run, procs, request, owner, users, alike, alikes, same, sames)
     return prepared(work, rules, arrays if compiled else primitives)
+
+
+def _likenesses(workload: Workload, user: Ints, rules: Rules) -> tuple[Ints, int, Ints, int]:
+    """By job, the number of its user and request together, and of its processors besides; with how
+    many there are. Nothing, where no predictor asks."""
+    if rules.predictor != SHRUNK or not len(user):
+        return user[:0], 0, user[:0], 0
+    alike, alikes = _numbered(user, workload.request)
+    same, sames = _numbered(alike, workload.procs)
+    return alike, alikes, same, sames
+
+
+def _numbered(*columns: Floats | Ints) -> tuple[Ints, int]:
+    """Equal rows get equal numbers from 0; and how many there are."""
+    _, firsts, numbers = np.unique(
+        np.column_stack(columns), axis=0, return_index=True, return_inverse=True
+    )
+    return numbers.reshape(-1).astype(np.int64), len(firsts)
 
 
 def _users(user: Ints) -> tuple[Ints, int]:

@@ -197,6 +197,7 @@ def _submission(
         partition=get("partition", ""),
         account=get("account", ""),
         qos=get("qos", ""),
+        reservation=get("reservation", ""),
         profile=get("profile", ""),
         tags=tuple(dict.fromkeys(get("tag", ()))),
         comment=get("comment", ""),

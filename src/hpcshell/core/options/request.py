@@ -309,6 +309,18 @@ QUEUE_ROWS: Final = (
         project=True,
     ),
     Option(
+        name="reservation",
+        kind="word",
+        help="Run in what this reservation sets apart.",
+        panel=QUEUE,
+        metavar="NAME",
+        hpc=("--reservation",),
+        sbatch=("--reservation",),
+        lsf=("-U",),
+        sge=("-ar",),
+        project=True,
+    ),
+    Option(
         name="hold",
         kind="switch",
         help="Wait until it is released.",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from hpcshell.daemon.verbs import change, daemon, look, pausing, submit, watch
+from hpcshell.daemon.verbs import apart, change, daemon, look, pausing, snapshot, submit, watch
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
@@ -28,18 +28,27 @@ VERBS: Final[dict[str, Verb]] = {
     "resume": pausing.resume,
     "preempt": pausing.preempt,
     "edit": change.edit,
+    "reserve": apart.reserve,
+    "unreserve": apart.unreserve,
+    "reservations": apart.reservations,
+    "node": apart.node,
+    "set_node": apart.set_node,
     "queue": look.queue,
     "show": look.show,
     "history": look.history,
     "explain": look.explain,
     "resources": look.resources,
+    "snapshot": snapshot.snapshot,
     "outputs": look.outputs,
     "wait": watch.wait,
     "events": watch.events,
 }
 
 LOOKS: Final = frozenset(
-    {"hello", "queue", "show", "history", "explain", "resources", "outputs", "wait", "events"}
+    {
+        *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
+        *("reservations", "node", "outputs", "wait", "events"),
+    }
 )
 """Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else
 anything."""

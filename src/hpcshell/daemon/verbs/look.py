@@ -15,6 +15,7 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import Found, find, resolve
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import output_paths
+from hpcshell.daemon.verbs.apart import node_view
 from hpcshell.machine import clock
 from hpcshell.policy.explain import explain as explain_why
 from hpcshell.policy.explain import explain_suspended
@@ -305,6 +306,7 @@ def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         "used": views.resources_view(engine.view.room.used()),
         "detected": views.resources_view(host.detected),
         "overridden": list(host.overridden),
+        "node": node_view(engine, clock.now()),
         "claims": [
             {
                 "job": claim.job,
@@ -316,6 +318,7 @@ def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
                 "others": claim.others,
                 "end": claim.end if claim.suspended is None else None,
                 "suspended": claim.suspended is not None,
+                "reservation": claim.reservation or None,
             }
             for claim in claims.values()
         ],

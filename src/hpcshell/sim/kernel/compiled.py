@@ -11,6 +11,7 @@ from zlib import crc32
 import numba
 from numba.extending import overload, register_jitable
 
+from hpcshell.policy import formulas
 from hpcshell.sim.kernel import arrays, easy, events, plan, play, primitives, scores, state
 
 OPTIONS: Final[Any] = {"_nrt": False, "error_model": "numpy"}
@@ -25,7 +26,7 @@ def _twin(name: str) -> None:
     register(lambda *_: implementation)
 
 
-MODULES: Final = (scores, state, events, easy, plan, play)
+MODULES: Final = (formulas, scores, state, events, easy, plan, play)
 
 for _name in primitives.__all__:
     _twin(_name)

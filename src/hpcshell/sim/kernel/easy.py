@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from hpcshell.sim.kernel.events import begin, find, key_of
+from hpcshell.sim.kernel.events import begin, find, foresee_length, key_of, least
 from hpcshell.sim.kernel.primitives import sort
 from hpcshell.sim.kernel.scores import LAST_STATIC
 from hpcshell.sim.kernel.state import (
@@ -37,6 +37,11 @@ def decide(case: Case, now: float) -> None:
     """Start what may start."""
     work, rules, state = case.work, case.rules, case.state
     tally, queue = state.tally, state.queue.jobs
+    if rules.order > LAST_STATIC:
+        if tally[FREE] < least(case):
+            return
+        for at in range(tally[QUEUED]):
+            foresee_length(case, queue[at])
     resort(case, state.queue, rules.order, now)
     while tally[QUEUED] > 0 and work.procs[queue[0]] <= tally[FREE]:
         begin(case, queue[0], 0, now)
@@ -57,6 +62,21 @@ def resort(case: Case, line: Line, order: int, now: float) -> None:
     for at in range(queued):
         line.keys[at] = key_of(case, order, line.jobs[at], now)
     sort(line.keys, line.jobs, queued)
+
+
+def resort_fill(case: Case, now: float) -> None:
+    """Put those that may pass the first in line in their order once more; of equals the first in
+    line goes first."""
+    queue, fill, rules = case.state.queue, case.state.fill, case.rules
+    if max(rules.order, rules.fill) <= LAST_STATIC:
+        return
+    queued = case.state.tally[QUEUED]
+    for at in range(queued):
+        fill.keys[at] = key_of(case, rules.fill, queue.jobs[at], now)
+        fill.jobs[at] = at
+    sort(fill.keys, fill.jobs, queued)
+    for at in range(queued):
+        fill.jobs[at] = queue.jobs[fill.jobs[at]]
 
 
 def foresee(case: Case, now: float) -> None:
@@ -99,7 +119,7 @@ def backfill(case: Case, now: float) -> None:
     tally, queue = state.tally, state.queue
     apart = rules.fill != rules.order
     if apart:
-        resort(case, state.fill, rules.fill, now)
+        resort_fill(case, now)
     line = state.fill.jobs if apart else queue.jobs
     head = queue.jobs[0]
     at = 0 if apart else 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from hpcshell.sim.kernel.events import begin
+from hpcshell.sim.kernel.events import begin, least
 from hpcshell.sim.kernel.primitives import append, clear, left_of, put
 from hpcshell.sim.kernel.state import (
     ALL,
@@ -114,14 +114,35 @@ def place(case: Case, job: int) -> Any:
     return start
 
 
+def matter(case: Case, now: float) -> bool:
+    """Whether promises decide anything now. Where none is given yet, those first in line start that
+    fit; if nobody after them does, nobody needs to know a start."""
+    state, procs = case.state, case.work.procs
+    tally, queue = state.tally, state.queue.jobs
+    if tally[QUEUED] > 0 and state.planned[queue[0]] < inf:
+        return True
+    while tally[QUEUED] > 0 and procs[queue[0]] <= tally[FREE]:
+        begin(case, queue[0], 0, now)
+    for at in range(tally[QUEUED]):  # noqa: SIM110 - compiled, too
+        if procs[queue[at]] <= tally[FREE]:
+            return True
+    return False
+
+
 def decide_all(case: Case, now: float) -> None:
-    """Everybody's turn, in the order of the line."""
+    """Everybody's turn, in the order of the line, as long as anything can start.
+
+    Where nothing can, nobody needs to know a start yet; as published (`stepwise`), all do.
+    """
     state, rules = case.state, case.rules
     tally, queue = state.tally, state.queue.jobs
+    enough = 0 if rules.stepwise else least(case)
+    if tally[FREE] < enough or not (rules.stepwise or matter(case, now)):
+        return
     lay_out(case, now)
     left = UNTAKEN if rules.promises == ALL else rules.promises
     at = 0
-    while at < tally[QUEUED]:
+    while at < tally[QUEUED] and tally[FREE] >= enough:
         job = queue[at]
         starts = False
         if left > 0 or state.planned[job] < inf:

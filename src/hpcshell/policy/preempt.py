@@ -1,0 +1,175 @@
+"""Who has to make room for whom: the cheapest runs that, together, let the first in line start.
+
+Only the first in line may preempt, and only if it then starts: all that it lacks must come free,
+for as long as it is expected to run, beside whatever is set apart. What is being ended for it
+already counts as coming free, so nobody is ended twice for the same. As in Slurm, a right comes
+from the QOS, from the tier of the partition, or from the difference in priority, and a run is safe
+until it has run for `exempt` seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from hpcshell.core.errors import Wrong
+from hpcshell.core.records import Claim, Job, Record
+from hpcshell.policy.holdings import Unit
+from hpcshell.policy.line import Shape
+from hpcshell.policy.plan import Preempt
+from hpcshell.policy.profile import Profile
+from hpcshell.policy.room import Vector, fits, minus, plus
+from hpcshell.policy.view import View
+
+MODES: Final = ("suspend", "requeue", "cancel")
+"""What is done to whoever has to make room, gentlest first."""
+
+
+class Rights(Record, frozen=True, kw_only=True):
+    """Who may preempt whom. `qos` and `partitions`: name -> names of those it preempts; `tiers`:
+    partition -> tier, of which the higher preempts the lower; `gap`: how much higher a priority
+    must be, None: priority gives no right. `modes`: of a QOS or `partition/NAME`, how its own runs
+    make room; else `mode`. `exempt`: seconds for which a run is safe.
+
+    Raises `Wrong` for a mode that does not exist.
+    """
+
+    qos: Mapping[str, tuple[str, ...]] = {}
+    tiers: Mapping[str, int] = {}
+    gap: int | None = None
+    mode: str = "requeue"
+    modes: Mapping[str, str] = {}
+    exempt: float = 0.0
+
+    def __post_init__(self) -> None:
+        for mode in (self.mode, *self.modes.values()):
+            if mode not in (*MODES, "off"):
+                raise Wrong(f"preemption mode {mode!r}", f"there are {', '.join(MODES)} and off")
+
+    def mode_of(self, maker: Job, victim: Job) -> str:
+        """How `victim` makes room for `maker`; "" when it need not."""
+        if maker.id == victim.id or not self._outranks(maker, victim):
+            return ""
+        mode = self.modes.get(victim.qos) or self.modes.get(f"partition/{victim.partition}")
+        mode = mode or self.mode
+        if mode == "requeue" and not victim.requeue:
+            return "cancel"
+        return "" if mode == "off" else mode
+
+    def _outranks(self, maker: Job, victim: Job) -> bool:
+        if victim.qos in self.qos.get(maker.qos, ()):
+            return True
+        above, below = self.tiers.get(maker.partition), self.tiers.get(victim.partition)
+        if above is not None and below is not None and above > below:
+            return True
+        return self.gap is not None and maker.priority - victim.priority >= self.gap
+
+
+class Candidate(Record, frozen=True, kw_only=True):
+    """A run that could make room: what comes free, and what that costs in cpu-seconds of work."""
+
+    claim: Claim
+    mode: str
+    frees: Vector
+    cost: float
+
+
+def preempts(view: View, unit: Unit, shape: Shape, profile: Profile, now: float) -> list[Preempt]:
+    """What has to make room now for the first in line; nothing if that would not let it start, or
+    if enough is coming free for it already."""
+    entry, need = view.entry(unit[0]), shape.need
+    if entry is None or need is None:
+        return []
+    free = view.room.free
+    for run in view.leaving:
+        if run in view.claims:
+            free = plus(free, view.room.held(run))
+    if fits(need, free):
+        return []
+    candidates = _candidates(view, entry.job, now)
+    chosen = _cheapest(candidates, need, free)
+    if not chosen or not _starts_then(chosen, shape, profile, now):
+        return []
+    cause = f"makes room for job {unit[0]}" + ("" if unit[1] < 0 else f"_{unit[1]}")
+    return [
+        Preempt(run=one.claim.run, mode=one.mode, job=unit[0], index=unit[1], cause=cause)
+        for one in _with_their_gangs(view, chosen, candidates)
+    ]
+
+
+def _candidates(view: View, maker: Job, now: float) -> list[Candidate]:
+    """All runs that `maker` may preempt, cheapest first."""
+    found = []
+    for run, claim in view.claims.items():
+        victim = view.entry(claim.job)
+        if victim is None or run in view.leaving or claim.suspended is not None:
+            continue
+        mode = _mode(view, maker, victim.job, claim, now)
+        if mode == "suspend":
+            frees, cost = view.room.to_give(run), view.on_since(claim) - now
+        elif mode:
+            frees, cost = view.room.held(run), _lost(view, claim, now)
+        else:
+            continue
+        found.append(Candidate(claim=claim, mode=mode, frees=frees, cost=cost))
+    return sorted(found, key=lambda one: (MODES.index(one.mode), one.cost, -one.claim.run))
+
+
+def _mode(view: View, maker: Job, victim: Job, claim: Claim, now: float) -> str:
+    """How a run is to make room for `maker`; "" if it need not."""
+    rights, sharing = view.queue.regime.rights, view.queue.regime.sharing
+    if rights is not None and now - claim.start - claim.paused >= rights.exempt:
+        mode = rights.mode_of(maker, victim)
+        if mode:
+            return mode
+    if sharing is not None and sharing.shares(maker) and sharing.shares(victim):
+        over = now - view.on_since(claim) >= sharing.slice
+        return "suspend" if over and victim.priority <= maker.priority else ""
+    return ""
+
+
+def _with_their_gangs(
+    view: View, chosen: list[Candidate], candidates: list[Candidate]
+) -> list[Candidate]:
+    """Who is to stand still, with all others of its gang: they run together or not at all."""
+    gangs = {_gang(view, one) for one in chosen if one.mode == "suspend"} - {None}
+    others = (one for one in candidates if one not in chosen and _gang(view, one) in gangs)
+    return [*chosen, *others]
+
+
+def _gang(view: View, one: Candidate) -> tuple[int, str] | None:
+    job = view.queue.jobs[one.claim.job].job
+    return None if job.gang is None else (job.uid, job.gang.name)
+
+
+def _lost(view: View, claim: Claim, now: float) -> float:
+    """The work that ending the run throws away: all since its last checkpoint."""
+    since = max(claim.start + claim.paused, view.checkpoints.get(claim.run, 0.0))
+    return claim.cpus * max(0.0, now - since)
+
+
+def _cheapest(candidates: list[Candidate], need: Vector, free: Vector) -> list[Candidate]:
+    """The first that together free enough, less those that are not needed; none if all do not."""
+    chosen: list[Candidate] = []
+    for one in candidates:
+        if fits(need, free):
+            break
+        if any(n > f and g for n, f, g in zip(need, free, one.frees, strict=True)):
+            chosen.append(one)
+            free = plus(free, one.frees)
+    if not fits(need, free):
+        return []
+    for one in reversed(chosen[:]):
+        if fits(need, minus(free, one.frees)):
+            chosen.remove(one)
+            free = minus(free, one.frees)
+    return chosen
+
+
+def _starts_then(chosen: list[Candidate], shape: Shape, profile: Profile, now: float) -> bool:
+    """Whether what waits fits once they have made room, for as long as it is expected to run."""
+    then = profile.copy()
+    for one in chosen:
+        end = one.claim.end
+        then.give_back(now, None if end is None else max(1.0, end - now), one.frees)
+    return then.fits(now, shape.length, shape.need)

@@ -1,0 +1,368 @@
+"""One decision as it goes: who has had a turn, what starts, what has been promised."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from itertools import islice
+from math import inf
+from operator import itemgetter
+
+from hpcshell.core.records import NO_INDEX, Reason
+from hpcshell.policy.gang import Together
+from hpcshell.policy.ground import Ground
+from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
+from hpcshell.policy.plan import Plan, Policy, Preempt, Start
+from hpcshell.policy.preempt import preempts
+from hpcshell.policy.profile import NEVER, Profile
+from hpcshell.policy.reasons import blocked
+from hpcshell.policy.reserve import Stock
+from hpcshell.policy.room import fits
+from hpcshell.policy.setapart import no_reservation, set_apart
+from hpcshell.policy.view import Unit, View
+from hpcshell.policy.waking import sleepers
+
+
+class Round:
+    """One decision. `_slots`: how many elements of each job have started or been promised to;
+    `_done`: those that need no second look. `_patient`: the walk goes on when all cpus are taken.
+    `thorough`: with all promises and reasons, as far as `until`."""
+
+    def __init__(
+        self, view: View, policy: Policy, now: float, *, thorough: bool, until: Unit | None
+    ) -> None:
+        self.view = view
+        self.policy = policy
+        self.now = now
+        self.starts: list[Start] = []
+        self.resumes: list[int] = []
+        self.preempts: list[Preempt] = []
+        self.reasons: dict[Unit, Reason] = {}
+        self.public = self._public()
+        self._pools: dict[str, Ground] = {}
+        self._limits = None if view.bounds is None else view.bounds.throttle
+        self._limits_own = False
+        self._preempting = view.preempting()
+        self._patient = bool(view.book.known) or self._preempting
+        self._thorough = thorough
+        self._until = until
+        self._depth = policy.depth
+        most = policy.max_backfill_jobs
+        self._most_behind = UNLIMITED if most is None else most + 1
+        self._stopped = self._cut = self._filling = False
+        self._flexible: list[tuple[Unit, Line]] = []
+        self._bent: list[Unit] = []
+        self._slots: dict[int, int] = {}
+        self._done: set[Unit] = set()
+        self._sleepers = sleepers(view)
+        self._least = -UNLIMITED
+
+    def decide(self) -> Plan:
+        if self.public.left > 1 and self.view.promised:
+            self._recall()
+        self._walk(self._heads())
+        if self._filling:
+            self._fill()
+            if self._thorough:  # once more, for the reasons of those that may not pass
+                self._walk(self._heads())
+        promises: dict[Unit, float] = {}
+        self._bend()
+        for ground in (self.public, *self._pools.values()):
+            if self._thorough:
+                ground.pay()
+            promises |= ground.settle()
+        for unit in self._bent:
+            promises.pop(unit, None)
+        return Plan(
+            starts=self.starts,
+            resumes=self.resumes,
+            preempts=self.preempts,
+            promises=promises,
+            reasons=self.reasons,
+            complete=not self._cut,
+            next_wake=self.view.next_wake(self.now),
+        )
+
+    # -- in what order ---------------------------------------------------------------------------
+
+    def _walk(self, heads: Iterator[tuple[Key, Shape]]) -> None:
+        """Offer the ready lines in order, leaving out shapes of which nothing more can come."""
+        turn = self.view.queue.turn
+        if turn.heads and not self._thorough and not self._patient:
+            self._least = min(
+                [turn.least_cpus(), *(one.shape.request.cpus for one in self._sleepers)]
+            )
+        head = next(heads, None)
+        later: list[tuple[Key, Shape, Iterator[Key]]] = []
+        while (head or later) and not self._stopped:
+            if head is None or (later and later[0][0] < head[0]):
+                key, shape, rest = heapq.heappop(later)
+            else:
+                (key, shape), rest = head, iter(head[1].turn)
+                head = next(heads, None)
+                next(rest)
+            self._go_on(key)
+            if self._stopped or not self._offer(key[3]):
+                continue
+            if (following := next(rest, None)) is not None:
+                heapq.heappush(later, (following, shape, rest))
+        self._go_on(None)
+
+    def _heads(self) -> Iterator[tuple[Key, Shape]]:
+        """The first line of each shape, less those that can neither start nor be promised
+        anything."""
+        if self.view.closed:
+            return
+        turn = self.view.queue.turn
+        all_matter = self._thorough or not self.policy.backfill
+        first_matters = turn.fills is not None or self._preempting
+        for head in turn.heads:
+            if not self._open(head[1]):
+                yield head
+                continue
+            ground = self.ground(head[1])
+            matters = all_matter or ground.left > 0 or (first_matters and ground.first is None)
+            if matters or self._any_free(head[1]):
+                yield head
+            elif self._depth > 0:
+                self._depth -= 1
+            else:
+                self._cut = True
+                return
+
+    def _fill(self) -> None:
+        """Let those behind the first in line pass it, in the order in which they may."""
+        waiting: list[tuple[float, Key, Shape, Iterator[Key]]] = []
+        self._stopped = False
+        for fill, key, shape in self.view.queue.turn.fills or ():
+            if self._open(shape) and self._any_free(shape):
+                rest = iter(shape.turn)
+                waiting.append((fill, next(rest, key), shape, rest))
+        while waiting and not self._stopped:
+            fill, key, shape, rest = heapq.heappop(waiting)
+            if not self._any_free(shape):
+                continue
+            if self._offer(key[3]) and (following := next(rest, None)) is not None:
+                heapq.heappush(waiting, (fill, following, shape, rest))
+
+    def _go_on(self, until: Key | None) -> None:
+        """Let suspended runs go on, or promise them when, as far as they stand before that line."""
+        while self._sleepers and not self._stopped:
+            if until is not None and self._sleepers[-1][:2] > until[:2]:
+                return
+            sleeper = self._sleepers.pop()
+            unit, shape = sleeper.unit, sleeper.shape
+            ground = self._pool(shape.pool) if shape.pool else self.public
+            if ground.may_start(unit, shape):
+                self.resumes.extend(sleeper.runs)
+                ground.take(shape)
+            else:
+                self._wait(unit, shape, ground, slots=0)
+            self._stopped = self._stopped or unit == self._until
+
+    # -- one after the other ---------------------------------------------------------------------
+
+    def _offer(self, line: Line) -> bool:
+        """Start or promise the line's elements; whether later lines of its shape are worth a
+        look."""
+        job, shape = line.entry.job, line.shape
+        if not self._open(shape):
+            return self._thorough and self._no_pool(line)
+        ground = self.ground(shape)
+        flex = ground is not self.public and self._flex(shape)
+        for index in islice(line.elements(), max(0, self._room(line.entry))):
+            if ground.free[1] < self._least:  # nothing more can start: no more promises are needed
+                self._stopped = True
+                return False
+            unit = (job.id, index)
+            if unit in self._done:
+                continue
+            if not self._allowed(unit, line):
+                return False
+            if ground.may_start(unit, shape):
+                self._begin(unit, line, ground)
+            else:
+                if flex:
+                    self._flexible.append((unit, line))
+                if not self._wait(unit, shape, ground):
+                    return False
+            if unit == self._until and not flex:
+                self._stopped = True
+                return False
+        if self._room(line.entry) <= 0:
+            ground.lapse_of(job.id)
+        return True
+
+    def _bend(self) -> None:
+        """What may run outside its reservation, too, takes what all others leave there."""
+        for unit, line in self._flexible:
+            promised = unit in self._done
+            possible = promised or self._room(line.entry) > 0
+            if possible and self.public.may_start(unit, line.shape):
+                if promised:
+                    self._slots[unit[0]] -= 1
+                self._bent.append(unit)
+                self._begin(unit, line, self.public)
+
+    def _room(self, entry: Entry) -> int:
+        """How many more elements of the job may go besides those that start or are promised to."""
+        return entry.room() - self._slots.get(entry.job.id, 0)
+
+    def _open(self, shape: Shape) -> bool:
+        """Whether there is anything that requests of this shape are to be met from."""
+        return not shape.pool or shape.pool in self.view.book.known
+
+    def _no_pool(self, line: Line) -> bool:
+        """Say so of all elements of the line; always true."""
+        for index in line.elements():
+            unit = (line.entry.job.id, index)
+            self.reasons[unit] = no_reservation(line.shape.pool)
+            self._stopped = self._stopped or unit == self._until
+        return True
+
+    def _allowed(self, unit: Unit, line: Line) -> bool:
+        """Whether no limit of a user, account, QOS or partition keeps the element."""
+        if self._limits is None:
+            return True
+        reason = None
+        if isinstance(line, Together):
+            reason = self._limits.allow_all([one.shape.claimant for one in line.parts])
+        elif line.shape.claimant is not None:
+            reason = self._limits.allows(line.shape.claimant)
+        if reason is not None and self._thorough:
+            self.reasons[unit] = reason
+            self._stopped = self._stopped or unit == self._until
+        return reason is None
+
+    def _begin(self, unit: Unit, line: Line, ground: Ground) -> None:
+        """Start the element, or all of a gang."""
+        gpus = ground.take(line.shape)
+        pool = "" if ground is self.public else line.shape.pool
+        if not isinstance(line, Together):
+            self._start(unit, line.shape, gpus, pool)
+            return
+        for one in line.parts:
+            count = one.shape.request.gpus
+            self._start((one.job.id, NO_INDEX), one.shape, gpus[:count], pool)
+            gpus = gpus[count:]
+
+    def _start(self, unit: Unit, shape: Shape, gpus: tuple[int, ...], pool: str) -> None:
+        need, request = shape.need, shape.request
+        assert need is not None, "what does not fit is not started"
+        self.starts.append(
+            Start(
+                job=unit[0],
+                index=unit[1],
+                cpus=need[1],
+                memory=need[2],
+                gpus=gpus,
+                others=request.others,
+                exclusive=request.exclusive,
+                end=None if request.time_limit is None else self.now + request.time_limit,
+                reservation=pool,
+            )
+        )
+        self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
+        self._done.add(unit)
+        if self._limits is not None and shape.claimant is not None:
+            if not self._limits_own:  # the counters of the view are not for a decision to change
+                self._limits, self._limits_own = self._limits.copy(), True
+            self._limits.add(shape.claimant)
+
+    def _wait(self, unit: Unit, shape: Shape, ground: Ground, slots: int = 1) -> bool:
+        """Promise what cannot start, if promises are left; whether more of its shape is worth a
+        look."""
+        if self._depth <= 0:
+            self._cut = self._stopped = True  # the budget is spent
+            ground.stay(unit)
+            return False
+        self._depth -= 1
+        possible = fits(shape.need, self.view.room.size)
+        if ground is not self.public:
+            possible = self._meets(shape, self.now)
+        if possible and ground.first is None:
+            self._depth = min(self._depth, self._most_behind)
+        if self._thorough and self._until in (None, unit):
+            ahead = ground.first if ground.first != unit else None
+            kept = set_apart(self.view, shape, ground, self.now, ahead)
+            self.reasons[unit] = kept or blocked(shape, self.view.room, ground.free, ahead)
+        if possible and ground.first is None:
+            ground.first = unit
+            if self._preempting and ground is self.public:
+                profile = ground.places().profile
+                self.preempts = preempts(self.view, unit, shape, profile, self.now)
+        more = self._thorough
+        if possible and ground.left > 0:
+            self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
+            self._done.add(unit)
+            ground.owe(unit, shape)
+            more = more or ground.left > 0
+        if possible and ground.left <= 0:
+            self._narrow(ground)
+        return more
+
+    def _narrow(self, ground: Ground) -> None:
+        """All promises are given: the others may pass in an order of their own, or not at all."""
+        if not self.policy.backfill:
+            ground.barred = True
+            self._stopped = self._stopped or not (self._thorough or self._pools)
+        elif self.view.queue.turn.fills is not None and not self._filling:
+            self._filling = self._stopped = True
+
+    # -- what there is ---------------------------------------------------------------------------
+
+    def ground(self, shape: Shape) -> Ground:
+        """What a request of this shape is to be met from. What may run outside its reservation, and
+        never could run inside, is met from what everybody may use."""
+        if not shape.pool or (self._flex(shape) and not self._meets(shape, -inf)):
+            return self.public
+        return self._pool(shape.pool)
+
+    def _pool(self, name: str) -> Ground:
+        """What a reservation sets apart."""
+        if (found := self._pools.get(name)) is None:
+            view = self.view
+            stock = view.book.within(name, self.now, view.room.free, view.inside())
+            gpus = view.room.gpus[::-1][stock.skip :][: max(0, stock.free[3])]
+            found = self._pools[name] = Ground(stock, self.policy, self.now, gpus)
+        return found
+
+    def _flex(self, shape: Shape) -> bool:
+        """Whether requests of this shape may be met from what everybody may use, too."""
+        return bool(shape.pool) and self.view.book.known[shape.pool].flex
+
+    def _meets(self, shape: Shape, now: float) -> bool:
+        """Whether the reservation that the shape is for is large and long enough for it."""
+        book = self.view.book
+        return book.meets(book.known[shape.pool], shape.need, shape.length, now)
+
+    def _any_free(self, shape: Shape) -> bool:
+        """Whether as much as it asks for is free where it may be met from."""
+        if fits(shape.need, self.ground(shape).free):
+            return True
+        return self._flex(shape) and fits(shape.need, self.public.free)
+
+    def _public(self) -> Ground:
+        view = self.view
+        if not view.book.known:
+            stock = Stock(view.room.free, view.ends, [])
+        else:
+            stock = view.book.public(self.now, view.room.free, view.inside())
+        gpus = view.room.gpus[: max(0, stock.free[3])]
+        return Ground(stock, self.policy, self.now, gpus)
+
+    def profile(self, shape: Shape) -> Profile:
+        """What will be free when, with all that this round has started and promised so far."""
+        return self.ground(shape).places().profile
+
+    def _recall(self) -> None:
+        """Keep the promises of earlier plans, the first in line first."""
+        found: list[tuple[object, Unit, Shape, float]] = []
+        for unit, start in self.view.promised.items():
+            line = self.view.queue.standing(*unit)
+            if line is None or not self._open(line.shape):
+                continue
+            if line.shape.need is not None and start != NEVER:
+                found.append((line.turn_of(unit[1]), unit, line.shape, start))
+        for _, unit, shape, start in sorted(found, key=itemgetter(0)):
+            self.ground(shape).places().keep(unit, shape, start)

@@ -15,7 +15,7 @@ from typing import Final
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Claim, Job, Record
 from hpcshell.policy.holdings import Unit
-from hpcshell.policy.line import Shape
+from hpcshell.policy.line import Entry, Shape
 from hpcshell.policy.plan import Preempt
 from hpcshell.policy.profile import Profile
 from hpcshell.policy.room import Vector, fits, minus, plus
@@ -29,7 +29,7 @@ class Rights(Record, frozen=True, kw_only=True):
     """Who may preempt whom. `qos` and `partitions`: name -> names of those it preempts; `tiers`:
     partition -> tier, of which the higher preempts the lower; `gap`: how much higher a priority
     must be, None: priority gives no right. `modes`: of a QOS or `partition/NAME`, how its own runs
-    make room; else `mode`. `exempt`: seconds for which a run is safe.
+    make room; else `mode`. `exempt`: seconds for which a run is safe, `exempts`: of a QOS.
 
     Raises `Wrong` for a mode that does not exist.
     """
@@ -40,6 +40,7 @@ class Rights(Record, frozen=True, kw_only=True):
     mode: str = "requeue"
     modes: Mapping[str, str] = {}
     exempt: float = 0.0
+    exempts: Mapping[str, float] = {}
 
     def __post_init__(self) -> None:
         for mode in (self.mode, *self.modes.values()):
@@ -88,7 +89,7 @@ def preempts(
             free = plus(free, view.room.held(run))
     if fits(need, free):
         return []
-    chosen = _cheapest(_candidates(view, rights, entry.job, now), need, free)
+    chosen = _cheapest(_candidates(view, rights, entry, now), need, free)
     if not chosen or not _starts_then(chosen, shape, profile, now):
         return []
     cause = f"makes room for job {unit[0]}" + ("" if unit[1] < 0 else f"_{unit[1]}")
@@ -98,14 +99,19 @@ def preempts(
     ]
 
 
-def _candidates(view: View, rights: Rights, maker: Job, now: float) -> list[Candidate]:
-    """All runs that `maker` may preempt, cheapest first."""
+def _candidates(view: View, rights: Rights, entry: Entry, now: float) -> list[Candidate]:
+    """All runs that the job may preempt, cheapest first.
+
+    None that goes before it: back in the line, it would take the place that it has made.
+    """
+    maker, rank = entry.job, entry.rank
     found = []
     for run, claim in view.claims.items():
         victim = view.entry(claim.job)
         if victim is None or run in view.leaving or claim.suspended is not None:
             continue
-        if now - claim.start - claim.paused < rights.exempt:
+        exempt = rights.exempts.get(victim.job.qos, rights.exempt)
+        if now - claim.start - claim.paused < exempt or victim.rank < rank:
             continue
         mode = rights.mode_of(maker, victim.job)
         if mode:

@@ -59,7 +59,7 @@ class View(Holdings):
 
     def __init__(self, total: Resources, regime: Regime | None = None) -> None:
         regime = regime or Regime()
-        super().__init__(total, regime.foresight)
+        super().__init__(total, regime.foresight, regime.ledger)
         self.queue = Queue(self.room, regime)
         self.bounds = regime.bounds
 
@@ -137,14 +137,18 @@ class View(Holdings):
             self.outlook.began(claim, entry.job, shape.request, shape.length)
             if self.bounds is not None:
                 self.bounds.began(claim.run, self.bounds.claimant(entry.job, shape.request))
+            if self.ledger is not None:
+                self.ledger.began(claim, entry.job.user, entry.job.account)
             if shape.pool:
                 self.pools[claim.run] = shape.pool
             first = self.queue.start(entry, claim.index)
             touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
             self.queue.gates.touch(touched)
 
-    def release(self, run: int) -> None:
-        """The run is over and holds nothing any more."""
+    def release(self, run: int, at: float | None = None) -> None:
+        """The run is over, since `at` (None: the time told last), and holds nothing any more."""
+        if self.ledger is not None:
+            self.ledger.ended(run, self.queue.gates.clock if at is None else at)
         claim = self.room.let_go(run)
         self.outlook.over(run)
         for known in (self.pools, self.leaving, self.checkpoints):

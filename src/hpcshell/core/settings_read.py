@@ -40,6 +40,7 @@ _UNLIMITED: Final = frozenset({"unlimited", "infinite", "none", ""})
 _YES: Final = frozenset({"yes", "true", "on", "1"})
 _NO: Final = frozenset({"no", "false", "off", "0"})
 _PROJECT_SECTIONS: Final = ("defaults", "profiles")
+LONGEST_HINT: Final = 180
 MOST: Final = 1e12
 """Larger than any weight or share that means something."""
 _NAMES_OF_DEFAULTS: Final = {"time": "time_limit"}
@@ -225,7 +226,9 @@ def _wrong(
     layer: Layer, path: KeyPath, message: str, known: Sequence[str] = (), hint: str | None = None
 ) -> Wrong:
     near = nearest(path[-1], known) if known else None
-    listed = "there are " + ", ".join(known) if 0 < len(known) <= 24 else None
+    listed = "there are " + ", ".join(known) if known else None
+    if listed is not None and len(listed) > LONGEST_HINT:
+        listed = "see: hpc config show"
     return Wrong(
         f"{_place(layer, path)}: {message}", f"did you mean {near}?" if near else hint or listed
     )

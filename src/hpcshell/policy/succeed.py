@@ -33,8 +33,13 @@ def successor(view: View, claim: Claim) -> Successor | None:
         return None
     if claim.suspended is not None or not _holds_what_it_asks_for(claim, entry):
         return None
+    if view.book.known:
+        return None  # what is set apart may be about to begin
     if entry.job.id == claim.job:
         return _next_element(entry)
+    regime = view.queue.regime
+    if regime.timely or regime.bounds is not None or regime.rights is not None:
+        return None  # who goes first, or may go at all, can be another by then
     return _child(view.queue, entry, claim.job)
 
 

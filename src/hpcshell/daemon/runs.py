@@ -14,7 +14,6 @@ from hpcshell.daemon.runner import wire
 from hpcshell.daemon.succession import BRIEF, begin
 from hpcshell.policy.retry import End, after_end
 
-
 LEFT_ALONE: Final = ("", "timeout")
 """What has stopped a run of which the length tells something of the next one like it."""
 

@@ -40,6 +40,9 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "edit": "Change jobs that have not ended.",
         "wait": "Wait until jobs have ended.",
     },
+    "Study": {
+        "simulate": "Run a recorded workload under scheduling policies.",
+    },
     "Set up": {
         "daemon": "Start, stop and look after the daemon.",
         "doctor": "Look for everything that can be wrong, and say how to mend it.",

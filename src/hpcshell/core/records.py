@@ -147,6 +147,13 @@ class Array(Record, frozen=True, kw_only=True):
     throttle: int = 0
 
 
+class Gang(Record, frozen=True, kw_only=True):
+    """Plain jobs of one user that start together, all `size` of them, or not at all."""
+
+    name: str
+    size: int
+
+
 class Job(Record, frozen=True, kw_only=True):
     """One submission. Only `lifecycle.amend` changes it. Larger `priority` goes first.
 
@@ -168,6 +175,7 @@ class Job(Record, frozen=True, kw_only=True):
     account: str = ""
     qos: str = ""
     reservation: str = ""
+    gang: Gang | None = None
     profile: str = ""
     tags: tuple[str, ...] = ()
     comment: str = ""

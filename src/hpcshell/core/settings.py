@@ -33,7 +33,7 @@ SHIPPED_PROFILES: Final[dict[str, dict[str, str]]] = {
 ORDER_NAMES: Final = (
     *("priority", "levels", "multifactor", "fairshare", "quota"),
     *("fifo", "sjf", "ljf", "saf", "laf", "f1", "f2", "f3", "f4"),
-    *("wfp3", "unicef", "lexp", "sexp"),
+    *("wfp3", "unicef", "lexp", "sexp", "expansion"),
 )
 PREEMPT_MODES: Final = ("suspend", "requeue", "cancel", "off")
 
@@ -97,7 +97,7 @@ class SchedulerSettings(Section, frozen=True, kw_only=True):
             "choice",
             "how long runs are expected to take: as long as they may, or what came before tells;"
             " the time limit stays the limit",
-            choices=("request", "last2", "ratio", "median"),
+            choices=("request", "last2", "ratio", "median", "shrunk"),
         ),
     ] = "request"
     max_backfill_jobs: Annotated[
@@ -131,6 +131,13 @@ class SchedulerSettings(Section, frozen=True, kw_only=True):
     preempt_exempt_time: Annotated[
         float, _key("duration", "for so long a run cannot be preempted", zero=True)
     ] = 0.0
+    time_slice: Annotated[
+        float,
+        _key(
+            "duration",
+            "how long jobs run before others have their turn, in partitions that are `time_sliced`",
+        ),
+    ] = 30.0
     preempt_gap: Annotated[
         int | None,
         _key("count", "with order priority, a job preempts those whose priority is so much lower"),
@@ -330,6 +337,9 @@ class PartitionSettings(GroupSettings, frozen=True, kw_only=True):
         int,
         _key("count", "its jobs go before those of a lower tier and preempt their runs", least=0),
     ] = 0
+    time_sliced: Annotated[
+        bool, _key("switch", "whether its jobs take turns: suspended, and on again, slice by slice")
+    ] = False
     preempt_mode: Annotated[
         str, _key("choice", "how its own runs make room", choices=("cluster", *PREEMPT_MODES))
     ] = "cluster"

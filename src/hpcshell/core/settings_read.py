@@ -83,7 +83,7 @@ def read_layers(layers: Sequence[Layer]) -> Loaded:
     settings = _settings({path: one.value for path, one in found.items()})
     _check_partition(settings, found.get(("defaults", "partition")))
     origins = {".".join(path): one.origin for path, one in found.items()}
-    if settings.accounts or settings.qos or settings.scheduler.preempt_gap is not None:
+    if settings.accounts or settings.qos or settings.scheduler.order != "priority":
         from hpcshell.core.settings_ties import check_ties  # few have any of these
 
         check_ties(settings, origins)

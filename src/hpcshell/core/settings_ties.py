@@ -39,10 +39,17 @@ def check_ties(settings: Settings, origins: Mapping[str, str]) -> None:
     ):
         if known and word and word not in known:
             raise _unknown(at(key), key.partition(".")[2], word, known)
-    if settings.scheduler.preempt_gap is not None and settings.scheduler.order != "priority":
+    order = settings.scheduler.order
+    if settings.scheduler.preempt_gap is not None and order != "priority":
         raise Wrong(
-            f"{at('scheduler.preempt_gap')} needs order priority, not {settings.scheduler.order}",
+            f"{at('scheduler.preempt_gap')} needs order priority, not {order}",
             "who preempts must go first: leave preempt_gap out, or choose order priority",
+        )
+    sliced = [name for name, one in settings.partitions.items() if one.time_sliced]
+    if sliced and order != "priority":
+        raise Wrong(
+            f"{at(f'partitions.{sliced[0]}.time_sliced')} needs order priority, not {order}",
+            "who takes turns must be equal but for that: leave it out, or choose order priority",
         )
 
 

@@ -24,7 +24,7 @@ LOOK: Final = 1.0
 def note_checkpoints(engine: Engine) -> None:
     """Tell the view until when the work of runs is safe, where that may decide who makes room."""
     now = clock.monotonic()
-    if engine.regime.rights is None or not engine.view.queue.turn.heads:
+    if engine.regime.rights is None or not engine.view.queue.turn.heads or not engine.runs:
         return
     if engine.looked is not None and now < engine.looked + LOOK:
         return

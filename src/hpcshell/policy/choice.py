@@ -28,6 +28,8 @@ from hpcshell.policy.plan import Policy
 from hpcshell.policy.preempt import Rights
 from hpcshell.policy.quota import Quota, QuotaWeights
 from hpcshell.policy.ranks import (
+    SHORT_STEP,
+    STEP,
     UNLIMITED,
     ByFactors,
     ByFairShare,
@@ -39,6 +41,7 @@ from hpcshell.policy.ranks import (
     stepped,
 )
 from hpcshell.policy.regime import Fill, Foresight, Regime, Requested
+from hpcshell.policy.sharing import Sharing
 
 PROMISES: Final[dict[str, int | None]] = {"none": 1, "greedy": 0, "easy": 1, "conservative": None}
 """How many promises each way of backfilling keeps; `hybrid` says so itself."""
@@ -58,14 +61,16 @@ def choice(
     own = settings.scheduler
     ledger = ledger or ledger_of(settings)
     ranking = ranking_of(settings, total, ledger, origin)
-    rights, step = rights_of(settings), steps_of(settings)
+    step, sharing = steps_of(settings), sharing_of(settings)
+    size = STEP if sharing is None else SHORT_STEP
     regime = Regime(
-        rank=ranking.rank if step is None else stepped(ranking.rank, step),
+        rank=ranking.rank if step is None else stepped(ranking.rank, step, size),
         timely=ranking.timely,
         fill=None if own.backfill_order == "same" else fill_of(own.backfill_order),
         foresight=foresight or Requested(),
         bounds=bounds_of(settings),
-        rights=rights,
+        rights=rights_of(settings),
+        sharing=sharing,
         ledger=ledger,
         rows=ranking.rows,
     )
@@ -219,6 +224,14 @@ def rights_of(settings: Settings) -> Rights | None:
         modes={name: mode for name, mode in modes.items() if mode != CLUSTER},
         exempt=own.preempt_exempt_time,
         exempts={name: time for name, time in exempts.items() if time is not None},
+    )
+
+
+def sharing_of(settings: Settings) -> Sharing | None:
+    """Which jobs take turns; None: each runs to its end."""
+    sliced = [name for name, one in settings.partitions.items() if one.time_sliced]
+    return (
+        Sharing(slice=settings.scheduler.time_slice, partitions=tuple(sliced)) if sliced else None
     )
 
 

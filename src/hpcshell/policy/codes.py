@@ -54,6 +54,7 @@ REASONS: Final[dict[str, str]] = {
     "BackOff": "it failed and waits a while before it is tried again",
     "Deadline": "it cannot end by its deadline any more",
     "Depth": "so much is before it in line that one decision does not look as far",
+    "Gang": "it starts together with others, and not all of them are ready",
     "Reservation": "the reservation that it is to run in has not begun, or has not enough left",
     "ReservationDeleted": "the reservation that it is to run in is over or was never made",
     "Drained": "nothing new starts on this machine for now",

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from hpcshell.core.records import NO_INDEX, Claim, Reason, Record, Request
 from hpcshell.core.units import format_size
 from hpcshell.policy.codes import LIMIT_REASONS
+from hpcshell.policy.gang import Together
 from hpcshell.policy.line import Entry, Line, Shape
 from hpcshell.policy.plan import Plan, Policy
 from hpcshell.policy.profile import NEVER, Profile
@@ -94,6 +95,8 @@ def explain(
     if reasons or line is None:
         idle = Reason(code="None", sentence=f"{element_name(unit)} does not wait")
         return _unready(view, entry, unit, reasons or [idle])
+    if isinstance(line, Together):  # the first of a gang stands for all
+        unit = (line.entry.job.id, NO_INDEX)
     if brief:
         return _reasons_only([_in_line(view, line, unit)])
     return _foreseen(view, policy, line, unit, now)
@@ -103,7 +106,7 @@ def explain_suspended(
     view: View, policy: Policy, run: int, now: float, *, brief: bool = False
 ) -> Explanation:
     """Why a suspended run does not go on, and when it is to. `brief` as in `explain`."""
-    sleeper = next((one for one in sleepers(view) if one.run == run), None)
+    sleeper = next((one for one in sleepers(view) if run in one.runs), None)
     if sleeper is None:
         claim = view.claims[run]
         name = element_name((claim.job, claim.index))
@@ -226,7 +229,7 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         promised=promised and start != inf,
         why=_where_from(start, promised, reasons[-1].code),
         blockers=_blockers(view, line, plan, unit),
-        advice=_advice(view, line, seen, unit, now),
+        advice="" if isinstance(line, Together) else _advice(view, line, seen, unit, now),
     )
 
 

@@ -241,7 +241,10 @@ class FairShare:
         """
         for name, value in state.items():
             if not isfinite(value) or (name != _INSTANT and (value < 0 or "\t" not in name)):
-                raise Broken(f"the stored usage has {value!r} for {quote(name)}")
+                raise Broken(
+                    f"the stored usage has {value!r} for {quote(name)}",
+                    "restore a copy of the database",
+                )
         at = state.get(_INSTANT, 0.0)
         for name, value in state.items():
             if name != _INSTANT:

@@ -16,6 +16,7 @@ from typing import Final
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
 from hpcshell.policy.depend import NOT_YET, Verdict
+from hpcshell.policy.gang import Gangs, bound
 from hpcshell.policy.line import Entry, Line, Turn
 from hpcshell.policy.order import Sorted
 from hpcshell.policy.ties import Ties, Touched
@@ -71,7 +72,8 @@ class Doomed:
 class Gates:
     """The gates of all live jobs. `never`: dependencies that cannot be met; `late`: deadlines."""
 
-    def __init__(self, jobs: dict[int, Entry], turn: Turn, ties: Ties) -> None:
+    def __init__(self, jobs: dict[int, Entry], turn: Turn, ties: Ties, gangs: Gangs) -> None:
+        self.gangs = gangs
         self.clock = 0.0
         self.never = Doomed()
         self.late = Doomed()
@@ -110,6 +112,10 @@ class Gates:
     def place(self, entry: Entry) -> None:
         """Put the job's lines in the order of the ready, or take them out."""
         going = not entry.job.held and entry.gate <= self.clock and entry.room() > 0
+        if entry.job.gang is not None:
+            ready = going and bound(entry) and entry.any_ready()
+            self.gangs.settle(entry, ready)
+            going = going and not bound(entry)
         for line in entry.all_lines() if entry.lines else (entry,):
             ready = going and line.any_ready()
             if ready and line.place is None:

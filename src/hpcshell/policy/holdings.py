@@ -16,7 +16,8 @@ Unit = tuple[int, int]
 class Holdings:
     """`promised`: when elements are to begin, or to go on, at the latest. `waking`: suspended runs
     that are to go on as soon as it is their turn and there is room. `book`: the reservations;
-    `pools`: in which of them a run is. `leaving`: runs that are being ended, and until when;
+    `pools`: in which of them a run is. `since`: when a run that was suspended last
+    went on; `leaving`: runs that are being ended, and until when;
     `checkpoints`: until when the work of a run is safe. `closed`: why nothing new starts ("": it
     does)."""
 
@@ -30,6 +31,7 @@ class Holdings:
         self.pools: dict[int, str] = {}
         self.promised: dict[Unit, float] = {}
         self.waking: set[int] = set()
+        self.since: dict[int, float] = {}
         self.leaving: dict[int, float] = {}
         self.checkpoints: dict[int, float] = {}
         self.closed = ""
@@ -78,6 +80,10 @@ class Holdings:
         if self.ledger is not None:
             self.ledger.changed(claim)
 
+    def on_since(self, claim: Claim) -> float:
+        """Since when a run has been running without a break."""
+        return self.since.get(claim.run, claim.start)
+
     def leave(self, run: int, until: float) -> None:
         """The run is being ended, and will have by then."""
         self.leaving[run] = until
@@ -110,6 +116,7 @@ class Holdings:
         holds now."""
         self.waking.discard(run)
         claim = self.room.resume(run, now)
+        self.since[run] = now
         self._noted(claim)
         self.promised.pop((claim.job, claim.index), None)
         return claim

@@ -210,6 +210,17 @@ class Throttle:
                 return reason
         return None
 
+    def allow_all(self, claimants: Iterable[Claimant | None]) -> Reason | None:
+        """Why they may not all start together; None: no limit keeps them."""
+        trial = self.copy()
+        for claimant in claimants:
+            if claimant is None:
+                continue
+            if (reason := trial.allows(claimant)) is not None:
+                return reason
+            trial.add(claimant)
+        return None
+
     def admits(self, claimant: Claimant, count: int = 1) -> Reason | None:
         """Why `count` more like it may not be submitted beside what waits and runs; None: they
         may."""

@@ -214,9 +214,11 @@ class Turn:
         length: float | None,
         claimant: Claimant | None = None,
         pool: str = "",
+        gang: tuple[int, str] | None = None,
     ) -> Shape:
         """The one shape of equal requests for which the same limits count, to be met from the same
-        `pool` (a reservation). Every call is to be paid back with `leave`."""
+        `pool` (a reservation), by the same `gang` or by single jobs. Every call is to be paid
+        back with `leave`."""
         others = tuple(sorted(request.others.items())) if request.others else ()
         key = (
             request.cpus,
@@ -228,6 +230,7 @@ class Turn:
             length,
             claimant and (claimant.user, claimant.accounts, claimant.qos, claimant.partition),
             pool,
+            gang,
         )
         shape = self._shapes.get(key)
         if shape is None:

@@ -59,19 +59,25 @@ class Outlook:
 
     def advance(self, now: float) -> None:
         """What was to have ended by now, and has not, is expected later."""
-        while self._alarms and self._alarms[0][0] <= now:
-            time, run = heapq.heappop(self._alarms)
-            known = self._expected.get(run)
-            if known is not None and known.end == time and known.claim.suspended is None:
-                self._later(run, known, now)
+        while (time := self.next_wake()) is not None and time <= now:
+            _, run = heapq.heappop(self._alarms)
+            self._later(run, self._expected[run], now)
 
     def next_wake(self) -> float | None:
         """When `advance` has something to do next."""
+        while self._alarms and not self._rings(*self._alarms[0]):
+            heapq.heappop(self._alarms)
         return self._alarms[0][0] if self._alarms else None
+
+    def _rings(self, time: float, run: int) -> bool:
+        """Whether an alarm still means something."""
+        known = self._expected.get(run)
+        return known is not None and known.end == time and known.claim.suspended is None
 
     def _later(self, run: int, known: Expected, now: float) -> None:
         limit = known.request.time_limit
-        length = self._foresight.longer(known.first, known.times, limit)
+        lasted = now - known.claim.start - known.claim.paused
+        length = self._foresight.longer(known.first, lasted, known.times, limit)
         if length is None or length == limit:
             del self._expected[run]
         elif length > known.length:

@@ -75,9 +75,7 @@ class Candidate(Record, frozen=True, kw_only=True):
     cost: float
 
 
-def preempts(
-    view: View, rights: Rights, unit: Unit, shape: Shape, profile: Profile, now: float
-) -> list[Preempt]:
+def preempts(view: View, unit: Unit, shape: Shape, profile: Profile, now: float) -> list[Preempt]:
     """What has to make room now for the first in line; nothing if that would not let it start, or
     if enough is coming free for it already."""
     entry, need = view.entry(unit[0]), shape.need
@@ -89,36 +87,65 @@ def preempts(
             free = plus(free, view.room.held(run))
     if fits(need, free):
         return []
-    chosen = _cheapest(_candidates(view, rights, entry, now), need, free)
+    candidates = _candidates(view, entry, now)
+    chosen = _cheapest(candidates, need, free)
     if not chosen or not _starts_then(chosen, shape, profile, now):
         return []
     cause = f"makes room for job {unit[0]}" + ("" if unit[1] < 0 else f"_{unit[1]}")
     return [
         Preempt(run=one.claim.run, mode=one.mode, job=unit[0], index=unit[1], cause=cause)
-        for one in chosen
+        for one in _with_their_gangs(view, chosen, candidates)
     ]
 
 
-def _candidates(view: View, rights: Rights, entry: Entry, now: float) -> list[Candidate]:
-    """All runs that the job may preempt, cheapest first.
-
-    None that goes before it: back in the line, it would take the place that it has made.
-    """
-    maker, rank = entry.job, entry.rank
+def _candidates(view: View, entry: Entry, now: float) -> list[Candidate]:
+    """All runs that the job may preempt, cheapest first."""
     found = []
     for run, claim in view.claims.items():
         victim = view.entry(claim.job)
         if victim is None or run in view.leaving or claim.suspended is not None:
             continue
-        exempt = rights.exempts.get(victim.job.qos, rights.exempt)
-        if now - claim.start - claim.paused < exempt or victim.rank < rank:
+        mode = _mode(view, entry, victim, claim, now)
+        if mode == "suspend":
+            frees, cost = view.room.to_give(run), view.on_since(claim) - now
+        elif mode:
+            frees, cost = view.room.held(run), _lost(view, claim, now)
+        else:
             continue
-        mode = rights.mode_of(maker, victim.job)
-        if mode:
-            frees = view.room.to_give(run) if mode == "suspend" else view.room.held(run)
-            cost = 0.0 if mode == "suspend" else _lost(view, claim, now)
-            found.append(Candidate(claim=claim, mode=mode, frees=frees, cost=cost))
+        found.append(Candidate(claim=claim, mode=mode, frees=frees, cost=cost))
     return sorted(found, key=lambda one: (MODES.index(one.mode), one.cost, -one.claim.run))
+
+
+def _mode(view: View, first: Entry, runs: Entry, claim: Claim, now: float) -> str:
+    """How a run is to make room for the first in line; "" if it need not.
+
+    None makes room by right that goes before it: back in the line, it would be first to have it.
+    """
+    rights, sharing = view.queue.regime.rights, view.queue.regime.sharing
+    maker, victim = first.job, runs.job
+    if rights is not None and runs.rank >= first.rank:
+        safe = rights.exempts.get(victim.qos, rights.exempt)
+        mode = rights.mode_of(maker, victim)
+        if mode and now - claim.start - claim.paused >= safe:
+            return mode
+    if sharing is not None and sharing.shares(maker) and sharing.shares(victim):
+        over = now - view.on_since(claim) >= sharing.slice
+        return "suspend" if over and victim.priority <= maker.priority else ""
+    return ""
+
+
+def _with_their_gangs(
+    view: View, chosen: list[Candidate], candidates: list[Candidate]
+) -> list[Candidate]:
+    """Who is to stand still, with all others of its gang: they run together or not at all."""
+    gangs = {_gang(view, one) for one in chosen if one.mode == "suspend"} - {None}
+    others = (one for one in candidates if one not in chosen and _gang(view, one) in gangs)
+    return [*chosen, *others]
+
+
+def _gang(view: View, one: Candidate) -> tuple[int, str] | None:
+    job = view.queue.jobs[one.claim.job].job
+    return None if job.gang is None else (job.uid, job.gang.name)
 
 
 def _lost(view: View, claim: Claim, now: float) -> float:

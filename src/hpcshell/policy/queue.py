@@ -6,6 +6,7 @@ import heapq
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
+from hpcshell.policy.gang import Gangs
 from hpcshell.policy.gates import Gates
 from hpcshell.policy.line import NO_TASKS, Entry, Line, Shape, Turn
 from hpcshell.policy.regime import Regime
@@ -20,7 +21,7 @@ class Queue:
         self.jobs: dict[int, Entry] = {}
         self.turn = Turn(regime.fill)
         self.ties = Ties(self._size)
-        self.gates = Gates(self.jobs, self.turn, self.ties)
+        self.gates = Gates(self.jobs, self.turn, self.ties, Gangs(self.turn, room))
         self._room = room
         self.regime = regime
         self._first: list[tuple[float, int]] = []
@@ -33,7 +34,7 @@ class Queue:
         tasks: list[Task] = []
         if entry is None:
             shape = self._shape(job, job.request)
-            entry = self.jobs[job.id] = Entry(job, waiting, self._rank(job, shape), shape)
+            entry = self.jobs[job.id] = Entry(job, waiting, self._rank(job), shape)
         else:
             tasks = self._amend(entry, job, waiting)
         self.gates.touch(self.ties.join(job, before))
@@ -113,6 +114,8 @@ class Queue:
         entry = self.jobs.pop(job, None)
         if entry is None:
             return
+        if entry.job.gang is not None:
+            self.gates.gangs.settle(entry, False)
         for line in entry.all_lines():
             self.turn.withdraw(line)
             self.turn.leave(line.shape)
@@ -133,7 +136,9 @@ class Queue:
     def standing(self, job: int, index: int) -> Line | None:
         """The line in which the element stands ready; None when it is not ready."""
         entry = self.jobs.get(job)
-        return None if entry is None else entry.standing(index)
+        if entry is None:
+            return None
+        return self.gates.gangs.line_of(entry.job) or entry.standing(index)
 
     def _leave(self, entry: Entry, index: int) -> bool:
         """Take an element out of wherever it waits; whether it waited and had never begun."""
@@ -186,6 +191,8 @@ class Queue:
 
     def _amend(self, entry: Entry, job: Job, waiting: IndexSet) -> list[Task]:
         """Change a job that is known; its elements with a record, to be put again."""
+        if entry.job.gang is not None:
+            self.gates.gangs.settle(entry, False)
         for line in entry.all_lines():
             self.turn.withdraw(line)
         tasks = [task for task, _ in entry.tasks.values()]
@@ -194,7 +201,7 @@ class Queue:
         shape = self._shape(job, job.request)
         self.turn.leave(entry.shape)
         entry.shape = shape
-        entry.job, entry.waiting, entry.rank = job, waiting, self._rank(job, shape)
+        entry.job, entry.waiting, entry.rank = job, waiting, self._rank(job)
         self.gates.never.forget(job.id)
         self.gates.late.forget(job.id)
         return tasks
@@ -207,18 +214,36 @@ class Queue:
         """Ask for all ranks again; whether any has changed."""
         changed = False
         for entry in self.jobs.values():
-            rank = self._rank(entry.job, entry.shape)
+            rank = self._rank(entry.job)
             if rank != entry.rank:
                 entry.rank = rank
                 changed = True
+        for entry in self.jobs.values():
+            if entry.waits():
+                self._foresee(entry)
         if changed:
             self.turn.rerank()
             waiting = (entry for entry in self.jobs.values() if entry.waits())
             self._first = sorted((entry.rank, entry.job.id) for entry in waiting)
         return changed
 
-    def _rank(self, job: Job, shape: Shape) -> float:
-        return self.regime.rank(job, shape.length, self.gates.clock)
+    def _foresee(self, entry: Entry) -> None:
+        """Expect something of a waiting job once more."""
+        length = self.regime.foresight.length(entry.job, entry.job.request)
+        if length == entry.shape.length or entry.lines:
+            return
+        placed = entry.place is not None
+        self.turn.withdraw(entry)
+        before, entry.shape = entry.shape, self._shape(entry.job, entry.job.request)
+        self.turn.leave(before)
+        if placed:
+            self.turn.enter(entry)
+
+    def _rank(self, job: Job) -> float:
+        typical = self.regime.foresight.typical(job, job.request)
+        rank = self.regime.rank(job, typical, self.gates.clock)
+        sharing = self.regime.sharing
+        return rank if sharing is None else sharing.rank(job, rank)
 
     def _shape(self, job: Job, request: Request) -> Shape:
         length = self.regime.foresight.length(job, request)

@@ -34,6 +34,8 @@ BANDS: Final = ((900, Level.CRITICAL), (700, Level.HIGH), (300, Level.NORMAL))
 """From which priority on a job is of which level; below, of the lowest."""
 STEP: Final = 1e12
 """Larger than any difference of two ranks, and so small that ranks keep their milliseconds."""
+SHORT_STEP: Final = 1e4
+"""The same where jobs take turns: by less than a part in 1e10 of a rank."""
 _TIE: Final = 1e-12
 """What a point of priority is worth where a fair share is all else: it only breaks ties."""
 
@@ -191,6 +193,6 @@ def _highest(priorities: Mapping[str, int]) -> float:
     return max(priorities.values(), default=0)
 
 
-def stepped(rank: Rank, step: Callable[[Job], int]) -> Rank:
+def stepped(rank: Rank, step: Callable[[Job], int], size: float = STEP) -> Rank:
     """The ranks, all jobs of a higher step before all of a lower one."""
-    return lambda job, length, now: rank(job, length, now) - step(job) * STEP
+    return lambda job, length, now: rank(job, length, now) - step(job) * size

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hpcshell.policy.line import Shape
     from hpcshell.policy.multifactor import Row
     from hpcshell.policy.preempt import Rights
+    from hpcshell.policy.sharing import Sharing
 
 Rank = Callable[[Job, float | None, float], float]
 """(job, the seconds it is expected to take, now) -> the smaller goes first."""
@@ -30,11 +31,15 @@ Fill = Callable[["Shape"], float]
 class Foresight(Protocol):
     """How long runs are expected to take, in seconds; None: for ever. The limit stays the limit."""
 
-    def length(self, job: Job, request: Request) -> float | None:
-        """As far as is known now."""
+    def typical(self, job: Job, request: Request) -> float | None:
+        """What the job is put in order by, as far as is known now."""
 
-    def longer(self, length: float, times: int, limit: float | None) -> float | None:
-        """Of a run that has outrun what was expected of it so many times before."""
+    def length(self, job: Job, request: Request) -> float | None:
+        """What promises rest on, as far as is known now."""
+
+    def longer(self, first: float, lasted: float, times: int, limit: float | None) -> float | None:
+        """Of a run of which `first` was expected, and that has `lasted` longer than what was
+        expected last, having outrun its expectations so many times before."""
 
     def ended(self, job: Job, request: Request, run: float) -> None:
         """It has run so many seconds: the next expectations may be better."""
@@ -43,10 +48,13 @@ class Foresight(Protocol):
 class Requested:
     """Expect every run to take as long as it may."""
 
+    def typical(self, job: Job, request: Request) -> float | None:
+        return request.time_limit
+
     def length(self, job: Job, request: Request) -> float | None:
         return request.time_limit
 
-    def longer(self, length: float, times: int, limit: float | None) -> float | None:
+    def longer(self, first: float, lasted: float, times: int, limit: float | None) -> float | None:
         return limit
 
     def ended(self, job: Job, request: Request, run: float) -> None:
@@ -69,5 +77,6 @@ class Regime(NamedTuple):
     foresight: Foresight = Requested()
     bounds: Bounds | None = None
     rights: Rights | None = None
+    sharing: Sharing | None = None
     ledger: Ledger | None = None
     rows: Rows | None = None

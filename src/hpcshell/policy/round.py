@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from operator import itemgetter
 
-from hpcshell.core.records import Reason
+from hpcshell.core.records import NO_INDEX, Reason
+from hpcshell.policy.gang import Together
 from hpcshell.policy.ground import Ground
 from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
 from hpcshell.policy.plan import Plan, Policy, Preempt, Start
@@ -39,8 +40,8 @@ class Round:
         self._pools: dict[str, Ground] = {}
         self._limits = None if view.bounds is None else view.bounds.throttle
         self._limits_own = False
-        self._rights = view.queue.regime.rights
-        self._patient = bool(view.book.known) or self._rights is not None
+        self._preempting = view.preempting()
+        self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
         self._until = until
         self._depth = policy.depth
@@ -141,7 +142,7 @@ class Round:
             unit, shape = sleeper.unit, sleeper.shape
             ground = self.ground(shape)
             if ground.may_start(unit, shape):
-                self.resumes.append(sleeper.run)
+                self.resumes.extend(sleeper.runs)
                 ground.take(shape)
             else:
                 self._wait(unit, shape, slots=0)
@@ -163,10 +164,10 @@ class Round:
             unit = (job.id, index)
             if unit in self._done:
                 continue
-            if not self._allowed(unit, shape):
+            if not self._allowed(unit, line):
                 return False
             if ground.may_start(unit, shape):
-                self._start(unit, shape, ground)
+                self._begin(unit, line, ground)
             elif not self._wait(unit, shape):
                 return False
             if unit == self._until:
@@ -193,17 +194,32 @@ class Round:
             self._stopped = self._stopped or unit == self._until
         return True
 
-    def _allowed(self, unit: Unit, shape: Shape) -> bool:
+    def _allowed(self, unit: Unit, line: Line) -> bool:
         """Whether no limit of a user, account, QOS or partition keeps the element."""
-        if self._limits is None or shape.claimant is None:
+        if self._limits is None:
             return True
-        reason = self._limits.allows(shape.claimant)
+        reason = None
+        if isinstance(line, Together):
+            reason = self._limits.allow_all([one.shape.claimant for one in line.parts])
+        elif line.shape.claimant is not None:
+            reason = self._limits.allows(line.shape.claimant)
         if reason is not None and self._thorough:
             self.reasons[unit] = reason
             self._stopped = self._stopped or unit == self._until
         return reason is None
 
-    def _start(self, unit: Unit, shape: Shape, ground: Ground) -> None:
+    def _begin(self, unit: Unit, line: Line, ground: Ground) -> None:
+        """Start the element, or all of a gang."""
+        gpus = ground.take(line.shape)
+        if not isinstance(line, Together):
+            self._start(unit, line.shape, gpus)
+            return
+        for one in line.parts:
+            count = one.shape.request.gpus
+            self._start((one.job.id, NO_INDEX), one.shape, gpus[:count])
+            gpus = gpus[count:]
+
+    def _start(self, unit: Unit, shape: Shape, gpus: tuple[int, ...]) -> None:
         need, request = shape.need, shape.request
         assert need is not None, "what does not fit is not started"
         self.starts.append(
@@ -212,7 +228,7 @@ class Round:
                 index=unit[1],
                 cpus=need[1],
                 memory=need[2],
-                gpus=ground.take(shape),
+                gpus=gpus,
                 others=request.others,
                 exclusive=request.exclusive,
                 end=None if request.time_limit is None else self.now + request.time_limit,
@@ -242,9 +258,9 @@ class Round:
             self.reasons[unit] = blocked(shape, self.view.room, ground.free, ahead)
         if possible and ground.first is None:
             ground.first = unit
-            if self._rights is not None and ground is self.public:
+            if self._preempting and ground is self.public:
                 profile = ground.places().profile
-                self.preempts = preempts(self.view, self._rights, unit, shape, profile, self.now)
+                self.preempts = preempts(self.view, unit, shape, profile, self.now)
         more = self._thorough
         if possible and ground.left > 0:
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from hpcshell.core.records import NO_INDEX, Reason
+from hpcshell.policy.gang import bound
 from hpcshell.policy.gates import ALL, Doomed
 from hpcshell.policy.hopeless import deadline_sentence, never_sentence
 from hpcshell.policy.line import UNLIMITED, Entry
@@ -33,7 +34,20 @@ def not_ready(queue: Queue, entry: Entry, index: int, now: float) -> list[Reason
         found.append(Reason(code="BackOff", sentence=sentence))
     if (which := _told(queue.gates.late, entry, index)) is not None:
         found.append(Reason(code="Deadline", sentence=deadline_sentence(entry, which)))
-    return found + _throttled(entry, index)
+    return found + _gang(queue, entry) + _throttled(entry, index)
+
+
+def _gang(queue: Queue, entry: Entry) -> list[Reason]:
+    gang, gangs = entry.job.gang, queue.gates.gangs
+    if gang is None or not bound(entry) or gangs.line_of(entry.job) is not None:
+        return []
+    ready = gangs.ready(entry.job)
+    told = f"it starts together with the others of gang {gang.name}"
+    if ready >= gang.size:
+        told += f", which has {gang.size} members, and these are others"
+    else:
+        told += f": {ready} of {gang.size} {'is' if ready == 1 else 'are'} ready"
+    return [Reason(code="Gang", sentence=told)]
 
 
 def _throttled(entry: Entry, index: int) -> list[Reason]:

@@ -29,16 +29,16 @@ class Successor(Record, frozen=True):
 def successor(view: View, claim: Claim) -> Successor | None:
     """Who may follow this run; None: what follows has to be decided."""
     entry = view.queue.foremost()
-    if entry is None or entry.late or entry.job.deadline is not None or _shrunk(view, claim):
+    if entry is None or entry.job.gang is not None or view.book.known:
+        return None  # it may not start alone, or not run for as long as it might
+    if entry.late or entry.job.deadline is not None or _shrunk(view, claim):
         return None
     if claim.suspended is not None or not _holds_what_it_asks_for(claim, entry):
         return None
-    if view.book.known:
-        return None  # what is set apart may be about to begin
     if entry.job.id == claim.job:
         return _next_element(entry)
     regime = view.queue.regime
-    if regime.timely or regime.bounds is not None or regime.rights is not None:
+    if regime.timely or regime.bounds is not None or view.preempting():
         return None  # who goes first, or may go at all, can be another by then
     return _child(view.queue, entry, claim.job)
 

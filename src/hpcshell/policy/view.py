@@ -76,8 +76,26 @@ class View(Holdings):
             self.queue.gates.next_wake(),
             self.outlook.next_wake(),
             self.book.next_wake(now) if self.book.known else None,
+            self._slice_ends(now),
         )
         return min((wake for wake in wakes if wake is not None), default=None)
+
+    def _slice_ends(self, now: float) -> float | None:
+        """When the next slice of a run is over for which somebody waits."""
+        sharing = self.queue.regime.sharing
+        if sharing is None or not (self.queue.turn.heads or self.waking):
+            return None
+        ends = (
+            self.on_since(claim) + sharing.slice
+            for claim in self.claims.values()
+            if claim.suspended is None and sharing.shares(self.queue.jobs[claim.job].job)
+        )
+        return min((end for end in ends if end > now), default=None)
+
+    def preempting(self) -> bool:
+        """Whether anything that runs may have to make room."""
+        regime = self.queue.regime
+        return regime.rights is not None or regime.sharing is not None
 
     def needs(self, job: Job) -> list[int]:
         """The parents of which the view must be told with `know` before it is given `job`."""
@@ -151,7 +169,7 @@ class View(Holdings):
             self.ledger.ended(run, self.queue.gates.clock if at is None else at)
         claim = self.room.let_go(run)
         self.outlook.over(run)
-        for known in (self.pools, self.leaving, self.checkpoints):
+        for known in (self.pools, self.since, self.leaving, self.checkpoints):
             known.pop(run, None)
         if self.bounds is not None:
             self.bounds.ended(run)

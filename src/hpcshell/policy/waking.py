@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from hpcshell.core.records import Request
+from hpcshell.core.records import Claim, Request
 from hpcshell.policy.line import Shape
+from hpcshell.policy.room import plus
 from hpcshell.policy.view import Unit, View
 
 LONG: Final = 1e15
@@ -21,12 +22,13 @@ LONG: Final = 1e15
 
 
 class Sleeper(NamedTuple):
-    """A suspended run in the line. Sorts in the order they go; `shape` is what it lacks."""
+    """A suspended run in the line, or all of a gang. Sorts in the order they go; `shape` is what it
+    lacks."""
 
     rank: float
     job: int
     element: int
-    run: int
+    runs: tuple[int, ...]
     shape: Shape
 
     @property
@@ -36,7 +38,11 @@ class Sleeper(NamedTuple):
 
 def sleepers(view: View) -> list[Sleeper]:
     """All that are to go on, the first in line last."""
-    return sorted((_sleeper(view, run) for run in view.waking), key=lambda one: one[:4])[::-1]
+    groups: dict[object, list[int]] = {}
+    for run in view.waking:
+        job = view.queue.jobs[view.claims[run].job].job
+        groups.setdefault(run if job.gang is None else (job.uid, job.gang.name), []).append(run)
+    return sorted((_sleeper(view, runs) for runs in groups.values()), key=lambda one: one[:4])[::-1]
 
 
 def any_may_go_on(view: View) -> bool:
@@ -44,11 +50,28 @@ def any_may_go_on(view: View) -> bool:
     return any(view.may_resume(run) for run in view.waking)
 
 
-def _sleeper(view: View, run: int) -> Sleeper:
-    claim = view.claims[run]
-    left = LONG
-    if claim.end is not None and claim.suspended is not None:
-        left = max(0.0, claim.end - claim.suspended)
-    request = Request(cpus=claim.cpus, exclusive=claim.exclusive, time_limit=left)
-    shape = Shape(run, request, view.room.to_go_on(run), left)
-    return Sleeper(view.queue.jobs[claim.job].rank, claim.job, claim.index, run, shape)
+def _sleeper(view: View, runs: list[int]) -> Sleeper:
+    """One run, or those of a gang, which go on together."""
+    claims = [view.claims[run] for run in sorted(runs)]
+    request = Request(
+        cpus=sum(claim.cpus for claim in claims),
+        exclusive=any(claim.exclusive for claim in claims),
+        time_limit=max(map(_left, claims)),
+    )
+    need = view.room.to_go_on(claims[0].run)
+    for claim in claims[1:]:
+        need = plus(need, view.room.to_go_on(claim.run))
+    key = tuple(claim.run for claim in claims)
+    first = claims[0]
+    entry, sharing = view.queue.jobs[first.job], view.queue.regime.sharing
+    rank = entry.rank
+    if sharing is not None and first.suspended is not None:
+        rank = sharing.later(entry.job, rank, first.suspended)
+    return Sleeper(rank, first.job, first.index, key, Shape(key, request, need, request.time_limit))
+
+
+def _left(claim: Claim) -> float:
+    """How long a suspended run may still run."""
+    if claim.end is None or claim.suspended is None:
+        return LONG
+    return max(0.0, claim.end - claim.suspended)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from operator import add, sub
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Tenants = tuple[tuple[int, int], ...]
 """How many hold what kind of GPUs: (whole cards each, 0 for a share of one; how many do)."""
+
+
+REPORT: Final = "please report this: what runs was placed in a wrong way"
 
 
 class Free(NamedTuple):
@@ -67,7 +70,7 @@ class Fleet:
         self.free = list(self.whole)
         self.number = {node.name: number for number, node in enumerate(self.nodes)}
         if len(self.number) != len(self.nodes):
-            raise Broken("two nodes have the same name")
+            raise Broken("two nodes have the same name", "give each its own")
         self.largest = (
             max((node.cpus for node in self.nodes), default=0) or 1,
             max((node.memory for node in self.nodes), default=0) or 1,
@@ -97,7 +100,9 @@ class Fleet:
             number = self.number[part.node]
             after[number] = changed(after.get(number, self.free[number]), part)
             if not _within(after[number], self.whole[number]):
-                raise Broken(f"what is held of node {part.node} and what is free do not add up")
+                raise Broken(
+                    f"what is held of node {part.node} and what is free do not add up", REPORT
+                )
         for number, free in after.items():
             self.free[number] = free
             self._changed(number)
@@ -119,7 +124,7 @@ def _without(free: Free, part: Part) -> Free:
         gpus[card] -= share
     taken = mask(part.numbers)
     if taken & free.numbers != taken:
-        raise Broken(f"a CPU of node {part.node} is held already")
+        raise Broken(f"a CPU of node {part.node} is held already", REPORT)
     return Free(
         cpus=free.cpus - part.cpus,
         memory=free.memory - sum(part.memory),
@@ -136,7 +141,7 @@ def _with(free: Free, part: Part) -> Free:
         gpus[card] += share
     given = mask(part.numbers)
     if given & free.numbers:
-        raise Broken(f"a CPU of node {part.node} is free already")
+        raise Broken(f"a CPU of node {part.node} is free already", REPORT)
     return Free(
         cpus=free.cpus + part.cpus,
         memory=free.memory + sum(part.memory),

@@ -21,6 +21,9 @@ STEP: Final = 10
 """The finest share of a GPU that may be asked for, in thousandths."""
 
 
+SUM: Final = "the domains of a node add up to the node"
+
+
 class NodeState(Enum):
     """Whether a node takes new work. What it holds it keeps in any state."""
 
@@ -55,7 +58,7 @@ class Node(Record, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if min(self.cpus, self.memory) < 0:
-            raise Wrong(f"node {self.name} has less than nothing of something")
+            raise Wrong(f"node {self.name} has less than nothing of something", "give 0 or more")
         if self.domains:
             self._check_domains()
         for what, groups in (
@@ -64,14 +67,19 @@ class Node(Record, frozen=True, kw_only=True):
         ):
             cards = [card for group in groups for card in group]
             if len(set(cards)) < len(cards) or any(not 0 <= c < len(self.gpus) for c in cards):
-                raise Wrong(f"the {what} of node {self.name} name GPUs twice, or that it lacks")
+                raise Wrong(
+                    f"the {what} of node {self.name} name GPUs twice, or that it lacks",
+                    "name each GPU once",
+                )
 
     def _check_domains(self) -> None:
         cpus = [cpu for domain in self.domains for cpu in domain.cpus]
         if len(set(cpus)) != self.cpus or len(cpus) != self.cpus or min(cpus, default=0) < 0:
-            raise Wrong(f"the NUMA domains of node {self.name} do not make up its {self.cpus} CPUs")
+            raise Wrong(
+                f"the NUMA domains of node {self.name} do not make up its {self.cpus} CPUs", SUM
+            )
         if sum(domain.memory for domain in self.domains) != self.memory:
-            raise Wrong(f"the NUMA domains of node {self.name} do not make up its memory")
+            raise Wrong(f"the NUMA domains of node {self.name} do not make up its memory", SUM)
 
 
 class Demand(Record, frozen=True, kw_only=True):
@@ -92,7 +100,7 @@ class Demand(Record, frozen=True, kw_only=True):
         if self.nodes < 1:
             raise Wrong(f"{self.nodes} nodes cannot be given", "ask for one or more")
         if min(self.cpus, self.memory, self.gpus) < 0:
-            raise Wrong("less than nothing cannot be asked for")
+            raise Wrong("less than nothing cannot be asked for", "ask for 0 or more")
         if self.gpus % STEP:
             raise Wrong(
                 f"{self.gpus / WHOLE} GPUs cannot be given", "shares go in steps of 0.01 of a card"

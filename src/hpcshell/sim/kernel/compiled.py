@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable
-from pathlib import Path
+from inspect import getsource
 from types import FunctionType
 from typing import Any, Final
+from zlib import crc32
 
 import numba
 from numba.extending import overload, register_jitable
@@ -19,8 +18,6 @@ OPTIONS: Final[Any] = {"_nrt": False, "error_model": "numpy"}
 """Nothing in the kernel makes arrays, so that numba need not count who uses them: seven times as
 fast."""
 
-MODULES: Final = (formulas, scores, state, events, easy, plan, play)
-
 
 def _twin(name: str) -> None:
     """Where compiled code calls the function of `primitives`, numba takes that of `arrays`."""
@@ -28,6 +25,8 @@ def _twin(name: str) -> None:
     register = overload(getattr(primitives, name), strict=False, jit_options=OPTIONS)
     register(lambda *_: implementation)
 
+
+MODULES: Final = (formulas, scores, state, events, easy, plan, play)
 
 for _name in primitives.__all__:
     _twin(_name)
@@ -37,25 +36,19 @@ for _module in MODULES:
             register_jitable(**OPTIONS)(_function)
 
 
-def _digest() -> str:
-    """What all that is compiled comes from: numba itself only looks at the file of `play`."""
-    files = (module.__file__ for module in (*MODULES, arrays, primitives))
-    sources = b"".join(Path(str(file)).read_bytes() for file in files)
-    return hashlib.sha256(sources + numba.__version__.encode()).hexdigest()[:16]
+def _entry(sources: int) -> Callable[[state.Case, int, float], int]:
+    """What is compiled. numba keeps compiled code by the time of this file and by what a function
+    refers to from outside, so that the number of all sources makes it compile anew when any of them
+    has changed."""
+
+    def compiled_play(case: state.Case, submitted: int, until: float) -> int:
+        return play.play(case, submitted, until) if sources >= 0 else submitted
+
+    return compiled_play
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """`function` compiled at its first call, and kept for later processes beside the sources, or
-    where numba keeps such things if that may not be written."""
-    kept = Path(__file__).parent / "__pycache__" / f"kernel-{_digest()}"
-    config: Any = numba.config
-    before = config.CACHE_DIR
-    if not before and os.access(Path(__file__).parent, os.W_OK):
-        config.CACHE_DIR = str(kept)
-    try:
-        return numba.njit(cache=True, **OPTIONS)(function)
-    finally:
-        config.CACHE_DIR = before
-
-
-compiled_play: Final = _compiled(play.play)
+_sources: Final = crc32("".join(map(getsource, (arrays, *MODULES))).encode())
+compiled_play: Final[Callable[[state.Case, int, float], int]] = numba.njit(cache=True, **OPTIONS)(
+    _entry(_sources)
+)
+"""`play.play`; the first call compiles, and keeps what it compiled for the next process."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from hpcshell.sim.kernel.events import begin, find, key_of
+from hpcshell.sim.kernel.events import begin, find, foresee_length, key_of, least
 from hpcshell.sim.kernel.primitives import sort
 from hpcshell.sim.kernel.scores import LAST_STATIC
 from hpcshell.sim.kernel.state import (
@@ -37,6 +37,11 @@ def decide(case: Case, now: float) -> None:
     """Start what may start."""
     work, rules, state = case.work, case.rules, case.state
     tally, queue = state.tally, state.queue.jobs
+    if rules.order > LAST_STATIC:
+        if tally[FREE] < least(case):
+            return
+        for at in range(tally[QUEUED]):
+            foresee_length(case, queue[at])
     resort(case, state.queue, rules.order, now)
     while tally[QUEUED] > 0 and work.procs[queue[0]] <= tally[FREE]:
         begin(case, queue[0], 0, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import ceil, inf
 from typing import Any
 
 from hpcshell.sim.kernel.primitives import cut, left_of, pop, push, put, right_of
@@ -17,9 +17,12 @@ from hpcshell.sim.kernel.state import (
     QUEUED,
     RUNNING,
     SETTLED,
+    SHRUNK,
     STEPS,
+    UNTAKEN,
     Case,
     Line,
+    Past,
     State,
 )
 
@@ -36,18 +39,58 @@ def estimate_of(case: Case, job: int) -> Any:
     return request
 
 
+def foresee_length(case: Case, job: int) -> None:
+    """Expect something of a job that waits: when it comes, or once more."""
+    if case.rules.predictor == SHRUNK:
+        typical = shrunk(case, job)
+        case.state.typical[job] = typical
+        case.found.estimate[job] = max(1.0, min(case.work.request[job], ceil(2.0 * typical)))
+    else:
+        estimate = estimate_of(case, job)
+        case.state.typical[job] = case.found.estimate[job] = estimate
+
+
+def shrunk(case: Case, job: int) -> Any:
+    """The run time of `predict.shrunk.Shrunk`: the request times the part that is used of such."""
+    work, state = case.work, case.state
+    ratio = 1.0
+    ratio = shrink(state.of_user, work.user[job], ratio)
+    ratio = shrink(state.of_alike, work.alike[job], ratio)
+    ratio = shrink(state.of_same, work.same[job], ratio)
+    return max(10.0, ratio * work.request[job])
+
+
+def shrink(past: Past, key: int, ratio: float) -> Any:
+    """What is known under the key, drawn to `ratio` as if that had been seen once."""
+    return (past.sums[key] + ratio) / (past.counts[key] + 1.0)
+
+
+def learn(past: Past, key: int, ratio: float) -> None:
+    """Another ratio under the key; the earlier ones count less."""
+    past.sums[key] = past.sums[key] * 0.9 + ratio
+    past.counts[key] = past.counts[key] * 0.9 + 1.0
+
+
+def least(case: Case) -> int:
+    """The fewest processors that anything waiting asks for."""
+    found = UNTAKEN
+    for at in range(case.state.tally[QUEUED]):
+        found = min(found, case.work.procs[case.state.queue.jobs[at]])
+    return found
+
+
 def key_of(case: Case, order: int, job: int, now: float) -> float:
     """What puts the job in its place in an order; the least goes first."""
     work = case.work
     submit = work.submit[job]
-    return score(order, now - submit, case.found.estimate[job], work.procs[job], submit)
+    return score(order, now - submit, case.state.typical[job], work.procs[job], submit)
 
 
 def arrive(case: Case, job: int) -> int:
     """A job is submitted: it goes to its place in line, which is returned."""
     rules, state = case.rules, case.state
     tally = state.tally
-    case.found.estimate[job] = estimate_of(case, job)
+    foresee_length(case, job)
     place = join(case, state.queue, rules.order, job)
     if rules.fill != rules.order:
         join(case, state.fill, rules.fill, job)
@@ -146,6 +189,11 @@ def finish(case: Case) -> None:
     state.before[user] = state.last[user]
     state.last[user] = work.run[job]
     state.lasts[user] += 1
+    if case.rules.predictor == SHRUNK:
+        ratio = min(work.run[job], work.request[job]) / work.request[job]
+        learn(state.of_user, user, ratio)
+        learn(state.of_alike, work.alike[job], ratio)
+        learn(state.of_same, work.same[job], ratio)
 
 
 def expire(case: Case, now: float) -> bool:
@@ -158,7 +206,10 @@ def expire(case: Case, now: float) -> bool:
         job = state.holders[tally[LATE]]
         tally[SETTLED] = 0
         start = found.start[job]
-        later = start + longer(found.estimate[job], state.outrun[job], work.request[job])
+        if case.rules.predictor == SHRUNK:
+            later = start + min(work.request[job], ceil(2.0 * (now - start)))
+        else:
+            later = start + longer(found.estimate[job], state.outrun[job], work.request[job])
         if start + work.run[job] <= now:
             forget(state, tally[LATE])
             state.over[job] = 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from hpcshell.sim.kernel.events import begin
+from hpcshell.sim.kernel.events import begin, least
 from hpcshell.sim.kernel.primitives import append, clear, left_of, put
 from hpcshell.sim.kernel.state import (
     ALL,
@@ -110,14 +110,6 @@ def place(case: Case, job: int) -> Any:
     take(case, job, start, procs)
     state.planned[job] = start
     return start
-
-
-def least(case: Case) -> int:
-    """The fewest processors that anything waiting asks for."""
-    found = UNTAKEN
-    for at in range(case.state.tally[QUEUED]):
-        found = min(found, case.work.procs[case.state.queue.jobs[at]])
-    return found
 
 
 def decide_all(case: Case, now: float) -> None:

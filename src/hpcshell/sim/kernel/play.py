@@ -8,15 +8,15 @@ from hpcshell.sim.kernel.easy import decide, decide_about
 from hpcshell.sim.kernel.events import arrive, expire, finish
 from hpcshell.sim.kernel.plan import decide_all, decide_new
 from hpcshell.sim.kernel.primitives import top
-from hpcshell.sim.kernel.state import ENDING, LATE, RUNNING, SETTLED, Case, plans
+from hpcshell.sim.kernel.state import ALL, ENDING, LATE, RUNNING, SETTLED, Case, plans
 
 
-def play(case: Case) -> None:
-    """Run the whole log."""
+def play(case: Case, submitted: int, until: float) -> int:
+    """Go on where so many jobs had been submitted, with all that happens up to and at `until`;
+    how many have been submitted then. From 0 to `inf` is the whole log."""
     if case.rules.stepwise:
-        play_events(case)
-    else:
-        play_instants(case)
+        return play_events(case, submitted, until)
+    return play_instants(case, submitted, until)
 
 
 def next_instant(case: Case, submitted: int) -> float:
@@ -30,14 +30,13 @@ def next_instant(case: Case, submitted: int) -> float:
     return now
 
 
-def play_instants(case: Case) -> None:
+def play_instants(case: Case, submitted: int, until: float) -> int:
     """All that happens at an instant, then one decision."""
     submit, state = case.work.submit, case.state
     tally, number = state.tally, len(submit)
     planning = plans(case.rules)
-    submitted = 0
-    now = next_instant(case, 0)
-    while now < inf:
+    now = next_instant(case, submitted)
+    while now < inf and now <= until:
         news = expire(case, now)
         while tally[ENDING] > 0 and top(state.times, tally[ENDING]) <= now:
             finish(case)
@@ -53,26 +52,28 @@ def play_instants(case: Case) -> None:
         elif news or submitted > first:
             decide_about(case, now, submitted - 1, place)
         now = next_instant(case, submitted)
+    return submitted
 
 
-def play_events(case: Case) -> None:
+def play_events(case: Case, submitted: int, until: float) -> int:
     """A decision after every event: at one instant first those that come, then those that end.
 
     With promises for all, one that comes is given a promise and nothing else changes; the others
     are looked at again when a run has ended.
     """
-    submit, state = case.work.submit, case.state
+    rules, submit, state = case.rules, case.work.submit, case.state
     tally, number = state.tally, len(submit)
-    planning = plans(case.rules)
-    submitted = 0
-    now = next_instant(case, 0)
-    while now < inf:
+    planning = plans(rules)
+    now = next_instant(case, submitted)
+    while now < inf and now <= until:
         expire(case, now)
         while submitted < number and submit[submitted] <= now:
             place = arrive(case, submitted)
             submitted += 1
-            if planning:
+            if rules.promises == ALL:
                 decide_new(case, now)
+            elif planning:
+                decide_all(case, now)
             else:
                 decide_about(case, now, submitted - 1, place)
         while tally[ENDING] > 0 and top(state.times, tally[ENDING]) <= now:
@@ -82,3 +83,4 @@ def play_events(case: Case) -> None:
             else:
                 decide(case, now)
         now = next_instant(case, submitted)
+    return submitted

@@ -6,6 +6,7 @@ from typing import Final
 
 from hpcshell.policy.formulas import (
     ORDERS,
+    expansion,
     f1,
     f2,
     f3,
@@ -20,7 +21,7 @@ from hpcshell.policy.formulas import (
     wfp3,
 )
 
-FIFO, SJF, LJF, SAF, LAF, F1, F2, F3, F4, WFP3, UNICEF, LEXP, SEXP = range(13)
+FIFO, SJF, LJF, SAF, LAF, F1, F2, F3, F4, WFP3, UNICEF, LEXP, SEXP, EXPANSION = range(14)
 LAST_STATIC: Final = F4
 """Those with higher numbers change while jobs wait."""
 NUMBERS: Final = {name: number for number, name in enumerate(ORDERS)}
@@ -38,6 +39,8 @@ def score(order: int, wait: float, run: float, procs: int, submit: float) -> flo
         return unicef(run, procs, submit, wait)
     if order == LEXP:
         return lexp(run, procs, submit, wait)
+    if order == EXPANSION:
+        return expansion(run, procs, submit, wait)
     return sexp(run, procs, submit, wait)
 
 

@@ -11,7 +11,7 @@ GREEDY: Final = 0
 EASY: Final = 1
 """`Rules.promises`: nobody passes the first in line; a promise for all; none; one; or so many."""
 
-REQUEST, CLAIRVOYANT, LAST_TWO = 0, 1, 2
+REQUEST, CLAIRVOYANT, LAST_TWO, SHRUNK = 0, 1, 2, 3
 """`Rules.predictor`."""
 
 # places in State.tally
@@ -26,7 +26,9 @@ STEPS: Final = (60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 18e3, 36e3, 72e3, 18
 
 
 class Work(NamedTuple):
-    """The log, by job. `run` is at most `request`; users are numbered from 0, so many."""
+    """The log, by job. Users are numbered from 0, so many; so are those jobs `alike` that have a
+    user and a request in common, and the `same`, of as many processors, too. (These two are looked
+    at by the predictor SHRUNK alone.)"""
 
     submit: Any
     run: Any
@@ -34,6 +36,10 @@ class Work(NamedTuple):
     request: Any
     user: Any
     users: int
+    alike: Any
+    alikes: int
+    same: Any
+    sames: int
 
 
 class Rules(NamedTuple):
@@ -64,6 +70,13 @@ class Line(NamedTuple):
     keys: Any
 
 
+class Past(NamedTuple):
+    """What part of their requests ended jobs have used: faded sums and counts, by key."""
+
+    sums: Any
+    counts: Any
+
+
 class State(NamedTuple):
     """What a simulation keeps.
 
@@ -73,7 +86,8 @@ class State(NamedTuple):
     heap of the real ends, with the number of the start (`begun` tells the job). By job: `expected`
     end, how often `outrun`, whether taken for `over`, and `planned` start. `edges` and `room`: what
     is free from when. By user: the run times of the `last` job and of the one `before`, and how
-    many there were.
+    many there were. By job: the `typical` length it is put in order by; and what is known of the
+    ratio of run to request of its user, and of jobs like it.
     """
 
     tally: Any
@@ -94,6 +108,10 @@ class State(NamedTuple):
     last: Any
     before: Any
     lasts: Any
+    typical: Any
+    of_user: Past
+    of_alike: Past
+    of_same: Past
 
 
 class Found(NamedTuple):
@@ -136,6 +154,10 @@ def prepared(work: Work, rules: Rules, lists: ModuleType) -> Case:
         last=lists.floats(work.users),
         before=lists.floats(work.users),
         lasts=lists.ints(work.users),
+        typical=lists.floats(number),
+        of_user=Past(lists.floats(work.users), lists.floats(work.users)),
+        of_alike=Past(lists.floats(work.alikes), lists.floats(work.alikes)),
+        of_same=Past(lists.floats(work.sames), lists.floats(work.sames)),
     )
     state.tally[FREE] = rules.total
     return Case(

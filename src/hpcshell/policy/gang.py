@@ -1,0 +1,118 @@
+"""Jobs that start together or not at all (Ousterhout, "Scheduling techniques for concurrent
+systems", ICDCS 1982; heterogeneous jobs in Slurm).
+
+The members of a gang are plain jobs of one user that name the same gang. None is ready before as
+many are as the gang is to have; then all of them stand in the line as one, at the rank of the first
+of them, and ask for what they ask for together, for as long as the longest takes. A member that has
+begun once, and is tried again, goes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from hpcshell.core.records import NO_INDEX, Job, Request
+from hpcshell.policy.line import Entry, Line, Shape, Turn
+from hpcshell.policy.room import Room
+
+Name = tuple[int, str]
+"""(uid, name of the gang)."""
+
+
+class Together(Line):
+    """The line in which a complete gang stands: one element, of its first member, for all `parts`
+    (the members, first first)."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: list[Entry], shape: Shape) -> None:
+        super().__init__(0, shape)
+        self.entry = parts[0]
+        self.parts = parts
+
+    def elements(self) -> Iterator[int]:
+        return iter((NO_INDEX,))
+
+
+class Gangs:
+    """Who is ready of which gang. `lines`: the complete gangs, as they stand in the line."""
+
+    def __init__(self, turn: Turn, room: Room) -> None:
+        self.lines: dict[Name, Together] = {}
+        self._ready: dict[Name, dict[int, Entry]] = {}
+        self._turn = turn
+        self._room = room
+
+    def settle(self, entry: Entry, ready: bool) -> None:
+        """A member has become ready, or is not ready any more."""
+        name, size = _name(entry.job), _size(entry.job)
+        members = self._ready.setdefault(name, {})
+        if ready:
+            members[entry.job.id] = entry
+        else:
+            members.pop(entry.job.id, None)
+        self._dissolve(name)
+        if len(members) >= size:
+            parts = sorted(members.values(), key=lambda one: (one.rank, one.job.id))[:size]
+            line = self.lines[name] = Together(parts, self._shape(name, parts))
+            self._turn.enter(line)
+        elif not members:
+            del self._ready[name]
+
+    def line_of(self, job: Job) -> Together | None:
+        """The line in which the job stands with its gang, if that is complete."""
+        line = None if job.gang is None else self.lines.get(_name(job))
+        if line is None or all(one.job.id != job.id for one in line.parts):
+            return None
+        return line
+
+    def ready(self, job: Job) -> int:
+        """How many members of the job's gang are ready."""
+        return len(self._ready.get(_name(job), {}))
+
+    def _dissolve(self, name: Name) -> None:
+        line = self.lines.pop(name, None)
+        if line is not None:
+            self._turn.withdraw(line)
+            self._turn.leave(line.shape)
+
+    def _shape(self, name: Name, parts: list[Entry]) -> Shape:
+        lengths = [one.shape.length for one in parts]
+        known = [length for length in lengths if length is not None]
+        length = max(known) if len(known) == len(lengths) else None
+        request = combined([one.shape.request for one in parts])
+        pool = parts[0].shape.pool
+        return self._turn.shape(request, self._room, length, pool=pool, gang=name)
+
+
+def bound(entry: Entry) -> bool:
+    """Whether the job may only start with its gang."""
+    return entry.job.gang is not None and NO_INDEX not in entry.begun
+
+
+def combined(requests: list[Request]) -> Request:
+    """What all of them ask for together."""
+    names = {name for request in requests for name in request.others}
+    limits = [request.time_limit for request in requests if request.time_limit is not None]
+    return Request(
+        cpus=sum(request.cpus for request in requests),
+        memory=sum(request.memory for request in requests),
+        gpus=sum(request.gpus for request in requests),
+        others={name: sum(one.others.get(name, 0) for one in requests) for name in sorted(names)},
+        time_limit=max(limits) if len(limits) == len(requests) else None,
+    )
+
+
+def _name(job: Job) -> Name:
+    assert job.gang is not None, "only members of a gang are asked for its name"
+    return (job.uid, job.gang.name)
+
+
+def _size(job: Job) -> int:
+    assert job.gang is not None, "only members of a gang are asked for its size"
+    return job.gang.size
+
+
+ALONE_ONLY: Final = "a member of a gang cannot have the whole machine for itself"
+"""Said when such a job is submitted."""

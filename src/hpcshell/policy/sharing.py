@@ -1,0 +1,42 @@
+"""Jobs that share the machine in time: each group runs for a slice, then makes room for the next.
+
+Time-sliced gang scheduling (Ousterhout 1982; Feitelson, Jette, "Improved utilization and
+responsiveness with gang scheduling", JSSPP 1997; Slurm's OverSubscribe=FORCE). Among jobs of the
+same rank whoever has waited longest goes first, since it was submitted or since it was last
+suspended, and so the groups take turns. What stands still keeps its memory and its gpus: only as
+much can take turns as fits into these.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hpcshell.core.errors import Wrong
+from hpcshell.core.records import Job, Record
+
+_INSTANTS: Final = 1e10
+"""An instant divided by this is less than one step of a rank."""
+
+
+class Sharing(Record, frozen=True, kw_only=True):
+    """Jobs of these partitions take turns of `slice` seconds. Raises `Wrong` for a slice of
+    nothing."""
+
+    slice: float
+    partitions: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.slice > 0:
+            raise Wrong(f"a slice of {self.slice:g} seconds", "give a time above zero")
+
+    def shares(self, job: Job) -> bool:
+        """Whether the job takes turns with others."""
+        return job.partition in self.partitions
+
+    def rank(self, job: Job, rank: float) -> float:
+        """The rank of a job as it waits to begin."""
+        return rank + job.submit_time / _INSTANTS if self.shares(job) else rank
+
+    def later(self, job: Job, rank: float, since: float) -> float:
+        """The same once it has been suspended."""
+        return rank + (since - job.submit_time) / _INSTANTS if self.shares(job) else rank

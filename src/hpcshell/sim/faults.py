@@ -1,0 +1,148 @@
+"""Faults: processors that are gone for a while, and what becomes of the jobs on them.
+
+An outage is played as a run that nobody submitted: it takes its processors at once, and gives them
+back when it is over, which the scheduler knows. What ran there is killed, the latest started first,
+and submitted again, to run from its start; or it is lost.
+"""
+
+from __future__ import annotations
+
+import re
+from heapq import heapify
+from typing import Any, Final
+
+from hpcshell.core.errors import Wrong
+from hpcshell.core.records import Record
+from hpcshell.core.units import count, duration
+from hpcshell.core.words import quote
+from hpcshell.sim.kernel.easy import decide
+from hpcshell.sim.kernel.events import arrive, begin, forget
+from hpcshell.sim.kernel.plan import decide_all
+from hpcshell.sim.kernel.state import (
+    BEGUN,
+    ENDING,
+    FREE,
+    LATE,
+    RUNNING,
+    SETTLED,
+    Case,
+    plans,
+)
+
+NO_ROW: Final = -1
+_FAULT: Final = r"(?P<at>\S+) down (?P<cpus>\S+) cpus? for (?P<span>\S+)(?P<lose> losing jobs)?"
+_HINT: Final = (
+    "write: 3d12h down 16 cpus for 2h; and behind it losing jobs, if they do not run again"
+)
+
+
+class Fault(Record, frozen=True, kw_only=True):
+    """`cpus` processors are gone from `at`, on the clock of the trace, for `span` seconds. `lose`:
+    the jobs on them do not run again."""
+
+    at: float
+    cpus: int
+    span: float
+    lose: bool = False
+
+
+def fault_of(text: str) -> Fault:
+    """Reads `TIME down N cpus for DURATION [losing jobs]`. Raises `Wrong`."""
+    found = re.fullmatch(_FAULT, " ".join(text.split()))
+    if found is None:
+        raise Wrong(f"--fault: {quote(text)} is no fault", _HINT)
+    return Fault(
+        at=duration(found["at"], "--fault", zero=True),
+        cpus=count(found["cpus"], "--fault"),
+        span=duration(found["span"], "--fault"),
+        lose=found["lose"] is not None,
+    )
+
+
+class Outages:
+    """Faults that strike a case of plain lists.
+
+    A job that runs again is one more job of the case, behind those submitted so far: nothing knows
+    of the later ones yet, so that their numbers may change. `rows` tells which row of the workload
+    each job of the case is, `killed` and `lost` how many of them were.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.rows = list(range(len(case.work.submit)))
+        self.killed = 0
+        self.lost = 0
+
+    def strike(self, fault: Fault, submitted: int) -> int:
+        """The fault happens, after all else of that instant; how many have been submitted then."""
+        case, tally = self.case, self.case.state.tally
+        tally[SETTLED] = 0
+        killed = self._make_room(fault.cpus)
+        cpus = min(fault.cpus, tally[FREE])
+        if cpus:
+            place = self._submit(submitted, NO_ROW, fault.at, (fault.span, cpus, fault.span))
+            begin(case, submitted, place, fault.at)
+            submitted += 1
+        for job in killed:
+            row, self.rows[job] = self.rows[job], NO_ROW
+            if not fault.lose:
+                self._submit(submitted, row, fault.at, self._work_of(job), case.work.user[job])
+                submitted += 1
+        self.killed += len(killed)
+        self.lost += len(killed) if fault.lose else 0
+        (decide_all if plans(case.rules) else decide)(case, fault.at)
+        return submitted
+
+    def _make_room(self, cpus: int) -> list[int]:
+        """Kill what was started last until so many processors are free; in the order in which the
+        jobs were submitted."""
+        state = self.case.state
+        killed = []
+        running = set(state.holders[: state.tally[RUNNING]])
+        for job in reversed(state.begun[: state.tally[BEGUN]]):
+            if state.tally[FREE] >= cpus:
+                break
+            if job in running and self.rows[job] != NO_ROW:
+                self._kill(job)
+                killed.append(job)
+        return sorted(killed)
+
+    def _kill(self, job: int) -> None:
+        state, tally = self.case.state, self.case.state.tally
+        at = state.holders.index(job)
+        tally[LATE] -= at < tally[LATE]
+        forget(state, at)
+        tally[FREE] += self.case.work.procs[job]
+        state.times[:] = [end for end in state.times if state.begun[end[1]] != job]
+        heapify(state.times)
+        tally[ENDING] -= 1
+
+    def _work_of(self, job: int) -> tuple[float, int, float]:
+        work = self.case.work
+        return work.run[job], work.procs[job], work.request[job]
+
+    def _submit(
+        self,
+        job: int,
+        row: int,
+        now: float,
+        work: tuple[float, int, float],
+        user: int | None = None,
+    ) -> int:
+        """One more job, with this number; its place in line. An outage's user is its own."""
+        case, state = self.case, self.case.state
+        if user is None:
+            user = len(state.last)
+            for history in (state.last, state.before, state.lasts):
+                history.append(0)
+        run, procs, request = work
+        columns: list[tuple[list[Any], Any]] = [
+            (self.rows, row),
+            *zip(case.work[:-1], (now, run, procs, request, user), strict=True),
+            *((found, 0) for found in case.found),
+            *((by_job, 0) for by_job in (state.expected, state.outrun, state.over, state.planned)),
+        ]
+        for column, value in columns:
+            column.insert(job, value)
+        state.begun.append(0)
+        return arrive(case, job)

@@ -1,0 +1,264 @@
+"""Runs a workload under a policy, by the compiled kernel or by plain Python: with one result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from heapq import merge
+from importlib.util import find_spec
+from math import inf
+from time import process_time
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from hpcshell.core.errors import Wrong
+from hpcshell.core.records import Record
+from hpcshell.sim.faults import NO_ROW, Fault, Outages
+from hpcshell.sim.kernel import arrays, primitives
+from hpcshell.sim.kernel.play import play
+from hpcshell.sim.kernel.state import BEGUN, SHRUNK, Case, Rules, Work, prepared
+from hpcshell.sim.policies import Policy, needs_replay
+from hpcshell.trace.clean import Workload
+from hpcshell.trace.measures import Measures, Schedule, measure
+from hpcshell.trace.record import Bools, Floats, Ints
+
+Engine = Literal["auto", "compiled", "python"]
+Play = Callable[[Case, int, float], int]
+Progress = Callable[[int], None]
+"""Told now and then how many jobs have been started."""
+
+WORTH_COMPILING: Final = 20_000
+"""Jobs from which on `auto` takes the compiled kernel: numba takes its time to load."""
+SLICES: Final = 200
+LEAST_SLICE: Final = 4096
+"""A workload is run in so many slices at most, each of so many jobs at least: between them progress
+is shown and Ctrl-C is heard."""
+FEW_USERS: Final = 10_000
+"""So many numbers may stand for nobody before users are numbered anew."""
+
+
+class Simulation(Record, frozen=True, kw_only=True, eq=False):
+    """What became of a workload under a policy; columns by the workload's rows.
+
+    `start` is NaN where a job was not started: the run was `cut_short`, or the job was lost in a
+    fault. `estimate` is the run time that was expected when the job came. `backfilled`: it passed
+    one that stood before it in line. `cpu_seconds` counts the simulation alone, not the reading.
+    `killed` and `lost` count what faults did.
+    """
+
+    policy: Policy
+    workload: Workload
+    start: Floats
+    estimate: Floats
+    backfilled: Bools
+    measures: Measures
+    cpu_seconds: float
+    engine: str
+    cut_short: bool = False
+    killed: int = 0
+    lost: int = 0
+
+    @property
+    def started(self) -> Bools:
+        """Which jobs were started."""
+        return ~np.isnan(self.start)
+
+    @property
+    def schedule(self) -> Schedule:
+        """Of the jobs that were started."""
+        return _schedule(self.workload, self.start)
+
+    @property
+    def backfilled_share(self) -> float:
+        """Of the jobs that were started, the share that passed another."""
+        started = self.started
+        return float(self.backfilled[started].mean()) if started.any() else 0.0
+
+    @property
+    def per_second(self) -> float:
+        """How many jobs were simulated in a second of CPU time."""
+        return self.measures.jobs / self.cpu_seconds if self.cpu_seconds else 0.0
+
+
+def simulate(
+    workload: Workload,
+    policy: Policy,
+    engine: Engine = "auto",
+    *,
+    faults: tuple[Fault, ...] = (),
+    progress: Progress | None = None,
+) -> Simulation:
+    """Run the workload on its machine. The result is the same whichever engine runs it; faults are
+    always run by plain Python.
+
+    Ctrl-C cuts it short: what was simulated until then is returned, and no exception raised. Raises
+    `Wrong`: a policy that cannot be had so, a job larger than the machine, no numba to compile.
+    """
+    if len(workload) and int(workload.procs.max()) > workload.machine:
+        raise Wrong(
+            f"{workload.name}: has jobs larger than its machine of {workload.machine:,} processors",
+            "clean the trace for that machine",
+        )
+    rules = policy.rules(workload.machine)
+    if needs_replay(rules):
+        return replayed(policy)
+    chosen = "python" if faults else engine_for(len(workload), engine)
+    play_on = _compiled() if chosen == "compiled" else play
+    began = process_time()
+    running = _Running(workload, rules, chosen, faults)
+    cut_short = False
+    try:
+        running.go(play_on, progress or _unheard)
+    except KeyboardInterrupt:
+        cut_short = True
+    seconds = process_time() - began
+    start = running.by_row(running.case.found.start)
+    return Simulation(
+        policy=policy,
+        workload=workload,
+        start=start,
+        estimate=running.by_row(running.case.found.estimate),
+        backfilled=running.by_row(running.case.found.backfilled) == 1,
+        measures=measure(_schedule(workload, start)),
+        cpu_seconds=seconds,
+        engine=chosen,
+        cut_short=cut_short,
+        killed=running.outages.killed,
+        lost=running.outages.lost,
+    )
+
+
+def replayed(policy: Policy) -> Simulation:
+    """What the kernel cannot do."""
+    raise Wrong(
+        f"{policy.name} is simulated first come, first served and without predictions only",
+        "leave --order, --fill and --predict last2 to the other policies",
+    )
+
+
+def engine_for(jobs: int, engine: Engine = "auto") -> Literal["compiled", "python"]:
+    """Which engine is to run so many jobs. Raises `Wrong`: compiled, and numba is not there."""
+    there = find_spec("numba") is not None
+    if engine == "auto":
+        return "compiled" if there and jobs >= WORTH_COMPILING else "python"
+    if engine == "compiled" and not there:
+        raise Wrong("the compiled kernel needs numba", "pip install 'hpcshell[sim]'")
+    return engine
+
+
+@cache
+def _compiled() -> Play:
+    """The compiled kernel, loaded by a workload without jobs."""
+    from hpcshell.sim.kernel.compiled import compiled_play
+
+    nobody, nothing = arrays.ints(0), arrays.floats(0)
+    work = Work(nothing, nothing, nobody, nothing, nobody, 0, nobody, 0, nobody, 0)
+    compiled_play(prepared(work, Policy(name="").rules(1), arrays), 0, inf)
+    return compiled_play
+
+
+def _unheard(started: int) -> None:
+    """Nobody wants to know."""
+
+
+def _schedule(workload: Workload, start: Floats) -> Schedule:
+    rows = np.flatnonzero(~np.isnan(start))
+    return Schedule(
+        machine=workload.machine,
+        submit=workload.submit[rows],
+        start=start[rows],
+        run=workload.run[rows],
+        procs=workload.procs[rows],
+        user=workload.user[rows],
+    )
+
+
+class _Running:
+    """A workload on its way through the kernel."""
+
+    def __init__(
+        self, workload: Workload, rules: Rules, engine: str, faults: tuple[Fault, ...]
+    ) -> None:
+        self.workload = workload
+        self.faults = sorted(faults, key=lambda fault: fault.at)
+        self.case = _case(workload, rules, engine)
+        self.outages = Outages(self.case)
+
+    def go(self, play_on: Play, progress: Progress) -> None:
+        """Play, slice by slice, until every job has been started."""
+        case, tally = self.case, self.case.state.tally
+        submitted = struck = 0
+        for until in merge(_stops(self.workload), (fault.at for fault in self.faults)):
+            submitted = play_on(case, submitted, until)
+            while struck < len(self.faults) and self.faults[struck].at <= until:
+                submitted = self.outages.strike(self.faults[struck], submitted)
+                struck += 1
+            progress(min(int(tally[BEGUN]), len(self.workload)))
+            if tally[BEGUN] == len(case.work.submit) and struck == len(self.faults):
+                break
+
+    def by_row(self, found: list[float] | Floats) -> Floats:
+        """What was found of the jobs that were started, by the rows of the workload; NaN for the
+        others."""
+        values = np.full(len(self.workload), np.nan)
+        begun = np.array(self.case.state.begun[: self.case.state.tally[BEGUN]], np.int64)
+        rows: Ints = np.array(self.outages.rows, np.int64)[begun]
+        values[rows[rows != NO_ROW]] = np.array(found, np.float64)[begun[rows != NO_ROW]]
+        return values
+
+
+def _case(workload: Workload, rules: Rules, engine: str) -> Case:
+    user, users = _users(workload.user)
+    compiled = engine == "compiled"
+    alike, alikes, same, sames = _likenesses(workload, user, rules)
+    columns = (workload.submit, workload.run, workload.procs, workload.request, user, alike, same)
+    listed: Iterator[Any] = (column.copy() if compiled else column.tolist() for column in columns)
+    submit, run, procs, request, owner, alike, same = listed
+    work = Work(submit, run, procs, request, owner, users, alike, alikes, same, sames)
+    return prepared(work, rules, arrays if compiled else primitives)
+
+
+def _likenesses(workload: Workload, user: Ints, rules: Rules) -> tuple[Ints, int, Ints, int]:
+    """By job, the number of its user and request together, and of its processors besides; with how
+    many there are. Nothing, where no predictor asks."""
+    if rules.predictor != SHRUNK or not len(user):
+        return user[:0], 0, user[:0], 0
+    alike, alikes = _numbered(user, workload.request)
+    same, sames = _numbered(alike, workload.procs)
+    return alike, alikes, same, sames
+
+
+def _numbered(*columns: Floats | Ints) -> tuple[Ints, int]:
+    """Equal rows get equal numbers from 0; and how many there are."""
+    _, firsts, numbers = np.unique(
+        np.column_stack(columns), axis=0, return_index=True, return_inverse=True
+    )
+    return numbers.reshape(-1).astype(np.int64), len(firsts)
+
+
+def _users(user: Ints) -> tuple[Ints, int]:
+    """The users numbered from 0, and a number that is larger than all of these."""
+    if not len(user):
+        return user, 0
+    numbered = user - user.min()
+    users = int(numbered.max()) + 1
+    if users > FEW_USERS + len(user):
+        names, numbered = np.unique(user, return_inverse=True)
+        users = len(names)
+    return numbered, users
+
+
+def _stops(workload: Workload) -> Iterator[float]:
+    """The instants between the slices: first by the jobs that come, and after the last of them by
+    time, at first about the time it takes to work off a slice, then longer."""
+    number = len(workload)
+    if not number:
+        return
+    slice_ = max(LEAST_SLICE, number // SLICES)
+    yield from workload.submit[slice_::slice_].tolist()
+    now = float(workload.submit[-1])
+    span = float(workload.run @ workload.procs) / workload.machine / number * slice_
+    while True:
+        now, span = now + span, span * 1.1
+        yield now

@@ -1,0 +1,404 @@
+"""`hpc simulate`: what it answers, what it writes, what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpcshell.cli import simulating
+from hpcshell.sim import simulate as engine
+from hpcshell.sim.policies import NAMED
+from tests.cli.conftest import call
+from tests.trace.made import jobs
+
+KEYS = (
+    "policy jobs makespan utilization mean_wait median_wait p95_wait max_wait avebsld backfilled "
+    "cpu_seconds"
+)
+ROWS = ((0, 100, 6, 100), (10, 50, 6, 200), (20, 30, 2, 60), (30, 10, 8, 600))
+"""Jobs on a machine of 8: the second waits for the first, and only the third fits beside it."""
+
+
+@pytest.fixture
+def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.swf"
+    path.write_bytes(jobs(*ROWS))
+    return path
+
+
+def test_one_policy_is_answered_by_an_object_with_the_documented_keys(trace: Path) -> None:
+    found = call("simulate", trace, "--policy", "easy", "--json", check=True).json
+    assert set(KEYS.split()) <= set(found)
+    assert found["policy"] == "easy"
+    assert found["jobs"] == 4
+    assert found["makespan"] == 160
+    assert found["mean_wait"] == (0 + 90 + 0 + 120) / 4
+    assert found["max_wait"] == 120
+    assert found["backfilled"] == 0.25
+    assert found["oddities"] == {}
+
+
+def test_several_policies_are_answered_by_an_array_in_their_order(trace: Path) -> None:
+    found = call("simulate", trace, "-p", "fcfs", "--compare", "easy, fcfs", "--json").json
+    assert [row["policy"] for row in found] == ["fcfs", "easy"]
+    found = call("simulate", trace, "--compare", "all", "--json").json
+    assert [row["policy"] for row in found] == list(NAMED)
+
+
+def test_a_person_gets_a_table_and_is_told_what_was_odd(trace: Path) -> None:
+    trace.write_bytes(jobs(*ROWS, (40, 0, 1, 10), (50, 20, 1, 10)))
+    said = call("simulate", trace, "--policy", "easy", "--order", "wfp3", check=True)
+    head, row, *rest = said.out.splitlines()
+    assert head.split()[:3] == ["POLICY", "JOBS", "MAKESPAN"]
+    assert row.startswith("easy, order wfp3")
+    assert rest[0] == "oddities:"
+    assert f"1 x ran for no time at all: left out ({trace}:6)" in rest[1]
+    assert f"1 x ran longer than it asked for: cut to what it asked for ({trace}:7)" in rest[2]
+    assert "5 jobs submitted over 50s to 8 processors" in said.err
+
+
+def test_nothing_odd_is_said_to_be_nothing(trace: Path) -> None:
+    assert call("simulate", trace, "--quiet").out.splitlines()[-1] == "oddities: none"
+    assert call("simulate", trace, "--quiet").err == ""
+
+
+def test_the_schedule_is_written_job_by_job(trace: Path) -> None:
+    call("simulate", trace, "--jobs-out", "jobs.csv", check=True)
+    assert Path("jobs.csv").read_text().splitlines() == [
+        "job,submit,start,end,wait",
+        "1,0,0,100,0",
+        "2,10,100,150,90",
+        "3,20,20,50,0",
+        "4,30,150,160,120",
+    ]
+
+
+def test_of_several_policies_each_has_its_file(trace: Path) -> None:
+    call("simulate", trace, "-c", "easy,hybrid:2", "--jobs-out", "jobs.csv", check=True)
+    assert Path("jobs-easy.csv").exists()
+    assert Path("jobs-hybrid-2.csv").exists()
+
+
+def test_the_table_is_written_as_csv(trace: Path) -> None:
+    call("simulate", trace, "-c", "easy,fcfs", "--csv", "table.csv", check=True)
+    rows = list(csv.DictReader(Path("table.csv").read_text().splitlines()))
+    assert [row["policy"] for row in rows] == ["easy", "fcfs"]
+    assert rows[0]["max_wait"] == "120.0"
+
+
+def test_stdin_is_a_trace(trace: Path) -> None:
+    text = trace.read_text()
+    assert call("simulate", "-", "--json", input=text, check=True).json["jobs"] == 4
+
+
+def test_a_trace_may_be_compressed_whatever_its_name(trace: Path) -> None:
+    trace.write_bytes(gzip.compress(trace.read_bytes()))
+    assert call("simulate", trace, "--json", check=True).json["jobs"] == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "jobs_left"),
+    [
+        (["--jobs", "2-3"], 2),
+        (["--jobs", "3-99"], 2),
+        (["--from", "15s"], 2),
+        (["--until", "15s"], 2),
+        (["--from", "10s", "--until", "20s"], 1),
+        (["--cpus", "6"], 3),
+        (["--cpus", "100"], 4),
+    ],
+)
+def test_a_part_may_be_taken_and_the_machine_be_another(
+    trace: Path, options: list[str], jobs_left: int
+) -> None:
+    assert call("simulate", trace, *options, "--json", check=True).json["jobs"] == jobs_left
+
+
+def test_what_is_larger_than_the_machine_is_left_out_and_counted(trace: Path) -> None:
+    found = call("simulate", trace, "--cpus", 6, "--json", check=True).json
+    assert found["oddities"] == {"over_machine": 1}
+
+
+def test_a_machine_file_says_how_large_the_machine_is(trace: Path, tmp_path: Path) -> None:
+    machine = tmp_path / "machine.toml"
+    machine.write_text('[[node]]\ncount = 4\ncpus = 16\nmemory = "64G"\nfeatures = ["ib"]\n')
+    found = call("simulate", trace, "--machine", machine, "--json", check=True).json
+    assert found["machine"] == 64
+    machine.write_text("cpus = 10\n")
+    found = call("simulate", trace, "--machine", machine, "--json", check=True).json
+    assert found["machine"] == 10
+
+
+def test_the_engines_agree(trace: Path) -> None:
+    pytest.importorskip("numba")
+    one, other = (
+        call("simulate", trace, "--engine", engine, "--json").json
+        for engine in ("python", "compiled")
+    )
+    differing = {key for key in one if one[key] != other[key]}
+    assert differing <= {"engine", "cpu_seconds", "simulated_per_second"}
+
+
+def test_jobs_on_processors_that_go_down_run_again(trace: Path) -> None:
+    fault = ["--fault", "25s down 3 cpus for 1m"]
+    found = call("simulate", trace, *fault, "--jobs-out", "jobs.csv", "--json", check=True).json
+    assert (found["killed"], found["lost"], found["jobs"]) == (2, 0, 4)
+    starts = [line.split(",")[2] for line in Path("jobs.csv").read_text().splitlines()]
+    assert starts[3] != "20"
+
+
+def test_or_are_lost(trace: Path) -> None:
+    fault = ["--fault", "25s down 1 cpu for 1m losing jobs"]
+    said = call("simulate", trace, *fault, "--jobs-out", "jobs.csv", check=True)
+    assert "faults: easy: 1 runs killed, 1 of them lost" in said.out
+    assert "3,20,,,\n" in Path("jobs.csv").read_text()
+
+
+# ------------------------------------------------------------------------------------ workloads
+
+
+def test_a_workload_is_made_and_simulated(trace: Path) -> None:
+    words = ("simulate", "--generate", "lublin", "--jobs", 50, "--cpus", 32, "--json")
+    found = call(*words, check=True).json
+    assert (found["jobs"], found["machine"]) == (50, 32)
+
+
+def test_equal_seeds_make_equal_files(trace: Path) -> None:
+    words = ("simulate", "--generate", "lublin:all", "--jobs", 50, "--load", "0.8")
+    for seed, path in ((1, "a.swf"), (1, "b.swf"), (2, "c.swf")):
+        said = call(*words, "--seed", seed, "--out", path, check=True)
+        assert (said.out, said.err) == ("", "wrote 50 jobs\n")
+    assert Path("a.swf").read_bytes() == Path("b.swf").read_bytes() != Path("c.swf").read_bytes()
+    assert call("simulate", "a.swf", "--json", check=True).json["jobs"] == 50
+
+
+def test_a_workload_that_is_written_is_simulated_if_a_policy_is_named(trace: Path) -> None:
+    words = ("simulate", "--generate", "lublin", "--jobs", 9, "--out", "a.swf", "-p", "fcfs")
+    assert "fcfs" in call(*words, check=True).out
+    piped = call("simulate", "--generate", "lublin", "--jobs", 9, "--out", "-", check=True)
+    assert piped.out == Path("a.swf").read_text()
+
+
+# ------------------------------------------------------------------------------------- pictures
+
+
+def test_pictures_are_drawn(trace: Path) -> None:
+    pytest.importorskip("matplotlib")
+    call("simulate", trace, "-c", "easy,fcfs", "--plot", "pictures", check=True)
+    drawn = {path.name for path in Path("pictures").iterdir()}
+    common = {"utilization.png", "queue.png", "waits.png", "slowdown.png"}
+    assert drawn == common | {"gantt-easy.png", "gantt-fcfs.png"}
+    call("simulate", trace, "--plot", "all.svg", check=True)
+    assert Path("all.svg").read_text().startswith("<?xml")
+    call("simulate", trace, "--plot", "all.png", check=True)
+    assert Path("all.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_stands_alone_and_no_name_adds_to_it(trace: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    hostile = tmp_path / "<script>alert(1)<_script>$x^$&amp;\x1b.swf"
+    hostile.write_bytes(trace.read_bytes())
+    call("simulate", hostile, "-c", "easy,fcfs", "--report", "page.html", check=True)
+    page = Path("page.html").read_text()
+    assert "<script" not in page
+    assert "\x1b" not in page
+    assert "http://" not in page
+    assert "https://" not in page
+    assert page.count("<svg") == 6
+    call("simulate", hostile, "--plot", "all.png", check=True)
+
+
+def test_equal_runs_draw_equal_pictures(trace: Path) -> None:
+    pytest.importorskip("matplotlib")
+    for path in ("a.svg", "b.svg"):
+        call("simulate", trace, "--plot", path, check=True)
+    assert Path("a.svg").read_bytes() == Path("b.svg").read_bytes()
+
+
+# ----------------------------------------------------------------------------------- interrupted
+
+
+def test_an_interrupt_leaves_what_there_is(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace.write_bytes(jobs(*((at, 10, 8, 10) for at in range(100))))
+    monkeypatch.setattr(engine, "LEAST_SLICE", 10)
+
+    def interrupt_at_150(done: int) -> None:
+        if done >= 150:
+            signal.raise_signal(signal.SIGINT)
+
+    def interrupting(*_: Any) -> Any:
+        class Bar:
+            def __enter__(self) -> Any:
+                return interrupt_at_150
+
+            def __exit__(self, *_: Any) -> None: ...
+
+        return Bar()
+
+    monkeypatch.setattr(simulating, "_bar", interrupting)
+    words = ("simulate", trace, "-c", "easy,fcfs,greedy")
+    said = call(*words)
+    assert said.code == 130
+    assert "fcfs (cut short)" in said.out
+    assert "cut short: fcfs had started" in said.out
+    assert "greedy" not in said.out
+    rows = json.loads(call(*words, "--json").out)
+    assert [row["cut_short"] for row in rows] == [False, True]
+    assert 50 <= rows[1]["jobs"] < 100
+
+
+# -------------------------------------------------------------------------------------- bad input
+
+
+LINE = b"1 0 -1 10 1 -1 -1 1 10 -1 1 1 1 -1 1 -1 -1 -1\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "bad.swf: is empty"),
+        (b"\n \n", "bad.swf: is empty"),
+        (b"; only\n; remarks\n", "bad.swf: has no job in it"),
+        (b"hello world\n", "bad.swf:1: 'hello world' is no job of a trace"),
+        (LINE + b"\x00\x01\x02", "bad.swf:2: is binary, not text"),
+        (b"\x89PNG\r\n\x1a\n\x00", "bad.swf:3: is binary, not text"),
+        (gzip.compress(LINE * 99)[:40], "bad.swf: the gzip file is truncated"),
+        (b"\x1f\x8b" + b"x" * 40, "bad.swf: the gzip file is damaged"),
+        (b"1 0 -1 0 1 -1 -1 1 10 -1 1 1 1 -1 1 -1 -1 -1\n", "none of its 1 jobs"),
+        (b"1 0 -1 -5 1 -1 -1 1 10 -1 1 1 1 -1 1 -1 -1 -1\n", "none of its 1 jobs"),
+        (b"1 0 -1 nan 1 -1 -1 1 10 -1 1 1 1 -1 1 -1 -1 -1\n", "bad.swf"),
+        (b"1 0 -1 9 0 -1 -1 0 10 -1 1 1 1 -1 1 -1 -1 -1\n", "none of its 1 jobs"),
+        (b"; MaxProcs: 4\n" + LINE.replace(b" 1 10 ", b" 5 10 "), "none of its 1 jobs"),
+        (b'{"rows": 3}', "bad.swf: is no history"),
+    ],
+)
+def test_a_bad_trace_is_refused_with_its_name(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "bad.swf"
+    path.write_bytes(content)
+    said = call("simulate", path)
+    assert said.code == 2, said
+    assert message in said.err
+    assert "hint: " in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        ("", "there is neither a trace nor --generate", "--generate lublin"),
+        ("T --generate lublin", "there is both a trace and --generate", ""),
+        ("T -p easi", "there is no policy 'easi'; did you mean easy?", "conservative"),
+        ("T -p hybrid", "does not say how many promises it keeps", "hybrid:4"),
+        ("T -p hybrid:0", "does not say how many promises", ""),
+        ("T -p hybrid:x", "does not say how many promises", ""),
+        ("T -c ,", "--compare: ',' names no policy", "all"),
+        ("T --order wpf3", "--order: there is no 'wpf3'; did you mean wfp3?", "unicef"),
+        ("T --fill xyz", "--fill: there is no 'xyz'", "sjf"),
+        ("T --predict lats2", "did you mean last2?", "clairvoyant"),
+        ("T --variant x", "--variant: there is no 'x'", "sc15"),
+        ("T --filter x", "invalid value for '--filter'", ""),
+        ("T --cpus -3", "--cpus: -3 is too small", "the least is 1"),
+        ("T --cpus 0", "--cpus: 0 is too small", ""),
+        ("T --cpus nan", "--cpus: 'nan' is no whole number", ""),
+        ("T --cpus 3 --machine m", "--cpus and --machine both say", ""),
+        ("T --from 2h --until 1h", "--from 2h is not before --until 1h", ""),
+        ("T --from 5d", "no job was submitted from 5d 0h", "the last at 30s"),
+        ("T --from -1", "--from: '-1' is no duration", ""),
+        ("T --jobs 5-9", "has no jobs 5-9", "it has 1-4"),
+        ("T --jobs 0-1", "has no jobs 0-1", ""),
+        ("T --jobs 7", "--jobs: '7' is no range of jobs", "write 1-10000"),
+        ("T --jobs 1-2 --from 1h", "both choose a part", ""),
+        ("T --seed 1", "--seed goes with --generate only", ""),
+        ("T --out x", "--out goes with --generate only", ""),
+        ("T --plot x.pdf", "'x.pdf' is no picture that can be drawn", ".png or .svg"),
+        ("T --fault x", "--fault: 'x' is no fault", "3d12h down 16 cpus for 2h"),
+        ("T --fault 1h_down_-3_cpus_for_1h", "--fault: -3 is too small", ""),
+        ("T --fault 1h_down_9_cpus_for_1h", "9 processors cannot go down", ""),
+        ("T -p conservative --order sjf", "first come, first served", ""),
+        ("--generate lublinn", "there is no model 'lublinn'; did you mean lublin", ""),
+        ("--generate lublin --load nan", "--load: 'nan' is no number", ""),
+        ("--generate lublin --load 0", "--load: '0' is out of range", ""),
+        ("--generate lublin --jobs 1-2", "--jobs: '1-2' is no whole number", ""),
+        ("--generate lublin --seed -1", "--seed: -1 is too small", ""),
+        ("T --jobs-out no/such/place", "--jobs-out: no/such/place cannot be written", ""),
+        ("T --csv .", "--csv: . cannot be written", ""),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(trace: Path, words: str, message: str, hint: str) -> None:
+    typed = [str(trace) if word == "T" else word.replace("_", " ") for word in words.split()]
+    said = call("simulate", *typed)
+    assert said.code == 2, said
+    assert message in said.err
+    assert hint in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_file_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+    said = call("simulate", tmp_path / "none.swf")
+    assert said.code == 3
+    assert "there is no such file" in said.err
+
+
+def test_a_directory_is_no_trace(tmp_path: Path) -> None:
+    said = call("simulate", tmp_path)
+    assert said.code == 2
+    assert "cannot be read: Is a directory" in said.err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cpus = =", "(at line 1, column 8)"),
+        ("cpus = -1", "`$.cpus`"),
+        ("cpu = 4", "unknown field `cpu`"),
+        ("", "says neither cpus nor node"),
+        ("cpus = 4\n[[node]]\ncpus = 4", "says both cpus and node"),
+        ('[[node]]\ncpus = 4\nmemory = "lots"', "memory: 'lots' is no size"),
+        ("[[node]]\ncpus = 9007199254740992\ncount = 2", "are too many"),
+    ],
+)
+def test_a_bad_machine_file_is_refused(trace: Path, text: str, message: str) -> None:
+    Path("m.toml").write_text(text)
+    said = call("simulate", trace, "--machine", "m.toml")
+    assert said.code == 2, said
+    assert "m.toml: " in said.err
+    assert message in said.err
+
+
+def test_without_the_libraries_it_is_said_what_to_install(
+    trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: Any) -> int:
+        raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
+
+    monkeypatch.setattr(simulating, "answer", missing)
+    said = call("simulate", trace)
+    assert said.code == 2
+    assert "this needs numpy, which is not installed" in said.err
+    assert "pip install 'hpcshell[sim]'" in said.err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_ten_million_lines_are_simulated(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    path = tmp_path / "long.swf"
+    with path.open("wb") as file:
+        file.write(b"; MaxProcs: 4\n")
+        for first in range(0, 10**7, 10**5):
+            file.write(
+                b"".join(
+                    b"%d %d -1 3 1 -1 -1 1 9 -1 1 %d 1 -1 1 -1 -1 -1\n" % (at, at, at % 1000 and 1)
+                    for at in range(first, first + 10**5)
+                )
+            )
+    found = call("simulate", path, "--json", check=True).json
+    assert found["jobs"] == 10**7
+    assert found["engine"] == "compiled"

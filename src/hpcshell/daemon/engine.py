@@ -19,7 +19,7 @@ from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.notices import end_word
 from hpcshell.daemon.orders import stop_order
-from hpcshell.daemon.parents import parent_facts, parents_of
+from hpcshell.daemon.parents import parent_facts
 from hpcshell.daemon.roll import Roll
 from hpcshell.daemon.runner import wire
 from hpcshell.policy.decide import Policy
@@ -265,13 +265,6 @@ class Engine:
     def regime(self) -> Regime:
         """Who goes first, and what else the configuration makes of jobs."""
         return self.view.queue.regime
-
-    # -- questions -------------------------------------------------------------------------------
-
-    def parents(self, job_id: int) -> list[int]:
-        """Whom a live job waits for; nobody, once it has ended."""
-        live = self.live.get(job_id)
-        return [] if live is None else list(parents_of(live.job))
 
     # -- the story -------------------------------------------------------------------------------
 

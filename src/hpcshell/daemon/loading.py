@@ -46,7 +46,9 @@ def draw(engine: Engine) -> None:
         _draw_run(engine, run)
     for run in engine.followers.values():
         view.lend(run.job, run.index)
-    view.recount()
+    if view.bounds is not None:  # what has begun has been shown after its job
+        for entry in view.queue.jobs.values():
+            view.bounds.submitted(entry.job, view.queue.alive(entry))
 
 
 def _draw_run(engine: Engine, run: Run) -> None:

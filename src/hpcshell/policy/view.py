@@ -212,13 +212,6 @@ class View(Holdings):
         self.book.drop(name)
         self.promised = {}
 
-    def recount(self) -> None:
-        """Count anew what is live, for the limits of those that submit: all has been told on
-        recovery."""
-        if self.bounds is not None:
-            for entry in self.queue.jobs.values():
-                self.bounds.submitted(entry.job, self.queue.alive(entry))
-
     def rerank(self) -> bool:
         """Ask for the ranks of all jobs again, as of the time told last; whether any changed."""
         return self.queue.rerank()

@@ -49,10 +49,6 @@ _LIVE_RUNS: Final = (
     " AND run.end_time IS NULL ORDER BY run.id"
 )
 _PREPARED_RUNS: Final = _LIVE_RUNS.replace("IN ('RUNNING', 'SUSPENDED', 'STOPPING')", "= 'PENDING'")
-_ENDED_RUNS: Final = (
-    "SELECT job.record, run.record FROM run CROSS JOIN job ON job.id = run.job"
-    " WHERE run.end_time IS NOT NULL AND run.id"
-)
 _BEGUN: Final = "SELECT idx FROM task WHERE job = ? ORDER BY idx"
 _TALLY: Final = "SELECT ifnull(outcome, state), count(*) FROM task WHERE job = ? GROUP BY 1"
 
@@ -192,26 +188,6 @@ class Reader(PastReader):
     def prepared_runs(self) -> list[Run]:
         """The attempts that are recorded and not begun, of elements that wait."""
         return [self._decoded(decode_run, row[0]) for row in self._all(_PREPARED_RUNS)]
-
-    def ended_runs(self, after: int, among: Sequence[int] = ()) -> Iterator[tuple[Job, Run]]:
-        """The attempts that have ended of all with a higher id, and of those named."""
-        for start in range(0, len(among), _PAGE):
-            ids = among[start : start + _PAGE]
-            yield from self._ended_runs(f"IN ({','.join('?' * len(ids))})", ids)
-        page = [after]
-        while page:
-            found = list(self._ended_runs("> ? ORDER BY run.id LIMIT ?", (page[-1], _PAGE)))
-            yield from found
-            page = [run.id for _, run in found]
-
-    def _ended_runs(self, which: str, values: Sequence[int]) -> Iterator[tuple[Job, Run]]:
-        for job, run in self._all(f"{_ENDED_RUNS} {which}", values):
-            yield self._decoded(decode_job, job), self._decoded(decode_run, run)
-
-    def first_submit(self) -> float | None:
-        """When the oldest job that is still known was submitted."""
-        rows = self._all("SELECT submit_time FROM job ORDER BY id LIMIT 1")
-        return rows[0][0] if rows else None
 
     def kept(self, key: str) -> bytes | None:
         """What was last remembered under a name (`Change.keep`)."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from hpcshell.daemon.verbs import change, daemon, look, pausing, submit, watch
+from hpcshell.daemon.verbs import change, daemon, look, pausing, standing, submit, watch
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
@@ -32,6 +32,8 @@ VERBS: Final[dict[str, Verb]] = {
     "show": look.show,
     "history": look.history,
     "explain": look.explain,
+    "priority": standing.priority,
+    "fairshare": standing.fairshare,
     "resources": look.resources,
     "outputs": look.outputs,
     "wait": watch.wait,
@@ -39,7 +41,19 @@ VERBS: Final[dict[str, Verb]] = {
 }
 
 LOOKS: Final = frozenset(
-    {"hello", "queue", "show", "history", "explain", "resources", "outputs", "wait", "events"}
+    {
+        "hello",
+        "queue",
+        "show",
+        "history",
+        "explain",
+        "priority",
+        "fairshare",
+        "resources",
+        "outputs",
+        "wait",
+        "events",
+    }
 )
 """Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else
 anything."""

@@ -15,6 +15,7 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import Found, find, resolve
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import output_paths
+from hpcshell.daemon.verbs.standing import factors_of
 from hpcshell.machine import clock
 from hpcshell.policy.explain import explain as explain_why
 from hpcshell.policy.explain import explain_suspended
@@ -270,12 +271,14 @@ def _explained(engine: Engine, found: Found, index: int, now: float) -> dict[str
             "promise": None,
             "blockers": [],
             "advice": None,
+            "standing": None,
         }
     if suspended and task is not None:
         told = explain_suspended(engine.view, engine.policy, task.run, now)
     else:
         told = explain_why(engine.view, engine.policy, job_id, index, now)
     reasons = [{"code": reason.code, "sentence": reason.sentence} for reason in told.reasons]
+    standing = {"order": engine.host.settings.scheduler.order}
     return {
         **answer,
         "reason": {"code": told.reason.code, "sentence": told.reason.sentence},
@@ -283,6 +286,7 @@ def _explained(engine: Engine, found: Found, index: int, now: float) -> dict[str
         "promise": {"start": told.start, "why": told.why},
         "blockers": told.blockers,
         "advice": told.advice or None,
+        "standing": {**standing, **factors_of(engine, found.job, now)},
     }
 
 

@@ -28,6 +28,7 @@ from hpcshell.core.records import (
     Task,
 )
 from hpcshell.policy.decide import Policy, decide
+from hpcshell.policy.regime import Regime
 from hpcshell.policy.retry import End, after_end
 from hpcshell.policy.view import ParentFacts, Unit, View
 from tests.policy.made import elements_of
@@ -56,8 +57,11 @@ def same(act: Act) -> Script:
 class World:
     """See the module. `starts` tells when each element first started."""
 
-    def __init__(self, total: Resources, policy: Policy | None = None) -> None:
-        self.view = View(total)
+    def __init__(
+        self, total: Resources, policy: Policy | None = None, regime: Regime | None = None
+    ) -> None:
+        self.regime = regime or Regime()
+        self.view = View(total, self.regime)
         self.policy = policy or Policy()
         self.now = 0.0
         self.jobs: dict[int, Job] = {}
@@ -98,6 +102,8 @@ class World:
             heapq.heappop(self._agenda)[3]()
         while self.end_impossible():
             pass
+        if self.regime.timely:
+            self.view.rerank()
         while self.decide_once():  # again: a start may be what another waited for
             check(self)
         for look in self.watch:
@@ -163,7 +169,10 @@ class World:
         if claim is None:
             return
         unit = (claim.job, claim.index)
-        self.view.release(run)
+        self.view.release(run, self.now)
+        job, request = self.jobs[claim.job], self.tasks[unit].request
+        ran = self.now - claim.start - claim.paused
+        self.regime.foresight.ended(job, request or job.request, ran)
         event = after_end(self.jobs[claim.job], self.tasks[unit], end, total=self.view.total)
         self.put(step(self.tasks[unit], event))
 

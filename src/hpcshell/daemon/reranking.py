@@ -46,8 +46,6 @@ class Reranking:
                 self._await(age)
 
     def _renew(self, engine: Engine, now: float) -> None:
-        if engine.regime.ledger is not None:
-            engine.regime.ledger.settle(now)
         engine.view.advance(now)
         if engine.view.rerank():
             engine.dirty = True

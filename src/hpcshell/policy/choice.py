@@ -45,6 +45,7 @@ from hpcshell.policy.sharing import Sharing
 
 PROMISES: Final[dict[str, int | None]] = {"none": 1, "greedy": 0, "easy": 1, "conservative": None}
 """How many promises each way of backfilling keeps; `hybrid` says so itself."""
+GIB: Final = float(1 << 30)
 CLUSTER: Final = "cluster"
 """The word for a mode of preemption that is the one of the scheduler."""
 
@@ -102,7 +103,7 @@ def ranking_of(settings: Settings, total: Resources, ledger: Ledger, origin: flo
         case "multifactor":
             return ByFactors(weights_of(settings), ledger, total, settings)
         case "quota":
-            quota = Quota(cpu=fair.cpu_quota, memory=fair.memory_quota)
+            quota = Quota(cpu=fair.cpu_quota, memory=fair.memory_quota / GIB)
             weights = QuotaWeights(cpu=fair.cpu_weight, memory=fair.memory_weight)
             return ByQuota(ledger, quota, weights)
     return ByPriority()

@@ -116,7 +116,7 @@ class ByFairShare:
 
 
 class ByQuota:
-    """Who holds least of their quota goes first."""
+    """Who holds least of their quota goes first; memory in GiB."""
 
     timely = True
 
@@ -127,13 +127,18 @@ class ByQuota:
 
     def score(self, user: str) -> float:
         """From 0 to 1, the larger goes first."""
-        return quota_score(*self._ledger.held(user), self._quota, self._weights)
+        return quota_score(*self._held(user), self._quota, self._weights)
+
+    def _held(self, user: str) -> tuple[float, float]:
+        """Cpus and GiB."""
+        cpus, memory = self._ledger.held(user)
+        return float(cpus), memory / 2**30
 
     def rank(self, job: Job, length: float | None, now: float) -> float:
         return by_priority(job) * _TIE - self.score(job.user)
 
     def rows(self, job: Job, length: float | None, now: float) -> Iterator[Row]:
-        cpus, memory = self._ledger.held(job.user)
+        cpus, memory = self._held(job.user)
         yield Row("cpus", cpus / (self._quota.cpu or 1.0), self._weights.cpu, 0.0)
         yield Row("memory", memory / (self._quota.memory or 1.0), self._weights.memory, 0.0)
         yield Row("quota", self.score(job.user), 1.0, self.score(job.user))

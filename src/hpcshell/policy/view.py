@@ -213,7 +213,10 @@ class View(Holdings):
         self.promised = {}
 
     def rerank(self) -> bool:
-        """Ask for the ranks of all jobs again, as of the time told last; whether any changed."""
+        """Ask for the ranks of all jobs again, as of the time told last; whether any changed. What
+        runs have used by then counts."""
+        if self.ledger is not None:
+            self.ledger.settle(self.queue.gates.clock)
         return self.queue.rerank()
 
     def impossible(self, now: float) -> list[Hopeless]:

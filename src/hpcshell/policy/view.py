@@ -37,6 +37,7 @@ Costs grow with what a call changes (and the logarithm of what waits), never wit
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from hpcshell.core.indexset import IndexSet
@@ -81,16 +82,21 @@ class View(Holdings):
         return min((wake for wake in wakes if wake is not None), default=None)
 
     def _slice_ends(self, now: float) -> float | None:
-        """When the next slice of a run is over for which somebody waits."""
-        sharing = self.queue.regime.sharing
-        if sharing is None or not (self.queue.turn.heads or self.waking):
+        """When the next run may have to make room for what waits: its slice is over, or the time
+        for which it was safe."""
+        if not self.preempting() or not (self.queue.turn.heads or self.waking):
             return None
-        ends = (
-            self.on_since(claim) + sharing.slice
-            for claim in self.claims.values()
-            if claim.suspended is None and sharing.shares(self.queue.jobs[claim.job].job)
-        )
+        running = (claim for claim in self.claims.values() if claim.suspended is None)
+        ends = (end for claim in running for end in self._safe_until(claim))
         return min((end for end in ends if end > now), default=None)
+
+    def _safe_until(self, claim: Claim) -> Iterator[float]:
+        rights, sharing = self.queue.regime.rights, self.queue.regime.sharing
+        job = self.queue.jobs[claim.job].job
+        if sharing is not None and sharing.shares(job):
+            yield self.on_since(claim) + sharing.slice
+        if rights is not None:
+            yield claim.start + claim.paused + rights.exempts.get(job.qos, rights.exempt)
 
     def preempting(self) -> bool:
         """Whether anything that runs may have to make room."""

@@ -33,12 +33,11 @@ def check_ties(settings: Settings, origins: Mapping[str, str]) -> None:
                 f"{at(f'qos.{name}.preempts')}: the QOS {name} would preempt itself",
                 "let only one of two QOS preempt the other",
             )
-    for key, word, known in (
-        ("defaults.qos", settings.defaults.qos, settings.qos),
-        ("defaults.account", settings.defaults.account, settings.accounts),
-    ):
-        if known and word and word not in known:
-            raise _unknown(at(key), key.partition(".")[2], word, known)
+    defaults = settings.defaults
+    if settings.qos and defaults.qos and defaults.qos not in settings.qos:
+        raise _unknown(at("defaults.qos"), "QOS", defaults.qos, settings.qos)
+    if settings.accounts and defaults.account and defaults.account not in settings.accounts:
+        raise _unknown(at("defaults.account"), "account", defaults.account, settings.accounts)
     order = settings.scheduler.order
     if settings.scheduler.preempt_gap is not None and order != "priority":
         raise Wrong(
@@ -87,5 +86,5 @@ def _preempted(settings: Settings, name: str) -> set[str]:
 
 def _unknown(place: str, what: str, word: str, known: Collection[str]) -> Wrong:
     near = nearest(word, known)
-    hint = f"did you mean {near}?" if near else f"there are: {', '.join(sorted(known))}"
+    hint = f"did you mean {near}?" if near else f"there are: {', '.join(sorted(known))}"[:180]
     return Wrong(f"{place}: there is no {what} {quote(word)}", hint)

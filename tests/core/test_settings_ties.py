@@ -46,7 +46,7 @@ def read(tables: dict[str, Any]) -> None:
         (
             {"qos": {"x": {}}, "defaults": {"qos": "y"}},
             "my.toml: defaults.qos: there is no QOS 'y'",
-            "did you mean x",
+            "there are: x",
         ),
         (
             {"scheduler": {"preempt_gap": 5, "order": "sjf"}},

@@ -13,7 +13,7 @@ from hpcshell.core.records import Request, Resources
 from hpcshell.core.settings import ORDER_NAMES, Settings
 from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.policy.choice import choice, default_account
-from hpcshell.policy.explain import explain
+from hpcshell.policy.explain import bind, explain
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.view import PLAIN, View
 from tests.policy.made import make_job
@@ -230,6 +230,7 @@ def test_what_explain_promises_is_kept_when_limits_are(
         if not told:
             for number in world.left:
                 answer = explain(world.view, world.policy, number, -1, world.now)
+                bind(world.view, world.policy, (number, -1), answer, world.now)
                 if answer.start is not None and answer.promised:
                     told[number] = answer.start
 

@@ -17,8 +17,8 @@ from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import output_paths
 from hpcshell.daemon.verbs.standing import factors_of
 from hpcshell.machine import clock
+from hpcshell.policy.explain import bind, explain_suspended
 from hpcshell.policy.explain import explain as explain_why
-from hpcshell.policy.explain import explain_suspended
 from hpcshell.policy.regime import by_priority
 from hpcshell.store.rows import Wanted, indices_of
 
@@ -287,6 +287,8 @@ def _explained(engine: Engine, found: Found, index: int, now: float) -> dict[str
         told = explain_suspended(engine.view, engine.policy, task.run, now)
     else:
         told = explain_why(engine.view, engine.policy, job_id, index, now)
+        if index != NO_INDEX or found.job.array is None:
+            bind(engine.view, engine.policy, (job_id, index), told, now)
     reasons = [{"code": reason.code, "sentence": reason.sentence} for reason in told.reasons]
     standing = {"order": engine.host.settings.scheduler.order}
     return {

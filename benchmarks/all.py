@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAMS = ("throughput", "submit", "latency", "graph", "scale")
+PROGRAMS = ("throughput", "submit", "latency", "graph", "scale", "simulate")
 
 
 def main() -> int:

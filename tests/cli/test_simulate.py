@@ -157,7 +157,7 @@ def test_jobs_on_processors_that_go_down_run_again(trace: Path) -> None:
 def test_or_are_lost(trace: Path) -> None:
     fault = ["--fault", "25s down 1 cpu for 1m losing jobs"]
     said = call("simulate", trace, *fault, "--jobs-out", "jobs.csv", check=True)
-    assert "faults: easy: 1 runs killed, 1 of them lost" in said.out
+    assert "faults: easy: 1 run killed, 1 of them lost" in said.out
     assert "3,20,,,\n" in Path("jobs.csv").read_text()
 
 

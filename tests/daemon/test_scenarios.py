@@ -23,13 +23,13 @@ from hpcshell.daemon.admission import user_name
 from hpcshell.machine.paths import places
 from hpcshell.store.reading import Reader
 from hpcshell.store.rows import indices_of
-from tests.scenarios.scenario import Scenario, Work, paths, read
+from tests.scenarios.scenario import Apart, Scenario, Work, paths, read
 from tests.support.benches import Bench, Clock, submission
 from tests.support.daemons import Daemon
 
 BEAT = 60.0
 """Seconds; the delays of dependencies are written in minutes."""
-ENDS, COMES = 0, 1
+APART, ENDS, COMES = -1, 0, 1
 GATES = 60
 
 
@@ -45,6 +45,8 @@ class Stage(Protocol):
         """What has ended is known too when this returns, and decided upon with what comes."""
 
     def end(self, run: Run, code: int, *, timeout: bool) -> None: ...
+
+    def reserve(self, asked: dict[str, Any]) -> None: ...
 
     def reader(self) -> Reader: ...
 
@@ -64,6 +66,9 @@ class Play:
         for place, work in enumerate(scenario.job, 1):
             heapq.heappush(self.agenda, (work.at, COMES, place, work))
 
+        for place, one in enumerate(scenario.reservation):
+            heapq.heappush(self.agenda, (one.made, APART, place, one))
+
     def run(self) -> Play:
         while (now := self._next()) is not None:
             self.stage.turn_to(self.stage.origin + now * BEAT)
@@ -76,6 +81,8 @@ class Play:
     def _happen(self) -> None:
         """All that is due at one instant: to the scheduler it is one moment."""
         due = self.agenda[0][0]
+        while self.agenda and self.agenda[0][:2] == (due, APART):
+            self.stage.reserve(self._apart(heapq.heappop(self.agenda)[3]))
         comes = []
         while self.agenda and self.agenda[0][0] == due:
             _, what, number, subject = heapq.heappop(self.agenda)
@@ -114,6 +121,19 @@ class Play:
         late = work.limit is not None and work.run_time(run.index) > work.limit
         self.stage.end(run, work.exit_code(run.attempt), timeout=late)
 
+    def _apart(self, one: Apart) -> dict[str, Any]:
+        return {
+            "name": one.name,
+            "start": self.stage.origin + one.start * BEAT,
+            "end": self.stage.origin + one.end * BEAT,
+            "cpus": one.cpus,
+            "gpus": one.gpus,
+            "all": one.all,
+            "users": [] if one.maintenance else [user_name(os.geteuid())],
+            "flex": one.flex,
+            "idle": None if one.idle is None else one.idle * BEAT,
+        }
+
     def _asked(self, work: Work) -> dict[str, Any]:
         request = work.request()
         limit = None if request.time_limit is None else request.time_limit * BEAT
@@ -132,6 +152,7 @@ class Play:
             on_never=work.on_never,
             retry=msgspec.to_builtins(replace(retry, delay=retry.delay * BEAT)),
             stdout="/dev/null",
+            reservation=work.reservation,
         )
         if work.begin:
             asked["begin"] = self.stage.origin + work.begin * BEAT
@@ -200,6 +221,9 @@ class BenchStage:
             self.bench.send("submit", submissions=[each])
         self.bench.settle()
         return [int(said["ok"]["jobs"][0]["id"]) for said in self.bench.heard()]
+
+    def reserve(self, asked: dict[str, Any]) -> None:
+        self.bench.ask("reserve", **asked)
 
     def end(self, run: Run, code: int, *, timeout: bool) -> None:
         if timeout:
@@ -277,6 +301,9 @@ class RealStage:
         self.ended.clear()
         return [int(answer["jobs"][0]["id"]) for answer in answers]
 
+    def reserve(self, asked: dict[str, Any]) -> None:
+        self.client.call("reserve", **asked)
+
     def end(self, run: Run, code: int, *, timeout: bool) -> None:
         assert not timeout
         (self.gates / str(run.id)).write_text(f"{code}\n")  # waits until somebody reads
@@ -302,6 +329,7 @@ class RealStage:
 ALONE = (
     *("dependencies", "easy", "gpus_and_licences", "retries", "throttle", "times"),
     *("none", "sjf", "wfp3", "fairshare", "multifactor", "quota", "predicted", "tiers"),
+    *("reservation_maintenance", "reservation_of_some"),
 )
 """Scenarios in which no two things happen at one instant that must be one moment."""
 

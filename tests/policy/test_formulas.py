@@ -82,6 +82,7 @@ def test_the_formulas_are_those_of_the_papers(
         "f4": r * sqrt(n) + 5.3e5 * log10(s),
         "lexp": -(w + r) / r,
         "sexp": (w + r) / r,
+        "expansion": -(w + r) / (r * sqrt(n)),
     }
     assert set(printed) == set(ORDERS)
     for name, value in printed.items():

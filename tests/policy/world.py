@@ -34,6 +34,7 @@ from hpcshell.policy.view import ParentFacts, Unit, View
 from tests.policy.made import elements_of
 from tests.policy.pauses import end_later, resume
 from tests.policy.truth import check, check_start
+from tests.policy.yields import Yielded, make_room
 
 
 class Act(NamedTuple):
@@ -73,6 +74,7 @@ class World:
         """How each run is to end, and when if it is not suspended any more."""
         self.starts: dict[Unit, float] = {}
         self.restarts: list[tuple[float, Unit]] = []
+        self.yielded = Yielded()
         self.watch: list[Callable[[World], None]] = []
         self._agenda: list[tuple[float, int, int, Callable[[], None]]] = []
         self._numbers = count()
@@ -117,7 +119,8 @@ class World:
         for run in plan.resumes:
             resume(self, run)
         self.view.keep(plan.promises)
-        return bool(plan.starts or plan.resumes)
+        make_room(self, plan)
+        return bool(plan.starts or plan.resumes or plan.preempts)
 
     def _next(self) -> float | None:
         times = [self._agenda[0][0]] if self._agenda else []

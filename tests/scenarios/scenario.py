@@ -74,6 +74,7 @@ class Work(msgspec.Struct, forbid_unknown_fields=True):
     priority: int = 500
     begin: float = 0.0
     deadline: float | None = None
+    reservation: str = ""
     hold: bool = False
     retries: int = 0
     retry_delay: float = 1.0
@@ -120,6 +121,21 @@ class Work(msgspec.Struct, forbid_unknown_fields=True):
         return self.exits[attempt - 1] if attempt <= len(self.exits) else 0
 
 
+class Apart(msgspec.Struct, forbid_unknown_fields=True):
+    """A reservation, for whoever submits; or for nobody (`maintenance`). All times in beats."""
+
+    name: str
+    start: float
+    end: float
+    made: float = 0.0
+    cpus: int = 0
+    gpus: int = 0
+    all: bool = False
+    maintenance: bool = False
+    flex: bool = False
+    idle: float | None = None
+
+
 class Expected(msgspec.Struct, forbid_unknown_fields=True):
     """By element: `name`, or `name_3` in an array."""
 
@@ -147,6 +163,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
     accounts: Table = {}
     qos: Table = {}
     partitions: Table = {}
+    reservation: list[Apart] = []
 
     def tables(self, beat: float, me: str) -> Table:
         """The configuration that the scenario asks for, of beats of so many seconds; `me` submits.

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from hpcshell.core.records import Job, Outcome
+from hpcshell.core.records import Job, Outcome, Request
 from hpcshell.policy.choice import choice
+from hpcshell.policy.reserve import Reservation
 from hpcshell.predict.foresight import Predicted
 from hpcshell.predict.runtimes import PREDICTORS
 from tests.policy.made import make_job
 from tests.policy.world import Act, World
-from tests.scenarios.scenario import Scenario, Work, paths, read
+from tests.scenarios.scenario import Apart, Scenario, Work, paths, read
 
 ME = make_job(1).user
 
@@ -32,6 +33,7 @@ def job_of(scenario: Scenario, number: int, work: Work) -> Job:
         partition=work.partition,
         begin=work.begin,
         deadline=work.deadline,
+        reservation=work.reservation,
         array=work.array_record(),
         held="user" if work.hold else "",
         retry=work.retry(),
@@ -53,7 +55,21 @@ def played(scenario: Scenario) -> World:
     for number, work in enumerate(scenario.job, 1):
         job = job_of(scenario, number, work)
         world.submit(job, partial(act, work))
+    for one in scenario.reservation:
+        world.at(one.made, partial(world.view.reserve, reservation_of(one)), order=-1)
     return world.run()
+
+
+def reservation_of(one: Apart) -> Reservation:
+    return Reservation(
+        name=one.name,
+        start=one.start,
+        end=one.end,
+        request=Request(cpus=one.cpus, gpus=one.gpus, exclusive=one.all),
+        users=() if one.maintenance else ("u",),
+        flex=one.flex,
+        idle=one.idle,
+    )
 
 
 def act(work: Work, index: int, attempt: int) -> Act:

@@ -123,7 +123,7 @@ def test_the_engine_is_chosen_by_the_number_of_jobs(engine: Engine, jobs: int, c
 
 
 def test_without_numba_plain_python_runs_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    monkeypatch.setattr(module, "_can_compile", lambda: False)
     assert engine_for(10**6) == "python"
     with pytest.raises(Wrong) as refused:
         engine_for(1, "compiled")

@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from hpcshell.core.records import NodeNote, Request
+from hpcshell.policy.reserve import Reservation
 from hpcshell.store import opening
 from hpcshell.store.store import Store
 from tests.store.crashing import STEPS
@@ -29,6 +31,12 @@ def fill(store: Store) -> None:
         whole_life(change, name="older", time=5.0)
         submit(change, name="waits", tags=("one", "two"))
         submit(change, name="waits too", array="0-9:3,20", uid=7)
+        change.put_reservation(
+            Reservation(
+                name="week", start=500.0, end=900.0, request=Request(cpus=2), users=("ann",)
+            )
+        )
+        change.put_node("local", NodeNote(state="drain", reason="disk", user="ann", since=1.0))
         change.add_event(400.0, None, "daemon", cause="started", detail={"version": "0.1.0"})
     store.purge(8.0, 100)
     store.purge(20.0, 1)

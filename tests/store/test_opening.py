@@ -328,46 +328,51 @@ def test_a_log_lost_after_a_crash_leaves_a_whole_older_state(path: Path, tmp_pat
 # -------------------------------------------------------------------------------------- migrations
 
 
+NOW = opening.SCHEMA
+
+
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A later version of the package: schema 3, with migrations whose text a test may change."""
+    """A later version of the package, two schemas on; a test may change its migrations."""
     here = tmp_path / "package"
     (here / "migrations").mkdir(parents=True)
-    (here / "migrations" / "0002_colour.sql").write_text(
+    (here / "migrations" / f"{NOW + 1:04}_colour.sql").write_text(
         "ALTER TABLE job ADD COLUMN colour TEXT;\n"
         "CREATE TRIGGER coloured BEFORE UPDATE OF colour ON job WHEN NEW.colour = 'grey'\n"
         "BEGIN\n    SELECT RAISE(ABORT, 'no grey');\nEND;\n"
     )
-    (here / "migrations" / "0003_shape.sql").write_text("CREATE TABLE shape (name TEXT);")
+    (here / "migrations" / f"{NOW + 2:04}_shape.sql").write_text("CREATE TABLE shape (name TEXT);")
     monkeypatch.setattr(opening, "_HERE", here)
-    monkeypatch.setattr(opening, "SCHEMA", 3)
+    monkeypatch.setattr(opening, "SCHEMA", NOW + 2)
     return here
 
 
 def test_an_older_schema_is_brought_up_after_a_copy_was_made(filled: Path, later: Path) -> None:
     before = filled.read_bytes()
     with Store.open(filled) as store:
-        assert store._connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert store._connection.execute("PRAGMA user_version").fetchone() == (NOW + 2,)
         assert store.history(Wanted())[1] == 300
         store._connection.execute("SELECT colour FROM job, shape")
-        assert filled.read_bytes()[60:64] == (3).to_bytes(4, "big"), "the file alone tells"
-    copied = filled.with_name(f"{filled.name}.schema-1.backup")
+        assert filled.read_bytes()[60:64] == (NOW + 2).to_bytes(4, "big"), "the file alone tells"
+    copied = filled.with_name(f"{filled.name}.schema-{NOW}.backup")
     with sqlite3.connect(copied) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (1,)
+        assert other.execute("PRAGMA user_version").fetchone() == (NOW,)
         assert other.execute("SELECT count(*) FROM job").fetchone() == (301,)
     assert len(before) > 0
 
 
 def test_a_migration_that_fails_leaves_the_version_before_it(filled: Path, later: Path) -> None:
-    (later / "migrations" / "0003_shape.sql").write_text("CREATE TABLE shape (a); NONSENSE;")
+    (later / "migrations" / f"{NOW + 2:04}_shape.sql").write_text(
+        "CREATE TABLE shape (a); NONSENSE;"
+    )
     with pytest.raises(Broken):
         Store.open(filled)
     with sqlite3.connect(filled) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (2,)
+        assert other.execute("PRAGMA user_version").fetchone() == (NOW + 1,)
         assert other.execute("SELECT count(*) FROM job").fetchone() == (301,)
         with pytest.raises(sqlite3.OperationalError):
             other.execute("SELECT * FROM shape")
-    (later / "migrations" / "0003_shape.sql").write_text("CREATE TABLE shape (a);")
+    (later / "migrations" / f"{NOW + 2:04}_shape.sql").write_text("CREATE TABLE shape (a);")
     Store.open(filled).close()
 
 

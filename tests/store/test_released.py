@@ -28,6 +28,12 @@ def released(request: pytest.FixtureRequest, path: Path) -> Path:
     return path
 
 
+def released_schema(path: Path) -> str:
+    """As which schema it was released: a copy of it is kept when it is brought up."""
+    copies = [copy.name for copy in path.parent.glob(f"{path.name}.schema-*.backup")]
+    return copies[0].split("-")[-1].split(".")[0] if copies else str(opening.SCHEMA)
+
+
 def _shape(store: Store) -> dict[str, str]:
     rows = store._connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
     # ALTER TABLE leaves columns and comments where a fresh schema has them otherwise.
@@ -55,6 +61,14 @@ def test_it_has_all_it_had(released: Path) -> None:
         [[waits, *_], _] = [store.job_ids_by_name("waits"), 0]
         assert store.jobs((waits,))[0].job.tags == ("one", "two")
         assert store.events()[-1].detail == {"version": "0.1.0"}
+
+
+def test_what_was_set_apart_still_is(released: Path) -> None:
+    with Store.open(released) as store:
+        names = [one.name for one in store.reservations()]
+        state = store.node("local").state
+    since_it_is_kept = int(released_schema(released)) >= 2
+    assert (names, state) == ((["week"], "drain") if since_it_is_kept else ([], "up"))
 
 
 def test_its_ids_go_on_and_its_laws_hold(released: Path) -> None:

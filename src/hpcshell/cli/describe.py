@@ -149,6 +149,7 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
         ("Partition", safe(view["partition"] or "")),
         ("Account", safe(view["account"]) if view["account"] else None),
         ("QOS", safe(view["qos"]) if view["qos"] else None),
+        ("Reservation", safe(view["reservation"]) if view.get("reservation") else None),
         ("Profile", safe(view["profile"]) if view["profile"] else None),
         ("Tags", safe(", ".join(view["tags"])) if view["tags"] else None),
         ("Comment", safe(view["comment"]) if view["comment"] else None),

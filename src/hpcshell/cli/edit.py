@@ -31,6 +31,7 @@ FIELDS: Final = {
     "partition": "partition",
     "account": "account",
     "qos": "qos",
+    "reservation": "reservation",
     "name": "name",
     "tag": "tags",
     "comment": "comment",
@@ -48,6 +49,7 @@ CLEARED: Final[dict[str, Any]] = {
     "deadline": None,
     "account": "",
     "qos": "",
+    "reservation": "",
     "tags": [],
     "comment": "",
     "dependency": "",
@@ -70,7 +72,8 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
 
     What has begun keeps its request; its time limit, name, comment, tags and throttle can change.
     A request that --retry-grow has made larger becomes what is asked for now, and grows on from it.
-    The word none takes memory, a deadline, account, QOS, tags, comment or dependency away.
+    The word none takes memory, a deadline, account, QOS, reservation, tags, comment or dependency
+    away.
     """
     changes = changes_of(take_settings(chosen))
     if not changes:

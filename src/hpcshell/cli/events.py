@@ -46,7 +46,7 @@ def _print(talk: Talk, event: dict[str, Any]) -> None:
 
         sys.stdout.write(safe_json(msgspec.json.encode(event).decode()) + "\n")
     elif talk.quiet:
-        talk.data(str(event["job"]))
+        talk.data("-" if event["job"] is None else str(event["job"]))
     else:
         talk.data(describe_event(event, event["job"]))
     sys.stdout.flush()

@@ -20,7 +20,7 @@ from hpcshell.sim.lublin import MODELS, lublin
 from hpcshell.sim.machines import machine_of
 from hpcshell.sim.policies import Policy, policy_names, policy_of
 from hpcshell.sim.report.documents import document, jobs_csv, table_csv
-from hpcshell.sim.simulate import Engine, Progress, Simulation, engine_for, simulate
+from hpcshell.sim.simulate import Engine, Progress, Simulation, effort, engine_for, simulate
 from hpcshell.trace.clean import FILTERS, Workload, clean
 from hpcshell.trace.oddities import sentences
 from hpcshell.trace.part import between, numbered
@@ -218,7 +218,7 @@ def _simulations(
 ) -> list[Simulation]:
     """One for each policy, in their order; the last may be cut short."""
     jobs = len(workload) * len(policies)
-    chosen: Engine = engine_for(jobs, engine)
+    chosen: Engine = engine_for(sum(effort(workload, policy) for policy in policies), engine)
     found: list[Simulation] = []
     with _bar(talk, jobs) as progress:
         for policy in policies:
@@ -269,7 +269,8 @@ def _tell(talk: Talk, simulations: list[Simulation]) -> None:
             talk.data(f"cut short: {found.policy.label} had started {found.measures.jobs:,} jobs")
         if found.killed:
             lost = f", {found.lost:,} of them lost" if found.lost else ""
-            talk.data(f"faults: {found.policy.label}: {found.killed:,} runs killed{lost}")
+            runs = "run" if found.killed == 1 else "runs"
+            talk.data(f"faults: {found.policy.label}: {found.killed:,} {runs} killed{lost}")
     odd = sentences(workload.oddities, workload.examples)
     talk.data("oddities: none" if not odd else "oddities:", *(f"  {safe(line)}" for line in odd))
 

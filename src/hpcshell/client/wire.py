@@ -15,7 +15,10 @@ from hpcshell.core.errors import KINDS, Broken, HpcError
 PROTOCOL: Final = 1
 
 REPEATABLE: Final = frozenset(
-    {"hello", "queue", "show", "history", "explain", "resources", "wait", "outputs", "events"}
+    {
+        *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
+        *("reservations", "node", "wait", "outputs", "events"),
+    }
 )
 """Verbs that change nothing: asked again when the daemon went away before it answered."""
 

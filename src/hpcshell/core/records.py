@@ -12,7 +12,7 @@ its own lifecycle; every attempt at it is a `Run`. A plain job is an array of on
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -193,6 +193,16 @@ class Job(Record, frozen=True, kw_only=True):
     dropped: Outcome | None = None
 
 
+class NodeNote(Record, frozen=True, kw_only=True):
+    """Whether a machine takes new work: `up`, `drain` (what runs runs on) or `down` (nothing is to
+    run). Why, who said so and when."""
+
+    state: Literal["up", "drain", "down"] = "up"
+    reason: str = ""
+    user: str = ""
+    since: float = 0.0
+
+
 class Usage(Record, frozen=True, kw_only=True):
     """What a run used: CPU seconds and the largest resident set of one process, bytes; with
     `max_rss_at_most` it may have been less.
@@ -258,6 +268,7 @@ class Claim(Record, frozen=True, kw_only=True):
     end: float | None = None
     suspended: float | None = None
     paused: float = 0.0
+    reservation: str = ""
 
 
 class Run(Record, frozen=True, kw_only=True):

@@ -25,7 +25,9 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.daemon.server import Peer
 from hpcshell.policy.admit import admit, admit_times
+from hpcshell.policy.booking import admit_into
 from hpcshell.policy.choice import default_account
+from hpcshell.policy.gang import admit_member
 from hpcshell.store.change import blob_key
 from hpcshell.store.rows import indices_of
 
@@ -77,7 +79,7 @@ def job_of(
             f"see: hpc show {twin}; leave out --unique to run it again",
         )
     user = user_name(peer.uid)
-    return Job(
+    job = Job(
         id=job_id,
         name=name,
         user=user,
@@ -91,6 +93,8 @@ def job_of(
         partition=partition,
         account=submission.account or default_account(settings, user),
         qos=submission.qos,
+        reservation=submission.reservation,
+        gang=submission.gang,
         profile=submission.profile,
         tags=submission.tags,
         comment=submission.comment,
@@ -106,6 +110,9 @@ def job_of(
         notify=submission.notify,
         unique=unique,
     )
+    admit_member(job)
+    admit_into(job, engine.view.book, engine.view.room, now)
+    return job
 
 
 def _check_notify(notify: Notify | None, settings: Settings) -> None:

@@ -82,6 +82,36 @@ class Events(About, kw_only=True):
     follow: bool = False
 
 
+class Reserve(Asked, kw_only=True):
+    name: str
+    edit: bool = False
+    start: Instant | None = None
+    end: Instant | None = None
+    duration: Annotated[float, Meta(gt=0, le=LONGEST)] | None = None
+    cpus: Annotated[int, Meta(ge=0, le=MOST)] | None = None
+    memory: Count | None = None
+    gpus: Annotated[int, Meta(ge=0, le=MOST)] | None = None
+    others: dict[str, Annotated[int, Meta(ge=0, le=MOST)]] | None = None
+    all: bool | None = None
+    users: list[str] | None = None
+    accounts: list[str] | None = None
+    flex: bool | None = None
+    idle: Annotated[float, Meta(ge=0, le=LONGEST)] | None = None
+
+
+class Named(Asked, kw_only=True):
+    name: str
+
+
+class Reservations(Asked, kw_only=True):
+    name: str | None = None
+
+
+class SetNode(Asked, kw_only=True):
+    state: Literal["up", "drain", "down"] = "up"
+    reason: str | None = None
+
+
 class Stop(Asked, kw_only=True):
     cancel: bool = False
 
@@ -100,14 +130,19 @@ ASKED: Final[dict[str, type[Asked]]] = {
     "priority": Page,
     "queue": Page,
     "release": About,
+    "node": Asked,
     "reload": Asked,
     "requeue": About,
     "rerun": Rerun,
+    "reservations": Reservations,
+    "reserve": Reserve,
     "resources": Asked,
     "resume": About,
+    "set_node": SetNode,
     "show": Show,
     "stop": Stop,
     "suspend": About,
+    "unreserve": Named,
     "wait": Wait,
 }
 
@@ -126,6 +161,7 @@ CHANGES: Final[dict[str, Any]] = {
     "comment": str,
     "account": str,
     "qos": str,
+    "reservation": str,
     "partition": str,
     "priority": Rank,
     "nice": Rank,

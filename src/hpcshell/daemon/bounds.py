@@ -62,6 +62,7 @@ TEXTS: Final[dict[str, Callable[[Any, str], object]]] = {
     "name": check_name,
     "account": check_name,
     "qos": check_name,
+    "reservation": check_name,
     "profile": check_name,
     "tags": _tags,
     "comment": one_line,

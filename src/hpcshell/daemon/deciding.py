@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Outcome, State
+from hpcshell.daemon.apart import retire
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import start_order
 from hpcshell.daemon.preempting import make_room, note_checkpoints, wake_all
-from hpcshell.daemon.runs import held_to
 from hpcshell.daemon.succession import lend, new_run, reconsider
 from hpcshell.daemon.suspending import resume
 from hpcshell.policy.decide import Start, decide
+from hpcshell.policy.plan import held_to
 
 
 def decide_now(engine: Engine, now: float) -> None:
@@ -25,6 +26,7 @@ def decide_now(engine: Engine, now: float) -> None:
     while engine.dirty:
         engine.dirty = False
         _end_impossible(engine, now)
+        retire(engine, now)
         if not engine.met:
             return
         note_checkpoints(engine)

@@ -21,6 +21,7 @@ from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.daemon.parents import parents_of
 from hpcshell.machine import clock
 from hpcshell.policy.admit import admit, admit_times
+from hpcshell.policy.booking import admit_into
 from hpcshell.policy.depend import would_cycle
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ Changed = dict[str, list[Any]]
 REQUEST: Final = ("cpus", "memory", "gpus", "others", "exclusive", "time_limit")
 TIMES: Final = frozenset({"begin", "deadline", "time_limit"})
 """What must leave a job the time it may take."""
+INTO: Final = frozenset({"reservation", "account", "begin", *REQUEST})
+"""What decides whether a job may, and can, run in its reservation."""
 ALWAYS: Final = frozenset({"name", "comment", "tags", "time_limit", "throttle", "account"})
 """What may change although elements are running already."""
 
@@ -70,6 +73,9 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
     if TIMES & changes.keys() and live.waits:
         after = replace(job, **fields)
         admit_times(after.begin, after.deadline, after.request.time_limit, clock.now())
+    if INTO & changes.keys() and live.waits:
+        view = engine.view
+        admit_into(replace(job, **fields), view.book, view.room, clock.now())
     return fields
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import Event, Kind, amend, step, word
-from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, Run, State, Task
+from hpcshell.core.records import NO_INDEX, Job, NodeNote, Outcome, Resources, Run, State, Task
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.notices import end_word
@@ -76,6 +76,7 @@ class Engine:
         self.runner_pid = 0
         self.keeper_pid = 0
         self.newest: Job | None = None
+        self.node = NodeNote()
         self.dirty = True
         self.looked: float | None = None
         """When the checkpoints of runs were looked at last, by the steady clock."""
@@ -271,7 +272,7 @@ class Engine:
     def note(
         self,
         time: float,
-        job: int,
+        job: int | None,
         index: int,
         kind: str,
         cause: str,
@@ -279,7 +280,7 @@ class Engine:
         state: str = "",
         detail: Any = None,
     ) -> None:
-        """Write one event and keep it for those who listen."""
+        """Write one event (without a job: the machine's own) and keep it for those who listen."""
         element = None if index < 0 else index
         seq = self.change.add_event(
             time, job, kind, index=element, state=state, cause=cause, detail=detail

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from hpcshell.core.records import Run, State, Task
+from hpcshell.daemon.apart import restore
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.parents import parent_facts, parents_of
@@ -32,6 +33,7 @@ def load(engine: Engine) -> None:
 def draw(engine: Engine) -> None:
     """Show an empty view all that the engine holds."""
     view = engine.view
+    restore(engine)
     parents = {parent for live in engine.live.values() for parent in parents_of(live.job)}
     for job, live in sorted(engine.live.items()):
         if job in parents:

@@ -72,7 +72,8 @@ def set_up(engine: Engine, host: Host, policy: Policy | None = None) -> None:
         origin=engine.store.first_submit() or clock.now(),
     )
     engine.configure(host, policy or chosen, View(host.total, regime))
-    draw(engine)
+    if before is not None:
+        draw(engine)
 
 
 def _same(before: Host, host: Host) -> bool:

@@ -7,11 +7,12 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind
-from hpcshell.core.records import Claim, Job, Run, State, Task
+from hpcshell.core.records import Run, State, Task
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.orders import limit_of, start_order, suspend_order
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.succession import BRIEF, begin
+from hpcshell.policy.plan import held_to
 from hpcshell.policy.retry import End, after_end
 
 LEFT_ALONE: Final = ("", "timeout")
@@ -63,13 +64,6 @@ def start_again(engine: Engine, run: Run, now: float) -> None:
         engine.orders.append(replace(order, time_limit=limit_of(run.claim)))
         if task.state is State.SUSPENDED:
             engine.orders.append(suspend_order(live.job, task, now))
-
-
-def held_to(job: Job, claim: Claim) -> Claim:
-    """The claim, over by the job's deadline."""
-    if job.deadline is None or (claim.end is not None and claim.end <= job.deadline):
-        return claim
-    return replace(claim, end=job.deadline)
 
 
 def change_limit(engine: Engine, task: Task, limit: float | None) -> None:

@@ -48,6 +48,7 @@ class Peer:
         "closed",
         "gone",
         "inbox",
+        "kept",
         "lines",
         "outbox",
         "pid",
@@ -69,6 +70,8 @@ class Peer:
         self.closed = False
         self.gone: dict[int, Callable[[], None]] = {}
         """What is to be done when it leaves, by the request that asked for it."""
+        self.kept: Any = None
+        """What a verb keeps for the next request of this peer."""
         self.stirred: set[Peer] = set()
         """Where peers are noted that have something to send, or have left."""
 

@@ -17,7 +17,7 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import limit_of, suspend_order
 from hpcshell.daemon.runner import wire
-from hpcshell.daemon.runs import held_to
+from hpcshell.policy.plan import held_to
 
 SPEAKS: Final = 3
 """The protocol from which on a runner knows how to suspend."""

@@ -58,6 +58,8 @@ class Options(TypedDict, total=False):
     partition: str | None
     account: str | None
     qos: str | None
+    reservation: str | None
+    gang: str | None
     hold: bool | None
     unique: bool | None
 

@@ -9,6 +9,7 @@ loop of `decide`, run to its end, gives it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 from typing import Final, NamedTuple
 
@@ -24,20 +25,20 @@ from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked, element_name, span
 from hpcshell.policy.room import Vector, fits
 from hpcshell.policy.round import Round
+from hpcshell.policy.setapart import no_reservation, set_apart, stock_of
+from hpcshell.policy.sooner import SHORTEST, Bound, Sooner, Variant, interval, sooner
 from hpcshell.policy.standing import not_ready
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
 
 MOST_BLOCKERS: Final = 20
-SHORTEST: Final = 60.0
-"""No advice to ask for less time than this, in seconds."""
-
-
 _UNTIMED: Final = {
     "JobHeldUser": "it starts some time after it is let go",
     "JobHeldAdmin": "it starts some time after it is let go",
     "DependencyNeverSatisfied": "it never starts, unless its dependency is changed",
     "Deadline": "it never starts, unless its deadline is changed",
+    "Drained": "it starts some time after: hpc node resume",
+    "ReservationDeleted": "it never starts, unless its reservation is changed",
 }
 _UNTIMED_ELSE: Final = "its start depends on what it waits for"
 
@@ -56,7 +57,9 @@ class Explanation(Record, frozen=True, kw_only=True):
     """`reason` is the first of `reasons`.
 
     `start` is when it starts: no later than that if `promised`, else an estimate; None when nobody
-    can know. `why` says where the figure comes from, or why there is none.
+    can know. `why` says where the figure comes from, or why there is none. `earliest` and `latest`
+    are the ends of the interval in which it starts, each with what it rests on; `change` is the
+    smallest one with which it would start noticeably sooner.
     """
 
     reason: Reason
@@ -66,6 +69,9 @@ class Explanation(Record, frozen=True, kw_only=True):
     why: str = ""
     blockers: tuple[Blocker, ...] = ()
     advice: str = ""
+    earliest: Bound | None = None
+    latest: Bound | None = None
+    change: Sooner | None = None
 
 
 class Foreseen(NamedTuple):
@@ -76,12 +82,21 @@ class Foreseen(NamedTuple):
 
 
 def explain(
-    view: View, policy: Policy, job: int, index: int, now: float, *, brief: bool = False
+    view: View,
+    policy: Policy,
+    job: int,
+    index: int,
+    now: float,
+    *,
+    brief: bool = False,
+    others: Iterable[Variant] | None = None,
 ) -> Explanation:
     """Why `index` of `job` (of an array, `NO_INDEX`: its next element) waits. The view is not
     changed.
 
-    `brief` gives the reasons alone, at a cost that does not depend on what waits.
+    `brief` gives the reasons alone, at a cost that does not depend on what waits. With `others`,
+    further ways to ask for the same (there may be none), also between when and when it starts, and
+    what would start it sooner.
     """
     entry = view.entry(job)
     if entry is None:
@@ -91,6 +106,9 @@ def explain(
     if view.closed:
         told = f"nothing new starts on this machine: {view.closed}"
         reasons.append(Reason(code="Drained", sentence=told))
+    pool = entry.job.reservation
+    if pool and pool not in view.book.known:
+        reasons.append(no_reservation(pool))
     line = view.queue.standing(*unit)
     if reasons or line is None:
         idle = Reason(code="None", sentence=f"{element_name(unit)} does not wait")
@@ -98,8 +116,15 @@ def explain(
     if isinstance(line, Together):  # the first of a gang stands for all
         unit = (line.entry.job.id, NO_INDEX)
     if brief:
-        return _reasons_only([_in_line(view, line, unit)])
-    return _foreseen(view, policy, line, unit, now)
+        return _reasons_only([_in_line(view, line, unit, now)])
+    seen = _foreseen(view, policy, line, unit, now)
+    if others is None or seen.reason.code == "None" or seen.reasons[-1].code == "Depth":
+        return seen
+    earliest, latest = interval(view, policy, unit, seen.start, now)
+    change = None
+    if not isinstance(line, Together):  # it would take a change of all of its members
+        change = sooner(view, policy, unit, seen.start, now, others)
+    return replace(seen, earliest=earliest, latest=latest, change=change)
 
 
 def bind(view: View, policy: Policy, unit: Unit, told: Explanation, now: float) -> None:
@@ -153,19 +178,28 @@ def _next_of(entry: Entry) -> int:
     return NO_INDEX
 
 
-def _in_line(view: View, line: Line, unit: Unit) -> Reason:
+def _in_line(view: View, line: Line, unit: Unit, now: float) -> Reason:
     """The reason of ready work, as a whole round gives it once all that can start has started."""
     if (limited := _limited(view, line.shape)) is not None:
         return limited
-    for key, shape in view.queue.turn.heads:
-        ahead = (key[1], next(key[3].elements()))
-        if ahead == unit:
-            break
-        if shape.pool == line.shape.pool and fits(shape.need, view.room.size):
-            return blocked(line.shape, view.room, view.room.free, ahead)
-    if fits(line.shape.need, view.room.free):
+    first, free = _first_of(view, line.shape.pool), view.room.free
+    ahead = None if first == unit else first
+    if view.book.known:
+        stock = stock_of(view, line.shape, now)
+        if (kept := set_apart(view, line.shape, stock, now, ahead)) is not None:
+            return kept
+        free = stock.free
+    if ahead is None and fits(line.shape.need, free):
         return Reason(code="None", sentence="it starts with the next decision")
-    return blocked(line.shape, view.room, view.room.free, None)
+    return blocked(line.shape, view.room, free, ahead)
+
+
+def _first_of(view: View, pool: str) -> Unit | None:
+    """The first in line of those that are met from the same part of the machine."""
+    for key, shape in view.queue.turn.heads:
+        if shape.pool == pool and fits(shape.need, view.room.size):
+            return (key[1], next(key[3].elements()))
+    return None
 
 
 def _limited(view: View, shape: Shape) -> Reason | None:
@@ -189,6 +223,8 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
         blockers = [_running(claim.run, view) for claim in mine][:MOST_BLOCKERS]
     elif code == "DependencyNeverSatisfied":
         advice = f"change it with: hpc edit {job.id} --dependency=..., or: hpc cancel {job.id}"
+    elif code == "ReservationDeleted":
+        advice = f"take it out with: hpc edit {job.id} --reservation none, or: hpc cancel {job.id}"
     elif code == "Dependency":
         terms = job.dependencies.terms if job.dependencies else ()
         blockers = [
@@ -205,6 +241,7 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
     return Explanation(
         reason=reasons[0],
         reasons=tuple(reasons),
+        earliest=Bound(start=start, why="not before that") if known and start else None,
         start=start if known else None,
         why="not before that" if known and start else _UNTIMED.get(code, _UNTIMED_ELSE),
         blockers=tuple(blockers),
@@ -223,7 +260,7 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
     if any((start.job, start.index) == unit for start in seen.plan.starts):
         soon = Reason(code="None", sentence="it starts with the next decision")
         return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
-    reasons = [seen.plan.reasons.get(unit) or _in_line(view, line, unit)]
+    reasons = [seen.plan.reasons.get(unit) or _in_line(view, line, unit, now)]
     if unit not in seen.plan.reasons:
         told = f"more than {policy.depth:,} elements are before it in line"
         reasons.append(Reason(code="Depth", sentence=told))
@@ -258,6 +295,7 @@ def _where_from(start: float | None, promised: bool, code: str) -> str:
     if start is None:
         causes = {
             **dict.fromkeys(LIMIT_REASONS, "it starts some time after others of them have ended"),
+            "Reservation": "its reservation is over before it could start, as things stand",
             "TooLarge": "it cannot start while the machine is as it is",
             "Depth": "so far ahead nothing is worked out",
         }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from msgspec import field
+from msgspec.structs import replace
 
-from hpcshell.core.records import Claim, Reason, Record
+from hpcshell.core.records import Claim, Job, Reason, Record
 from hpcshell.policy.holdings import Unit
 
 
@@ -29,7 +30,7 @@ class Policy(Record, frozen=True, kw_only=True):
 
 class Start(Record, frozen=True, kw_only=True):
     """An element that is to start now, with what it is to hold; `end` is the latest instant it may
-    run to."""
+    run to. `reservation`: it runs in what that sets apart."""
 
     job: int
     index: int
@@ -39,6 +40,7 @@ class Start(Record, frozen=True, kw_only=True):
     others: dict[str, int] = field(default_factory=dict)
     exclusive: bool = False
     end: float | None = None
+    reservation: str = ""
 
     def claim(self, run: int, now: float) -> Claim:
         """What the run `run` of it holds."""
@@ -53,7 +55,15 @@ class Start(Record, frozen=True, kw_only=True):
             exclusive=self.exclusive,
             start=now,
             end=self.end,
+            reservation=self.reservation,
         )
+
+
+def held_to(job: Job, claim: Claim) -> Claim:
+    """The claim, over by the job's deadline."""
+    if job.deadline is None or (claim.end is not None and claim.end <= job.deadline):
+        return claim
+    return replace(claim, end=job.deadline)
 
 
 class Preempt(Record, frozen=True, kw_only=True):

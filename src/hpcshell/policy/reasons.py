@@ -31,15 +31,17 @@ def figures(resources: Resources | Request) -> dict[str, int]:
     return {name: count for name, count in (found | resources.others).items() if count}
 
 
-def lacking(shape: Shape, room: Room, free: Vector) -> list[str]:
-    """What is asked and not free, each with its figures: `4 cpus (1 of 8 is free)`."""
+def lacking(shape: Shape, room: Room, free: Vector, size: Vector | None = None) -> list[str]:
+    """What is asked and not free, each with its figures: `4 cpus (1 of 8 is free)`. `size`: of how
+    much, where that is not the whole machine."""
+    size = size or room.size
     if shape.need is None:
         unknown = [name for name in shape.request.others if name not in room.total.others]
         return [f"{amount(name, shape.request.others[name])} (there is none)" for name in unknown]
-    if shape.request.exclusive and free[0] < room.size[0]:
+    if shape.request.exclusive and free[0] < size[0]:
         return ["the whole machine for itself (others are running)"]
     names = ("cpus", "memory", "gpus", *room.names)
-    rows = zip(names, shape.need[1:], free[1:], room.size[1:], strict=True)
+    rows = zip(names, shape.need[1:], free[1:], size[1:], strict=True)
     return [_lack(name, need, left, total) for name, need, left, total in rows if need > left]
 
 

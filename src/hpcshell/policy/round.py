@@ -11,12 +11,12 @@ from hpcshell.core.records import NO_INDEX, Reason
 from hpcshell.policy.gang import Together
 from hpcshell.policy.ground import Ground
 from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
+from hpcshell.policy.parts import Parts
 from hpcshell.policy.plan import Plan, Policy, Preempt, Start
 from hpcshell.policy.preempt import preempts
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
-from hpcshell.policy.reserve import Stock
-from hpcshell.policy.room import fits
+from hpcshell.policy.setapart import no_reservation, set_apart
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
 
@@ -36,8 +36,8 @@ class Round:
         self.resumes: list[int] = []
         self.preempts: list[Preempt] = []
         self.reasons: dict[Unit, Reason] = {}
-        self.public = self._public()
-        self._pools: dict[str, Ground] = {}
+        self.parts = Parts(view, policy, now)
+        self.public = self.parts.public
         self._limits = None if view.bounds is None else view.bounds.throttle
         self._limits_own = False
         self._preempting = view.preempting()
@@ -48,6 +48,8 @@ class Round:
         most = policy.max_backfill_jobs
         self._most_behind = UNLIMITED if most is None else most + 1
         self._stopped = self._cut = self._filling = False
+        self._flexible: list[tuple[Unit, Line]] = []
+        self._bent: list[Unit] = []
         self._slots: dict[int, int] = {}
         self._done: set[Unit] = set()
         self._sleepers = sleepers(view)
@@ -62,10 +64,15 @@ class Round:
             if self._thorough:  # once more, for the reasons of those that may not pass
                 self._walk(self._heads())
         promises: dict[Unit, float] = {}
-        for ground in (self.public, *self._pools.values()):
+        self._bend()
+        for ground in self.parts:
             if self._thorough:
                 ground.pay()
             promises |= ground.settle()
+        for unit in self._bent:
+            promises.pop(unit, None)
+        if self.view.book.known:
+            promises = {unit: at for unit, at in promises.items() if self._in_time(unit, at)}
         return Plan(
             starts=self.starts,
             resumes=self.resumes,
@@ -104,13 +111,18 @@ class Round:
     def _heads(self) -> Iterator[tuple[Key, Shape]]:
         """The first line of each shape, less those that can neither start nor be promised
         anything."""
+        if self.view.closed:
+            return
+        turn = self.view.queue.turn
         all_matter = self._thorough or not self.policy.backfill
-        for head in self.view.queue.turn.heads:
-            if not self._open(head[1]):
+        first_matters = turn.fills is not None or self._preempting
+        for head in turn.heads:
+            if not self.parts.is_open(head[1]):
                 yield head
                 continue
-            ground = self.ground(head[1])
-            if all_matter or ground.left > 0 or fits(head[1].need, ground.free):
+            ground = self.parts.of(head[1])
+            matters = all_matter or ground.left > 0 or (first_matters and ground.first is None)
+            if matters or self.parts.any_free(head[1]):
                 yield head
             elif self._depth > 0:
                 self._depth -= 1
@@ -123,12 +135,12 @@ class Round:
         waiting: list[tuple[float, Key, Shape, Iterator[Key]]] = []
         self._stopped = False
         for fill, key, shape in self.view.queue.turn.fills or ():
-            if self._open(shape) and fits(shape.need, self.ground(shape).free):
+            if self.parts.is_open(shape) and self.parts.any_free(shape):
                 rest = iter(shape.turn)
                 waiting.append((fill, next(rest, key), shape, rest))
         while waiting and not self._stopped:
             fill, key, shape, rest = heapq.heappop(waiting)
-            if not fits(shape.need, self.ground(shape).free):
+            if not self.parts.any_free(shape):
                 continue
             if self._offer(key[3]) and (following := next(rest, None)) is not None:
                 heapq.heappush(waiting, (fill, following, shape, rest))
@@ -140,12 +152,12 @@ class Round:
                 return
             sleeper = self._sleepers.pop()
             unit, shape = sleeper.unit, sleeper.shape
-            ground = self.ground(shape)
+            ground = self.parts.pool(shape.pool)
             if ground.may_start(unit, shape):
                 self.resumes.extend(sleeper.runs)
                 ground.take(shape)
             else:
-                self._wait(unit, shape, slots=0)
+                self._wait(unit, shape, ground, slots=0)
             self._stopped = self._stopped or unit == self._until
 
     # -- one after the other ---------------------------------------------------------------------
@@ -154,9 +166,9 @@ class Round:
         """Start or promise the line's elements; whether later lines of its shape are worth a
         look."""
         job, shape = line.entry.job, line.shape
-        if not self._open(shape):
+        if not self.parts.is_open(shape):
             return self._thorough and self._no_pool(line)
-        ground = self.ground(shape)
+        ground, flex = self.parts.of(shape), self.parts.bends(shape)
         for index in islice(line.elements(), max(0, self._room(line.entry))):
             if ground.free[1] < self._least:  # nothing more can start: no more promises are needed
                 self._stopped = True
@@ -168,29 +180,44 @@ class Round:
                 return False
             if ground.may_start(unit, shape):
                 self._begin(unit, line, ground)
-            elif not self._wait(unit, shape):
-                return False
-            if unit == self._until:
+            else:
+                if flex:
+                    self._flexible.append((unit, line))
+                if not self._wait(unit, shape, ground):
+                    return False
+            if unit == self._until and not flex:
                 self._stopped = True
                 return False
         if self._room(line.entry) <= 0:
             ground.lapse_of(job.id)
         return True
 
+    def _bend(self) -> None:
+        """What may run outside its reservation, too, takes what all others leave there."""
+        for unit, line in self._flexible:
+            promised = unit in self._done
+            possible = promised or self._room(line.entry) > 0
+            if possible and self._allowed(unit, line) and self.public.may_start(unit, line.shape):
+                if promised:
+                    self._slots[unit[0]] -= 1
+                self._bent.append(unit)
+                self._begin(unit, line, self.public)
+
+    def _in_time(self, unit: Unit, start: float) -> bool:
+        """Whether its reservation is still there then: after that it starts nowhere."""
+        entry = self.view.entry(unit[0])
+        one = None if entry is None else self.view.book.known.get(entry.job.reservation)
+        return one is None or start < one.end
+
     def _room(self, entry: Entry) -> int:
         """How many more elements of the job may go besides those that start or are promised to."""
         return entry.room() - self._slots.get(entry.job.id, 0)
 
-    def _open(self, shape: Shape) -> bool:
-        """Whether there is anything that requests of this shape are to be met from."""
-        return not shape.pool or shape.pool in self.view.book.known
-
     def _no_pool(self, line: Line) -> bool:
         """Say so of all elements of the line; always true."""
-        told = f"there is no reservation {line.shape.pool}, or it is over"
         for index in line.elements():
             unit = (line.entry.job.id, index)
-            self.reasons[unit] = Reason(code="ReservationDeleted", sentence=told)
+            self.reasons[unit] = no_reservation(line.shape.pool)
             self._stopped = self._stopped or unit == self._until
         return True
 
@@ -211,15 +238,16 @@ class Round:
     def _begin(self, unit: Unit, line: Line, ground: Ground) -> None:
         """Start the element, or all of a gang."""
         gpus = ground.take(line.shape)
+        pool = "" if ground is self.public else line.shape.pool
         if not isinstance(line, Together):
-            self._start(unit, line.shape, gpus)
+            self._start(unit, line.shape, gpus, pool)
             return
         for one in line.parts:
             count = one.shape.request.gpus
-            self._start((one.job.id, NO_INDEX), one.shape, gpus[:count])
+            self._start((one.job.id, NO_INDEX), one.shape, gpus[:count], pool)
             gpus = gpus[count:]
 
-    def _start(self, unit: Unit, shape: Shape, gpus: tuple[int, ...]) -> None:
+    def _start(self, unit: Unit, shape: Shape, gpus: tuple[int, ...], pool: str) -> None:
         need, request = shape.need, shape.request
         assert need is not None, "what does not fit is not started"
         self.starts.append(
@@ -232,6 +260,7 @@ class Round:
                 others=request.others,
                 exclusive=request.exclusive,
                 end=None if request.time_limit is None else self.now + request.time_limit,
+                reservation=pool,
             )
         )
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
@@ -241,21 +270,21 @@ class Round:
                 self._limits, self._limits_own = self._limits.copy(), True
             self._limits.add(shape.claimant)
 
-    def _wait(self, unit: Unit, shape: Shape, slots: int = 1) -> bool:
+    def _wait(self, unit: Unit, shape: Shape, ground: Ground, slots: int = 1) -> bool:
         """Promise what cannot start, if promises are left; whether more of its shape is worth a
         look."""
-        ground = self.ground(shape)
         if self._depth <= 0:
             self._cut = self._stopped = True  # the budget is spent
             ground.stay(unit)
             return False
         self._depth -= 1
-        possible = fits(shape.need, self.view.room.size)
+        possible = self.parts.possible(shape, ground)
         if possible and ground.first is None:
             self._depth = min(self._depth, self._most_behind)
         if self._thorough and self._until in (None, unit):
             ahead = ground.first if ground.first != unit else None
-            self.reasons[unit] = blocked(shape, self.view.room, ground.free, ahead)
+            kept = set_apart(self.view, shape, ground, self.now, ahead)
+            self.reasons[unit] = kept or blocked(shape, self.view.room, ground.free, ahead)
         if possible and ground.first is None:
             ground.first = unit
             if self._preempting and ground is self.public:
@@ -267,50 +296,33 @@ class Round:
             self._done.add(unit)
             ground.owe(unit, shape)
             more = more or ground.left > 0
-        if possible and ground.left <= 0:
+        if possible and (ground.left <= 0 or not self.policy.backfill):
             self._narrow(ground)
         return more
 
     def _narrow(self, ground: Ground) -> None:
-        """All promises are given: the others may pass in an order of their own, or not at all."""
+        """All promises are given, or nobody may pass: the others go in an order of their own, or
+        wait."""
         if not self.policy.backfill:
             ground.barred = True
-            self._stopped = self._stopped or not (self._thorough or self._pools)
+            self._stopped = self._stopped or not (self._thorough or self.parts.any_pool())
         elif self.view.queue.turn.fills is not None and not self._filling:
             self._filling = self._stopped = True
 
     # -- what there is ---------------------------------------------------------------------------
 
-    def ground(self, shape: Shape) -> Ground:
-        """What a request of this shape is to be met from."""
-        if not shape.pool:
-            return self.public
-        if (found := self._pools.get(shape.pool)) is None:
-            view = self.view
-            stock = view.book.within(shape.pool, self.now, view.room.free, view.inside())
-            gpus = view.room.gpus[::-1][: stock.free[3]]
-            found = self._pools[shape.pool] = Ground(stock, self.policy, self.now, gpus)
-        return found
-
-    def _public(self) -> Ground:
-        view = self.view
-        if not view.book.known:
-            stock = Stock(view.room.free, view.ends, [])
-        else:
-            stock = view.book.public(self.now, view.room.free, view.inside())
-        gpus = view.room.gpus[: max(0, stock.free[3])]
-        return Ground(stock, self.policy, self.now, gpus)
-
     def profile(self, shape: Shape) -> Profile:
         """What will be free when, with all that this round has started and promised so far."""
-        return self.ground(shape).places().profile
+        return self.parts.of(shape).places().profile
 
     def _recall(self) -> None:
         """Keep the promises of earlier plans, the first in line first."""
         found: list[tuple[object, Unit, Shape, float]] = []
         for unit, start in self.view.promised.items():
             line = self.view.queue.standing(*unit)
-            if line is not None and line.shape.need is not None and start != NEVER:
+            if line is None or not self.parts.is_open(line.shape):
+                continue
+            if line.shape.need is not None and start != NEVER:
                 found.append((line.turn_of(unit[1]), unit, line.shape, start))
         for _, unit, shape, start in sorted(found, key=itemgetter(0)):
-            self.ground(shape).places().keep(unit, shape, start)
+            self.parts.of(shape).places().keep(unit, shape, start)

@@ -27,7 +27,10 @@ class Successor(Record, frozen=True):
 
 
 def successor(view: View, claim: Claim) -> Successor | None:
-    """Who may follow this run; None: what follows has to be decided."""
+    """Who may follow this run; None: what follows has to be decided. Where parts of the machine are
+    set apart it matters when, so nobody follows anybody."""
+    if view.closed or view.book.known:
+        return None
     entry = view.queue.foremost()
     if entry is None or entry.job.gang is not None or view.book.known:
         return None  # it may not start alone, or not run for as long as it might
@@ -49,7 +52,7 @@ def to_be_taken_back(view: View, job: int) -> bool:
     entry, first = view.entry(job), view.queue.foremost()
     if entry is None:
         return False
-    if min(view.room.free) < 0:
+    if min(view.room.free) < 0 or view.closed or view.book.known:
         return True
     if first is not None and (first.rank, first.job.id) < (entry.rank, job):
         return True

@@ -87,16 +87,8 @@ class View(Holdings):
         if not self.preempting() or not (self.queue.turn.heads or self.waking):
             return None
         running = (claim for claim in self.claims.values() if claim.suspended is None)
-        ends = (end for claim in running for end in self._safe_until(claim))
+        ends = (end for claim in running for end in _safe_until(self, claim))
         return min((end for end in ends if end > now), default=None)
-
-    def _safe_until(self, claim: Claim) -> Iterator[float]:
-        rights, sharing = self.queue.regime.rights, self.queue.regime.sharing
-        job = self.queue.jobs[claim.job].job
-        if sharing is not None and sharing.shares(job):
-            yield self.on_since(claim) + sharing.slice
-        if rights is not None:
-            yield claim.start + claim.paused + rights.exempts.get(job.qos, rights.exempt)
 
     def preempting(self) -> bool:
         """Whether anything that runs may have to make room."""
@@ -120,6 +112,9 @@ class View(Holdings):
         if entry is not None and entry.job is job and entry.waiting.ranges == waiting.ranges:
             return
         before = None if entry is None else (entry.job.request, entry.rank)
+        if entry is None or entry.job.reservation != job.reservation:
+            self.book.join(job.reservation)
+            self.book.leave("" if entry is None else entry.job.reservation)
         entry = self.queue.put(job, waiting)
         if self.bounds is not None:
             self.bounds.submitted(job, self.queue.alive(entry))
@@ -128,6 +123,8 @@ class View(Holdings):
 
     def job_finished(self, job: int) -> None:
         """Nothing of `job` is left to end. What its children need to know of it is kept."""
+        if (entry := self.queue.jobs.get(job)) is not None:
+            self.book.leave(entry.job.reservation)
         self.queue.drop(job)
         if self.bounds is not None:
             self.bounds.forgotten(job)
@@ -160,11 +157,12 @@ class View(Holdings):
             shape = entry.shape_of(claim.index)
             self.outlook.began(claim, entry.job, shape.request, shape.length)
             if self.bounds is not None:
-                self.bounds.began(claim.run, self.bounds.claimant(entry.job, shape.request))
+                holds = self.room.held_by(shape.request)
+                self.bounds.began(claim.run, self.bounds.claimant(entry.job, holds))
             if self.ledger is not None:
                 self.ledger.began(claim, entry.job.user, entry.job.account)
-            if shape.pool:
-                self.pools[claim.run] = shape.pool
+            if claim.reservation:
+                self.pools[claim.run] = claim.reservation
             first = self.queue.start(entry, claim.index)
             touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
             self.queue.gates.touch(touched)
@@ -205,8 +203,7 @@ class View(Holdings):
         self.queue.gates.advance(now)
         self.outlook.advance(now)
         if self.book.known:
-            wanted = {entry.job.reservation for entry in self.queue.jobs.values()}
-            self.book.advance(now, wanted)
+            self.book.advance(now)
 
     def reserve(self, reservation: Reservation) -> None:
         """Set a part of the machine apart; one of the same name is replaced."""
@@ -241,3 +238,12 @@ class View(Holdings):
         That is, as long as runs end in time and nothing that goes before them comes in.
         """
         self.promised = dict(promises)
+
+
+def _safe_until(view: View, claim: Claim) -> Iterator[float]:
+    rights, sharing = view.queue.regime.rights, view.queue.regime.sharing
+    job = view.queue.jobs[claim.job].job
+    if sharing is not None and sharing.shares(job):
+        yield view.on_since(claim) + sharing.slice
+    if rights is not None:
+        yield claim.start + claim.paused + rights.exempts.get(job.qos, rights.exempt)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 from heapq import merge
-from importlib.util import find_spec
+from importlib import import_module
 from math import inf
 from time import process_time
 from typing import Any, Final, Literal
@@ -17,7 +17,7 @@ from hpcshell.core.records import Record
 from hpcshell.sim.faults import NO_ROW, Fault, Outages
 from hpcshell.sim.kernel import arrays, primitives
 from hpcshell.sim.kernel.play import play
-from hpcshell.sim.kernel.state import BEGUN, SHRUNK, Case, Rules, Work, prepared
+from hpcshell.sim.kernel.state import BEGUN, SHRUNK, Case, Rules, Work, plans, prepared
 from hpcshell.sim.policies import Policy, needs_replay
 from hpcshell.trace.clean import Workload
 from hpcshell.trace.measures import Measures, Schedule, measure
@@ -29,7 +29,10 @@ Progress = Callable[[int], None]
 """Told now and then how many jobs have been started."""
 
 WORTH_COMPILING: Final = 20_000
-"""Jobs from which on `auto` takes the compiled kernel: numba takes its time to load."""
+"""Jobs from which on `auto` takes the compiled kernel: numba takes its time to load, and the first
+time to compile."""
+PLANNING: Final = 20
+"""A job under a policy that promises many a start takes as long as so many others."""
 SLICES: Final = 200
 LEAST_SLICE: Final = 4096
 """A workload is run in so many slices at most, each of so many jobs at least: between them progress
@@ -95,31 +98,24 @@ def simulate(
     Ctrl-C cuts it short: what was simulated until then is returned, and no exception raised. Raises
     `Wrong`: a policy that cannot be had so, a job larger than the machine, no numba to compile.
     """
-    if len(workload) and int(workload.procs.max()) > workload.machine:
-        raise Wrong(
-            f"{workload.name}: has jobs larger than its machine of {workload.machine:,} processors",
-            "clean the trace for that machine",
-        )
+    _check(workload)
     rules = policy.rules(workload.machine)
     if needs_replay(rules):
         return replayed(policy)
-    chosen = "python" if faults else engine_for(len(workload), engine)
+    chosen = "python" if faults else engine_for(effort(workload, policy), engine)
     play_on = _compiled() if chosen == "compiled" else play
     began = process_time()
     running = _Running(workload, rules, chosen, faults)
-    cut_short = False
-    try:
-        running.go(play_on, progress or _unheard)
-    except KeyboardInterrupt:
-        cut_short = True
+    cut_short = running.cut_short(play_on, progress or _unheard)
     seconds = process_time() - began
-    start = running.by_row(running.case.found.start)
+    found = running.case.found
+    start = running.by_row(found.start)
     return Simulation(
         policy=policy,
         workload=workload,
         start=start,
-        estimate=running.by_row(running.case.found.estimate),
-        backfilled=running.by_row(running.case.found.backfilled) == 1,
+        estimate=running.by_row(found.estimate),
+        backfilled=running.by_row(found.backfilled) == 1,
         measures=measure(_schedule(workload, start)),
         cpu_seconds=seconds,
         engine=chosen,
@@ -127,6 +123,14 @@ def simulate(
         killed=running.outages.killed,
         lost=running.outages.lost,
     )
+
+
+def _check(workload: Workload) -> None:
+    if len(workload) and int(workload.procs.max()) > workload.machine:
+        raise Wrong(
+            f"{workload.name}: has jobs larger than its machine of {workload.machine:,} processors",
+            "clean the trace for that machine",
+        )
 
 
 def replayed(policy: Policy) -> Simulation:
@@ -137,14 +141,28 @@ def replayed(policy: Policy) -> Simulation:
     )
 
 
+def effort(workload: Workload, policy: Policy) -> int:
+    """How much work a simulation is, in jobs of a policy that promises none or one a start."""
+    return len(workload) * (PLANNING if plans(policy.rules(workload.machine)) else 1)
+
+
 def engine_for(jobs: int, engine: Engine = "auto") -> Literal["compiled", "python"]:
     """Which engine is to run so many jobs. Raises `Wrong`: compiled, and numba is not there."""
-    there = find_spec("numba") is not None
     if engine == "auto":
-        return "compiled" if there and jobs >= WORTH_COMPILING else "python"
-    if engine == "compiled" and not there:
+        return "compiled" if jobs >= WORTH_COMPILING and _can_compile() else "python"
+    if engine == "compiled" and not _can_compile():
         raise Wrong("the compiled kernel needs numba", "pip install 'hpcshell[sim]'")
     return engine
+
+
+@cache
+def _can_compile() -> bool:
+    """Whether numba is there, and can do with the numpy that is."""
+    try:
+        import_module("numba")
+    except ImportError:
+        return False
+    return True
 
 
 @cache
@@ -185,8 +203,16 @@ class _Running:
         self.case = _case(workload, rules, engine)
         self.outages = Outages(self.case)
 
-    def go(self, play_on: Play, progress: Progress) -> None:
-        """Play, slice by slice, until every job has been started."""
+    def cut_short(self, play_on: Play, progress: Progress) -> bool:
+        """Play until every job has been started; whether an interrupt came before that."""
+        try:
+            self._go(play_on, progress)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def _go(self, play_on: Play, progress: Progress) -> None:
+        """Play, slice by slice, with the faults between them."""
         case, tally = self.case, self.case.state.tally
         submitted = struck = 0
         for until in merge(_stops(self.workload), (fault.at for fault in self.faults)):

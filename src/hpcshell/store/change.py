@@ -6,7 +6,8 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
-from hpcshell.core.records import Job, Run, State, Summary, Task
+from hpcshell.core.records import Job, NodeNote, Run, State, Summary, Task
+from hpcshell.policy.reserve import Reservation
 from hpcshell.store.rows import encode
 
 OnWrite = Callable[[str, int, str], None]
@@ -38,6 +39,11 @@ _ADD_EVENT: Final = (
     "INSERT OR ROLLBACK INTO event (seq, time, job, idx, kind, state, cause, detail)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_PUT_RESERVATION: Final = (
+    "INSERT OR REPLACE INTO reservation (name, start_time, end_time, record) VALUES (?, ?, ?, ?)"
+)
+_DROP_RESERVATION: Final = "DELETE FROM reservation WHERE name = ?"
+_PUT_NODE: Final = "INSERT OR REPLACE INTO node (name, state, record) VALUES (?, ?, ?)"
 _SKIP_RUNS: Final = "UPDATE meta SET value = ? WHERE key = 'purged_run' AND value < ?"
 _KEEP: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 _NEW: Final = (State.RUNNING, State.PENDING)
@@ -178,6 +184,20 @@ class Change:
         if run.end_time is None:
             raise ValueError(f"run {run.id} has no end_time")
         self.update_run(run)
+
+    def put_reservation(self, one: Reservation) -> None:
+        """A reservation, new or in place of the one of its name."""
+        row = (one.name, one.start, one.end, encode(one))
+        self._writer.write("reservation", _PUT_RESERVATION, row)
+
+    def drop_reservation(self, name: str) -> None:
+        """It is no more."""
+        if self._writer.write("reservation", _DROP_RESERVATION, (name,)) != 1:
+            raise LookupError(f"no reservation {name} in the store")
+
+    def put_node(self, name: str, note: NodeNote) -> None:
+        """Whether the machine takes new work."""
+        self._writer.write("node", _PUT_NODE, (name, note.state, encode(note)))
 
     def add_event(
         self,

@@ -17,7 +17,7 @@ from hpcshell.store.failures import backups, damaged, explained, in_words, lost
 APPLICATION_ID: Final = 0x48504353
 """`HPCS`, in the header of the file."""
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 LOST: Final = ".lost"
 OLDEST_SQLITE: Final = (3, 34, 0)
 

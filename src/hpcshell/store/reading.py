@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import NO_INDEX, Job, Outcome, Run, State, Summary, Task
+from hpcshell.core.records import NO_INDEX, Job, NodeNote, Outcome, Run, State, Summary, Task
+from hpcshell.policy.reserve import Reservation
 from hpcshell.store import opening
 from hpcshell.store.failures import in_words
 from hpcshell.store.past import PastReader
@@ -21,6 +22,8 @@ from hpcshell.store.rows import (
     LiveJob,
     StoredJob,
     decode_job,
+    decode_node,
+    decode_reservation,
     decode_run,
     decode_summary,
     decode_task,
@@ -193,6 +196,16 @@ class Reader(PastReader):
         """What was last remembered under a name (`Change.keep`)."""
         rows = self._all("SELECT value FROM meta WHERE key = ?", (key,))
         return bytes(rows[0][0]) if rows else None
+
+    def reservations(self) -> list[Reservation]:
+        """All of them, in the order of their start."""
+        rows = self._all("SELECT record FROM reservation ORDER BY start_time, name")
+        return [self._decoded(decode_reservation, row[0]) for row in rows]
+
+    def node(self, name: str) -> NodeNote:
+        """Whether the machine takes new work; it does, if nothing else was said."""
+        rows = self._all("SELECT record FROM node WHERE name = ?", (name,))
+        return self._decoded(decode_node, rows[0][0]) if rows else NodeNote()
 
     def blob(self, key: str) -> bytes | None:
         """A script or an environment by its key."""

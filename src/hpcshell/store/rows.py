@@ -9,13 +9,26 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import NO_INDEX, Job, Outcome, Record, Run, State, Summary, Task
+from hpcshell.core.records import (
+    NO_INDEX,
+    Job,
+    NodeNote,
+    Outcome,
+    Record,
+    Run,
+    State,
+    Summary,
+    Task,
+)
+from hpcshell.policy.reserve import Reservation
 
 encode: Final = msgspec.json.Encoder().encode
 
 decode_job: Final[Callable[[bytes], Job]] = msgspec.json.Decoder(Job).decode
 decode_task: Final[Callable[[bytes], Task]] = msgspec.json.Decoder(Task).decode
 decode_run: Final[Callable[[bytes], Run]] = msgspec.json.Decoder(Run).decode
+decode_reservation: Final[Callable[[bytes], Reservation]] = msgspec.json.Decoder(Reservation).decode
+decode_node: Final[Callable[[bytes], NodeNote]] = msgspec.json.Decoder(NodeNote).decode
 decode_detail: Final[Callable[[bytes], Any]] = msgspec.json.Decoder().decode
 
 NOTHING: Final = IndexSet()

@@ -261,6 +261,7 @@ def test_a_script_as_submitit_writes_it():
         ("#SBATCH -D sub", "cwd", "/work/sub"),
         ("#SBATCH --comment=free", "comment", "free"),
         ("#SBATCH -A a -p p -q q", "account", "a"),
+        ("#SBATCH --reservation=week", "reservation", "week"),
     ],
 )
 def test_slurm_fields(line: str, field: str, value: object):
@@ -295,8 +296,7 @@ def test_slurm_times():
 
 
 def test_what_one_machine_cannot_mean_becomes_a_note():
-    assert notes("#SBATCH --reservation=x --exclude=n1 -C fast") == (
-        "ignored: job.sh line 2: #SBATCH --reservation x (there is one machine)",
+    assert notes("#SBATCH --exclude=n1 -C fast") == (
         "ignored: job.sh line 2: #SBATCH --exclude n1 (there is one machine)",
         "ignored: job.sh line 2: #SBATCH -C fast (there is one machine)",
     )
@@ -420,6 +420,7 @@ def test_lsf_run_limits_are_minutes():
         ("#BSUB -H", "hold", True),
         ("#BSUB -x", "request.exclusive", True),
         ("#BSUB -P proj -q long", "account", "proj"),
+        ("#BSUB -U week", "reservation", "week"),
         ("#BSUB -cwd /tmp", "cwd", "/tmp"),
         ("#BSUB -env none", "env", {"HOME": "/home/ada"}),
         ("#BSUB -env 'all, A=1'", "env", {"HOME": "/home/ada", "V": "1", "A": "1"}),

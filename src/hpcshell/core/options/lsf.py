@@ -210,7 +210,6 @@ _LEFT: Final[dict[str, tuple[str, str]]] = {
             "-hostfile",
             "-g",
             "-G",
-            "-U",
             "-app",
             "-Lp",
             "-sla",

@@ -177,7 +177,6 @@ SGE: Final = Syntax(
         "-binding": ("one", "the choice of hardware is not made here"),
         "-ac": ("one", "nothing is kept of it"),
         "-js": ("one", "there are no job shares"),
-        "-ar": ("one", "there are no reservations"),
         "-masterq": ("one", "there is one machine"),
         "-C": ("one", "directives begin with #$"),
     },

@@ -88,7 +88,6 @@ _LEFT: Final[dict[str, tuple[str, str]]] = {
             "--switches",
             "--wait-all-nodes",
             "--mcs-label",
-            "--reservation",
             "--segment",
         ),
         ("one", _ONE_MACHINE),

@@ -6,7 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from hpcshell.daemon.verbs import change, daemon, look, pausing, standing, submit, watch
+from hpcshell.daemon.verbs import (
+    apart,
+    change,
+    daemon,
+    explain,
+    look,
+    pausing,
+    snapshot,
+    standing,
+    submit,
+    watch,
+)
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
@@ -28,13 +39,19 @@ VERBS: Final[dict[str, Verb]] = {
     "resume": pausing.resume,
     "preempt": pausing.preempt,
     "edit": change.edit,
+    "reserve": apart.reserve,
+    "unreserve": apart.unreserve,
+    "reservations": apart.reservations,
+    "node": apart.node,
+    "set_node": apart.set_node,
     "queue": look.queue,
     "show": look.show,
     "history": look.history,
-    "explain": look.explain,
+    "explain": explain.explain,
     "priority": standing.priority,
     "fairshare": standing.fairshare,
     "resources": look.resources,
+    "snapshot": snapshot.snapshot,
     "outputs": look.outputs,
     "wait": watch.wait,
     "events": watch.events,
@@ -42,17 +59,8 @@ VERBS: Final[dict[str, Verb]] = {
 
 LOOKS: Final = frozenset(
     {
-        "hello",
-        "queue",
-        "show",
-        "history",
-        "explain",
-        "priority",
-        "fairshare",
-        "resources",
-        "outputs",
-        "wait",
-        "events",
+        *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
+        *("priority", "fairshare", "reservations", "node", "outputs", "wait", "events"),
     }
 )
 """Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else

@@ -10,6 +10,7 @@ from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Outcome, State
 from hpcshell.daemon.admission import user_name
 from hpcshell.daemon.runner import wire
+from hpcshell.daemon.verbs.apart import node_view
 from hpcshell.daemon.views import resources_view
 from hpcshell.machine import clock
 from hpcshell.store.opening import SCHEMA
@@ -35,6 +36,7 @@ def hello(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         "state_dir": engine.host.places.state,
         "schema": SCHEMA,
         "jobs": engine.roll.counts(),
+        "node": node_view(engine, clock.now()),
         "trouble": daemon.trouble.message if daemon.trouble else None,
     }
 

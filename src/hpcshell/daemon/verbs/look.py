@@ -1,4 +1,4 @@
-"""Verbs that only look: queue, show, history, explain, resources, outputs."""
+"""Verbs that only look: queue, show, history, resources, outputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from hpcshell.core.errors import NotFound, Wrong
-from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import label
 from hpcshell.core.records import NO_INDEX, Job, State, Task
 from hpcshell.daemon import views
@@ -15,10 +14,9 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import Found, find, resolve
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import output_paths
-from hpcshell.daemon.verbs.standing import factors_of
+from hpcshell.daemon.verbs.apart import node_view
 from hpcshell.machine import clock
-from hpcshell.policy.explain import bind, explain_suspended
-from hpcshell.policy.explain import explain as explain_why
+from hpcshell.policy.explain import explain, explain_suspended
 from hpcshell.policy.regime import by_priority
 from hpcshell.store.rows import Wanted, indices_of
 
@@ -86,7 +84,7 @@ def _waiting_why(engine: Engine, live: LiveJob, view: dict[str, Any]) -> dict[st
     """Say why it waits, in the decider's words."""
     if view["state"] == "PENDING" or (view["elements"] and live.waiting):
         index = view["element"]
-        told = explain_why(
+        told = explain(
             engine.view,
             engine.policy,
             live.job.id,
@@ -250,65 +248,6 @@ def _past(engine: Engine, args: dict[str, Any], *, limit: int, offset: int) -> d
     return {"rows": rows, "total": total}
 
 
-def explain(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
-    """Why jobs wait, and when they will start, as the decider has it."""
-    engine, now = daemon.engine, clock.now()
-    told = []
-    for found in find(engine, ask.args, peer.uid):
-        for index in found.elements or IndexSet((range(NO_INDEX, NO_INDEX + 1),)):
-            told.append(_explained(engine, found, index, now))
-    return {"jobs": told}
-
-
-def _explained(engine: Engine, found: Found, index: int, now: float) -> dict[str, Any]:
-    job_id = found.job.id
-    live = engine.live.get(job_id)
-    view = (
-        job_document(engine, job_id)
-        if index == NO_INDEX
-        else _element(engine, found.job, live, index)
-    )
-    answer: dict[str, Any] = {"id": job_id, "label": view["label"], "state": view["state"]}
-    task = None if live is None else live.tasks.get(index)
-    suspended = task is not None and task.state is State.SUSPENDED
-    waits = live is not None and (view["state"] == "PENDING" or bool(live.waiting))
-    if not (waits or suspended):
-        sentence = view["reason"] or _no_wait(view)
-        answer["reason"] = {"code": "None", "sentence": sentence}
-        return {
-            **answer,
-            "reasons": [answer["reason"]],
-            "promise": None,
-            "blockers": [],
-            "advice": None,
-            "standing": None,
-        }
-    if suspended and task is not None:
-        told = explain_suspended(engine.view, engine.policy, task.run, now)
-    else:
-        told = explain_why(engine.view, engine.policy, job_id, index, now)
-        if index != NO_INDEX or found.job.array is None:
-            bind(engine.view, engine.policy, (job_id, index), told, now)
-    reasons = [{"code": reason.code, "sentence": reason.sentence} for reason in told.reasons]
-    standing = {"order": engine.host.settings.scheduler.order}
-    return {
-        **answer,
-        "reason": {"code": told.reason.code, "sentence": told.reason.sentence},
-        "reasons": reasons,
-        "promise": {"start": told.start, "why": told.why},
-        "blockers": told.blockers,
-        "advice": told.advice or None,
-        "standing": {**standing, **factors_of(engine, found.job, now)},
-    }
-
-
-def _no_wait(view: dict[str, Any]) -> str:
-    """Why there is nothing to explain."""
-    if view["end_time"] is not None:
-        return "it has ended, and waits for nothing"
-    return "it runs, and waits for nothing"
-
-
 def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """What the machine has, what of it is claimed and by whom."""
     engine = daemon.engine
@@ -321,6 +260,7 @@ def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         "used": views.resources_view(engine.view.room.used()),
         "detected": views.resources_view(host.detected),
         "overridden": list(host.overridden),
+        "node": node_view(engine, clock.now()),
         "claims": [
             {
                 "job": claim.job,
@@ -332,6 +272,7 @@ def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
                 "others": claim.others,
                 "end": claim.end if claim.suspended is None else None,
                 "suspended": claim.suspended is not None,
+                "reservation": claim.reservation or None,
             }
             for claim in claims.values()
         ],

@@ -45,7 +45,7 @@ def _resume(engine: Engine, live: LiveJob, found: Found, cause: str) -> list[dic
     for task in chosen(live, found):
         if task.state is not State.SUSPENDED:
             continue
-        if engine.view.may_resume(task.run):
+        if engine.view.may_resume(task.run) and not engine.view.book.known:
             lines.append(line_of(suspending.resume(engine, live, task, cause, now), word(task)))
         else:
             why = f"{cause}; it goes on as soon as its CPUs are free"

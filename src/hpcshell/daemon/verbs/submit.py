@@ -17,6 +17,7 @@ from hpcshell.daemon.parents import parent_facts
 from hpcshell.daemon.verbs.look import job_document
 from hpcshell.daemon.views import BAD
 from hpcshell.machine import clock
+from hpcshell.policy.booking import admit_into
 from hpcshell.policy.explain import explain
 from hpcshell.store.rows import indices_of, share
 
@@ -114,6 +115,7 @@ def rerun(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     for found, wanted in plans:
         new_id = 0 if dry_run else daemon.engine.change.next_job_id()
         job = _again(found.job, wanted, new_id, clock.now())
+        admit_into(job, daemon.engine.view.book, daemon.engine.view.room, clock.now())
         if not dry_run:
             daemon.engine.add(job)
         made.append({"id": new_id or None, "of": found.job.id, "elements": len(indices_of(job))})

@@ -47,8 +47,13 @@ def _entry(sources: int) -> Callable[[state.Case, int, float], int]:
     return compiled_play
 
 
+def _compiled(entry: Callable[[state.Case, int, float], int]) -> Any:
+    try:
+        return numba.njit(cache=True, **OPTIONS)(entry)
+    except RuntimeError:  # there is no place where it may keep anything
+        return numba.njit(**OPTIONS)(entry)
+
+
 _sources: Final = crc32("".join(map(getsource, (arrays, *MODULES))).encode())
-compiled_play: Final[Callable[[state.Case, int, float], int]] = numba.njit(cache=True, **OPTIONS)(
-    _entry(_sources)
-)
+compiled_play: Final[Callable[[state.Case, int, float], int]] = _compiled(_entry(_sources))
 """`play.play`; the first call compiles, and keeps what it compiled for the next process."""

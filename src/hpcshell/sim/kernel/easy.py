@@ -64,6 +64,21 @@ def resort(case: Case, line: Line, order: int, now: float) -> None:
     sort(line.keys, line.jobs, queued)
 
 
+def resort_fill(case: Case, now: float) -> None:
+    """Put those that may pass the first in line in their order once more; of equals the first in
+    line goes first."""
+    queue, fill, rules = case.state.queue, case.state.fill, case.rules
+    if max(rules.order, rules.fill) <= LAST_STATIC:
+        return
+    queued = case.state.tally[QUEUED]
+    for at in range(queued):
+        fill.keys[at] = key_of(case, rules.fill, queue.jobs[at], now)
+        fill.jobs[at] = at
+    sort(fill.keys, fill.jobs, queued)
+    for at in range(queued):
+        fill.jobs[at] = queue.jobs[fill.jobs[at]]
+
+
 def foresee(case: Case, now: float) -> None:
     """Promise the first in line the first instant at which it will fit, the shadow time; `extra`
     is what will be left beside it then (Lifka 1995; Mu'alem and Feitelson 2001)."""
@@ -104,7 +119,7 @@ def backfill(case: Case, now: float) -> None:
     tally, queue = state.tally, state.queue
     apart = rules.fill != rules.order
     if apart:
-        resort(case, state.fill, rules.fill, now)
+        resort_fill(case, now)
     line = state.fill.jobs if apart else queue.jobs
     head = queue.jobs[0]
     at = 0 if apart else 1

@@ -80,10 +80,12 @@ def least(case: Case) -> int:
 
 
 def key_of(case: Case, order: int, job: int, now: float) -> float:
-    """What puts the job in its place in an order; the least goes first."""
+    """What puts the job in its place in an order; the least goes first. The line goes by typical
+    lengths, those that may pass the first in it by the lengths that promises rest on."""
     work = case.work
+    lengths = case.state.typical if order == case.rules.order else case.found.estimate
     submit = work.submit[job]
-    return score(order, now - submit, case.state.typical[job], work.procs[job], submit)
+    return score(order, now - submit, lengths[job], work.procs[job], submit)
 
 
 def arrive(case: Case, job: int) -> int:
@@ -93,7 +95,7 @@ def arrive(case: Case, job: int) -> int:
     foresee_length(case, job)
     place = join(case, state.queue, rules.order, job)
     if rules.fill != rules.order:
-        join(case, state.fill, rules.fill, job)
+        among_equals(case, job, join(case, state.fill, rules.fill, job))
     tally[QUEUED] += 1
     state.planned[job] = inf
     return place
@@ -109,10 +111,23 @@ def join(case: Case, line: Line, order: int, job: int) -> int:
     return place
 
 
+def among_equals(case: Case, job: int, place: int) -> None:
+    """Of those that may pass the first in line alike, the first in line goes first; the job is the
+    last of them."""
+    line, order, submit = case.state.fill, case.rules.order, case.work.submit
+    key = key_of(case, order, job, submit[job])
+    while place > 0 and line.keys[place - 1] == line.keys[place]:
+        other = line.jobs[place - 1]
+        if key_of(case, order, other, submit[other]) <= key:
+            return
+        line.jobs[place - 1], line.jobs[place] = job, other
+        place -= 1
+
+
 def find(case: Case, line: Line, order: int, job: int) -> int:
     """Where in a line the job stands."""
     place = 0
-    if order <= LAST_STATIC:
+    if max(order, case.rules.order) <= LAST_STATIC:  # else keys may be of an earlier instant
         place = left_of(line.keys, case.state.tally[QUEUED], key_of(case, order, job, 0.0))
     while line.jobs[place] != job:
         place += 1

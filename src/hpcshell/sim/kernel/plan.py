@@ -49,7 +49,8 @@ def lay_out(case: Case, now: float) -> None:
         job = state.queue.jobs[at]
         if state.planned[job] == inf:
             break
-        take(case, job, state.planned[job], procs[job])
+        if state.planned[job] >= now:
+            take(case, job, state.planned[job], procs[job])
 
 
 def edge(case: Case, time: float) -> int:
@@ -102,14 +103,30 @@ def fits_now(case: Case, job: int, now: float) -> bool:
 
 
 def place(case: Case, job: int) -> Any:
-    """The job gives its place back, if it has one, and takes the first that disturbs nobody."""
+    """The job gives its place back, if it has one, and takes the first that disturbs nobody. One
+    in the past was lost to a run that is overdue."""
     state, procs = case.state, case.work.procs[job]
-    if state.planned[job] < inf:
+    if state.edges[0] <= state.planned[job] < inf:
         take(case, job, state.planned[job], -procs)
     start = earliest(case, job)
     take(case, job, start, procs)
     state.planned[job] = start
     return start
+
+
+def matter(case: Case, now: float) -> bool:
+    """Whether promises decide anything now. Where none is given yet, those first in line start that
+    fit; if nobody after them does, nobody needs to know a start."""
+    state, procs = case.state, case.work.procs
+    tally, queue = state.tally, state.queue.jobs
+    if tally[QUEUED] > 0 and state.planned[queue[0]] < inf:
+        return True
+    while tally[QUEUED] > 0 and procs[queue[0]] <= tally[FREE]:
+        begin(case, queue[0], 0, now)
+    for at in range(tally[QUEUED]):  # noqa: SIM110 - compiled, too
+        if procs[queue[at]] <= tally[FREE]:
+            return True
+    return False
 
 
 def decide_all(case: Case, now: float) -> None:
@@ -120,7 +137,7 @@ def decide_all(case: Case, now: float) -> None:
     state, rules = case.state, case.rules
     tally, queue = state.tally, state.queue.jobs
     enough = 0 if rules.stepwise else least(case)
-    if tally[FREE] < enough:
+    if tally[FREE] < enough or not (rules.stepwise or matter(case, now)):
         return
     lay_out(case, now)
     left = UNTAKEN if rules.promises == ALL else rules.promises

@@ -1,0 +1,199 @@
+"""What `hpc whatif` has found, as a table, a picture and a document."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from hpcshell.cli.table import Column, table
+from hpcshell.cli.talk import Talk
+from hpcshell.core.records import Request
+from hpcshell.core.units import format_duration, short_size
+from hpcshell.core.words import safe
+from hpcshell.sim.forward import Forward
+from hpcshell.sim.gains import Compared, Row, Totals, usage
+
+SHOWN: Final = 100
+"""Rows of the table at most, unless all are asked for."""
+NEVER: Final = 10
+"""Jobs that never start, of which it is said why."""
+SLOTS: Final = 50
+"""Letters of the picture."""
+BARS: Final = " ▁▂▃▄▅▆▇█"
+
+
+class Asked(NamedTuple):
+    """What was understood: the changes as typed, how long runs are taken to take, seconds for those
+    without a limit, the instants of the snapshot and of the change, and the two runs."""
+
+    words: list[str]
+    runs: str
+    unlimited: float
+    now: float
+    when: float
+    before: Forward
+    after: Forward
+
+
+# -- for people ------------------------------------------------------------------------------------
+
+
+def text(talk: Talk, asked: Asked, compared: Compared, *, every: bool) -> list[str]:
+    """The table, the totals, and the picture."""
+    rows = [row for row in compared.rows if every or row.changed]
+    if not compared.rows:
+        return ["nothing waits"]
+    lines = _table(talk, asked, compared, rows) if rows else ["nothing starts at another time"]
+    return [*lines, "", *_totals(talk, asked, compared), "", *_picture(asked, compared)]
+
+
+def _table(talk: Talk, asked: Asked, compared: Compared, rows: list[Row]) -> list[str]:
+    two = bool(asked.words)
+    columns = [Column("ID"), Column("NAME", elastic=True), Column("USER"), Column("ASKS")]
+    columns += [Column("STARTS" if not two else "STARTS NOW", right=True)]
+    if two:
+        columns += [Column("THEN", right=True), Column("GAIN", right=True)]
+    cells = []
+    for row in rows if len(rows) <= SHOWN else rows[:SHOWN]:
+        before = "-" if row.new else _start(row.before, asked, asked.before)
+        line = [_label(row), safe(row.job.name), safe(row.job.user), _asks(row), before]
+        if two:
+            line += [_then(row, asked), _gain(row)]
+        cells.append(line)
+    lines = table(talk, columns, cells)
+    if len(rows) > SHOWN:
+        lines.append(f"... and {len(rows) - SHOWN:,} more: --json tells all")
+    never = [row for row in rows[:SHOWN] if row.why]
+    return [*lines, *(f"job {row.job.id} never starts: {safe(row.why)}" for row in never[:NEVER])]
+
+
+def _label(row: Row) -> str:
+    return "new" if row.new else str(row.job.id)
+
+
+def _asks(row: Row) -> str:
+    """`10 x 4 CPUs, 8G, 1 GPU, 2h 0m`."""
+    request: Request = row.job.request
+    parts = [f"{request.cpus} CPU{'s' * (request.cpus != 1)}"]
+    if request.memory:
+        parts.append(short_size(request.memory))
+    if request.gpus:
+        parts.append(f"{request.gpus} GPU{'s' * (request.gpus != 1)}")
+    parts += [f"{number} {safe(name)}" for name, number in request.others.items() if number]
+    if request.time_limit is not None:
+        parts.append(format_duration(request.time_limit))
+    return (f"{row.elements:,} x " if row.elements > 1 else "") + ", ".join(parts)
+
+
+def _start(start: float | None, asked: Asked, run: Forward) -> str:
+    if start is None:
+        return "later" if run.cut else "never"
+    ahead = round(start - asked.now)
+    return f"in {format_duration(ahead)}" if ahead > 0 else "now"
+
+
+def _then(row: Row, asked: Asked) -> str:
+    return "cancelled" if row.gone else _start(row.after, asked, asked.after)
+
+
+def _gain(row: Row) -> str:
+    if row.gain is None or row.new or row.gone:
+        return "-"
+    if not row.changed:
+        return "0s"
+    told = format_duration(abs(round(row.gain)))
+    return f"{told} sooner" if row.gain > 0 else f"{told} later"
+
+
+def _totals(talk: Talk, asked: Asked, compared: Compared) -> list[str]:
+    two = bool(asked.words)
+    columns = [Column(""), Column("NOW", right=True)]
+    both = [compared.before]
+    if two:
+        columns.append(Column("THEN", right=True))
+        both.append(compared.after)
+    rows = [
+        ["mean wait", *map(_mean_wait, both)],
+        ["all over in", *(format_duration(round(one.makespan)) for one in both)],
+        ["CPUs in use", *(f"{one.utilization:.1%}" for one in both)],
+        ["elements that start", *(f"{one.started:,}" for one in both)],
+    ]
+    return table(talk, columns, rows)
+
+
+def _mean_wait(totals: Totals) -> str:
+    return "-" if totals.mean_wait is None else format_duration(round(totals.mean_wait))
+
+
+def _picture(asked: Asked, compared: Compared) -> list[str]:
+    """How many of the cpus are used, from now on."""
+    longest = max(compared.before.makespan, compared.after.makespan)
+    if longest <= 0.0:
+        return []
+    until = asked.now + longest
+    lines = [f"CPUs now   |{_bars(usage(asked.before, until, SLOTS))}|"]
+    if asked.words:
+        lines.append(f"CPUs then  |{_bars(usage(asked.after, until, SLOTS))}|")
+    end = format_duration(round(longest))
+    lines.append(f"           now{end:>{SLOTS - 1}}")
+    return lines
+
+
+def _bars(parts: list[float]) -> str:
+    return "".join(BARS[min(8, max(int(part > 0.0), round(part * 8)))] for part in parts)
+
+
+def notes(asked: Asked, compared: Compared) -> list[str]:
+    """What was assumed, and what was left out."""
+    runs = {"limit": "run to their time limits", "limits": "run to their time limits"}
+    how = runs.get(asked.runs, f"run for {asked.runs} of their time limits")
+    if asked.runs == "predicted":
+        how = "run as long as those like them did"
+    told = [f"assumed: jobs {how}, those without a limit for {format_duration(asked.unlimited)}"]
+    if compared.cut:
+        ahead = format_duration(round(max(0.0, compared.until - asked.now)))
+        told.append(f"cut short: worked out for the coming {ahead} only")
+    if asked.after.stopped and asked.when > asked.now and compared.until < asked.when:
+        told.append("the change lies behind that: nothing is known of it")
+    return told
+
+
+# -- for programs ----------------------------------------------------------------------------------
+
+
+def document(asked: Asked, compared: Compared, every: bool) -> dict[str, Any]:
+    """All of it, but for the picture."""
+    shown = every or not asked.words
+    return {
+        "time": asked.now,
+        "change_time": asked.when,
+        "changes": asked.words,
+        "runs": asked.runs,
+        "unlimited": asked.unlimited,
+        "until": compared.until,
+        "cut": compared.cut,
+        "before": compared.before._asdict(),
+        "after": compared.after._asdict(),
+        "jobs": [_row(row, asked) for row in compared.rows if shown or row.changed],
+    }
+
+
+def _row(row: Row, asked: Asked) -> dict[str, Any]:
+    request = row.job.request
+    return {
+        "id": row.job.id,
+        "name": row.job.name,
+        "user": row.job.user,
+        "new": row.new,
+        "cancelled": row.gone,
+        "elements": row.elements,
+        "cpus": request.cpus,
+        "memory": request.memory,
+        "gpus": request.gpus,
+        "others": request.others,
+        "time_limit": request.time_limit,
+        "before": row.before,
+        "after": row.after,
+        "gain": row.gain,
+        "never": row.after is None and not asked.after.cut and not row.gone,
+        "why": row.why or None,
+    }

@@ -1,0 +1,37 @@
+"""The queue as the decider sees it, from the daemon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from hpcshell.client.client import Client
+from hpcshell.core.errors import NotYet
+from hpcshell.policy.snapshot import Snapshot, Standing
+
+TRIES = 3
+"""How often it is begun again when the daemon was restarted meanwhile."""
+
+
+def fetch_snapshot(client: Client) -> Snapshot:
+    """All of it, of one instant, page by page."""
+    for _ in range(TRIES - 1):
+        try:
+            return _fetch(client)
+        except NotYet:
+            continue
+    return _fetch(client)
+
+
+def _fetch(client: Client) -> Snapshot:
+    head: dict[str, Any] = {}
+    jobs: list[Standing] = []
+    page, more = 0, True
+    while more:
+        answer = client.call("snapshot", page=page)
+        head = answer.get("head") or head
+        jobs += msgspec.convert(answer["jobs"], list[Standing], str_keys=True)
+        page, more = page + 1, answer["more"]
+    return replace(msgspec.convert(head, Snapshot, str_keys=True), jobs=tuple(jobs))

@@ -1,0 +1,176 @@
+"""Two forward runs of one queue beside each other: who gains, who loses, and what it comes to.
+
+compared = compare(before, after)
+compared.rows, compared.before.mean_wait
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf
+from typing import Final, NamedTuple
+
+from hpcshell.core.records import NO_INDEX, Job
+from hpcshell.policy.explain import explain
+from hpcshell.policy.view import Unit
+from hpcshell.sim.forward import Forward, Span
+
+LEAST: Final = 0.5
+"""Seconds: nobody gains or loses less than that."""
+
+
+class Row(NamedTuple):
+    """A job that waits, with so many `elements` that do. `before` and `after`: when the first of
+    them starts, None: not as far as was looked. `gain`: seconds that they start sooner, on the
+    average of those that start in both; None where there are none. `new`: it is there in the second
+    run alone; `gone`: it is cancelled there. `why`: of one that never starts there, what keeps it.
+    """
+
+    job: Job
+    elements: int
+    before: float | None
+    after: float | None
+    gain: float | None
+    new: bool
+    gone: bool
+    why: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether it starts at another time, or not at all, or only in one of the two."""
+        if self.new or self.gone or (self.before is None) != (self.after is None):
+            return True
+        return self.gain is not None and abs(self.gain) >= LEAST
+
+
+class Totals(NamedTuple):
+    """Of one run: seconds that elements have waited, on the average of those that start in both
+    runs (None: there are none); when the last of all runs is over; which part of the cpus is used
+    until then; how many elements start."""
+
+    mean_wait: float | None
+    makespan: float
+    utilization: float
+    started: int
+
+
+class Compared(NamedTuple):
+    """`until`: as far as both were played; `cut`: there would have been more."""
+
+    rows: list[Row]
+    before: Totals
+    after: Totals
+    until: float
+    cut: bool
+
+
+def compare(before: Forward, after: Forward) -> Compared:
+    """The rows of all that waited or is new: the greatest gain first, then those that cannot be
+    reckoned."""
+    cut = before.cut or after.cut
+    until = min(one.now for one in (before, after) if one.cut) if cut else inf
+    first, second = _within(before, until), _within(after, until)
+    both = [unit for unit in first if unit in second]
+    old = _by_job(first), _by_job(second)
+    numbers = {*old[0], *old[1], *_left(before), *_left(after)}
+    rows = [
+        _row(number, old[0].get(number, {}), old[1].get(number, {}), before, after)
+        for number in sorted(numbers)
+    ]
+    rows.sort(key=lambda row: (row.gain is None, -(row.gain or 0.0), row.job.id))
+    return Compared(
+        rows=rows,
+        before=_totals(before, first, both, until),
+        after=_totals(after, second, both, until),
+        until=min(until, max(before.now, after.now)),
+        cut=cut,
+    )
+
+
+def _within(one: Forward, until: float) -> dict[Unit, float]:
+    return {unit: start for unit, start in one.starts.items() if start <= until}
+
+
+def _by_job(starts: dict[Unit, float]) -> dict[int, dict[int, float]]:
+    found: dict[int, dict[int, float]] = {}
+    for (job, index), start in starts.items():
+        found.setdefault(job, {})[index] = start
+    return found
+
+
+def _left(one: Forward) -> Iterable[int]:
+    """The jobs of which something still waits at the end."""
+    return [number for number, entry in one.view.queue.jobs.items() if entry.waits()]
+
+
+def _row(
+    number: int, old: dict[int, float], new: dict[int, float], before: Forward, after: Forward
+) -> Row:
+    job = after.jobs.get(number) or before.jobs[number]
+    both = [index for index in old if index in new]
+    gone = number in after.cancelled
+    gain = sum(old[index] - new[index] for index in both) / len(both) if both else None
+    return Row(
+        job=job,
+        elements=max(len(old) + _waiting(number, before), len(new) + _waiting(number, after)),
+        before=min(old.values(), default=None),
+        after=min(new.values(), default=None),
+        gain=gain,
+        new=number not in before.jobs,
+        gone=gone,
+        why="" if new or gone or after.cut else _what_keeps(number, after),
+    )
+
+
+def _waiting(number: int, one: Forward) -> int:
+    """How many elements of the job wait at the end."""
+    entry = one.view.entry(number)
+    return 0 if entry is None else len(entry.waiting) + len(entry.tasks)
+
+
+def _what_keeps(number: int, one: Forward) -> str:
+    """Why the job never starts in a run that was played to its end."""
+    if number in one.ended or one.view.entry(number) is None:
+        return one.ended.get(number, "")
+    return explain(one.view, one.policy, number, NO_INDEX, one.now, brief=True).reason.sentence
+
+
+def _totals(one: Forward, starts: dict[Unit, float], both: list[Unit], until: float) -> Totals:
+    waits = [max(0.0, starts[unit] - one.jobs[unit[0]].submit_time) for unit in both]
+    spans = [*one.spans, *one.open_spans()]
+    end = min(until, max((span.end for span in spans), default=one.began_at))
+    return Totals(
+        mean_wait=sum(waits) / len(waits) if waits else None,
+        makespan=max(0.0, end - one.began_at),
+        utilization=_used(spans, end) / capacity(one, end) if end > one.began_at else 0.0,
+        started=len(starts),
+    )
+
+
+def _used(spans: Iterable[Span], until: float) -> float:
+    return sum(max(0.0, min(span.end, until) - span.start) * span.cpus for span in spans)
+
+
+def capacity(one: Forward, until: float) -> float:
+    """Cpu-seconds that the machine has from the beginning until then."""
+    times = [time for time, _ in one.sizes[1:]] + [inf]
+    return sum(
+        total.cpus * max(0.0, min(later, until) - time)
+        for (time, total), later in zip(one.sizes, times, strict=True)
+    )
+
+
+def usage(one: Forward, until: float, slots: int) -> list[float]:
+    """Which part of the cpus is used in each of so many equal stretches of time until then."""
+    width = (until - one.began_at) / slots
+    if width <= 0.0:
+        return [0.0] * slots
+    used = [0.0] * slots
+    for span in [*one.spans, *one.open_spans()]:
+        first = max(0.0, (span.start - one.began_at) / width)
+        last = min(float(slots), (min(span.end, until) - one.began_at) / width)
+        for slot in range(int(first), min(slots, int(last) + 1)):
+            part = min(last, slot + 1.0) - max(first, float(slot))
+            used[slot] += max(0.0, part) * span.cpus
+    most = max(total.cpus for _, total in one.sizes)
+    return [min(1.0, cpus / most) if most else 0.0 for cpus in used]

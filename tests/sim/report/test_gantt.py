@@ -1,0 +1,62 @@
+"""Bars of a chart: no two overlap, each job has as many processors as it has."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+
+from hpcshell.sim.policies import Policy, policy_of
+from hpcshell.sim.report.gantt import MOST_JOBS, SHORTEST, Bar, bars, busiest, running
+from hpcshell.sim.simulate import Simulation, simulate
+from hpcshell.trace.clean import Workload
+from tests.sim.made import MACHINE, POLICIES, WORKLOADS, workload
+
+ALWAYS = (-1.0, 1e9)
+
+
+def clash(found: Simulation, one: Bar, other: Bar) -> bool:
+    """Whether two bars cover the same processors at the same time."""
+    begin = max(found.start[one.row], found.start[other.row])
+    end = min(found.start[bar.row] + found.workload.run[bar.row] for bar in (one, other))
+    return begin < end and max(one.low, other.low) < min(one.high, other.high)
+
+
+@given(WORKLOADS, POLICIES)
+def test_bars_are_as_wide_as_their_jobs_and_do_not_overlap(work: Workload, policy: Policy) -> None:
+    found = simulate(work, policy)
+    drawn = bars(found, ALWAYS)
+    widths: Counter[int] = Counter()
+    for bar in drawn:
+        assert 0 <= bar.low < bar.high <= MACHINE
+        widths[bar.row] += bar.high - bar.low
+    assert widths == dict(enumerate(work.procs.tolist()))
+    assert not any(clash(found, one, other) for at, one in enumerate(drawn) for other in drawn[:at])
+
+
+def test_a_job_is_in_one_piece_where_it_can_be() -> None:
+    found = simulate(workload([(0, 9, 4, 1.0, 1), (0, 9, 8, 1.0, 1)]), policy_of("easy"))
+    assert bars(found, ALWAYS) == [Bar(row=0, low=0, high=4), Bar(row=1, low=4, high=12)]
+
+
+def test_the_window_is_where_most_wait_and_shows_few_enough_jobs() -> None:
+    quiet = [(at, 10, 1, 1.0, 1) for at in range(0, 100_000, 100)]
+    rush = [(50_000, 300, 16, 1.0, 1) for _ in range(20)]
+    found = simulate(workload(quiet + rush), policy_of("easy"))
+    window = busiest(found)
+    assert window[0] <= 50_000 + 20 * 300
+    assert window[1] >= 50_000
+    assert 0 < len(running(found, window)) <= MOST_JOBS
+
+
+def test_no_jobs_have_a_window_too() -> None:
+    found = simulate(workload([]), policy_of("easy"))
+    assert busiest(found) == (0.0, SHORTEST)
+    assert bars(found, busiest(found)) == []
+
+
+def test_jobs_that_never_started_are_not_drawn() -> None:
+    found = simulate(workload([(0, 9, 4, 1.0, 1)]), policy_of("easy"))
+    assert len(running(found, (-5.0, 0.0))) == 0
+    assert np.array_equal(running(found, ALWAYS), [0])

@@ -1,0 +1,52 @@
+"""What is told of the time to come is what then comes, if runs take as long as was assumed."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpcshell.policy.decide import Policy
+from hpcshell.policy.snapshot import Snapshot, view_of
+from hpcshell.sim.forward import Forward, part_of_limit
+from tests.policy.picture import picture
+from tests.policy.workloads import Load, loads
+from tests.sim.queues import load_to_limits, snapshot_of, world_until
+
+PROMISES = st.sampled_from((0, 1, 2, None))
+
+
+@given(loads(), PROMISES, st.integers(0, 20))
+def test_a_snapshot_makes_a_view_that_answers_alike(
+    load: Load, promises: int | None, later: int
+) -> None:
+    world = load.world(Policy(promises=promises))
+    last = max(work.job.submit_time for work in load.work)
+    world_until(world, last + later)
+    snapshot = snapshot_of(world)
+    sent = msgspec.json.decode(msgspec.json.encode(snapshot), type=Snapshot)
+    assert sent == snapshot
+    seen, told = picture(world.view), picture(view_of(sent))
+    for told_of in (seen, told):
+        told_of["impossible"] = ()
+        told_of["promised"] = {u: at for u, at in told_of["promised"].items() if at < 1e300}
+        told_of["jobs"] = {
+            number: (job.id, list(waiting), running, late)
+            for number, (job, waiting, running, _, late) in told_of["jobs"].items()
+        }
+    assert told == seen
+
+
+@given(loads(), PROMISES, st.integers(0, 20))
+def test_what_is_told_is_what_then_comes(load: Load, promises: int | None, later: int) -> None:
+    load = load_to_limits(load)
+    world = load.world(Policy(promises=promises))
+    world_until(world, max(work.job.submit_time for work in load.work) + later)
+    snapshot = snapshot_of(world)
+    begun = set(world.starts)
+    told = Forward(snapshot, part_of_limit()).play()
+    world.run()
+    came = {unit: start for unit, start in world.starts.items() if unit not in begun}
+    assert told.starts == came
+    assert not told.cut
+    assert set(told.view.queue.jobs) == set(world.left)

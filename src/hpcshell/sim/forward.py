@@ -39,11 +39,12 @@ UNLIMITED: Final = 3600.0
 
 
 class Span(NamedTuple):
-    """A run held so many cpus from `start` to `end`."""
+    """A run of `job` held so many cpus from `start` to `end`."""
 
     start: float
     end: float
     cpus: int
+    job: int
 
 
 def part_of_limit(part: float = 1.0, unlimited: float = UNLIMITED) -> Lengths:
@@ -204,7 +205,10 @@ class Forward:
     def open_spans(self) -> list[Span]:
         """What the runs that are not over have held until now."""
         claims = self.view.claims
-        return [Span(since, self.now, claims[run].cpus) for run, since in self._since.items()]
+        return [
+            Span(since, self.now, claims[run].cpus, claims[run].job)
+            for run, since in self._since.items()
+        ]
 
     # -- runs ------------------------------------------------------------------------------------
 
@@ -237,7 +241,7 @@ class Forward:
     def _stop_counting(self, claim: Claim) -> None:
         since = self._since.pop(claim.run, None)
         if since is not None:
-            self.spans.append(Span(since, self.now, claim.cpus))
+            self.spans.append(Span(since, self.now, claim.cpus, claim.job))
 
     def _run_over(self, run: int) -> None:
         claim = self._leave(run)

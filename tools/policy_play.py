@@ -107,6 +107,11 @@ class Example(NamedTuple):
     reservations: tuple[Reservation, ...] = ()
     cpus: int = CPUS
 
+    @staticmethod
+    def minutes(one: Reservation) -> tuple[float, float]:
+        """From when until when it lasts."""
+        return _minutes(one.start), _minutes(one.end)
+
 
 def settings_of(toml: str) -> Settings:
     """A configuration as it is written in a file."""
@@ -154,10 +159,11 @@ def play(example: Example, toml: str = "") -> Played:
     )
     promises: dict[int, float] = {}
     for minute in range(LONGEST):
+        forward.play(BEGAN + minute * MINUTE)
         for work in example.jobs:
             if work.comes == minute:
                 forward.submit(work.job())
-        forward.play(BEGAN + minute * MINUTE)
+        forward.play(forward.now)
         for (job, _), start in forward.view.promised.items():
             if start < inf:
                 promises.setdefault(job, _minutes(start))

@@ -102,10 +102,10 @@ def schedule(
     *,
     length: float,
     tick: int,
-    notes: Sequence[str] = (),
-    waits: bool = True,
+    note: str = "",
 ) -> str:
-    """Which job is where, from minute 0 to `length`; above, when each comes; below, its waits."""
+    """Which job is where, from minute 0 to `length`; above, when each comes; below, with a note,
+    how long each waits."""
     across = Scale(0, length, LEFT, LEFT + WIDTH)
     top = 58
     bottom = top + example.cpus * LANE
@@ -115,10 +115,9 @@ def schedule(
     parts += _axis(across, bottom, length, tick)
     parts += _promises(played, across, top, bottom)
     y = bottom + 34
-    if waits:
+    if note:
         parts += _waits(example, played, across, y)
         y += ROW * len(example.jobs) + 16
-    for note in notes:
         parts.append(text(LEFT, y, note, fill=FAINT))
         y += 17
     return card(title, y - 4, parts)
@@ -142,11 +141,11 @@ def _apart(example: Example, across: Scale, top: float) -> Iterator[str]:
             f'<rect x="{low:.1f}" y="{y}" width="{high - low:.1f}" height="{cpus * LANE}" '
             f'fill="#ddd" stroke="{INK}" stroke-dasharray="6 3"/>'
         )
-        yield text(low + 8, y + cpus * LANE - 8, f"reservation {one.name}")
+        yield text(high + 6, y + cpus * LANE - 8, f"reservation {one.name}")
 
 
 def _arrivals(example: Example, across: Scale, top: float) -> Iterator[str]:
-    yield text(LEFT - 8, top - 9, "comes", fill=FAINT, anchor="end")
+    yield text(LEFT - 14, top - 9, "comes", fill=FAINT, anchor="end")
     beside: dict[int, int] = {}
     reach = -1.0
     for work in example.jobs:
@@ -254,7 +253,7 @@ def curves(
     shown: Callable[[float], str] = lambda value: f"{value:g}",
 ) -> str:
     """Lines over an axis: `across` and `up` are first, last and what they count; names beside."""
-    top, bottom, right = 44, 264, LEFT + WIDTH - 120
+    top, bottom, right = 54, 274, LEFT + WIDTH - 120
     x_of = Scale(across[0], across[1], LEFT, right)
     y_of = Scale(up[0], up[1], bottom, top)
     parts = [
@@ -270,7 +269,7 @@ def curves(
         parts.append(line(LEFT, y_of(value), right, y_of(value), stroke="#ddd"))
         parts.append(text(LEFT - 8, y_of(value) + 4, shown(value), fill=FAINT, anchor="end"))
     parts.append(text((LEFT + right) / 2, bottom + 36, across[2], fill=FAINT, anchor="middle"))
-    parts.append(text(LEFT + 6, top + 14, up[2], fill=FAINT))
+    parts.append(text(LEFT, top - 5, up[2], fill=FAINT))
     parts += _curves(lines, x_of, y_of, right)
     y = bottom + 58
     for note in notes:

@@ -101,31 +101,30 @@ def waiting(name: str) -> str:
         ]
         for what, run, cpus in jobs
     }
-    # Each order has a scale of its own: drawn is how far up a score is between the extremes.
     powers = {"wfp3": 3.0}.get(name, 1.0)
     scaled = {
         what: [(wait, _root(-score, powers)) for wait, score in points]
         for what, points in scores.items()
     }
-    every = [value for points in scaled.values() for _, value in points]
-    if name == "unicef":  # one CPU is before all others: out of every scale
-        every = [value for what in list(scaled)[1:] for _, value in scaled[what]]
+    notes = []
+    if name == "unicef":  # one CPU is before all others, out of every scale
         del scaled[jobs[0][0]]
+        notes = ["a job of one CPU goes before all others once it has waited: not drawn"]
+    every = [value for points in scaled.values() for _, value in points]
     low, high = min(every), max(every)
     room = (high - low) * 0.06
     first = "cube root of minus the score" if name == "wfp3" else "minus the score"
     return curves(
         f"{name}: how three jobs rise as they wait",
         [
-            Curve(what, points, COLOURS[at])
-            for at, (what, points) in zip((0, 1, 2), scaled.items(), strict=False)
+            Curve(what, scaled[what], COLOURS[at], dashed=at == 1)
+            for at, (what, _, _) in enumerate(jobs)
+            if what in scaled
         ],
         across=(0, 60, "minutes waited"),
         up=(low - room, high + room, f"{first}: the larger goes first"),
         ticks=(range(0, 61, 10), ()),
-        notes=("a job of one CPU goes before all others once it has waited: not drawn",)
-        if name == "unicef"
-        else (),
+        notes=notes,
     )
 
 
@@ -175,7 +174,7 @@ def corrections() -> str:
     return curves(
         "A run outlives its expectation of ten minutes; it may run for four hours",
         [
-            Curve("last2, ratio, median", _steps(_corrected, first, limit), COLOURS[0]),
+            Curve("last2 and others", _steps(_corrected, first, limit), COLOURS[0]),
             Curve("shrunk", _steps(_doubled, first, limit), COLOURS[5]),
             Curve("lasted so long", [(0.0, 0.0), (240.0, 240.0)], "#8c8c8c", dashed=True),
         ],

@@ -34,14 +34,32 @@ HOLES: Final = (
 """Eight that leave holes for others to pass."""
 
 HISTORY: Final = (
-    *(Before("ann", 2, 60, took) for took in (17, 21, 20)),
-    *(Before("bob", 2, 60, took) for took in (34, 29, 31)),
+    *(Before("ann", 2, 60, took) for took in (25, 33, 28, 32)),
+    *(Before("bob", 2, 70, took) for took in (20, 12, 11, 13)),
 )
-"""Ann's jobs use a third of what they ask for, Bob's one half."""
+"""Ann's jobs use half of what they ask for, Bob's less than a fifth."""
+
+OVERASKED: Final = (
+    Work(1, 0, 4, 60, 30),
+    Work(2, 2, 8, 60, 15),
+    Work(3, 4, 4, 70, 12, "bob"),
+    Work(4, 6, 4, 70, 25, "bob"),
+    Work(5, 8, 2, 30, 10),
+    Work(6, 10, 6, 70, 14, "bob"),
+)
+"""Six that ask for more time than they take."""
+
+MANY: Final = (
+    Work(1, 0, 6, 40, 40),
+    Work(2, 1, 8, 20, 20),
+    *(Work(number, number, 2, 60, 60) for number in (3, 4, 5)),
+    Work(6, 6, 2, 30, 30, "bob"),
+)
+"""Three that may not pass, and one behind them that may."""
 
 
 class Picture(NamedTuple):
-    """A chart of an example under a configuration."""
+    """A chart of an example under a configuration; `plain`: without the waits."""
 
     name: str
     title: str
@@ -49,8 +67,7 @@ class Picture(NamedTuple):
     example: Example
     length: int
     tick: int = 10
-    notes: tuple[str, ...] = ()
-    waits: bool = True
+    plain: bool = False
 
 
 def scheduler(**keys: object) -> str:
@@ -133,10 +150,13 @@ def priorities() -> list[Picture]:
     ]
 
 
+LOOK: Final[dict[str, object]] = {"max_backfill_jobs": 1}
+
+
 def backfills() -> list[Picture]:
     """First come, first served, with each way of passing."""
     history = Example(HOLES, before=HISTORY)
-    fifo = {"order": "fifo"}
+    fifo: dict[str, object] = {"order": "fifo"}
     rows = (
         ("none", "none: nobody passes", fifo | {"backfill": "none"}),
         ("greedy", "greedy: whatever fits starts", fifo | {"backfill": "greedy"}),
@@ -158,11 +178,6 @@ def backfills() -> list[Picture]:
             fifo | {"backfill": "easy", "backfill_order": "sjf", "predict": "last2"},
         ),
         (
-            "max-backfill-jobs",
-            "easy, max_backfill_jobs = 0: only who is next in line may pass",
-            fifo | {"backfill": "easy", "max_backfill_jobs": 0},
-        ),
-        (
             "window",
             "conservative, window = 40m: no promise further away",
             fifo | {"backfill": "conservative", "window": "40m"},
@@ -173,22 +188,28 @@ def backfills() -> list[Picture]:
             fifo | {"backfill": "conservative", "resolution": "30m"},
         ),
     )
+    many = [
+        Picture(name, words, scheduler(**fifo, backfill="easy", **keys), Example(MANY), 190, 20)
+        for name, words, keys in (
+            ("all-behind", "easy: 6 passes, for 3, 4 and 5 may not", {}),
+            ("max-backfill-jobs", "max_backfill_jobs = 1: 6 is not looked at", LOOK),
+        )
+    ]
     return [
-        Picture(name, words, scheduler(**keys), history, 140)  # type: ignore[arg-type]
-        for name, words, keys in rows
+        *(Picture(name, words, scheduler(**keys), history, 140) for name, words, keys in rows),
+        *many,
     ]
 
 
 def predictions() -> list[Picture]:
     """EASY with each expectation."""
-    history = Example(HOLES, before=HISTORY)
     return [
         Picture(
             f"predict-{name}",
             f"easy, predict = {name}",
             scheduler(order="fifo", backfill="easy", predict=name),
-            history,
-            140,
+            Example(OVERASKED, before=HISTORY),
+            120,
         )
         for name in ("request", "last2", "ratio", "median", "shrunk")
     ] + [
@@ -280,7 +301,7 @@ def others() -> list[Picture]:
     easy = scheduler(backfill="easy")
     return [
         Picture("gang", "a gang of two: 3 and 5 start together", easy, GANG, 80),
-        Picture("slices", "slices of ten minutes", easy + SLICES, SLICED, 90),
+        Picture("slices", "slices of ten minutes", easy + SLICES, SLICED, 90, plain=True),
         *(
             Picture(
                 f"preempt-{mode}",
@@ -288,6 +309,7 @@ def others() -> list[Picture]:
                 preemption(mode),
                 URGENT,
                 100,
+                plain=True,
             )
             for mode in ("suspend", "requeue", "cancel")
         ),

@@ -35,8 +35,7 @@ def drawn(picture: Picture) -> str:
         played,
         length=picture.length,
         tick=picture.tick,
-        notes=(told, *picture.notes),
-        waits=picture.waits,
+        note="" if picture.plain else told,
     )
 
 

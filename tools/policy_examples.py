@@ -52,7 +52,7 @@ OVERASKED: Final = (
 MANY: Final = (
     Work(1, 0, 6, 40, 40),
     Work(2, 1, 8, 20, 20),
-    *(Work(number, number, 2, 60, 60) for number in (3, 4, 5)),
+    *(Work(number, number, 2, 45 + 5 * number, 60) for number in (3, 4, 5)),
     Work(6, 6, 2, 30, 30, "bob"),
 )
 """Three that may not pass, and one behind them that may."""

@@ -5,6 +5,9 @@ for as long as it is expected to run, beside whatever is set apart. What is bein
 already counts as coming free, so nobody is ended twice for the same. As in Slurm, a right comes
 from the QOS, from the tier of the partition, or from the difference in priority, and a run is safe
 until it has run for `exempt` seconds.
+
+Nobody makes room for what goes after it in the line: it would only take its place again. So that
+a right is worth something, whoever may preempt by QOS or tier stands before those whom it may.
 """
 
 from __future__ import annotations
@@ -45,6 +48,20 @@ class Rights(Record, frozen=True, kw_only=True):
         for mode in (self.mode, *self.modes.values()):
             if mode not in (*MODES, "off"):
                 raise Wrong(f"preemption mode {mode!r}", f"there are {', '.join(MODES)} and off")
+        for qos in self.qos:
+            self._grade(qos, ())
+
+    def rank(self, job: Job, rank: float) -> tuple[int, int, float]:
+        """The rank of a job among all: first what its QOS and its tier give it."""
+        return (-self._grade(job.qos, ()), -self.tiers.get(job.partition, 0), rank)
+
+    def _grade(self, qos: str, above: tuple[str, ...]) -> int:
+        """How many there are in the longest chain of QOS that preempt each other, below this."""
+        if qos in above:
+            chain = " and ".join((*above[above.index(qos) :], qos))
+            raise Wrong(f"preemption goes round in a circle: {chain}", "leave one of them out")
+        below = [self._grade(name, (*above, qos)) for name in self.qos.get(qos, ())]
+        return 1 + max(below) if below else 0
 
     def mode_of(self, maker: Job, victim: Job) -> str:
         """How `victim` makes room for `maker`; "" when it need not."""
@@ -118,12 +135,13 @@ def _candidates(view: View, maker: Job, now: float) -> list[Candidate]:
 def _mode(view: View, maker: Job, victim: Job, claim: Claim, now: float) -> str:
     """How a run is to make room for `maker`; "" if it need not."""
     rights, sharing = view.queue.regime.rights, view.queue.regime.sharing
-    if rights is not None and now - claim.start - claim.paused >= rights.exempt:
+    before = view.queue.goes_before(maker.id, victim.id)
+    if rights is not None and before and now >= view.safe_until(claim):
         mode = rights.mode_of(maker, victim)
         if mode:
             return mode
-    if sharing is not None and sharing.shares(maker) and sharing.shares(victim):
-        over = now - view.on_since(claim) >= sharing.slice
+    if sharing is not None and sharing.shares(maker):
+        over = now >= view.turn_ends(claim)
         return "suspend" if over and victim.priority <= maker.priority else ""
     return ""
 

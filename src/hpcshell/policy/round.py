@@ -291,20 +291,21 @@ class Round:
             if self._preempting and ground is self.public:
                 profile = ground.places().profile
                 self.preempts = preempts(self.view, unit, shape, profile, self.now)
+                ground.barred = bool(self.preempts)  # what is free is its own, too
         more = self._thorough
         if possible and ground.left > 0:
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
             self._done.add(unit)
             ground.owe(unit, shape)
             more = more or ground.left > 0
-        if possible and (ground.left <= 0 or not self.policy.backfill):
+        if possible and (ground.left <= 0 or not self.policy.backfill or ground.barred):
             self._narrow(ground)
         return more
 
     def _narrow(self, ground: Ground) -> None:
         """All promises are given, or nobody may pass: the others go in an order of their own, or
         wait."""
-        if not self.policy.backfill:
+        if not self.policy.backfill or ground.barred:
             ground.barred = True
             self._stopped = self._stopped or not (self._thorough or self._pools)
         elif self.view.queue.turn.fills is not None and not self._filling:
@@ -350,7 +351,10 @@ class Round:
         else:
             stock = view.book.public(self.now, view.room.free, view.inside())
         gpus = view.room.gpus[: max(0, stock.free[3])]
-        return Ground(stock, self.policy, self.now, gpus)
+        ground = Ground(stock, self.policy, self.now, gpus)
+        if view.leaving:  # somebody's room is being made: it is promised even where nothing else is
+            ground.left = max(1, ground.left)
+        return ground
 
     def profile(self, shape: Shape) -> Profile:
         """What will be free when, with all that this round has started and promised so far."""

@@ -37,6 +37,7 @@ Costs grow with what a call changes (and the logarithm of what waits), never wit
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from hpcshell.core.indexset import IndexSet
@@ -76,21 +77,32 @@ class View(Holdings):
             self.queue.gates.next_wake(),
             self.outlook.next_wake(),
             self.book.next_wake(now) if self.book.known else None,
-            self._slice_ends(now),
+            self._may_yield(now),
         )
         return min((wake for wake in wakes if wake is not None), default=None)
 
-    def _slice_ends(self, now: float) -> float | None:
-        """When the next slice of a run is over for which somebody waits."""
-        sharing = self.queue.regime.sharing
-        if sharing is None or not (self.queue.turn.heads or self.waking):
+    def _may_yield(self, now: float) -> float | None:
+        """When the next run that others wait for may have to make room: it is safe no more, or its
+        slice is over."""
+        if not (self.preempting() and (self.queue.turn.heads or self.waking)):
             return None
-        ends = (
-            self.on_since(claim) + sharing.slice
-            for claim in self.claims.values()
-            if claim.suspended is None and sharing.shares(self.queue.jobs[claim.job].job)
+        running = [claim for claim in self.claims.values() if claim.suspended is None]
+        times = (
+            time for claim in running for time in (self.safe_until(claim), self.turn_ends(claim))
         )
-        return min((end for end in ends if end > now), default=None)
+        return min((time for time in times if now < time < inf), default=None)
+
+    def safe_until(self, claim: Claim) -> float:
+        """Until when a run need not make room by anybody's right; `inf`: for ever."""
+        rights = self.queue.regime.rights
+        return inf if rights is None else claim.start + claim.paused + rights.exempt
+
+    def turn_ends(self, claim: Claim) -> float:
+        """When the slice of a run is over; `inf`: it does not take turns."""
+        sharing = self.queue.regime.sharing
+        if sharing is None or not sharing.shares(self.queue.jobs[claim.job].job):
+            return inf
+        return self.on_since(claim) + sharing.slice
 
     def preempting(self) -> bool:
         """Whether anything that runs may have to make room."""

@@ -175,7 +175,7 @@ class World:
         if claim is None:
             return
         unit = (claim.job, claim.index)
-        self.view.release(run)
+        self.view.release(run, self.now)
         job, request = self.jobs[claim.job], self.tasks[unit].request
         ran = self.now - claim.start - claim.paused
         self.regime.foresight.ended(job, request or job.request, ran)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -24,10 +24,7 @@ from hpcshell.policy.room import Room, Vector
 if TYPE_CHECKING:
     from hpcshell.policy.limits import Claimant
 
-Standing = Any
-"""What sorts jobs: a number, the smaller goes first; where some may preempt others, what that gives
-them, and then the number."""
-Key = tuple[Standing, int, int, "Line"]
+Key = tuple[float, int, int, "Line"]
 """(rank, job id, number of the line, the line): unique before the line is ever compared."""
 
 NOT_YET: Final = float("inf")
@@ -92,7 +89,7 @@ class Line:
     def any_ready(self) -> bool:
         return bool(self.again)
 
-    def turn_of(self, index: int) -> tuple[Standing, int, int, bool, int]:
+    def turn_of(self, index: int) -> tuple[float, int, int, bool, int]:
         """Sorts the ready elements of all lines in the order they go."""
         new = self.again is None or index not in self.again
         return (self.entry.rank, self.entry.job.id, self.number, new, index)
@@ -123,7 +120,7 @@ class Entry(Line):
         "waiting",
     )
 
-    def __init__(self, job: Job, waiting: IndexSet, rank: Standing, shape: Shape) -> None:
+    def __init__(self, job: Job, waiting: IndexSet, rank: float, shape: Shape) -> None:
         super().__init__(0, shape)
         self.entry = self
         self.job = job

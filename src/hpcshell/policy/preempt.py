@@ -6,8 +6,8 @@ already counts as coming free, so nobody is ended twice for the same. As in Slur
 from the QOS, from the tier of the partition, or from the difference in priority, and a run is safe
 until it has run for `exempt` seconds.
 
-Nobody makes room for what goes after it in the line: it would only take its place again. So that
-a right is worth something, whoever may preempt by QOS or tier stands before those whom it may.
+Nobody makes room for what goes after it in the line: it would only take its place again. So a right
+is worth something where the line puts those who have it first.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Final
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Claim, Job, Record
 from hpcshell.policy.holdings import Unit
-from hpcshell.policy.line import Shape
+from hpcshell.policy.line import Entry, Shape
 from hpcshell.policy.plan import Preempt
 from hpcshell.policy.profile import Profile
 from hpcshell.policy.room import Vector, fits, minus, plus
-from hpcshell.policy.view import View
+from hpcshell.policy.view import View, safe_until, turn_ends
 
 MODES: Final = ("suspend", "requeue", "cancel")
 """What is done to whoever has to make room, gentlest first."""
@@ -32,7 +32,7 @@ class Rights(Record, frozen=True, kw_only=True):
     """Who may preempt whom. `qos` and `partitions`: name -> names of those it preempts; `tiers`:
     partition -> tier, of which the higher preempts the lower; `gap`: how much higher a priority
     must be, None: priority gives no right. `modes`: of a QOS or `partition/NAME`, how its own runs
-    make room; else `mode`. `exempt`: seconds for which a run is safe.
+    make room; else `mode`. `exempt`: seconds for which a run is safe, `exempts`: of a QOS.
 
     Raises `Wrong` for a mode that does not exist.
     """
@@ -43,25 +43,12 @@ class Rights(Record, frozen=True, kw_only=True):
     mode: str = "requeue"
     modes: Mapping[str, str] = {}
     exempt: float = 0.0
+    exempts: Mapping[str, float] = {}
 
     def __post_init__(self) -> None:
         for mode in (self.mode, *self.modes.values()):
             if mode not in (*MODES, "off"):
                 raise Wrong(f"preemption mode {mode!r}", f"there are {', '.join(MODES)} and off")
-        for qos in self.qos:
-            self._grade(qos, ())
-
-    def rank(self, job: Job, rank: float) -> tuple[int, int, float]:
-        """The rank of a job among all: first what its QOS and its tier give it."""
-        return (-self._grade(job.qos, ()), -self.tiers.get(job.partition, 0), rank)
-
-    def _grade(self, qos: str, above: tuple[str, ...]) -> int:
-        """How many there are in the longest chain of QOS that preempt each other, below this."""
-        if qos in above:
-            chain = " and ".join((*above[above.index(qos) :], qos))
-            raise Wrong(f"preemption goes round in a circle: {chain}", "leave one of them out")
-        below = [self._grade(name, (*above, qos)) for name in self.qos.get(qos, ())]
-        return 1 + max(below) if below else 0
 
     def mode_of(self, maker: Job, victim: Job) -> str:
         """How `victim` makes room for `maker`; "" when it need not."""
@@ -103,7 +90,7 @@ def preempts(view: View, unit: Unit, shape: Shape, profile: Profile, now: float)
             free = plus(free, view.room.held(run))
     if fits(need, free):
         return []
-    candidates = _candidates(view, entry.job, now)
+    candidates = _candidates(view, entry, now)
     chosen = _cheapest(candidates, need, free)
     if not chosen or not _starts_then(chosen, shape, profile, now):
         return []
@@ -114,14 +101,14 @@ def preempts(view: View, unit: Unit, shape: Shape, profile: Profile, now: float)
     ]
 
 
-def _candidates(view: View, maker: Job, now: float) -> list[Candidate]:
-    """All runs that `maker` may preempt, cheapest first."""
+def _candidates(view: View, entry: Entry, now: float) -> list[Candidate]:
+    """All runs that the job may preempt, cheapest first."""
     found = []
     for run, claim in view.claims.items():
         victim = view.entry(claim.job)
         if victim is None or run in view.leaving or claim.suspended is not None:
             continue
-        mode = _mode(view, maker, victim.job, claim, now)
+        mode = _mode(view, entry, victim, claim, now)
         if mode == "suspend":
             frees, cost = view.room.to_give(run), view.on_since(claim) - now
         elif mode:
@@ -132,16 +119,20 @@ def _candidates(view: View, maker: Job, now: float) -> list[Candidate]:
     return sorted(found, key=lambda one: (MODES.index(one.mode), one.cost, -one.claim.run))
 
 
-def _mode(view: View, maker: Job, victim: Job, claim: Claim, now: float) -> str:
-    """How a run is to make room for `maker`; "" if it need not."""
+def _mode(view: View, first: Entry, runs: Entry, claim: Claim, now: float) -> str:
+    """How a run is to make room for the first in line; "" if it need not.
+
+    None makes room by right that goes before it: back in the line, it would be first to have it.
+    """
     rights, sharing = view.queue.regime.rights, view.queue.regime.sharing
-    before = view.queue.goes_before(maker.id, victim.id)
-    if rights is not None and before and now >= view.safe_until(claim):
+    maker, victim = first.job, runs.job
+    before = (first.rank, maker.id) < (runs.rank, victim.id)
+    if rights is not None and before and now >= safe_until(view, claim):
         mode = rights.mode_of(maker, victim)
         if mode:
             return mode
     if sharing is not None and sharing.shares(maker):
-        over = now >= view.turn_ends(claim)
+        over = now >= turn_ends(view, claim)
         return "suspend" if over and victim.priority <= maker.priority else ""
     return ""
 

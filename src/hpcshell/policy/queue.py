@@ -8,7 +8,7 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
 from hpcshell.policy.gang import Gangs
 from hpcshell.policy.gates import Gates
-from hpcshell.policy.line import NO_TASKS, Entry, Line, Shape, Standing, Turn
+from hpcshell.policy.line import NO_TASKS, Entry, Line, Shape, Turn
 from hpcshell.policy.regime import Regime
 from hpcshell.policy.room import Room
 from hpcshell.policy.ties import Ties
@@ -24,7 +24,7 @@ class Queue:
         self.gates = Gates(self.jobs, self.turn, self.ties, Gangs(self.turn, room))
         self._room = room
         self.regime = regime
-        self._first: list[tuple[Standing, int]] = []
+        self._first: list[tuple[float, int]] = []
         """A heap of ranks and job ids: of all that wait, and of some that do so no more."""
 
     def put(self, job: Job, waiting: IndexSet) -> Entry:
@@ -239,26 +239,11 @@ class Queue:
         if placed:
             self.turn.enter(entry)
 
-    def goes_before(self, one: int, other: int) -> bool:
-        """Whether a live job goes before another in the line, if both wait."""
-        return (self.jobs[one].rank, one) < (self.jobs[other].rank, other)
-
-    def rank_since(self, entry: Entry, since: float) -> Standing:
-        """The rank of a job that has been suspended since then."""
-        sharing, rights = self.regime.sharing, self.regime.rights
-        if sharing is None:
-            return entry.rank
-        if rights is None:
-            return sharing.later(entry.job, entry.rank, since)
-        return (*entry.rank[:-1], sharing.later(entry.job, entry.rank[-1], since))
-
-    def _rank(self, job: Job) -> Standing:
+    def _rank(self, job: Job) -> float:
         typical = self.regime.foresight.typical(job, job.request)
         rank = self.regime.rank(job, typical, self.gates.clock)
-        sharing, rights = self.regime.sharing, self.regime.rights
-        if sharing is not None:
-            rank = sharing.rank(job, rank)
-        return rank if rights is None else rights.rank(job, rank)
+        sharing = self.regime.sharing
+        return rank if sharing is None else sharing.rank(job, rank)
 
     def _shape(self, job: Job, request: Request) -> Shape:
         length = self.regime.foresight.length(job, request)

@@ -20,7 +20,8 @@ class Reservation(Record, frozen=True, kw_only=True):
     """From `start` until `end`: `request` is set apart, all of the machine if that is exclusive.
 
     `users` and `accounts` may use it; nobody, when both are empty: maintenance. `flex`: theirs may
-    run in it or, whole, in what everybody may use. `idle`: it is let go when nobody has used it for so many seconds.
+    run in it or, whole, in what everybody may use. `idle`: it is let go when nobody has used it for
+    so many seconds.
     Raises `Wrong` for one that ends before it starts.
     """
 
@@ -105,6 +106,10 @@ class Book:
         """Somebody may have used it until now."""
         if name in self.known:
             self._used[name] = now
+
+    def uses(self) -> dict[str, float]:
+        """Until when somebody has used each, as far as that is known."""
+        return dict(self._used)
 
     def join(self, name: str) -> None:
         """A live job is to run in it."""

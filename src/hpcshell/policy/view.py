@@ -60,7 +60,7 @@ class View(Holdings):
 
     def __init__(self, total: Resources, regime: Regime | None = None) -> None:
         regime = regime or Regime()
-        super().__init__(total, regime.foresight)
+        super().__init__(total, regime.foresight, regime.ledger)
         self.queue = Queue(self.room, regime)
         self.bounds = regime.bounds
 
@@ -77,32 +77,18 @@ class View(Holdings):
             self.queue.gates.next_wake(),
             self.outlook.next_wake(),
             self.book.next_wake(now) if self.book.known else None,
-            self._may_yield(now),
+            self._slice_ends(now),
         )
         return min((wake for wake in wakes if wake is not None), default=None)
 
-    def _may_yield(self, now: float) -> float | None:
-        """When the next run that others wait for may have to make room: it is safe no more, or its
-        slice is over."""
-        if not (self.preempting() and (self.queue.turn.heads or self.waking)):
+    def _slice_ends(self, now: float) -> float | None:
+        """When the next run may have to make room for what waits: its slice is over, or the time
+        for which it was safe."""
+        if not self.preempting() or not (self.queue.turn.heads or self.waking):
             return None
-        running = [claim for claim in self.claims.values() if claim.suspended is None]
-        times = (
-            time for claim in running for time in (self.safe_until(claim), self.turn_ends(claim))
-        )
-        return min((time for time in times if now < time < inf), default=None)
-
-    def safe_until(self, claim: Claim) -> float:
-        """Until when a run need not make room by anybody's right; `inf`: for ever."""
-        rights = self.queue.regime.rights
-        return inf if rights is None else claim.start + claim.paused + rights.exempt
-
-    def turn_ends(self, claim: Claim) -> float:
-        """When the slice of a run is over; `inf`: it does not take turns."""
-        sharing = self.queue.regime.sharing
-        if sharing is None or not sharing.shares(self.queue.jobs[claim.job].job):
-            return inf
-        return self.on_since(claim) + sharing.slice
+        running = (claim for claim in self.claims.values() if claim.suspended is None)
+        ends = (end(self, claim) for claim in running for end in (safe_until, turn_ends))
+        return min((end for end in ends if now < end < inf), default=None)
 
     def preempting(self) -> bool:
         """Whether anything that runs may have to make room."""
@@ -173,14 +159,18 @@ class View(Holdings):
             if self.bounds is not None:
                 holds = self.room.held_by(shape.request)
                 self.bounds.began(claim.run, self.bounds.claimant(entry.job, holds))
+            if self.ledger is not None:
+                self.ledger.began(claim, entry.job.user, entry.job.account)
             if claim.reservation:
                 self.pools[claim.run] = claim.reservation
             first = self.queue.start(entry, claim.index)
             touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
             self.queue.gates.touch(touched)
 
-    def release(self, run: int) -> None:
-        """The run is over and holds nothing any more."""
+    def release(self, run: int, at: float | None = None) -> None:
+        """The run is over, since `at` (None: the time told last), and holds nothing any more."""
+        if self.ledger is not None:
+            self.ledger.ended(run, self.queue.gates.clock if at is None else at)
         claim = self.room.let_go(run)
         self.outlook.over(run)
         for known in (self.pools, self.since, self.leaving, self.checkpoints):
@@ -226,7 +216,10 @@ class View(Holdings):
         self.promised = {}
 
     def rerank(self) -> bool:
-        """Ask for the ranks of all jobs again, as of the time told last; whether any changed."""
+        """Ask for the ranks of all jobs again, as of the time told last; whether any changed. What
+        runs have used by then counts."""
+        if self.ledger is not None:
+            self.ledger.settle(self.queue.gates.clock)
         return self.queue.rerank()
 
     def impossible(self, now: float) -> list[Hopeless]:
@@ -245,3 +238,20 @@ class View(Holdings):
         That is, as long as runs end in time and nothing that goes before them comes in.
         """
         self.promised = dict(promises)
+
+
+def safe_until(view: View, claim: Claim) -> float:
+    """Until when a run need not make room by anybody's right; `inf`: for ever."""
+    rights = view.queue.regime.rights
+    if rights is None:
+        return inf
+    qos = view.queue.jobs[claim.job].job.qos
+    return claim.start + claim.paused + rights.exempts.get(qos, rights.exempt)
+
+
+def turn_ends(view: View, claim: Claim) -> float:
+    """When the slice of a run is over; `inf`: it does not take turns."""
+    sharing = view.queue.regime.sharing
+    if sharing is None or not sharing.shares(view.queue.jobs[claim.job].job):
+        return inf
+    return view.on_since(claim) + sharing.slice

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from hpcshell.core.records import Claim, Request
-from hpcshell.policy.line import Shape, Standing
+from hpcshell.policy.line import Shape
 from hpcshell.policy.room import plus
 from hpcshell.policy.view import Unit, View
 
@@ -25,7 +25,7 @@ class Sleeper(NamedTuple):
     """A suspended run in the line, or all of a gang. Sorts in the order they go; `shape` is what it
     lacks."""
 
-    rank: Standing
+    rank: float
     job: int
     element: int
     runs: tuple[int, ...]
@@ -63,10 +63,10 @@ def _sleeper(view: View, runs: list[int]) -> Sleeper:
         need = plus(need, view.room.to_go_on(claim.run))
     key = tuple(claim.run for claim in claims)
     first = claims[0]
-    entry = view.queue.jobs[first.job]
+    entry, sharing = view.queue.jobs[first.job], view.queue.regime.sharing
     rank = entry.rank
-    if first.suspended is not None:
-        rank = view.queue.rank_since(entry, first.suspended)
+    if sharing is not None and first.suspended is not None:
+        rank = sharing.later(entry.job, rank, first.suspended)
     shape = Shape(key, request, need, request.time_limit)
     if (pool := view.pools.get(first.run, "")) in view.book.known:
         shape.pool = pool

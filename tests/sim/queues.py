@@ -32,6 +32,9 @@ def snapshot_of(world: World) -> Snapshot:
         waking=tuple(view.waking),
         parents=facts_of(view),
         promised=promised_of(view),
+        reservations=tuple(view.book.known.values()),
+        used=view.book.uses(),
+        since=dict(view.since),
         closed=view.closed,
         last_job=max(world.jobs, default=0),
     )

@@ -13,6 +13,7 @@ from hpcshell.core.dependencies import parse
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Array, Job, Outcome, Resources
+from hpcshell.core.settings import Settings
 from hpcshell.policy.decide import Policy
 from hpcshell.policy.formulas import ORDERS
 from hpcshell.policy.snapshot import Snapshot, elements_of, standing
@@ -101,7 +102,7 @@ def test_without_a_change_nothing_changes(load: Load, promises: int | None, late
     world = load.world(Policy(promises=promises))
     world_until(world, max(work.job.submit_time for work in load.work) + later)
     snapshot = snapshot_of(world)
-    changes = changes_of(Wish(), snapshot, "u")
+    changes = changes_of(Wish(), snapshot, "u", Settings())
     assert not changes.any()
     before = Forward(snapshot, part_of_limit()).play()
     after = Forward(snapshot, part_of_limit())
@@ -145,12 +146,12 @@ FOUR = queue(
 )
 
 
-def asked(snapshot: Snapshot = FOUR, **words: object) -> Changes:
-    return changes_of(Wish(**words), snapshot, "u")  # type: ignore[arg-type]
+def asked(**words: object) -> Changes:
+    return changes_of(Wish(**words), FOUR, "u", Settings())  # type: ignore[arg-type]
 
 
-def starts(changes: Changes, snapshot: Snapshot = FOUR) -> dict[tuple[int, int], float]:
-    forward = Forward(snapshot, part_of_limit())
+def starts(changes: Changes) -> dict[tuple[int, int], float]:
+    forward = Forward(FOUR, part_of_limit())
     changes.make(forward)
     return forward.play().starts
 
@@ -186,8 +187,7 @@ def test_what_is_held_may_be_released_and_what_waits_held() -> None:
 
 def test_a_new_job_may_wait_for_others_and_be_many() -> None:
     new = make_job(5, cpus=1, time_limit=10.0, array=Array(indices="0-2"))
-    wish = {"jobs": (new,), "parents": {5: parse("afterok:1")}}
-    told = starts(asked(**wish))
+    told = starts(asked(jobs=(new,), parents={5: parse("afterok:1")}))
     assert told[5, 0] == told[5, 2] == 240.0
     assert starts(asked(jobs=(new,)))[5, 1] == 240.0
 
@@ -255,10 +255,11 @@ def test_what_is_not_there_is_named(words: dict[str, tuple[str, ...]], said: str
         ({"policy": "conservativ"}, "no policy 'conservativ'"),
         ({"policy": "hybrid:x"}, "no whole number"),
         ({"order": "fifi"}, "no order 'fifi'"),
-        ({"jobs": (make_job(5, cpus=8),)}, "8 cpus (the machine has 4)"),
-        ({"jobs": (make_job(5, gpus=1),)}, "the machine has 0"),
-        ({"jobs": (make_job(5, others={"lic": 1}),)}, "1 lic (the machine has 0)"),
-        ({"jobs": (make_job(5, cpus=4),), "remove": ("cpus=1",)}, "(the machine has 3)"),
+        ({"jobs": (make_job(5, cpus=8),)}, "8 cpus; this machine has 4"),
+        ({"jobs": (make_job(5, partition="gone"),)}, "no partition 'gone'"),
+        ({"jobs": (make_job(5, gpus=1),)}, "this machine has none"),
+        ({"jobs": (make_job(5, others={"lic": 1}),)}, "a resource 'lic'"),
+        ({"jobs": (make_job(5, cpus=4),), "remove": ("cpus=1",)}, "this machine has 3"),
         (
             {"jobs": (make_job(5),), "parents": {5: parse("afterok:1")}, "cancel": ("1",)},
             "--cancel takes away",

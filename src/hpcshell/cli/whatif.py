@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hpcshell.client.client import Client
     from hpcshell.core.dependencies import Expression
     from hpcshell.core.records import Job
+    from hpcshell.core.settings import Settings
     from hpcshell.policy.snapshot import Snapshot
     from hpcshell.sim.changes import Wish
     from hpcshell.sim.forward import Lengths
@@ -132,7 +133,7 @@ def _foresee(given: dict[str, Any]) -> tuple[Any, Compared]:
         raise Wrong("--at lies behind --horizon", "look further ahead, or change sooner")
     user = _user()
     wish = _wish(given, snapshot, user)
-    changes = changes_of(wish, snapshot, user)
+    changes = changes_of(wish, snapshot, user, _settings())
     lengths = _lengths(given["runs"], unlimited, daemon)
     until = float("inf") if ahead is None else snapshot.now + ahead
     before = Forward(snapshot, lengths).play(until, _enough(budget))
@@ -172,6 +173,12 @@ def _when(text: str | None, now: float) -> float:
     if when < now:
         raise Wrong("--at lies in the past", "a change can come now or later")
     return when
+
+
+def _settings() -> Settings:
+    from hpcshell.jobs.surroundings import configured, working_directory
+
+    return configured(working_directory()).settings
 
 
 def _user() -> str:
@@ -216,10 +223,9 @@ def _new_job(text: str, number: int, now: float, user: str) -> tuple[Job, Expres
     from hpcshell.core.records import Array
     from hpcshell.core.records import Job as Record
     from hpcshell.jobs.prepare import prepare
-    from hpcshell.jobs.surroundings import configured, working_directory
     from hpcshell.policy.snapshot import NO_LAUNCH
 
-    settings = configured(working_directory()).settings
+    settings = _settings()
     asked = prepare(["new"], None, settings_of(_pairs(text), "--submit: ")).submission
     partition = asked.partition or settings.defaults.partition
     rules = settings.partitions.get(partition)

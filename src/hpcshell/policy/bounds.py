@@ -59,3 +59,25 @@ class Bounds:
         claimant = self._running.pop(run, None)
         if claimant is not None:
             self.throttle.remove(claimant)
+
+
+class Settled(Bounds):
+    """The counts of another as they are, of which nothing that is told changes any more."""
+
+    def __init__(self, other: Bounds) -> None:
+        super().__init__(other.throttle.copy(), other._lineage)
+
+    def submitted(self, job: Job, elements: int) -> None:
+        pass
+
+    def over(self, job: int, elements: int) -> None:
+        pass
+
+    def forgotten(self, job: int) -> None:
+        pass
+
+    def began(self, run: int, claimant: Claimant) -> None:
+        pass
+
+    def ended(self, run: int) -> None:
+        pass

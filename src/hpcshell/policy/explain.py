@@ -9,6 +9,7 @@ loop of `decide`, run to its end, gives it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 from typing import Final, NamedTuple
 
@@ -25,15 +26,12 @@ from hpcshell.policy.reasons import blocked, element_name, span
 from hpcshell.policy.room import Vector, fits
 from hpcshell.policy.round import Round
 from hpcshell.policy.setapart import no_reservation, set_apart, stock_of
+from hpcshell.policy.sooner import SHORTEST, Bound, Sooner, Variant, interval, sooner
 from hpcshell.policy.standing import not_ready
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
 
 MOST_BLOCKERS: Final = 20
-SHORTEST: Final = 60.0
-"""No advice to ask for less time than this, in seconds."""
-
-
 _UNTIMED: Final = {
     "JobHeldUser": "it starts some time after it is let go",
     "JobHeldAdmin": "it starts some time after it is let go",
@@ -59,7 +57,9 @@ class Explanation(Record, frozen=True, kw_only=True):
     """`reason` is the first of `reasons`.
 
     `start` is when it starts: no later than that if `promised`, else an estimate; None when nobody
-    can know. `why` says where the figure comes from, or why there is none.
+    can know. `why` says where the figure comes from, or why there is none. `earliest` and `latest`
+    are the ends of the interval in which it starts, each with what it rests on; `change` is the
+    smallest one with which it would start noticeably sooner.
     """
 
     reason: Reason
@@ -69,6 +69,9 @@ class Explanation(Record, frozen=True, kw_only=True):
     why: str = ""
     blockers: tuple[Blocker, ...] = ()
     advice: str = ""
+    earliest: Bound | None = None
+    latest: Bound | None = None
+    change: Sooner | None = None
 
 
 class Foreseen(NamedTuple):
@@ -79,12 +82,21 @@ class Foreseen(NamedTuple):
 
 
 def explain(
-    view: View, policy: Policy, job: int, index: int, now: float, *, brief: bool = False
+    view: View,
+    policy: Policy,
+    job: int,
+    index: int,
+    now: float,
+    *,
+    brief: bool = False,
+    others: Iterable[Variant] | None = None,
 ) -> Explanation:
     """Why `index` of `job` (of an array, `NO_INDEX`: its next element) waits. The view is not
     changed.
 
-    `brief` gives the reasons alone, at a cost that does not depend on what waits.
+    `brief` gives the reasons alone, at a cost that does not depend on what waits. With `others`,
+    further ways to ask for the same (there may be none), also between when and when it starts, and
+    what would start it sooner.
     """
     entry = view.entry(job)
     if entry is None:
@@ -105,7 +117,26 @@ def explain(
         unit = (line.entry.job.id, NO_INDEX)
     if brief:
         return _reasons_only([_in_line(view, line, unit, now)])
-    return _foreseen(view, policy, line, unit, now)
+    seen = _foreseen(view, policy, line, unit, now)
+    if others is None or seen.reason.code == "None" or seen.reasons[-1].code == "Depth":
+        return seen
+    earliest, latest = interval(view, policy, unit, seen.start, now)
+    change = None
+    if not isinstance(line, Together):  # it would take a change of all of its members
+        change = sooner(view, policy, unit, seen.start, now, others)
+    return replace(seen, earliest=earliest, latest=latest, change=change)
+
+
+def bind(view: View, policy: Policy, unit: Unit, told: Explanation, now: float) -> None:
+    """Hold on to a promise that was told, though no decision has had to give it so far.
+
+    It fits beside all that is promised already, so later decisions keep it, too. With one promise
+    at most there is nothing to hold on to: that of the first in line is kept by how all decide.
+    """
+    if policy.promises in (0, 1) or not told.promised or told.start is None:
+        return
+    if told.start > now and unit not in view.promised:
+        view.keep({**view.promised, unit: told.start})
 
 
 def explain_suspended(
@@ -210,6 +241,7 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
     return Explanation(
         reason=reasons[0],
         reasons=tuple(reasons),
+        earliest=Bound(start=start, why="not before that") if known and start else None,
         start=start if known else None,
         why="not before that" if known and start else _UNTIMED.get(code, _UNTIMED_ELSE),
         blockers=tuple(blockers),

@@ -107,6 +107,10 @@ class Book:
         if name in self.known:
             self._used[name] = now
 
+    def uses(self) -> dict[str, float]:
+        """Until when somebody has used each, as far as that is known."""
+        return dict(self._used)
+
     def join(self, name: str) -> None:
         """A live job is to run in it."""
         if name:

@@ -296,12 +296,13 @@ class Round:
             self._done.add(unit)
             ground.owe(unit, shape)
             more = more or ground.left > 0
-        if possible and ground.left <= 0:
+        if possible and (ground.left <= 0 or not self.policy.backfill):
             self._narrow(ground)
         return more
 
     def _narrow(self, ground: Ground) -> None:
-        """All promises are given: the others may pass in an order of their own, or not at all."""
+        """All promises are given, or nobody may pass: the others go in an order of their own, or
+        wait."""
         if not self.policy.backfill:
             ground.barred = True
             self._stopped = self._stopped or not (self._thorough or self.parts.any_pool())

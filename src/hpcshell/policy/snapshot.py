@@ -41,8 +41,9 @@ class Snapshot(Record, frozen=True, kw_only=True):
     """A queue and its machine at the instant `now`. `jobs` go by ascending id.
 
     `runs`: what each run holds; `waking`: the suspended ones that are to go on; `parents`: what is
-    known of jobs that others wait for; `promised`: (job, index, instant). `last_job`: the highest
-    id given out. `closed`: why nothing new starts.
+    known of jobs that others wait for; `promised`: (job, index, instant). `used`: when reservations
+    were used last; `since`: when runs that had been suspended went on; `closed`: why nothing new
+    starts. `last_job`: the highest id given out.
     """
 
     now: float
@@ -54,7 +55,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     parents: dict[int, ParentFacts] = field(default_factory=dict)
     promised: tuple[tuple[int, int, float], ...] = ()
     reservations: tuple[Reservation, ...] = ()
-    pools: dict[int, str] = field(default_factory=dict)
+    used: dict[str, float] = field(default_factory=dict)
+    since: dict[int, float] = field(default_factory=dict)
     leaving: dict[int, float] = field(default_factory=dict)
     checkpoints: dict[int, float] = field(default_factory=dict)
     closed: str = ""
@@ -100,7 +102,8 @@ def view_of(snapshot: Snapshot, regime: Regime | None = None) -> View:
     view = View(snapshot.total, regime)
     view.advance(snapshot.now)
     for reservation in snapshot.reservations:
-        view.book.add(reservation)
+        view.reserve(reservation)
+        view.book.used(reservation.name, snapshot.used.get(reservation.name, snapshot.now))
     for one in snapshot.jobs:
         for parent in view.needs(one.job):
             if (facts := snapshot.parents.get(parent)) is not None:
@@ -113,7 +116,7 @@ def view_of(snapshot: Snapshot, regime: Regime | None = None) -> View:
         view.claim(claim)
     for run in snapshot.waking:
         view.wake(run)
-    view.pools.update(snapshot.pools)
+    view.since.update(snapshot.since)
     view.leaving.update(snapshot.leaving)
     view.checkpoints.update(snapshot.checkpoints)
     view.closed = snapshot.closed

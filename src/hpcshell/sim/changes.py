@@ -1,7 +1,7 @@
 """What somebody would do to a queue or its machine, said in words, checked, and done to a forward
 run.
 
-    changes = changes_of(Wish(cancel=("17",), add=("gpus=2",)), snapshot, user)
+    changes = changes_of(Wish(cancel=("17",), add=("gpus=2",)), snapshot, user, settings)
     changes.make(forward)
 
 Raises `Wrong` for words that make no sense and for wishes that contradict each other, `NotFound`
@@ -20,14 +20,14 @@ from hpcshell.core.dependencies import Expression
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.ids import Ids, Last, Selector, element_of, format_selector, select
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import Dependencies, Dependency, Job, Record, Request, Resources
+from hpcshell.core.records import Dependencies, Dependency, Job, Record, Resources
+from hpcshell.core.settings import Settings
 from hpcshell.core.units import count, format_size, size, time_limit
 from hpcshell.core.words import nearest, quote
+from hpcshell.policy.admit import admit
 from hpcshell.policy.formulas import ORDERS, Order
 from hpcshell.policy.plan import Policy
-from hpcshell.policy.reasons import amount
 from hpcshell.policy.regime import Rank
-from hpcshell.policy.room import Room, fits
 from hpcshell.policy.snapshot import Snapshot, elements_of
 from hpcshell.sim.forward import Forward
 
@@ -102,12 +102,13 @@ class Changes(NamedTuple):
         return any(part is not None and part not in ((), {}) for part in self)
 
 
-def changes_of(wish: Wish, snapshot: Snapshot, user: str) -> Changes:
-    """See the module. `user` is whose jobs `@` and names mean first."""
+def changes_of(wish: Wish, snapshot: Snapshot, user: str, settings: Settings) -> Changes:
+    """See the module. `user` is whose jobs `@` and names mean first; `settings` tell what the
+    partitions take."""
     finder = Finder(snapshot, user)
     total = machine_of(wish, snapshot.total)
     changes = Changes(
-        submit=tuple(_submitted(job, wish, finder, total) for job in wish.jobs),
+        submit=tuple(_submitted(job, wish, finder, total, settings) for job in wish.jobs),
         policy=policy_of(wish.policy, snapshot.policy) if wish.policy else None,
         order=order_of(wish.order) if wish.order else None,
         total=None if total == snapshot.total else total,
@@ -309,35 +310,15 @@ def _amounts(texts: Iterable[str], option: str) -> dict[str, int]:
     return found
 
 
-def _submitted(job: Job, wish: Wish, finder: Finder, total: Resources) -> Job:
+def _submitted(job: Job, wish: Wish, finder: Finder, total: Resources, settings: Settings) -> Job:
     """The new job, as far as it can ever start on that machine."""
+    try:
+        admit(job.request, total, settings, job.partition)
+    except Wrong as error:
+        raise Wrong(f"--submit: {error.message}", error.hint) from None
     if (parents := wish.parents.get(job.id)) is not None:
         job = replace(job, dependencies=_dependencies(parents, finder))
-    room = Room(total)
-    if not fits(room.need(job.request), room.size):
-        hint = "ask for less, or add to the machine with --add"
-        raise Wrong(f"--submit: {_over(job.request, total)}", hint)
     return job
-
-
-def _over(request: Request, total: Resources) -> str:
-    """What is asked for beyond what there is."""
-    told = [
-        f"{amount(name, getattr(request, name))} (the machine has {_have(name, total)})"
-        for name in ("cpus", "memory", "gpus")
-        if getattr(request, name) > getattr(total, name)
-    ]
-    told += [
-        f"{number} {name} (the machine has {total.others.get(name, 0)})"
-        for name, number in request.others.items()
-        if number > total.others.get(name, 0)
-    ]
-    return f"the new job asks for {', '.join(told)}"
-
-
-def _have(name: str, total: Resources) -> str:
-    number: int = getattr(total, name)
-    return format_size(number) if name == "memory" and number else str(number)
 
 
 def _dependencies(expression: Expression, finder: Finder) -> Dependencies:

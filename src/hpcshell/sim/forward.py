@@ -23,6 +23,7 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import Event, Kind, step
 from hpcshell.core.records import Claim, Job, Outcome, Resources, State, Task
 from hpcshell.policy.decide import Policy, decide
+from hpcshell.policy.depend import ParentFacts
 from hpcshell.policy.plan import Plan, Preempt, Start, held_to
 from hpcshell.policy.profile import LATE
 from hpcshell.policy.regime import Rank, Regime
@@ -337,10 +338,31 @@ class Forward:
 
     def submit(self, job: Job) -> None:
         """A new job comes in now. Its id must be above all others."""
+        for parent in self.view.needs(job):
+            if (facts := self._facts(parent)) is not None:
+                self.view.know(parent, facts)
         self.jobs[job.id] = job
         elements = elements_of(job)
         self._left[job.id] = len(elements)
         self.view.put_job(job, elements)
+
+    def _facts(self, number: int) -> ParentFacts | None:
+        """What is known of a live job: what has ended of it is taken to have completed."""
+        entry = self.view.entry(number)
+        if entry is None:
+            return None
+        begun = [task for task, _ in entry.tasks.values() if task.attempt]
+        facts = ParentFacts.of_live(entry.size(), begun)
+        runs = {
+            claim.index: claim.start for claim in self.view.claims.values() if claim.job == number
+        }
+        for index, start in runs.items():
+            facts.note_begin(index, start, first=True)
+        here = {*runs, *entry.tasks}
+        for index in elements_of(entry.job):
+            if index not in here and index not in entry.waiting:
+                facts.note_end(index, Outcome.COMPLETED, self.now, begun=False)
+        return facts
 
     def cancel(self, number: int, indices: IndexSet | None = None) -> None:
         """The job, or these of its elements, end at once, whether they run or wait."""

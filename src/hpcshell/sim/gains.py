@@ -20,9 +20,11 @@ LEAST: Final = 0.5
 
 
 class Row(NamedTuple):
-    """A job that waits. `before` and `after`: when the first of its elements starts, None: not as
-    far as was looked. `gain`: seconds that its elements start sooner, on the average of those that
-    start in both; None where there are none. `new`: it is there in the second run alone."""
+    """A job that waits, with so many `elements` that do. `before` and `after`: when the first of
+    them starts, None: not as far as was looked. `gain`: seconds that they start sooner, on the
+    average of those that start in both; None where there are none. `new`: it is there in the second
+    run alone; `gone`: it is cancelled there. `why`: of one that never starts there, what keeps it.
+    """
 
     job: Job
     elements: int
@@ -110,7 +112,7 @@ def _row(
     gain = sum(old[index] - new[index] for index in both) / len(both) if both else None
     return Row(
         job=job,
-        elements=max(len(old), len(new), 1),
+        elements=max(len(old) + _waiting(number, before), len(new) + _waiting(number, after)),
         before=min(old.values(), default=None),
         after=min(new.values(), default=None),
         gain=gain,
@@ -118,6 +120,12 @@ def _row(
         gone=gone,
         why="" if new or gone or after.cut else _what_keeps(number, after),
     )
+
+
+def _waiting(number: int, one: Forward) -> int:
+    """How many elements of the job wait at the end."""
+    entry = one.view.entry(number)
+    return 0 if entry is None else len(entry.waiting) + len(entry.tasks)
 
 
 def _what_keeps(number: int, one: Forward) -> str:

@@ -6,7 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from hpcshell.daemon.verbs import apart, change, daemon, look, pausing, snapshot, submit, watch
+from hpcshell.daemon.verbs import (
+    apart,
+    change,
+    daemon,
+    explain,
+    look,
+    pausing,
+    snapshot,
+    standing,
+    submit,
+    watch,
+)
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
@@ -36,7 +47,9 @@ VERBS: Final[dict[str, Verb]] = {
     "queue": look.queue,
     "show": look.show,
     "history": look.history,
-    "explain": look.explain,
+    "explain": explain.explain,
+    "priority": standing.priority,
+    "fairshare": standing.fairshare,
     "resources": look.resources,
     "snapshot": snapshot.snapshot,
     "outputs": look.outputs,
@@ -47,7 +60,7 @@ VERBS: Final[dict[str, Verb]] = {
 LOOKS: Final = frozenset(
     {
         *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
-        *("reservations", "node", "outputs", "wait", "events"),
+        *("priority", "fairshare", "reservations", "node", "outputs", "wait", "events"),
     }
 )
 """Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else

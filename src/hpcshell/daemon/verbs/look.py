@@ -1,13 +1,12 @@
-"""Verbs that only look: queue, show, history, explain, resources, outputs."""
+"""Verbs that only look: queue, show, history, resources, outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from hpcshell.core.errors import NotFound, Wrong
-from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import label
 from hpcshell.core.records import NO_INDEX, Job, State, Task
 from hpcshell.daemon import views
@@ -17,8 +16,8 @@ from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import output_paths
 from hpcshell.daemon.verbs.apart import node_view
 from hpcshell.machine import clock
-from hpcshell.policy.explain import explain as explain_why
-from hpcshell.policy.explain import explain_suspended
+from hpcshell.policy.explain import explain, explain_suspended
+from hpcshell.policy.regime import by_priority
 from hpcshell.store.rows import Wanted, indices_of
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def _waiting_why(engine: Engine, live: LiveJob, view: dict[str, Any]) -> dict[st
     """Say why it waits, in the decider's words."""
     if view["state"] == "PENDING" or (view["elements"] and live.waiting):
         index = view["element"]
-        told = explain_why(
+        told = explain(
             engine.view,
             engine.policy,
             live.job.id,
@@ -168,17 +167,26 @@ def _rows(engine: Engine, live: LiveJob) -> Iterable[dict[str, Any]]:
 def _chosen(engine: Engine, args: dict[str, Any], uid: int) -> tuple[Iterable[int], int]:
     """The ids of the jobs asked for, in order, and how many there are."""
     tests = [make(args[name]) for name, make in _FILTERS.items() if args.get(name)]
-    chosen: Iterable[int] = engine.roll
+    listed = chosen = _listed(engine)
     if args.get("ids"):
         named = {one.job.id for text in args["ids"] for one in resolve(engine, str(text), uid)}
-        chosen = (job for job in engine.roll if job in named)
+        chosen = (job for job in listed if job in named)
     elif not tests:
-        return engine.roll, len(engine.live)
+        return listed, len(engine.live)
     jobs: Iterable[LiveJob] = (engine.live[job] for job in chosen)
     for test in tests:
         jobs = filter(test, jobs)
     found = [live.job.id for live in jobs]
     return found, len(found)
+
+
+def _listed(engine: Engine) -> Iterable[int]:
+    """All live jobs: those of which something has begun, then those that wait in their order."""
+    if engine.regime.rank is by_priority:
+        return engine.roll
+    entries = engine.view.queue.jobs
+    waiting = (job for job, live in engine.live.items() if not live.tasks)
+    return chain(engine.roll.begun(), sorted(waiting, key=lambda job: (entries[job].rank, job)))
 
 
 def _state_filter(states: Iterable[Any]) -> Callable[[LiveJob], bool]:
@@ -238,60 +246,6 @@ def _past(engine: Engine, args: dict[str, Any], *, limit: int, offset: int) -> d
         elif row.summary is not None:
             rows.append(views.ended_array_view(row.job, row.summary, engine.host, None))
     return {"rows": rows, "total": total}
-
-
-def explain(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
-    """Why jobs wait, and when they will start, as the decider has it."""
-    engine, now = daemon.engine, clock.now()
-    told = []
-    for found in find(engine, ask.args, peer.uid):
-        for index in found.elements or IndexSet((range(NO_INDEX, NO_INDEX + 1),)):
-            told.append(_explained(engine, found, index, now))
-    return {"jobs": told}
-
-
-def _explained(engine: Engine, found: Found, index: int, now: float) -> dict[str, Any]:
-    job_id = found.job.id
-    live = engine.live.get(job_id)
-    view = (
-        job_document(engine, job_id)
-        if index == NO_INDEX
-        else _element(engine, found.job, live, index)
-    )
-    answer: dict[str, Any] = {"id": job_id, "label": view["label"], "state": view["state"]}
-    task = None if live is None else live.tasks.get(index)
-    suspended = task is not None and task.state is State.SUSPENDED
-    waits = live is not None and (view["state"] == "PENDING" or bool(live.waiting))
-    if not (waits or suspended):
-        sentence = view["reason"] or _no_wait(view)
-        answer["reason"] = {"code": "None", "sentence": sentence}
-        return {
-            **answer,
-            "reasons": [answer["reason"]],
-            "promise": None,
-            "blockers": [],
-            "advice": None,
-        }
-    if suspended and task is not None:
-        told = explain_suspended(engine.view, engine.policy, task.run, now)
-    else:
-        told = explain_why(engine.view, engine.policy, job_id, index, now)
-    reasons = [{"code": reason.code, "sentence": reason.sentence} for reason in told.reasons]
-    return {
-        **answer,
-        "reason": {"code": told.reason.code, "sentence": told.reason.sentence},
-        "reasons": reasons,
-        "promise": {"start": told.start, "why": told.why},
-        "blockers": told.blockers,
-        "advice": told.advice or None,
-    }
-
-
-def _no_wait(view: dict[str, Any]) -> str:
-    """Why there is nothing to explain."""
-    if view["end_time"] is not None:
-        return "it has ended, and waits for nothing"
-    return "it runs, and waits for nothing"
 
 
 def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""Why jobs wait, when they are to start, and what would start them sooner: the decider's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
+
+from hpcshell.core.errors import HpcError
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.records import NO_INDEX, Job, State
+from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.finding import Found, find
+from hpcshell.daemon.verbs.look import document_of
+from hpcshell.daemon.verbs.standing import factors_of
+from hpcshell.machine import clock
+from hpcshell.policy.admit import admit
+from hpcshell.policy.explain import Explanation, bind, explain_suspended
+from hpcshell.policy.explain import explain as explain_why
+from hpcshell.policy.sooner import Bound, Variant
+
+if TYPE_CHECKING:
+    from hpcshell.daemon.face import Daemon
+    from hpcshell.daemon.server import Ask, Peer
+
+THOROUGH: Final = 10
+"""Of so many it is worked out what would start them sooner; everybody else waits meanwhile."""
+
+
+def explain(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """Why jobs wait, and when they will start."""
+    engine, now = daemon.engine, clock.now()
+    told: list[dict[str, Any]] = []
+    for found in find(engine, ask.args, peer.uid):
+        for index in found.elements or IndexSet((range(NO_INDEX, NO_INDEX + 1),)):
+            told.append(_explained(engine, found, index, now, thorough=len(told) < THOROUGH))
+    return {"jobs": told}
+
+
+def _explained(
+    engine: Engine, found: Found, index: int, now: float, *, thorough: bool
+) -> dict[str, Any]:
+    live = engine.live.get(found.job.id)
+    view = document_of(engine, found.job, index)
+    task = None if live is None else live.tasks.get(index)
+    waits = live is not None and (view["state"] == "PENDING" or bool(live.waiting))
+    answer = {"id": found.job.id, "label": view["label"], "state": view["state"]}
+    if task is not None and task.state is State.SUSPENDED:
+        return answer | _told(explain_suspended(engine.view, engine.policy, task.run, now))
+    if not waits:
+        return answer | _nothing(view["reason"] or _no_wait(view))
+    others = _elsewhere(engine, found.job) if thorough else None
+    why = explain_why(engine.view, engine.policy, found.job.id, index, now, others=others)
+    if index != NO_INDEX or found.job.array is None:
+        bind(engine.view, engine.policy, (found.job.id, index), why, now)
+    order = {"order": engine.host.settings.scheduler.order}
+    return answer | _told(why) | {"standing": order | factors_of(engine, found.job, now)}
+
+
+def _told(told: Explanation) -> dict[str, Any]:
+    reasons = [{"code": reason.code, "sentence": reason.sentence} for reason in told.reasons]
+    change = told.change
+    return {
+        "reason": reasons[0],
+        "reasons": reasons,
+        "promise": {"start": told.start, "why": told.why},
+        "promised": told.promised,
+        "interval": {"earliest": _bound(told.earliest), "latest": _bound(told.latest)},
+        "blockers": told.blockers,
+        "advice": told.advice or None,
+        "change": None
+        if change is None
+        else {"options": change.options, "start": change.start, "now": change.now},
+        "standing": None,
+    }
+
+
+def _bound(bound: Bound | None) -> dict[str, Any] | None:
+    return None if bound is None else {"start": bound.start, "why": bound.why}
+
+
+def _nothing(sentence: str) -> dict[str, Any]:
+    """Of what does not wait."""
+    reason = {"code": "None", "sentence": sentence}
+    return {
+        "reason": reason,
+        "reasons": [reason],
+        "promise": None,
+        "promised": False,
+        "interval": {"earliest": None, "latest": None},
+        "blockers": [],
+        "advice": None,
+        "change": None,
+        "standing": None,
+    }
+
+
+def _elsewhere(engine: Engine, job: Job) -> Iterator[Variant]:
+    """The same job in every other partition that takes it."""
+    for name in engine.host.settings.partitions:
+        try:
+            admit(job.request, engine.host.total, engine.host.settings, name)
+        except HpcError:
+            continue
+        if name != job.partition:
+            yield Variant(f"--partition={name}", replace(job, partition=name))
+
+
+def _no_wait(view: dict[str, Any]) -> str:
+    """Why there is nothing to explain."""
+    if view["end_time"] is not None:
+        return "it has ended, and waits for nothing"
+    return "it runs, and waits for nothing"

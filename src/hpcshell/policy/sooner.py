@@ -1,0 +1,186 @@
+"""Between when and when an element starts, and the smallest change that would start it sooner.
+
+Both are worked out by the loop of `decide` on a small copy of what is before the element in line
+(`rehearsal`), with a budget: what is far back is not worked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import ceil, inf
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from hpcshell.core.records import Claim, Job, Record, Request
+from hpcshell.core.units import format_size
+from hpcshell.policy.plan import Policy
+from hpcshell.policy.reasons import span
+from hpcshell.policy.regime import Requested
+from hpcshell.policy.rehearsal import NOW, Ends, Stage
+from hpcshell.policy.view import Unit, View
+
+MOST: Final = 100
+"""Lines before the element at most."""
+EFFORT: Final = 2000
+"""Lines looked at in all of a search, each trial counting those before the element."""
+LEVELS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""By which part less is asked for, tried in this order."""
+LEAST_GAIN: Final = 60.0
+"""Seconds; and a tenth of the wait: less than that is not called sooner."""
+SHORTEST: Final = 60.0
+"""No advice to ask for less time than this, in seconds."""
+LIMITS: Final = (86400.0, 3600.0)
+"""Time limits that are tried for what has none."""
+AT_WORST: Final = (
+    "if all that runs or goes before it takes its whole time limit, and nothing passes it"
+)
+GRAIN: Final = 1 << 26
+"""Memory is asked for in multiples of so many bytes."""
+
+
+class Bound(Record, frozen=True, kw_only=True):
+    """One end of the interval in which an element starts, and what it rests on."""
+
+    start: float
+    why: str
+
+
+class Sooner(Record, frozen=True, kw_only=True):
+    """With these options it would start at `start` instead of `now` (None: nobody knows when)."""
+
+    options: str
+    start: float
+    now: float | None = None
+
+
+class Variant(NamedTuple):
+    """The job as it would be asked for with `options`; `change`: by which part that is less."""
+
+    options: str
+    job: Job
+    change: float = 0.0
+
+
+def interval(
+    view: View, policy: Policy, unit: Unit, start: float | None, now: float
+) -> tuple[Bound | None, Bound | None]:
+    """The earliest and the latest start of what `explain` expects to start at `start`.
+
+    Where run times are predicted, they make the earliest; else it is the start if all that runs
+    ended at once. The latest is that with which everything runs to its time limit.
+    """
+    predicted = not isinstance(view.queue.regime.foresight, Requested)
+    if predicted:
+        at_best = "if all runs take as long as is expected of them"
+        earliest = start
+        latest = _rehearsed(view, policy, unit, now, ends=_limit)
+    else:
+        at_best = "if all that runs now were to end at once"
+        earliest = _rehearsed(view, policy, unit, now, ends=_at_once)
+        latest = start
+    return (
+        _bound(earliest, at_best, start),
+        _bound(latest, AT_WORST, None),
+    )
+
+
+def _bound(start: float | None, why: str, most: float | None) -> Bound | None:
+    if start is None or start == inf:
+        return None
+    return Bound(start=start if most is None else min(start, most), why=why)
+
+
+def _limit(claim: Claim) -> float | None:
+    return claim.end
+
+
+def _at_once(claim: Claim) -> float:
+    return NOW
+
+
+def _rehearsed(view: View, policy: Policy, unit: Unit, now: float, ends: Ends) -> float | None:
+    stage = Stage.of(view, unit, now, most=MOST, ends=ends, foresight=Requested())
+    return None if stage is None else stage.start(policy, now)
+
+
+# -- what would be sooner --------------------------------------------------------------------------
+
+
+def sooner(
+    view: View,
+    policy: Policy,
+    unit: Unit,
+    start: float | None,
+    now: float,
+    others: Iterable[Variant] = (),
+) -> Sooner | None:
+    """The smallest change with which the element starts noticeably before `start`.
+
+    `others` are ways to ask for the same elsewhere (another partition, another QOS): they are tried
+    first. None: there is no such change, or it was not found within the budget.
+    """
+    entry = view.entry(unit[0])
+    stage = Stage.of(view, unit, now, most=MOST)
+    if entry is None or stage is None:
+        return None
+    wanted = inf if start is None else start - max(LEAST_GAIN, (start - now) / 10)
+    trials = EFFORT // (len(stage.view.queue.jobs) + 20)
+    for variant in _first([*others, *variants(entry.job)], trials):
+        then = stage.start(policy, now) if stage.amend(variant.job) else None
+        if then is not None and then < inf and then <= wanted:
+            known = None if start in (None, inf) else start
+            return Sooner(options=variant.options, start=then, now=known)
+    return None
+
+
+def _first(variants: list[Variant], trials: int) -> Iterator[Variant]:
+    """So many of them, the smallest change first."""
+    return iter(sorted(variants, key=lambda one: one.change)[:trials])
+
+
+def variants(job: Job) -> list[Variant]:
+    """The job asking for less of one thing, by more and more."""
+    request = job.request
+    found: dict[str, Variant] = {}
+    for level in LEVELS:
+        for options, less in _less(request, 1.0 - level):
+            if options not in found:
+                change = 1.0 - _part(request, less)
+                found[options] = Variant(options, replace(job, request=less), change)
+    if request.time_limit is None:
+        for limit in LIMITS:
+            less = replace(request, time_limit=limit)
+            told = f"--time={span(limit, '')}"
+            found[told] = Variant(told, replace(job, request=less), 1.0)
+    return list(found.values())
+
+
+def _less(request: Request, part: float) -> Iterator[tuple[str, Request]]:
+    if request.time_limit is not None:
+        limit = _rounded(request.time_limit * part)
+        if SHORTEST <= limit < request.time_limit:
+            yield f"--time={span(limit, '')}", replace(request, time_limit=limit)
+    for name in ("cpus", "gpus"):
+        asked: int = getattr(request, name)
+        number = max(1, ceil(asked * part))
+        if 0 < number < asked:
+            yield f"--{name}={number}", replace(request, **{name: number})
+    memory = int(request.memory * part) // GRAIN * GRAIN
+    if 0 < memory < request.memory:
+        yield f"--memory={format_size(memory)}", replace(request, memory=memory)
+
+
+def _rounded(seconds: float) -> float:
+    """Down to what a person would write."""
+    grain = 60.0 if seconds < 7200 else 300.0 if seconds < 86400 else 3600.0
+    return seconds // grain * grain
+
+
+def _part(request: Request, less: Request) -> float:
+    """Which part of what was asked for is asked for now, of what has changed."""
+    for name in ("cpus", "memory", "gpus", "time_limit"):
+        asked, now = getattr(request, name), getattr(less, name)
+        if asked != now:
+            return float(now / asked)
+    return 1.0

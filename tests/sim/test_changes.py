@@ -19,8 +19,9 @@ from hpcshell.policy.formulas import ORDERS
 from hpcshell.policy.snapshot import Snapshot, elements_of, standing
 from hpcshell.policy.view import PLAIN
 from hpcshell.sim.changes import Changes, Wish, changes_of, order_of, policy_of, rank_of
-from hpcshell.sim.forward import Forward, part_of_limit
+from hpcshell.sim.forward import Forward
 from hpcshell.sim.gains import compare
+from hpcshell.sim.lengths import part_of_limit
 from tests.policy.made import make_job
 from tests.policy.workloads import Load, loads
 from tests.policy.world import World

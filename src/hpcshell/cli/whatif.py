@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from hpcshell.core.settings import Settings
     from hpcshell.policy.snapshot import Snapshot
     from hpcshell.sim.changes import Wish
-    from hpcshell.sim.forward import Lengths
     from hpcshell.sim.gains import Compared
+    from hpcshell.sim.lengths import Lengths
 
 HISTORY: Final = 5000
 """How many ended elements a prediction looks at."""
@@ -108,7 +108,7 @@ def command(talk: Talk, **given: Any) -> int:
     elif talk.quiet:
         talk.data(*(str(row.job.id) for row in compared.rows if row.changed and not row.new))
     else:
-        talk.data(*foretold.text(talk, asked, compared, every=given["every"] or not asked.words))
+        talk.data(*foretold.text(talk, asked, compared, every=given["every"]))
         talk.say(*foretold.notes(asked, compared))
     return 0
 
@@ -282,13 +282,13 @@ def _pairs(text: str) -> dict[str, str]:
 
 def _lengths(word: str, unlimited: float, daemon: Client) -> Lengths:
     from hpcshell.core.units import factor
-    from hpcshell.sim.forward import part_of_limit
+    from hpcshell.sim.lengths import part_of_limit
 
     match word.strip().lower():
         case "limit" | "limits":
             return part_of_limit(1.0, unlimited)
         case "predicted":
-            from hpcshell.sim.forward import as_before
+            from hpcshell.sim.lengths import as_before
 
             rows = daemon.call("history", limit=HISTORY, offset=0, elements=True)["rows"]
             return as_before(rows, unlimited)

@@ -132,14 +132,13 @@ def copied(facts: ParentFacts) -> ParentFacts:
 
 def facts_of(view: View) -> dict[int, ParentFacts]:
     """What is known of the parents of live jobs, as far as anything is; copies."""
-    found: dict[int, ParentFacts] = {}
-    for entry in view.queue.jobs.values():
-        for term in entry.job.dependencies.terms if entry.job.dependencies else ():
-            if term.job and term.job not in found:
-                facts = view.queue.ties.facts(term.job)
-                if facts is not None and facts.begun + facts.ended:
-                    found[term.job] = copied(facts)
-    return found
+    ties = view.queue.ties
+    known = ((parent, ties.facts(parent)) for parent in ties.wanted if parent)
+    return {
+        parent: copied(facts)
+        for parent, facts in known
+        if facts is not None and facts.begun + facts.ended
+    }
 
 
 def promised_of(view: View) -> tuple[tuple[int, int, float], ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from hpcshell.cli.reach import Decorator, client
+from hpcshell.cli.reach import Decorator, client, complete_ids
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
@@ -27,9 +27,23 @@ HISTORY: Final = 5000
 """How many ended elements a prediction looks at."""
 
 
-def _many(flag: str, metavar: str, text: str, *, name: str | None = None) -> Decorator:
+def _many(
+    flag: str, metavar: str, text: str, *, name: str | None = None, complete: Any = None
+) -> Decorator:
     names = [flag] if name is None else [flag, name]
-    return click.option(*names, multiple=True, metavar=metavar, help=text)
+    return click.option(*names, multiple=True, metavar=metavar, help=text, shell_complete=complete)
+
+
+def _policies(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from hpcshell.sim.changes import HYBRID, POLICIES
+
+    return [name for name in (*POLICIES, HYBRID) if name.startswith(incomplete)]
+
+
+def _orders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from hpcshell.policy.formulas import ORDERS
+
+    return [name for name in ORDERS if name.startswith(incomplete)]
 
 
 @verb(
@@ -41,25 +55,20 @@ def _many(flag: str, metavar: str, text: str, *, name: str | None = None) -> Dec
     "hpc whatif --remove cpus=4 --at 18:00 --json",
 )
 @_many("--submit", '"KEY=VALUE ..."', "Another job, said with options of hpc submit, and count=N.")
-@click.option(
+@_many(
     "--policy",
-    multiple=True,
-    metavar="NAME",
-    help="Another policy: none, greedy, easy, hybrid:N or conservative.",
+    "NAME",
+    "Another policy: none, greedy, easy, hybrid:N or conservative.",
+    complete=_policies,
 )
-@click.option(
-    "--order",
-    multiple=True,
-    metavar="NAME",
-    help="Another order of the line: fifo, sjf, saf, wfp3, ...",
-)
+@_many("--order", "NAME", "Another order of the line: fifo, sjf, saf, wfp3, ...", complete=_orders)
 @_many("--add", "NAME=N", "More of something: gpus=2, cpus=4, mem=16G, or a resource of your own.")
 @_many("--remove", "NAME=N", "Less of something.")
-@_many("--cancel", "ID", "Without this job, or this element.")
+@_many("--cancel", "ID", "Without this job, or this element.", complete=complete_ids)
 @_many("--time", "ID=TIME", "A job with another time limit.", name="limits")
 @_many("--priority", "ID=N", "A job with another priority, 0 to 1000.")
-@_many("--hold", "ID", "This job held.")
-@_many("--release", "ID", "This job, which is held, released.")
+@_many("--hold", "ID", "This job held.", complete=complete_ids)
+@_many("--release", "ID", "This job, which is held, released.", complete=complete_ids)
 @click.option(
     "--at", metavar="TIME", help="When the change happens: now+2h, 18:00.  [default: now]"
 )

@@ -8,6 +8,7 @@ longer than it must, and nothing depends on how fast it is.
 from __future__ import annotations
 
 import heapq
+import json
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +21,6 @@ from hpcshell.core.dependencies import format_dependencies
 from hpcshell.core.records import Dependencies, Outcome, Run, State
 from hpcshell.daemon.admission import user_name
 from hpcshell.machine.paths import places
-from hpcshell.policy.decide import Policy
 from hpcshell.store.reading import Reader
 from hpcshell.store.rows import indices_of
 from tests.scenarios.scenario import Apart, Scenario, Work, paths, read
@@ -144,6 +144,10 @@ class Play:
             request=msgspec.to_builtins(replace(request, time_limit=limit)),
             array=work.array,
             priority=work.priority,
+            nice=work.nice,
+            account=work.account,
+            qos=work.qos,
+            partition=work.partition,
             hold=work.hold,
             on_never=work.on_never,
             retry=msgspec.to_builtins(replace(retry, delay=retry.delay * BEAT)),
@@ -237,8 +241,11 @@ class BenchStage:
 def test_on_the_bench(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = read(path)
     clock = Clock(monkeypatch)
-    policy = Policy(promises=scenario.promises())
-    bench = Bench(tmp_path, scenario.machine.resources(), policy)
+    bench = Bench(
+        tmp_path,
+        scenario.machine.resources(),
+        settings=scenario.settings(BEAT, user_name(os.geteuid())),
+    )
     try:
         check(scenario, BenchStage(bench, clock))
     finally:
@@ -320,14 +327,9 @@ class RealStage:
 
 
 ALONE = (
-    "dependencies",
-    "easy",
-    "gpus_and_licences",
-    "reservation_maintenance",
-    "reservation_of_some",
-    "retries",
-    "throttle",
-    "times",
+    *("dependencies", "easy", "gpus_and_licences", "retries", "throttle", "times"),
+    *("none", "sjf", "wfp3", "fairshare", "multifactor", "quota", "predicted", "tiers"),
+    *("reservation_maintenance", "reservation_of_some"),
 )
 """Scenarios in which no two things happen at one instant that must be one moment."""
 
@@ -338,10 +340,20 @@ def settings_of(scenario: Scenario) -> str:
     others = "".join(f"{name} = {count}\n" for name, count in machine.others.items())
     memory = "" if machine.memory == "0" else f'memory = "{machine.memory}"\n'
     return (
-        f"[scheduler]\npromises = {scenario.promises()}\n"
         f"[resources]\ncpus = {machine.cpus}\ngpus = {machine.gpus}\n{memory}"
-        f"[resources.others]\n{others}"
+        f"[resources.others]\n{others}\n{_toml(scenario.tables(BEAT, user_name(os.geteuid())))}"
     )
+
+
+def _toml(tables: dict[str, Any], front: str = "") -> str:
+    """Tables as a configuration file has them; what is no table is written as in JSON."""
+    lines = []
+    for name, table in tables.items():
+        own = {key: value for key, value in table.items() if not isinstance(value, dict)}
+        lines += [f"[{front}{name}]", *(f"{key} = {json.dumps(own[key])}" for key in own)]
+        inner = {key: value for key, value in table.items() if isinstance(value, dict)}
+        lines.append(_toml(inner, f"{front}{name}."))
+    return "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", ALONE)

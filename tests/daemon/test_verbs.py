@@ -185,6 +185,20 @@ def test_cancelling_by_state_leaves_the_other_states_alone(bench: Bench) -> None
     assert bench.show(job)["elements"]["counts"] == {"CANCELLED": 6, "RUNNING": 4}
 
 
+def test_what_still_runs_of_a_parent_counts_after_a_restart_too(bench: Bench) -> None:
+    parent = bench.submit("true", array="0-5")
+    child = bench.submit("true", dependency=f"afterany:{parent}")
+    bench.ask("cancel", ids=[parent], states=["PENDING"])
+    for index in (0, 1):
+        bench.finish(parent, index)
+    bench.crash()
+    bench.settle()
+    assert bench.state(child) == "PENDING"
+    for index in (2, 3):
+        bench.finish(parent, index)
+    assert bench.state(child) == "RUNNING"
+
+
 def test_a_signal_is_sent_and_changes_nothing(bench: Bench) -> None:
     job = bench.submit("true")
     bench.ask("cancel", ids=[job], signal="USR1")

@@ -35,4 +35,7 @@ def picture(view: View) -> dict[str, Any]:
         "impossible": sorted(view.impossible(0.0), key=repr),
         "wake": view.next_wake(),
         "promised": dict(view.promised),
+        "ends": sorted(view.ends(), key=repr),
+        "leaving": dict(view.leaving),
+        "limits": None if view.bounds is None else repr(view.bounds.throttle.copy()._used),
     }

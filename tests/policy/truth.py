@@ -51,7 +51,8 @@ def is_met(world: World, term: Dependency, child: Unit) -> bool:
     """The definition of each kind, over all that happened."""
     if term.kind == "singleton":
         mine = world.jobs[child[0]]
-        same = (job for job in world.jobs.values() if job.name == mine.name)
+        named = (job for job in world.jobs.values() if job.name == mine.name)
+        same = (job for job in named if job.user == mine.user)
         return all(job.id >= mine.id or job.id not in world.left for job in same)
     parent = world.jobs.get(term.job)
     if parent is None:

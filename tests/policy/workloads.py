@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hpcshell.core.records import Dependencies, Dependency, Job, Resources, Retry
 from hpcshell.policy.decide import Policy
+from hpcshell.policy.regime import Regime
 from tests.policy.made import elements_of, make_job
 from tests.policy.world import Act, Script, World
 
@@ -37,8 +39,8 @@ class Load(NamedTuple):
     total: Resources
     work: tuple[Work, ...]
 
-    def world(self, policy: Policy) -> World:
-        world = World(self.total, policy)
+    def world(self, policy: Policy, regime: Regime | None = None) -> World:
+        world = World(self.total, policy, regime)
         for work in self.work:
             world.submit(work.job, work.script())
         return world
@@ -134,3 +136,23 @@ def loads(draw: st.DrawFn, *, simple: bool = False, most: int = 9) -> Load:
         work.append(Work(job, tuple(map(float, runs)), exits))
         jobs.append(job)
     return Load(total, tuple(work))
+
+
+OWNERS = st.fixed_dictionaries(
+    {
+        "user": st.sampled_from(("ann", "bob")),
+        "account": st.sampled_from(("", "physics", "optics")),
+        "qos": st.sampled_from(("", "low", "high", "top")),
+        "partition": st.sampled_from(("main", "fast")),
+        "priority": st.sampled_from((500, 500, 100, 900)),
+        "requeue": st.sampled_from((True, True, False)),
+    }
+)
+
+
+@st.composite
+def shared_loads(draw: st.DrawFn, *, simple: bool = False, most: int = 9) -> Load:
+    """As `loads`, of several users, accounts, QOS and partitions."""
+    load = draw(loads(simple=simple, most=most))
+    owned = (work._replace(job=replace(work.job, **draw(OWNERS))) for work in load.work)
+    return Load(load.total, tuple(owned))

@@ -28,11 +28,13 @@ from hpcshell.core.records import (
     Task,
 )
 from hpcshell.policy.decide import Policy, decide
+from hpcshell.policy.regime import Regime
 from hpcshell.policy.retry import End, after_end
 from hpcshell.policy.view import ParentFacts, Unit, View
 from tests.policy.made import elements_of
 from tests.policy.pauses import end_later, resume
 from tests.policy.truth import check, check_start
+from tests.policy.yields import Yielded, make_room
 
 
 class Act(NamedTuple):
@@ -56,8 +58,11 @@ def same(act: Act) -> Script:
 class World:
     """See the module. `starts` tells when each element first started."""
 
-    def __init__(self, total: Resources, policy: Policy | None = None) -> None:
-        self.view = View(total)
+    def __init__(
+        self, total: Resources, policy: Policy | None = None, regime: Regime | None = None
+    ) -> None:
+        self.regime = regime or Regime()
+        self.view = View(total, self.regime)
         self.policy = policy or Policy()
         self.now = 0.0
         self.jobs: dict[int, Job] = {}
@@ -69,6 +74,7 @@ class World:
         """How each run is to end, and when if it is not suspended any more."""
         self.starts: dict[Unit, float] = {}
         self.restarts: list[tuple[float, Unit]] = []
+        self.yielded = Yielded()
         self.watch: list[Callable[[World], None]] = []
         self._agenda: list[tuple[float, int, int, Callable[[], None]]] = []
         self._numbers = count()
@@ -98,6 +104,8 @@ class World:
             heapq.heappop(self._agenda)[3]()
         while self.end_impossible():
             pass
+        if self.regime.timely:
+            self.view.rerank()
         while self.decide_once():  # again: a start may be what another waited for
             check(self)
         for look in self.watch:
@@ -111,7 +119,8 @@ class World:
         for run in plan.resumes:
             resume(self, run)
         self.view.keep(plan.promises)
-        return bool(plan.starts or plan.resumes)
+        make_room(self, plan)
+        return bool(plan.starts or plan.resumes or plan.preempts)
 
     def _next(self) -> float | None:
         times = [self._agenda[0][0]] if self._agenda else []
@@ -163,7 +172,10 @@ class World:
         if claim is None:
             return
         unit = (claim.job, claim.index)
-        self.view.release(run)
+        self.view.release(run, self.now)
+        job, request = self.jobs[claim.job], self.tasks[unit].request
+        ran = self.now - claim.start - claim.paused
+        self.regime.foresight.ended(job, request or job.request, ran)
         event = after_end(self.jobs[claim.job], self.tasks[unit], end, total=self.view.total)
         self.put(step(self.tasks[unit], event))
 

@@ -333,7 +333,7 @@ NOW = opening.SCHEMA
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A later version of the package, two schemas on, with migrations whose text a test may change."""
+    """A later version of the package, two schemas on; a test may change its migrations."""
     here = tmp_path / "package"
     (here / "migrations").mkdir(parents=True)
     (here / "migrations" / f"{NOW + 1:04}_colour.sql").write_text(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpcshell.core.records import Notify, Record, Request, Retry, WarnSignal
+from hpcshell.core.records import Gang, Notify, Record, Request, Retry, WarnSignal
 
 
 class Submission(Record, frozen=True, kw_only=True):
@@ -31,6 +31,7 @@ class Submission(Record, frozen=True, kw_only=True):
     account: str = ""
     qos: str = ""
     reservation: str = ""
+    gang: Gang | None = None
     profile: str = ""
     tags: tuple[str, ...] = ()
     comment: str = ""

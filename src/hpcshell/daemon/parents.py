@@ -33,6 +33,8 @@ def parent_facts(store: Store, job_id: int) -> ParentFacts:
         elements={task.index: Fact(task.start_time, task.end_time, task.outcome) for task in tasks},
     )
     if stored.job.dropped is not None:
-        facts.begun = facts.ended = facts.total
+        never_begun = facts.total - len(tasks)
+        facts.begun += never_begun
+        facts.ended += never_begun
         facts.last_end = stored.summary.end_time if stored.summary else facts.last_end
     return facts

@@ -46,6 +46,7 @@ def _submission(job: Job) -> dict[str, Any]:
         "account": job.account or None,
         "qos": job.qos or None,
         "reservation": job.reservation or None,
+        "gang": None if job.gang is None else job.gang.name,
         "priority": job.priority,
         "nice": job.nice,
         "profile": job.profile or None,

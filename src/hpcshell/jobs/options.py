@@ -59,6 +59,7 @@ class Options(TypedDict, total=False):
     account: str | None
     qos: str | None
     reservation: str | None
+    gang: str | None
     hold: bool | None
     unique: bool | None
 

@@ -127,6 +127,18 @@ def explain(
     return replace(seen, earliest=earliest, latest=latest, change=change)
 
 
+def bind(view: View, policy: Policy, unit: Unit, told: Explanation, now: float) -> None:
+    """Hold on to a promise that was told, though no decision has had to give it so far.
+
+    It fits beside all that is promised already, so later decisions keep it, too. With one promise
+    at most there is nothing to hold on to: that of the first in line is kept by how all decide.
+    """
+    if policy.promises in (0, 1) or not told.promised or told.start is None:
+        return
+    if told.start > now and unit not in view.promised:
+        view.keep({**view.promised, unit: told.start})
+
+
 def explain_suspended(
     view: View, policy: Policy, run: int, now: float, *, brief: bool = False
 ) -> Explanation:
@@ -283,6 +295,7 @@ def _where_from(start: float | None, promised: bool, code: str) -> str:
     if start is None:
         causes = {
             **dict.fromkeys(LIMIT_REASONS, "it starts some time after others of them have ended"),
+            "Reservation": "its reservation is over before it could start, as things stand",
             "TooLarge": "it cannot start while the machine is as it is",
             "Depth": "so far ahead nothing is worked out",
         }

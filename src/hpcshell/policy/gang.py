@@ -10,8 +10,8 @@ begun once, and is tried again, goes alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
+from hpcshell.core.errors import Wrong
 from hpcshell.core.records import NO_INDEX, Job, Request
 from hpcshell.policy.line import Entry, Line, Shape, Turn
 from hpcshell.policy.room import Room
@@ -114,5 +114,14 @@ def _size(job: Job) -> int:
     return job.gang.size
 
 
-ALONE_ONLY: Final = "a member of a gang cannot have the whole machine for itself"
-"""Said when such a job is submitted."""
+def admit_member(job: Job) -> None:
+    """Raise `Wrong` for a job that cannot start together with others."""
+    if job.gang is None:
+        return
+    if job.array is not None:
+        raise Wrong("an array cannot be in a gang", "submit its elements as jobs of the gang")
+    if job.request.exclusive and job.gang.size > 1:
+        raise Wrong(
+            "who has the machine for itself cannot start together with others",
+            "leave out --exclusive or --gang",
+        )

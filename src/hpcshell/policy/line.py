@@ -13,6 +13,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
 from hpcshell.policy.order import Sorted
@@ -249,6 +251,9 @@ class Turn:
         """The machine has changed: what each shape takes of it is worked out again."""
         for shape in self._shapes.values():
             shape.need = room.need(shape.request)
+            if shape.claimant is not None:
+                held = room.held_by(shape.request)
+                shape.claimant = replace(shape.claimant, request=held)
 
     def enter(self, line: Line) -> None:
         """`line` is ready from now on."""

@@ -148,7 +148,8 @@ class Places:
     def _undisturbing(self, shape: Shape, mine: Place, beside: Profile) -> float | None:
         """The first place that is nobody's; what was given back counts from before it began."""
         since = self._since_beside.get(shape, self._now)
-        since = -inf if shape.length is None else min(since, mine.start - shape.length)
+        reach = inf if shape.length is None else shape.length + beside.resolution
+        since = min(since, mine.start - reach)
         start = beside.earliest(shape.length, shape.need, since)
         if start is not None:
             self._since_beside[shape] = start

@@ -18,22 +18,33 @@ from hpcshell.policy.room import Vector, plus
 NEVER: Final = inf
 LATE: Final = 1.0
 """A run that should have ended by now is taken to end this many seconds from now."""
+HAIR: Final = 1e-9
+"""So much above a multiple of the resolution is the multiple: sums of times are not exact."""
 
 
 def _end(end: float | None, now: float, resolution: float) -> float:
     """When what is held is taken to be free: no earlier than expected, and not yet."""
-    if end is None or end == NEVER:
+    if end is None:
         return NEVER
-    if end <= now:
-        return now + LATE
-    return ceil(end / resolution) * resolution if resolution > 0 else end
+    return now + LATE if end <= now else rounded(end, resolution)
+
+
+def rounded(end: float, resolution: float) -> float:
+    """The instant, or the next whole multiple of `resolution` above zero."""
+    if resolution <= 0 or end == NEVER:
+        return end
+    return max(end, ceil(end / resolution - HAIR) * resolution)
 
 
 class Profile:
     """`times[i]` to `times[i + 1]` is a segment; `times[0]` is now. `free[k][i]` is what is free of
-    the vector's place `k` in segment `i`."""
+    the vector's place `k` in segment `i`.
 
-    __slots__ = ("free", "times")
+    `resolution`: all that is held, now or later, is held until a whole multiple of so many seconds;
+    what has been promised then still holds when it has begun.
+    """
+
+    __slots__ = ("free", "resolution", "times")
 
     def __init__(
         self,
@@ -43,6 +54,7 @@ class Profile:
         resolution: float = 0.0,
     ) -> None:
         self.times = [now]
+        self.resolution = resolution
         rows = [free]
         for end, vector in sorted((_end(end, now, resolution), vector) for end, vector in held):
             if end > self.times[-1]:
@@ -55,6 +67,7 @@ class Profile:
         """Another that is changed by itself."""
         other = object.__new__(Profile)
         other.times, other.free = self.times[:], [column[:] for column in self.free]
+        other.resolution = self.resolution
         return other
 
     def free_now(self) -> Vector:
@@ -68,7 +81,7 @@ class Profile:
         first = bisect_right(self.times, start) - 1
         last = len(self.times)
         if limit is not None:
-            last = max(first + 1, bisect_left(self.times, start + limit))
+            last = max(first + 1, bisect_left(self.times, self._until(start, limit)))
         return all(min(column[first:last]) >= n for column, n in self._columns(need))
 
     def earliest(
@@ -89,14 +102,15 @@ class Profile:
     def _from(self, start: int, limit: float | None, need: Vector) -> float | None:
         """The beginning of the first segment from number `start` on at which `need` is free."""
         times, columns = self.times, self._columns(need)
-        end = inf if limit is None else times[start] + limit
+        end = inf if limit is None else self._until(times[start], limit)
         for at in range(start, len(times)):
             if start < at and times[at] >= end and limit is not None:
                 return times[start]
             for column, n in columns:
                 if column[at] < n:
                     start = at + 1
-                    end = times[start] + limit if limit is not None and start < len(times) else inf
+                    if start < len(times) and limit is not None:
+                        end = self._until(times[start], limit)
                     break
         return times[start] if start < len(times) else None
 
@@ -130,9 +144,13 @@ class Profile:
         first = self._cut(start)
         if limit is None:
             return range(first, len(self.times))
-        if start + limit == NEVER:
-            return range(first, first + 1)
-        return range(first, self._cut(start + limit))
+        end = self._until(start, limit)
+        return range(first, first + 1 if end == NEVER else self._cut(end))
+
+    def _until(self, start: float, limit: float) -> float:
+        """Until when something is held that begins at `start`."""
+        end = start + limit
+        return rounded(end, self.resolution) if self.resolution else end
 
     def _cut(self, time: float) -> int:
         """The number of the segment that begins at `time`, made if there is none."""

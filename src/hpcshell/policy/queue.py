@@ -248,7 +248,7 @@ class Queue:
     def _shape(self, job: Job, request: Request) -> Shape:
         length = self.regime.foresight.length(job, request)
         bounds = self.regime.bounds
-        claimant = None if bounds is None else bounds.claimant(job, request)
+        claimant = None if bounds is None else bounds.claimant(job, self._room.held_by(request))
         return self.turn.shape(request, self._room, length, claimant, job.reservation)
 
     def _size(self, job: int) -> int | None:

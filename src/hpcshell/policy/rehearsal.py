@@ -155,6 +155,7 @@ def _regime(view: View, foresight: Foresight | None) -> Regime:
         timely=False,
         rights=None,
         sharing=None,
+        ledger=None,
         foresight=foresight or regime.foresight,
         bounds=None if view.bounds is None else Settled(view.bounds),
     )

@@ -20,7 +20,8 @@ class Reservation(Record, frozen=True, kw_only=True):
     """From `start` until `end`: `request` is set apart, all of the machine if that is exclusive.
 
     `users` and `accounts` may use it; nobody, when both are empty: maintenance. `flex`: theirs may
-    run in it or, whole, in what everybody may use. `idle`: it is let go when nobody has used it for so many seconds.
+    run in it or, whole, in what everybody may use. `idle`: it is let go when nobody has used it for
+    so many seconds.
     Raises `Wrong` for one that ends before it starts.
     """
 

@@ -21,6 +21,8 @@ from hpcshell.core.records import Claim, Request, Resources
 Vector = tuple[int, ...]
 
 ALONE: Final = 1 << 40
+COUNTED: Final = ("cpus", "memory", "gpus")
+"""What every machine has some of, or none."""
 
 
 def fits(need: Vector | None, free: Vector) -> bool:
@@ -66,15 +68,16 @@ class Room:
             return None
         others = (request.others.get(name, 0) for name in self.names)
         if request.exclusive:
-            cpus, memory, gpus = self.size[1:4]
-            return (
-                ALONE,
-                max(cpus, request.cpus),
-                max(memory, request.memory),
-                max(gpus, request.gpus),
-                *others,
-            )
+            all_of_it = self.held_by(request)
+            return (ALONE, all_of_it.cpus, all_of_it.memory, all_of_it.gpus, *others)
         return (1, request.cpus, request.memory, request.gpus, *others)
+
+    def held_by(self, request: Request) -> Request:
+        """What a run of `request` holds, as a request: one alone on the machine holds all of it."""
+        if not request.exclusive:
+            return request
+        most = {name: max(getattr(self.total, name), getattr(request, name)) for name in COUNTED}
+        return replace(request, **most)
 
     def hold(self, claim: Claim) -> None:
         """Take what `claim` says out of what is free."""

@@ -5,19 +5,17 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from itertools import islice
-from math import inf
 from operator import itemgetter
 
 from hpcshell.core.records import NO_INDEX, Reason
 from hpcshell.policy.gang import Together
 from hpcshell.policy.ground import Ground
 from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
+from hpcshell.policy.parts import Parts
 from hpcshell.policy.plan import Plan, Policy, Preempt, Start
 from hpcshell.policy.preempt import preempts
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
-from hpcshell.policy.reserve import Stock
-from hpcshell.policy.room import fits
 from hpcshell.policy.setapart import no_reservation, set_apart
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
@@ -38,8 +36,8 @@ class Round:
         self.resumes: list[int] = []
         self.preempts: list[Preempt] = []
         self.reasons: dict[Unit, Reason] = {}
-        self.public = self._public()
-        self._pools: dict[str, Ground] = {}
+        self.parts = Parts(view, policy, now)
+        self.public = self.parts.public
         self._limits = None if view.bounds is None else view.bounds.throttle
         self._limits_own = False
         self._preempting = view.preempting()
@@ -67,12 +65,14 @@ class Round:
                 self._walk(self._heads())
         promises: dict[Unit, float] = {}
         self._bend()
-        for ground in (self.public, *self._pools.values()):
+        for ground in self.parts:
             if self._thorough:
                 ground.pay()
             promises |= ground.settle()
         for unit in self._bent:
             promises.pop(unit, None)
+        if self.view.book.known:
+            promises = {unit: at for unit, at in promises.items() if self._in_time(unit, at)}
         return Plan(
             starts=self.starts,
             resumes=self.resumes,
@@ -117,12 +117,12 @@ class Round:
         all_matter = self._thorough or not self.policy.backfill
         first_matters = turn.fills is not None or self._preempting
         for head in turn.heads:
-            if not self._open(head[1]):
+            if not self.parts.is_open(head[1]):
                 yield head
                 continue
-            ground = self.ground(head[1])
+            ground = self.parts.of(head[1])
             matters = all_matter or ground.left > 0 or (first_matters and ground.first is None)
-            if matters or self._any_free(head[1]):
+            if matters or self.parts.any_free(head[1]):
                 yield head
             elif self._depth > 0:
                 self._depth -= 1
@@ -135,12 +135,12 @@ class Round:
         waiting: list[tuple[float, Key, Shape, Iterator[Key]]] = []
         self._stopped = False
         for fill, key, shape in self.view.queue.turn.fills or ():
-            if self._open(shape) and self._any_free(shape):
+            if self.parts.is_open(shape) and self.parts.any_free(shape):
                 rest = iter(shape.turn)
                 waiting.append((fill, next(rest, key), shape, rest))
         while waiting and not self._stopped:
             fill, key, shape, rest = heapq.heappop(waiting)
-            if not self._any_free(shape):
+            if not self.parts.any_free(shape):
                 continue
             if self._offer(key[3]) and (following := next(rest, None)) is not None:
                 heapq.heappush(waiting, (fill, following, shape, rest))
@@ -152,7 +152,7 @@ class Round:
                 return
             sleeper = self._sleepers.pop()
             unit, shape = sleeper.unit, sleeper.shape
-            ground = self._pool(shape.pool) if shape.pool else self.public
+            ground = self.parts.pool(shape.pool)
             if ground.may_start(unit, shape):
                 self.resumes.extend(sleeper.runs)
                 ground.take(shape)
@@ -166,10 +166,9 @@ class Round:
         """Start or promise the line's elements; whether later lines of its shape are worth a
         look."""
         job, shape = line.entry.job, line.shape
-        if not self._open(shape):
+        if not self.parts.is_open(shape):
             return self._thorough and self._no_pool(line)
-        ground = self.ground(shape)
-        flex = ground is not self.public and self._flex(shape)
+        ground, flex = self.parts.of(shape), self.parts.bends(shape)
         for index in islice(line.elements(), max(0, self._room(line.entry))):
             if ground.free[1] < self._least:  # nothing more can start: no more promises are needed
                 self._stopped = True
@@ -198,19 +197,21 @@ class Round:
         for unit, line in self._flexible:
             promised = unit in self._done
             possible = promised or self._room(line.entry) > 0
-            if possible and self.public.may_start(unit, line.shape):
+            if possible and self._allowed(unit, line) and self.public.may_start(unit, line.shape):
                 if promised:
                     self._slots[unit[0]] -= 1
                 self._bent.append(unit)
                 self._begin(unit, line, self.public)
 
+    def _in_time(self, unit: Unit, start: float) -> bool:
+        """Whether its reservation is still there then: after that it starts nowhere."""
+        entry = self.view.entry(unit[0])
+        one = None if entry is None else self.view.book.known.get(entry.job.reservation)
+        return one is None or start < one.end
+
     def _room(self, entry: Entry) -> int:
         """How many more elements of the job may go besides those that start or are promised to."""
         return entry.room() - self._slots.get(entry.job.id, 0)
-
-    def _open(self, shape: Shape) -> bool:
-        """Whether there is anything that requests of this shape are to be met from."""
-        return not shape.pool or shape.pool in self.view.book.known
 
     def _no_pool(self, line: Line) -> bool:
         """Say so of all elements of the line; always true."""
@@ -277,9 +278,7 @@ class Round:
             ground.stay(unit)
             return False
         self._depth -= 1
-        possible = fits(shape.need, self.view.room.size)
-        if ground is not self.public:
-            possible = self._meets(shape, self.now)
+        possible = self.parts.possible(shape, ground)
         if possible and ground.first is None:
             self._depth = min(self._depth, self._most_behind)
         if self._thorough and self._until in (None, unit):
@@ -297,72 +296,33 @@ class Round:
             self._done.add(unit)
             ground.owe(unit, shape)
             more = more or ground.left > 0
-        if possible and ground.left <= 0:
+        if possible and (ground.left <= 0 or not self.policy.backfill):
             self._narrow(ground)
         return more
 
     def _narrow(self, ground: Ground) -> None:
-        """All promises are given: the others may pass in an order of their own, or not at all."""
+        """All promises are given, or nobody may pass: the others go in an order of their own, or
+        wait."""
         if not self.policy.backfill:
             ground.barred = True
-            self._stopped = self._stopped or not (self._thorough or self._pools)
+            self._stopped = self._stopped or not (self._thorough or self.parts.any_pool())
         elif self.view.queue.turn.fills is not None and not self._filling:
             self._filling = self._stopped = True
 
     # -- what there is ---------------------------------------------------------------------------
 
-    def ground(self, shape: Shape) -> Ground:
-        """What a request of this shape is to be met from. What may run outside its reservation, and
-        never could run inside, is met from what everybody may use."""
-        if not shape.pool or (self._flex(shape) and not self._meets(shape, -inf)):
-            return self.public
-        return self._pool(shape.pool)
-
-    def _pool(self, name: str) -> Ground:
-        """What a reservation sets apart."""
-        if (found := self._pools.get(name)) is None:
-            view = self.view
-            stock = view.book.within(name, self.now, view.room.free, view.inside())
-            gpus = view.room.gpus[::-1][stock.skip :][: max(0, stock.free[3])]
-            found = self._pools[name] = Ground(stock, self.policy, self.now, gpus)
-        return found
-
-    def _flex(self, shape: Shape) -> bool:
-        """Whether requests of this shape may be met from what everybody may use, too."""
-        return bool(shape.pool) and self.view.book.known[shape.pool].flex
-
-    def _meets(self, shape: Shape, now: float) -> bool:
-        """Whether the reservation that the shape is for is large and long enough for it."""
-        book = self.view.book
-        return book.meets(book.known[shape.pool], shape.need, shape.length, now)
-
-    def _any_free(self, shape: Shape) -> bool:
-        """Whether as much as it asks for is free where it may be met from."""
-        if fits(shape.need, self.ground(shape).free):
-            return True
-        return self._flex(shape) and fits(shape.need, self.public.free)
-
-    def _public(self) -> Ground:
-        view = self.view
-        if not view.book.known:
-            stock = Stock(view.room.free, view.ends, [])
-        else:
-            stock = view.book.public(self.now, view.room.free, view.inside())
-        gpus = view.room.gpus[: max(0, stock.free[3])]
-        return Ground(stock, self.policy, self.now, gpus)
-
     def profile(self, shape: Shape) -> Profile:
         """What will be free when, with all that this round has started and promised so far."""
-        return self.ground(shape).places().profile
+        return self.parts.of(shape).places().profile
 
     def _recall(self) -> None:
         """Keep the promises of earlier plans, the first in line first."""
         found: list[tuple[object, Unit, Shape, float]] = []
         for unit, start in self.view.promised.items():
             line = self.view.queue.standing(*unit)
-            if line is None or not self._open(line.shape):
+            if line is None or not self.parts.is_open(line.shape):
                 continue
             if line.shape.need is not None and start != NEVER:
                 found.append((line.turn_of(unit[1]), unit, line.shape, start))
         for _, unit, shape, start in sorted(found, key=itemgetter(0)):
-            self.ground(shape).places().keep(unit, shape, start)
+            self.parts.of(shape).places().keep(unit, shape, start)

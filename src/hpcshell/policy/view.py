@@ -37,6 +37,7 @@ Costs grow with what a call changes (and the logarithm of what waits), never wit
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from hpcshell.core.indexset import IndexSet
@@ -59,7 +60,7 @@ class View(Holdings):
 
     def __init__(self, total: Resources, regime: Regime | None = None) -> None:
         regime = regime or Regime()
-        super().__init__(total, regime.foresight)
+        super().__init__(total, regime.foresight, regime.ledger)
         self.queue = Queue(self.room, regime)
         self.bounds = regime.bounds
 
@@ -81,15 +82,12 @@ class View(Holdings):
         return min((wake for wake in wakes if wake is not None), default=None)
 
     def _slice_ends(self, now: float) -> float | None:
-        """When the next slice of a run is over for which somebody waits."""
-        sharing = self.queue.regime.sharing
-        if sharing is None or not (self.queue.turn.heads or self.waking):
+        """When the next run may have to make room for what waits: its slice is over, or the time
+        for which it was safe."""
+        if not self.preempting() or not (self.queue.turn.heads or self.waking):
             return None
-        ends = (
-            self.on_since(claim) + sharing.slice
-            for claim in self.claims.values()
-            if claim.suspended is None and sharing.shares(self.queue.jobs[claim.job].job)
-        )
+        running = (claim for claim in self.claims.values() if claim.suspended is None)
+        ends = (end for claim in running for end in _safe_until(self, claim))
         return min((end for end in ends if end > now), default=None)
 
     def preempting(self) -> bool:
@@ -159,15 +157,20 @@ class View(Holdings):
             shape = entry.shape_of(claim.index)
             self.outlook.began(claim, entry.job, shape.request, shape.length)
             if self.bounds is not None:
-                self.bounds.began(claim.run, self.bounds.claimant(entry.job, shape.request))
+                holds = self.room.held_by(shape.request)
+                self.bounds.began(claim.run, self.bounds.claimant(entry.job, holds))
+            if self.ledger is not None:
+                self.ledger.began(claim, entry.job.user, entry.job.account)
             if claim.reservation:
                 self.pools[claim.run] = claim.reservation
             first = self.queue.start(entry, claim.index)
             touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
             self.queue.gates.touch(touched)
 
-    def release(self, run: int) -> None:
-        """The run is over and holds nothing any more."""
+    def release(self, run: int, at: float | None = None) -> None:
+        """The run is over, since `at` (None: the time told last), and holds nothing any more."""
+        if self.ledger is not None:
+            self.ledger.ended(run, self.queue.gates.clock if at is None else at)
         claim = self.room.let_go(run)
         self.outlook.over(run)
         for known in (self.pools, self.since, self.leaving, self.checkpoints):
@@ -213,7 +216,10 @@ class View(Holdings):
         self.promised = {}
 
     def rerank(self) -> bool:
-        """Ask for the ranks of all jobs again, as of the time told last; whether any changed."""
+        """Ask for the ranks of all jobs again, as of the time told last; whether any changed. What
+        runs have used by then counts."""
+        if self.ledger is not None:
+            self.ledger.settle(self.queue.gates.clock)
         return self.queue.rerank()
 
     def impossible(self, now: float) -> list[Hopeless]:
@@ -232,3 +238,12 @@ class View(Holdings):
         That is, as long as runs end in time and nothing that goes before them comes in.
         """
         self.promised = dict(promises)
+
+
+def _safe_until(view: View, claim: Claim) -> Iterator[float]:
+    rights, sharing = view.queue.regime.rights, view.queue.regime.sharing
+    job = view.queue.jobs[claim.job].job
+    if sharing is not None and sharing.shares(job):
+        yield view.on_since(claim) + sharing.slice
+    if rights is not None:
+        yield claim.start + claim.paused + rights.exempts.get(job.qos, rights.exempt)

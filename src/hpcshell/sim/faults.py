@@ -71,6 +71,10 @@ class Outages:
     def __init__(self, case: Case) -> None:
         self.case = case
         self.rows = list(range(len(case.work.submit)))
+        work = case.work
+        self._columns = [work.submit, work.run, work.procs, work.request, work.user]
+        if case.rules.predictor == SHRUNK:
+            self._columns += [work.alike, work.same]
         self.killed = 0
         self.lost = 0
 
@@ -81,13 +85,14 @@ class Outages:
         killed = self._make_room(fault.cpus)
         cpus = min(fault.cpus, tally[FREE])
         if cpus:
-            place = self._submit(submitted, NO_ROW, fault.at, (fault.span, cpus, fault.span))
+            place = self._submit(submitted, NO_ROW, self._outage(fault, cpus))
             begin(case, submitted, place, fault.at)
             submitted += 1
         for job in killed:
             row, self.rows[job] = self.rows[job], NO_ROW
             if not fault.lose:
-                self._submit(submitted, row, fault.at, self._work_of(job), self._keys_of(job))
+                work = (fault.at, *(column[job] for column in self._columns[1:]))
+                self._submit(submitted, row, work)
                 submitted += 1
         self.killed += len(killed)
         self.lost += len(killed) if fault.lose else 0
@@ -118,51 +123,27 @@ class Outages:
         heapify(state.times)
         tally[ENDING] -= 1
 
-    def _work_of(self, job: int) -> tuple[float, int, float]:
-        work = self.case.work
-        return work.run[job], work.procs[job], work.request[job]
-
-    def _keys_of(self, job: int) -> tuple[int, ...]:
-        """The numbers of the job's user, and of its likes where those matter."""
-        work = self.case.work
-        if self.case.rules.predictor != SHRUNK:
-            return (work.user[job],)
-        return (work.user[job], work.alike[job], work.same[job])
-
-    def _new_keys(self) -> tuple[int, ...]:
-        """Those of somebody who is like nobody."""
+    def _outage(self, fault: Fault, cpus: int) -> tuple[float, ...]:
+        """What a job is that takes so many processors for as long as the fault lasts: like no
+        other, and of a user of its own."""
         state = self.case.state
-        user = len(state.last)
         for history in (state.last, state.before, state.lasts):
             history.append(0)
-        pasts = (state.of_user, state.of_alike, state.of_same)
-        numbers = tuple(len(past.sums) for past in pasts)
-        for past in pasts:
+        known = (state.of_user, state.of_alike, state.of_same)
+        for past in known:
             past.sums.append(0.0)
             past.counts.append(0.0)
-        return (user,) if self.case.rules.predictor != SHRUNK else numbers
+        user, alike, same = (len(past.sums) - 1 for past in known)
+        return (fault.at, fault.span, cpus, fault.span, user, alike, same)[: len(self._columns)]
 
-    def _submit(
-        self,
-        job: int,
-        row: int,
-        now: float,
-        work: tuple[float, int, float],
-        keys: tuple[int, ...] = (),
-    ) -> int:
-        """One more job, with this number; its place in line. An outage's user is its own."""
+    def _submit(self, job: int, row: int, work: tuple[float, ...]) -> int:
+        """One more job, with this number; its place in line."""
         case, state = self.case, self.case.state
-        keys = keys or self._new_keys()
-        run, procs, request = work
-        told, like = case.work, (case.work.alike, case.work.same)
+        by_job = (state.expected, state.outrun, state.over, state.planned, state.typical)
         columns: list[tuple[list[Any], Any]] = [
             (self.rows, row),
-            *zip(told[:4], (now, run, procs, request), strict=True),
-            (told.user, keys[0]),
-            *(zip(like, keys[1:], strict=True) if len(keys) > 1 else ()),
-            *((found, 0) for found in case.found),
-            *((by_job, 0) for by_job in (state.expected, state.outrun, state.over, state.planned)),
-            (state.typical, 0.0),
+            *zip(self._columns, work, strict=True),
+            *((found, 0) for found in (*case.found, *by_job)),
         ]
         for column, value in columns:
             column.insert(job, value)

@@ -180,7 +180,7 @@ def test_events_without_a_receiver_are_mailed_to_the_user():
 def test_every_field_of_a_submission_can_be_set():
     found = submission(
         "-c 2 -a 0-9 -d afterok:1 --on-never hold --priority 1 --nice 1 -p p -A a -q q"
-        " --reservation r"
+        " --reservation r --gang g:2"
         " --profile light --tag t --comment c -H -b now+1h --deadline now+9d --grace 1s --signal 10"
         " --checkpoint-signal USR1@30"
         " --no-requeue --retries 1 --mail-user u -i i -o o -e e --open-mode append --unique -J n"

@@ -49,6 +49,7 @@ EXAMPLES = {
     "umask": "027",
     "url": "https://example.org/x",
     "variable": "A=x,y",
+    "gang": "coupled:2",
     "word": "main",
 }
 

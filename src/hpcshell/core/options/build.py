@@ -198,6 +198,7 @@ def _submission(
         account=get("account", ""),
         qos=get("qos", ""),
         reservation=get("reservation", ""),
+        gang=get("gang"),
         profile=get("profile", ""),
         tags=tuple(dict.fromkeys(get("tag", ()))),
         comment=get("comment", ""),
@@ -424,6 +425,8 @@ def meaning(submission: Submission, place: Place) -> list[str]:
         found.append(f"signal {format_warn_signal(submission.warn)}")
     if submission.checkpoint is not None:
         found.append(f"checkpoint signal {format_warn_signal(submission.checkpoint)}")
+    if (gang := submission.gang) is not None:
+        found.append(f"starts together with {_many(gang.size - 1, 'other', 'others')}")
     if submission.retry.limit:
         found.append(_many(submission.retry.limit, "retry", "retries"))
     return found

@@ -18,13 +18,15 @@ from hpcshell.core.instants import Offset, instant
 from hpcshell.core.options.row import Setting
 from hpcshell.core.options.table import BY_NAME
 from hpcshell.core.patterns import check_pattern
-from hpcshell.core.records import Record, WarnSignal
+from hpcshell.core.records import Gang, Record, WarnSignal
 from hpcshell.core.words import check_name, nearest, one_line, quote, warn_signal
 
 LEVELS: Final = {"critical": 1000, "high": 750, "normal": 500, "low": 250}
 """The named priorities."""
 MOST_PRIORITY: Final = 1000
 CAUSES: Final = ("fail", "timeout", "oom", "lost")
+MOST_MEMBERS: Final = 1000
+"""Jobs of one gang."""
 NOTICES: Final = ("begin", "end", "fail", "requeue", "time_limit")
 GROWS: Final = {
     "mem": "memory",
@@ -394,6 +396,16 @@ def _url(text: str, origin: str, place: Place) -> str:
     return check_webhook(text, origin)
 
 
+def _gang(text: str, origin: str, place: Place) -> Gang:
+    name, colon, size = text.rpartition(":")
+    if not colon or not name or not size.isdecimal() or not 1 <= int(size) <= MOST_MEMBERS:
+        raise Wrong(
+            f"{origin}: {quote(text)} is no gang",
+            f"write NAME:SIZE, with the number of its jobs, 1 to {MOST_MEMBERS}: --gang coupled:2",
+        )
+    return Gang(name=check_name(name, origin), size=int(size))
+
+
 READERS: Final[dict[str, Reader]] = {
     "address": _address,
     "array": _array,
@@ -408,6 +420,7 @@ READERS: Final[dict[str, Reader]] = {
     "duration0": _duration0,
     "export": _export,
     "factor": _factor,
+    "gang": _gang,
     "gpus": _gpus,
     "gres": _gres,
     "growth": _growth,

@@ -321,6 +321,15 @@ QUEUE_ROWS: Final = (
         project=True,
     ),
     Option(
+        name="gang",
+        kind="gang",
+        help="Start together with the other jobs of this gang, so many in all, or not at all.",
+        panel=QUEUE,
+        metavar="NAME:SIZE",
+        hpc=("--gang",),
+        project=True,
+    ),
+    Option(
         name="hold",
         kind="switch",
         help="Wait until it is released.",

@@ -1,0 +1,131 @@
+"""Runs of a world that make room for others; what must be true of it is checked on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from hpcshell.core.records import NO_INDEX
+from hpcshell.policy.plan import Plan, Preempt
+from hpcshell.policy.room import fits, plus
+from hpcshell.policy.view import Unit
+from tests.policy.pauses import end_later, suspend, wake
+
+if TYPE_CHECKING:
+    from tests.policy.world import World
+
+STOPS = {"requeue": "preempt", "cancel": "evict"}
+"""How the mode is called when a run is stopped."""
+
+
+class Debt(NamedTuple):
+    """An element that runs make room for, since when."""
+
+    maker: Unit
+    runs: set[int]
+    since: float
+
+
+class Yielded:
+    """All that was preempted. `grace`: seconds that runs live on for which are to make room."""
+
+    def __init__(self) -> None:
+        self.grace = 0.0
+        self.preempts: list[tuple[float, Preempt]] = []
+        self.debts: list[Debt] = []
+
+
+def make_room(world: World, plan: Plan) -> None:
+    """Carry it out."""
+    if not plan.preempts:
+        return
+    check_rights(world, plan.preempts)
+    check_none_is_too_many(world, plan)
+    makers = {(one.job, one.index) for one in plan.preempts}
+    assert len(makers) == 1, "one at a time"
+    runs = {one.run for one in plan.preempts}
+    world.yielded.debts.append(Debt(makers.pop(), runs, world.now))
+    for one in plan.preempts:
+        assert one.cause
+        world.yielded.preempts.append((world.now, one))
+        _yield(world, one)
+
+
+def _yield(world: World, one: Preempt) -> None:
+    if one.mode == "suspend":
+        suspend(world, one.run)
+        wake(world, one.run)
+        return
+    end, until = world.ends[one.run], world.now + world.yielded.grace
+    if until < end.time or not world.yielded.grace:
+        end = replace(end, time=until, exit_code=None, signal=15, stopped_by=STOPS[one.mode])
+    if world.yielded.grace:
+        world.view.leave(one.run, end.time)
+        end_later(world, one.run, end)
+    else:
+        world.end_run(one.run, end)
+
+
+def check_rights(world: World, preempts: list[Preempt]) -> None:
+    """Each may be preempted, in this way, and has had its time."""
+    rights = world.regime.rights
+    assert rights is not None
+    for one in preempts:
+        claim, maker = world.runs[one.run], world.jobs[one.job]
+        assert one.mode == rights.mode_of(maker, world.jobs[claim.job]) != ""
+        assert world.now - claim.start - claim.paused >= rights.exempt
+        assert claim.suspended is None
+        assert one.run not in world.view.leaving
+
+
+def check_none_is_too_many(world: World, plan: Plan) -> None:
+    """Without any one of them the element would not fit, whatever else is being ended."""
+    first, room = plan.preempts[0], world.view.room
+    entry = world.view.entry(first.job)
+    assert entry is not None
+    need, free = entry.shape_of(first.index).need, room.free
+    for run in world.view.leaving:
+        free = plus(free, room.held(run))
+    frees = {
+        one.run: room.to_give(one.run) if one.mode == "suspend" else room.held(one.run)
+        for one in plan.preempts
+    }
+    for kept in frees:
+        left = free
+        for run, vector in frees.items():
+            left = left if run == kept else plus(left, vector)
+        assert not fits(need, left), "one of them need not make room"
+        free_all = plus(left, frees[kept])
+        assert fits(need, free_all)
+
+
+def check_debts(world: World) -> None:
+    """Whoever was made room for has started as soon as it was made, unless it was overtaken by
+    something that goes before it and has come since."""
+    for debt in world.yielded.debts[:]:
+        if any(_holds(world, run) for run in debt.runs):
+            continue
+        world.yielded.debts.remove(debt)
+        started = [at for at, unit in world.restarts if unit == debt.maker and at >= debt.since]
+        if not started:
+            assert _overtaken(world, debt)
+
+
+def _holds(world: World, run: int) -> bool:
+    claim = world.runs.get(run)
+    return claim is not None and claim.suspended is None
+
+
+def _overtaken(world: World, debt: Debt) -> bool:
+    """Whether any of better rank has come in since."""
+    mine = world.view.entry(debt.maker[0])
+    assert mine is not None
+    assert debt.maker[1] == NO_INDEX or mine.job.array is not None
+    others = (world.view.entry(job.id) for job in world.jobs.values())
+    return any(
+        other is not None
+        and (other.rank, other.job.id) < (mine.rank, mine.job.id)
+        and other.job.submit_time > debt.since
+        for other in others
+    )

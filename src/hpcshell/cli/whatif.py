@@ -127,6 +127,7 @@ def _foresee(given: dict[str, Any]) -> tuple[Any, Compared]:
     from hpcshell.cli.foretold import Asked
     from hpcshell.client.snapshots import fetch_snapshot
     from hpcshell.core.units import duration
+    from hpcshell.policy.snapshot import regime_of
     from hpcshell.sim.changes import changes_of
     from hpcshell.sim.forward import Forward
     from hpcshell.sim.gains import compare
@@ -145,10 +146,10 @@ def _foresee(given: dict[str, Any]) -> tuple[Any, Compared]:
     changes = changes_of(wish, snapshot, user, _settings())
     lengths = _lengths(given["runs"], unlimited, daemon)
     until = float("inf") if ahead is None else snapshot.now + ahead
-    before = Forward(snapshot, lengths).play(until, _enough(budget))
+    before = Forward(snapshot, lengths, regime_of(snapshot)).play(until, _enough(budget))
     after = before
     if changes.any():
-        after, enough = Forward(snapshot, lengths), _enough(budget)
+        after, enough = Forward(snapshot, lengths, regime_of(snapshot)), _enough(budget)
         if when > snapshot.now:
             after.play(when, enough)
         if not after.stopped:

@@ -77,9 +77,9 @@ def _written(kept: Kept, page: int) -> list[Standing]:
 
 def _head(engine: Engine) -> Snapshot:
     """Everything but the jobs."""
-    view = engine.view
+    view, now = engine.view, clock.now()
     return Snapshot(
-        now=clock.now(),
+        now=now,
         total=view.total,
         policy=engine.policy,
         runs=tuple(view.claims.values()),
@@ -93,4 +93,7 @@ def _head(engine: Engine) -> Snapshot:
         checkpoints=dict(view.checkpoints),
         closed=view.closed,
         last_job=engine.last_job,
+        settings=engine.host.settings,
+        usage={} if view.ledger is None else view.ledger.state(now),
+        origin=engine.store.first_submit() or now,
     )

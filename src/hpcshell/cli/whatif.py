@@ -35,15 +35,16 @@ def _many(
 
 
 def _policies(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from hpcshell.sim.changes import HYBRID, POLICIES
+    from hpcshell.policy.choice import PROMISES
+    from hpcshell.sim.changes import HYBRID
 
-    return [name for name in (*POLICIES, HYBRID) if name.startswith(incomplete)]
+    return [name for name in (*PROMISES, HYBRID) if name.startswith(incomplete)]
 
 
 def _orders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from hpcshell.policy.formulas import ORDERS
+    from hpcshell.core.settings import ORDER_NAMES
 
-    return [name for name in ORDERS if name.startswith(incomplete)]
+    return [name for name in ORDER_NAMES if name.startswith(incomplete)]
 
 
 @verb(
@@ -61,7 +62,7 @@ def _orders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     "Another policy: none, greedy, easy, hybrid:N or conservative.",
     complete=_policies,
 )
-@_many("--order", "NAME", "Another order of the line: fifo, sjf, saf, wfp3, ...", complete=_orders)
+@_many("--order", "NAME", "Another order of the line: sjf, wfp3, fairshare, ...", complete=_orders)
 @_many("--add", "NAME=N", "More of something: gpus=2, cpus=4, mem=16G, or a resource of your own.")
 @_many("--remove", "NAME=N", "Less of something.")
 @_many("--cancel", "ID", "Without this job, or this element.", complete=complete_ids)

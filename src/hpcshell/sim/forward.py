@@ -25,7 +25,7 @@ from hpcshell.core.records import Job, Outcome, Resources, State, Task
 from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.depend import ParentFacts
 from hpcshell.policy.plan import Plan, held_to
-from hpcshell.policy.regime import Rank
+from hpcshell.policy.regime import Regime
 from hpcshell.policy.snapshot import elements_of
 from hpcshell.sim.lengths import assumed_end
 from hpcshell.sim.runs import Runs, index_set
@@ -209,9 +209,10 @@ class Forward(Runs):
         self.policy = policy
         self.view.keep({})
 
-    def order(self, rank: Rank, *, timely: bool) -> None:
-        """The line has another order from now on."""
+    def order(self, regime: Regime) -> None:
+        """The line has the order of that regime from now on."""
         queue = self.view.queue
-        queue.regime = queue.regime._replace(rank=rank, timely=timely)
+        own = queue.regime._replace(rank=regime.rank, timely=regime.timely, rows=regime.rows)
+        queue.regime = own
         self.view.rerank()
         self.view.keep({})

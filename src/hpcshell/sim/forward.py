@@ -65,7 +65,8 @@ class Forward(Runs):
             if self._due.get(run) == time:
                 self._run_over(run)
         self.view.advance(self.now)
-        if self.view.queue.regime.timely:
+        if self.view.queue.regime.timely and self.now >= self._ranked + self._age:
+            self._ranked = self.now
             self.view.rerank()
         while True:
             while self._end_hopeless():

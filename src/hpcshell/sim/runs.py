@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from math import inf
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -53,6 +54,9 @@ class Runs:
         self._rest: dict[int, float] = {}
         """Of each suspended run, the seconds it takes once it goes on."""
         self._agenda: list[tuple[float, int]] = []
+        self._age = 0.0 if snapshot.settings is None else snapshot.settings.scheduler.rerank
+        self._ranked = -inf
+        """When ranks that change with time were asked for last; they may be `_age` seconds old."""
         self._last_run = max((claim.run for claim in snapshot.runs), default=0)
         self._take_over(snapshot)
 

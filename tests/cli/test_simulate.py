@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ import pytest
 
 from hpcshell.cli import simulating
 from hpcshell.sim import simulate as engine
-from hpcshell.sim.policies import NAMED
+from hpcshell.sim.policies import NAMED, ORDERS, PREDICTORS, VARIANTS
+from hpcshell.trace.clean import FILTERS
 from tests.cli.conftest import call
 from tests.trace.made import jobs
+
+ROOT = Path(__file__).resolve().parents[2]
 
 KEYS = (
     "policy jobs makespan utilization mean_wait median_wait p95_wait max_wait avebsld backfilled "
@@ -161,6 +165,16 @@ def test_or_are_lost(trace: Path) -> None:
     assert "3,20,,,\n" in Path("jobs.csv").read_text()
 
 
+def test_every_policy_order_and_predictor_is_in_the_help_and_in_the_how_to() -> None:
+    said = " ".join(call("simulate", "--help", check=True).out.split())
+    page = (ROOT / "docs" / "how-to" / "simulate.md").read_text()
+    for word in (*NAMED, *ORDERS, *PREDICTORS, *VARIANTS, *FILTERS):
+        assert re.search(rf"\b{re.escape(word)}(?!\w)", said), word
+        assert f"`{word}`" in page or word in ("f2", "f3"), word
+    for key in call("simulate", "--generate", "lublin", "--jobs", 5, "--json").json:
+        assert key == "schema" or f"`{key}`" in page, key
+
+
 # ------------------------------------------------------------------------------------ workloads
 
 
@@ -227,7 +241,8 @@ def test_equal_runs_draw_equal_pictures(trace: Path) -> None:
 
 def test_an_interrupt_leaves_what_there_is(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trace.write_bytes(jobs(*((at, 10, 8, 10) for at in range(100))))
-    monkeypatch.setattr(engine, "LEAST_SLICE", 10)
+    monkeypatch.setattr(engine, "SLICE", 10)
+    monkeypatch.setattr(engine, "QUICK", 0.0)
 
     def interrupt_at_150(done: int) -> None:
         if done >= 150:

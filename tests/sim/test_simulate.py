@@ -49,7 +49,7 @@ def test_every_job_starts_no_earlier_than_it_comes_and_never_is_more_busy_than_t
 def test_slices_change_nothing(work: Workload, policy: Policy, slice_: int) -> None:
     whole = simulate(work, policy)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "LEAST_SLICE", slice_)
+        patch.setattr(module, "SLICE", slice_)
         told: list[int] = []
         assert same(whole, simulate(work, policy, progress=told.append))
     assert told == sorted(told)
@@ -105,7 +105,8 @@ def test_an_interrupt_leaves_what_was_simulated_until_then() -> None:
             signal.raise_signal(signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "LEAST_SLICE", 10)
+        patch.setattr(module, "SLICE", 10)
+        patch.setattr(module, "QUICK", 0.0)
         found = simulate(work, policy_of("easy"), progress=interrupt)
     whole = simulate(work, policy_of("easy"))
     assert found.cut_short

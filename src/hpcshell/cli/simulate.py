@@ -26,15 +26,16 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 @click.argument("trace", required=False, metavar="[TRACE]")
 @click.option(
     "-p", "--policy", "policies", multiple=True, metavar="NAME",
-    help="fcfs, greedy, easy (unless said), easy-sjbf, easy++, hybrid:N or conservative; may be "
-    "repeated.",
+    help="fcfs, greedy, easy (unless said), easy-sjbf, easy++, hybrid:N, conservative or "
+    "expansion (also called best); may be repeated.",
 )  # fmt: skip
 @click.option(
     "-c", "--compare", metavar="NAMES", help="Several policies, as easy,conservative; or all."
 )
 @click.option(
     "--order", metavar="ORDER",
-    help="The order of the line: fifo (unless said), sjf, ljf, saf, f1, f2, f3, f4, wfp3, unicef.",
+    help="The order of the line: fifo (unless said), sjf, ljf, saf, laf, f1, f2, f3, f4, wfp3, "
+    "unicef, lexp, sexp or expansion.",
 )  # fmt: skip
 @click.option(
     "--fill", metavar="ORDER",
@@ -42,7 +43,8 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 )  # fmt: skip
 @click.option(
     "--predict", metavar="RUNS",
-    help="Run times expected: request, last2 (the mean of the user's last two) or clairvoyant.",
+    help="Run times expected: request, last2 (the mean of the user's last two), shrunk (the part "
+    "of their requests that such jobs used) or clairvoyant.",
 )  # fmt: skip
 @click.option(
     "--variant", metavar="RULE", default="instant",

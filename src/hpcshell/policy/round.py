@@ -40,7 +40,7 @@ class Round:
         self.public = self.parts.public
         self._limits = None if view.bounds is None else view.bounds.throttle
         self._limits_own = False
-        self._preempting = view.preempting()
+        self._preempting = view.queue.regime.preempting
         self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
         self._until = until

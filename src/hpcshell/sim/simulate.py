@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from heapq import merge
 from importlib import import_module
 from math import inf
-from time import process_time
+from time import monotonic, process_time
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -33,10 +32,13 @@ WORTH_COMPILING: Final = 20_000
 time to compile."""
 PLANNING: Final = 20
 """A job under a policy that promises many a start takes as long as so many others."""
-SLICES: Final = 200
-LEAST_SLICE: Final = 4096
-"""A workload is run in so many slices at most, each of so many jobs at least: between them progress
-is shown and Ctrl-C is heard."""
+SLICE: Final = 4096
+"""A workload is run in slices, the first of about so many jobs: between them progress is shown and
+Ctrl-C is heard."""
+QUICK: Final = 0.1
+SLOW: Final = 0.4
+"""Seconds: after a slice that took less, the next is twice as large; after one that took more, a
+quarter."""
 FEW_USERS: Final = 10_000
 """So many numbers may stand for nobody before users are numbered anew."""
 
@@ -214,15 +216,32 @@ class _Running:
     def _go(self, play_on: Play, progress: Progress) -> None:
         """Play, slice by slice, with the faults between them."""
         case, tally = self.case, self.case.state.tally
-        submitted = struck = 0
-        for until in merge(_stops(self.workload), (fault.at for fault in self.faults)):
+        faults = iter([*self.faults, None])
+        fault = next(faults)
+        submitted, slice_, until = 0, SLICE, -inf
+        while tally[BEGUN] < len(case.work.submit) or fault is not None:
+            began = monotonic()
+            until = self._stop(submitted + slice_, slice_, until)
+            if fault is not None and fault.at <= until:
+                until = fault.at
             submitted = play_on(case, submitted, until)
-            while struck < len(self.faults) and self.faults[struck].at <= until:
-                submitted = self.outages.strike(self.faults[struck], submitted)
-                struck += 1
+            if fault is not None and fault.at == until:
+                submitted = self.outages.strike(fault, submitted)
+                fault = next(faults)
             progress(min(int(tally[BEGUN]), len(self.workload)))
-            if tally[BEGUN] == len(case.work.submit) and struck == len(self.faults):
-                break
+            took = monotonic() - began
+            slice_ = slice_ * 2 if took < QUICK else max(1, slice_ // 4) if took > SLOW else slice_
+
+    def _stop(self, job: int, slice_: int, before: float) -> float:
+        """When a slice ends: when this job comes or, once all have come, after about the time in
+        which so many are worked off."""
+        work, number = self.workload, len(self.workload)
+        if job < number:
+            return max(before, float(work.submit[job]))
+        if not number:
+            return inf
+        span = float(work.run @ work.procs) / work.machine / number
+        return max(before, float(work.submit[-1])) + span * slice_
 
     def by_row(self, found: list[float] | Floats) -> Floats:
         """What was found of the jobs that were started, by the rows of the workload; NaN for the
@@ -273,18 +292,3 @@ def _users(user: Ints) -> tuple[Ints, int]:
         names, numbered = np.unique(user, return_inverse=True)
         users = len(names)
     return numbered, users
-
-
-def _stops(workload: Workload) -> Iterator[float]:
-    """The instants between the slices: first by the jobs that come, and after the last of them by
-    time, at first about the time it takes to work off a slice, then longer."""
-    number = len(workload)
-    if not number:
-        return
-    slice_ = max(LEAST_SLICE, number // SLICES)
-    yield from workload.submit[slice_::slice_].tolist()
-    now = float(workload.submit[-1])
-    span = float(workload.run @ workload.procs) / workload.machine / number * slice_
-    while True:
-        now, span = now + span, span * 1.1
-        yield now

@@ -64,7 +64,7 @@ class Regimes(Laws):
         view = self.bench.engine.view
         for entry in view.queue.jobs.values():
             live = self.bench.engine.live[entry.job.id]
-            assert view.queue.alive(entry) == len(live.waiting) + len(live.tasks)
+            assert entry.alive() == len(live.waiting) + len(live.tasks)
 
 
 TestRegimeLaws = Regimes.TestCase

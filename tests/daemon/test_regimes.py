@@ -347,6 +347,27 @@ def test_work_is_spared_that_has_no_checkpoint(make: Make, clock: Clock) -> None
     assert (bench.state(saved), bench.state(unsaved)) == ("COMPLETING", "RUNNING")
 
 
+def test_jobs_take_turns_slice_by_slice(make: Make, clock: Clock) -> None:
+    bench = make(partitions={"main": {"time_sliced": True}}, scheduler={"time_slice": "10s"})
+    one, two = (bench.submit(request=asks(4, None)) for _ in range(2))
+    assert (bench.state(one), bench.state(two)) == ("RUNNING", "PENDING")
+    turns = []
+    for _ in range(4):
+        clock.pass_time(10.0)
+        bench.settle()
+        turns.append((bench.state(one), bench.state(two)))
+    assert turns == [("SUSPENDED", "RUNNING"), ("RUNNING", "SUSPENDED")] * 2
+    bench.ask("reload")
+    bench.settings = settings(
+        partitions={"main": {"time_sliced": True}}, scheduler={"time_slice": "20s"}
+    )
+    clock.pass_time(6.0)
+    bench.ask("reload")
+    assert bench.engine.view.next_wake() == clock.wall + 14.0
+    bench.finish(one)
+    assert bench.state(two) == "RUNNING"
+
+
 def test_a_run_is_safe_for_its_time(make: Make, clock: Clock) -> None:
     bench = make(qos={**QOS, "low": {"preempt_exempt_time": "1m"}})
     victim = bench.submit(qos="low", request=asks(4))

@@ -12,6 +12,7 @@ from hpcshell.client.client import Client
 from hpcshell.daemon.admission import user_name
 from hpcshell.machine.paths import places
 from tests.support.daemons import Daemon
+from tests.support.runners import eventually
 
 ME = user_name(os.geteuid())
 SLEEPS = ["/bin/sh", "-c", "echo begun; exec sleep 300"]
@@ -71,14 +72,14 @@ def test_a_qos_preempts_processes(home: Path, daemon: Daemon, mode: str) -> None
     if mode == "suspend":
         assert after["pid"] == pid
         assert after["attempt"] == 1
-        assert not stands_still(pid)
+        eventually(lambda: not stands_still(pid))
     elif mode == "requeue":
         assert (after["state"], after["attempt"], after["preempted"]) == ("RUNNING", 2, 1)
         assert after["pid"] != pid
     else:
         assert after["state"] == "PREEMPTED"
     if mode != "suspend":
-        assert not Path(f"/proc/{pid}").exists()
+        eventually(lambda: not Path(f"/proc/{pid}").exists())
     client.call("cancel", ids=[str(victim)])
     assert not daemon.complaints
 
@@ -95,7 +96,7 @@ def test_the_victim_stands_still_while_the_other_runs(home: Path, daemon: Daemon
     maker = submit(client, home, partition="urgent")
     await_state(client, maker, "RUNNING")
     assert show(client, victim)["state"] == "SUSPENDED"
-    assert stands_still(pid)
+    eventually(lambda: stands_still(pid))
     client.call("cancel", ids=[str(maker)])
     await_state(client, victim, "RUNNING")
     client.call("cancel", ids=[str(victim)])

@@ -106,8 +106,11 @@ class World:
             pass
         if self.regime.timely:
             self.view.rerank()
+        again = 1000
         while self.decide_once():  # again: a start may be what another waited for
             check(self)
+            again -= 1
+            assert again, "this instant does not come to an end"
         for look in self.watch:
             look(self)
 

@@ -47,8 +47,8 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "simulate": "Run a recorded workload under scheduling policies.",
     },
     "The machine": {
-        "node": "Say whether it takes new work.",
-        "reservation": "Set parts of it apart for a time.",
+        "node": "Say whether the machine takes new work.",
+        "reservation": "Set parts of the machine apart for a time.",
     },
     "Set up": {
         "daemon": "Start, stop and look after the daemon.",

@@ -34,8 +34,8 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 )
 @click.option(
     "--order", metavar="ORDER",
-    help="The order of the line: fifo (unless said), sjf, ljf, saf, laf, f1, f2, f3, f4, wfp3, unicef, "
-    "lexp, sexp or expansion.",
+    help="The order of the line: fifo (unless said), sjf, ljf, saf, laf, f1, f2, f3, f4, wfp3, "
+    "unicef, lexp, sexp or expansion.",
 )  # fmt: skip
 @click.option(
     "--fill", metavar="ORDER",
@@ -43,8 +43,8 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 )  # fmt: skip
 @click.option(
     "--predict", metavar="RUNS",
-    help="Run times expected: request, last2 (the mean of the user's last two), shrunk (the part of "
-    "their requests that such jobs used) or clairvoyant.",
+    help="Run times expected: request, last2 (the mean of the user's last two), shrunk (the part "
+    "of their requests that such jobs used) or clairvoyant.",
 )  # fmt: skip
 @click.option(
     "--variant", metavar="RULE", default="instant",

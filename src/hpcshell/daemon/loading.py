@@ -50,7 +50,7 @@ def draw(engine: Engine) -> None:
         view.lend(run.job, run.index)
     if view.bounds is not None:  # what has begun has been shown after its job
         for entry in view.queue.jobs.values():
-            view.bounds.submitted(entry.job, view.queue.alive(entry))
+            view.bounds.submitted(entry.job, entry.alive())
 
 
 def _draw_run(engine: Engine, run: Run) -> None:

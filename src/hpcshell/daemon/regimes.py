@@ -71,9 +71,20 @@ def set_up(engine: Engine, host: Host, policy: Policy | None = None) -> None:
         ledger=ledger,
         origin=engine.store.first_submit() or clock.now(),
     )
-    engine.configure(host, policy or chosen, View(host.total, regime))
+    old, view = engine.view, View(host.total, regime)
+    engine.configure(host, policy or chosen, view)
     if before is not None:
         draw(engine)
+        _carry_over(old, view)
+
+
+def _carry_over(old: View, view: View) -> None:
+    """What is on no record: since when runs go on, until when they are, and their work is safe."""
+    view.since.update(old.since)
+    view.leaving.update(old.leaving)
+    view.checkpoints.update(old.checkpoints)
+    for name, time in old.book.uses().items():
+        view.book.used(name, time)
 
 
 def _same(before: Host, host: Host) -> bool:

@@ -5,6 +5,9 @@ for as long as it is expected to run, beside whatever is set apart. What is bein
 already counts as coming free, so nobody is ended twice for the same. As in Slurm, a right comes
 from the QOS, from the tier of the partition, or from the difference in priority, and a run is safe
 until it has run for `exempt` seconds.
+
+Nobody makes room for what goes after it in the line: it would only take its place again. So a right
+is worth something where the line puts those who have it first.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from hpcshell.policy.line import Entry, Shape
 from hpcshell.policy.plan import Preempt
 from hpcshell.policy.profile import Profile
 from hpcshell.policy.room import Vector, fits, minus, plus
-from hpcshell.policy.view import View
+from hpcshell.policy.view import View, safe_until, turn_ends
 
 MODES: Final = ("suspend", "requeue", "cancel")
 """What is done to whoever has to make room, gentlest first."""
@@ -123,13 +126,13 @@ def _mode(view: View, first: Entry, runs: Entry, claim: Claim, now: float) -> st
     """
     rights, sharing = view.queue.regime.rights, view.queue.regime.sharing
     maker, victim = first.job, runs.job
-    if rights is not None and runs.rank >= first.rank:
-        safe = rights.exempts.get(victim.qos, rights.exempt)
+    before = (first.rank, maker.id) < (runs.rank, victim.id)
+    if rights is not None and before and now >= safe_until(view, claim):
         mode = rights.mode_of(maker, victim)
-        if mode and now - claim.start - claim.paused >= safe:
+        if mode:
             return mode
-    if sharing is not None and sharing.shares(maker) and sharing.shares(victim):
-        over = now - view.on_since(claim) >= sharing.slice
+    if sharing is not None and sharing.shares(maker):
+        over = now >= turn_ends(view, claim)
         return "suspend" if over and victim.priority <= maker.priority else ""
     return ""
 

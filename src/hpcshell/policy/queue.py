@@ -206,10 +206,6 @@ class Queue:
         self.gates.late.forget(job.id)
         return tasks
 
-    def alive(self, entry: Entry) -> int:
-        """How many elements of the job wait or run."""
-        return len(entry.waiting) + len(entry.tasks) + len(entry.lent) + entry.running
-
     def rerank(self) -> bool:
         """Ask for all ranks again; whether any has changed."""
         changed = False

@@ -80,3 +80,8 @@ class Regime(NamedTuple):
     sharing: Sharing | None = None
     ledger: Ledger | None = None
     rows: Rows | None = None
+
+    @property
+    def preempting(self) -> bool:
+        """Whether anything that runs may have to make room."""
+        return self.rights is not None or self.sharing is not None

@@ -40,7 +40,7 @@ class Round:
         self.public = self.parts.public
         self._limits = None if view.bounds is None else view.bounds.throttle
         self._limits_own = False
-        self._preempting = view.preempting()
+        self._preempting = view.queue.regime.preempting
         self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
         self._until = until
@@ -290,20 +290,21 @@ class Round:
             if self._preempting and ground is self.public:
                 profile = ground.places().profile
                 self.preempts = preempts(self.view, unit, shape, profile, self.now)
+                ground.barred = bool(self.preempts)  # what is free is its own, too
         more = self._thorough
         if possible and ground.left > 0:
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
             self._done.add(unit)
             ground.owe(unit, shape)
             more = more or ground.left > 0
-        if possible and (ground.left <= 0 or not self.policy.backfill):
+        if possible and (ground.left <= 0 or not self.policy.backfill or ground.barred):
             self._narrow(ground)
         return more
 
     def _narrow(self, ground: Ground) -> None:
         """All promises are given, or nobody may pass: the others go in an order of their own, or
         wait."""
-        if not self.policy.backfill:
+        if not self.policy.backfill or ground.barred:
             ground.barred = True
             self._stopped = self._stopped or not (self._thorough or self.parts.any_pool())
         elif self.view.queue.turn.fills is not None and not self._filling:

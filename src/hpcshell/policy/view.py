@@ -37,7 +37,7 @@ Costs grow with what a call changes (and the logarithm of what waits), never wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from math import inf
 from typing import Final
 
 from hpcshell.core.indexset import IndexSet
@@ -77,23 +77,9 @@ class View(Holdings):
             self.queue.gates.next_wake(),
             self.outlook.next_wake(),
             self.book.next_wake(now) if self.book.known else None,
-            self._slice_ends(now),
+            slice_ends(self, now),
         )
         return min((wake for wake in wakes if wake is not None), default=None)
-
-    def _slice_ends(self, now: float) -> float | None:
-        """When the next run may have to make room for what waits: its slice is over, or the time
-        for which it was safe."""
-        if not self.preempting() or not (self.queue.turn.heads or self.waking):
-            return None
-        running = (claim for claim in self.claims.values() if claim.suspended is None)
-        ends = (end for claim in running for end in _safe_until(self, claim))
-        return min((end for end in ends if end > now), default=None)
-
-    def preempting(self) -> bool:
-        """Whether anything that runs may have to make room."""
-        regime = self.queue.regime
-        return regime.rights is not None or regime.sharing is not None
 
     def needs(self, job: Job) -> list[int]:
         """The parents of which the view must be told with `know` before it is given `job`."""
@@ -117,7 +103,7 @@ class View(Holdings):
             self.book.leave("" if entry is None else entry.job.reservation)
         entry = self.queue.put(job, waiting)
         if self.bounds is not None:
-            self.bounds.submitted(job, self.queue.alive(entry))
+            self.bounds.submitted(job, entry.alive())
         if before is not None and before != (job.request, entry.rank):
             self.promised = {unit: at for unit, at in self.promised.items() if unit[0] != job.id}
 
@@ -240,10 +226,28 @@ class View(Holdings):
         self.promised = dict(promises)
 
 
-def _safe_until(view: View, claim: Claim) -> Iterator[float]:
-    rights, sharing = view.queue.regime.rights, view.queue.regime.sharing
-    job = view.queue.jobs[claim.job].job
-    if sharing is not None and sharing.shares(job):
-        yield view.on_since(claim) + sharing.slice
-    if rights is not None:
-        yield claim.start + claim.paused + rights.exempts.get(job.qos, rights.exempt)
+def slice_ends(view: View, now: float) -> float | None:
+    """When the next run may have to make room for what waits: its slice is over, or the time for
+    which it was safe."""
+    if not view.queue.regime.preempting or not (view.queue.turn.heads or view.waking):
+        return None
+    running = (claim for claim in view.claims.values() if claim.suspended is None)
+    ends = (end(view, claim) for claim in running for end in (safe_until, turn_ends))
+    return min((end for end in ends if now < end < inf), default=None)
+
+
+def safe_until(view: View, claim: Claim) -> float:
+    """Until when a run need not make room by anybody's right; `inf`: for ever."""
+    rights = view.queue.regime.rights
+    if rights is None:
+        return inf
+    qos = view.queue.jobs[claim.job].job.qos
+    return claim.start + claim.paused + rights.exempts.get(qos, rights.exempt)
+
+
+def turn_ends(view: View, claim: Claim) -> float:
+    """When the slice of a run is over; `inf`: it does not take turns."""
+    sharing = view.queue.regime.sharing
+    if sharing is None or not sharing.shares(view.queue.jobs[claim.job].job):
+        return inf
+    return view.on_since(claim) + sharing.slice

@@ -16,6 +16,7 @@ from tools.drawing import schedule
 from tools.pages import ROOT, main_for
 from tools.policy_curves import CURVES
 from tools.policy_examples import Picture, charts
+from tools.policy_placing import placing
 from tools.policy_play import play
 
 FOLDER: Final = ROOT / "docs" / "explanation" / "policies" / "pictures"
@@ -42,7 +43,7 @@ def drawn(picture: Picture) -> str:
 def pictures() -> dict[Path, Callable[[], str]]:
     """Every picture by its file."""
     schedules = {picture.name: partial(drawn, picture) for picture in charts()}
-    return {FOLDER / f"{name}.svg": draw for name, draw in {**schedules, **CURVES}.items()}
+    return {FOLDER / f"{name}.svg": draw for name, draw in {**schedules, **CURVES, "placement": placing}.items()}
 
 
 if __name__ == "__main__":

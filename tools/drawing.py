@@ -262,9 +262,7 @@ def curves(
     ]
     for value in ticks[0]:
         parts.append(line(x_of(value), bottom, x_of(value), bottom + 5))
-        parts.append(
-            text(x_of(value), bottom + 18, shown(value), fill=FAINT, anchor="middle")
-        )
+        parts.append(text(x_of(value), bottom + 18, shown(value), fill=FAINT, anchor="middle"))
     for value in ticks[1]:
         parts.append(line(LEFT, y_of(value), right, y_of(value), stroke="#ddd"))
         parts.append(text(LEFT - 8, y_of(value) + 4, shown(value), fill=FAINT, anchor="end"))
@@ -291,5 +289,7 @@ def _curves(lines: Sequence[Curve], x_of: Scale, y_of: Scale, right: float) -> I
         if named and y < named[-1] + 15:
             y = named[-1] + 15
         named.append(y)
-        yield line(right + 4, y - 4, right + 14, y - 4, stroke=curve.colour, more=' stroke-width="3"')
+        yield line(
+            right + 4, y - 4, right + 14, y - 4, stroke=curve.colour, more=' stroke-width="3"'
+        )
         yield text(right + 18, y, curve.name)

@@ -259,9 +259,7 @@ MAINTENANCE: Final = Example(
         Work(4, 12, 2, 60, 35, "bob"),
     ),
     reservations=(
-        Reservation(
-            name="maint", start=LATER, end=LATER + 20 * MINUTE, request=Request(cpus=8)
-        ),
+        Reservation(name="maint", start=LATER, end=LATER + 20 * MINUTE, request=Request(cpus=8)),
     ),
 )
 COURSE: Final = Example(

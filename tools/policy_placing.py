@@ -14,8 +14,10 @@ from tools.drawing import FAINT, INK, LEFT, WIDTH, card, colour_of, letter, text
 
 NODES: Final = 4
 CARDS: Final = 2
-TASKS: Final = (500, 250, 1000, 500, 750, 250, 1000, 2000)
+TASKS: Final = (2000, 1000, 500, 500, 250, 750, 500, 1000, 750)
 """Thousandths of a card that each task asks for, in the order in which they come."""
+TASK_CPUS: Final = (2, 1, 4, 6, 6, 1, 1, 1, 2)
+"""And CPUs."""
 SHOWN: Final = ("first_fit", "best_fit", "worst_fit", "pack", "fgd")
 CARD: Final = 24
 """Height of a card in the picture."""
@@ -28,10 +30,15 @@ class Placed(NamedTuple):
     turned_away: list[int]
 
 
+def demands() -> list[Demand]:
+    """What the tasks ask for."""
+    return [Demand(cpus=cpus, gpus=gpus) for cpus, gpus in zip(TASK_CPUS, TASKS, strict=True)]
+
+
 def policy_named(name: str) -> Policy:
     """By that name; the fragments of `fgd` are counted for these very tasks."""
     if name == "fgd":
-        return gradient(Workload([(Demand(cpus=1, gpus=gpus), 1.0) for gpus in TASKS]))
+        return gradient(Workload([(demand, 1.0) for demand in demands()]))
     return POLICIES[name]
 
 
@@ -43,8 +50,8 @@ def place_all(policy: Policy) -> Placed:
     )
     filled = [0] * (NODES * CARDS)
     placed = Placed([], [])
-    for task, gpus in enumerate(TASKS, 1):
-        found = choose(fleet, Demand(cpus=1, gpus=gpus), policy)
+    for task, demand in enumerate(demands(), 1):
+        found = choose(fleet, demand, policy)
         if found is None:
             placed.turned_away.append(task)
             continue
@@ -73,9 +80,11 @@ def placing() -> str:
         parts += _cards(placed, x, across)
         away = ", ".join(map(str, placed.turned_away)) or "nobody"
         parts.append(text(x, bottom + 12, f"no place: {away}", fill=INK))
-    asked = ", ".join(f"{task}: {gpus / WHOLE:g}" for task, gpus in enumerate(TASKS, 1))
-    parts.append(text(LEFT, bottom + 36, f"cards asked for, in this order: {asked}", fill=FAINT))
-    return card("Eight tasks on four nodes of two cards", bottom + 52, parts)
+    cards = ", ".join(f"{gpus / WHOLE:g}" for gpus in TASKS)
+    cpus = ", ".join(map(str, TASK_CPUS))
+    asked = f"asked for, in this order: {cards} cards; {cpus} CPUs"
+    parts.append(text(LEFT, bottom + 36, asked, fill=FAINT))
+    return card("Nine tasks on four nodes of two cards and eight CPUs", bottom + 52, parts)
 
 
 def _cards(placed: Placed, x: float, width: float) -> Iterator[str]:

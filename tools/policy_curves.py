@@ -1,4 +1,4 @@
-"""The pictures of policies that are no schedules: how a score, a share or an expectation changes."""
+"""The pictures of policies that are no schedules: how a score, a share, a guess changes."""
 
 from __future__ import annotations
 

@@ -281,8 +281,11 @@ COURSE: Final = Example(
     ),
 )
 LIMITED: Final = Example(
-    tuple(Work(number, number - 1, 2, 30, 20) for number in range(1, 5))
-    + (Work(5, 6, 2, 30, 25, "bob"), Work(6, 8, 2, 30, 15, "bob"))
+    (
+        *(Work(number, number - 1, 2, 30, 20) for number in range(1, 5)),
+        Work(5, 6, 2, 30, 25, "bob"),
+        Work(6, 8, 2, 30, 15, "bob"),
+    )
 )
 
 

@@ -42,11 +42,10 @@ def drawn(picture: Picture) -> str:
 
 def pictures() -> dict[Path, Callable[[], str]]:
     """Every picture by its file."""
-    schedules = {picture.name: partial(drawn, picture) for picture in charts()}
-    return {
-        FOLDER / f"{name}.svg": draw
-        for name, draw in {**schedules, **CURVES, "placement": placing}.items()
-    }
+    found: dict[str, Callable[[], str]] = {"placement": placing, **CURVES}
+    for picture in charts():
+        found[picture.name] = partial(drawn, picture)
+    return {FOLDER / f"{name}.svg": draw for name, draw in found.items()}
 
 
 if __name__ == "__main__":

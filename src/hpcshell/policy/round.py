@@ -44,9 +44,10 @@ class Round:
         self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
         self._until = until
-        self._depth = policy.depth
+        self._depth = self._reasons_left = policy.depth
+        self._dropped: set[Shape] = set()
         most = policy.max_backfill_jobs
-        self._most_behind = UNLIMITED if most is None else most + 1
+        self._most_behind = UNLIMITED if most is None else most
         self._stopped = self._cut = self._filling = False
         self._flexible: list[tuple[Unit, Line]] = []
         self._bent: list[Unit] = []
@@ -115,7 +116,9 @@ class Round:
             return
         turn = self.view.queue.turn
         all_matter = self._thorough or not self.policy.backfill
-        first_matters = turn.fills is not None or self._preempting
+        first_matters = (
+            turn.fills is not None or self._preempting or self._most_behind < UNLIMITED
+        )
         for head in turn.heads:
             if not self.parts.is_open(head[1]):
                 yield head
@@ -273,11 +276,10 @@ class Round:
     def _wait(self, unit: Unit, shape: Shape, ground: Ground, slots: int = 1) -> bool:
         """Promise what cannot start, if promises are left; whether more of its shape is worth a
         look."""
-        if self._depth <= 0:
-            self._cut = self._stopped = True  # the budget is spent
+        if not self._spend(shape):
+            self._cut = self._stopped = True
             ground.stay(unit)
             return False
-        self._depth -= 1
         possible = self.parts.possible(shape, ground)
         if possible and ground.first is None:
             self._depth = min(self._depth, self._most_behind)
@@ -291,15 +293,26 @@ class Round:
                 profile = ground.places().profile
                 self.preempts = preempts(self.view, unit, shape, profile, self.now)
                 ground.barred = bool(self.preempts)  # what is free is its own, too
-        more = self._thorough
+        more = False
         if possible and ground.left > 0:
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
             self._done.add(unit)
             ground.owe(unit, shape)
-            more = more or ground.left > 0
+            more = ground.left > 0
+        if not more:
+            self._dropped.add(shape)
         if possible and (ground.left <= 0 or not self.policy.backfill or ground.barred):
             self._narrow(ground)
-        return more
+        return more or self._thorough
+
+    def _spend(self, shape: Shape) -> bool:
+        """Whether the budget allows to look at another that cannot start. What a plain decision
+        would not look at, for its shape, has one of its own."""
+        if shape in self._dropped:
+            self._reasons_left -= 1
+            return self._reasons_left > 0
+        self._depth -= 1
+        return self._depth >= 0
 
     def _narrow(self, ground: Ground) -> None:
         """All promises are given, or nobody may pass: the others go in an order of their own, or

@@ -116,9 +116,7 @@ class Round:
             return
         turn = self.view.queue.turn
         all_matter = self._thorough or not self.policy.backfill
-        first_matters = (
-            turn.fills is not None or self._preempting or self._most_behind < UNLIMITED
-        )
+        first_matters = turn.fills is not None or self._preempting or self._most_behind < UNLIMITED
         for head in turn.heads:
             if not self.parts.is_open(head[1]):
                 yield head

@@ -19,7 +19,7 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
 from hpcshell.policy.order import Sorted
 from hpcshell.policy.regime import Fill
-from hpcshell.policy.room import Room, Vector
+from hpcshell.policy.room import Place, Room, Vector, fits
 
 if TYPE_CHECKING:
     from hpcshell.policy.limits import Claimant
@@ -36,7 +36,7 @@ NO_TASKS: Final[dict[int, tuple[Task, Line]]] = {}
 
 class Shape:
     """What a request asks for and the `length` it is expected to take, with the ready lines of
-    exactly that."""
+    exactly that. `place` chooses what it takes, where there is a choice (see `Room.place`)."""
 
     __slots__ = (
         "claimant",
@@ -45,6 +45,7 @@ class Shape:
         "key",
         "length",
         "need",
+        "place",
         "pool",
         "request",
         "turn",
@@ -52,11 +53,17 @@ class Shape:
     )
 
     def __init__(
-        self, key: object, request: Request, need: Vector | None, length: float | None
+        self,
+        key: object,
+        request: Request,
+        need: Vector | None,
+        length: float | None,
+        place: Place | None = None,
     ) -> None:
         self.key = key
         self.request = request
         self.need = need
+        self.place = place
         self.length = length
         self.fill = 0.0
         self.claimant: Claimant | None = None
@@ -64,6 +71,12 @@ class Shape:
         self.turn: Sorted[Key] = Sorted()
         self.head: tuple[Key, Shape] | None = None
         self.users = 0
+
+    def taken(self, free: Vector) -> Vector | None:
+        """What it takes where so much is free; None: it does not fit."""
+        if not fits(self.need, free):
+            return None
+        return self.need if self.place is None else self.place(free)
 
 
 class Line:
@@ -233,10 +246,14 @@ class Turn:
             claimant and (claimant.user, claimant.accounts, claimant.qos, claimant.partition),
             pool,
             gang,
+            request.nodes,
+            request.constraint,
         )
         shape = self._shapes.get(key)
         if shape is None:
-            shape = self._shapes[key] = Shape(key, request, room.need(request), length)
+            shape = self._shapes[key] = Shape(
+                key, request, room.need(request), length, room.place(request)
+            )
             shape.claimant, shape.pool = claimant, pool
             shape.fill = 0.0 if self._fill is None else self._fill(shape)
         shape.users += 1
@@ -250,7 +267,7 @@ class Turn:
     def remeasure(self, room: Room) -> None:
         """The machine has changed: what each shape takes of it is worked out again."""
         for shape in self._shapes.values():
-            shape.need = room.need(shape.request)
+            shape.need, shape.place = room.need(shape.request), room.place(shape.request)
             if shape.claimant is not None:
                 held = room.held_by(shape.request)
                 shape.claimant = replace(shape.claimant, request=held)

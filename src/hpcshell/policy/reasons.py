@@ -41,7 +41,7 @@ def lacking(shape: Shape, room: Room, free: Vector, size: Vector | None = None) 
     if shape.request.exclusive and free[0] < size[0]:
         return ["the whole machine for itself (others are running)"]
     names = ("cpus", "memory", "gpus", *room.names)
-    rows = zip(names, shape.need[1:], free[1:], size[1:], strict=True)
+    rows = zip(names, shape.need[1:], free[1:], size[1:], strict=False)
     return [_lack(name, need, left, total) for name, need, left, total in rows if need > left]
 
 
@@ -73,7 +73,7 @@ def too_large(shape: Shape, room: Room) -> str:
     if shape.need is None:
         return f"it asks for {joined(lacking(shape, room, room.free))}"
     names = ("cpus", "memory", "gpus", *room.names)
-    rows = zip(names, shape.need[1:], room.size[1:], strict=True)
+    rows = zip(names, shape.need[1:], room.size[1:], strict=False)
     over = [(name, need, total) for name, need, total in rows if need > total]
     asked = joined([amount(name, need) for name, need, _ in over])
     has = joined([amount(name, total) for name, _, total in over])

@@ -25,7 +25,7 @@ from hpcshell.policy.place.constraint import Constraint, parse
 from hpcshell.policy.place.deal import WAYS, Way
 from hpcshell.policy.place.fleet import Fleet
 from hpcshell.policy.place.nodes import WHOLE, Demand, Node, NodeState
-from hpcshell.policy.room import Place, Room, Vector
+from hpcshell.policy.room import Place, Room, Vector, fits
 
 Amount = tuple[int, int, int]
 """CPUs, bytes and gpus of one node."""
@@ -89,6 +89,10 @@ class Cluster(Room):
             exclusive=request.exclusive,
         )
         return partial(self._picked, request, demand)
+
+    def part(self, request: Request) -> Vector | None:
+        """What `request` takes while nobody is on any node; None: it does not fit."""
+        return self.place(request)(self.size) if fits(self.need(request), self.size) else None
 
     def _picked(self, request: Request, demand: Demand, free: Vector) -> Vector | None:
         """As much of each of so many nodes."""

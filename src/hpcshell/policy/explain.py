@@ -177,7 +177,7 @@ def _in_line(view: View, line: Line, unit: Unit, now: float) -> Reason:
         if (kept := set_apart(view, line.shape, stock, now, ahead)) is not None:
             return kept
         free = stock.free
-    if ahead is None and fits(line.shape.need, free):
+    if ahead is None and line.shape.taken(free) is not None:
         return Reason(code="None", sentence="it starts with the next decision")
     return blocked(line.shape, view.room, free, ahead)
 
@@ -185,7 +185,7 @@ def _in_line(view: View, line: Line, unit: Unit, now: float) -> Reason:
 def _first_of(view: View, pool: str) -> Unit | None:
     """The first in line of those that are met from the same part of the machine."""
     for key, shape in view.queue.turn.heads:
-        if shape.pool == pool and fits(shape.need, view.room.size):
+        if shape.pool == pool and shape.taken(view.room.size) is not None:
             return (key[1], next(key[3].elements()))
     return None
 
@@ -332,6 +332,8 @@ def _running(run: int, view: View) -> Blocker:
 def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> str:
     """The smallest change of the request with which it would start at once, if there is one."""
     need, room = line.shape.need, view.room
+    if line.shape.place is not None:
+        return ""
     if need is None:
         return "no such resource is here: leave it out"
     if not fits(need, room.size):

@@ -82,11 +82,8 @@ class Room:
         return None
 
     def part(self, request: Request) -> Vector | None:
-        """What `request` takes of the machine while nobody is on it; None: it does not fit."""
-        need, place = self.need(request), self.place(request)
-        if place is not None and fits(need, self.size):
-            return place(self.size)
-        return need
+        """What `request` takes of the machine while nobody is on it; None: there is no such."""
+        return self.need(request)
 
     def within(self, need: Vector, request: Request) -> Vector:
         """What `request` takes of `need`, which is of all that start together."""

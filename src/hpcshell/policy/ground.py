@@ -46,10 +46,10 @@ class Ground:
         None: it may not start."""
         if self._places is not None:
             self._places.turn(unit)
-        if self.barred or not fits(shape.need, self.free):
+        need = shape.need
+        if self.barred or not fits(need, self.free):
             return None
-        need = shape.need if shape.place is None else shape.place(self.free)
-        if need is None:
+        if shape.place is not None and (need := shape.place(self.free)) is None:
             return None
         if self._owed:
             self.pay()

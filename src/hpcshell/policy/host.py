@@ -6,7 +6,7 @@ It never changes what starts or when: cards and cpus are counted there, and name
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hpcshell.policy.place.fleet import all_of, mask
 from hpcshell.policy.place.nodes import WHOLE, Demand, Node
@@ -20,9 +20,12 @@ class Given(NamedTuple):
     cores: tuple[int, ...] = ()
 
 
+NOTHING: Final = Given()
+
+
 def first_given(gpus: Sequence[int], count: int) -> Given:
     """The first so many cards."""
-    return Given(tuple(gpus[:count]))
+    return Given(tuple(gpus[:count])) if count else NOTHING
 
 
 class Host:

@@ -10,6 +10,7 @@ from operator import itemgetter
 from hpcshell.core.records import NO_INDEX, Reason
 from hpcshell.policy.gang import Together
 from hpcshell.policy.ground import Ground
+from hpcshell.policy.host import NOTHING
 from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
 from hpcshell.policy.parts import Parts
 from hpcshell.policy.plan import Plan, Policy, Preempt, Start
@@ -256,9 +257,9 @@ class Round:
     def _start(self, unit: Unit, shape: Shape, ground: Ground, need: Vector) -> None:
         request, room = shape.request, self.view.room
         given = room.given(need, ground.gpus, self._cores)
-        if given.gpus:
+        if given is not NOTHING:
             ground.gpus = [gpu for gpu in ground.gpus if gpu not in given.gpus]
-        self._cores += given.cores
+            self._cores += given.cores
         self.starts.append(
             Start(
                 job=unit[0],

@@ -181,6 +181,27 @@ class Cluster(Room):
         claims = self.claims.items()
         return [run for run, claim in claims if any(one.node == name for one in claim.nodes)]
 
+    def all_of(self, claim: Claim, name: str) -> Claim | None:
+        """The claim, of all that is free of the node; None: nothing is."""
+        number = self.number[name]
+        amount = self._amounts(self.free)[number]
+        if not any(amount):
+            return None
+        first = sum(size[2] for size in self._sizes[:number])
+        gpus = tuple(gpu for gpu in self.gpus if first <= gpu < first + self._sizes[number][2])
+        return self._filled(claim, self._vector_of({}, {number: amount}), gpus)
+
+    def any_of(self, claim: Claim) -> Claim | None:
+        """The claim, of its cpus on any nodes; None: it is of none."""
+        if not claim.cpus:
+            return None
+        need = self.place(Request(cpus=claim.cpus, nodes=0))(self.free)
+        return None if need is None else self._filled(claim, need, ())
+
+    def _filled(self, claim: Claim, need: Vector, gpus: tuple[int, ...]) -> Claim:
+        nodes = self.shares(need, gpus)
+        return replace(claim, cpus=need[1], memory=need[2], gpus=gpus, nodes=nodes)
+
     def _vector(self, claim: Claim) -> Vector:
         still = claim.suspended is not None
         shares = {

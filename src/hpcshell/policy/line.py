@@ -214,12 +214,13 @@ class Turn:
 
     __slots__ = ("_cpus", "_fill", "_shapes", "fills", "heads")
 
-    def __init__(self, fill: Fill | None = None) -> None:
+    def __init__(self, fill: Fill | None = None, apart: bool = False) -> None:
         self._shapes: dict[object, Shape] = {}
         self._cpus: dict[int, int] = {}
         self._fill = fill
         self.heads: Sorted[tuple[Key, Shape]] = Sorted()
-        self.fills: Sorted[tuple[float, Key, Shape]] | None = None if fill is None else Sorted()
+        filling = fill is not None or apart
+        self.fills: Sorted[tuple[float, Key, Shape]] | None = Sorted() if filling else None
         """The same shapes in the order in which they may pass the first in line."""
 
     def shape(
@@ -230,10 +231,11 @@ class Turn:
         claimant: Claimant | None = None,
         pool: str = "",
         gang: tuple[int, str] | None = None,
+        passes: tuple[float, int] | None = None,
     ) -> Shape:
         """The one shape of equal requests for which the same limits count, to be met from the same
-        `pool` (a reservation), by the same `gang` or by single jobs. Every call is to be paid
-        back with `leave`."""
+        `pool` (a reservation), by the same `gang` or by single jobs; of one job alone where that
+        `passes` (rank, job) others by itself. Every call is to be paid back with `leave`."""
         others = tuple(sorted(request.others.items())) if request.others else ()
         key = (
             request.cpus,
@@ -246,6 +248,7 @@ class Turn:
             claimant and (claimant.user, claimant.accounts, claimant.qos, claimant.partition),
             pool,
             gang,
+            passes and passes[1],
             request.nodes,
             request.constraint,
         )
@@ -256,6 +259,8 @@ class Turn:
             )
             shape.claimant, shape.pool = claimant, pool
             shape.fill = 0.0 if self._fill is None else self._fill(shape)
+            if passes is not None:
+                shape.fill = passes[0]
         shape.users += 1
         return shape
 

@@ -53,7 +53,7 @@ def test_every_policy_has_its_section_with_a_picture_and_how_to_have_it(name):
     section = sections().get(name, "")
     assert "](pictures/" in section, f"{name} has no section with a picture"
     if name in ORDERS and name != "expansion":
-        assert f"`order = \"{name}\"`, `--order {name}`" in section
+        assert f'`order = "{name}"`, `--order {name}`' in section
         assert f"by order {name}`" in section
         assert "- Good" in section
         assert "- Hurts" in section

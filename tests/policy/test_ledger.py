@@ -51,7 +51,7 @@ def test_what_was_kept_and_what_came_after_is_all(kept: float, start: float, end
     later.restore(state)
     later.began(claim(start=start), "u", "a")
     later.ended(1, end)
-    lost = 1.0 if 0 < usage(book) < 1.0 else 0.0  # sums of less than a second are left out
+    lost = 1.0 if 0 < usage(book) <= 1.0 else 0.0  # sums up to a second are left out
     assert usage(later) == pytest.approx((end - start) * 2, abs=lost + 1e-6)
 
 

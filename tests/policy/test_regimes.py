@@ -115,11 +115,16 @@ def test_easy_never_pushes_back_whoever_stays_first_in_line(
     """In orders in which others may come in before it, it counts anew from each who does."""
     policy = Policy(promises=1, resolution=resolution)
     promised: dict[Unit, float] = {}
+    seen: set[int] = set()
 
     def look(world: World) -> None:
         promises = forecast(world.view, policy, world.now).promises
-        for unit in promised.keys() - promises.keys():
-            if world.task(unit).state is State.PENDING:
+        came = [world.view.entry(job) for job in world.jobs.keys() - seen]
+        seen.update(world.jobs)
+        for unit in list(promised):
+            entry = world.view.entry(unit[0])
+            passed = any(one and entry and one.rank < entry.rank for one in came)
+            if passed or (unit not in promises and world.task(unit).state is State.PENDING):
                 del promised[unit]  # it has been overtaken
         for unit, start in promises.items():
             assert start <= promised.get(unit, start)

@@ -10,12 +10,14 @@ from operator import itemgetter
 from hpcshell.core.records import NO_INDEX, Reason
 from hpcshell.policy.gang import Together
 from hpcshell.policy.ground import Ground
+from hpcshell.policy.host import NOTHING
 from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
 from hpcshell.policy.parts import Parts
 from hpcshell.policy.plan import Plan, Policy, Preempt, Start
 from hpcshell.policy.preempt import preempts
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
+from hpcshell.policy.room import Vector
 from hpcshell.policy.setapart import no_reservation, set_apart
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
@@ -23,7 +25,8 @@ from hpcshell.policy.waking import sleepers
 
 class Round:
     """One decision. `_slots`: how many elements of each job have started or been promised to;
-    `_done`: those that need no second look. `_patient`: the walk goes on when all cpus are taken.
+    `_done`: those that need no second look. `_patient`: the walk goes on when all cpus are taken;
+    `_cores`: the numbers of those that what starts has been given.
     `thorough`: with all promises and reasons, as far as `until`."""
 
     def __init__(
@@ -44,9 +47,10 @@ class Round:
         self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
         self._until = until
-        self._depth = policy.depth
+        self._depth = self._reasons_left = policy.depth
+        self._dropped: set[Shape] = set()
         most = policy.max_backfill_jobs
-        self._most_behind = UNLIMITED if most is None else most + 1
+        self._most_behind = UNLIMITED if most is None else most
         self._stopped = self._cut = self._filling = False
         self._flexible: list[tuple[Unit, Line]] = []
         self._bent: list[Unit] = []
@@ -54,6 +58,7 @@ class Round:
         self._done: set[Unit] = set()
         self._sleepers = sleepers(view)
         self._least = -UNLIMITED
+        self._cores: tuple[int, ...] = ()
 
     def decide(self) -> Plan:
         if self.public.left > 1 and self.view.promised:
@@ -64,11 +69,13 @@ class Round:
             if self._thorough:  # once more, for the reasons of those that may not pass
                 self._walk(self._heads())
         promises: dict[Unit, float] = {}
+        spots: dict[Unit, Vector] = {}
         self._bend()
         for ground in self.parts:
             if self._thorough:
                 ground.pay()
             promises |= ground.settle()
+            spots |= ground.spots
         for unit in self._bent:
             promises.pop(unit, None)
         if self.view.book.known:
@@ -78,6 +85,7 @@ class Round:
             resumes=self.resumes,
             preempts=self.preempts,
             promises=promises,
+            spots=spots,
             reasons=self.reasons,
             complete=not self._cut,
             next_wake=self.view.next_wake(self.now),
@@ -115,7 +123,7 @@ class Round:
             return
         turn = self.view.queue.turn
         all_matter = self._thorough or not self.policy.backfill
-        first_matters = turn.fills is not None or self._preempting
+        first_matters = turn.fills is not None or self._preempting or self._most_behind < UNLIMITED
         for head in turn.heads:
             if not self.parts.is_open(head[1]):
                 yield head
@@ -153,9 +161,9 @@ class Round:
             sleeper = self._sleepers.pop()
             unit, shape = sleeper.unit, sleeper.shape
             ground = self.parts.pool(shape.pool)
-            if ground.may_start(unit, shape):
+            if (need := ground.may_start(unit, shape)) is not None:
                 self.resumes.extend(sleeper.runs)
-                ground.take(shape)
+                ground.take(need, shape.length)
             else:
                 self._wait(unit, shape, ground, slots=0)
             self._stopped = self._stopped or unit == self._until
@@ -178,8 +186,8 @@ class Round:
                 continue
             if not self._allowed(unit, line):
                 return False
-            if ground.may_start(unit, shape):
-                self._begin(unit, line, ground)
+            if (need := ground.may_start(unit, shape)) is not None:
+                self._begin(unit, line, ground, need)
             else:
                 if flex:
                     self._flexible.append((unit, line))
@@ -197,11 +205,13 @@ class Round:
         for unit, line in self._flexible:
             promised = unit in self._done
             possible = promised or self._room(line.entry) > 0
-            if possible and self._allowed(unit, line) and self.public.may_start(unit, line.shape):
+            if not possible or not self._allowed(unit, line):
+                continue
+            if (need := self.public.may_start(unit, line.shape)) is not None:
                 if promised:
                     self._slots[unit[0]] -= 1
                 self._bent.append(unit)
-                self._begin(unit, line, self.public)
+                self._begin(unit, line, self.public, need)
 
     def _in_time(self, unit: Unit, start: float) -> bool:
         """Whether its reservation is still there then: after that it starts nowhere."""
@@ -235,32 +245,35 @@ class Round:
             self._stopped = self._stopped or unit == self._until
         return reason is None
 
-    def _begin(self, unit: Unit, line: Line, ground: Ground) -> None:
+    def _begin(self, unit: Unit, line: Line, ground: Ground, need: Vector) -> None:
         """Start the element, or all of a gang."""
-        gpus = ground.take(line.shape)
-        pool = "" if ground is self.public else line.shape.pool
+        ground.take(need, line.shape.length)
         if not isinstance(line, Together):
-            self._start(unit, line.shape, gpus, pool)
+            self._start(unit, line.shape, ground, need)
             return
         for one in line.parts:
-            count = one.shape.request.gpus
-            self._start((one.job.id, NO_INDEX), one.shape, gpus[:count], pool)
-            gpus = gpus[count:]
+            mine = self.view.room.within(need, one.shape.request)
+            self._start((one.job.id, NO_INDEX), one.shape, ground, mine)
 
-    def _start(self, unit: Unit, shape: Shape, gpus: tuple[int, ...], pool: str) -> None:
-        need, request = shape.need, shape.request
-        assert need is not None, "what does not fit is not started"
+    def _start(self, unit: Unit, shape: Shape, ground: Ground, need: Vector) -> None:
+        request, room = shape.request, self.view.room
+        given = room.given(need, ground.gpus, self._cores)
+        if given is not NOTHING:
+            ground.gpus = [gpu for gpu in ground.gpus if gpu not in given.gpus]
+            self._cores += given.cores
         self.starts.append(
             Start(
                 job=unit[0],
                 index=unit[1],
                 cpus=need[1],
                 memory=need[2],
-                gpus=gpus,
+                gpus=given.gpus,
                 others=request.others,
                 exclusive=request.exclusive,
                 end=None if request.time_limit is None else self.now + request.time_limit,
-                reservation=pool,
+                reservation="" if ground is self.public else shape.pool,
+                cores=given.cores,
+                nodes=room.shares(need, given.gpus),
             )
         )
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
@@ -273,11 +286,10 @@ class Round:
     def _wait(self, unit: Unit, shape: Shape, ground: Ground, slots: int = 1) -> bool:
         """Promise what cannot start, if promises are left; whether more of its shape is worth a
         look."""
-        if self._depth <= 0:
-            self._cut = self._stopped = True  # the budget is spent
+        if not self._spend(shape):
+            self._cut = self._stopped = True
             ground.stay(unit)
             return False
-        self._depth -= 1
         possible = self.parts.possible(shape, ground)
         if possible and ground.first is None:
             self._depth = min(self._depth, self._most_behind)
@@ -291,15 +303,26 @@ class Round:
                 profile = ground.places().profile
                 self.preempts = preempts(self.view, unit, shape, profile, self.now)
                 ground.barred = bool(self.preempts)  # what is free is its own, too
-        more = self._thorough
+        more = False
         if possible and ground.left > 0:
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
             self._done.add(unit)
             ground.owe(unit, shape)
-            more = more or ground.left > 0
+            more = ground.left > 0
+        if not more:
+            self._dropped.add(shape)
         if possible and (ground.left <= 0 or not self.policy.backfill or ground.barred):
             self._narrow(ground)
-        return more
+        return more or self._thorough
+
+    def _spend(self, shape: Shape) -> bool:
+        """Whether the budget allows to look at another that cannot start. What a plain decision
+        would not look at, for its shape, has one of its own."""
+        if shape in self._dropped:
+            self._reasons_left -= 1
+            return self._reasons_left > 0
+        self._depth -= 1
+        return self._depth >= 0
 
     def _narrow(self, ground: Ground) -> None:
         """All promises are given, or nobody may pass: the others go in an order of their own, or
@@ -326,4 +349,5 @@ class Round:
             if line.shape.need is not None and start != NEVER:
                 found.append((line.turn_of(unit[1]), unit, line.shape, start))
         for _, unit, shape, start in sorted(found, key=itemgetter(0)):
-            self.parts.of(shape).places().keep(unit, shape, start)
+            need = shape.need if shape.place is None else self.view.spots.get(unit)
+            self.parts.of(shape).places().keep(unit, shape, start, need)

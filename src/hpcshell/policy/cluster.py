@@ -11,9 +11,10 @@ exactly where there is one, and has one in whatever has more free.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from math import gcd
+from operator import mul
 from typing import Final
 
 from msgspec.structs import replace
@@ -30,6 +31,7 @@ from hpcshell.policy.room import Place, Room, Vector, fits
 Amount = tuple[int, int, int]
 """CPUs, bytes and gpus of one node."""
 NOTHING: Final = (0, 0, 0)
+ANY: Final = Constraint()
 
 
 class Cluster(Room):
@@ -106,37 +108,52 @@ class Cluster(Room):
 
     def _dealt(self, request: Request, constraint: Constraint, free: Vector) -> Vector | None:
         """Units of it on as many nodes as it takes."""
-        units = gcd(request.cpus, request.gpus) or 1
         asked = (request.cpus, request.memory, request.gpus)
-        room = [
-            self._units(amount, size, node, asked, units, request.exclusive)
-            if constraint.may_hold(node.features)
-            else 0
-            for amount, size, node in zip(
-                self._amounts(free), self._sizes, self._fleet.nodes, strict=True
-            )
-        ]
-        for term in constraint.alternatives or (None,):
-            mine = room
-            if term is not None:
-                features = (node.features for node in self._fleet.nodes)
-                mine = [n if term.holds(f) else 0 for n, f in zip(room, features, strict=True)]
-            if (dealt := self.way.deal(mine, units)) is not None:
+        units = gcd(request.cpus, request.gpus) or 1
+        room = self._units(asked, units, free)
+        if request.exclusive:
+            idle = zip(room, self._amounts(free), self._sizes, strict=True)
+            room = [count if amount == size else 0 for count, amount, size in idle]
+        for able in self._able(constraint):
+            mine = room if able is None else list(map(mul, room, able))
+            if (dealt := self.way.deal(mine, units)) is None:
+                continue
+            if request.exclusive:
+                shares = {number: self._sizes[number] for number, _ in dealt}
+            else:
                 shares = {number: _part(asked, count, units) for number, count in dealt}
-                if request.exclusive:
-                    shares = {number: self._sizes[number] for number in shares}
-                return self._vector_of(request.others, shares)
+            return self._vector_of(request.others, shares)
         return None
 
-    @staticmethod
-    def _units(
-        free: Amount, size: Amount, node: Node, asked: Amount, units: int, exclusive: bool
-    ) -> int:
-        """How many of the units there is room for on a node."""
-        if node.state is not NodeState.UP or (exclusive and free != size):
-            return 0
-        rooms = (has * units // want for has, want in zip(free, asked, strict=True) if want)
-        return max(0, min(units, min(rooms, default=units)))
+    def _units(self, asked: Amount, units: int, free: Vector) -> list[int]:
+        """How many of the units there is room for on each node, whatever else is asked of it."""
+        first, number = 4 + len(self.names), len(self._sizes)
+        rooms = []
+        for kind in self._columns:
+            has, want = free[first : first + number], asked[kind]
+            first += number
+            if want == units:
+                rooms.append(has)
+            elif want:
+                rooms.append(tuple([count * units // want for count in has]))
+        least = map(min, *rooms) if len(rooms) > 1 else rooms[0] if rooms else (units,) * number
+        return [count if count > 0 else 0 for count in least]
+
+    def _able(self, constraint: Constraint) -> Iterator[list[bool] | None]:
+        """For each of the alternatives, which nodes may be taken; None: all."""
+        if constraint == ANY and all(node.state is NodeState.UP for node in self.nodes):
+            yield None
+            return
+        may = [
+            node.state is NodeState.UP and constraint.may_hold(node.features)
+            for node in self.nodes
+        ]
+        for term in constraint.alternatives or (None,):
+            features = (node.features for node in self.nodes)
+            yield [
+                one and (term is None or term.holds(has))
+                for one, has in zip(may, features, strict=True)
+            ]
 
     # -- what is held ----------------------------------------------------------------------------
 
@@ -215,9 +232,13 @@ class Cluster(Room):
 
     def _vector_of(self, others: dict[str, int], shares: dict[int, Amount]) -> Vector:
         """Of what is held of which node."""
-        amounts = [shares.get(number, NOTHING) for number in range(len(self._sizes))]
-        sums = map(sum, zip(*shares.values(), strict=True)) if shares else NOTHING
-        columns = (amount[kind] for kind in self._columns for amount in amounts)
+        number = len(self._sizes)
+        columns = [0] * (number * len(self._columns))
+        sums = [0, 0, 0]
+        for place, kind in enumerate(self._columns):
+            for node, amount in shares.items():
+                columns[place * number + node] = amount[kind]
+                sums[kind] += amount[kind]
         return (1, *sums, *(others.get(name, 0) for name in self.names), *columns)
 
     def _amounts(self, vector: Vector) -> list[Amount]:

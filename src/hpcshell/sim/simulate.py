@@ -36,6 +36,8 @@ WORTH_COMPILING: Final = 20_000
 time to compile."""
 PLANNING: Final = 20
 """A job under a policy that promises many a start takes as long as so many others."""
+REPLAYING: Final = 100
+"""And so does a job that is replayed."""
 SLICE: Final = 4096
 """A workload is run in slices, the first of about so many jobs: between them progress is shown and
 Ctrl-C is heard."""
@@ -101,19 +103,16 @@ def simulate(
     progress: Progress | None = None,
 ) -> Simulation:
     """Run the workload on its machine. The result is the same whichever engine runs it; faults are
-    always run by plain Python. With a `layout` jobs are placed on its nodes; one that fits none of
-    them does not start (see `replaying.fitting`).
+    always run by plain Python, and what the kernel does not know is replayed. With a `layout` jobs
+    are placed on its nodes; one that fits none of them does not start (see `replaying.fitting`).
 
     Ctrl-C cuts it short: what was simulated until then is returned, and no exception raised. Raises
     `Wrong`: a job larger than the machine, no numba to compile, a fault of a node that there is
-    not, what is not in the compiled kernel where that was asked for.
+    not.
     """
     _check(workload, faults, layout)
     rules = policy.rules(workload.machine)
     if layout is not None or needs_replay(rules):
-        if engine == "compiled":
-            what = "nodes" if layout is not None else policy.label
-            raise Wrong(f"{what}: not in the compiled kernel", "leave out --engine")
         return replayed(workload, policy, faults=faults, layout=layout, progress=progress)
     chosen = "python" if faults else engine_for(effort(workload, policy), engine)
     play_on = _compiled() if chosen == "compiled" else play
@@ -188,9 +187,12 @@ def replayed(
     )
 
 
-def effort(workload: Workload, policy: Policy) -> int:
+def effort(workload: Workload, policy: Policy, layout: Layout | None = None) -> int:
     """How much work a simulation is, in jobs of a policy that promises none or one a start."""
-    return len(workload) * (PLANNING if plans(policy.rules(workload.machine)) else 1)
+    rules = policy.rules(workload.machine)
+    if layout is not None or needs_replay(rules):
+        return len(workload) * REPLAYING
+    return len(workload) * (PLANNING if plans(rules) else 1)
 
 
 def engine_for(jobs: int, engine: Engine = "auto") -> Literal["compiled", "python"]:

@@ -19,7 +19,7 @@ from hpcshell.policy.room import Vector, fits, minus
 
 class Ground:
     """`left`: how many promises may still be given. `first`: the first in line that cannot start.
-    `barred`: nobody may pass it."""
+    `barred`: nobody may pass it. `passing`: others may, in an order of their own."""
 
     def __init__(self, stock: Stock, policy: Policy, now: float, gpus: list[int]) -> None:
         self.free = stock.free
@@ -27,6 +27,7 @@ class Ground:
         self.left = UNLIMITED if policy.promises is None else policy.promises
         self.first: Unit | None = None
         self.barred = False
+        self.passing = False
         self.promises: dict[Unit, float] = {}
         self._stock = stock
         self._policy = policy

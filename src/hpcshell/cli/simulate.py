@@ -79,8 +79,8 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 @click.option(
     "--fault", "faults", multiple=True, metavar="WHAT",
     help="'TIME down N cpus for DURATION' or, of a machine file, 'TIME down node NAME for "
-    "DURATION': jobs there run again from the start, or with 'losing jobs' behind it do not; may be "
-    "repeated.",
+    "DURATION': jobs there run again from the start, or with 'losing jobs' behind it do not; may "
+    "be repeated.",
 )  # fmt: skip
 @click.option("--csv", metavar="FILE", help="Write the table as CSV, too.")
 @click.option(

@@ -145,8 +145,7 @@ class Cluster(Room):
             yield None
             return
         may = [
-            node.state is NodeState.UP and constraint.may_hold(node.features)
-            for node in self.nodes
+            node.state is NodeState.UP and constraint.may_hold(node.features) for node in self.nodes
         ]
         for term in constraint.alternatives or (None,):
             features = (node.features for node in self.nodes)

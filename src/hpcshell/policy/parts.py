@@ -65,10 +65,6 @@ class Parts:
             return True
         return self.bends(shape) and fits(shape.need, self.public.free)
 
-    def any_pool(self) -> bool:
-        """Whether anybody has asked for what a reservation sets apart."""
-        return bool(self._pools)
-
     def _public(self) -> Ground:
         view = self._view
         if not view.book.known:

@@ -51,7 +51,7 @@ class Round:
         self._dropped: set[Shape] = set()
         most = policy.max_backfill_jobs
         self._most_behind = UNLIMITED if most is None else most
-        self._stopped = self._cut = self._filling = False
+        self._stopped = self._cut = self._filling = self._filled = False
         self._flexible: list[tuple[Unit, Line]] = []
         self._bent: list[Unit] = []
         self._slots: dict[int, int] = {}
@@ -141,9 +141,12 @@ class Round:
     def _fill(self) -> None:
         """Let those behind the first in line pass it, in the order in which they may."""
         waiting: list[tuple[float, Key, Shape, Iterator[Key]]] = []
-        self._stopped = False
+        self._filled, self._stopped = True, False
+        self._go_on(None)
         for fill, key, shape in self.view.queue.turn.fills or ():
-            if self.parts.is_open(shape) and self.parts.any_free(shape):
+            if not self.parts.is_open(shape) or not self.parts.of(shape).passing:
+                continue
+            if self.parts.any_free(shape):
                 rest = iter(shape.turn)
                 waiting.append((fill, next(rest, key), shape, rest))
         while waiting and not self._stopped:
@@ -177,6 +180,8 @@ class Round:
         if not self.parts.is_open(shape):
             return self._thorough and self._no_pool(line)
         ground, flex = self.parts.of(shape), self.parts.bends(shape)
+        if ground.passing and not self._filled:
+            return False
         for index in islice(line.elements(), max(0, self._room(line.entry))):
             if ground.free[1] < self._least:  # nothing more can start: no more promises are needed
                 self._stopped = True
@@ -329,9 +334,10 @@ class Round:
         wait."""
         if not self.policy.backfill or ground.barred:
             ground.barred = True
-            self._stopped = self._stopped or not (self._thorough or self.parts.any_pool())
-        elif self.view.queue.turn.fills is not None and not self._filling:
-            self._filling = self._stopped = True
+            self._stopped = self._stopped or not (self._thorough or self.view.book.known)
+        elif self.view.queue.turn.fills is not None and not self._filled:
+            ground.passing = self._filling = True
+            self._stopped = self._stopped or not self.view.book.known
 
     # -- what there is ---------------------------------------------------------------------------
 

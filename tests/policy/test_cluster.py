@@ -126,7 +126,7 @@ def test_names_are_nothing_but_names(load: Load, promises: int | None) -> None:
     for before, after in zip(*held, strict=True):
         assert [
             replace(claim, nodes=tuple(replace(one, node=renamed[one.node]) for one in claim.nodes))
-            for claim in before  # type: ignore[attr-defined]
+            for claim in before
         ] == after
 
 

@@ -7,7 +7,7 @@ from hpcshell.policy.ledger import Ledger
 from hpcshell.policy.outlook import Outlook
 from hpcshell.policy.regime import Foresight
 from hpcshell.policy.reserve import Book, Inside
-from hpcshell.policy.room import Room, Vector, fits
+from hpcshell.policy.room import Room, Vector, fits, minus
 
 Unit = tuple[int, int]
 """(job id, index): one element."""
@@ -44,6 +44,11 @@ class Holdings:
     def free(self) -> Resources:
         """What is not held; nothing below zero, even when the machine shrank under its runs."""
         return self.room.resources(self.room.free)
+
+    @property
+    def used(self) -> Resources:
+        """What is held."""
+        return self.room.resources(minus(self.room.size, self.room.free))
 
     @property
     def claims(self) -> dict[int, Claim]:

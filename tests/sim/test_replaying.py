@@ -103,9 +103,7 @@ def test_on_nodes_every_job_that_fits_them_runs(
 def test_nothing_runs_on_a_node_that_is_down(
     work: Workload, policy: Policy, layout: Layout
 ) -> None:
-    play = replay_of(
-        work, policy, (Fault(at=10.0, cpus=0, span=25.0, node="node1"),), layout
-    )
+    play = replay_of(work, policy, (Fault(at=10.0, cpus=0, span=25.0, node="node1"),), layout)
     begun = replay.Replay._decide
 
     def look(self: replay.Replay, now: float) -> None:

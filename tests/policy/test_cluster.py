@@ -114,7 +114,9 @@ def test_one_big_node_is_the_plain_machine(load: Load, promises: int | None) -> 
 @given(loads(), PROMISES)
 def test_names_are_nothing_but_names(load: Load, promises: int | None) -> None:
     policy = Policy(promises=promises)
-    renamed = {node.name: f"other{number * 7 % 5}{number}" for number, node in enumerate(load.nodes)}
+    renamed = {
+        node.name: f"other{number * 7 % 5}{number}" for number, node in enumerate(load.nodes)
+    }
     others = tuple(replace(node, name=renamed[node.name]) for node in load.nodes)
     worlds = [one.world(policy) for one in (load, load._replace(nodes=others))]
     held: list[list[object]] = [[], []]
@@ -124,7 +126,7 @@ def test_names_are_nothing_but_names(load: Load, promises: int | None) -> None:
     for before, after in zip(*held, strict=True):
         assert [
             replace(claim, nodes=tuple(replace(one, node=renamed[one.node]) for one in claim.nodes))
-            for claim in before  # type: ignore[attr-defined]
+            for claim in before
         ] == after
 
 

@@ -35,8 +35,8 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 )
 @click.option(
     "--order", metavar="ORDER",
-    help="The order of the line: fifo (unless said), sjf, ljf, saf, laf, f1, f2, f3, f4, wfp3, unicef, "
-    "lexp, sexp or expansion.",
+    help="The order of the line: fifo (unless said), sjf, ljf, saf, laf, f1, f2, f3, f4, wfp3, "
+    "unicef, lexp, sexp or expansion.",
 )  # fmt: skip
 @click.option(
     "--fill", metavar="ORDER",
@@ -44,9 +44,9 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 )  # fmt: skip
 @click.option(
     "--predict", metavar="RUNS",
-    help="Run times expected: request, last2 (the mean of the user's last two), shrunk (the part of "
-    "their requests that such jobs used), ratio (the largest part that the user's last jobs used), "
-    "median (of the user's like jobs) or clairvoyant.",
+    help="Run times expected: request, last2 (the mean of the user's last two), shrunk (the part "
+    "of their requests that such jobs used), ratio (the largest part that the user's last jobs "
+    "used), median (of the user's like jobs) or clairvoyant.",
 )  # fmt: skip
 @click.option(
     "--variant", metavar="RULE", default="instant",
@@ -63,8 +63,8 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 )
 @click.option(
     "--place", metavar="WAY",
-    help="How jobs come to the nodes of the machine file: best_fit, pack (the fewest nodes), spread "
-    "(one by one) or first_fit.",
+    help="How jobs come to the nodes of the machine file: best_fit, pack (the fewest nodes), "
+    "spread (one by one) or first_fit.",
 )  # fmt: skip
 @click.option(
     "--filter", "chosen_filter", type=click.Choice(["default", "sc15", "dirlab"]),
@@ -78,8 +78,9 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 )
 @click.option(
     "--fault", "faults", multiple=True, metavar="WHAT",
-    help="'TIME down N cpus for DURATION' or, of a machine file, 'TIME down node NAME for DURATION': "
-    "jobs there run again from the start, or with 'losing jobs' behind it do not; may be repeated.",
+    help="'TIME down N cpus for DURATION' or, of a machine file, 'TIME down node NAME for "
+    "DURATION': jobs there run again from the start, or with 'losing jobs' behind it do not; may "
+    "be repeated.",
 )  # fmt: skip
 @click.option("--csv", metavar="FILE", help="Write the table as CSV, too.")
 @click.option(

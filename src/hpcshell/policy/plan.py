@@ -31,7 +31,7 @@ class Policy(Record, frozen=True, kw_only=True):
 
 class Start(Record, frozen=True, kw_only=True):
     """An element that is to start now, with what it is to hold; `end` is the latest instant it may
-    run to. `reservation`: it runs in what that sets apart. `cores` and `nodes` are as in `Claim`."""
+    run to. `reservation`: it runs in what that sets apart. `cores`, `nodes`: as in `Claim`."""
 
     job: int
     index: int
@@ -83,8 +83,8 @@ class Preempt(Record, frozen=True, kw_only=True):
 
 class Plan(Record, frozen=True, kw_only=True):
     """The answer. `promises`: no later than then (`inf`: once runs without a time limit have
-    ended), and on several nodes `spots`: what of them. `resumes`: the suspended runs that go on now. `preempts`: runs that
-    are to make room; once they have, ask again.
+    ended), and on several nodes `spots`: what of them. `resumes`: the suspended runs that go on
+    now. `preempts`: runs that are to make room; once they have, ask again.
 
     `reasons` is filled by `forecast` alone. Not `complete`: `depth` was reached and what comes
     later in the order was not looked at; the same question would get the same answer until the

@@ -1,4 +1,4 @@
-"""When and where in a profile a shape has its place: with a choice of nodes, both are found at once.
+"""When and where in a profile a shape has its place: with a choice of nodes, both at once.
 
 Where a shape takes its need there is nothing to choose, and this is what the profile says.
 """

@@ -28,8 +28,10 @@ from hpcshell.core.records import (
     Task,
 )
 from hpcshell.policy.decide import Policy, decide
+from hpcshell.policy.place.nodes import Node
 from hpcshell.policy.regime import Regime
 from hpcshell.policy.retry import End, after_end
+from hpcshell.policy.room import Room
 from hpcshell.policy.view import ParentFacts, Unit, View
 from tests.policy.made import elements_of
 from tests.policy.pauses import end_later, resume
@@ -59,10 +61,14 @@ class World:
     """See the module. `starts` tells when each element first started."""
 
     def __init__(
-        self, total: Resources, policy: Policy | None = None, regime: Regime | None = None
+        self,
+        total: Resources | Room,
+        policy: Policy | None = None,
+        regime: Regime | None = None,
+        host: Node | None = None,
     ) -> None:
         self.regime = regime or Regime()
-        self.view = View(total, self.regime)
+        self.view = View(total, self.regime, host)
         self.policy = policy or Policy()
         self.now = 0.0
         self.jobs: dict[int, Job] = {}
@@ -121,7 +127,7 @@ class World:
             self._start((start.job, start.index), start.claim(next(self._run_ids), self.now))
         for run in plan.resumes:
             resume(self, run)
-        self.view.keep(plan.promises)
+        self.view.keep(plan.promises, plan.spots)
         make_room(self, plan)
         return bool(plan.starts or plan.resumes or plan.preempts)
 

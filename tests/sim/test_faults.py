@@ -95,13 +95,14 @@ def test_the_latest_started_is_killed_and_runs_again_from_its_start() -> None:
     [
         ("3d12h down 16 cpus for 2h", Fault(at=302400.0, cpus=16, span=7200.0)),
         ("0 down 1 cpu for 90s losing jobs", Fault(at=0.0, cpus=1, span=90.0, lose=True)),
+        ("1h down node node3 for 90s", Fault(at=3600.0, cpus=0, span=90.0, node="node3")),
     ],
 )
 def test_a_fault_is_written_in_words(text: str, fault: Fault) -> None:
     assert fault_of(text) == fault
 
 
-@pytest.mark.parametrize("text", ["", "1h down 3", "1h down x cpus for 1h", "1h up 3 cpus for 1h"])
+@pytest.mark.parametrize("text", ["", "1h down 3", "1h down node for 1h", "1h down x cpus for 1h", "1h up 3 cpus for 1h"])
 def test_anything_else_is_wrong(text: str) -> None:
     with pytest.raises(Wrong) as refused:
         fault_of(text)

@@ -68,6 +68,8 @@ def test_the_kernel_keeps_many_promises_only_first_come_first_served() -> None:
         ("conservative", "sjf", None, True),
         ("easy", "sjf", "last2", False),
         ("hybrid:1", "sjf", "last2", False),
+        ("easy", None, "ratio", True),
+        ("fcfs", None, "median", True),
     ):
         assert needs_replay(policy_of(name, order=order, predict=predict).rules(8)) is beyond
     assert needs_replay(policy_of("conservative", fill="sjf").rules(8))

@@ -20,6 +20,7 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
     "hpc simulate trace.swf --compare easy,easy-sjbf,conservative --plot pictures",
     "hpc simulate trace.swf --policy easy --order wfp3 --predict last2 --json",
     "hpc simulate trace.swf --cpus 256 --fault '3d down 64 cpus for 12h' --report what-if.html",
+    "hpc simulate trace.swf --machine nodes.toml --place pack --fault '3d down node node7 for 12h'",
     "hpc simulate --generate lublin --jobs 5000 --cpus 256 --seed 7 --out made.swf",
     "sacct -aPX --format=ALL | hpc simulate - --compare all",
 )
@@ -44,7 +45,8 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 @click.option(
     "--predict", metavar="RUNS",
     help="Run times expected: request, last2 (the mean of the user's last two), shrunk (the part "
-    "of their requests that such jobs used) or clairvoyant.",
+    "of their requests that such jobs used), ratio (the largest part that the user's last jobs "
+    "used), median (of the user's like jobs) or clairvoyant.",
 )  # fmt: skip
 @click.option(
     "--variant", metavar="RULE", default="instant",
@@ -60,6 +62,11 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
     "--machine", metavar="FILE", help="A machine file (TOML): cpus = N, or [[node]] tables."
 )
 @click.option(
+    "--place", metavar="WAY",
+    help="How jobs come to the nodes of the machine file: best_fit, pack (the fewest nodes), "
+    "spread (one by one) or first_fit.",
+)  # fmt: skip
+@click.option(
     "--filter", "chosen_filter", type=click.Choice(["default", "sc15", "dirlab"]),
     default="default",
     help="How the log is made fit to be simulated.  [default: default]",
@@ -71,8 +78,9 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 )
 @click.option(
     "--fault", "faults", multiple=True, metavar="WHAT",
-    help="'TIME down N cpus for DURATION': jobs there run again from the start, or with 'losing "
-    "jobs' behind it do not; may be repeated.",
+    help="'TIME down N cpus for DURATION' or, of a machine file, 'TIME down node NAME for "
+    "DURATION': jobs there run again from the start, or with 'losing jobs' behind it do not; may "
+    "be repeated.",
 )  # fmt: skip
 @click.option("--csv", metavar="FILE", help="Write the table as CSV, too.")
 @click.option(

@@ -15,10 +15,12 @@ from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.units import count, duration, factor, format_clock, format_duration
 from hpcshell.core.words import nearest, quote, safe
+from hpcshell.policy.place.deal import WAYS
 from hpcshell.sim.faults import Fault, fault_of
 from hpcshell.sim.lublin import MODELS, lublin
-from hpcshell.sim.machines import machine_of
+from hpcshell.sim.machines import Layout, Machine, machine_of
 from hpcshell.sim.policies import Policy, policy_names, policy_of
+from hpcshell.sim.replaying import fitting
 from hpcshell.sim.report.documents import document, jobs_csv, table_csv
 from hpcshell.sim.simulate import Engine, Progress, Simulation, effort, engine_for, simulate
 from hpcshell.trace.clean import FILTERS, Workload, clean
@@ -39,7 +41,7 @@ GENERATING: Final = ("seed", "load", "overestimate", "out")
 LATEST: Final = 1e12
 """Seconds after which no log begins."""
 WORTH_A_BAR: Final = 200_000
-"""Jobs in all from which on progress is shown."""
+"""Jobs in all (see `effort`) from which on progress is shown."""
 PICTURES: Final = (".png", ".svg")
 
 COLUMNS: Final = (
@@ -70,14 +72,17 @@ def answer(talk: Talk, chosen: Chosen) -> int:
             talk.say(f"wrote {len(trace):,} jobs")
             return exits.OK
     workload = _workload(trace, chosen)
+    layout = _layout(chosen, faults)
+    if layout is not None:
+        workload = fitting(workload, layout)
     for fault in faults:
         if fault.cpus > workload.machine:
             raise Wrong(
                 f"--fault: {fault.cpus:,} processors cannot go down",
                 f"the machine has {workload.machine:,}",
             )
-    _introduce(talk, workload, faults, policies)
-    simulations = _simulations(talk, workload, policies, faults, chosen["engine"])
+    _introduce(talk, workload, layout, faults, policies)
+    simulations = _simulations(talk, workload, policies, faults, layout, chosen["engine"])
     _tell(talk, simulations)
     _keep(simulations, chosen)
     return exits.INTERRUPTED if simulations[-1].cut_short else exits.OK
@@ -161,10 +166,33 @@ def _generated(chosen: Chosen) -> Trace:
 
 def _processors(chosen: Chosen) -> int | None:
     """Of the machine; None: as the log says."""
-    if chosen["machine"] is not None:
-        name = chosen["machine"]
-        return machine_of(safe(name), _content(name)).processors
+    if (machine := _machine(chosen)) is not None:
+        return machine.processors
     return None if chosen["cpus"] is None else count(chosen["cpus"], "--cpus")
+
+
+def _machine(chosen: Chosen) -> Machine | None:
+    """The machine file, if one was given."""
+    name = chosen["machine"]
+    return None if name is None else machine_of(safe(name), _content(name))
+
+
+def _layout(chosen: Chosen, faults: tuple[Fault, ...]) -> Layout | None:
+    """The nodes, where it matters what is on which."""
+    asked = chosen["place"]
+    if asked is None and not any(fault.node for fault in faults):
+        return None
+    way = "best_fit" if asked is None else asked.strip().lower().replace("-", "_")
+    if way not in WAYS:
+        raise Wrong(f"--place: there is no {quote(asked)}", f"there are {', '.join(WAYS)}")
+    machine = _machine(chosen)
+    if machine is None or not machine.node:
+        option = "--fault" if asked is None else "--place"
+        raise Wrong(
+            f"{option}: it is not said what nodes the machine has",
+            "name a file with [[node]] tables: --machine FILE",
+        )
+    return Layout(machine.nodes(), way)
 
 
 def _workload(trace: Trace, chosen: Chosen) -> Workload:
@@ -192,7 +220,11 @@ def _job_numbers(text: str) -> tuple[int, int]:
 
 
 def _introduce(
-    talk: Talk, workload: Workload, faults: tuple[Fault, ...], policies: list[Policy]
+    talk: Talk,
+    workload: Workload,
+    layout: Layout | None,
+    faults: tuple[Fault, ...],
+    policies: list[Policy],
 ) -> None:
     """What is simulated, as it was understood."""
     span = format_duration(round(float(workload.submit[-1] - workload.submit[0])))
@@ -201,11 +233,16 @@ def _introduce(
         f"{workload.name}: {len(workload):,} jobs submitted over {span} to "
         f"{workload.machine:,} processors; one decision for {each}"
     )
+    if layout is not None:
+        talk.say(f"jobs are placed on {len(layout.nodes):,} nodes: {layout.way}")
     for fault in faults:
         jobs = "are lost" if fault.lose else "run again"
+        what, where = f"{fault.cpus:,} processors go down", "on them"
+        if fault.node:
+            what, where = f"{safe(fault.node)} goes down", "on it"
         talk.say(
-            f"fault: {fault.cpus:,} processors go down at {format_duration(fault.at)} for "
-            f"{format_duration(fault.span)}; jobs on them {jobs}"
+            f"fault: {what} at {format_duration(fault.at)} for "
+            f"{format_duration(fault.span)}; jobs {where} {jobs}"
         )
 
 
@@ -214,13 +251,15 @@ def _simulations(
     workload: Workload,
     policies: list[Policy],
     faults: tuple[Fault, ...],
+    layout: Layout | None,
     engine: Engine,
 ) -> list[Simulation]:
     """One for each policy, in their order; the last may be cut short."""
     jobs = len(workload) * len(policies)
-    chosen: Engine = engine_for(sum(effort(workload, policy) for policy in policies), engine)
+    work = sum(effort(workload, policy, layout) for policy in policies)
+    chosen: Engine = engine_for(work, engine)
     found: list[Simulation] = []
-    with _bar(talk, jobs) as progress:
+    with _bar(talk, jobs, work) as progress:
         for policy in policies:
             before = len(found) * len(workload)
             found.append(
@@ -229,6 +268,7 @@ def _simulations(
                     policy,
                     chosen,
                     faults=faults,
+                    layout=layout,
                     progress=lambda started, before=before: progress(before + started),  # type: ignore[misc]
                 )
             )
@@ -238,9 +278,9 @@ def _simulations(
 
 
 @contextlib.contextmanager
-def _bar(talk: Talk, jobs: int) -> Iterator[Progress]:
+def _bar(talk: Talk, jobs: int, work: int) -> Iterator[Progress]:
     """Progress on a terminal, where it takes long enough to be watched."""
-    if talk.quiet or jobs < WORTH_A_BAR or not sys.stderr.isatty():
+    if talk.quiet or work < WORTH_A_BAR or not sys.stderr.isatty():
         yield lambda started: None
         return
     from rich.console import Console

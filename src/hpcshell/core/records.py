@@ -58,7 +58,12 @@ class Resources(Record, frozen=True, kw_only=True):
 
 
 class Request(Record, frozen=True, kw_only=True):
-    """What one element asks for. `memory` 0 and `time_limit` None mean: not asked, not counted."""
+    """What one element asks for. `memory` 0 and `time_limit` None mean: not asked, not counted.
+
+    `cpus`, `memory` and `gpus` are of each of `nodes`; with `nodes` 0 they are sums, spread over as
+    many as it takes. `constraint`: the features that the nodes must have (see
+    `policy.place.constraint`).
+    """
 
     cpus: int = 1
     memory: int = 0
@@ -66,6 +71,8 @@ class Request(Record, frozen=True, kw_only=True):
     others: dict[str, int] = {}
     exclusive: bool = False
     time_limit: float | None = None
+    nodes: int = 1
+    constraint: str = ""
 
 
 class WarnSignal(Record, frozen=True, kw_only=True):
@@ -248,12 +255,23 @@ class Task(Record, frozen=True, kw_only=True):
     usage: Usage | None = None
 
 
+class Share(Record, frozen=True, kw_only=True):
+    """What a run holds of one of several nodes; `gpus` are the numbers of that node's cards."""
+
+    node: str
+    cpus: int
+    memory: int = 0
+    gpus: tuple[int, ...] = ()
+
+
 class Claim(Record, frozen=True, kw_only=True):
     """What a run holds, and until when at the latest (`end`, None without a limit).
 
     `exclusive`: nothing else may run beside it, whatever is left of the machine. `suspended`: since
     when it stands still, holding no cpus and not in anybody's way (None: it runs); `end` counts as
-    if it went on at that instant. `paused` is for how many seconds it stood still before.
+    if it went on at that instant. `paused` is for how many seconds it stood still before. `cores`
+    are the numbers of its cpus, where the machine numbers them. `nodes`: what of which node, where
+    there are several; `gpus` are then numbered through all nodes.
     """
 
     run: int
@@ -269,6 +287,8 @@ class Claim(Record, frozen=True, kw_only=True):
     suspended: float | None = None
     paused: float = 0.0
     reservation: str = ""
+    cores: tuple[int, ...] = ()
+    nodes: tuple[Share, ...] = ()
 
 
 class Run(Record, frozen=True, kw_only=True):

@@ -35,7 +35,7 @@ def decide(view: View, policy: Policy, now: float) -> Plan:
     waits = view.queue.regime.preempting and bool(view.queue.turn.heads or view.waking)
     starts = not view.closed and (waits or _any_room(view, policy))
     if not (starts or any_may_go_on(view)):
-        return Plan(starts=[], promises=view.promised, next_wake=view.next_wake())
+        return Plan(starts=[], promises=view.promised, spots=view.spots, next_wake=view.next_wake())
     return Round(view, policy, now, thorough=False, until=None).decide()
 
 

@@ -189,7 +189,7 @@ def _in_line(view: View, line: Line, unit: Unit, now: float) -> Reason:
         if (kept := set_apart(view, line.shape, stock, now, ahead)) is not None:
             return kept
         free = stock.free
-    if ahead is None and fits(line.shape.need, free):
+    if ahead is None and line.shape.taken(free) is not None:
         return Reason(code="None", sentence="it starts with the next decision")
     return blocked(line.shape, view.room, free, ahead)
 
@@ -197,7 +197,7 @@ def _in_line(view: View, line: Line, unit: Unit, now: float) -> Reason:
 def _first_of(view: View, pool: str) -> Unit | None:
     """The first in line of those that are met from the same part of the machine."""
     for key, shape in view.queue.turn.heads:
-        if shape.pool == pool and fits(shape.need, view.room.size):
+        if shape.pool == pool and shape.taken(view.room.size) is not None:
             return (key[1], next(key[3].elements()))
     return None
 
@@ -316,7 +316,7 @@ def _blockers(view: View, line: Line, plan: Plan, unit: Unit) -> tuple[Blocker, 
     ends = sorted(view.claims.values(), key=_latest_end)
     for claim in ends:
         held = view.room.held(claim.run)
-        if any(n > f and h for n, f, h in zip(need, free, held, strict=True)):
+        if any(n > f and h for n, f, h in zip(need, free, held, strict=False)):
             found.append(_running(claim.run, view))
             free = tuple(f + h for f, h in zip(free, held, strict=True))
     for other in plan.promises:
@@ -344,6 +344,8 @@ def _running(run: int, view: View) -> Blocker:
 def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> str:
     """The smallest change of the request with which it would start at once, if there is one."""
     need, room = line.shape.need, view.room
+    if line.shape.place is not None:
+        return ""
     if need is None:
         return "no such resource is here: leave it out"
     if not fits(need, room.size):

@@ -15,11 +15,13 @@ from hpcshell.policy.plan import Policy
 from hpcshell.policy.profile import Profile
 from hpcshell.policy.reserve import Stock
 from hpcshell.policy.room import Vector, fits, minus
+from hpcshell.policy.spots import Spot
 
 
 class Ground:
     """`left`: how many promises may still be given. `first`: the first in line that cannot start.
-    `barred`: nobody may pass it. `passing`: others may, in an order of their own."""
+    `barred`: nobody may pass it. `passing`: others may, in an order of their own. `spots`: what is
+    promised, where there was a choice."""
 
     def __init__(self, stock: Stock, policy: Policy, now: float, gpus: list[int]) -> None:
         self.free = stock.free
@@ -29,6 +31,7 @@ class Ground:
         self.barred = False
         self.passing = False
         self.promises: dict[Unit, float] = {}
+        self.spots: dict[Unit, Vector] = {}
         self._stock = stock
         self._policy = policy
         self._now = now
@@ -40,28 +43,27 @@ class Ground:
         if stock.changes:
             self.places()
 
-    def may_start(self, unit: Unit, shape: Shape) -> bool:
-        """Whether the element may start now without putting off any that has been promised a
-        start."""
+    def may_start(self, unit: Unit, shape: Shape) -> Vector | None:
+        """What the element may take now without putting off any that has been promised a start;
+        None: it may not start."""
         if self._places is not None:
             self._places.turn(unit)
-        if self.barred or not fits(shape.need, self.free):
-            return False
+        need = shape.need
+        if self.barred or not fits(need, self.free):
+            return None
+        if shape.place is not None and (need := shape.place(self.free)) is None:
+            return None
         if self._owed:
             self.pay()
-        return self._places is None or self._places.fits_now(shape)
+        return need if self._places is None else self._places.fits_now(shape)
 
-    def take(self, shape: Shape) -> tuple[int, ...]:
-        """It holds what it asks for from now on; the gpus it gets."""
-        need, length = shape.need, shape.length
-        assert need is not None, "what does not fit takes nothing"
+    def take(self, need: Vector, length: float | None) -> None:
+        """This is held from now on, for so long."""
         self.free = minus(self.free, need)
         if self._places is None:
             self._taken.append((None if length is None else self._now + length, need))
         else:
-            self._places.take(self._now, shape)
-        gpus, self.gpus = tuple(self.gpus[: need[3]]), self.gpus[need[3] :]
-        return gpus
+            self._places.take(Spot(self._now, need), length)
 
     def owe(self, unit: Unit, shape: Shape) -> None:
         """Promise the element a start."""
@@ -76,25 +78,33 @@ class Ground:
         """Work out the promises that are owed, in order."""
         places = self.places()
         for unit, shape in self._owed:
-            start = places.first(shape, self._since)
-            if not self._policy.backfill and start is not None:
-                self._since = start
-            if start is not None and start <= self._horizon:
-                places.take(start, shape)
-                self.promises[unit] = start
+            spot = places.first(shape, self._since)
+            if spot is None:
+                continue
+            if not self._policy.backfill:
+                self._since = spot.start
+            if spot.start <= self._horizon:
+                places.take(spot, shape.length)
+                self._promise(unit, shape, spot.start, spot.need)
         self._owed.clear()
 
     def stay(self, unit: Unit) -> None:
         """Whose turn it is keeps what it was promised, if it was."""
-        start = None if self._places is None else self._places.stay()
-        if start is not None:
-            self.promises[unit] = start
+        place = None if self._places is None else self._places.stay()
+        if place is not None:
+            self._promise(unit, place.shape, place.start, place.need)
 
     def settle(self) -> dict[Unit, float]:
         """All promises, those included that have not had their turn."""
         if self._places is not None:
-            self.promises |= self._places.rest(self.left)
+            for unit, place in self._places.rest(self.left).items():
+                self._promise(unit, place.shape, place.start, place.need)
         return self.promises
+
+    def _promise(self, unit: Unit, shape: Shape, start: float, need: Vector | None) -> None:
+        self.promises[unit] = start
+        if shape.place is not None and need is not None:
+            self.spots[unit] = need
 
     def lapse_of(self, job: int) -> None:
         """No more elements of this job may go: the promises they had stand in the way."""

@@ -7,29 +7,29 @@ from hpcshell.policy.ledger import Ledger
 from hpcshell.policy.outlook import Outlook
 from hpcshell.policy.regime import Foresight
 from hpcshell.policy.reserve import Book, Inside
-from hpcshell.policy.room import Room, Vector, fits
+from hpcshell.policy.room import Room, Vector, fits, minus
 
 Unit = tuple[int, int]
 """(job id, index): one element."""
 
 
 class Holdings:
-    """`promised`: when elements are to begin, or to go on, at the latest. `waking`: suspended runs
+    """`promised`: when elements are to begin, or to go on, at the latest; `spots`: and
+    what of several nodes they are to take. `waking`: suspended runs
     that are to go on as soon as it is their turn and there is room. `book`: the reservations;
     `pools`: in which of them a run is. `since`: when a run that was suspended last
     went on; `leaving`: runs that are being ended, and until when;
     `checkpoints`: until when the work of a run is safe. `closed`: why nothing new starts ("": it
     does)."""
 
-    def __init__(
-        self, total: Resources, foresight: Foresight, ledger: Ledger | None = None
-    ) -> None:
-        self.room = Room(total)
+    def __init__(self, room: Room, foresight: Foresight, ledger: Ledger | None = None) -> None:
+        self.room = room
         self.ledger = ledger
         self.outlook = Outlook(foresight)
         self.book = Book(self.room)
         self.pools: dict[int, str] = {}
         self.promised: dict[Unit, float] = {}
+        self.spots: dict[Unit, Vector] = {}
         self.waking: set[int] = set()
         self.since: dict[int, float] = {}
         self.leaving: dict[int, float] = {}
@@ -44,6 +44,11 @@ class Holdings:
     def free(self) -> Resources:
         """What is not held; nothing below zero, even when the machine shrank under its runs."""
         return self.room.resources(self.room.free)
+
+    @property
+    def used(self) -> Resources:
+        """What is held."""
+        return self.room.resources(minus(self.room.size, self.room.free))
 
     @property
     def claims(self) -> dict[int, Claim]:

@@ -19,7 +19,7 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
 from hpcshell.policy.order import Sorted
 from hpcshell.policy.regime import Fill
-from hpcshell.policy.room import Room, Vector
+from hpcshell.policy.room import Place, Room, Vector, fits
 
 if TYPE_CHECKING:
     from hpcshell.policy.limits import Claimant
@@ -36,7 +36,7 @@ NO_TASKS: Final[dict[int, tuple[Task, Line]]] = {}
 
 class Shape:
     """What a request asks for and the `length` it is expected to take, with the ready lines of
-    exactly that."""
+    exactly that. `place` chooses what it takes, where there is a choice (see `Room.place`)."""
 
     __slots__ = (
         "claimant",
@@ -45,6 +45,7 @@ class Shape:
         "key",
         "length",
         "need",
+        "place",
         "pool",
         "request",
         "turn",
@@ -52,11 +53,17 @@ class Shape:
     )
 
     def __init__(
-        self, key: object, request: Request, need: Vector | None, length: float | None
+        self,
+        key: object,
+        request: Request,
+        need: Vector | None,
+        length: float | None,
+        place: Place | None = None,
     ) -> None:
         self.key = key
         self.request = request
         self.need = need
+        self.place = place
         self.length = length
         self.fill = 0.0
         self.claimant: Claimant | None = None
@@ -64,6 +71,12 @@ class Shape:
         self.turn: Sorted[Key] = Sorted()
         self.head: tuple[Key, Shape] | None = None
         self.users = 0
+
+    def taken(self, free: Vector) -> Vector | None:
+        """What it takes where so much is free; None: it does not fit."""
+        if not fits(self.need, free):
+            return None
+        return self.need if self.place is None else self.place(free)
 
 
 class Line:
@@ -205,12 +218,13 @@ class Turn:
 
     __slots__ = ("_cpus", "_fill", "_shapes", "fills", "heads")
 
-    def __init__(self, fill: Fill | None = None) -> None:
+    def __init__(self, fill: Fill | None = None, apart: bool = False) -> None:
         self._shapes: dict[object, Shape] = {}
         self._cpus: dict[int, int] = {}
         self._fill = fill
         self.heads: Sorted[tuple[Key, Shape]] = Sorted()
-        self.fills: Sorted[tuple[float, Key, Shape]] | None = None if fill is None else Sorted()
+        filling = fill is not None or apart
+        self.fills: Sorted[tuple[float, Key, Shape]] | None = Sorted() if filling else None
         """The same shapes in the order in which they may pass the first in line."""
 
     def shape(
@@ -221,10 +235,11 @@ class Turn:
         claimant: Claimant | None = None,
         pool: str = "",
         gang: tuple[int, str] | None = None,
+        passes: tuple[float, int] | None = None,
     ) -> Shape:
         """The one shape of equal requests for which the same limits count, to be met from the same
-        `pool` (a reservation), by the same `gang` or by single jobs. Every call is to be paid
-        back with `leave`."""
+        `pool` (a reservation), by the same `gang` or by single jobs; of one job alone where that
+        `passes` (rank, job) others by itself. Every call is to be paid back with `leave`."""
         others = tuple(sorted(request.others.items())) if request.others else ()
         key = (
             request.cpus,
@@ -237,12 +252,19 @@ class Turn:
             claimant and (claimant.user, claimant.accounts, claimant.qos, claimant.partition),
             pool,
             gang,
+            passes and passes[1],
+            request.nodes,
+            request.constraint,
         )
         shape = self._shapes.get(key)
         if shape is None:
-            shape = self._shapes[key] = Shape(key, request, room.need(request), length)
+            shape = self._shapes[key] = Shape(
+                key, request, room.need(request), length, room.place(request)
+            )
             shape.claimant, shape.pool = claimant, pool
             shape.fill = 0.0 if self._fill is None else self._fill(shape)
+            if passes is not None:
+                shape.fill = passes[0]
         shape.users += 1
         return shape
 
@@ -254,7 +276,7 @@ class Turn:
     def remeasure(self, room: Room) -> None:
         """The machine has changed: what each shape takes of it is worked out again."""
         for shape in self._shapes.values():
-            shape.need = room.need(shape.request)
+            shape.need, shape.place = room.need(shape.request), room.place(shape.request)
             if shape.claimant is not None:
                 held = room.held_by(shape.request)
                 shape.claimant = replace(shape.claimant, request=held)

@@ -56,7 +56,7 @@ class Parts:
     def possible(self, shape: Shape, ground: Ground) -> bool:
         """Whether a request of this shape can be met at all, sooner or later."""
         if ground is self.public:
-            return fits(shape.need, self._view.room.size)
+            return shape.taken(self._view.room.size) is not None
         return self._meets(shape, self._now)
 
     def any_free(self, shape: Shape) -> bool:

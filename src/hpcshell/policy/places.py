@@ -20,15 +20,19 @@ from typing import NamedTuple
 
 from hpcshell.policy.line import Shape
 from hpcshell.policy.profile import Profile
+from hpcshell.policy.room import Vector
+from hpcshell.policy.spots import Spot, earliest, first, spot_at
 from hpcshell.policy.view import Unit
 
 
 class Place(NamedTuple):
-    """Of one who has been promised something: `promised`, and the `start` that is left of it."""
+    """Of one who has been promised something: `promised`, and the `start` that is left of it, at
+    which `need` is taken (None: that is not chosen yet)."""
 
     shape: Shape
     promised: float
     start: float
+    need: Vector | None
 
 
 class Places:
@@ -49,9 +53,9 @@ class Places:
         self._since: dict[Shape, float] = {}
         self._since_beside: dict[Shape, float] = {}
 
-    def keep(self, unit: Unit, shape: Shape, promised: float) -> None:
-        """An earlier decision's promise; the first in line is to be told of first."""
-        self._kept[unit] = Place(shape, max(promised, self._now), promised)
+    def keep(self, unit: Unit, shape: Shape, promised: float, need: Vector | None) -> None:
+        """An earlier decision's promise, of `need`; the first in line is to be told of first."""
+        self._kept[unit] = Place(shape, max(promised, self._now), promised, need)
 
     def turn(self, unit: Unit) -> None:
         """It is this element's turn."""
@@ -62,52 +66,56 @@ class Places:
         mine = self._mine = self._kept.pop(unit, None)
         if not self._kept:
             self._beside = None
-        elif mine is not None and mine.shape.need is not None:
-            beside.give_back(mine.start, mine.shape.length, mine.shape.need)
+        elif mine is not None and mine.need is not None:
+            beside.give_back(mine.start, mine.shape.length, mine.need)
 
-    def fits_now(self, shape: Shape) -> bool:
-        """Whether it may have its place now."""
-        if not self.profile.fits(self._now, shape.length, shape.need):
-            return False
+    def fits_now(self, shape: Shape) -> Vector | None:
+        """What it may take now; None: it may not have its place yet."""
+        need = spot_at(self.profile, self._now, shape)
         mine, beside = self._mine, self._beside
+        if need is None or beside is None:
+            return need
         due = mine is None or mine.promised <= self._now
-        return due or beside is None or beside.fits(self._now, shape.length, shape.need)
+        if due:
+            return self._undisturbed(self._now, shape, need)
+        return spot_at(beside, self._now, shape)
 
-    def first(self, shape: Shape, earliest: float = -inf) -> float | None:
-        """The first instant, no earlier than `earliest`, at which it may have its place; None:
-        never."""
+    def first(self, shape: Shape, since: float = -inf) -> Spot | None:
+        """The first spot, no earlier than `since`, that it may have; None: never."""
         mine = self._mine
-        if earliest > self._now:
-            return self.profile.first(earliest, shape.length, shape.need)
+        if since > self._now:
+            return first(self.profile, shape, since)
         if mine is None or self._beside is None:
-            since = self._since.get(shape, self._now)
-            start = self.profile.earliest(shape.length, shape.need, since)
-            if start is not None:
-                self._since[shape] = start
-            return start
-        start = self._undisturbing(shape, mine, self._beside)
-        if start is None or start > mine.promised:
-            return self.profile.first(mine.promised, shape.length, shape.need)
-        return start
+            spot = earliest(self.profile, shape, self._since.get(shape, self._now))
+            if spot is None:
+                return None
+            self._since[shape] = spot.start
+            return spot._replace(need=self._undisturbed(spot.start, shape, spot.need))
+        spot = self._undisturbing(shape, mine, self._beside)
+        if spot is None or spot.start > mine.promised:
+            return first(self.profile, shape, mine.promised)
+        return spot
 
-    def take(self, start: float, shape: Shape) -> None:
-        """Whose turn it is has its place from `start` on."""
-        assert shape.need is not None, "what never fits has no place"
-        self.profile.take(start, shape.length, shape.need)
+    def take(self, spot: Spot, length: float | None) -> None:
+        """Whose turn it is has this place for so long."""
+        start, need = spot
+        self.profile.take(start, length, need)
         if self._beside is None:
             return
-        if self._beside.fits(start, shape.length, shape.need):
-            self._beside.take(start, shape.length, shape.need)
+        if self._beside.fits(start, length, need):
+            self._beside.take(start, length, need)
         else:
             self._beside = None
         if self._mine is not None and start != self._mine.start:
             self._since_beside.clear()
 
-    def stay(self) -> float | None:
+    def stay(self) -> Place | None:
         """Whose turn it is has the place again that it has given back; None: it had none."""
-        if self._mine is not None:
-            self.take(self._mine.start, self._mine.shape)
-        return None if self._mine is None else self._mine.start
+        mine = self._mine
+        if mine is None or mine.need is None:
+            return None
+        self.take(Spot(mine.start, mine.need), mine.shape.length)
+        return mine
 
     def lapse(self) -> None:
         """No promise is left for those who have not had their turn."""
@@ -122,14 +130,14 @@ class Places:
         if gone:
             self._beside = None
 
-    def rest(self, most: int) -> dict[Unit, float]:
+    def rest(self, most: int) -> dict[Unit, Place]:
         """The promises of those who have not had their turn, of so many at most."""
         self._kept = dict(islice(self._kept.items(), most))
         if any(place.start > place.promised for place in self._kept.values()):
             self._beside = None  # what went before may have left them better places since
         if self._kept:
             self._recalled()
-        return {unit: place.start for unit, place in self._kept.items()}
+        return self._kept
 
     def _recalled(self) -> Profile:
         """`_beside`, made anew if it must be."""
@@ -138,19 +146,34 @@ class Places:
         beside = self._beside = self.profile.copy()
         self._since_beside.clear()
         kept, self._kept = self._kept, {}
-        for unit, (shape, promised, _) in kept.items():
-            start = beside.first(promised, shape.length, shape.need)
-            if start is not None and shape.need is not None:
-                self._kept[unit] = Place(shape, promised, start)
-                beside.take(start, shape.length, shape.need)
+        for unit, (shape, promised, _, need) in kept.items():
+            spot = _again(beside, shape, promised, need)
+            if spot is not None:
+                self._kept[unit] = Place(shape, promised, *spot)
+                beside.take(spot.start, shape.length, spot.need)
         return beside
 
-    def _undisturbing(self, shape: Shape, mine: Place, beside: Profile) -> float | None:
+    def _undisturbed(self, start: float, shape: Shape, need: Vector) -> Vector:
+        """What it takes from then on, though it may be what others were promised: nothing of that,
+        where there is a choice, instead of `need`."""
+        if shape.place is None or self._beside is None:
+            return need
+        return spot_at(self._beside, start, shape) or need
+
+    def _undisturbing(self, shape: Shape, mine: Place, beside: Profile) -> Spot | None:
         """The first place that is nobody's; what was given back counts from before it began."""
         since = self._since_beside.get(shape, self._now)
         reach = inf if shape.length is None else shape.length + beside.resolution
         since = min(since, mine.start - reach)
-        start = beside.earliest(shape.length, shape.need, since)
-        if start is not None:
-            self._since_beside[shape] = start
-        return start
+        spot = earliest(beside, shape, since)
+        if spot is not None:
+            self._since_beside[shape] = spot.start
+        return spot
+
+
+def _again(profile: Profile, shape: Shape, promised: float, need: Vector | None) -> Spot | None:
+    """What was promised or, where that is not free any more, the first spot after it."""
+    chosen = need is not None and shape.place is not None
+    if chosen and need is not None and profile.fits(promised, shape.length, need):
+        return Spot(promised, need)
+    return first(profile, shape, promised)

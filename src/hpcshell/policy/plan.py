@@ -5,8 +5,9 @@ from __future__ import annotations
 from msgspec import field
 from msgspec.structs import replace
 
-from hpcshell.core.records import Claim, Job, Reason, Record
+from hpcshell.core.records import Claim, Job, Reason, Record, Share
 from hpcshell.policy.holdings import Unit
+from hpcshell.policy.room import Vector
 
 
 class Policy(Record, frozen=True, kw_only=True):
@@ -30,7 +31,7 @@ class Policy(Record, frozen=True, kw_only=True):
 
 class Start(Record, frozen=True, kw_only=True):
     """An element that is to start now, with what it is to hold; `end` is the latest instant it may
-    run to. `reservation`: it runs in what that sets apart."""
+    run to. `reservation`: it runs in what that sets apart. `cores` and `nodes`: as in `Claim`."""
 
     job: int
     index: int
@@ -41,6 +42,8 @@ class Start(Record, frozen=True, kw_only=True):
     exclusive: bool = False
     end: float | None = None
     reservation: str = ""
+    cores: tuple[int, ...] = ()
+    nodes: tuple[Share, ...] = ()
 
     def claim(self, run: int, now: float) -> Claim:
         """What the run `run` of it holds."""
@@ -56,6 +59,8 @@ class Start(Record, frozen=True, kw_only=True):
             start=now,
             end=self.end,
             reservation=self.reservation,
+            cores=self.cores,
+            nodes=self.nodes,
         )
 
 
@@ -78,8 +83,8 @@ class Preempt(Record, frozen=True, kw_only=True):
 
 class Plan(Record, frozen=True, kw_only=True):
     """The answer. `promises`: no later than then (`inf`: once runs without a time limit have
-    ended). `resumes`: the suspended runs that go on now. `preempts`: runs that
-    are to make room; once they have, ask again.
+    ended), and on several nodes `spots`: what of them. `resumes`: the suspended runs that go on
+    now. `preempts`: runs that are to make room; once they have, ask again.
 
     `reasons` is filled by `forecast` alone. Not `complete`: `depth` was reached and what comes
     later in the order was not looked at; the same question would get the same answer until the
@@ -90,6 +95,7 @@ class Plan(Record, frozen=True, kw_only=True):
     resumes: list[int] = field(default_factory=list)
     preempts: list[Preempt] = field(default_factory=list)
     promises: dict[Unit, float] = field(default_factory=dict)
+    spots: dict[Unit, Vector] = field(default_factory=dict)
     reasons: dict[Unit, Reason] = field(default_factory=dict)
     complete: bool = True
     next_wake: float | None = None

@@ -22,6 +22,7 @@ from hpcshell.policy.line import Entry, Shape
 from hpcshell.policy.plan import Preempt
 from hpcshell.policy.profile import Profile
 from hpcshell.policy.room import Vector, fits, minus, plus
+from hpcshell.policy.spots import spot_at
 from hpcshell.policy.view import View, safe_until, turn_ends
 
 MODES: Final = ("suspend", "requeue", "cancel")
@@ -88,10 +89,10 @@ def preempts(view: View, unit: Unit, shape: Shape, profile: Profile, now: float)
     for run in view.leaving:
         if run in view.claims:
             free = plus(free, view.room.held(run))
-    if fits(need, free):
+    if shape.taken(free) is not None:
         return []
     candidates = _candidates(view, entry, now)
-    chosen = _cheapest(candidates, need, free)
+    chosen = _cheapest(candidates, shape, need, free)
     if not chosen or not _starts_then(chosen, shape, profile, now):
         return []
     cause = f"makes room for job {unit[0]}" + ("" if unit[1] < 0 else f"_{unit[1]}")
@@ -157,19 +158,22 @@ def _lost(view: View, claim: Claim, now: float) -> float:
     return claim.cpus * max(0.0, now - since)
 
 
-def _cheapest(candidates: list[Candidate], need: Vector, free: Vector) -> list[Candidate]:
+def _cheapest(
+    candidates: list[Candidate], shape: Shape, need: Vector, free: Vector
+) -> list[Candidate]:
     """The first that together free enough, less those that are not needed; none if all do not."""
     chosen: list[Candidate] = []
     for one in candidates:
-        if fits(need, free):
+        if shape.taken(free) is not None:
             break
-        if any(n > f and g for n, f, g in zip(need, free, one.frees, strict=True)):
+        helps = any(n > f and g for n, f, g in zip(need, free, one.frees, strict=False))
+        if helps or fits(need, free):  # else it is not all in one place yet
             chosen.append(one)
             free = plus(free, one.frees)
-    if not fits(need, free):
+    if shape.taken(free) is None:
         return []
     for one in reversed(chosen[:]):
-        if fits(need, minus(free, one.frees)):
+        if shape.taken(minus(free, one.frees)) is not None:
             chosen.remove(one)
             free = minus(free, one.frees)
     return chosen
@@ -181,4 +185,4 @@ def _starts_then(chosen: list[Candidate], shape: Shape, profile: Profile, now: f
     for one in chosen:
         end = one.claim.end
         then.give_back(now, None if end is None else max(1.0, end - now), one.frees)
-    return then.fits(now, shape.length, shape.need)
+    return spot_at(then, now, shape) is not None

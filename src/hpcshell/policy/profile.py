@@ -114,6 +114,19 @@ class Profile:
                     break
         return times[start] if start < len(times) else None
 
+    def least(self, start: float, limit: float | None) -> Vector:
+        """What is free from `start` on all the time for `limit` seconds."""
+        first = bisect_right(self.times, start) - 1
+        last = len(self.times)
+        if limit is not None:
+            last = max(first + 1, bisect_left(self.times, self._until(start, limit)))
+        return tuple([min(column[first:last]) for column in self.free])
+
+    def following(self, time: float) -> float | None:
+        """The next instant after `time` at which what is free changes; None: there is none."""
+        place = bisect_right(self.times, time)
+        return self.times[place] if place < len(self.times) else None
+
     def longest(self, need: Vector) -> float | None:
         """How long `need` is free from now on; None: for ever."""
         columns = self._columns(need)
@@ -138,7 +151,7 @@ class Profile:
 
     def _columns(self, need: Vector) -> list[tuple[list[int], int]]:
         """What is asked for of what: places of which nothing is asked are not looked at."""
-        return [(column, n) for column, n in zip(self.free, need, strict=True) if n]
+        return [(column, n) for column, n in zip(self.free, need, strict=False) if n]
 
     def _span(self, start: float, limit: float | None) -> range:
         first = self._cut(start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from functools import partial
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
@@ -19,8 +20,8 @@ class Queue:
 
     def __init__(self, room: Room, regime: Regime) -> None:
         self.jobs: dict[int, Entry] = {}
-        self.turn = Turn(regime.fill)
-        self.ties = Ties(self._size)
+        self.turn = Turn(regime.fill, apart=regime.passes is not None)
+        self.ties = Ties(partial(_size, self.jobs))
         self.gates = Gates(self.jobs, self.turn, self.ties, Gangs(self.turn, room))
         self._room = room
         self.regime = regime
@@ -217,11 +218,25 @@ class Queue:
         for entry in self.jobs.values():
             if entry.waits():
                 self._foresee(entry)
-        if changed:
+        if self.regime.passes is not None:
+            self.repass()
+        elif changed:
             self.turn.rerank()
+        if changed:
             waiting = (entry for entry in self.jobs.values() if entry.waits())
             self._first = sorted((entry.rank, entry.job.id) for entry in waiting)
         return changed
+
+    def repass(self) -> None:
+        """Ask again for the ranks of those that may pass the first in line by themselves."""
+        passes = self.regime.passes
+        if passes is None:
+            return
+        for entry in self.jobs.values():
+            for line in entry.all_lines():
+                shape = line.shape
+                shape.fill = passes(entry.job, shape.length, self.gates.clock)
+        self.turn.rerank()
 
     def _foresee(self, entry: Entry) -> None:
         """Expect something of a waiting job once more."""
@@ -245,8 +260,14 @@ class Queue:
         length = self.regime.foresight.length(job, request)
         bounds = self.regime.bounds
         claimant = None if bounds is None else bounds.claimant(job, self._room.held_by(request))
-        return self.turn.shape(request, self._room, length, claimant, job.reservation)
+        passes = None
+        if self.regime.passes is not None:
+            passes = (self.regime.passes(job, length, self.gates.clock), job.id)
+        return self.turn.shape(
+            request, self._room, length, claimant, job.reservation, passes=passes
+        )
 
-    def _size(self, job: int) -> int | None:
-        entry = self.jobs.get(job)
-        return None if entry is None or entry.untold else entry.size()
+
+def _size(jobs: dict[int, Entry], job: int) -> int | None:
+    entry = jobs.get(job)
+    return None if entry is None or entry.untold else entry.size()

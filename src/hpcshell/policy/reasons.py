@@ -38,11 +38,26 @@ def lacking(shape: Shape, room: Room, free: Vector, size: Vector | None = None) 
     if shape.need is None:
         unknown = [name for name in shape.request.others if name not in room.total.others]
         return [f"{amount(name, shape.request.others[name])} (there is none)" for name in unknown]
-    if shape.request.exclusive and free[0] < size[0]:
+    if shape.place is not None and fits(shape.need, free):
+        return [] if shape.taken(free) is not None else [_together(shape.request, " free")]
+    if shape.place is None and shape.request.exclusive and free[0] < size[0]:
         return ["the whole machine for itself (others are running)"]
     names = ("cpus", "memory", "gpus", *room.names)
-    rows = zip(names, shape.need[1:], free[1:], size[1:], strict=True)
+    rows = zip(names, shape.need[1:], free[1:], size[1:], strict=False)
     return [_lack(name, need, left, total) for name, need, left, total in rows if need > left]
+
+
+def _together(request: Request, free: str = "") -> str:
+    """What is asked of nodes: `2 nodes with 4 cpus each`."""
+    amounts = joined([amount(name, count) + free for name, count in figures(request).items()])
+    words = f"{request.nodes} nodes with {amounts} each"
+    if not request.nodes:
+        words = f"nodes that together have {amounts}"
+    elif request.nodes == 1:
+        words = f"a node with {amounts}"
+    if request.constraint:
+        words += f", with the features {request.constraint}"
+    return words + (", for itself" if request.exclusive else "")
 
 
 def _lack(name: str, need: int, left: int, total: int) -> str:
@@ -55,7 +70,7 @@ def _lack(name: str, need: int, left: int, total: int) -> str:
 def blocked(shape: Shape, room: Room, free: Vector, ahead: tuple[int, int] | None) -> Reason:
     """Why ready work cannot start; `ahead` is the first in line that cannot either, if it is
     another."""
-    if not fits(shape.need, room.size):
+    if shape.taken(room.size) is None:
         return Reason(code="TooLarge", sentence=too_large(shape, room))
     lack = lacking(shape, room, free)
     if ahead is None:
@@ -72,8 +87,10 @@ def too_large(shape: Shape, room: Room) -> str:
     """What is asked beyond the whole machine."""
     if shape.need is None:
         return f"it asks for {joined(lacking(shape, room, room.free))}"
+    if fits(shape.need, room.size):
+        return f"it asks for {_together(shape.request)}, and this machine has none"
     names = ("cpus", "memory", "gpus", *room.names)
-    rows = zip(names, shape.need[1:], room.size[1:], strict=True)
+    rows = zip(names, shape.need[1:], room.size[1:], strict=False)
     over = [(name, need, total) for name, need, total in rows if need > total]
     asked = joined([amount(name, need) for name, need, _ in over])
     has = joined([amount(name, total) for name, _, total in over])

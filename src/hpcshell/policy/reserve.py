@@ -47,7 +47,7 @@ class Reservation(Record, frozen=True, kw_only=True):
 
 def amount_of(reservation: Reservation, room: Room) -> Vector:
     """What it sets apart of a machine, at most what there is."""
-    need = room.need(reservation.request) or room.size
+    need = room.part(reservation.request) or room.size
     vector = tuple(map(min, need, room.size))
     return (ALONE if reservation.request.exclusive else 1, *vector[1:])
 

@@ -11,14 +11,18 @@ nor anybody in its. Memory, gpus and the rest stay held.
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Callable
 from operator import add, le, sub
 from typing import Final
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import Claim, Request, Resources
+from hpcshell.core.records import Claim, Request, Resources, Share
+from hpcshell.policy.host import Given, Host, first_given
 
 Vector = tuple[int, ...]
+Place = Callable[[Vector], Vector | None]
+"""What is free -> what a request takes of it; None: it does not fit."""
 
 ALONE: Final = 1 << 40
 COUNTED: Final = ("cpus", "memory", "gpus")
@@ -40,21 +44,21 @@ def minus(left: Vector, right: Vector) -> Vector:
 
 class Room:
     """The machine's countable things. `free` may be negative in a place after the machine
-    shrank."""
+    shrank. `host`: how its cards and cpus are joined, where that is known."""
 
-    __slots__ = ("_held", "claims", "free", "gpus", "names", "size", "total")
+    __slots__ = ("_held", "claims", "free", "gpus", "host", "names", "size", "total")
 
-    def __init__(self, total: Resources) -> None:
+    def __init__(self, total: Resources, host: Host | None = None) -> None:
         self.claims: dict[int, Claim] = {}
         self._held: dict[int, Vector] = {}
+        self.host = host
         self.set_total(total)
 
     def set_total(self, total: Resources) -> None:
         """The machine has changed; what is held stays held."""
         self.total = total
         self.names = tuple(sorted(total.others))
-        others = (total.others[name] for name in self.names)
-        self.size: Vector = (ALONE, total.cpus, total.memory, total.gpus, *others)
+        self.size: Vector = self._whole()
         self.free: Vector = self.size
         held_gpus = {gpu for claim in self.claims.values() for gpu in claim.gpus}
         self.gpus = [gpu for gpu in range(total.gpus) if gpu not in held_gpus]
@@ -71,6 +75,34 @@ class Room:
             all_of_it = self.held_by(request)
             return (ALONE, all_of_it.cpus, all_of_it.memory, all_of_it.gpus, *others)
         return (1, request.cpus, request.memory, request.gpus, *others)
+
+    def place(self, request: Request) -> Place | None:
+        """Chooses what `request` takes, where there is a choice; None: it takes its need. Where
+        there is one, the need is what it takes in all, and what is chosen is a longer vector."""
+        return None
+
+    def part(self, request: Request) -> Vector | None:
+        """What `request` takes of the machine while nobody is on it; None: there is no such."""
+        return self.need(request)
+
+    def within(self, need: Vector, request: Request) -> Vector:
+        """What `request` takes of `need`, which is of all that start together."""
+        mine = self.need(request)
+        assert mine is not None, "what starts asks for what there is"
+        return mine
+
+    def given(self, need: Vector, gpus: list[int], cores: tuple[int, ...] = ()) -> Given:
+        """Which of the free `gpus`, and which cpus, but for those of `cores`, who takes `need` is
+        given."""
+        if self.host is None:
+            return first_given(gpus, need[3])
+        running = (claim for claim in self.claims.values() if claim.suspended is None)
+        held = {core for claim in running for core in claim.cores}
+        return self.host.give(gpus, held.union(cores), need[1], need[3])
+
+    def shares(self, need: Vector, gpus: tuple[int, ...]) -> tuple[Share, ...]:
+        """What `need` is of each of several nodes."""
+        return ()
 
     def held_by(self, request: Request) -> Request:
         """What a run of `request` holds, as a request: one alone on the machine holds all of it."""
@@ -130,19 +162,20 @@ class Room:
         """The vector of what a run holds."""
         return self._held[run]
 
-    def used(self) -> Resources:
-        """What is held."""
-        return self.resources(minus(self.size, self.free))
-
     def resources(self, vector: Vector) -> Resources:
         """A vector in words; nothing below zero."""
-        cpus, memory, gpus, *others = (max(0, count) for count in vector[1:])
+        cpus, memory, gpus, *others = (max(0, count) for count in vector[1 : 4 + len(self.names)])
         return Resources(
             cpus=cpus,
             memory=memory,
             gpus=gpus,
             others=dict(zip(self.names, others, strict=True)),
         )
+
+    def _whole(self) -> Vector:
+        total = self.total
+        others = (total.others[name] for name in self.names)
+        return (ALONE, total.cpus, total.memory, total.gpus, *others)
 
     def _vector(self, claim: Claim) -> Vector:
         others = (claim.others.get(name, 0) for name in self.names)

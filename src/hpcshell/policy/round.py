@@ -10,12 +10,14 @@ from operator import itemgetter
 from hpcshell.core.records import NO_INDEX, Reason
 from hpcshell.policy.gang import Together
 from hpcshell.policy.ground import Ground
+from hpcshell.policy.host import NOTHING
 from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
 from hpcshell.policy.parts import Parts
 from hpcshell.policy.plan import Plan, Policy, Preempt, Start
 from hpcshell.policy.preempt import preempts
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
+from hpcshell.policy.room import Vector
 from hpcshell.policy.setapart import no_reservation, set_apart
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
@@ -23,7 +25,8 @@ from hpcshell.policy.waking import sleepers
 
 class Round:
     """One decision. `_slots`: how many elements of each job have started or been promised to;
-    `_done`: those that need no second look. `_patient`: the walk goes on when all cpus are taken.
+    `_done`: those that need no second look. `_patient`: the walk goes on when all cpus are taken;
+    `_cores`: the numbers of those that what starts has been given.
     `thorough`: with all promises and reasons, as far as `until`."""
 
     def __init__(
@@ -55,6 +58,7 @@ class Round:
         self._done: set[Unit] = set()
         self._sleepers = sleepers(view)
         self._least = -UNLIMITED
+        self._cores: tuple[int, ...] = ()
 
     def decide(self) -> Plan:
         if self.public.left > 1 and self.view.promised:
@@ -65,11 +69,13 @@ class Round:
             if self._thorough:  # once more, for the reasons of those that may not pass
                 self._walk(self._heads())
         promises: dict[Unit, float] = {}
+        spots: dict[Unit, Vector] = {}
         self._bend()
         for ground in self.parts:
             if self._thorough:
                 ground.pay()
             promises |= ground.settle()
+            spots |= ground.spots
         for unit in self._bent:
             promises.pop(unit, None)
         if self.view.book.known:
@@ -79,6 +85,7 @@ class Round:
             resumes=self.resumes,
             preempts=self.preempts,
             promises=promises,
+            spots=spots,
             reasons=self.reasons,
             complete=not self._cut,
             next_wake=self.view.next_wake(self.now),
@@ -172,9 +179,9 @@ class Round:
             sleeper = self._sleepers.pop()
             unit, shape = sleeper.unit, sleeper.shape
             ground = self.parts.pool(shape.pool)
-            if ground.may_start(unit, shape):
+            if (need := ground.may_start(unit, shape)) is not None:
                 self.resumes.extend(sleeper.runs)
-                ground.take(shape)
+                ground.take(need, shape.length)
             else:
                 self._wait(unit, shape, ground, slots=0)
             self._stopped = self._stopped or unit == self._until
@@ -199,8 +206,8 @@ class Round:
                 continue
             if not self._allowed(unit, line):
                 return False
-            if ground.may_start(unit, shape):
-                self._begin(unit, line, ground)
+            if (need := ground.may_start(unit, shape)) is not None:
+                self._begin(unit, line, ground, need)
             else:
                 if flex:
                     self._flexible.append((unit, line))
@@ -218,11 +225,13 @@ class Round:
         for unit, line in self._flexible:
             promised = unit in self._done
             possible = promised or self._room(line.entry) > 0
-            if possible and self._allowed(unit, line) and self.public.may_start(unit, line.shape):
+            if not possible or not self._allowed(unit, line):
+                continue
+            if (need := self.public.may_start(unit, line.shape)) is not None:
                 if promised:
                     self._slots[unit[0]] -= 1
                 self._bent.append(unit)
-                self._begin(unit, line, self.public)
+                self._begin(unit, line, self.public, need)
 
     def _in_time(self, unit: Unit, start: float) -> bool:
         """Whether its reservation is still there then: after that it starts nowhere."""
@@ -256,32 +265,35 @@ class Round:
             self._stopped = self._stopped or unit == self._until
         return reason is None
 
-    def _begin(self, unit: Unit, line: Line, ground: Ground) -> None:
+    def _begin(self, unit: Unit, line: Line, ground: Ground, need: Vector) -> None:
         """Start the element, or all of a gang."""
-        gpus = ground.take(line.shape)
-        pool = "" if ground is self.public else line.shape.pool
+        ground.take(need, line.shape.length)
         if not isinstance(line, Together):
-            self._start(unit, line.shape, gpus, pool)
+            self._start(unit, line.shape, ground, need)
             return
         for one in line.parts:
-            count = one.shape.request.gpus
-            self._start((one.job.id, NO_INDEX), one.shape, gpus[:count], pool)
-            gpus = gpus[count:]
+            mine = self.view.room.within(need, one.shape.request)
+            self._start((one.job.id, NO_INDEX), one.shape, ground, mine)
 
-    def _start(self, unit: Unit, shape: Shape, gpus: tuple[int, ...], pool: str) -> None:
-        need, request = shape.need, shape.request
-        assert need is not None, "what does not fit is not started"
+    def _start(self, unit: Unit, shape: Shape, ground: Ground, need: Vector) -> None:
+        request, room = shape.request, self.view.room
+        given = room.given(need, ground.gpus, self._cores)
+        if given is not NOTHING:
+            ground.gpus = [gpu for gpu in ground.gpus if gpu not in given.gpus]
+            self._cores += given.cores
         self.starts.append(
             Start(
                 job=unit[0],
                 index=unit[1],
                 cpus=need[1],
                 memory=need[2],
-                gpus=gpus,
+                gpus=given.gpus,
                 others=request.others,
                 exclusive=request.exclusive,
                 end=None if request.time_limit is None else self.now + request.time_limit,
-                reservation=pool,
+                reservation="" if ground is self.public else shape.pool,
+                cores=given.cores,
+                nodes=room.shares(need, given.gpus),
             )
         )
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
@@ -358,4 +370,5 @@ class Round:
             if line.shape.need is not None and start != NEVER:
                 found.append((line.turn_of(unit[1]), unit, line.shape, start))
         for _, unit, shape, start in sorted(found, key=itemgetter(0)):
-            self.parts.of(shape).places().keep(unit, shape, start)
+            need = shape.need if shape.place is None else self.view.spots.get(unit)
+            self.parts.of(shape).places().keep(unit, shape, start, need)

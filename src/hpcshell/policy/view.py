@@ -13,7 +13,8 @@ The owner's calls, in the order of a life:
                                   `claim` when it does, or `put_task` when it is taken back
     view.impossible(now)          lets time pass, and names what the owner is to end (or to hold)
     decide(view, policy, now)     (after `view.advance(now)` or `view.impossible(now)`)
-    view.keep(plan.promises)      only matters when the policy keeps more than one promise
+    view.keep(plan.promises)      only matters when the policy keeps more than one promise; on
+                                  several nodes, `keep(plan.promises, plan.spots)`
     view.claim(claim)             the element starts: it waits no more, resources are held
     view.suspend(run, now)        it stands still: cpus back, the rest stays held; then
       view.wake(run)                it is to go on in its turn: a plan says when (or, after all,
@@ -45,10 +46,13 @@ from hpcshell.core.records import NO_INDEX, Claim, Job, Outcome, Resources, Task
 from hpcshell.policy.depend import Fact, ParentFacts
 from hpcshell.policy.holdings import Holdings, Unit
 from hpcshell.policy.hopeless import Hopeless, hopeless
+from hpcshell.policy.host import Host
 from hpcshell.policy.line import Entry
+from hpcshell.policy.place.nodes import Node
 from hpcshell.policy.queue import Queue
 from hpcshell.policy.regime import Regime
 from hpcshell.policy.reserve import Reservation
+from hpcshell.policy.room import Room, Vector
 
 __all__ = ["PLAIN", "Fact", "ParentFacts", "Unit", "View"]
 
@@ -58,9 +62,14 @@ PLAIN: Final = IndexSet((range(NO_INDEX, NO_INDEX + 1),))
 class View(Holdings):
     """See the module. `room` is the machine, `queue` the live jobs; both are for reading."""
 
-    def __init__(self, total: Resources, regime: Regime | None = None) -> None:
+    def __init__(
+        self, machine: Resources | Room, regime: Regime | None = None, host: Node | None = None
+    ) -> None:
+        """`machine`: what it has, or a `Cluster`; `host`: how its cards and cpus are joined."""
         regime = regime or Regime()
-        super().__init__(total, regime.foresight, regime.ledger)
+        if not isinstance(machine, Room):
+            machine = Room(machine, None if host is None else Host(host))
+        super().__init__(machine, regime.foresight, regime.ledger)
         self.queue = Queue(self.room, regime)
         self.bounds = regime.bounds
 
@@ -176,8 +185,11 @@ class View(Holdings):
 
     # -- the machine and the clock ---------------------------------------------------------------
 
-    def set_total(self, total: Resources) -> None:
-        """The machine has changed; if it has not, promises stay as they are."""
+    def set_total(self, total: Resources, host: Node | None = None) -> None:
+        """The machine has changed; if it has not, promises stay as they are. `host`: how its cards
+        and cpus are joined, where that is known."""
+        if host is not None:
+            self.room.host = Host(host)
         if total == self.room.total:
             return
         self.room.set_total(total)
@@ -218,12 +230,14 @@ class View(Holdings):
         self.advance(now)
         return list(hopeless(self.queue))
 
-    def keep(self, promises: dict[Unit, float]) -> None:
-        """Hold on to the promises of a plan: a later plan makes none of them worse.
+    def keep(self, promises: dict[Unit, float], spots: dict[Unit, Vector] | None = None) -> None:
+        """Hold on to the promises of a plan, and its `spots`: a later plan makes none of them
+        worse.
 
         That is, as long as runs end in time and nothing that goes before them comes in.
         """
         self.promised = dict(promises)
+        self.spots = dict(spots or {})
 
 
 def slice_ends(view: View, now: float) -> float | None:

@@ -31,30 +31,36 @@ from hpcshell.sim.kernel.state import (
 )
 
 NO_ROW: Final = -1
-_FAULT: Final = r"(?P<at>\S+) down (?P<cpus>\S+) cpus? for (?P<span>\S+)(?P<lose> losing jobs)?"
+_FAULT: Final = (
+    r"(?P<at>\S+) down (?:node (?P<node>\S+)|(?P<cpus>\S+) cpus?) for (?P<span>\S+)"
+    r"(?P<lose> losing jobs)?"
+)
 _HINT: Final = (
-    "write: 3d12h down 16 cpus for 2h; and behind it losing jobs, if they do not run again"
+    "write: 3d12h down 16 cpus for 2h, or down node node3; and behind it losing jobs, if they do "
+    "not run again"
 )
 
 
 class Fault(Record, frozen=True, kw_only=True):
-    """`cpus` processors are gone from `at`, on the clock of the trace, for `span` seconds. `lose`:
-    the jobs on them do not run again."""
+    """`cpus` processors, or all of the `node` of that name, are gone from `at`, on the clock of the
+    trace, for `span` seconds. `lose`: the jobs on them do not run again."""
 
     at: float
     cpus: int
     span: float
     lose: bool = False
+    node: str = ""
 
 
 def fault_of(text: str) -> Fault:
-    """Reads `TIME down N cpus for DURATION [losing jobs]`. Raises `Wrong`."""
+    """Reads `TIME down N cpus for DURATION [losing jobs]`, or `down node NAME`. Raises `Wrong`."""
     found = re.fullmatch(_FAULT, " ".join(text.split()))
     if found is None:
         raise Wrong(f"--fault: {quote(text)} is no fault", _HINT)
     return Fault(
         at=duration(found["at"], "--fault", zero=True),
-        cpus=count(found["cpus"], "--fault"),
+        cpus=0 if found["node"] else count(found["cpus"], "--fault"),
+        node=found["node"] or "",
         span=duration(found["span"], "--fault"),
         lose=found["lose"] is not None,
     )

@@ -2,7 +2,7 @@
 
     cpus = 128
 
-or kinds of nodes, each with what one node has:
+or kinds of nodes, each with what one node has (without `memory`, it is not counted):
 
     [[node]]
     count = 4
@@ -15,12 +15,13 @@ or kinds of nodes, each with what one node has:
 from __future__ import annotations
 
 import tomllib
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.units import size
+from hpcshell.policy.place.nodes import Node
 
 MOST: Final = 2**53
 Count = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
@@ -51,6 +52,27 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def processors(self) -> int:
         """Of the whole machine."""
         return self.cpus or sum(nodes.count * nodes.cpus for nodes in self.node)
+
+    def nodes(self) -> tuple[Node, ...]:
+        """Each of the nodes, called node1, node2, ... in the order of the file."""
+        kinds = [kind for kind in self.node for _ in range(kind.count)]
+        return tuple(
+            Node(
+                name=f"node{number}",
+                cpus=kind.cpus,
+                memory=kind.memory_bytes,
+                gpus=("",) * kind.gpus,
+                features=frozenset(kind.features),
+            )
+            for number, kind in enumerate(kinds, 1)
+        )
+
+
+class Layout(NamedTuple):
+    """The nodes of a machine, and by which of `policy.place.deal.WAYS` jobs come to them."""
+
+    nodes: tuple[Node, ...]
+    way: str
 
 
 def machine_of(name: str, content: bytes) -> Machine:

@@ -29,15 +29,21 @@ from hpcshell.sim.kernel.state import (
 ORDERS: Final[dict[str, int]] = scores.NUMBERS
 """The orders of a line."""
 
+RATIO, MEDIAN = 4, 5
+"""`Rules.predictor`, of what the kernel does not know."""
+
 PREDICTORS: Final[dict[str, int]] = {
     "request": REQUEST,
     "last2": LAST_TWO,
     "shrunk": SHRUNK,
     "clairvoyant": CLAIRVOYANT,
+    "ratio": RATIO,
+    "median": MEDIAN,
 }
 """What run time is expected of a job: what was asked for; the mean of its user's last two runs; the
 part of their requests that its user's jobs use, those most like it first; the run time that it will
-have."""
+have; the largest part of their requests that its user's last jobs used; the median of its user's
+jobs of the same request and size."""
 
 VARIANTS: Final[dict[str, bool]] = {"instant": False, "sc15": True}
 """One decision for all events of an instant; one after each event, as in the published schedules.
@@ -181,6 +187,8 @@ def _one_of(word: str | None, known: Iterable[str], option: str) -> str | None:
 def needs_replay(rules: Rules) -> bool:
     """Whether these rules are more than the kernel knows: it keeps more than one promise only
     first come, first served, and by run times that no job outlasts."""
+    if rules.predictor in (RATIO, MEDIAN):
+        return True
     return plans(rules) and (
         rules.order != scores.FIFO or rules.fill != rules.order or rules.predictor == LAST_TWO
     )

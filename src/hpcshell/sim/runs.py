@@ -20,11 +20,12 @@ from hpcshell.sim.lengths import Lengths, assumed_end
 
 
 class Span(NamedTuple):
-    """A run held so many cpus from `start` to `end`."""
+    """A run of `job` held so many cpus from `start` to `end`."""
 
     start: float
     end: float
     cpus: int
+    job: int
 
 
 class Runs:
@@ -93,7 +94,10 @@ class Runs:
     def open_spans(self) -> list[Span]:
         """What the runs that are not over have held until now."""
         claims = self.view.claims
-        return [Span(since, self.now, claims[run].cpus) for run, since in self._since.items()]
+        return [
+            Span(since, self.now, claims[run].cpus, claims[run].job)
+            for run, since in self._since.items()
+        ]
 
     def _start(self, start: Start) -> None:
         self._last_run += 1
@@ -124,7 +128,7 @@ class Runs:
     def _stop_counting(self, claim: Claim) -> None:
         since = self._since.pop(claim.run, None)
         if since is not None:
-            self.spans.append(Span(since, self.now, claim.cpus))
+            self.spans.append(Span(since, self.now, claim.cpus, claim.job))
 
     def _run_over(self, run: int) -> None:
         claim = self._leave(run)

@@ -1,4 +1,5 @@
-"""Runs a workload under a policy, by the compiled kernel or by plain Python: with one result."""
+"""Runs a workload under a policy, by the compiled kernel or by plain Python, with one result; and
+what the kernel does not know through the decisions of the daemon itself."""
 
 from __future__ import annotations
 
@@ -13,11 +14,14 @@ import numpy as np
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Record
+from hpcshell.core.words import quote
 from hpcshell.sim.faults import NO_ROW, Fault, Outages
 from hpcshell.sim.kernel import arrays, primitives
 from hpcshell.sim.kernel.play import play
 from hpcshell.sim.kernel.state import BEGUN, SHRUNK, Case, Rules, Work, plans, prepared
+from hpcshell.sim.machines import Layout
 from hpcshell.sim.policies import Policy, needs_replay
+from hpcshell.sim.replaying import replay_of
 from hpcshell.trace.clean import Workload
 from hpcshell.trace.measures import Measures, Schedule, measure
 from hpcshell.trace.record import Bools, Floats, Ints
@@ -32,6 +36,8 @@ WORTH_COMPILING: Final = 20_000
 time to compile."""
 PLANNING: Final = 20
 """A job under a policy that promises many a start takes as long as so many others."""
+REPLAYING: Final = 100
+"""And so does a job that is replayed."""
 SLICE: Final = 4096
 """A workload is run in slices, the first of about so many jobs: between them progress is shown and
 Ctrl-C is heard."""
@@ -49,7 +55,7 @@ class Simulation(Record, frozen=True, kw_only=True, eq=False):
     `start` is NaN where a job was not started: the run was `cut_short`, or the job was lost in a
     fault. `estimate` is the run time that was expected when the job came. `backfilled`: it passed
     one that stood before it in line. `cpu_seconds` counts the simulation alone, not the reading.
-    `killed` and `lost` count what faults did.
+    `killed` and `lost` count what faults did. `layout`: the nodes, where jobs were placed on them.
     """
 
     policy: Policy
@@ -60,6 +66,7 @@ class Simulation(Record, frozen=True, kw_only=True, eq=False):
     measures: Measures
     cpu_seconds: float
     engine: str
+    layout: Layout | None = None
     cut_short: bool = False
     killed: int = 0
     lost: int = 0
@@ -92,18 +99,21 @@ def simulate(
     engine: Engine = "auto",
     *,
     faults: tuple[Fault, ...] = (),
+    layout: Layout | None = None,
     progress: Progress | None = None,
 ) -> Simulation:
     """Run the workload on its machine. The result is the same whichever engine runs it; faults are
-    always run by plain Python.
+    always run by plain Python, and what the kernel does not know is replayed. With a `layout` jobs
+    are placed on its nodes; one that fits none of them does not start (see `replaying.fitting`).
 
     Ctrl-C cuts it short: what was simulated until then is returned, and no exception raised. Raises
-    `Wrong`: a policy that cannot be had so, a job larger than the machine, no numba to compile.
+    `Wrong`: a job larger than the machine, no numba to compile, a fault of a node that there is
+    not.
     """
-    _check(workload)
+    _check(workload, faults, layout)
     rules = policy.rules(workload.machine)
-    if needs_replay(rules):
-        return replayed(policy)
+    if layout is not None or needs_replay(rules):
+        return replayed(workload, policy, faults=faults, layout=layout, progress=progress)
     chosen = "python" if faults else engine_for(effort(workload, policy), engine)
     play_on = _compiled() if chosen == "compiled" else play
     began = process_time()
@@ -127,25 +137,62 @@ def simulate(
     )
 
 
-def _check(workload: Workload) -> None:
+def _check(workload: Workload, faults: tuple[Fault, ...], layout: Layout | None) -> None:
     if len(workload) and int(workload.procs.max()) > workload.machine:
         raise Wrong(
             f"{workload.name}: has jobs larger than its machine of {workload.machine:,} processors",
             "clean the trace for that machine",
         )
+    names = [] if layout is None else [node.name for node in layout.nodes]
+    for fault in faults:
+        if fault.node and fault.node not in names:
+            told = f"there are {names[0]} to {names[-1]}" if names else "the machine has no nodes"
+            raise Wrong(f"--fault: there is no node {quote(fault.node)}", told)
 
 
-def replayed(policy: Policy) -> Simulation:
-    """What the kernel cannot do."""
-    raise Wrong(
-        f"{policy.name} is simulated first come, first served and without predictions only",
-        "leave --order, --fill and --predict last2 to the other policies",
+def replayed(
+    workload: Workload,
+    policy: Policy,
+    *,
+    faults: tuple[Fault, ...] = (),
+    layout: Layout | None = None,
+    progress: Progress | None = None,
+) -> Simulation:
+    """As `simulate`, through the decisions of the daemon: all that these can do, and slower."""
+    began = process_time()
+    replay = replay_of(workload, policy, faults, layout)
+    cut_short = False
+    try:
+        replay.play(progress)
+    except KeyboardInterrupt:
+        cut_short = True
+    seconds = process_time() - began
+    start = np.array(replay.starts, np.float64)
+    start[np.isinf(start)] = np.nan
+    estimate = np.array(replay.estimates, np.float64)
+    estimate[np.isnan(start)] = np.nan
+    return Simulation(
+        policy=policy,
+        workload=workload,
+        start=start,
+        estimate=estimate,
+        backfilled=np.array(replay.passed, np.bool_),
+        measures=measure(_schedule(workload, start)),
+        cpu_seconds=seconds,
+        engine="replay",
+        layout=layout,
+        cut_short=cut_short,
+        killed=replay.killed,
+        lost=replay.lost,
     )
 
 
-def effort(workload: Workload, policy: Policy) -> int:
+def effort(workload: Workload, policy: Policy, layout: Layout | None = None) -> int:
     """How much work a simulation is, in jobs of a policy that promises none or one a start."""
-    return len(workload) * (PLANNING if plans(policy.rules(workload.machine)) else 1)
+    rules = policy.rules(workload.machine)
+    if layout is not None or needs_replay(rules):
+        return len(workload) * REPLAYING
+    return len(workload) * (PLANNING if plans(rules) else 1)
 
 
 def engine_for(jobs: int, engine: Engine = "auto") -> Literal["compiled", "python"]:

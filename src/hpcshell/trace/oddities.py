@@ -31,6 +31,7 @@ ODDITIES: Final = {
     "request_is_run": "asked for no time: taken to have asked for what it ran",
     "allocated": "asked for no processors: taken to have asked for what it got",
     "over_machine": "larger than the machine: left out",
+    "over_nodes": "fits no nodes, with nobody on them: left out",
     "clipped": "larger than the machine: made as large as the machine",
     "run_over_request": "ran longer than it asked for: cut to what it asked for",
     "overrun": "ran longer than it asked for: kept",

@@ -257,7 +257,7 @@ def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         "hostname": host.hostname,
         "total": views.resources_view(host.total),
         "free": views.resources_view(engine.view.free),
-        "used": views.resources_view(engine.view.room.used()),
+        "used": views.resources_view(engine.view.used),
         "detected": views.resources_view(host.detected),
         "overridden": list(host.overridden),
         "node": node_view(engine, clock.now()),

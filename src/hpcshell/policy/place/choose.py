@@ -25,6 +25,19 @@ def choose(fleet: Fleet, demand: Demand, policy: Policy, number: int = 0) -> Pla
     Equal fleets and demands get equal places. Where chance decides, `number` is what decides it.
     Raises Wrong where the constraint is not understood.
     """
+    chosen = pick(fleet, demand, policy, number)
+    if chosen is None:
+        return None
+    return Placement(
+        parts=tuple(
+            lay_out(fleet.nodes[one.number], fleet.free[one.number], demand, one.last)
+            for one in chosen
+        )
+    )
+
+
+def pick(fleet: Fleet, demand: Demand, policy: Policy, number: int = 0) -> list[Scored] | None:
+    """The nodes of that place."""
     constraint = parse(demand.constraint)
     ranked = ranking(fleet, policy, replace(demand, nodes=1), constraint)
     if demand.nodes == 1 and not constraint.counts:
@@ -32,16 +45,9 @@ def choose(fleet: Fleet, demand: Demand, policy: Policy, number: int = 0) -> Pla
         chosen = None if best is None else [best]
     else:
         chosen = _several(fleet, demand, constraint, _scores(ranked, policy, number))
-    if chosen is None:
-        return None
-    if policy.by_lot:
-        chosen = [_card_drawn(fleet, demand, number, one) for one in chosen]
-    return Placement(
-        parts=tuple(
-            lay_out(fleet.nodes[one.number], fleet.free[one.number], demand, one.last)
-            for one in chosen
-        )
-    )
+    if chosen is None or not policy.by_lot:
+        return chosen
+    return [_card_drawn(fleet, demand, number, one) for one in chosen]
 
 
 def _drawn(fleet: Fleet, ranked: Ranking, number: int) -> Scored | None:

@@ -94,6 +94,14 @@ class Fleet:
         """Undo `take`. Raises Broken, and changes nothing, where it was not held."""
         self._change(placement, _with)
 
+    def suppose(self, number: int, cpus: int, memory: int, gpus: int) -> None:
+        """So much, and so many whole cards, are free of the node; which ones is left open."""
+        whole = self.whole[number]
+        cards = (WHOLE,) * gpus + (0,) * (len(whole.gpus) - gpus)
+        before = self.free[number]
+        self.free[number] = before._replace(cpus=cpus, memory=memory, gpus=cards)
+        self._changed(number)
+
     def _change(self, placement: Placement, changed: Changed) -> None:
         after: dict[int, Free] = {}
         for part in placement.parts:

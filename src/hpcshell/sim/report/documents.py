@@ -37,6 +37,8 @@ def document(found: Simulation) -> dict[str, Any]:
         "overtaking": measures.overtaking,
         "trace": found.workload.name,
         "machine": found.workload.machine,
+        "nodes": 0 if found.layout is None else len(found.layout.nodes),
+        "place": "" if found.layout is None else found.layout.way,
         "order": policy.order,
         "fill": policy.fill or policy.order,
         "predict": policy.predict,

@@ -140,21 +140,36 @@ class Round:
 
     def _fill(self) -> None:
         """Let those behind the first in line pass it, in the order in which they may."""
-        waiting: list[tuple[float, Key, Shape, Iterator[Key]]] = []
         self._filled, self._stopped = True, False
         self._go_on(None)
-        for fill, key, shape in self.view.queue.turn.fills or ():
+        heads = self._fills()
+        head = next(heads, None)
+        later: list[tuple[float, Key, Shape, Iterator[Key]]] = []
+        while (head or later) and not self._stopped:
+            if head is None or (later and later[0][:2] < head[:2]):
+                fill, key, shape, rest = heapq.heappop(later)
+            else:
+                (fill, key, shape), rest = head, iter(head[2].turn)
+                head = next(heads, None)
+                next(rest)
+            if not self.parts.any_free(shape) or not self._offer(key[3]):
+                continue
+            if (following := next(rest, None)) is not None:
+                heapq.heappush(later, (fill, following, shape, rest))
+
+    def _fills(self) -> Iterator[tuple[float, Key, Shape]]:
+        """The first line of each shape that may pass, less those for which there is no room."""
+        for head in self.view.queue.turn.fills or ():
+            shape = head[2]
             if not self.parts.is_open(shape) or not self.parts.of(shape).passing:
                 continue
             if self.parts.any_free(shape):
-                rest = iter(shape.turn)
-                waiting.append((fill, next(rest, key), shape, rest))
-        while waiting and not self._stopped:
-            fill, key, shape, rest = heapq.heappop(waiting)
-            if not self.parts.any_free(shape):
-                continue
-            if self._offer(key[3]) and (following := next(rest, None)) is not None:
-                heapq.heappush(waiting, (fill, following, shape, rest))
+                yield head
+            elif self._depth > 0:
+                self._depth -= 1
+            else:
+                self._cut = True
+                return
 
     def _go_on(self, until: Key | None) -> None:
         """Let suspended runs go on, or promise them when, as far as they stand before that line."""

@@ -26,6 +26,8 @@ ODDITIES: Final = {
     "unknown_run": "never ran, or for an unknown time: left out",
     "run_assumed": "never ran, or for an unknown time: taken to run as long as the filter says",
     "zero_run": "ran for no time at all: left out",
+    "ages": "came or ran beyond three thousand years: left out",
+    "asked_ages": "asked for more than three thousand years: taken to have asked for so much",
     "no_procs": "used and asked for no processors: left out",
     "no_request": "asked for no time: left out",
     "request_is_run": "asked for no time: taken to have asked for what it ran",

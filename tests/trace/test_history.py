@@ -95,3 +95,10 @@ def test_what_is_no_history_is_wrong(content: bytes, said: str) -> None:
         read_history("past", content)
     assert refused.value.message == said
     assert COMMAND in (refused.value.hint or "")
+
+
+def test_what_a_document_says_nothing_about_is_none() -> None:
+    """A real document has null where nothing was said."""
+    trace = read_history("past", document(row("7", account=None, user=None, partition=None)))
+    assert trace.group.tolist() == [-1]
+    assert trace.run.tolist() == [100]

@@ -31,7 +31,7 @@ Play = Callable[[Case, int, float], int]
 Progress = Callable[[int], None]
 """Told now and then how many jobs have been started."""
 
-WORTH_COMPILING: Final = 20_000
+WORTH_COMPILING: Final = 5_000
 """Jobs from which on `auto` takes the compiled kernel: numba takes its time to load, and the first
 time to compile."""
 PLANNING: Final = 20

@@ -40,15 +40,15 @@ class _Row(Record, frozen=True, kw_only=True):
 
     label: str
     submit_time: float
-    state: str = ""
+    state: str | None = ""
     start_time: float | None = None
     end_time: float | None = None
     cpus: int = UNKNOWN
     memory: float | None = None
     time_limit: float | None = None
-    user: str = ""
-    account: str = ""
-    partition: str = ""
+    user: str | None = ""
+    account: str | None = ""
+    partition: str | None = ""
     elements: dict[str, msgspec.Raw] | None = None
     usage: _Usage | None = None
 
@@ -98,7 +98,7 @@ def _trace(name: str, rows: list[_Row], tally: Tally) -> Trace:
     columns["procs"][:] = [row.cpus for row in rows]
     columns["used_procs"][:] = [UNKNOWN if row.start_time is None else row.cpus for row in rows]
     columns["request"][:] = [row.time_limit or UNKNOWN for row in rows]
-    columns["status"][:] = [STATUS.get(row.state, UNKNOWN) for row in rows]
+    columns["status"][:] = [STATUS.get(row.state or "", UNKNOWN) for row in rows]
     procs = np.maximum(columns["procs"], 1)
     usages = [row.usage or _Usage() for row in rows]
     for column, values, unit in (
@@ -110,9 +110,9 @@ def _trace(name: str, rows: list[_Row], tally: Tally) -> Trace:
         columns[column][:] = np.where(np.isnan(shares), UNKNOWN, shares)
     names: dict[str, tuple[str, ...]] = {}
     for column, words in (
-        ("user", [row.user for row in rows]),
-        ("group", [row.account for row in rows]),
-        ("queue", [row.partition for row in rows]),
+        ("user", [row.user or "" for row in rows]),
+        ("group", [row.account or "" for row in rows]),
+        ("queue", [row.partition or "" for row in rows]),
     ):
         columns[column][:], names[column] = coded(words)
     columns["id"], labels = numbered([row.label for row in rows])

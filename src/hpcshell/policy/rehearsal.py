@@ -148,7 +148,9 @@ def _regime(view: View, foresight: Foresight | None) -> Regime:
         entry = jobs[job.id]
         if job.request == entry.job.request and job.partition == entry.job.partition:
             return entry.rank
-        return min(entry.rank, regime.rank(job, length, now))
+        typical = regime.foresight.typical(entry.job, entry.job.request)
+        better = regime.rank(entry.job, typical, now) - regime.rank(job, length, now)
+        return entry.rank - max(0.0, better)  # those of the others are of an earlier instant
 
     known: Rank = rank
     return regime._replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import re
 import sys
@@ -113,6 +114,21 @@ def _policy(name: str, how: dict[str, Any]) -> Policy:
     return configured(stem, policy_settings(name), how["variant"])
 
 
+def _check_outputs(chosen: Chosen) -> None:
+    """Refuse before anything long begins what could not be written, or would destroy the trace."""
+    trace = chosen["trace"] or "-"
+    for option in ("csv", "jobs_out", "report", "plot", "out"):
+        path = chosen[option]
+        if path is None or path == "-":
+            continue
+        told = f"--{option.replace('_', '-')} {safe(path)}"
+        if os.path.exists(path) and os.path.exists(trace) and os.path.samefile(path, trace):
+            raise Wrong(f"{told} is the trace itself", "name another file")
+        folder = os.path.dirname(path) or "."
+        if not os.path.isdir(folder):
+            raise Wrong(f"{told}: there is no directory {safe(folder)}", "make it first")
+
+
 def _check(chosen: Chosen) -> None:
     """Refuse what cannot be meant, before anything long begins."""
     trace, made = chosen["trace"], chosen["generate"]
@@ -127,6 +143,7 @@ def _check(chosen: Chosen) -> None:
     part = chosen["since"] is not None or chosen["until"] is not None
     if trace is not None and part and chosen["jobs"] is not None:
         raise Wrong("--jobs and --from or --until both choose a part", "give one of them")
+    _check_outputs(chosen)
     plot = chosen["plot"]
     if plot is not None and not os.path.isdir(plot):
         ending = os.path.splitext(plot)[1].lower()
@@ -383,7 +400,8 @@ def _write(path: str, pieces: Iterable[str], option: str) -> None:
         return
 
     def write() -> None:
-        with open(path, "w", encoding="utf-8", newline="") as file:
+        kind = gzip.open if path.endswith(".gz") else open
+        with kind(path, "wt", encoding="utf-8", newline="") as file:
             file.writelines(pieces)
 
     _writing(option, path, write)

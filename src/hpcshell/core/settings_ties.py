@@ -24,6 +24,10 @@ def check_ties(settings: Settings, origins: Mapping[str, str]) -> None:
         return f"{origins.get(key, 'default')}: {key}"
 
     _check_accounts(settings, at("accounts.root") if ROOT in settings.accounts else "", origins)
+    known = ("cpus", "memory", "gpus", *settings.resources.others)
+    for name in settings.priority.tres:
+        if name not in known:
+            raise _unknown(at("priority.tres"), "resource", name, known)
     for name, qos in settings.qos.items():
         for other in qos.preempts:
             if other not in settings.qos:

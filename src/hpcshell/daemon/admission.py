@@ -110,7 +110,7 @@ def job_of(
         notify=submission.notify,
         unique=unique,
     )
-    admit_member(job)
+    admit_member(job, engine.view.queue.gates.gangs, engine.view.room)
     admit_into(job, engine.view.book, engine.view.room, now)
     return job
 

@@ -128,6 +128,8 @@ def _file(path: str, *, project: bool = False) -> list[Layer]:
         raise Wrong(
             f"{shown}{at}: {safe(reason)}", "it is TOML: key = value, text in quotes"
         ) from None
+    except ValueError as error:  # a number of thousands of digits
+        raise Wrong(f"{shown}: {safe(str(error))[:200]}", "write a shorter number") from None
     except RecursionError:
         raise Wrong(
             f"{shown}: it is nested too deeply", "it is TOML: [section], key = value"

@@ -23,6 +23,7 @@ from hpcshell.policy.line import Entry, Line, Shape
 from hpcshell.policy.plan import Plan, Policy
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked, element_name, span
+from hpcshell.policy.regime import Requested
 from hpcshell.policy.room import Vector, fits
 from hpcshell.policy.round import Round
 from hpcshell.policy.setapart import no_reservation, set_apart, stock_of
@@ -264,9 +265,11 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
     if unit not in seen.plan.reasons:
         told = f"more than {policy.depth:,} elements are before it in line"
         reasons.append(Reason(code="Depth", sentence=told))
-    promised = unit in seen.plan.promises
+    foreseen = unit in seen.plan.promises
+    certain = isinstance(view.queue.regime.foresight, Requested)
+    promised = foreseen and certain
     plan = seen.plan
-    if not promised and reasons[0].code != "TooLarge" and reasons[0].code not in LIMIT_REASONS:
+    if not foreseen and reasons[0].code != "TooLarge" and reasons[0].code not in LIMIT_REASONS:
         plan = _run(view, replace(policy, promises=None), unit, line.shape, now).plan
     start = plan.promises.get(unit)
     if (late := _too_late(line, start)) is not None:
@@ -276,7 +279,7 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         reasons=tuple(reasons),
         start=None if start == inf else start,
         promised=promised and start != inf,
-        why=_where_from(start, promised, reasons[-1].code),
+        why=_where_from(start, promised, reasons[-1].code, certain=certain),
         blockers=_blockers(view, line, plan, unit),
         advice="" if isinstance(line, Together) else _advice(view, line, seen, unit, now),
     )
@@ -291,7 +294,7 @@ def _too_late(line: Line, start: float | None) -> Reason | None:
     return Reason(code="Deadline", sentence="as things stand it would not end by its deadline")
 
 
-def _where_from(start: float | None, promised: bool, code: str) -> str:
+def _where_from(start: float | None, promised: bool, code: str, *, certain: bool = True) -> str:
     if start is None:
         causes = {
             **dict.fromkeys(LIMIT_REASONS, "it starts some time after others of them have ended"),
@@ -304,6 +307,8 @@ def _where_from(start: float | None, promised: bool, code: str) -> str:
         return "when runs without a time limit have ended, and nobody knows when that is"
     if promised:
         return "promised: no later, as long as nothing comes in that goes before it"
+    if not certain:
+        return "estimated from the run times that are expected of all that runs or goes before it"
     return "estimated from the time limits of all that runs or goes before it"
 
 

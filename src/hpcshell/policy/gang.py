@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import NO_INDEX, Job, Request
 from hpcshell.policy.line import Entry, Line, Shape, Turn
-from hpcshell.policy.room import Room
+from hpcshell.policy.room import Room, fits
 
 Name = tuple[int, str]
 """(uid, name of the gang)."""
@@ -67,6 +67,10 @@ class Gangs:
             return None
         return line
 
+    def members(self, job: Job) -> list[Entry]:
+        """Those of the job's gang that are ready."""
+        return list(self._ready.get(_name(job), {}).values())
+
     def ready(self, job: Job) -> int:
         """How many members of the job's gang are ready."""
         return len(self._ready.get(_name(job), {}))
@@ -114,10 +118,26 @@ def _size(job: Job) -> int:
     return job.gang.size
 
 
-def admit_member(job: Job) -> None:
-    """Raise `Wrong` for a job that cannot start together with others."""
+def admit_member(job: Job, gangs: Gangs, room: Room) -> None:
+    """Raise `Wrong` for a job that cannot start together with others: those that are ready."""
     if job.gang is None:
         return
+    others = gangs.members(job)
+    sizes = {one.job.gang.size for one in others if one.job.gang is not None} - {job.gang.size}
+    if sizes:
+        raise Wrong(
+            f"gang {job.gang.name} is to have {sizes.pop()} members, not {job.gang.size}",
+            "give all of them the same size, or this one another name",
+        )
+    if len(others) < job.gang.size:
+        together = combined([job.request, *(one.shape.request for one in others)])
+        need = room.need(together)
+        if not fits(need, room.size):
+            raise Wrong(
+                f"with {len(others)} more of gang {job.gang.name} it asks for more than there is: "
+                f"{together.cpus} cpus in all",
+                "let each ask for less: a gang starts together or not at all",
+            )
     if job.array is not None:
         raise Wrong("an array cannot be in a gang", "submit its elements as jobs of the gang")
     if job.request.exclusive and job.gang.size > 1:

@@ -14,6 +14,8 @@ from typing import Final
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Job, Record
 
+SHORTEST: Final = 1.0
+"""Seconds of a slice."""
 _INSTANTS: Final = 1e10
 """An instant divided by this is less than one step of a rank."""
 
@@ -26,16 +28,20 @@ class Sharing(Record, frozen=True, kw_only=True):
     partitions: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not self.slice > 0:
-            raise Wrong(f"a slice of {self.slice:g} seconds", "give a time above zero")
+        if not self.slice >= SHORTEST:
+            raise Wrong(
+                f"scheduler.time_slice: a slice of {self.slice:g} seconds",
+                f"give {SHORTEST:g} s or more: every turn is recorded",
+            )
 
     def shares(self, job: Job) -> bool:
         """Whether the job takes turns with others."""
         return job.partition in self.partitions
 
     def rank(self, job: Job, rank: float) -> float:
-        """The rank of a job as it waits to begin."""
-        return rank + job.submit_time / _INSTANTS if self.shares(job) else rank
+        """The rank of a job as it waits to begin: of equals, whether they share or not, the oldest
+        goes first."""
+        return rank + job.submit_time / _INSTANTS
 
     def later(self, job: Job, rank: float, since: float) -> float:
         """The same once it has been suspended."""

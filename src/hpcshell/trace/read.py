@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hpcshell.core.errors import Wrong
 from hpcshell.trace.gunzip import gunzip, is_gzip
 from hpcshell.trace.history import read_history
 from hpcshell.trace.record import Trace
@@ -17,6 +18,10 @@ def read_trace(name: str, content: bytes) -> Trace:
     """
     if is_gzip(content):
         content = gunzip(name, content)
+    if b"\0" in content[:4096]:
+        raise Wrong(f"{name}: is binary", "a trace is text, or text compressed by gzip")
+    if b"\r" in content:  # lines of old or of several systems
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     first = _first_line(content)
     if first.startswith(b"{"):
         return read_history(name, content)

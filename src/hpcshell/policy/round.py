@@ -8,6 +8,7 @@ from itertools import islice
 from operator import itemgetter
 
 from hpcshell.core.records import NO_INDEX, Reason
+from hpcshell.policy.bounds import Allowance
 from hpcshell.policy.gang import Together
 from hpcshell.policy.ground import Ground
 from hpcshell.policy.host import NOTHING
@@ -41,8 +42,7 @@ class Round:
         self.reasons: dict[Unit, Reason] = {}
         self.parts = Parts(view, policy, now)
         self.public = self.parts.public
-        self._limits = None if view.bounds is None else view.bounds.throttle
-        self._limits_own = False
+        self._limits = None if view.bounds is None else Allowance(view.bounds.throttle)
         self._preempting = view.queue.regime.preempting
         self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
@@ -128,6 +128,8 @@ class Round:
             if not self.parts.is_open(head[1]):
                 yield head
                 continue
+            if not self._thorough and self._refused(head[1]):
+                continue
             ground = self.parts.of(head[1])
             matters = all_matter or ground.left > 0 or (first_matters and ground.first is None)
             if matters or self.parts.any_free(head[1]):
@@ -162,6 +164,8 @@ class Round:
         for head in self.view.queue.turn.fills or ():
             shape = head[2]
             if not self.parts.is_open(shape) or not self.parts.of(shape).passing:
+                continue
+            if not self._thorough and self._refused(shape):
                 continue
             if self.parts.any_free(shape):
                 yield head
@@ -251,6 +255,11 @@ class Round:
             self._stopped = self._stopped or unit == self._until
         return True
 
+    def _refused(self, shape: Shape) -> bool:
+        """Whether it is known without asking that a limit keeps requests of this shape."""
+        limits, claimant = self._limits, shape.claimant
+        return limits is not None and claimant is not None and limits.refused(claimant)
+
     def _allowed(self, unit: Unit, line: Line) -> bool:
         """Whether no limit of a user, account, QOS or partition keeps the element."""
         if self._limits is None:
@@ -299,8 +308,6 @@ class Round:
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
         self._done.add(unit)
         if self._limits is not None and shape.claimant is not None:
-            if not self._limits_own:  # the counters of the view are not for a decision to change
-                self._limits, self._limits_own = self._limits.copy(), True
             self._limits.add(shape.claimant)
 
     def _wait(self, unit: Unit, shape: Shape, ground: Ground, slots: int = 1) -> bool:

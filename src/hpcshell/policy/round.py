@@ -183,7 +183,7 @@ class Round:
             sleeper = self._sleepers.pop()
             unit, shape = sleeper.unit, sleeper.shape
             ground = self.parts.pool(shape.pool)
-            if (need := ground.may_start(unit, shape)) is not None:
+            if (need := ground.may_start(unit, shape, on=True)) is not None:
                 self.resumes.extend(sleeper.runs)
                 ground.take(need, shape.length)
             else:
@@ -329,7 +329,7 @@ class Round:
             if self._preempting and ground is self.public:
                 profile = ground.places().profile
                 self.preempts = preempts(self.view, unit, shape, profile, self.now)
-                ground.barred = bool(self.preempts)  # what is free is its own, too
+                ground.kept = bool(self.preempts)  # what is free is its own, too
         more = False
         if possible and ground.left > 0:
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
@@ -338,7 +338,7 @@ class Round:
             more = ground.left > 0
         if not more:
             self._dropped.add(shape)
-        if possible and (ground.left <= 0 or not self.policy.backfill or ground.barred):
+        if possible and (ground.left <= 0 or not self.policy.backfill or ground.kept):
             self._narrow(ground)
         return more or self._thorough
 
@@ -354,9 +354,10 @@ class Round:
     def _narrow(self, ground: Ground) -> None:
         """All promises are given, or nobody may pass: the others go in an order of their own, or
         wait."""
-        if not self.policy.backfill or ground.barred:
+        if not self.policy.backfill or ground.kept:
             ground.barred = True
-            self._stopped = self._stopped or not (self._thorough or self.view.book.known)
+            others = self._thorough or self._sleepers or self.view.book.known
+            self._stopped = self._stopped or not others
         elif self.view.queue.turn.fills is not None and not self._filled:
             ground.passing = self._filling = True
             self._stopped = self._stopped or not self.view.book.known

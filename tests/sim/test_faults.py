@@ -102,7 +102,9 @@ def test_a_fault_is_written_in_words(text: str, fault: Fault) -> None:
     assert fault_of(text) == fault
 
 
-@pytest.mark.parametrize("text", ["", "1h down 3", "1h down node for 1h", "1h down x cpus for 1h", "1h up 3 cpus for 1h"])
+@pytest.mark.parametrize(
+    "text", ["", "1h down 3", "1h down node for 1h", "1h down x cpus for 1h", "1h up 3 cpus for 1h"]
+)
 def test_anything_else_is_wrong(text: str) -> None:
     with pytest.raises(Wrong) as refused:
         fault_of(text)

@@ -11,6 +11,7 @@ wrong values raise `Wrong` naming source, line, key, and the nearest right key.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -447,10 +448,16 @@ TABLES: Final = frozenset({"counts", "numbers"})
 """Kinds of keys whose value is a table."""
 
 
+@cache
+def _fields(section: type[Section]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """Worked out once: there may be thousands of accounts."""
+    return msgspec.structs.fields(section)
+
+
 def keys_of(section: type[Section], prefix: str) -> dict[str, Key]:
     """The keys of one section, by their last part."""
     found = {}
-    for field in msgspec.structs.fields(section):
+    for field in _fields(section):
         meta = field.type.__metadata__[0]
         extra = dict(meta.extra)
         found[field.name] = Key(

@@ -371,10 +371,16 @@ def _settings(values: Mapping[KeyPath, Any]) -> Settings:
     found: dict[str, Any] = {
         name: section(**_inside(values, (name,))) for name, section in SECTIONS.items()
     }
+    below: dict[KeyPath, dict[KeyPath, Any]] = {("partitions", "main"): {}}
+    for path, value in values.items():
+        if path[0] in RECORDS:
+            below.setdefault(path[:2], {})[path] = value
     for name, record in RECORDS.items():
-        names = ["main"] if name == "partitions" else []
-        names += [path[1] for path in values if path[0] == name]
-        found[name] = {one: _record(record, values, (name, one)) for one in dict.fromkeys(names)}
+        found[name] = {
+            front[1]: _record(record, within, front)
+            for front, within in below.items()
+            if front[0] == name
+        }
     profiles = {name: dict(options) for name, options in _shipped().items()}
     for path, value in values.items():
         if path[0] == "profiles":

@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from hpcshell.core.records import Share
 from hpcshell.policy.place.fleet import all_of, mask
 from hpcshell.policy.place.nodes import WHOLE, Demand, Node
 from hpcshell.policy.place.topology import lay_out
 
 
 class Given(NamedTuple):
-    """Cards and cpus by number; no cpus where the machine does not number them."""
+    """Cards and cpus by number; no cpus where the machine does not number them. `nodes`: what of
+    which node, where there are several."""
 
     gpus: tuple[int, ...] = ()
     cores: tuple[int, ...] = ()
+    nodes: tuple[Share, ...] = ()
 
 
 NOTHING: Final = Given()

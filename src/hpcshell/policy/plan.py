@@ -31,7 +31,7 @@ class Policy(Record, frozen=True, kw_only=True):
 
 class Start(Record, frozen=True, kw_only=True):
     """An element that is to start now, with what it is to hold; `end` is the latest instant it may
-    run to. `reservation`: it runs in what that sets apart. `cores` and `nodes`: as in `Claim`."""
+    run to. `reservation`: it runs in what that sets apart. `cores`, `nodes`: as in `Claim`."""
 
     job: int
     index: int

@@ -219,24 +219,13 @@ class Queue:
             if entry.waits():
                 self._foresee(entry)
         if self.regime.passes is not None:
-            self.repass()
+            repass(self)
         elif changed:
             self.turn.rerank()
         if changed:
             waiting = (entry for entry in self.jobs.values() if entry.waits())
             self._first = sorted((entry.rank, entry.job.id) for entry in waiting)
         return changed
-
-    def repass(self) -> None:
-        """Ask again for the ranks of those that may pass the first in line by themselves."""
-        passes = self.regime.passes
-        if passes is None:
-            return
-        for entry in self.jobs.values():
-            for line in entry.all_lines():
-                shape = line.shape
-                shape.fill = passes(entry.job, shape.length, self.gates.clock)
-        self.turn.rerank()
 
     def _foresee(self, entry: Entry) -> None:
         """Expect something of a waiting job once more."""
@@ -271,3 +260,14 @@ class Queue:
 def _size(jobs: dict[int, Entry], job: int) -> int | None:
     entry = jobs.get(job)
     return None if entry is None or entry.untold else entry.size()
+
+
+def repass(queue: Queue) -> None:
+    """Ask again for the ranks by which jobs pass the first in line, as of the time told last."""
+    passes = queue.regime.passes
+    if passes is None:
+        return
+    for entry in queue.jobs.values():
+        for line in entry.all_lines():
+            line.shape.fill = passes(entry.job, line.shape.length, queue.gates.clock)
+    queue.turn.rerank()

@@ -69,20 +69,20 @@ def by_priority(job: Job, length: float | None = None, now: float = 0.0) -> floa
 class Regime(NamedTuple):
     """`timely`: ranks change with time, or with what happens to others, and are to be asked for
     again. Those that may pass the first in line are looked at in its order, unless there is a
-    `fill` or, of each job by itself, a rank among those that `passes` (the owner asks for it again
-    with `Queue.repass`, where it changes with time). `ledger` is told by the view of what runs;
+    `fill` or, of each job by itself, a rank that it `passes` by (for the owner to ask for again,
+    with `queue.repass`, where it changes with time). `ledger` is told by the view of what runs;
     `rows`: what the rank of a job comes from."""
 
     rank: Rank = by_priority
     timely: bool = False
     fill: Fill | None = None
-    passes: Rank | None = None
     foresight: Foresight = Requested()
     bounds: Bounds | None = None
     rights: Rights | None = None
     sharing: Sharing | None = None
     ledger: Ledger | None = None
     rows: Rows | None = None
+    passes: Rank | None = None
 
     @property
     def preempting(self) -> bool:

@@ -17,7 +17,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import Claim, Request, Resources, Share
+from hpcshell.core.records import Claim, Request, Resources
 from hpcshell.policy.host import Given, Host, first_given
 
 Vector = tuple[int, ...]
@@ -92,17 +92,12 @@ class Room:
         return mine
 
     def given(self, need: Vector, gpus: list[int], cores: tuple[int, ...] = ()) -> Given:
-        """Which of the free `gpus`, and which cpus, but for those of `cores`, who takes `need` is
-        given."""
+        """Which of the free `gpus`, and which cpus but for `cores`, who takes `need` is given."""
         if self.host is None:
             return first_given(gpus, need[3])
         running = (claim for claim in self.claims.values() if claim.suspended is None)
         held = {core for claim in running for core in claim.cores}
         return self.host.give(gpus, held.union(cores), need[1], need[3])
-
-    def shares(self, need: Vector, gpus: tuple[int, ...]) -> tuple[Share, ...]:
-        """What `need` is of each of several nodes."""
-        return ()
 
     def held_by(self, request: Request) -> Request:
         """What a run of `request` holds, as a request: one alone on the machine holds all of it."""

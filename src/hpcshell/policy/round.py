@@ -285,8 +285,8 @@ class Round:
             self._start((one.job.id, NO_INDEX), one.shape, ground, mine)
 
     def _start(self, unit: Unit, shape: Shape, ground: Ground, need: Vector) -> None:
-        request, room = shape.request, self.view.room
-        given = room.given(need, ground.gpus, self._cores)
+        request = shape.request
+        given = self.view.room.given(need, ground.gpus, self._cores)
         if given is not NOTHING:
             ground.gpus = [gpu for gpu in ground.gpus if gpu not in given.gpus]
             self._cores += given.cores
@@ -302,7 +302,7 @@ class Round:
                 end=None if request.time_limit is None else self.now + request.time_limit,
                 reservation="" if ground is self.public else shape.pool,
                 cores=given.cores,
-                nodes=room.shares(need, given.gpus),
+                nodes=given.nodes,
             )
         )
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1

@@ -20,14 +20,14 @@ from hpcshell.core.records import NO_INDEX, Claim, Job, Launch, Outcome, Request
 from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.line import Key
+from hpcshell.policy.queue import repass
 from hpcshell.policy.regime import Regime
 from hpcshell.policy.room import Room
 from hpcshell.policy.view import PLAIN, View
 from hpcshell.sim.faults import Fault
+from hpcshell.sim.outage import on, outage
 
 NOTHING: Final = Launch(argv=("true",), cwd="/")
-NOBODY: Final = 0
-"""The job of an outage."""
 OFTEN: Final = 256
 """Progress is told after so many instants."""
 
@@ -151,7 +151,7 @@ class Replay:
         if self.regime.timely:
             self.view.rerank()
         elif self._repass:
-            self.view.queue.repass()
+            repass(self.view.queue)
         plan = decide(self.view, self.policy, now)
         self.view.keep(plan.promises, plan.spots)
         begun: list[tuple[int, Key | None]] = []
@@ -182,7 +182,7 @@ class Replay:
         now = fault.at
         self.view.advance(now)
         killed = [self._kill(run, now) for run in self._victims(fault)]
-        claim = self._outage(fault)
+        claim = outage(self.view.room, fault, self._begun + 1)
         if claim is not None:
             self._hold(claim, now + fault.span)
         self.killed += len(killed)
@@ -202,7 +202,7 @@ class Replay:
         """The runs on the node; or those that were started last, until enough is free."""
         room = self.view.room
         if isinstance(room, Cluster) and fault.node:
-            return [run for run in room.on(fault.node) if run in self._of_run]
+            return [run for run in on(room, fault.node) if run in self._of_run]
         found, free = [], room.free[1]
         for run in sorted(self._of_run, reverse=True):
             if free >= fault.cpus:
@@ -218,21 +218,6 @@ class Replay:
         job = self._of_run.pop(run)
         self._over(job, Outcome.NODE_FAIL, now)
         return job
-
-    def _outage(self, fault: Fault) -> Claim | None:
-        """What holds what is gone; None: all of it is gone already."""
-        room = self.view.room
-        claim = Claim(
-            run=self._begun + 1,
-            job=NOBODY,
-            index=NO_INDEX,
-            cpus=min(fault.cpus, max(0, room.free[1])),
-            start=fault.at,
-            end=fault.at + fault.span,
-        )
-        if isinstance(room, Cluster):
-            return room.all_of(claim, fault.node) if fault.node else room.any_of(claim)
-        return claim if claim.cpus else None
 
 
 def plain_job(number: int, submit: float, cpus: int, limit: float, user: str) -> Job:

@@ -44,6 +44,11 @@ DIRLAB: Final = Filter(size="larger", overrun="keep", unknown_run=10.0)
 FILTERS: Final = {"default": DEFAULT, "sc15": SC15, "dirlab": DIRLAB}
 
 
+AGES: Final = 1e11
+"""Seconds, some three thousand years: what is beyond is no time of a job, and sums of it would not
+be exact any more."""
+
+
 class Workload(Record, frozen=True, kw_only=True, eq=False):
     """Jobs that can be simulated: columns of equal length by submit time, ties in the order of the
     log, read-only. For all of them 0 < run, 0 < request, 0 < procs <= machine and 0 <= submit.
@@ -118,6 +123,7 @@ class _Cleaning:
             self._drop("unknown_run", unknown)
         self._drop("negative_run", run < 0)
         self._drop("zero_run", run == 0)
+        self._drop("ages", (run > AGES) | (self._trace.submit > AGES))
         self._drop("no_procs", self._procs <= 0)
 
     def _ask(self) -> None:
@@ -127,6 +133,8 @@ class _Cleaning:
         else:
             self._note("request_is_run", missing)
             self._request[missing] = self._run[missing]
+        self._note("asked_ages", self._request > AGES)
+        np.minimum(self._request, AGES, out=self._request)
 
     def _fit(self, machine: int | None) -> int:
         """The size of the machine; no job that stays is larger."""

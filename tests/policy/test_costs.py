@@ -113,14 +113,21 @@ def in_order_of_length() -> Regime:
 
 
 @pytest.mark.parametrize("policy", [Policy(), Policy(promises=0), Policy(backfill=False)])
-@pytest.mark.parametrize("regime", [Regime, limited, in_order_of_length])
+@pytest.mark.parametrize("regime", [Regime, in_order_of_length])
 @pytest.mark.parametrize("work", [all_different, wide_and_different])
-def test_and_whoever_is_limited_or_may_pass(
+def test_and_whoever_may_pass(
     work: Callable[[int], list[Job]], regime: Callable[[], Regime], policy: Policy
 ) -> None:
     """No two ask for the same; as many are looked at as the depth says, and no more."""
     few, many = Busy(work(2_000), policy, regime()), Busy(work(20_000), policy, regime())
     assert calls(many.one_ends) <= calls(few.one_ends) * 1.2 + 5
+
+
+def test_what_a_limit_keeps_is_passed_over_with_hardly_a_look() -> None:
+    """It is in nobody's way however much it is, so that the depth does not count it."""
+    number = 5_000
+    busy = Busy(all_different(number), Policy(), limited())
+    assert calls(busy.one_ends) <= 10 * number
 
 
 def test_an_order_that_changes_with_time_is_asked_for_once_a_job() -> None:

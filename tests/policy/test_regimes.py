@@ -286,6 +286,17 @@ def test_a_suspended_run_passes_the_first_in_line_too() -> None:
     assert world.tasks[3, -1].end_time == 11.0
 
 
+def test_a_suspended_run_goes_on_where_the_first_in_line_waits_for_what_it_holds() -> None:
+    """Nobody may pass that one; but neither would ever come to an end."""
+    world = World(Resources(cpus=1, gpus=1), Policy(backfill=False), Regime())
+    world.submit(make_job(1, gpus=1), same(Act(4.0)))
+    world.submit(make_job(2, gpus=1, priority=900, submit_time=1.0), same(Act(1.0)))
+    world.at(2.0, lambda: suspend(world, 1))
+    world.at(5.0, lambda: wake(world, 1))
+    world.run()
+    assert world.starts[2, -1] == 7.0
+
+
 # -- expectations --------------------------------------------------------------------------------
 
 

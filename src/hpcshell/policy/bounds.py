@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import inf
+from operator import le
 
-from hpcshell.core.records import Job, Request
+from hpcshell.core.records import Job, Reason, Request
 from hpcshell.policy.limits import Claimant, Throttle
 
 Lineage = Callable[[str], tuple[str, ...]]
@@ -81,3 +83,48 @@ class Settled(Bounds):
 
     def ended(self, run: int) -> None:
         pass
+
+
+class Allowance:
+    """What the limits let start in one decision. The counters of the view stay as they are.
+
+    While a decision goes on more and more is held, so that who has been refused stays refused, and
+    so does whoever asks for as much on the same account.
+    """
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+        self._own = False
+        self._least: dict[tuple[object, ...], tuple[float, ...]] = {}
+
+    def refused(self, claimant: Claimant) -> bool:
+        """Whether that is known without asking; not to be known means nothing."""
+        least = self._least.get(_account(claimant))
+        return least is not None and all(map(le, least, _amounts(claimant.request)))
+
+    def allows(self, claimant: Claimant) -> Reason | None:
+        """Why it may not start; None: it may."""
+        reason = self._throttle.allows(claimant)
+        if reason is not None and not self.refused(claimant):
+            self._least[_account(claimant)] = _amounts(claimant.request)
+        return reason
+
+    def allow_all(self, claimants: Sequence[Claimant | None]) -> Reason | None:
+        """Why they may not start together; None: they may."""
+        return self._throttle.allow_all(claimants)
+
+    def add(self, claimant: Claimant) -> None:
+        """It starts."""
+        if not self._own:
+            self._throttle, self._own = self._throttle.copy(), True
+        self._throttle.add(claimant)
+
+
+def _account(claimant: Claimant) -> tuple[object, ...]:
+    """Those for whom the same limits count have the same."""
+    return (claimant.user, claimant.accounts, claimant.qos, claimant.partition)
+
+
+def _amounts(request: Request) -> tuple[float, ...]:
+    limit = inf if request.time_limit is None else request.time_limit
+    return (request.cpus, request.memory, request.gpus, limit)

@@ -20,8 +20,9 @@ from hpcshell.policy.spots import Spot
 
 class Ground:
     """`left`: how many promises may still be given. `first`: the first in line that cannot start.
-    `barred`: nobody may pass it. `passing`: others may, in an order of their own. `spots`: what is
-    promised, where there was a choice."""
+    `barred`: nobody may pass it, but what has begun may go on; `kept`: not even that, since room is
+    being made for it. `passing`: others may, in an order of their own. `spots`: what is promised,
+    where there was a choice."""
 
     def __init__(self, stock: Stock, policy: Policy, now: float, gpus: list[int]) -> None:
         self.free = stock.free
@@ -29,6 +30,7 @@ class Ground:
         self.left = UNLIMITED if policy.promises is None else policy.promises
         self.first: Unit | None = None
         self.barred = False
+        self.kept = False
         self.passing = False
         self.promises: dict[Unit, float] = {}
         self.spots: dict[Unit, Vector] = {}
@@ -43,13 +45,13 @@ class Ground:
         if stock.changes:
             self.places()
 
-    def may_start(self, unit: Unit, shape: Shape) -> Vector | None:
-        """What the element may take now without putting off any that has been promised a start;
-        None: it may not start."""
+    def may_start(self, unit: Unit, shape: Shape, *, on: bool = False) -> Vector | None:
+        """What the element may take now, to start or to go `on`, without putting off any that has
+        been promised a start; None: it may not."""
         if self._places is not None:
             self._places.turn(unit)
         need = shape.need
-        if self.barred or not fits(need, self.free):
+        if self.kept or (self.barred and not on) or not fits(need, self.free):
             return None
         if shape.place is not None and (need := shape.place(self.free)) is None:
             return None

@@ -8,6 +8,7 @@ from itertools import islice
 from operator import itemgetter
 
 from hpcshell.core.records import NO_INDEX, Reason
+from hpcshell.policy.bounds import Allowance
 from hpcshell.policy.gang import Together
 from hpcshell.policy.ground import Ground
 from hpcshell.policy.host import NOTHING
@@ -41,8 +42,7 @@ class Round:
         self.reasons: dict[Unit, Reason] = {}
         self.parts = Parts(view, policy, now)
         self.public = self.parts.public
-        self._limits = None if view.bounds is None else view.bounds.throttle
-        self._limits_own = False
+        self._limits = None if view.bounds is None else Allowance(view.bounds.throttle)
         self._preempting = view.queue.regime.preempting
         self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
@@ -128,6 +128,8 @@ class Round:
             if not self.parts.is_open(head[1]):
                 yield head
                 continue
+            if not self._thorough and self._refused(head[1]):
+                continue
             ground = self.parts.of(head[1])
             matters = all_matter or ground.left > 0 or (first_matters and ground.first is None)
             if matters or self.parts.any_free(head[1]):
@@ -163,6 +165,8 @@ class Round:
             shape = head[2]
             if not self.parts.is_open(shape) or not self.parts.of(shape).passing:
                 continue
+            if not self._thorough and self._refused(shape):
+                continue
             if self.parts.any_free(shape):
                 yield head
             elif self._depth > 0:
@@ -179,7 +183,7 @@ class Round:
             sleeper = self._sleepers.pop()
             unit, shape = sleeper.unit, sleeper.shape
             ground = self.parts.pool(shape.pool)
-            if (need := ground.may_start(unit, shape)) is not None:
+            if (need := ground.may_start(unit, shape, on=True)) is not None:
                 self.resumes.extend(sleeper.runs)
                 ground.take(need, shape.length)
             else:
@@ -251,6 +255,11 @@ class Round:
             self._stopped = self._stopped or unit == self._until
         return True
 
+    def _refused(self, shape: Shape) -> bool:
+        """Whether it is known without asking that a limit keeps requests of this shape."""
+        limits, claimant = self._limits, shape.claimant
+        return limits is not None and claimant is not None and limits.refused(claimant)
+
     def _allowed(self, unit: Unit, line: Line) -> bool:
         """Whether no limit of a user, account, QOS or partition keeps the element."""
         if self._limits is None:
@@ -299,8 +308,6 @@ class Round:
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
         self._done.add(unit)
         if self._limits is not None and shape.claimant is not None:
-            if not self._limits_own:  # the counters of the view are not for a decision to change
-                self._limits, self._limits_own = self._limits.copy(), True
             self._limits.add(shape.claimant)
 
     def _wait(self, unit: Unit, shape: Shape, ground: Ground, slots: int = 1) -> bool:
@@ -322,7 +329,7 @@ class Round:
             if self._preempting and ground is self.public:
                 profile = ground.places().profile
                 self.preempts = preempts(self.view, unit, shape, profile, self.now)
-                ground.barred = bool(self.preempts)  # what is free is its own, too
+                ground.kept = bool(self.preempts)  # what is free is its own, too
         more = False
         if possible and ground.left > 0:
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
@@ -331,7 +338,7 @@ class Round:
             more = ground.left > 0
         if not more:
             self._dropped.add(shape)
-        if possible and (ground.left <= 0 or not self.policy.backfill or ground.barred):
+        if possible and (ground.left <= 0 or not self.policy.backfill or ground.kept):
             self._narrow(ground)
         return more or self._thorough
 
@@ -347,9 +354,10 @@ class Round:
     def _narrow(self, ground: Ground) -> None:
         """All promises are given, or nobody may pass: the others go in an order of their own, or
         wait."""
-        if not self.policy.backfill or ground.barred:
+        if not self.policy.backfill or ground.kept:
             ground.barred = True
-            self._stopped = self._stopped or not (self._thorough or self.view.book.known)
+            others = self._thorough or self._sleepers or self.view.book.known
+            self._stopped = self._stopped or not others
         elif self.view.queue.turn.fills is not None and not self._filled:
             ground.passing = self._filling = True
             self._stopped = self._stopped or not self.view.book.known

@@ -130,6 +130,27 @@ def test_what_is_larger_than_the_machine_is_left_out_and_counted(trace: Path) ->
     assert found["oddities"] == {"over_machine": 1}
 
 
+def test_jobs_are_placed_on_the_nodes_of_a_machine_file(trace: Path, tmp_path: Path) -> None:
+    machine = tmp_path / "machine.toml"
+    machine.write_text("[[node]]\ncount = 2\ncpus = 4\n")
+    nodes = ["--machine", machine, "--place", "spread"]
+    found = call("simulate", trace, *nodes, "--json", check=True).json
+    assert (found["nodes"], found["place"], found["engine"]) == (2, "spread", "replay")
+    assert found["mean_wait"] == (0 + 90 + 0 + 120) / 4
+    fault = ["--fault", "25s down node node2 for 1m", "--jobs-out", "jobs.csv"]
+    said = call("simulate", trace, *nodes, *fault, check=True)
+    assert "jobs are placed on 2 nodes: spread" in said.err
+    assert "fault: node2 goes down at 25s for 1m 0s; jobs on it run again" in said.err
+    assert "faults: easy: 2 runs killed" in said.out
+    assert found["place"] != call("simulate", trace, "--json", check=True).json["place"]
+
+
+def test_whatever_is_named_is_simulated(trace: Path) -> None:
+    how = ["--order", "wfp3", "--fill", "f1", "--predict", "median", "--policy", "hybrid:2"]
+    found = call("simulate", trace, *how, "--json", check=True).json
+    assert (found["jobs"], found["engine"]) == (4, "replay")
+
+
 def test_a_machine_file_says_how_large_the_machine_is(trace: Path, tmp_path: Path) -> None:
     machine = tmp_path / "machine.toml"
     machine.write_text('[[node]]\ncount = 4\ncpus = 16\nmemory = "64G"\nfeatures = ["ib"]\n')

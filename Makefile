@@ -12,7 +12,7 @@ help:
 	@echo "make campaign  the long tests: crashes at every write, random histories"
 	@echo "make lint      style, types, import contracts, shape, generated pages"
 	@echo "make format    let ruff rewrite the sources"
-	@echo "make reference write the generated pages of docs/reference anew"
+	@echo "make reference write the generated pages and pictures of docs anew"
 	@echo "make docs      build the documentation into site/"
 	@echo "make bench     the benchmarks, results as JSON"
 	@echo "make clean     remove .venv and everything built"
@@ -42,11 +42,13 @@ reference: venv-dev
 	$(RUN) -m tools.reference
 	$(RUN) -m tools.lifecycle_diagram
 	$(RUN) -m tools.picture
+	$(RUN) -m tools.policy_pictures
 
 reference-check: venv-dev
 	$(RUN) -m tools.reference --check
 	$(RUN) -m tools.lifecycle_diagram --check
 	$(RUN) -m tools.picture --check
+	$(RUN) -m tools.policy_pictures --check
 
 docs: venv-docs
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet

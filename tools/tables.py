@@ -6,7 +6,7 @@ from typing import Any
 
 from hpcshell.core.options.row import Dialect, Option
 from hpcshell.core.options.table import OPTIONS
-from hpcshell.core.settings import NAMED, SECTIONS, SHIPPED_PROFILES, Key, keys
+from hpcshell.core.settings import NAMED, RECORDS, SECTIONS, SHIPPED_PROFILES, Key, keys
 from hpcshell.core.units import format_duration, format_size
 from hpcshell.policy.codes import REASONS
 
@@ -77,12 +77,14 @@ def configuration_page() -> str:
         sections.setdefault(key.name.rpartition(".")[0], []).append(key)
     parts = [CONFIGURATION_PAGE]
     for name, section in sections.items():
-        about = (SECTIONS[name].__doc__ or "").partition("]: ")[2] if name in SECTIONS else ""
+        documented = SECTIONS.get(name) or RECORDS.get(name.partition(".")[0])
+        about = ((documented and documented.__doc__) or "").partition("]: ")[2]
+        about = " ".join(about.split())
         parts.append(f"## [{name.removesuffix('.OPTION')}]")
         parts.append(about[:1].upper() + about[1:])
         rows = [key_row(key) for key in section]
         parts.append("\n".join(("| key | default | |", "|---|---|---|", *rows)))
-    named = " and ".join(f"`[{name}.NAME]`" for name in NAMED)
+    named = ", ".join(f"`[{name}.NAME]`" for name in NAMED)
     parts.append(f"{named} are given once for each name. These profiles are shipped:")
     profiles = [
         f"| {code(name)} | {', '.join(f'{key} {value}' for key, value in wants.items())} |"
@@ -112,8 +114,10 @@ def written(key: Key) -> str:
     match key.kind, default:
         case "limit", None if key.name.startswith(("defaults.", "daemon.")):
             return code("unlimited")
-        case _, None | "" | {}:
+        case _, None | "" | {} | ():
             return ""
+        case "number", int() | float():
+            return code(f"{default:g}")
         case "size", int():
             return code(format_size(default)) if default else code("0")
         case (("duration" | "limit"), int() | float()):

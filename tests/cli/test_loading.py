@@ -54,6 +54,8 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
     "show 1": (*SHOWING, "cli.show", "cli.watch"),
     "logs 1": (*SHOWING, "cli.follow", "cli.logs"),
     "explain 1": (*SHOWING, "cli.explain"),
+    "priority": (*ASKING, "cli.filters", "cli.priority", "cli.table"),
+    "fairshare": (*ASKING, "cli.fairshare", "cli.table"),
     "history": (*SHOWING, "cli.filters", "cli.history", "cli.table"),
     "events 1": (*SHOWING, "cli.events", "cli.show", "cli.watch"),
     "resources": (*SHOWING, "cli.changing", "cli.resources", "cli.table", "cli.watch"),

@@ -133,11 +133,11 @@ def test_what_is_larger_than_the_machine_is_left_out_and_counted(trace: Path) ->
 def test_jobs_are_placed_on_the_nodes_of_a_machine_file(trace: Path, tmp_path: Path) -> None:
     machine = tmp_path / "machine.toml"
     machine.write_text("[[node]]\ncount = 2\ncpus = 4\n")
-    nodes = ["--machine", machine, "--place", "spread"]
+    nodes = ("--machine", machine, "--place", "spread")
     found = call("simulate", trace, *nodes, "--json", check=True).json
     assert (found["nodes"], found["place"], found["engine"]) == (2, "spread", "replay")
     assert found["mean_wait"] == (0 + 90 + 0 + 120) / 4
-    fault = ["--fault", "25s down node node2 for 1m", "--jobs-out", "jobs.csv"]
+    fault = ("--fault", "25s down node node2 for 1m", "--jobs-out", "jobs.csv")
     said = call("simulate", trace, *nodes, *fault, check=True)
     assert "jobs are placed on 2 nodes: spread" in said.err
     assert "fault: node2 goes down at 25s for 1m 0s; jobs on it run again" in said.err
@@ -305,7 +305,7 @@ LINE = b"1 0 -1 10 1 -1 -1 1 10 -1 1 1 1 -1 1 -1 -1 -1\n"
         (b"hello world\n", "bad.swf:1: 'hello world' is no job of a trace"),
         (LINE + b"\x00\x01\x02", "bad.swf:2: is binary, not text"),
         (b"\x89PNG\r\n\x1a\n\x00", "bad.swf:3: is binary, not text"),
-        (gzip.compress(LINE * 99)[:40], "bad.swf: the gzip file is truncated"),
+        (gzip.compress(LINE * 99, mtime=0)[:40], "bad.swf: the gzip file is truncated"),
         (b"\x1f\x8b" + b"x" * 40, "bad.swf: the gzip file is damaged"),
         (b"1 0 -1 0 1 -1 -1 1 10 -1 1 1 1 -1 1 -1 -1 -1\n", "none of its 1 jobs"),
         (b"1 0 -1 -5 1 -1 -1 1 10 -1 1 1 1 -1 1 -1 -1 -1\n", "none of its 1 jobs"),
@@ -440,3 +440,23 @@ def test_ten_million_lines_are_simulated(tmp_path: Path) -> None:
     found = call("simulate", path, "--json", check=True).json
     assert found["jobs"] == 10**7
     assert found["engine"] == "compiled"
+
+
+def test_a_policy_may_be_a_file_of_configuration(trace: Path, tmp_path: Path) -> None:
+    """It is what the daemon would go by; what its limits never let start is counted."""
+    ours = tmp_path / "ours.toml"
+    ours.write_text('[scheduler]\norder = "fairshare"\n[limits]\nmax_cpus_per_job = 1\n')
+    plain = call("simulate", trace, "--json", check=True).json
+    found = call("simulate", trace, "--policy", ours, "--json", check=True).json
+    assert found["policy"] == "ours"
+    assert found["order"] == "fairshare"
+    assert found["jobs"] + found["oddities"].get("over_limits", 0) == plain["jobs"]
+
+
+def test_a_policy_file_that_is_wrong_says_where(trace: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text('[scheduler]\nordr = "sjf"\n')
+    refused = call("simulate", trace, "--policy", bad)
+    assert refused.code == 2
+    assert "bad.toml line 2" in refused.err
+    assert "did you mean order?" in refused.err

@@ -177,6 +177,24 @@ def test_what_makes_no_sense_is_refused(line, words, code, said):
     assert answer.out == ""
 
 
+@pytest.mark.parametrize(
+    ("option", "begun", "offered"),
+    [
+        ("--policy", "c", ["conservative"]),
+        ("--order", "wf", ["wfp3"]),
+        ("--cancel", "swee", ["sweep"]),
+    ],
+)
+def test_names_are_completed(line, option, begun, offered):
+    from click.shell_completion import ShellComplete
+
+    from hpcshell.cli.main import hpc
+
+    shell = ShellComplete(hpc, {}, "hpc", "_HPC_COMPLETE")
+    found = shell.get_completions(["whatif", option], begun)
+    assert [item.value for item in found] == offered
+
+
 def test_an_empty_queue_has_nothing_to_tell(cli, tmp_path: Path):
     assert cli("whatif", check=True).out == "nothing waits\n"
     said = cli("whatif", "--submit", "cpus=2 time=1h", check=True)

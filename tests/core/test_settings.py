@@ -39,7 +39,7 @@ def test_every_key_has_a_kind_and_a_meaning(key):
     assert not key.doc.endswith(".")
     assert key.kind in (
         *("count", "size", "duration", "limit", "text", "choice", "switch", "words"),
-        *("counts", "option"),
+        *("counts", "option", "number", "numbers", "names"),
     )
     assert key.kind != "choice" or key.default in key.choices
 
@@ -93,6 +93,12 @@ def test_layers_join_key_by_key():
         ("defaults", "time", "unlimited", None),
         ("defaults", "memory", 0, 0),
         ("defaults", "grace", "0s", 0.0),
+        ("scheduler", "order", "WFP3", "wfp3"),
+        ("scheduler", "window", "unlimited", None),
+        ("scheduler", "priority_boost", 0, 0.0),
+        ("priority", "age", "2.5", 2.5),
+        ("priority", "tres", {"gpus": 500}, {"gpus": 500.0}),
+        ("fairshare", "half_life", "1d", 86400.0),
         ("daemon", "log_level", "DEBUG", "debug"),
         ("daemon", "linger", "10m", 600.0),
         ("notify", "webhook_private", True, True),
@@ -167,7 +173,7 @@ def test_partitions_have_limits_of_their_own_beside_main():
         ({"profiles": {"x": {"cpus": {}}}}, "profiles.x.cpus: the value is neither", "prompt"),
         ({"profiles": {"x": {"profile": "light"}}}, "a profile cannot name another", ""),
         ({"profiles": {"a\x1bb": {}}}, "profiles: ", ""),
-        ({"partitions": {"x": {"time": 1}}}, "[partitions.x] has no key 'time'", "max_time"),
+        ({"partitions": {"x": {"time": 1}}}, "[partitions.x] has no key 'time'", "tier"),
     ],
 )
 def test_what_is_refused_and_where(tables: dict, message: str, hint: str):

@@ -8,6 +8,7 @@ longer than it must, and nothing depends on how fast it is.
 from __future__ import annotations
 
 import heapq
+import json
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +21,6 @@ from hpcshell.core.dependencies import format_dependencies
 from hpcshell.core.records import Dependencies, Outcome, Run, State
 from hpcshell.daemon.admission import user_name
 from hpcshell.machine.paths import places
-from hpcshell.policy.decide import Policy
 from hpcshell.store.reading import Reader
 from hpcshell.store.rows import indices_of
 from tests.scenarios.scenario import Apart, Scenario, Work, paths, read
@@ -61,7 +61,8 @@ class Play:
         self.scenario = scenario
         self.stage = stage
         self.ids: dict[int, int] = {}
-        self.seen: set[int] = set()
+        self.seen: set[tuple[int, float]] = set()
+        self.stopped: set[int] = set()
         self.agenda: list[tuple[float, int, int, Any]] = []
         for place, work in enumerate(scenario.job, 1):
             heapq.heappush(self.agenda, (work.at, COMES, place, work))
@@ -86,8 +87,10 @@ class Play:
         comes = []
         while self.agenda and self.agenda[0][0] == due:
             _, what, number, subject = heapq.heappop(self.agenda)
-            if what == ENDS:
+            if what == ENDS and self._still(subject):
                 self._end(subject)
+            elif what == ENDS:
+                continue
             else:
                 self.ids[number] = len(self.ids) + 1
                 comes.append(subject)
@@ -106,20 +109,40 @@ class Play:
         return self.scenario.job[place - 1]
 
     def _look(self, now: float) -> None:
-        """Note when what has started since will end."""
+        """Note when what has started, or gone on, since will end, and what is to make room."""
         for run in self.stage.reader().live_runs():
-            if run.id not in self.seen and run.job in self.ids.values():
-                self.seen.add(run.id)
+            if run.job not in self.ids.values() or run.claim.suspended is not None:
+                continue
+            if self._stopped(run) and run.id not in self.stopped:
+                self.stopped.add(run.id)
+                heapq.heappush(self.agenda, (now, ENDS, run.id, run))
+            elif (run.id, run.claim.paused) not in self.seen:
+                self.seen.add((run.id, run.claim.paused))
                 work = self._work(run.job)
                 length = work.run_time(run.index)
                 if work.limit is not None and length > work.limit:
                     length = work.limit + work.overstays
-                heapq.heappush(self.agenda, (now + length, ENDS, run.id, run))
+                begun = (run.start_time + run.claim.paused - self.stage.origin) / BEAT
+                heapq.heappush(self.agenda, (round(begun + length, 6), ENDS, run.id, run))
+
+    def _still(self, run: Run) -> bool:
+        """Whether the run is as it was when its end was noted."""
+        live = {one.id: one.claim for one in self.stage.reader().live_runs()}
+        found = live.get(run.id)
+        return found is not None and found.suspended is None and found.paused == run.claim.paused
+
+    def _stopped(self, run: Run) -> bool:
+        """Whether the run is to make room; it does so at once."""
+        task = self.stage.reader().task(run.job, run.index)
+        return task is not None and task.stopping in ("preempt", "evict")
 
     def _end(self, run: Run) -> None:
         work = self._work(run.job)
         late = work.limit is not None and work.run_time(run.index) > work.limit
-        self.stage.end(run, work.exit_code(run.attempt), timeout=late)
+        if run.id in self.stopped:
+            self.stage.end(run, 143, timeout=False)
+        else:
+            self.stage.end(run, work.exit_code(run.attempt), timeout=late)
 
     def _apart(self, one: Apart) -> dict[str, Any]:
         return {
@@ -144,6 +167,10 @@ class Play:
             request=msgspec.to_builtins(replace(request, time_limit=limit)),
             array=work.array,
             priority=work.priority,
+            nice=work.nice,
+            account=work.account,
+            qos=work.qos,
+            partition=work.partition,
             hold=work.hold,
             on_never=work.on_never,
             retry=msgspec.to_builtins(replace(retry, delay=retry.delay * BEAT)),
@@ -237,8 +264,11 @@ class BenchStage:
 def test_on_the_bench(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = read(path)
     clock = Clock(monkeypatch)
-    policy = Policy(promises=scenario.promises())
-    bench = Bench(tmp_path, scenario.machine.resources(), policy)
+    bench = Bench(
+        tmp_path,
+        scenario.machine.resources(),
+        settings=scenario.settings(BEAT, user_name(os.geteuid())),
+    )
     try:
         check(scenario, BenchStage(bench, clock))
     finally:
@@ -320,14 +350,9 @@ class RealStage:
 
 
 ALONE = (
-    "dependencies",
-    "easy",
-    "gpus_and_licences",
-    "reservation_maintenance",
-    "reservation_of_some",
-    "retries",
-    "throttle",
-    "times",
+    *("dependencies", "easy", "gpus_and_licences", "retries", "throttle", "times"),
+    *("none", "sjf", "wfp3", "fairshare", "multifactor", "quota", "predicted", "tiers"),
+    *("reservation_maintenance", "reservation_of_some"),
 )
 """Scenarios in which no two things happen at one instant that must be one moment."""
 
@@ -338,10 +363,20 @@ def settings_of(scenario: Scenario) -> str:
     others = "".join(f"{name} = {count}\n" for name, count in machine.others.items())
     memory = "" if machine.memory == "0" else f'memory = "{machine.memory}"\n'
     return (
-        f"[scheduler]\npromises = {scenario.promises()}\n"
         f"[resources]\ncpus = {machine.cpus}\ngpus = {machine.gpus}\n{memory}"
-        f"[resources.others]\n{others}"
+        f"[resources.others]\n{others}\n{_toml(scenario.tables(BEAT, user_name(os.geteuid())))}"
     )
+
+
+def _toml(tables: dict[str, Any], front: str = "") -> str:
+    """Tables as a configuration file has them; what is no table is written as in JSON."""
+    lines = []
+    for name, table in tables.items():
+        own = {key: value for key, value in table.items() if not isinstance(value, dict)}
+        lines += [f"[{front}{name}]", *(f"{key} = {json.dumps(own[key])}" for key in own)]
+        inner = {key: value for key, value in table.items() if isinstance(value, dict)}
+        lines.append(_toml(inner, f"{front}{name}."))
+    return "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", ALONE)

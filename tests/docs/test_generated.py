@@ -3,12 +3,13 @@
 import pytest
 
 from hpcshell.core.lifecycle import TRANSITIONS
-from tools import lifecycle_diagram, pages, picture, reference
+from tools import lifecycle_diagram, pages, picture, policy_pictures, reference
 
 GENERATED = {
     **reference.PAGES_HERE,
     lifecycle_diagram.PAGE: lifecycle_diagram.page,
     picture.PICTURE: picture.drawing,
+    **policy_pictures.pictures(),
 }
 
 

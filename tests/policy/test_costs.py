@@ -10,10 +10,14 @@ from functools import partial
 import pytest
 
 from hpcshell.core.records import Dependencies, Dependency, Job, Outcome, Resources
+from hpcshell.policy.bounds import Bounds
 from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.explain import explain
+from hpcshell.policy.limits import Limits, Rule, Throttle
+from hpcshell.policy.regime import Regime
 from hpcshell.policy.view import View
 from tests.policy.made import elements_of, make_job
+from tests.policy.regimes import rank_of, shortest
 
 
 def calls(work: Callable[[], object]) -> int:
@@ -35,8 +39,8 @@ def calls(work: Callable[[], object]) -> int:
 class Busy:
     """Two CPUs that are always busy."""
 
-    def __init__(self, jobs: list[Job], policy: Policy) -> None:
-        self.view = View(Resources(cpus=2, gpus=1))
+    def __init__(self, jobs: list[Job], policy: Policy, regime: Regime | None = None) -> None:
+        self.view = View(Resources(cpus=2, gpus=1), regime)
         self.policy = policy
         self.run = 0
         for job in jobs:
@@ -80,6 +84,10 @@ def all_different(number: int) -> list[Job]:
     return [make_job(n, time_limit=float(n)) for n in range(1, number)]
 
 
+def wide_and_different(number: int) -> list[Job]:
+    return [make_job(n, cpus=1 + n % 2, time_limit=float(n)) for n in range(1, number)]
+
+
 def waiting_for_gpus(number: int) -> list[Job]:
     return [make_job(n, gpus=1) for n in range(1, number)]
 
@@ -92,6 +100,33 @@ def test_an_end_costs_the_same_whatever_waits(
     policy = Policy(promises=promises)
     few, many = Busy(work(200), policy), Busy(work(20_000), policy)
     assert calls(many.one_ends) <= calls(few.one_ends) * 1.2 + 5
+
+
+def limited() -> Regime:
+    """One user may run one job: it has all but the first two places in line."""
+    rule = Rule(kind="user", name="u", limits=Limits(max_running_jobs=1))
+    return Regime(bounds=Bounds(Throttle([rule])))
+
+
+def in_order_of_length() -> Regime:
+    return Regime(fill=shortest)
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(promises=0), Policy(backfill=False)])
+@pytest.mark.parametrize("regime", [Regime, limited, in_order_of_length])
+@pytest.mark.parametrize("work", [all_different, wide_and_different])
+def test_and_whoever_is_limited_or_may_pass(
+    work: Callable[[int], list[Job]], regime: Callable[[], Regime], policy: Policy
+) -> None:
+    """No two ask for the same; as many are looked at as the depth says, and no more."""
+    few, many = Busy(work(2_000), policy, regime()), Busy(work(20_000), policy, regime())
+    assert calls(many.one_ends) <= calls(few.one_ends) * 1.2 + 5
+
+
+def test_an_order_that_changes_with_time_is_asked_for_once_a_job() -> None:
+    regime = Regime(rank=rank_of("wfp3"), timely=True)
+    few, many = Busy(separate(200), Policy(), regime), Busy(separate(2_000), Policy(), regime)
+    assert calls(many.view.rerank) <= calls(few.view.rerank) * 11
 
 
 @pytest.mark.parametrize("work", [separate, one_array])

@@ -38,7 +38,7 @@ def test_one_decision_starts_as_many_elements_as_fit() -> None:
     assert entry is not None
     assert entry.waiting == IndexSet((range(4, 1_000_000),))
     assert view.free == Resources()
-    assert view.room.used() == Resources(cpus=4)
+    assert view.used == Resources(cpus=4)
 
 
 def test_a_start_says_what_is_held_and_until_when() -> None:

@@ -7,16 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hpcshell.core.records import Resources, State
+from hpcshell.core.records import Request, Resources, State
 from hpcshell.policy.decide import Policy, decide, forecast
 from hpcshell.policy.regime import Regime
+from hpcshell.policy.reserve import Reservation
 from hpcshell.policy.room import fits
 from hpcshell.policy.view import Unit
 from tests.policy.made import elements_of, make_job
 from tests.policy.pauses import suspend, wake
 from tests.policy.picture import picture
 from tests.policy.reference import in_line
-from tests.policy.regimes import policies, rank_of, regimes
+from tests.policy.regimes import policies, rank_of, regimes, shortest
 from tests.policy.workloads import Load, loads
 from tests.policy.world import Act, World, same
 
@@ -87,13 +88,15 @@ class Looking(World):
         return super().decide_once()
 
 
-@given(loads(), policies, regimes())
+@given(loads(), policies, regimes(), st.data())
 def test_a_deeper_look_never_changes_what_starts_now(
-    load: Load, policy: Policy, regime: Regime
+    load: Load, policy: Policy, regime: Regime, data: st.DataObject
 ) -> None:
     world = Looking(load.total, policy, regime)
     for work in load.work:
         world.submit(work.job, work.script())
+    for at in data.draw(st.lists(st.integers(0, 12), max_size=2)):
+        world.at(float(at), lambda: pause(world, data))
     world.run()
 
 
@@ -115,11 +118,16 @@ def test_easy_never_pushes_back_whoever_stays_first_in_line(
     """In orders in which others may come in before it, it counts anew from each who does."""
     policy = Policy(promises=1, resolution=resolution)
     promised: dict[Unit, float] = {}
+    seen: set[int] = set()
 
     def look(world: World) -> None:
         promises = forecast(world.view, policy, world.now).promises
-        for unit in promised.keys() - promises.keys():
-            if world.task(unit).state is State.PENDING:
+        came = [world.view.entry(job) for job in world.jobs.keys() - seen]
+        seen.update(world.jobs)
+        for unit in list(promised):
+            entry = world.view.entry(unit[0])
+            passed = any(one and entry and one.rank < entry.rank for one in came)
+            if passed or (unit not in promises and world.task(unit).state is State.PENDING):
                 del promised[unit]  # it has been overtaken
         for unit, start in promises.items():
             assert start <= promised.get(unit, start)
@@ -226,6 +234,56 @@ def test_an_order_that_changes_with_time_is_obeyed_at_each_instant(order: str, l
     for work in load.work:
         world.submit(work.job, work.script())
     world.run()
+
+
+# -- beside reservations and suspended runs ------------------------------------------------------
+
+
+def apart(regime: Regime, policy: Policy) -> World:
+    """Two cpus for all, of which one is busy until 10, and two in a reservation, one busy, too."""
+    world = World(Resources(cpus=4), policy, regime)
+    inside = Request(cpus=2)
+    world.view.reserve(Reservation(name="r", start=0.0, end=90.0, request=inside, users=("u",)))
+    for number, pool in ((1, ""), (2, "r")):
+        job = make_job(number, time_limit=10.0, reservation=pool)
+        world.submit(job, same(Act(10.0)))
+    return world
+
+
+def test_who_may_not_pass_outside_a_reservation_does_not_stop_those_inside() -> None:
+    world = apart(Regime(), Policy(backfill=False))
+    world.submit(make_job(3, cpus=2, time_limit=5.0), same(Act(5.0)))
+    world.submit(make_job(4, time_limit=5.0), same(Act(5.0)))
+    world.submit(make_job(5, time_limit=5.0, reservation="r"), same(Act(5.0)))
+    world.run()
+    assert [world.starts[number, -1] for number in (3, 4, 5)] == [10.0, 15.0, 0.0]
+
+
+def test_nor_does_who_waits_inside_let_others_pass_the_first_outside() -> None:
+    world = apart(Regime(fill=shortest), Policy())
+    world.submit(make_job(3, cpus=2, time_limit=50.0, reservation="r"), same(Act(1.0)))
+    world.submit(make_job(4, cpus=2, time_limit=30.0), same(Act(5.0)))
+    world.submit(make_job(5, time_limit=20.0), same(Act(20.0)))
+    world.submit(make_job(6, time_limit=9.0, reservation="r"), same(Act(9.0)))
+    world.run()
+    assert [world.starts[number, -1] for number in (3, 4, 5, 6)] == [10.0, 10.0, 15.0, 0.0]
+
+
+def test_a_suspended_run_passes_the_first_in_line_too() -> None:
+    """It goes on as soon as it may, though others pass in an order of their own."""
+    world = World(Resources(cpus=3), Policy(), Regime(fill=shortest))
+    world.submit(make_job(1, cpus=2, time_limit=20.0), same(Act(20.0)))
+    world.submit(make_job(2, cpus=3, time_limit=9.0, submit_time=1.0), same(Act(9.0)))
+    world.submit(make_job(3, time_limit=9.0), same(Act(9.0)))
+
+    def pause_the_third() -> None:
+        run = next(run for run, claim in world.runs.items() if claim.job == 3)
+        suspend(world, run)
+        world.at(4.0, lambda: wake(world, run))
+
+    world.at(2.0, pause_the_third)
+    world.run()
+    assert world.tasks[3, -1].end_time == 11.0
 
 
 # -- expectations --------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -36,8 +37,13 @@ class Site(NamedTuple):
     def world(self, policy: Policy) -> World:
         world = self.load.world(policy)
         for at, reservation in self.made:
-            world.at(at, lambda one=reservation: reserve(world, one), order=0)
+            world.at(at, partial(make, world, reservation), order=0)
         return world
+
+
+def make(world: World, one: Reservation) -> None:
+    """Make it, if it may be made."""
+    reserve(world, one)
 
 
 def reserve(world: World, one: Reservation) -> bool:
@@ -82,7 +88,7 @@ def sites(draw: st.DrawFn, *, from_the_start: bool = False) -> Site:
     return Site(load._replace(work=tuple(work)), tuple(made))
 
 
-def check_apart(world: World) -> None:
+def check_apart(made: dict[str, float], world: World) -> None:
     """Who is in a reservation holds no more than that sets apart; who is not, and began after it
     was made, nothing of it."""
     view = world.view
@@ -97,15 +103,11 @@ def check_apart(world: World) -> None:
         assert fits(inside[1:], view.book.amount(one)[1:])
     if not opened:
         return
-    last = max(made_at(world, one.name) for one in opened)
+    last = max(made[one.name] for one in opened)
     for run, claim in view.claims.items():
         if claim.reservation not in view.book.known and claim.start >= last:
             apart = plus(apart, view.room.held(run))
     assert fits(apart[1:], view.room.size[1:])
-
-
-def made_at(world: World, name: str) -> float:
-    return next(at for at, one in world.site.made if one.name == name)  # type: ignore[attr-defined]
 
 
 @given(sites(), PROMISES)
@@ -113,8 +115,7 @@ def test_what_is_set_apart_is_for_those_who_may_use_it_alone(
     site: Site, promises: int | None
 ) -> None:
     world = site.world(Policy(promises=promises))
-    world.site = site  # type: ignore[attr-defined]
-    world.watch.append(check_apart)
+    world.watch.append(partial(check_apart, {one.name: at for at, one in site.made}))
     world.run()  # checks, too, that nothing is over-allocated and no GPU is held twice
     assert not world.view.claims
     assert world.view.free == world.view.total
@@ -135,6 +136,7 @@ def test_jobs_with_limits_never_run_into_a_reservation_that_is_to_come(
     site: Site, promises: int | None
 ) -> None:
     """Whoever began after it was made has ended when it begins, or leaves it what it needs."""
+    made = {one.name: at for at, one in site.made}
 
     def look(world: World) -> None:
         view = world.view
@@ -144,12 +146,11 @@ def test_jobs_with_limits_never_run_into_a_reservation_that_is_to_come(
             later = tuple(0 for _ in view.room.size)
             for run, claim in view.claims.items():
                 runs_into = claim.end is not None and claim.end > one.start
-                if runs_into and claim.start >= made_at(world, one.name):
+                if runs_into and claim.start >= made[one.name]:
                     later = plus(later, view.room.held(run))
             assert fits(plus(later, view.book.amount(one))[1:], view.room.size[1:])
 
     world = site.world(Policy(promises=promises))
-    world.site = site  # type: ignore[attr-defined]
     world.watch.append(look)
     world.run()
 
@@ -254,7 +255,7 @@ def told(world: World, job: int) -> tuple[str, str]:
     return told.reason.code, told.reason.sentence
 
 
-def arrive(world: World, number: int, **fields: object) -> None:
+def arrive(world: World, number: int, **fields: Any) -> None:
     world.arrive(make_job(number, **fields), same(Act(1.0)))
 
 
@@ -376,7 +377,7 @@ def test_what_runs_on_in_two_reservations_is_not_given_twice() -> None:
 def test_nobody_who_runs_is_stopped_when_a_reservation_begins() -> None:
     world = world_of(cpus=8)
     world.submit(make_job(1, cpus=8, time_limit=15.0), same(Act(15.0)))
-    world.at(1.0, lambda: reserve(world, MAINTENANCE))
+    world.at(1.0, partial(make, world, MAINTENANCE))
     world.submit(make_job(2, cpus=8, time_limit=1.0), same(Act(1.0)))
     world.run()
     assert world.starts == {(1, -1): 0.0, (2, -1): 20.0}
@@ -470,7 +471,7 @@ def test_those_that_touch_or_fit_beside_each_other_are_allowed_and_one_may_repla
     ],
 )
 def test_a_job_that_may_not_or_cannot_run_in_it_is_refused(
-    asked: dict[str, object], said: str
+    asked: dict[str, Any], said: str
 ) -> None:
     world = world_of(cpus=8)
     reserve(world, apart(accounts=("a",)))

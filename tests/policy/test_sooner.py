@@ -18,7 +18,8 @@ from hpcshell.policy.explain import Explanation, explain
 from hpcshell.policy.rehearsal import Stage
 from hpcshell.policy.sooner import Variant, variants
 from hpcshell.policy.view import Unit
-from hpcshell.sim.forward import Forward, part_of_limit
+from hpcshell.sim.forward import Forward
+from hpcshell.sim.lengths import part_of_limit
 from tests.policy.made import make_job
 from tests.policy.picture import picture
 from tests.policy.test_explain import again, waiting, world_of

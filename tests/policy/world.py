@@ -112,8 +112,11 @@ class World:
             pass
         if self.regime.timely:
             self.view.rerank()
+        again = 1000
         while self.decide_once():  # again: a start may be what another waited for
             check(self)
+            again -= 1
+            assert again, "this instant does not come to an end"
         for look in self.watch:
             look(self)
 
@@ -178,7 +181,7 @@ class World:
         if claim is None:
             return
         unit = (claim.job, claim.index)
-        self.view.release(run)
+        self.view.release(run, self.now)
         job, request = self.jobs[claim.job], self.tasks[unit].request
         ran = self.now - claim.start - claim.paused
         self.regime.foresight.ended(job, request or job.request, ran)

@@ -20,9 +20,20 @@ from hpcshell.core.records import (
     Resources,
     Retry,
 )
+from hpcshell.core.settings import RECORDS, SECTIONS, Settings, keys_of
+from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.core.units import size
 
 HERE = Path(__file__).parent
+Table = dict[str, Any]
+
+
+def _timed(value: Any, section: str, word: str, beat: float) -> Any:
+    """A value as a configuration has it: beats as seconds."""
+    key = keys_of(RECORDS.get(section) or SECTIONS[section], section).get(word)
+    if key is None or key.kind not in ("duration", "limit") or isinstance(value, str):
+        return value
+    return f"{value * beat:g}s"
 
 
 class Machine(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,12 +51,6 @@ class Machine(msgspec.Struct, forbid_unknown_fields=True):
             gpus=self.gpus,
             others=self.others,
         )
-
-
-class Promises(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The policy of a scenario."""
-
-    promises: int | str = 1
 
 
 class Work(msgspec.Struct, forbid_unknown_fields=True):
@@ -74,6 +79,10 @@ class Work(msgspec.Struct, forbid_unknown_fields=True):
     retries: int = 0
     retry_delay: float = 1.0
     retry_factor: float = 2.0
+    nice: int = 0
+    account: str = ""
+    qos: str = ""
+    partition: str = "main"
 
     def job_name(self) -> str:
         return self.called or self.name
@@ -147,12 +156,44 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
     machine: Machine
     job: list[Work]
     expect: Expected
-    policy: Promises = Promises()
+    policy: Table = {}
+    priority: Table = {}
+    fairshare: Table = {}
+    limits: Table = {}
+    accounts: Table = {}
+    qos: Table = {}
+    partitions: Table = {}
     reservation: list[Apart] = []
 
-    def promises(self) -> int | None:
-        kept = self.policy.promises
-        return kept if isinstance(kept, int) else None
+    def tables(self, beat: float, me: str) -> Table:
+        """The configuration that the scenario asks for, of beats of so many seconds; `me` submits.
+
+        What is old is asked for again before each decision, so that nothing depends on how fast
+        anything is.
+        """
+        scheduler = {"rerank": 0, **self.policy}
+        if scheduler.get("promises") == "all":
+            scheduler |= {"promises": 0, "backfill": "conservative"}
+        found = {"scheduler": scheduler}
+        for name in ("priority", "fairshare", "limits", "accounts", "qos", "partitions"):
+            if table := getattr(self, name):
+                found[name] = table
+        for account in found.get("accounts", {}).values():
+            users = account.get("users", {})
+            account["users"] = {me if user == "me" else user: users[user] for user in users}
+        return {
+            name: {
+                key: _timed(value, name, key, beat)
+                if name not in RECORDS
+                else {word: _timed(held, name, word, beat) for word, held in value.items()}
+                for key, value in table.items()
+            }
+            for name, table in found.items()
+        }
+
+    def settings(self, beat: float, me: str) -> Settings:
+        """The same, read."""
+        return read_layers([Layer(source="scenario", tables=self.tables(beat, me))]).settings
 
     def job_id(self, name: str) -> int:
         return [work.name for work in self.job].index(name) + 1

@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from hpcshell.core.records import Job, Outcome, Request
-from hpcshell.policy.decide import Policy
+from hpcshell.policy.choice import choice
 from hpcshell.policy.reserve import Reservation
+from hpcshell.predict.foresight import Predicted
+from hpcshell.predict.runtimes import PREDICTORS
 from tests.policy.made import make_job
 from tests.policy.world import Act, World
 from tests.scenarios.scenario import Apart, Scenario, Work, paths, read
+
+ME = make_job(1).user
 
 
 def job_of(scenario: Scenario, number: int, work: Work) -> Job:
@@ -22,7 +26,11 @@ def job_of(scenario: Scenario, number: int, work: Work) -> Job:
         submit_time=work.at,
         request=work.request(),
         dependencies=scenario.dependencies(work),
-        priority=work.priority,
+        priority=_priority(scenario, work),
+        nice=work.nice,
+        account=work.account,
+        qos=work.qos,
+        partition=work.partition,
         begin=work.begin,
         deadline=work.deadline,
         reservation=work.reservation,
@@ -32,8 +40,18 @@ def job_of(scenario: Scenario, number: int, work: Work) -> Job:
     )
 
 
+def _priority(scenario: Scenario, work: Work) -> int:
+    """That of its partition and its QOS added, as when it is submitted."""
+    settings = scenario.settings(1.0, ME)
+    qos = settings.qos.get(work.qos)
+    own = work.priority + settings.partitions[work.partition].priority
+    return own + (0 if qos is None else qos.priority)
+
+
 def played(scenario: Scenario) -> World:
-    world = World(scenario.machine.resources(), Policy(promises=scenario.promises()))
+    total, settings = scenario.machine.resources(), scenario.settings(1.0, ME)
+    foresight = PREDICTORS[settings.scheduler.predict].make()
+    world = World(total, *choice(settings, total, foresight=Predicted(foresight)))
     for number, work in enumerate(scenario.job, 1):
         job = job_of(scenario, number, work)
         world.submit(job, partial(act, work))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from hpcshell.policy.snapshot import Snapshot, facts_of, promised_of, standing
-from hpcshell.sim.forward import UNLIMITED
+from hpcshell.sim.lengths import UNLIMITED
 from tests.policy.workloads import Load, Work
 from tests.policy.world import World
 

@@ -13,14 +13,14 @@ from hpcshell.core.dependencies import parse
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Array, Job, Outcome, Resources
-from hpcshell.core.settings import Settings
+from hpcshell.core.settings import SchedulerSettings, Settings
 from hpcshell.policy.decide import Policy
-from hpcshell.policy.formulas import ORDERS
 from hpcshell.policy.snapshot import Snapshot, elements_of, standing
 from hpcshell.policy.view import PLAIN
-from hpcshell.sim.changes import Changes, Wish, changes_of, order_of, policy_of, rank_of
-from hpcshell.sim.forward import Forward, part_of_limit
+from hpcshell.sim.changes import Changes, Wish, changes_of, ordered, policy_named
+from hpcshell.sim.forward import Forward
 from hpcshell.sim.gains import compare
+from hpcshell.sim.lengths import part_of_limit
 from tests.policy.made import make_job
 from tests.policy.workloads import Load, loads
 from tests.policy.world import World
@@ -201,7 +201,8 @@ def test_a_machine_may_grow_and_shrink() -> None:
 def test_the_order_may_be_another() -> None:
     short_first = starts(asked(order="sjf"))
     assert short_first[3, 0] == 0.0
-    assert rank_of(ORDERS["sjf"])(make_job(1), None, 0.0) > 1e6
+    assert starts(asked(order="ljf"))[3, 0] == 200.0
+    assert starts(asked(order="fairshare"))[1, -1] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_the_order_may_be_another() -> None:
     ],
 )
 def test_policies_have_names(name: str, promises: int | None, backfill: bool) -> None:
-    policy = policy_of(name, Policy(depth=7, promises=5))
+    policy = policy_named(name, SchedulerSettings(depth=7, promises=5))
     assert (policy.promises, policy.backfill, policy.depth) == (promises, backfill, 7)
 
 
@@ -274,4 +275,4 @@ def test_what_makes_no_sense_is_refused(words: dict[str, object], said: str) -> 
 
 
 def test_orders_know_no_case() -> None:
-    assert order_of("SJF").name == "sjf"
+    assert ordered("SJF", Settings()).scheduler.order == "sjf"

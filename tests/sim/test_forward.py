@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from hpcshell.policy.decide import Policy
 from hpcshell.policy.snapshot import Snapshot, view_of
-from hpcshell.sim.forward import Forward, part_of_limit
+from hpcshell.sim.forward import Forward
+from hpcshell.sim.lengths import part_of_limit
 from tests.policy.picture import picture
 from tests.policy.workloads import Load, loads
 from tests.sim.queues import load_to_limits, snapshot_of, world_until

@@ -26,6 +26,7 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.host import Host, this_host
 from hpcshell.daemon.loading import load
 from hpcshell.daemon.loop import Loop
+from hpcshell.daemon.regimes import set_up
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runner.followers import Followers
 from hpcshell.daemon.server import Peer, Server
@@ -244,11 +245,18 @@ def _may_follow(order: wire.Start, report: wire.Ended | wire.Lost | wire.FailedT
 class Bench:
     """One daemon at a time over one directory."""
 
-    def __init__(self, root: Path, total: Resources = TOTAL, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        total: Resources = TOTAL,
+        policy: Policy | None = None,
+        settings: Settings | None = None,
+    ) -> None:
         self.places: Places = places({"HPCSHELL_HOME": str(root)})
         self.places.prepare()
         self.total = total
-        self.policy = policy or Policy()
+        self.policy = policy
+        self.settings = settings or Settings()
         self.runner = PretendRunner()
         self.on_write: OnWrite | None = None
         self.loop: Loop
@@ -278,9 +286,9 @@ class Bench:
         return ours, peer
 
     def configure(self, engine: Engine) -> None:
-        host: Host = this_host(self.places, Settings(), self.store)
+        host: Host = this_host(self.places, self.settings, self.store)
         host.total, host.detected, host.hostname = self.total, self.total, "bench"
-        engine.configure(host, self.policy)
+        set_up(engine, host, self.policy)
 
     @property
     def engine(self) -> Engine:

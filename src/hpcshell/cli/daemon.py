@@ -191,9 +191,7 @@ def _status(hello: dict[str, Any]) -> list[str]:
         f"  jobs:   {jobs or 'none'}",
     ]
     if (node := hello.get("node")) and not (node["accepts"] and not node["reservations"]):
-        from hpcshell.cli.node import set_apart, state_line
-
-        lines += [f"  node:   {state_line(node)}", *set_apart(node)]
+        lines += [f"  node:   {describe.state_line(node)}", *describe.set_apart(node)]
     if hello.get("trouble"):
         lines.append(f"  trouble: {safe(hello['trouble'])}")
     return lines

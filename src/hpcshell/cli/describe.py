@@ -188,3 +188,36 @@ def _array(view: View) -> str | None:
     if not view["array"]:
         return None
     return str(view["array"]) + (f", {view['throttle']} at once" if view["throttle"] else "")
+
+
+def state_line(node: View) -> str:
+    """`DRAINING, new disk (ann, 2026-11-21 23:13:20), 2 running`."""
+    parts = [str(node["state"])]
+    if not node["accepts"]:
+        who = f"{safe(node['user'] or '-')}, {instant(node['since'])}"
+        parts.append(f"{safe(node['reason'])} ({who})" if node["reason"] else f"by {who}")
+    parts.append(f"{node['running']} running")
+    return ", ".join(parts)
+
+
+def set_apart(node: View) -> list[str]:
+    """A line for each reservation."""
+    return [f"  {reservation(one)}" for one in node["reservations"]]
+
+
+def reservation(one: View) -> str:
+    """`reservation course (open): 4 cpus, 2026-11-21 18:00:00 to 2026-11-21 20:00:00, for ann`."""
+    when = f"{instant(one['start'])} to {instant(one['end'])}"
+    word = "open" if one["state"] == "ACTIVE" else "to come"
+    return (
+        f"reservation {safe(one['name'])} ({word}): {safe(one['sets_apart'])}, {when}, "
+        f"for {whom(one)}"
+    )
+
+
+def whom(one: View) -> str:
+    """For whom a reservation is."""
+    if one["maintenance"]:
+        return "nobody (maintenance)"
+    accounts = [f"account {safe(name)}" for name in one["accounts"]]
+    return ", ".join([*map(safe, one["users"]), *accounts])

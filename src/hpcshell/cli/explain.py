@@ -37,6 +37,16 @@ def command(talk: Talk, ids: tuple[str, ...]) -> int:
     return 0
 
 
+def _standing(standing: dict[str, Any] | None) -> list[str]:
+    """What its place comes from, where that is more than its own priority."""
+    if standing is None or standing["order"] == "priority" or standing["priority"] is None:
+        return []
+    rows = [row for row in standing["factors"] if row["points"]]
+    parts = [f"{row['factor']} {row['value']:g} x {row['weight']:g}" for row in rows]
+    told = f"  priority {standing['priority']:g} by order {standing['order']}"
+    return [f"{told}: {' + '.join(parts)}" if len(parts) > 1 else told]
+
+
 def _text(talk: Talk, job: dict[str, Any], now: float) -> list[str]:
     label = job.get("label") or job["id"]
     lines = [f"job {label} {talk.state(job['state'])}: {safe(job['reason']['sentence'])}"]
@@ -45,7 +55,7 @@ def _text(talk: Talk, job: dict[str, Any], now: float) -> list[str]:
         for reason in job["reasons"]
         if reason["sentence"] != job["reason"]["sentence"]
     ]
-    lines += [*_blockers(job["blockers"]), *_when(job, now)]
+    lines += [*_blockers(job["blockers"]), *_when(job, now), *_standing(job.get("standing"))]
     if job.get("advice") and job["advice"] not in job["reason"]["sentence"]:
         lines.append(f"  hint: {safe(job['advice'])}")
     return [*lines, *_change(job, now)]

@@ -12,8 +12,8 @@ from hpcshell.core.words import safe
 from hpcshell.sim.forward import Forward
 from hpcshell.sim.gains import Compared, Row, Totals, usage
 
-SHOWN: Final = 100
-"""Rows of the table at most, unless all are asked for."""
+SHOWN: Final = 20
+"""Rows of the table at most from either end, unless all are asked for."""
 NEVER: Final = 10
 """Jobs that never start, of which it is said why."""
 SLOTS: Final = 50
@@ -39,31 +39,35 @@ class Asked(NamedTuple):
 
 def text(talk: Talk, asked: Asked, compared: Compared, *, every: bool) -> list[str]:
     """The table, the totals, and the picture."""
-    rows = [row for row in compared.rows if every or row.changed]
+    rows = [row for row in compared.rows if every or not asked.words or row.changed]
     if not compared.rows:
         return ["nothing waits"]
-    lines = _table(talk, asked, compared, rows) if rows else ["nothing starts at another time"]
+    lines = _table(talk, asked, rows, every=every) if rows else ["nothing starts at another time"]
     return [*lines, "", *_totals(talk, asked, compared), "", *_picture(asked, compared)]
 
 
-def _table(talk: Talk, asked: Asked, compared: Compared, rows: list[Row]) -> list[str]:
+def _table(talk: Talk, asked: Asked, rows: list[Row], *, every: bool) -> list[str]:
+    """Who gains most and who loses most; of a forecast the first to start."""
     two = bool(asked.words)
     columns = [Column("ID"), Column("NAME", elastic=True), Column("USER"), Column("ASKS")]
-    columns += [Column("STARTS" if not two else "STARTS NOW", right=True)]
+    columns += [Column("STARTS NOW" if two else "STARTS", right=True)]
     if two:
         columns += [Column("THEN", right=True), Column("GAIN", right=True)]
-    cells = []
-    for row in rows if len(rows) <= SHOWN else rows[:SHOWN]:
-        before = "-" if row.new else _start(row.before, asked, asked.before)
-        line = [_label(row), safe(row.job.name), safe(row.job.user), _asks(row), before]
-        if two:
-            line += [_then(row, asked), _gain(row)]
-        cells.append(line)
-    lines = table(talk, columns, cells)
-    if len(rows) > SHOWN:
-        lines.append(f"... and {len(rows) - SHOWN:,} more: --json tells all")
-    never = [row for row in rows[:SHOWN] if row.why]
+    head, tail = rows, []
+    if len(rows) > 2 * SHOWN and not every:
+        head, tail = rows[:SHOWN], rows[-SHOWN:]
+    lines = table(talk, columns, [_cells(row, asked) for row in (*head, *tail)])
+    if tail:
+        told = f"... {len(rows) - 2 * SHOWN:,} more ..."
+        lines.insert(1 + SHOWN, told)
+    never = [row for row in (*head, *tail) if row.why]
     return [*lines, *(f"job {row.job.id} never starts: {safe(row.why)}" for row in never[:NEVER])]
+
+
+def _cells(row: Row, asked: Asked) -> list[str]:
+    before = "-" if row.new else _start(row.before, asked, asked.before)
+    cells = [_label(row), safe(row.job.name), safe(row.job.user), _asks(row), before]
+    return [*cells, _then(row, asked), _gain(row)] if asked.words else cells
 
 
 def _label(row: Row) -> str:
@@ -117,7 +121,15 @@ def _totals(talk: Talk, asked: Asked, compared: Compared) -> list[str]:
         ["CPUs in use", *(f"{one.utilization:.1%}" for one in both)],
         ["elements that start", *(f"{one.started:,}" for one in both)],
     ]
-    return table(talk, columns, rows)
+    lines = table(talk, columns, rows)
+    if two:
+        gain, lose = compared.winners()
+        lines.append(f"{gain:,} {_jobs(gain)} sooner, {lose:,} later or never")
+    return lines
+
+
+def _jobs(count: int) -> str:
+    return "job starts" if count == 1 else "jobs start"
 
 
 def _mean_wait(totals: Totals) -> str:

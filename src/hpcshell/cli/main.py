@@ -26,6 +26,8 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "logs": "Print what jobs have written.",
         "explain": "Say why jobs wait, and when they are to start.",
         "whatif": "Say who would start when, as things stand and after a change.",
+        "priority": "Show what the order of the waiting jobs comes from.",
+        "fairshare": "Show who may use how much and has used how much.",
         "history": "List the jobs that have ended.",
         "events": "Print what happens, as it happens.",
         "resources": "Show what the machine has, and who holds it.",
@@ -45,8 +47,8 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "simulate": "Run a recorded workload under scheduling policies.",
     },
     "The machine": {
-        "node": "Say whether it takes new work.",
-        "reservation": "Set parts of it apart for a time.",
+        "node": "Say whether the machine takes new work.",
+        "reservation": "Set parts of the machine apart for a time.",
     },
     "Set up": {
         "daemon": "Start, stop and look after the daemon.",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from hpcshell.cli import describe
 from hpcshell.cli.group import NearGroup
 from hpcshell.cli.reach import client
-from hpcshell.cli.reservation import line_of
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.words import safe
@@ -34,7 +31,9 @@ def status(talk: Talk) -> int:
     elif talk.quiet:
         talk.data(found["state"])
     else:
-        talk.data(f"{safe(found['hostname'])}: {state_line(found)}", *set_apart(found))
+        talk.data(
+            f"{safe(found['hostname'])}: {describe.state_line(found)}", *describe.set_apart(found)
+        )
     return 0
 
 
@@ -72,26 +71,11 @@ def _set(talk: Talk, state: str, reason: str) -> int:
         talk.data(f"{safe(answer['hostname'])} would change; it is {answer['was']}")
     else:
         name = safe(answer["hostname"])
-        talk.data(f"{name}: {state_line(answer)} (it was {answer['was']})")
+        talk.data(f"{name}: {describe.state_line(answer)} (it was {answer['was']})")
         if answer["stopped"]:
             jobs = ", ".join(map(str, answer["stopped"]))
             talk.say(f"make room: job{'s' * (len(answer['stopped']) > 1)} {jobs}")
     return 0
-
-
-def state_line(node: dict[str, Any]) -> str:
-    """`DRAINING, new disk (ann, 2026-11-21 23:13:20), 2 running`."""
-    parts = [node["state"]]
-    if not node["accepts"]:
-        who = f"{safe(node['user'] or '-')}, {describe.instant(node['since'])}"
-        parts.append(f"{safe(node['reason'])} ({who})" if node["reason"] else f"by {who}")
-    parts.append(f"{node['running']} running")
-    return ", ".join(parts)
-
-
-def set_apart(node: dict[str, Any]) -> list[str]:
-    """A line for each reservation."""
-    return [f"  {line_of(one)}" for one in node["reservations"]]
 
 
 for _each in (status, drain, resume, down):

@@ -153,16 +153,6 @@ for _each in (add, list_, show, edit, remove):
     command.add_command(_each)
 
 
-def line_of(one: dict[str, Any]) -> str:
-    """`reservation course: 4 cpus, 2026-11-21 18:00:00 to 2026-11-21 20:00:00, for ann, ben`."""
-    when = f"{describe.instant(one['start'])} to {describe.instant(one['end'])}"
-    word = "open" if one["state"] == "ACTIVE" else "to come"
-    return (
-        f"reservation {safe(one['name'])} ({word}): {safe(one['sets_apart'])}, {when}, "
-        f"for {_for(one)}"
-    )
-
-
 def _put(talk: Talk, name: str, chosen: dict[str, Any], done: str, *, edit: bool = False) -> int:
     args = _arguments(chosen)
     answer = client().call("reserve", name=name, edit=edit, dry_run=talk.dry_run, **args)
@@ -177,7 +167,7 @@ def _said(talk: Talk, answer: dict[str, Any], done: str) -> int:
         talk.data(safe(one["name"]))
     else:
         would = f"would be {done}" if talk.dry_run else done
-        talk.data(f"{would}: {line_of(one)}")
+        talk.data(f"{would}: {describe.reservation(one)}")
     return 0
 
 
@@ -231,16 +221,9 @@ def _row(one: dict[str, Any]) -> list[str]:
         describe.instant(one["start"]),
         describe.instant(one["end"]),
         safe(one["sets_apart"]),
-        _for(one),
+        describe.whom(one),
         str(len(one["jobs"])),
     ]
-
-
-def _for(one: dict[str, Any]) -> str:
-    if one["maintenance"]:
-        return "nobody (maintenance)"
-    accounts = [f"account {safe(name)}" for name in one["accounts"]]
-    return ", ".join([*map(safe, one["users"]), *accounts])
 
 
 def _fields(one: dict[str, Any]) -> list[tuple[str, str]]:
@@ -253,7 +236,7 @@ def _fields(one: dict[str, Any]) -> list[tuple[str, str]]:
         ("Lasts", format_duration(one["end"] - one["start"])),
         ("Sets apart", safe(one["sets_apart"])),
         ("Used", used),
-        ("For", _for(one)),
+        ("For", describe.whom(one)),
         ("Flex", "yes" if one["flex"] else None),
         ("Let go", f"after {format_duration(one['idle'])} unused" if one["idle"] else None),
         ("Jobs", ", ".join(map(str, one["jobs"])) or "none"),

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from hpcshell.cli import describe
 from hpcshell.cli.changing import label
-from hpcshell.cli.node import set_apart, state_line
 from hpcshell.cli.reach import client
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
@@ -64,8 +63,8 @@ def _lines(talk: Talk, found: dict[str, Any]) -> list[str]:
         rows.append([safe(name), str(number), str(taken), str(left), ""])
     lines = [talk.paint(safe(found["hostname"]), "bold"), *table(talk, TOTALS, rows)]
     if found.get("node"):
-        told = [] if found["node"]["accepts"] else [state_line(found["node"])]
-        lines += [*told, *(line.strip() for line in set_apart(found["node"]))]
+        told = [] if found["node"]["accepts"] else [describe.state_line(found["node"])]
+        lines += [*told, *(line.strip() for line in describe.set_apart(found["node"]))]
     if found["claims"]:
         claims = [_claim(claim) for claim in found["claims"]]
         lines += ["", *table(talk, CLAIMS, claims)]

@@ -28,7 +28,8 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 @click.option(
     "-p", "--policy", "policies", multiple=True, metavar="NAME",
     help="fcfs, greedy, easy (unless said), easy-sjbf, easy++, hybrid:N, conservative or "
-    "expansion (also called best); may be repeated.",
+    "expansion (also called best); or a TOML file such as the daemon's configuration, for what "
+    "that chooses; may be repeated.",
 )  # fmt: skip
 @click.option(
     "-c", "--compare", metavar="NAMES", help="Several policies, as easy,conservative; or all."

@@ -15,11 +15,12 @@ from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.units import count, duration, factor, format_clock, format_duration
 from hpcshell.core.words import nearest, quote, safe
+from hpcshell.machine.configfiles import policy_settings
 from hpcshell.policy.place.deal import WAYS
 from hpcshell.sim.faults import Fault, fault_of
 from hpcshell.sim.lublin import MODELS, lublin
 from hpcshell.sim.machines import Layout, Machine, machine_of
-from hpcshell.sim.policies import Policy, policy_names, policy_of
+from hpcshell.sim.policies import Policy, configured, policy_names, policy_of
 from hpcshell.sim.replaying import fitting
 from hpcshell.sim.report.documents import document, jobs_csv, table_csv
 from hpcshell.sim.simulate import Engine, Progress, Simulation, effort, engine_for, simulate
@@ -97,8 +98,19 @@ def _policies(chosen: Chosen) -> list[Policy]:
     if chosen["compare"] is not None:
         names += policy_names(chosen["compare"])
     how = {option: chosen[option] for option in ("order", "fill", "predict", "variant")}
-    found = [policy_of(name, **how) for name in names or ["easy"]]
+    found = [_policy(name, how) for name in names or ["easy"]]
     return list({policy.name: policy for policy in found}.values())
+
+
+def _policy(name: str, how: dict[str, Any]) -> Policy:
+    """One policy: by its name, or as a file configures it."""
+    if "/" not in name and not name.endswith(".toml"):
+        return policy_of(name, **how)
+    given = next((option for option in ("order", "fill", "predict") if how[option]), None)
+    if given is not None:
+        raise Wrong(f"--{given} beside the policy file {name}", "say it in the file")
+    stem = os.path.basename(name).removesuffix(".toml")
+    return configured(stem, policy_settings(name), how["variant"])
 
 
 def _check(chosen: Chosen) -> None:
@@ -298,7 +310,7 @@ def _tell(talk: Talk, simulations: list[Simulation]) -> None:
     workload = simulations[0].workload
     if talk.json:
         documents = [
-            {"schema": SCHEMA, **document(found), "oddities": workload.oddities}
+            {"schema": SCHEMA, **document(found), "oddities": found.workload.oddities}
             for found in simulations
         ]
         talk.document(documents if len(documents) > 1 else documents[0])
@@ -311,7 +323,12 @@ def _tell(talk: Talk, simulations: list[Simulation]) -> None:
             lost = f", {found.lost:,} of them lost" if found.lost else ""
             runs = "run" if found.killed == 1 else "runs"
             talk.data(f"faults: {found.policy.label}: {found.killed:,} {runs} killed{lost}")
-    odd = sentences(workload.oddities, workload.examples)
+        if over := found.workload.oddities.get("over_limits"):
+            asks = "job asks" if over == 1 else "jobs ask"
+            told = f"{over:,} {asks} for more than its limits ever allow"
+            talk.data(f"left out: {found.policy.label}: {told}")
+    of_log = {word: count for word, count in workload.oddities.items() if word != "over_limits"}
+    odd = sentences(of_log, workload.examples)
     talk.data("oddities: none" if not odd else "oddities:", *(f"  {safe(line)}" for line in odd))
 
 

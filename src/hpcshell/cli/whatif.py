@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from hpcshell.cli.reach import Decorator, client
+from hpcshell.cli.reach import Decorator, client, complete_ids
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
@@ -20,16 +20,31 @@ if TYPE_CHECKING:
     from hpcshell.core.settings import Settings
     from hpcshell.policy.snapshot import Snapshot
     from hpcshell.sim.changes import Wish
-    from hpcshell.sim.forward import Lengths
     from hpcshell.sim.gains import Compared
+    from hpcshell.sim.lengths import Lengths
 
 HISTORY: Final = 5000
 """How many ended elements a prediction looks at."""
 
 
-def _many(flag: str, metavar: str, text: str, *, name: str | None = None) -> Decorator:
+def _many(
+    flag: str, metavar: str, text: str, *, name: str | None = None, complete: Any = None
+) -> Decorator:
     names = [flag] if name is None else [flag, name]
-    return click.option(*names, multiple=True, metavar=metavar, help=text)
+    return click.option(*names, multiple=True, metavar=metavar, help=text, shell_complete=complete)
+
+
+def _policies(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from hpcshell.policy.choice import PROMISES
+    from hpcshell.sim.changes import HYBRID
+
+    return [name for name in (*PROMISES, HYBRID) if name.startswith(incomplete)]
+
+
+def _orders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from hpcshell.core.settings import ORDER_NAMES
+
+    return [name for name in ORDER_NAMES if name.startswith(incomplete)]
 
 
 @verb(
@@ -41,25 +56,20 @@ def _many(flag: str, metavar: str, text: str, *, name: str | None = None) -> Dec
     "hpc whatif --remove cpus=4 --at 18:00 --json",
 )
 @_many("--submit", '"KEY=VALUE ..."', "Another job, said with options of hpc submit, and count=N.")
-@click.option(
+@_many(
     "--policy",
-    multiple=True,
-    metavar="NAME",
-    help="Another policy: none, greedy, easy, hybrid:N or conservative.",
+    "NAME",
+    "Another policy: none, greedy, easy, hybrid:N or conservative.",
+    complete=_policies,
 )
-@click.option(
-    "--order",
-    multiple=True,
-    metavar="NAME",
-    help="Another order of the line: fifo, sjf, saf, wfp3, ...",
-)
+@_many("--order", "NAME", "Another order of the line: sjf, wfp3, fairshare, ...", complete=_orders)
 @_many("--add", "NAME=N", "More of something: gpus=2, cpus=4, mem=16G, or a resource of your own.")
 @_many("--remove", "NAME=N", "Less of something.")
-@_many("--cancel", "ID", "Without this job, or this element.")
+@_many("--cancel", "ID", "Without this job, or this element.", complete=complete_ids)
 @_many("--time", "ID=TIME", "A job with another time limit.", name="limits")
 @_many("--priority", "ID=N", "A job with another priority, 0 to 1000.")
-@_many("--hold", "ID", "This job held.")
-@_many("--release", "ID", "This job, which is held, released.")
+@_many("--hold", "ID", "This job held.", complete=complete_ids)
+@_many("--release", "ID", "This job, which is held, released.", complete=complete_ids)
 @click.option(
     "--at", metavar="TIME", help="When the change happens: now+2h, 18:00.  [default: now]"
 )
@@ -108,7 +118,7 @@ def command(talk: Talk, **given: Any) -> int:
     elif talk.quiet:
         talk.data(*(str(row.job.id) for row in compared.rows if row.changed and not row.new))
     else:
-        talk.data(*foretold.text(talk, asked, compared, every=given["every"] or not asked.words))
+        talk.data(*foretold.text(talk, asked, compared, every=given["every"]))
         talk.say(*foretold.notes(asked, compared))
     return 0
 
@@ -118,6 +128,7 @@ def _foresee(given: dict[str, Any]) -> tuple[Any, Compared]:
     from hpcshell.cli.foretold import Asked
     from hpcshell.client.snapshots import fetch_snapshot
     from hpcshell.core.units import duration
+    from hpcshell.policy.snapshot import regime_of
     from hpcshell.sim.changes import changes_of
     from hpcshell.sim.forward import Forward
     from hpcshell.sim.gains import compare
@@ -136,10 +147,10 @@ def _foresee(given: dict[str, Any]) -> tuple[Any, Compared]:
     changes = changes_of(wish, snapshot, user, _settings())
     lengths = _lengths(given["runs"], unlimited, daemon)
     until = float("inf") if ahead is None else snapshot.now + ahead
-    before = Forward(snapshot, lengths).play(until, _enough(budget))
+    before = Forward(snapshot, lengths, regime_of(snapshot)).play(until, _enough(budget))
     after = before
     if changes.any():
-        after, enough = Forward(snapshot, lengths), _enough(budget)
+        after, enough = Forward(snapshot, lengths, regime_of(snapshot)), _enough(budget)
         if when > snapshot.now:
             after.play(when, enough)
         if not after.stopped:
@@ -282,13 +293,13 @@ def _pairs(text: str) -> dict[str, str]:
 
 def _lengths(word: str, unlimited: float, daemon: Client) -> Lengths:
     from hpcshell.core.units import factor
-    from hpcshell.sim.forward import part_of_limit
+    from hpcshell.sim.lengths import part_of_limit
 
     match word.strip().lower():
         case "limit" | "limits":
             return part_of_limit(1.0, unlimited)
         case "predicted":
-            from hpcshell.sim.forward import as_before
+            from hpcshell.sim.lengths import as_before
 
             rows = daemon.call("history", limit=HISTORY, offset=0, elements=True)["rows"]
             return as_before(rows, unlimited)

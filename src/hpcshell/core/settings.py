@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.units import WEEK
 
 DEFAULT: Final = "default"
 """The origin of a value nobody set."""
@@ -27,6 +28,14 @@ SHIPPED_PROFILES: Final[dict[str, dict[str, str]]] = {
     "compute": {"cpus": "16", "memory": "32G", "gpus": "1", "time": "24h"},
     "gpu_intensive": {"cpus": "32", "memory": "128G", "gpus": "4", "time": "48h"},
 }
+
+
+ORDER_NAMES: Final = (
+    *("priority", "levels", "multifactor", "fairshare", "quota"),
+    *("fifo", "sjf", "ljf", "saf", "laf", "f1", "f2", "f3", "f4"),
+    *("wfp3", "unicef", "lexp", "sexp", "expansion"),
+)
+PREEMPT_MODES: Final = ("suspend", "requeue", "cancel", "off")
 
 
 def _key(kind: str, doc: str, **more: Any) -> Meta:
@@ -52,16 +61,236 @@ class ResourceSettings(Section, frozen=True, kw_only=True):
 class SchedulerSettings(Section, frozen=True, kw_only=True):
     """[scheduler]: how waiting jobs are put in order and started."""
 
+    order: Annotated[
+        str,
+        _key("choice", "who goes first; see the page on policies", choices=ORDER_NAMES),
+    ] = "priority"
+    backfill: Annotated[
+        str,
+        _key(
+            "choice",
+            "who may pass the first in line: nobody, whoever does not delay it (easy) or the first"
+            " `promises` (hybrid) or anybody (conservative), or whoever fits (greedy)",
+            choices=("none", "easy", "hybrid", "conservative", "greedy"),
+        ),
+    ] = "hybrid"
     promises: Annotated[
         int,
         _key(
             "count",
-            "how many waiting jobs get a promised start that no later job may push back:"
-            " 1 is EASY backfill, a large number conservative backfill, 0 keeps none",
+            "with hybrid backfill, how many waiting jobs get a promised start that no later job may"
+            " push back: 1 is easy, a large number conservative, 0 keeps none",
             least=0,
         ),
     ] = 1
+    backfill_order: Annotated[
+        str,
+        _key(
+            "choice",
+            "the order in which jobs may pass the first in line",
+            choices=("same", "sjf", "saf", "ljf", "laf"),
+        ),
+    ] = "same"
+    predict: Annotated[
+        str,
+        _key(
+            "choice",
+            "how long runs are expected to take: as long as they may, or what came before tells;"
+            " the time limit stays the limit",
+            choices=("request", "last2", "ratio", "median", "shrunk"),
+        ),
+    ] = "request"
+    max_backfill_jobs: Annotated[
+        int | None,
+        _key("count", "how many jobs behind the first in line one decision tries", least=0),
+    ] = None
+    window: Annotated[
+        float | None, _key("limit", "a start that is further away than this is not promised")
+    ] = None
+    resolution: Annotated[
+        float, _key("duration", "expected ends are rounded up to multiples of this", zero=True)
+    ] = 0.0
     depth: Annotated[int, _key("count", "how many waiting jobs one decision looks at")] = 1000
+    priority_boost: Annotated[
+        float,
+        _key("number", "with order levels, how many levels a waiting job climbs in an hour"),
+    ] = 1.0
+    rerank: Annotated[
+        float,
+        _key(
+            "duration",
+            "how old an order may be that changes with time; 0 asks again before each decision."
+            " Never more than a fiftieth of the time is spent on it",
+            zero=True,
+        ),
+    ] = 30.0
+    preempt_mode: Annotated[
+        str,
+        _key("choice", "how runs make room that are preempted", choices=PREEMPT_MODES),
+    ] = "requeue"
+    preempt_exempt_time: Annotated[
+        float, _key("duration", "for so long a run cannot be preempted", zero=True)
+    ] = 0.0
+    time_slice: Annotated[
+        float,
+        _key(
+            "duration",
+            "how long jobs run before others have their turn, in partitions that are `time_sliced`",
+        ),
+    ] = 30.0
+    preempt_gap: Annotated[
+        int | None,
+        _key("count", "with order priority, a job preempts those whose priority is so much lower"),
+    ] = None
+
+
+class PrioritySettings(Section, frozen=True, kw_only=True):
+    """[priority]: with order multifactor, the most points that each factor can give."""
+
+    age: Annotated[float, _key("number", "for having waited `max_age`")] = 1000.0
+    fairshare: Annotated[float, _key("number", "for having used nothing of late")] = 10000.0
+    size: Annotated[float, _key("number", "for asking for all CPUs (or, `favor_small`, none)")] = (
+        0.0
+    )
+    partition: Annotated[
+        float, _key("number", "for being in the partition of the highest priority")
+    ] = 1000.0
+    qos: Annotated[float, _key("number", "for having the QOS of the highest priority")] = 1000.0
+    tres: Annotated[
+        dict[str, float],
+        _key("numbers", "for asking for all there is of a resource: `gpus = 500`"),
+    ] = {}
+    max_age: Annotated[float, _key("duration", "waiting longer than this gives no more")] = WEEK
+    favor_small: Annotated[bool, _key("switch", "whether small jobs get the points for size")] = (
+        False
+    )
+
+
+class FairShareSettings(Section, frozen=True, kw_only=True):
+    """[fairshare]: how usage is held against users; shares are those of [accounts.NAME]."""
+
+    half_life: Annotated[
+        float | None,
+        _key("limit", "after so long, what was used counts half; `unlimited`: for ever in full"),
+    ] = WEEK
+    algorithm: Annotated[
+        str, _key("choice", "how usage and shares become a factor", choices=("classic", "tree"))
+    ] = "classic"
+    cpu_weight: Annotated[float, _key("number", "with order quota, how much CPUs count")] = 0.7
+    memory_weight: Annotated[float, _key("number", "with order quota, how much memory counts")] = (
+        0.3
+    )
+    cpu_quota: Annotated[
+        float, _key("number", "with order quota, CPUs a user may hold; 0: not counted")
+    ] = 100.0
+    memory_quota: Annotated[
+        int, _key("size", "with order quota, memory a user may hold; 0: not counted", zero=True)
+    ] = 1000 << 30
+
+
+class UserSettings(Section, frozen=True, kw_only=True):
+    """[users.NAME]: limits of one user, in place of those in [limits]."""
+
+    max_cpus: Annotated[int | None, _key("count", "most CPUs held at once", least=0)] = None
+    max_memory: Annotated[int | None, _key("size", "most memory held at once", zero=True)] = None
+    max_gpus: Annotated[int | None, _key("count", "most GPUs held at once", least=0)] = None
+    max_jobs: Annotated[int | None, _key("count", "most jobs running at once", least=0)] = None
+    max_submit_jobs: Annotated[
+        int | None, _key("count", "most jobs waiting and running", least=0)
+    ] = None
+    max_cpus_per_job: Annotated[int | None, _key("count", "most CPUs of a job")] = None
+    max_memory_per_job: Annotated[int | None, _key("size", "most memory of a job")] = None
+    max_gpus_per_job: Annotated[int | None, _key("count", "most GPUs of a job", least=0)] = None
+    max_time: Annotated[float | None, _key("limit", "longest time limit of a job")] = None
+
+
+class LimitSettings(UserSettings, frozen=True, kw_only=True):
+    """[limits]: limits of every user who has none of their own; an element of an array counts as a
+    job."""
+
+
+class GroupSettings(Section, frozen=True, kw_only=True):
+    """Limits of all jobs of a kind together, and of those of each user among them."""
+
+    grp_cpus: Annotated[int | None, _key("count", "most CPUs its jobs hold", least=0)] = None
+    grp_memory: Annotated[int | None, _key("size", "most memory its jobs hold", zero=True)] = None
+    grp_gpus: Annotated[int | None, _key("count", "most GPUs its jobs hold", least=0)] = None
+    grp_jobs: Annotated[int | None, _key("count", "most of its jobs running", least=0)] = None
+    grp_submit_jobs: Annotated[
+        int | None, _key("count", "most of its jobs waiting and running", least=0)
+    ] = None
+    max_cpus_per_user: Annotated[
+        int | None, _key("count", "most CPUs its jobs of one user hold", least=0)
+    ] = None
+    max_memory_per_user: Annotated[
+        int | None, _key("size", "most memory its jobs of one user hold", zero=True)
+    ] = None
+    max_gpus_per_user: Annotated[
+        int | None, _key("count", "most GPUs its jobs of one user hold", least=0)
+    ] = None
+    max_jobs_per_user: Annotated[
+        int | None, _key("count", "most of its jobs of one user running", least=0)
+    ] = None
+    max_submit_jobs_per_user: Annotated[
+        int | None, _key("count", "most of its jobs of one user waiting and running", least=0)
+    ] = None
+
+
+class GroupJobSettings(GroupSettings, frozen=True, kw_only=True):
+    """And of each job."""
+
+    max_cpus_per_job: Annotated[int | None, _key("count", "most CPUs of a job")] = None
+    max_memory_per_job: Annotated[int | None, _key("size", "most memory of a job")] = None
+    max_gpus_per_job: Annotated[int | None, _key("count", "most GPUs of a job", least=0)] = None
+    max_time: Annotated[float | None, _key("limit", "longest time limit of a job")] = None
+
+
+class AccountSettings(GroupJobSettings, frozen=True, kw_only=True):
+    """[accounts.NAME]: an account, its place in the tree, its shares and limits."""
+
+    parent: Annotated[str, _key("text", "the account above it")] = "root"
+    shares: Annotated[float, _key("number", "its shares, beside those of its siblings")] = 1.0
+    users: Annotated[
+        dict[str, float],
+        _key(
+            "numbers",
+            "its users and their shares: `ann = 2`; the first account"
+            " that names a user is what their jobs get that name none",
+        ),
+    ] = {}
+
+
+class QosSettings(GroupJobSettings, frozen=True, kw_only=True):
+    """[qos.NAME]: a quality of service; once there is one, jobs can ask for no other."""
+
+    priority: Annotated[
+        int, _key("count", "added to the priority of its jobs", least=-1000, most=1000)
+    ] = 0
+    preempts: Annotated[
+        tuple[str, ...],
+        _key("names", "QOS whose runs make room for its jobs, which go before theirs"),
+    ] = ()
+    preempt_mode: Annotated[
+        str, _key("choice", "how its own runs make room", choices=("cluster", *PREEMPT_MODES))
+    ] = "cluster"
+    preempt_exempt_time: Annotated[
+        float | None, _key("limit", "for so long a run of its own cannot be preempted")
+    ] = None
+    max_cpus_per_account: Annotated[
+        int | None, _key("count", "most CPUs its jobs of one account hold", least=0)
+    ] = None
+    max_memory_per_account: Annotated[
+        int | None, _key("size", "most memory its jobs of one account hold", zero=True)
+    ] = None
+    max_gpus_per_account: Annotated[
+        int | None, _key("count", "most GPUs its jobs of one account hold", least=0)
+    ] = None
+    max_jobs_per_account: Annotated[
+        int | None, _key("count", "most of its jobs of one account running", least=0)
+    ] = None
+    max_submit_jobs_per_account: Annotated[
+        int | None, _key("count", "most of its jobs of one account waiting and running", least=0)
+    ] = None
 
 
 class DefaultSettings(Section, frozen=True, kw_only=True):
@@ -93,7 +322,7 @@ class DefaultSettings(Section, frozen=True, kw_only=True):
     mail_user: Annotated[str, _key("text", "who gets mail about jobs")] = ""
 
 
-class PartitionSettings(Section, frozen=True, kw_only=True):
+class PartitionSettings(GroupSettings, frozen=True, kw_only=True):
     """[partitions.NAME]: a queue with limits of its own; every one shares the whole machine."""
 
     max_time: Annotated[float | None, _key("limit", "longest time limit of a job")] = None
@@ -104,6 +333,16 @@ class PartitionSettings(Section, frozen=True, kw_only=True):
     max_cpus: Annotated[int | None, _key("count", "most CPUs of an element")] = None
     max_memory: Annotated[int | None, _key("size", "most memory of an element")] = None
     max_gpus: Annotated[int | None, _key("count", "most GPUs of an element", least=0)] = None
+    tier: Annotated[
+        int,
+        _key("count", "its jobs go before those of a lower tier and preempt their runs", least=0),
+    ] = 0
+    time_sliced: Annotated[
+        bool, _key("switch", "whether its jobs take turns: suspended, and on again, slice by slice")
+    ] = False
+    preempt_mode: Annotated[
+        str, _key("choice", "how its own runs make room", choices=("cluster", *PREEMPT_MODES))
+    ] = "cluster"
 
 
 class DaemonSettings(Section, frozen=True, kw_only=True):
@@ -156,11 +395,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     resources: ResourceSettings = ResourceSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
+    priority: PrioritySettings = PrioritySettings()
+    fairshare: FairShareSettings = FairShareSettings()
+    limits: LimitSettings = LimitSettings()
     defaults: DefaultSettings = DefaultSettings()
     profiles: dict[str, dict[str, str]] = msgspec.field(default_factory=SHIPPED_PROFILES.copy)
     partitions: dict[str, PartitionSettings] = msgspec.field(
         default_factory=lambda: {"main": PartitionSettings()}
     )
+    accounts: dict[str, AccountSettings] = {}
+    qos: dict[str, QosSettings] = {}
+    users: dict[str, UserSettings] = {}
     daemon: DaemonSettings = DaemonSettings()
     retry: RetrySettings = RetrySettings()
     notify: NotifySettings = NotifySettings()
@@ -182,13 +427,24 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 SECTIONS: Final[dict[str, type[Section]]] = {
     "resources": ResourceSettings,
     "scheduler": SchedulerSettings,
+    "priority": PrioritySettings,
+    "fairshare": FairShareSettings,
+    "limits": LimitSettings,
     "defaults": DefaultSettings,
     "daemon": DaemonSettings,
     "retry": RetrySettings,
     "notify": NotifySettings,
 }
-NAMED: Final = ("profiles", "partitions")
+RECORDS: Final[dict[str, type[Section]]] = {
+    "partitions": PartitionSettings,
+    "accounts": AccountSettings,
+    "qos": QosSettings,
+    "users": UserSettings,
+}
+NAMED: Final = ("profiles", *RECORDS)
 """Sections whose next level is a name."""
+TABLES: Final = frozenset({"counts", "numbers"})
+"""Kinds of keys whose value is a table."""
 
 
 def keys_of(section: type[Section], prefix: str) -> dict[str, Key]:
@@ -211,7 +467,8 @@ def keys_of(section: type[Section], prefix: str) -> dict[str, Key]:
 def keys() -> list[Key]:
     """Every key there is, in the order of the sections; profiles take any option of a job."""
     found = [key for name, section in SECTIONS.items() for key in keys_of(section, name).values()]
-    found += keys_of(PartitionSettings, "partitions.NAME").values()
+    for name, section in RECORDS.items():
+        found += keys_of(section, f"{name}.NAME").values()
     profile = 'any option of `hpc submit`, by its long flag: `memory = "4G"`, `time = "2h"`'
     found.append(Key(name="profiles.NAME.OPTION", kind="option", default="", doc=profile))
     return found

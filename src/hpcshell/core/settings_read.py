@@ -22,10 +22,12 @@ from hpcshell.core.records import Record
 from hpcshell.core.settings import (
     DEFAULT,
     NAMED,
+    RECORDS,
     SECTIONS,
     SHIPPED_PROFILES,
+    TABLES,
     Key,
-    PartitionSettings,
+    Section,
     Settings,
     keys_of,
 )
@@ -38,6 +40,9 @@ _UNLIMITED: Final = frozenset({"unlimited", "infinite", "none", ""})
 _YES: Final = frozenset({"yes", "true", "on", "1"})
 _NO: Final = frozenset({"no", "false", "off", "0"})
 _PROJECT_SECTIONS: Final = ("defaults", "profiles")
+LONGEST_HINT: Final = 180
+MOST: Final = 1e12
+"""Larger than any weight or share that means something."""
 _NAMES_OF_DEFAULTS: Final = {"time": "time_limit"}
 
 
@@ -77,9 +82,14 @@ def read_layers(layers: Sequence[Layer]) -> Loaded:
             found[one.path] = one
     settings = _settings({path: one.value for path, one in found.items()})
     _check_partition(settings, found.get(("defaults", "partition")))
+    origins = {".".join(path): one.origin for path, one in found.items()}
+    if settings.accounts or settings.qos or settings.scheduler.order != "priority":
+        from hpcshell.core.settings_ties import check_ties  # few have any of these
+
+        check_ties(settings, origins)
     return Loaded(
         settings=settings,
-        origins={".".join(path): one.origin for path, one in found.items()},
+        origins=origins,
         notes=tuple(notes),
     )
 
@@ -133,8 +143,8 @@ def _read_section(
             notes.append(
                 f"{_place(layer, path)}: {'.'.join(path)} is not taken from a project's file"
             )
-        elif key.kind == "counts":
-            yield from _counts(layer, path, key, raw)
+        elif key.kind in TABLES:
+            yield from _table(layer, path, key, raw)
         else:
             yield _found(layer, path, _value(key, raw, _place(layer, path), ".".join(path)))
 
@@ -152,9 +162,9 @@ def _read_named(
                 hint=f"write [{section}.NAME]",
             )
         check_name(name, f"{_place(layer, path)}: {section}")
-        if section == "partitions":
+        if section in RECORDS:
             yield _Found(path=path, value=None, origin=_place(layer, path))
-            keys = keys_of(PartitionSettings, f"partitions.{name}")
+            keys = keys_of(RECORDS[section], f"{section}.{name}")
             yield from _read_section(layer, path, inner, keys, notes)
         else:
             yield from _read_profile(layer, path, inner, notes)
@@ -184,19 +194,19 @@ def _read_profile(
             )
 
 
-def _counts(layer: Layer, front: KeyPath, key: Key, raw: Any) -> Iterator[_Found]:
-    """A table of counts, or as text `matlab=4,ansys=2`."""
+def _table(layer: Layer, front: KeyPath, key: Key, raw: Any) -> Iterator[_Found]:
+    """A table of counts or numbers, or as text `matlab=4,ansys=2`."""
     place, name = _place(layer, front), ".".join(front)
     if isinstance(raw, str):
         words = [part.partition("=") for part in raw.split(",") if part.strip()]
         raw = {word.strip(): value.strip() for word, _, value in words}
     if not isinstance(raw, Mapping):
         raise Wrong(f"{place}: {name} is a table", f"write [{name}] and lines such as matlab = 2")
-    count = Key(name=name, kind="count", default=0, doc="", least=0)
+    each = Key(name=name, kind=key.kind[:-1], default=0, doc="", least=0)
     for word, value in raw.items():
         path = (*front, word)
         check_name(word, f"{_place(layer, path)}: {name}")
-        yield _found(layer, path, _value(count, value, _place(layer, path), f"{name}.{word}"))
+        yield _found(layer, path, _value(each, value, _place(layer, path), f"{name}.{word}"))
 
 
 def _found(layer: Layer, path: KeyPath, value: Any) -> _Found:
@@ -216,7 +226,9 @@ def _wrong(
     layer: Layer, path: KeyPath, message: str, known: Sequence[str] = (), hint: str | None = None
 ) -> Wrong:
     near = nearest(path[-1], known) if known else None
-    listed = "there are " + ", ".join(known) if 0 < len(known) <= 12 else None
+    listed = "there are " + ", ".join(known) if known else None
+    if listed is not None and len(listed) > LONGEST_HINT:
+        listed = "see: hpc config show"
     return Wrong(
         f"{_place(layer, path)}: {message}", f"did you mean {near}?" if near else hint or listed
     )
@@ -256,6 +268,8 @@ def _value(key: Key, raw: Any, place: str, name: str) -> Any:
         return _switch(raw, origin)
     if key.kind == "words":
         return _words(raw, origin)
+    if key.kind == "names":
+        return _names(raw, origin)
     if isinstance(raw, bool) or not isinstance(raw, str | int | float):
         raise Wrong(
             f"{origin}: {quote(str(raw))} is of the wrong type", f"write {_EXAMPLES[key.kind]}"
@@ -268,6 +282,7 @@ def _value(key: Key, raw: Any, place: str, name: str) -> Any:
 
 _EXAMPLES: Final = {
     "count": "a whole number such as 4",
+    "number": "a number such as 1.5",
     "size": 'a size such as "8G"',
     "duration": 'a duration such as "30m"',
     "limit": 'a duration such as "2h", or "unlimited"',
@@ -288,6 +303,25 @@ def _words(raw: Any, origin: str) -> tuple[str, ...]:
     if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
         raise Wrong(f"{origin}: {quote(str(raw))} is no command", 'write ["PROGRAM", "ARGUMENT"]')
     return tuple(one_line(word, origin) for word in found)
+
+
+def _names(raw: Any, origin: str) -> tuple[str, ...]:
+    found = raw.replace(",", " ").split() if isinstance(raw, str) else raw
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+        raise Wrong(f"{origin}: {quote(str(raw))} is no list of names", 'write ["NAME", "NAME"]')
+    for word in found:
+        check_name(word, origin)
+    return tuple(found)
+
+
+def _read_number(key: Key, text: str, origin: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise Wrong(f"{origin}: {quote(text)} is no number", "write one such as 1.5") from None
+    if not 0 <= number <= MOST:  # NaN does not, either
+        raise Wrong(f"{origin}: {quote(text)} is out of range", f"write 0 to {MOST:g}")
+    return number
 
 
 def _read_count(key: Key, text: str, origin: str) -> int:
@@ -321,6 +355,7 @@ def _read_choice(key: Key, text: str, origin: str) -> str:
 
 _READ: Final[dict[str, Callable[[Key, str, str], Any]]] = {
     "count": _read_count,
+    "number": _read_number,
     "size": _read_size,
     "duration": _read_duration,
     "limit": _read_limit,
@@ -333,33 +368,35 @@ _READ: Final[dict[str, Callable[[Key, str, str], Any]]] = {
 
 
 def _settings(values: Mapping[KeyPath, Any]) -> Settings:
-    sections = {
-        name: section(**_inside(values, (name,), counts=("others",)))
-        for name, section in SECTIONS.items()
+    found: dict[str, Any] = {
+        name: section(**_inside(values, (name,))) for name, section in SECTIONS.items()
     }
+    for name, record in RECORDS.items():
+        names = ["main"] if name == "partitions" else []
+        names += [path[1] for path in values if path[0] == name]
+        found[name] = {one: _record(record, values, (name, one)) for one in dict.fromkeys(names)}
     profiles = {name: dict(options) for name, options in _shipped().items()}
-    partitions: dict[str, dict[str, Any]] = {"main": {}}
     for path, value in values.items():
         if path[0] == "profiles":
             profiles.setdefault(path[1], {})[path[2]] = value
-        elif path[0] == "partitions":
-            partitions.setdefault(path[1], {}).update({path[2]: value} if len(path) > 2 else {})
-    return Settings(
-        **sections,  # type: ignore[arg-type]
-        profiles=profiles,
-        partitions={name: PartitionSettings(**inner) for name, inner in partitions.items()},
-    )
+    return Settings(profiles=profiles, **found)
 
 
-def _inside(values: Mapping[KeyPath, Any], front: KeyPath, counts: Sequence[str]) -> dict[str, Any]:
+def _record(record: type[Section], values: Mapping[KeyPath, Any], front: KeyPath) -> Section:
+    return record(**_inside(values, front))
+
+
+def _inside(values: Mapping[KeyPath, Any], front: KeyPath) -> dict[str, Any]:
+    """What lies below `front`: values by key, and tables of them."""
     found: dict[str, Any] = {}
+    depth = len(front)
     for path, value in values.items():
-        if path[: len(front)] != front:
+        if path[:depth] != front or len(path) == depth:
             continue
-        if path[1] in counts:
-            found.setdefault(path[1], {})[path[2]] = value
+        if len(path) > depth + 1:
+            found.setdefault(path[depth], {})[path[depth + 1]] = value
         else:
-            found[path[1]] = value
+            found[path[depth]] = value
     return found
 
 
@@ -380,37 +417,27 @@ def entries(loaded: Loaded) -> list[tuple[str, Any, str, str]]:
     found: list[tuple[str, Any, str, str]] = []
     settings, origins = loaded.settings, loaded.origins
     for name, section in SECTIONS.items():
-        for key in keys_of(section, name).values():
-            value = getattr(getattr(settings, name), key.name.rpartition(".")[2])
-            if key.kind == "counts":
-                names = [f"{key.name}.{word}" for word in value]
-                found += [
-                    (
-                        dotted,
-                        value[dotted.rpartition(".")[2]],
-                        "count",
-                        origins.get(dotted, DEFAULT),
-                    )
-                    for dotted in names
-                ]
-            else:
-                found.append((key.name, value, key.kind, origins.get(key.name, DEFAULT)))
-    return found + _named_entries(settings, origins)
-
-
-def _named_entries(
-    settings: Settings, origins: Mapping[str, str]
-) -> list[tuple[str, Any, str, str]]:
-    found: list[tuple[str, Any, str, str]] = []
+        found += _entries(getattr(settings, name), section, name, origins)
     for name, options in settings.profiles.items():
         for option, text in options.items():
             dotted = f"profiles.{name}.{option}"
             found.append((dotted, text, "text", origins.get(dotted, DEFAULT)))
-    for name, partition in settings.partitions.items():
-        for word, key in keys_of(PartitionSettings, f"partitions.{name}").items():
-            value = getattr(partition, word)
-            found.append((key.name, value, key.kind, origins.get(key.name, DEFAULT)))
+    for kind, record in RECORDS.items():
+        for name, one in getattr(settings, kind).items():
+            found += _entries(one, record, f"{kind}.{name}", origins)
     return found
+
+
+def _entries(
+    one: Section, section: type[Section], prefix: str, origins: Mapping[str, str]
+) -> Iterator[tuple[str, Any, str, str]]:
+    for word, key in keys_of(section, prefix).items():
+        value = getattr(one, word)
+        rows = [(key.name, value, key.kind)]
+        if key.kind in TABLES:
+            rows = [(f"{key.name}.{each}", held, key.kind[:-1]) for each, held in value.items()]
+        for dotted, held, kind in rows:
+            yield dotted, held, kind, origins.get(dotted, DEFAULT)
 
 
 def show_value(value: Any, kind: str) -> str:
@@ -423,8 +450,10 @@ def show_value(value: Any, kind: str) -> str:
         return units.format_duration(value).replace(" ", "")
     if kind == "switch":
         return "true" if value else "false"
-    if kind == "words":
+    if kind in ("words", "names"):
         return " ".join(value)
+    if kind == "number":
+        return f"{value:g}"
     return str(value)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -13,20 +14,22 @@ import msgspec
 from msgspec.structs import replace
 
 from hpcshell.core.addresses import check_mail, check_webhook
-from hpcshell.core.errors import Refused, Wrong
+from hpcshell.core.errors import NotYet, Refused, Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Array, Job, Launch, Notify, Request
 from hpcshell.core.settings import PartitionSettings, Settings
 from hpcshell.core.submission import Submission
-from hpcshell.core.words import LONGEST_NAME, quote, safe
+from hpcshell.core.words import LONGEST_NAME, nearest, quote, safe
 from hpcshell.daemon.bounds import check_figures, check_texts
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.daemon.server import Peer
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
+from hpcshell.policy.choice import default_account
 from hpcshell.policy.gang import admit_member
 from hpcshell.store.change import blob_key
+from hpcshell.store.rows import indices_of
 
 ENV_LIMIT: Final = 4 * 1024 * 1024
 ARG_LIMIT: Final = 128 * 1024 - 1
@@ -65,6 +68,7 @@ def job_of(
     partition = submission.partition or settings.defaults.partition
     request = _in_partition(submission.request, settings.partitions.get(partition))
     admit(request, engine.host.total, settings, partition)
+    check_known(settings, submission.account, submission.qos)
     admit_times(submission.begin, submission.deadline, request.time_limit, now)
     _check_notify(submission.notify, settings)
     name = submission.name or _name_of(submission)
@@ -74,10 +78,11 @@ def job_of(
             f"job {twin} is the same submission and has not ended",
             f"see: hpc show {twin}; leave out --unique to run it again",
         )
+    user = user_name(peer.uid)
     job = Job(
         id=job_id,
         name=name,
-        user=user_name(peer.uid),
+        user=user,
         uid=peer.uid,
         submit_time=now,
         request=request,
@@ -86,7 +91,7 @@ def job_of(
         priority=_priority(submission, settings, partition),
         nice=submission.nice,
         partition=partition,
-        account=submission.account,
+        account=submission.account or default_account(settings, user),
         qos=submission.qos,
         reservation=submission.reservation,
         gang=submission.gang,
@@ -126,7 +131,37 @@ def _in_partition(request: Request, partition: PartitionSettings | None) -> Requ
 
 def _priority(submission: Submission, settings: Settings, partition: str) -> int:
     own = settings.defaults.priority if submission.priority is None else submission.priority
-    return own + settings.partitions[partition].priority
+    qos = settings.qos.get(submission.qos)
+    return own + settings.partitions[partition].priority + (0 if qos is None else qos.priority)
+
+
+def check_known(settings: Settings, account: str, qos: str) -> None:
+    """Raise `Wrong` for an account or a QOS that there is not, where there are any."""
+    for what, name, known in (
+        ("account", account, settings.accounts),
+        ("QOS", qos, settings.qos),
+    ):
+        if name and known and name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean {near}? " if near else ""
+            there = ", ".join(sorted(known))
+            raise Wrong(f"there is no {what} {quote(name)}", f"{hint}there are: {there}"[:199])
+
+
+def check_limits(engine: Engine, jobs: Iterable[Job]) -> None:
+    """Raise `Wrong` for a job that can never start for a limit of its user, account, QOS or
+    partition, and `NotYet` for one too many beside what waits and runs."""
+    bounds = engine.view.bounds
+    if bounds is None:
+        return
+    throttle = bounds.throttle.copy()
+    for job in jobs:
+        claimant, count = bounds.claimant(job, job.request), len(indices_of(job))
+        if (never := throttle.never(claimant)) is not None:
+            raise Wrong(never.sentence, "ask for no more than that")
+        if (now := throttle.admits(claimant, count)) is not None:
+            raise NotYet(now.sentence, "submit it once some of them have ended")
+        throttle.enter(claimant, count)
 
 
 @lru_cache(maxsize=256)

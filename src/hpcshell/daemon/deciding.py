@@ -8,6 +8,7 @@ from hpcshell.daemon.apart import retire
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import start_order
+from hpcshell.daemon.preempting import make_room, note_checkpoints, wake_all
 from hpcshell.daemon.succession import lend, new_run, reconsider
 from hpcshell.daemon.suspending import resume
 from hpcshell.policy.decide import Start, decide
@@ -21,18 +22,22 @@ def decide_now(engine: Engine, now: float) -> None:
     while it is not known which runs the runner knows.
     """
     engine.dirty = True
+    asleep: list[int] = []
     while engine.dirty:
         engine.dirty = False
         _end_impossible(engine, now)
         retire(engine, now)
         if not engine.met:
             return
+        note_checkpoints(engine)
         plan = decide(engine.view, engine.policy, now)
         engine.view.keep(plan.promises)
         for run_id in plan.resumes:
             _go_on(engine, run_id, now)
         for start in plan.starts:
             _start(engine, start, now)
+        asleep += make_room(engine, plan.preempts, now)
+    wake_all(engine, asleep, now)
     lend(engine, now)
     if engine.followers:
         reconsider(engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -13,9 +14,11 @@ from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Array, Job, Request, Task
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import quote
+from hpcshell.daemon.admission import check_known
 from hpcshell.daemon.asked import checked_change
 from hpcshell.daemon.bounds import TEXTS
 from hpcshell.daemon.finding import resolve_dependencies
+from hpcshell.daemon.parents import parents_of
 from hpcshell.machine import clock
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
@@ -62,9 +65,11 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
             if name in TEXTS and (value or name == "name"):
                 TEXTS[name](value, name)
             fields[name] = value
+    check_known(engine.host.settings, fields.get("account") or "", fields.get("qos") or "")
     if request or "partition" in fields:
         partition = fields.get("partition", job.partition)
         fields["request"] = _request(engine, job, request, partition)
+    _check_never(engine, replace(job, **fields))
     if TIMES & changes.keys() and live.waits:
         after = replace(job, **fields)
         admit_times(after.begin, after.deadline, after.request.time_limit, clock.now())
@@ -72,6 +77,13 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
         view = engine.view
         admit_into(replace(job, **fields), view.book, view.room, clock.now())
     return fields
+
+
+def _check_never(engine: Engine, job: Job) -> None:
+    """Raise `Wrong` for what could never start for a limit."""
+    bounds = engine.view.bounds
+    if bounds is not None and (never := bounds.throttle.never(bounds.claimant(job, job.request))):
+        raise Wrong(never.sentence, "ask for no more than that")
 
 
 def edit_elements(engine: Engine, live: LiveJob, asked: Iterable[str], cause: str) -> None:
@@ -124,12 +136,18 @@ def _dependencies(engine: Engine, job: Job, text: str, uid: int) -> Any:
     dependencies = resolve_dependencies(engine, asked, uid, job.id)
     if dependencies is not None:
         parents = [term.job for term in dependencies.terms if term.job]
-        if would_cycle(job.id, parents, engine.parents):
+        if would_cycle(job.id, parents, partial(_parents, engine)):
             raise Wrong(
                 f"job {job.id} would depend on itself through {quote(text)}",
                 "name a job that does not wait for it",
             )
     return dependencies
+
+
+def _parents(engine: Engine, job: int) -> list[int]:
+    """Whom a live job waits for; nobody, once it has ended."""
+    live = engine.live.get(job)
+    return [] if live is None else list(parents_of(live.job))
 
 
 def changed_fields(live: LiveJob, fields: dict[str, Any], asked: Iterable[str]) -> Changed:

@@ -19,10 +19,11 @@ from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.notices import end_word
 from hpcshell.daemon.orders import stop_order
-from hpcshell.daemon.parents import parent_facts, parents_of
+from hpcshell.daemon.parents import parent_facts
 from hpcshell.daemon.roll import Roll
 from hpcshell.daemon.runner import wire
 from hpcshell.policy.decide import Policy
+from hpcshell.policy.regime import Regime
 from hpcshell.policy.view import Unit, View
 from hpcshell.store.change import Change
 from hpcshell.store.rows import indices_of
@@ -77,6 +78,8 @@ class Engine:
         self.newest: Job | None = None
         self.node = NodeNote()
         self.dirty = True
+        self.looked: float | None = None
+        """When the checkpoints of runs were looked at last, by the steady clock."""
         self._change: Change | None = None
 
     @property
@@ -106,7 +109,13 @@ class Engine:
         return live
 
     def keep(self, live: LiveJob) -> None:
-        """Hold a live job in memory, with facts about parents that have ended already."""
+        """Hold a live job in memory, and show it to the view."""
+        self.hold(live)
+        self.introduce_parents(live.job)
+        self.view.put_job(live.job, live.waiting)
+
+    def hold(self, live: LiveJob) -> None:
+        """Hold a live job in memory."""
         job = live.job
         self.live[job.id] = live
         self.roll.enter(live)
@@ -114,11 +123,9 @@ class Engine:
         self.by_name.setdefault((job.uid, job.name), set()).add(job.id)
         if job.unique:
             self.unique[job.uid, job.unique] = job.id
-        self._introduce_parents(job)
-        self.view.put_job(job, live.waiting)
         self.dirty = True
 
-    def _introduce_parents(self, job: Job) -> None:
+    def introduce_parents(self, job: Job) -> None:
         """Tell the view of parents it has not met: those that have ended, or begun before a
         restart."""
         for parent in self.view.needs(job):
@@ -131,7 +138,7 @@ class Engine:
         live.job = amend(live.job, **fields)
         self.roll.enter(live)
         self.change.update_job(live.job)
-        self._introduce_parents(live.job)
+        self.introduce_parents(live.job)
         self.view.put_job(live.job, live.waiting)
         detail = {name: str(value) for name, value in fields.items()}
         self.note(now, live.job.id, NO_INDEX, "edit", cause, detail=detail)
@@ -247,18 +254,18 @@ class Engine:
         self.orders.append(order if grace is None else replace(order, grace=grace))
         return after
 
-    def configure(self, host: Host, policy: Policy) -> None:
-        """Go on with other settings; what is running keeps what it holds."""
+    def configure(self, host: Host, policy: Policy, view: View | None = None) -> None:
+        """Go on with other settings; what is running keeps what it holds. `view`: the same work
+        as another regime sees it."""
         self.host, self.policy = host, policy
+        self.view = self.view if view is None else view
         self.view.set_total(host.total)
         self.dirty = True
 
-    # -- questions -------------------------------------------------------------------------------
-
-    def parents(self, job_id: int) -> list[int]:
-        """Whom a live job waits for; nobody, once it has ended."""
-        live = self.live.get(job_id)
-        return [] if live is None else list(parents_of(live.job))
+    @property
+    def regime(self) -> Regime:
+        """Who goes first, and what else the configuration makes of jobs."""
+        return self.view.queue.regime
 
     # -- the story -------------------------------------------------------------------------------
 

@@ -22,19 +22,18 @@ from functools import partial
 from pathlib import Path
 
 from hpcshell.core.errors import Broken, HpcError, NotYet
-from hpcshell.core.settings import Settings
 from hpcshell.daemon.earlier import learn_runs, signs_of_earlier
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.faults import fault_point
 from hpcshell.daemon.host import this_host
 from hpcshell.daemon.loop import Loop
+from hpcshell.daemon.regimes import set_up
 from hpcshell.daemon.runner.ground import leave_run
 from hpcshell.daemon.runner.link import RunnerLink
 from hpcshell.daemon.server import Server
 from hpcshell.machine.configfiles import daemon_settings
 from hpcshell.machine.logfile import LogFile
 from hpcshell.machine.paths import Places, places
-from hpcshell.policy.decide import Policy
 from hpcshell.store.opening import no_signs, set_aside
 from hpcshell.store.store import Store
 
@@ -75,7 +74,7 @@ def make_loop(where: Places, *, new: bool = False) -> Loop:
 
     def configure(engine: Engine) -> None:
         fresh = daemon_settings(where, os.environ)
-        engine.configure(this_host(where, fresh, store), policy_of(fresh))
+        set_up(engine, this_host(where, fresh, store))
 
     own = settings.daemon
     log = LogFile(where.daemon_log, own.log_size, own.log_files, own.log_level)
@@ -92,11 +91,6 @@ def make_loop(where: Places, *, new: bool = False) -> Loop:
         ) from error
     log.write("info", "ready", pid=os.getpid(), live=len(loop.engine.live))
     return loop
-
-
-def policy_of(settings: Settings) -> Policy:
-    """The scheduling policy the configuration asks for."""
-    return Policy(promises=settings.scheduler.promises, depth=settings.scheduler.depth)
 
 
 def _quiet_collector() -> None:

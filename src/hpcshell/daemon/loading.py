@@ -10,33 +10,56 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.parents import parent_facts, parents_of
 from hpcshell.daemon.succession import begun_at
+from hpcshell.daemon.suspending import MAKE_ROOM, room_after
+from hpcshell.machine import clock
 from hpcshell.store.rows import LiveJob as StoredLive
 from hpcshell.store.store import Store
 
 
 def load(engine: Engine) -> None:
     """Fill an empty engine from the store; the store is not changed."""
-    restore(engine)
-    jobs = list(engine.store.live_jobs())
-    parents = {parent for stored in jobs for parent in parents_of(stored.job)}
-    for stored in jobs:
-        if stored.job.id in parents:
-            engine.view.know(stored.job.id, parent_facts(engine.store, stored.job.id))
+    for stored in engine.store.live_jobs():
         live = LiveJob(stored.job, stored.waiting)
         live.tasks = {task.index: task for task in stored.tasks}
         _tally(engine.store, live, stored)
-        engine.keep(live)
-        for task in stored.tasks:
-            if task.state is State.PENDING:
-                engine.view.put_task(task)
+        engine.hold(live)
     for run in engine.store.live_runs():
-        begun = _begun(run, engine.live[run.job].tasks[run.index])
-        engine.runs[run.id] = begun
-        engine.view.claim(begun.claim)
-        if engine.live[run.job].tasks[run.index].waking:
-            engine.view.wake(run.id)
+        engine.runs[run.id] = _begun(run, engine.live[run.job].tasks[run.index])
     for run in engine.store.prepared_runs():
         engine.prepared[run.job, run.index] = run
+    draw(engine)
+
+
+def draw(engine: Engine) -> None:
+    """Show an empty view all that the engine holds."""
+    view = engine.view
+    restore(engine)
+    parents = {parent for live in engine.live.values() for parent in parents_of(live.job)}
+    for job, live in sorted(engine.live.items()):
+        if job in parents:
+            view.know(job, parent_facts(engine.store, job))
+        engine.introduce_parents(live.job)
+        view.put_job(live.job, live.waiting)
+        for task in live.tasks.values():
+            if task.state is State.PENDING:
+                view.put_task(task)
+    for run in engine.runs.values():
+        view.claim(run.claim)
+        _draw_run(engine, run)
+    for run in engine.followers.values():
+        view.lend(run.job, run.index)
+    if view.bounds is not None:  # what has begun has been shown after its job
+        for entry in view.queue.jobs.values():
+            view.bounds.submitted(entry.job, entry.alive())
+
+
+def _draw_run(engine: Engine, run: Run) -> None:
+    live = engine.live[run.job]
+    task = live.tasks[run.index]
+    if task.waking:
+        engine.view.wake(run.id)
+    if task.state is State.STOPPING and task.stopping in MAKE_ROOM:
+        engine.view.leave(run.id, clock.now() + room_after(live.job))
 
 
 def _begun(run: Run, task: Task) -> Run:

@@ -25,6 +25,8 @@ from hpcshell.daemon.hearing import hear
 from hpcshell.daemon.lent import Lent
 from hpcshell.daemon.loading import load
 from hpcshell.daemon.notices import Notices
+from hpcshell.daemon.regimes import set_up
+from hpcshell.daemon.reranking import Reranking
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runner.link import RunnerLink
 from hpcshell.daemon.runs import forgive_back_offs, lose_runs_of_other_boots
@@ -81,6 +83,7 @@ class Loop:
         self.alarms = Alarms()
         self.watchers = Watchers(self.alarms.after)
         self.lent = Lent(self.alarms.after)
+        self.reranking = Reranking(self.alarms.after)
         self.upkeep = Upkeep(self, server.peers, self.alarms.after)
         self.runner = Attachment(link, server.selector, self.alarms, log)
         self.acts = Acts(self.runner, self.alarms, log)
@@ -98,7 +101,7 @@ class Loop:
     def _load_again(self) -> Engine:
         """What is on disk, under the settings that were in force."""
         engine = Engine(self.store)
-        engine.configure(self.engine.host, self.engine.policy)
+        set_up(engine, self.engine.host, self.engine.policy)
         engine.pids, engine.runner_pid = self.engine.pids, self.engine.runner_pid
         engine.keeper_pid, engine.met = self.engine.keeper_pid, self.engine.met
         engine.protocol, engine.recalls = self.engine.protocol, self.engine.recalls
@@ -211,7 +214,8 @@ class Loop:
         now = clock.now()
         if self.leaving:
             self.engine.dirty = False  # nothing is started any more
-        elif self.engine.dirty or wake_due(self.engine, now):
+        elif self.engine.dirty or wake_due(self.engine, now) or self.reranking.rung:
+            self.reranking.renew(self.engine, now)
             decide_now(self.engine, now)
         self.lent.review(self.engine)
 
@@ -287,6 +291,7 @@ class Loop:
         for peer, ask in self.farewells:
             if not peer.closed:
                 peer.answer(ask, stopped_view(self))
+        self.upkeep.keep_usage()
         self.server.close()
         self.notices.close()
         self.runner.close()

@@ -34,6 +34,11 @@ class Roll:
             for rank in sorted(ranks):
                 yield from ranks[rank]
 
+    def begun(self) -> Iterator[int]:
+        """Of these, the jobs of which something has begun."""
+        for rank in sorted(self._begun):
+            yield from self._begun[rank]
+
     def counts(self) -> dict[str, int]:
         """How many elements that have not ended are in which state."""
         return {state: count for state, count in self._counts.items() if count}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind
@@ -12,6 +14,9 @@ from hpcshell.daemon.runner import wire
 from hpcshell.daemon.succession import BRIEF, begin
 from hpcshell.policy.plan import held_to
 from hpcshell.policy.retry import End, after_end
+
+LEFT_ALONE: Final = ("", "timeout")
+"""What has stopped a run of which the length tells something of the next one like it."""
 
 
 def run_ended(engine: Engine, run_id: int, end: End) -> None:
@@ -26,7 +31,10 @@ def run_ended(engine: Engine, run_id: int, end: End) -> None:
     if end.stopped_by == "timeout" and run.claim.end == live.job.deadline is not None:
         end = replace(end, stopped_by="deadline")
     live.brief = end.time - run.start_time < BRIEF
-    engine.view.release(run_id)
+    engine.view.release(run_id, end.time)
+    if not end.lost and end.stopped_by in LEFT_ALONE:
+        length = end.time - run.start_time - run.claim.paused
+        engine.regime.foresight.ended(live.job, task.request or live.job.request, length)
     engine.change.end_run(ended_run(run, end))
     total, lost_limit = engine.host.total, engine.host.lost_limit
     engine.apply(live, task, after_end(live.job, task, end, total=total, lost_limit=lost_limit))

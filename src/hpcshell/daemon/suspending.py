@@ -12,7 +12,7 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind
-from hpcshell.core.records import Claim, State, Task
+from hpcshell.core.records import Claim, Job, State, Task
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import limit_of, suspend_order
@@ -22,6 +22,8 @@ from hpcshell.policy.plan import held_to
 SPEAKS: Final = 3
 """The protocol from which on a runner knows how to suspend."""
 
+MAKE_ROOM: Final = ("preempt", "evict")
+"""Words for why a run is being stopped that makes room for another."""
 Mode = Literal["suspend", "requeue", "cancel"]
 MODES: Final[tuple[Mode, ...]] = ("suspend", "requeue", "cancel")
 """How a run makes room: it stands still and goes on by itself, it goes back into the queue if its
@@ -82,7 +84,14 @@ def preempt(
             task = suspend(engine, live, task, cause, now)
         return wake(engine, live, task, cause, now)
     word = "preempt" if mode == "requeue" and live.job.requeue else "evict"
+    engine.view.leave(task.run, now + room_after(live.job, grace))
     return engine.stop(live, task, word, cause, now, grace=grace)
+
+
+def room_after(job: Job, grace: float | None = None) -> float:
+    """Within how many seconds a run of the job has made room, once it is told to."""
+    ahead = 0.0 if job.checkpoint is None else job.checkpoint.before
+    return ahead + (job.grace if grace is None else grace)
 
 
 def _record(engine: Engine, claim: Claim) -> None:

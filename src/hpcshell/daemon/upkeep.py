@@ -9,6 +9,7 @@ from typing import Final
 
 from hpcshell.core.errors import HpcError
 from hpcshell.daemon.face import Daemon
+from hpcshell.daemon.regimes import keep_usage
 from hpcshell.daemon.server import Peer
 from hpcshell.machine import clock
 from hpcshell.machine.checkpoints import tidy
@@ -16,6 +17,8 @@ from hpcshell.machine.checkpoints import tidy
 DAY: Final = 86400.0
 FIRST: Final = 60.0
 """Seconds after its start before the daemon tidies up: a start is when people wait for it."""
+USAGE_KEPT: Final = 60.0
+"""Seconds between two times that it is written down what users have used."""
 SLICE_PAUSE: Final = 0.05
 
 
@@ -34,6 +37,8 @@ class Upkeep:
         self.idle_since = clock.monotonic()
         after(FIRST, self.purge)
         after(FIRST, self.tidy)
+        self._kept = daemon.engine.store.ids.run
+        after(USAGE_KEPT, self._keep_usage_again)
         self._watch_idleness()
 
     def purge(self) -> None:
@@ -58,6 +63,23 @@ class Upkeep:
         engine = self.daemon.engine
         tidy(engine.host.places.checkpoints, engine.runs.keys())
         self.after(DAY, self.tidy)
+
+    def keep_usage(self) -> None:
+        """Write down what users have used, if anything has run since."""
+        engine = self.daemon.engine
+        last = engine.store.ids.run
+        if self.daemon.trouble is not None or not (engine.runs or last != self._kept):
+            return
+        try:
+            with engine.store.change() as change:
+                keep_usage(engine, change, clock.now())
+            self._kept = last
+        except HpcError as error:
+            self.daemon.log.write("warning", "usage could not be kept", error=error.message)
+
+    def _keep_usage_again(self) -> None:
+        self.keep_usage()
+        self.after(USAGE_KEPT, self._keep_usage_again)
 
     def _watch_idleness(self) -> None:
         linger = self.daemon.engine.host.settings.daemon.linger

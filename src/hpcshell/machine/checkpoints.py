@@ -26,6 +26,16 @@ def last_checkpoint(directory: str, run: int) -> float | None:
         return None
 
 
+def last_checkpoints(directory: str) -> dict[int, float]:
+    """The same of all runs that ever have written one."""
+    found: dict[int, float] = {}
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.isdecimal() and (time := last_checkpoint(directory, int(entry.name))):
+                found[int(entry.name)] = time
+    return found
+
+
 def tidy(directory: str, alive: Collection[int]) -> None:
     """Remove what runs left behind that are over."""
     with contextlib.suppress(OSError):

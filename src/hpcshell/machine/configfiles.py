@@ -100,6 +100,15 @@ def _trusted(places: Places, site: str) -> list[Layer]:
     return [layer for path in (site, places.config_file) for layer in _file(path)]
 
 
+def policy_settings(path: str) -> Settings:
+    """What one file alone configures, for a policy to be tried out. Raises `Wrong`, with the file
+    and the line, also where there is no such file."""
+    layers = _file(path)
+    if not layers:
+        raise Wrong(f"{safe(path)}: there is no such file", "name a TOML file, or a policy")
+    return read_layers(layers).settings
+
+
 # --------------------------------------------------------------------------------------- files
 
 

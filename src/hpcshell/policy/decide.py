@@ -32,7 +32,7 @@ __all__ = ["Plan", "Policy", "Start", "decide", "forecast"]
 
 def decide(view: View, policy: Policy, now: float) -> Plan:
     """What starts now. The view must have been told the time (`advance`)."""
-    waits = view.preempting() and bool(view.queue.turn.heads or view.waking)
+    waits = view.queue.regime.preempting and bool(view.queue.turn.heads or view.waking)
     starts = not view.closed and (waits or _any_room(view, policy))
     if not (starts or any_may_go_on(view)):
         return Plan(starts=[], promises=view.promised, spots=view.spots, next_wake=view.next_wake())

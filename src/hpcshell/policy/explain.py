@@ -127,6 +127,18 @@ def explain(
     return replace(seen, earliest=earliest, latest=latest, change=change)
 
 
+def bind(view: View, policy: Policy, unit: Unit, told: Explanation, now: float) -> None:
+    """Hold on to a promise that was told, though no decision has had to give it so far.
+
+    It fits beside all that is promised already, so later decisions keep it, too. With one promise
+    at most there is nothing to hold on to: that of the first in line is kept by how all decide.
+    """
+    if policy.promises in (0, 1) or not told.promised or told.start is None:
+        return
+    if told.start > now and unit not in view.promised:
+        view.keep({**view.promised, unit: told.start})
+
+
 def explain_suspended(
     view: View, policy: Policy, run: int, now: float, *, brief: bool = False
 ) -> Explanation:

@@ -178,6 +178,16 @@ class FairShare:
         """All accounts and users, the root and those met by a charge among them."""
         return iter(self._members)
 
+    root: Final[Key] = (ROOT, "")
+
+    def walk(self) -> Iterator[tuple[int, Key]]:
+        """All accounts and users with their depth below the root, each before what is below it."""
+        left = [self._root]
+        while left:
+            member = left.pop()
+            yield member.depth, (member.account, member.user)
+            left += member.below[::-1]
+
     def factor(self, user: str, account: str = "") -> float:
         """From 1 (has used nothing) over 1/2 (just what the shares give) down to 0."""
         return self.standing(self.key(user, account)).factor

@@ -20,7 +20,8 @@ from hpcshell.policy.spots import Spot
 
 class Ground:
     """`left`: how many promises may still be given. `first`: the first in line that cannot start.
-    `barred`: nobody may pass it. `spots`: what is promised, where there was a choice."""
+    `barred`: nobody may pass it. `passing`: others may, in an order of their own. `spots`: what is
+    promised, where there was a choice."""
 
     def __init__(self, stock: Stock, policy: Policy, now: float, gpus: list[int]) -> None:
         self.free = stock.free
@@ -28,6 +29,7 @@ class Ground:
         self.left = UNLIMITED if policy.promises is None else policy.promises
         self.first: Unit | None = None
         self.barred = False
+        self.passing = False
         self.promises: dict[Unit, float] = {}
         self.spots: dict[Unit, Vector] = {}
         self._stock = stock

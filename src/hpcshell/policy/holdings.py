@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hpcshell.core.records import Claim, Resources
+from hpcshell.policy.ledger import Ledger
 from hpcshell.policy.outlook import Outlook
 from hpcshell.policy.regime import Foresight
 from hpcshell.policy.reserve import Book, Inside
-from hpcshell.policy.room import Room, Vector, fits
+from hpcshell.policy.room import Room, Vector, fits, minus
 
 Unit = tuple[int, int]
 """(job id, index): one element."""
@@ -21,8 +22,9 @@ class Holdings:
     `checkpoints`: until when the work of a run is safe. `closed`: why nothing new starts ("": it
     does)."""
 
-    def __init__(self, room: Room, foresight: Foresight) -> None:
+    def __init__(self, room: Room, foresight: Foresight, ledger: Ledger | None = None) -> None:
         self.room = room
+        self.ledger = ledger
         self.outlook = Outlook(foresight)
         self.book = Book(self.room)
         self.pools: dict[int, str] = {}
@@ -42,6 +44,11 @@ class Holdings:
     def free(self) -> Resources:
         """What is not held; nothing below zero, even when the machine shrank under its runs."""
         return self.room.resources(self.room.free)
+
+    @property
+    def used(self) -> Resources:
+        """What is held."""
+        return self.room.resources(minus(self.room.size, self.room.free))
 
     @property
     def claims(self) -> dict[int, Claim]:
@@ -70,7 +77,13 @@ class Holdings:
     def change(self, claim: Claim) -> None:
         """A run that holds something already holds this instead, on the same gpus."""
         self.room.change(claim)
+        self._noted(claim)
+
+    def _noted(self, claim: Claim) -> None:
+        """Tell those who count what runs hold."""
         self.outlook.changed(claim)
+        if self.ledger is not None:
+            self.ledger.changed(claim)
 
     def on_since(self, claim: Claim) -> float:
         """Since when a run has been running without a break."""
@@ -88,7 +101,7 @@ class Holdings:
         """The run stands still: its cpus are free, the rest stays held. What it holds now."""
         self.waking.discard(run)
         claim = self.room.suspend(run, now)
-        self.outlook.changed(claim)
+        self._noted(claim)
         return claim
 
     def wake(self, run: int) -> None:
@@ -109,6 +122,6 @@ class Holdings:
         self.waking.discard(run)
         claim = self.room.resume(run, now)
         self.since[run] = now
-        self.outlook.changed(claim)
+        self._noted(claim)
         self.promised.pop((claim.job, claim.index), None)
         return claim

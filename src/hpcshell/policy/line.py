@@ -179,6 +179,10 @@ class Entry(Line):
         held = self.tasks.get(index)
         return self.job.request if held is None else held[0].request or self.job.request
 
+    def alive(self) -> int:
+        """How many of its elements wait or run."""
+        return len(self.waiting) + len(self.tasks) + len(self.lent) + self.running
+
     def shape_of(self, index: int) -> Shape:
         """What the element asks for, and for how long."""
         held = self.tasks.get(index)

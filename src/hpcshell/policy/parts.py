@@ -65,10 +65,6 @@ class Parts:
             return True
         return self.bends(shape) and fits(shape.need, self.public.free)
 
-    def any_pool(self) -> bool:
-        """Whether anybody has asked for what a reservation sets apart."""
-        return bool(self._pools)
-
     def _public(self) -> Ground:
         view = self._view
         if not view.book.known:
@@ -76,7 +72,10 @@ class Parts:
         else:
             stock = view.book.public(self._now, view.room.free, view.inside())
         gpus = view.room.gpus[: max(0, stock.free[3])]
-        return Ground(stock, self._policy, self._now, gpus)
+        ground = Ground(stock, self._policy, self._now, gpus)
+        if view.leaving:  # somebody's room is being made: it is promised even where nothing else is
+            ground.left = max(1, ground.left)
+        return ground
 
     def _flex(self, shape: Shape) -> bool:
         known = self._view.book.known

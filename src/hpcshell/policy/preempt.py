@@ -5,6 +5,9 @@ for as long as it is expected to run, beside whatever is set apart. What is bein
 already counts as coming free, so nobody is ended twice for the same. As in Slurm, a right comes
 from the QOS, from the tier of the partition, or from the difference in priority, and a run is safe
 until it has run for `exempt` seconds.
+
+Nobody makes room for what goes after it in the line: it would only take its place again. So a right
+is worth something where the line puts those who have it first.
 """
 
 from __future__ import annotations
@@ -15,12 +18,12 @@ from typing import Final
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Claim, Job, Record
 from hpcshell.policy.holdings import Unit
-from hpcshell.policy.line import Shape
+from hpcshell.policy.line import Entry, Shape
 from hpcshell.policy.plan import Preempt
 from hpcshell.policy.profile import Profile
 from hpcshell.policy.room import Vector, fits, minus, plus
 from hpcshell.policy.spots import spot_at
-from hpcshell.policy.view import View
+from hpcshell.policy.view import View, safe_until, turn_ends
 
 MODES: Final = ("suspend", "requeue", "cancel")
 """What is done to whoever has to make room, gentlest first."""
@@ -30,7 +33,7 @@ class Rights(Record, frozen=True, kw_only=True):
     """Who may preempt whom. `qos` and `partitions`: name -> names of those it preempts; `tiers`:
     partition -> tier, of which the higher preempts the lower; `gap`: how much higher a priority
     must be, None: priority gives no right. `modes`: of a QOS or `partition/NAME`, how its own runs
-    make room; else `mode`. `exempt`: seconds for which a run is safe.
+    make room; else `mode`. `exempt`: seconds for which a run is safe, `exempts`: of a QOS.
 
     Raises `Wrong` for a mode that does not exist.
     """
@@ -41,6 +44,7 @@ class Rights(Record, frozen=True, kw_only=True):
     mode: str = "requeue"
     modes: Mapping[str, str] = {}
     exempt: float = 0.0
+    exempts: Mapping[str, float] = {}
 
     def __post_init__(self) -> None:
         for mode in (self.mode, *self.modes.values()):
@@ -87,7 +91,7 @@ def preempts(view: View, unit: Unit, shape: Shape, profile: Profile, now: float)
             free = plus(free, view.room.held(run))
     if shape.taken(free) is not None:
         return []
-    candidates = _candidates(view, entry.job, now)
+    candidates = _candidates(view, entry, now)
     chosen = _cheapest(candidates, shape, need, free)
     if not chosen or not _starts_then(chosen, shape, profile, now):
         return []
@@ -98,14 +102,14 @@ def preempts(view: View, unit: Unit, shape: Shape, profile: Profile, now: float)
     ]
 
 
-def _candidates(view: View, maker: Job, now: float) -> list[Candidate]:
-    """All runs that `maker` may preempt, cheapest first."""
+def _candidates(view: View, entry: Entry, now: float) -> list[Candidate]:
+    """All runs that the job may preempt, cheapest first."""
     found = []
     for run, claim in view.claims.items():
         victim = view.entry(claim.job)
         if victim is None or run in view.leaving or claim.suspended is not None:
             continue
-        mode = _mode(view, maker, victim.job, claim, now)
+        mode = _mode(view, entry, victim, claim, now)
         if mode == "suspend":
             frees, cost = view.room.to_give(run), view.on_since(claim) - now
         elif mode:
@@ -116,15 +120,20 @@ def _candidates(view: View, maker: Job, now: float) -> list[Candidate]:
     return sorted(found, key=lambda one: (MODES.index(one.mode), one.cost, -one.claim.run))
 
 
-def _mode(view: View, maker: Job, victim: Job, claim: Claim, now: float) -> str:
-    """How a run is to make room for `maker`; "" if it need not."""
+def _mode(view: View, first: Entry, runs: Entry, claim: Claim, now: float) -> str:
+    """How a run is to make room for the first in line; "" if it need not.
+
+    None makes room by right that goes before it: back in the line, it would be first to have it.
+    """
     rights, sharing = view.queue.regime.rights, view.queue.regime.sharing
-    if rights is not None and now - claim.start - claim.paused >= rights.exempt:
+    maker, victim = first.job, runs.job
+    before = (first.rank, maker.id) < (runs.rank, victim.id)
+    if rights is not None and before and now >= safe_until(view, claim):
         mode = rights.mode_of(maker, victim)
         if mode:
             return mode
-    if sharing is not None and sharing.shares(maker) and sharing.shares(victim):
-        over = now - view.on_since(claim) >= sharing.slice
+    if sharing is not None and sharing.shares(maker):
+        over = now >= turn_ends(view, claim)
         return "suspend" if over and victim.priority <= maker.priority else ""
     return ""
 

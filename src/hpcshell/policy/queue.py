@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from functools import partial
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
@@ -20,7 +21,7 @@ class Queue:
     def __init__(self, room: Room, regime: Regime) -> None:
         self.jobs: dict[int, Entry] = {}
         self.turn = Turn(regime.fill, apart=regime.passes is not None)
-        self.ties = Ties(self._size)
+        self.ties = Ties(partial(_size, self.jobs))
         self.gates = Gates(self.jobs, self.turn, self.ties, Gangs(self.turn, room))
         self._room = room
         self.regime = regime
@@ -206,10 +207,6 @@ class Queue:
         self.gates.late.forget(job.id)
         return tasks
 
-    def alive(self, entry: Entry) -> int:
-        """How many elements of the job wait or run."""
-        return len(entry.waiting) + len(entry.tasks) + len(entry.lent) + entry.running
-
     def rerank(self) -> bool:
         """Ask for all ranks again; whether any has changed."""
         changed = False
@@ -259,9 +256,10 @@ class Queue:
             request, self._room, length, claimant, job.reservation, passes=passes
         )
 
-    def _size(self, job: int) -> int | None:
-        entry = self.jobs.get(job)
-        return None if entry is None or entry.untold else entry.size()
+
+def _size(jobs: dict[int, Entry], job: int) -> int | None:
+    entry = jobs.get(job)
+    return None if entry is None or entry.untold else entry.size()
 
 
 def repass(queue: Queue) -> None:

@@ -7,19 +7,23 @@ job id (the order of submission).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hpcshell.core.records import Job, Request
 
 if TYPE_CHECKING:
     from hpcshell.policy.bounds import Bounds
+    from hpcshell.policy.ledger import Ledger
     from hpcshell.policy.line import Shape
+    from hpcshell.policy.multifactor import Row
     from hpcshell.policy.preempt import Rights
     from hpcshell.policy.sharing import Sharing
 
 Rank = Callable[[Job, float | None, float], float]
 """(job, the seconds it is expected to take, now) -> the smaller goes first."""
+Rows = Callable[[Job, "float | None", float], "Iterator[Row]"]
+"""As `Rank`, but what the rank comes from."""
 Fill = Callable[["Shape"], float]
 """What puts those that may pass the first in line in an order of their own; smaller first."""
 
@@ -66,7 +70,8 @@ class Regime(NamedTuple):
     """`timely`: ranks change with time, or with what happens to others, and are to be asked for
     again. Those that may pass the first in line are looked at in its order, unless there is a
     `fill` or, of each job by itself, a rank that it `passes` by (for the owner to ask for again,
-    with `queue.repass`, where it changes with time)."""
+    with `queue.repass`, where it changes with time). `ledger` is told by the view of what runs;
+    `rows`: what the rank of a job comes from."""
 
     rank: Rank = by_priority
     timely: bool = False
@@ -75,4 +80,11 @@ class Regime(NamedTuple):
     bounds: Bounds | None = None
     rights: Rights | None = None
     sharing: Sharing | None = None
+    ledger: Ledger | None = None
+    rows: Rows | None = None
     passes: Rank | None = None
+
+    @property
+    def preempting(self) -> bool:
+        """Whether anything that runs may have to make room."""
+        return self.rights is not None or self.sharing is not None

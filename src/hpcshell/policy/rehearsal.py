@@ -4,8 +4,8 @@
     stage.start(policy, now)                as the view itself would give it
     stage.amend(job)                        and with another request
 
-The view it was made from is not changed. What is behind the element in line is left out: no
-decision looks at it before it looks at the element.
+The view it was made from is not changed. What is behind the element in line is left out, unless it
+is promised a start: no decision looks at it before it looks at the element.
 """
 
 from __future__ import annotations
@@ -111,11 +111,12 @@ class Stage:
 
 
 def _ahead(view: View, unit: Unit, most: int) -> set[int] | None:
-    """The jobs with a line no later than that of the element; None: too many."""
+    """The jobs with a line no later than that of the element, and those with a promise; None: too
+    many."""
     line = view.queue.standing(*unit)
-    if line is None or line.place is None:
+    found = {job for job, _ in view.promised}
+    if line is None or line.place is None or len(found) > DEPTH:
         return None
-    found: set[int] = set()
     for key in islice(_lines_until(view, line), most + 1):
         found.update(_jobs_of(key[3]))
         if key[3] is line:
@@ -155,6 +156,7 @@ def _regime(view: View, foresight: Foresight | None) -> Regime:
         timely=False,
         rights=None,
         sharing=None,
+        ledger=None,
         foresight=foresight or regime.foresight,
         bounds=None if view.bounds is None else Settled(view.bounds),
     )
@@ -174,7 +176,7 @@ def _put(small: View, entry: Entry, ahead: bool, most: int) -> None:
     else:
         waiting = IndexSet.of(islice(entry.freed, most))
     small.put_job(_ready(entry.job), waiting)
-    for line in reversed(entry.all_lines()) if ahead else ():
+    for line in entry.all_lines() if ahead else ():  # the first met is met first
         for index in islice(line.again or (), most):
             small.put_task(entry.tasks[index][0])
 

@@ -157,10 +157,6 @@ class Room:
         """The vector of what a run holds."""
         return self._held[run]
 
-    def used(self) -> Resources:
-        """What is held."""
-        return self.resources(minus(self.size, self.free))
-
     def resources(self, vector: Vector) -> Resources:
         """A vector in words; nothing below zero."""
         cpus, memory, gpus, *others = (max(0, count) for count in vector[1 : 4 + len(self.names)])

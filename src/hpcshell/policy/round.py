@@ -43,14 +43,15 @@ class Round:
         self.public = self.parts.public
         self._limits = None if view.bounds is None else view.bounds.throttle
         self._limits_own = False
-        self._preempting = view.preempting()
+        self._preempting = view.queue.regime.preempting
         self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
         self._until = until
-        self._depth = policy.depth
+        self._depth = self._reasons_left = policy.depth
+        self._dropped: set[Shape] = set()
         most = policy.max_backfill_jobs
-        self._most_behind = UNLIMITED if most is None else most + 1
-        self._stopped = self._cut = self._filling = False
+        self._most_behind = UNLIMITED if most is None else most
+        self._stopped = self._cut = self._filling = self._filled = False
         self._flexible: list[tuple[Unit, Line]] = []
         self._bent: list[Unit] = []
         self._slots: dict[int, int] = {}
@@ -122,7 +123,7 @@ class Round:
             return
         turn = self.view.queue.turn
         all_matter = self._thorough or not self.policy.backfill
-        first_matters = turn.fills is not None or self._preempting
+        first_matters = turn.fills is not None or self._preempting or self._most_behind < UNLIMITED
         for head in turn.heads:
             if not self.parts.is_open(head[1]):
                 yield head
@@ -139,18 +140,36 @@ class Round:
 
     def _fill(self) -> None:
         """Let those behind the first in line pass it, in the order in which they may."""
-        waiting: list[tuple[float, Key, Shape, Iterator[Key]]] = []
-        self._stopped = False
-        for fill, key, shape in self.view.queue.turn.fills or ():
-            if self.parts.is_open(shape) and self.parts.any_free(shape):
-                rest = iter(shape.turn)
-                waiting.append((fill, next(rest, key), shape, rest))
-        while waiting and not self._stopped:
-            fill, key, shape, rest = heapq.heappop(waiting)
-            if not self.parts.any_free(shape):
+        self._filled, self._stopped = True, False
+        self._go_on(None)
+        heads = self._fills()
+        head = next(heads, None)
+        later: list[tuple[float, Key, Shape, Iterator[Key]]] = []
+        while (head or later) and not self._stopped:
+            if head is None or (later and later[0][:2] < head[:2]):
+                fill, key, shape, rest = heapq.heappop(later)
+            else:
+                (fill, key, shape), rest = head, iter(head[2].turn)
+                head = next(heads, None)
+                next(rest)
+            if not self.parts.any_free(shape) or not self._offer(key[3]):
                 continue
-            if self._offer(key[3]) and (following := next(rest, None)) is not None:
-                heapq.heappush(waiting, (fill, following, shape, rest))
+            if (following := next(rest, None)) is not None:
+                heapq.heappush(later, (fill, following, shape, rest))
+
+    def _fills(self) -> Iterator[tuple[float, Key, Shape]]:
+        """The first line of each shape that may pass, less those for which there is no room."""
+        for head in self.view.queue.turn.fills or ():
+            shape = head[2]
+            if not self.parts.is_open(shape) or not self.parts.of(shape).passing:
+                continue
+            if self.parts.any_free(shape):
+                yield head
+            elif self._depth > 0:
+                self._depth -= 1
+            else:
+                self._cut = True
+                return
 
     def _go_on(self, until: Key | None) -> None:
         """Let suspended runs go on, or promise them when, as far as they stand before that line."""
@@ -176,6 +195,8 @@ class Round:
         if not self.parts.is_open(shape):
             return self._thorough and self._no_pool(line)
         ground, flex = self.parts.of(shape), self.parts.bends(shape)
+        if ground.passing and not self._filled:
+            return False
         for index in islice(line.elements(), max(0, self._room(line.entry))):
             if ground.free[1] < self._least:  # nothing more can start: no more promises are needed
                 self._stopped = True
@@ -285,11 +306,10 @@ class Round:
     def _wait(self, unit: Unit, shape: Shape, ground: Ground, slots: int = 1) -> bool:
         """Promise what cannot start, if promises are left; whether more of its shape is worth a
         look."""
-        if self._depth <= 0:
-            self._cut = self._stopped = True  # the budget is spent
+        if not self._spend(shape):
+            self._cut = self._stopped = True
             ground.stay(unit)
             return False
-        self._depth -= 1
         possible = self.parts.possible(shape, ground)
         if possible and ground.first is None:
             self._depth = min(self._depth, self._most_behind)
@@ -302,24 +322,37 @@ class Round:
             if self._preempting and ground is self.public:
                 profile = ground.places().profile
                 self.preempts = preempts(self.view, unit, shape, profile, self.now)
-        more = self._thorough
+                ground.barred = bool(self.preempts)  # what is free is its own, too
+        more = False
         if possible and ground.left > 0:
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
             self._done.add(unit)
             ground.owe(unit, shape)
-            more = more or ground.left > 0
-        if possible and (ground.left <= 0 or not self.policy.backfill):
+            more = ground.left > 0
+        if not more:
+            self._dropped.add(shape)
+        if possible and (ground.left <= 0 or not self.policy.backfill or ground.barred):
             self._narrow(ground)
-        return more
+        return more or self._thorough
+
+    def _spend(self, shape: Shape) -> bool:
+        """Whether the budget allows to look at another that cannot start. What a plain decision
+        would not look at, for its shape, has one of its own."""
+        if shape in self._dropped:
+            self._reasons_left -= 1
+            return self._reasons_left > 0
+        self._depth -= 1
+        return self._depth >= 0
 
     def _narrow(self, ground: Ground) -> None:
         """All promises are given, or nobody may pass: the others go in an order of their own, or
         wait."""
-        if not self.policy.backfill:
+        if not self.policy.backfill or ground.barred:
             ground.barred = True
-            self._stopped = self._stopped or not (self._thorough or self.parts.any_pool())
-        elif self.view.queue.turn.fills is not None and not self._filling:
-            self._filling = self._stopped = True
+            self._stopped = self._stopped or not (self._thorough or self.view.book.known)
+        elif self.view.queue.turn.fills is not None and not self._filled:
+            ground.passing = self._filling = True
+            self._stopped = self._stopped or not self.view.book.known
 
     # -- what there is ---------------------------------------------------------------------------
 

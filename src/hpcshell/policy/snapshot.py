@@ -17,6 +17,8 @@ from msgspec.structs import replace
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Claim, Job, Launch, Record, Resources, State, Task
+from hpcshell.core.settings import Settings
+from hpcshell.policy.choice import choice, ledger_of
 from hpcshell.policy.depend import ParentFacts
 from hpcshell.policy.line import Entry
 from hpcshell.policy.plan import Policy
@@ -43,7 +45,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     `runs`: what each run holds; `waking`: the suspended ones that are to go on; `parents`: what is
     known of jobs that others wait for; `promised`: (job, index, instant). `used`: when reservations
     were used last; `since`: when runs that had been suspended went on; `closed`: why nothing new
-    starts. `last_job`: the highest id given out.
+    starts. `last_job`: the highest id given out. `settings`, `usage` and `origin` are what `choice`
+    makes the regime of; what a predictor has learnt is not in it.
     """
 
     now: float
@@ -60,6 +63,9 @@ class Snapshot(Record, frozen=True, kw_only=True):
     leaving: dict[int, float] = field(default_factory=dict)
     checkpoints: dict[int, float] = field(default_factory=dict)
     closed: str = ""
+    settings: Settings | None = None
+    usage: dict[str, float] = field(default_factory=dict)
+    origin: float = 0.0
     last_job: int = 0
 
 
@@ -124,6 +130,16 @@ def view_of(snapshot: Snapshot, regime: Regime | None = None) -> View:
     return view
 
 
+def regime_of(snapshot: Snapshot) -> Regime:
+    """Who goes first by the configuration that the snapshot was taken under. A new one for each
+    view: usage is charged to it."""
+    if snapshot.settings is None:
+        return Regime()
+    ledger = ledger_of(snapshot.settings)
+    ledger.restore(snapshot.usage)
+    return choice(snapshot.settings, snapshot.total, ledger=ledger, origin=snapshot.origin)[1]
+
+
 def copied(facts: ParentFacts) -> ParentFacts:
     """The same, to be changed by itself."""
     elements = facts.elements
@@ -132,14 +148,13 @@ def copied(facts: ParentFacts) -> ParentFacts:
 
 def facts_of(view: View) -> dict[int, ParentFacts]:
     """What is known of the parents of live jobs, as far as anything is; copies."""
-    found: dict[int, ParentFacts] = {}
-    for entry in view.queue.jobs.values():
-        for term in entry.job.dependencies.terms if entry.job.dependencies else ():
-            if term.job and term.job not in found:
-                facts = view.queue.ties.facts(term.job)
-                if facts is not None and facts.begun + facts.ended:
-                    found[term.job] = copied(facts)
-    return found
+    ties = view.queue.ties
+    known = ((parent, ties.facts(parent)) for parent in ties.wanted if parent)
+    return {
+        parent: copied(facts)
+        for parent, facts in known
+        if facts is not None and facts.begun + facts.ended
+    }
 
 
 def promised_of(view: View) -> tuple[tuple[int, int, float], ...]:

@@ -40,6 +40,9 @@ def successor(view: View, claim: Claim) -> Successor | None:
         return None
     if entry.job.id == claim.job:
         return _next_element(entry)
+    regime = view.queue.regime
+    if regime.timely or regime.bounds is not None or regime.preempting:
+        return None  # who goes first, or may go at all, can be another by then
     return _child(view.queue, entry, claim.job)
 
 

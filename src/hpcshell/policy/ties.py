@@ -67,7 +67,8 @@ class Ties:
         self._bonds: dict[int, Bond] = {}
         self._children: dict[tuple[int, int | None], dict[int, list[int]]] = {}
         self._pairs: dict[int, dict[int, None]] = {}
-        self._wanted: dict[int, int] = {}
+        self.wanted: dict[int, int] = {}
+        """How many terms of live jobs name each parent."""
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ class Ties:
     def leave(self, job: Job) -> list[Touched]:
         """`job` is not live any more; what children of it still need to know is kept."""
         self._untie(job.id)
-        if not self._wanted.get(job.id):
+        if not self.wanted.get(job.id):
             self._facts.pop(job.id, None)
         return self._tell_singleton(self._names.drop(job))
 
@@ -158,7 +159,7 @@ class Ties:
 
     def _tell_of(self, job: int, index: int, facts: ParentFacts, *, turning: bool) -> list[Touched]:
         """One element has changed; `turning`: terms on the whole job may have, too."""
-        if not self._wanted.get(job):
+        if not self.wanted.get(job):
             return []
         touched = self._tell(job, None) if turning else []
         touched += self._tell(job, index)
@@ -194,7 +195,7 @@ class Ties:
     def _retie(self, job: Job) -> None:
         terms = job.dependencies.terms if job.dependencies else ()
         for term in terms:  # first of all, so that what is known of a common parent is not dropped
-            self._wanted[term.job] = self._wanted.get(term.job, 0) + 1
+            self.wanted[term.job] = self.wanted.get(term.job, 0) + 1
         self._untie(job.id)
         if job.dependencies is not None:
             self._tie(job, job.dependencies)
@@ -220,12 +221,12 @@ class Ties:
             tied.pop(child, None)
             if not tied:
                 self._children.pop((term.job, term.index), None)
-            self._wanted[term.job] -= 1
-            if not self._wanted[term.job]:
+            self.wanted[term.job] -= 1
+            if not self.wanted[term.job]:
                 self._unwanted(term.job)
 
     def _unwanted(self, parent: int) -> None:
-        del self._wanted[parent]
+        del self.wanted[parent]
         self._pairs.pop(parent, None)
         if self._elements_of(parent) is None:  # ended, or its owner can be asked again
             self._facts.pop(parent, None)

@@ -38,6 +38,7 @@ Costs grow with what a call changes (and the logarithm of what waits), never wit
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from hpcshell.core.indexset import IndexSet
@@ -68,7 +69,7 @@ class View(Holdings):
         regime = regime or Regime()
         if not isinstance(machine, Room):
             machine = Room(machine, None if host is None else Host(host))
-        super().__init__(machine, regime.foresight)
+        super().__init__(machine, regime.foresight, regime.ledger)
         self.queue = Queue(self.room, regime)
         self.bounds = regime.bounds
 
@@ -85,26 +86,9 @@ class View(Holdings):
             self.queue.gates.next_wake(),
             self.outlook.next_wake(),
             self.book.next_wake(now) if self.book.known else None,
-            self._slice_ends(now),
+            slice_ends(self, now),
         )
         return min((wake for wake in wakes if wake is not None), default=None)
-
-    def _slice_ends(self, now: float) -> float | None:
-        """When the next slice of a run is over for which somebody waits."""
-        sharing = self.queue.regime.sharing
-        if sharing is None or not (self.queue.turn.heads or self.waking):
-            return None
-        ends = (
-            self.on_since(claim) + sharing.slice
-            for claim in self.claims.values()
-            if claim.suspended is None and sharing.shares(self.queue.jobs[claim.job].job)
-        )
-        return min((end for end in ends if end > now), default=None)
-
-    def preempting(self) -> bool:
-        """Whether anything that runs may have to make room."""
-        regime = self.queue.regime
-        return regime.rights is not None or regime.sharing is not None
 
     def needs(self, job: Job) -> list[int]:
         """The parents of which the view must be told with `know` before it is given `job`."""
@@ -128,7 +112,7 @@ class View(Holdings):
             self.book.leave("" if entry is None else entry.job.reservation)
         entry = self.queue.put(job, waiting)
         if self.bounds is not None:
-            self.bounds.submitted(job, self.queue.alive(entry))
+            self.bounds.submitted(job, entry.alive())
         if before is not None and before != (job.request, entry.rank):
             self.promised = {unit: at for unit, at in self.promised.items() if unit[0] != job.id}
 
@@ -170,14 +154,18 @@ class View(Holdings):
             if self.bounds is not None:
                 holds = self.room.held_by(shape.request)
                 self.bounds.began(claim.run, self.bounds.claimant(entry.job, holds))
+            if self.ledger is not None:
+                self.ledger.began(claim, entry.job.user, entry.job.account)
             if claim.reservation:
                 self.pools[claim.run] = claim.reservation
             first = self.queue.start(entry, claim.index)
             touched = self.queue.ties.began(claim.job, claim.index, claim.start, first)
             self.queue.gates.touch(touched)
 
-    def release(self, run: int) -> None:
-        """The run is over and holds nothing any more."""
+    def release(self, run: int, at: float | None = None) -> None:
+        """The run is over, since `at` (None: the time told last), and holds nothing any more."""
+        if self.ledger is not None:
+            self.ledger.ended(run, self.queue.gates.clock if at is None else at)
         claim = self.room.let_go(run)
         self.outlook.over(run)
         for known in (self.pools, self.since, self.leaving, self.checkpoints):
@@ -226,7 +214,10 @@ class View(Holdings):
         self.promised = {}
 
     def rerank(self) -> bool:
-        """Ask for the ranks of all jobs again, as of the time told last; whether any changed."""
+        """Ask for the ranks of all jobs again, as of the time told last; whether any changed. What
+        runs have used by then counts."""
+        if self.ledger is not None:
+            self.ledger.settle(self.queue.gates.clock)
         return self.queue.rerank()
 
     def impossible(self, now: float) -> list[Hopeless]:
@@ -247,3 +238,30 @@ class View(Holdings):
         """
         self.promised = dict(promises)
         self.spots = dict(spots or {})
+
+
+def slice_ends(view: View, now: float) -> float | None:
+    """When the next run may have to make room for what waits: its slice is over, or the time for
+    which it was safe."""
+    if not view.queue.regime.preempting or not (view.queue.turn.heads or view.waking):
+        return None
+    running = (claim for claim in view.claims.values() if claim.suspended is None)
+    ends = (end(view, claim) for claim in running for end in (safe_until, turn_ends))
+    return min((end for end in ends if now < end < inf), default=None)
+
+
+def safe_until(view: View, claim: Claim) -> float:
+    """Until when a run need not make room by anybody's right; `inf`: for ever."""
+    rights = view.queue.regime.rights
+    if rights is None:
+        return inf
+    qos = view.queue.jobs[claim.job].job.qos
+    return claim.start + claim.paused + rights.exempts.get(qos, rights.exempt)
+
+
+def turn_ends(view: View, claim: Claim) -> float:
+    """When the slice of a run is over; `inf`: it does not take turns."""
+    sharing = view.queue.regime.sharing
+    if sharing is None or not sharing.shares(view.queue.jobs[claim.job].job):
+        return inf
+    return view.on_since(claim) + sharing.slice

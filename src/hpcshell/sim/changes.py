@@ -11,7 +11,6 @@ for jobs and elements that are not in the queue.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import inf
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -21,24 +20,15 @@ from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.ids import Ids, Last, Selector, element_of, format_selector, select
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Dependencies, Dependency, Job, Record, Resources
-from hpcshell.core.settings import Settings
+from hpcshell.core.settings import ORDER_NAMES, SchedulerSettings, Settings
 from hpcshell.core.units import count, format_size, size, time_limit
 from hpcshell.core.words import nearest, quote
 from hpcshell.policy.admit import admit
-from hpcshell.policy.formulas import ORDERS, Order
+from hpcshell.policy.choice import PROMISES, choice, policy_of
 from hpcshell.policy.plan import Policy
-from hpcshell.policy.regime import Rank
 from hpcshell.policy.snapshot import Snapshot, elements_of
 from hpcshell.sim.forward import Forward
 
-LONG: Final = 1e8
-"""Seconds that a formula is told for a job without a time limit: three years."""
-POLICIES: Final[dict[str, dict[str, Any]]] = {
-    "none": {"backfill": False, "promises": 1},
-    "greedy": {"backfill": True, "promises": 0},
-    "easy": {"backfill": True, "promises": 1},
-    "conservative": {"backfill": True, "promises": None},
-}
 ALIASES: Final = {"fcfs": "none", "first-fit": "greedy"}
 HYBRID: Final = "hybrid:"
 MOST_PROMISES: Final = 1_000_000
@@ -64,22 +54,26 @@ class Wish(Record, frozen=True, kw_only=True):
 
 
 class Changes(NamedTuple):
-    """A wish that makes sense for a queue."""
+    """A wish that makes sense for a queue. `order`: the settings that ask for it; `origin`: as in
+    `choice`."""
 
     submit: tuple[Job, ...]
     policy: Policy | None
-    order: Order | None
+    order: Settings | None
     total: Resources | None
     cancel: dict[int, Part]
     time: dict[int, float | None]
     priority: dict[int, int]
     hold: dict[int, Part]
     release: dict[int, Part]
+    origin: float = 0.0
 
     def make(self, forward: Forward) -> None:
         """Do all of it at the instant to which the forward run has come."""
         if self.order is not None:
-            forward.order(rank_of(self.order), timely=self.order.ages)
+            ledger = forward.view.queue.regime.ledger
+            total = forward.view.total
+            forward.order(choice(self.order, total, ledger=ledger, origin=self.origin)[1])
         if self.policy is not None:
             forward.rule(self.policy)
         if self.total is not None:
@@ -99,7 +93,7 @@ class Changes(NamedTuple):
 
     def any(self) -> bool:
         """Whether there is anything to do."""
-        return any(part is not None and part not in ((), {}) for part in self)
+        return any(part is not None and part not in ((), {}) for part in self[:-1])
 
 
 def changes_of(wish: Wish, snapshot: Snapshot, user: str, settings: Settings) -> Changes:
@@ -107,16 +101,18 @@ def changes_of(wish: Wish, snapshot: Snapshot, user: str, settings: Settings) ->
     partitions take."""
     finder = Finder(snapshot, user)
     total = machine_of(wish, snapshot.total)
+    site = snapshot.settings or settings
     changes = Changes(
         submit=tuple(_submitted(job, wish, finder, total, settings) for job in wish.jobs),
-        policy=policy_of(wish.policy, snapshot.policy) if wish.policy else None,
-        order=order_of(wish.order) if wish.order else None,
+        policy=policy_named(wish.policy, site.scheduler) if wish.policy else None,
+        order=ordered(wish.order, site) if wish.order else None,
         total=None if total == snapshot.total else total,
         cancel=finder.parts(wish.cancel, "--cancel"),
         time=finder.values(wish.time, "--time", "30m", time_limit),
         priority=finder.values(wish.priority, "--priority", "900", _priority),
         hold=finder.parts(wish.hold, "--hold"),
         release=finder.parts(wish.release, "--release"),
+        origin=snapshot.origin,
     )
     _check_together(changes)
     return changes
@@ -239,40 +235,31 @@ def _of(job: Job, part: Part, option: str) -> Part:
 # -- what ------------------------------------------------------------------------------------------
 
 
-def policy_of(name: str, now: Policy) -> Policy:
-    """The policy of that name, with the depth and the windows of the one that decides now."""
+def policy_named(name: str, scheduler: SchedulerSettings) -> Policy:
+    """The policy of that name, with the depth and the windows of the one that is configured."""
     word = name.strip().lower()
     word = ALIASES.get(word, word)
+    promises = scheduler.promises
     if word.startswith(HYBRID):
         promises = count(word.removeprefix(HYBRID), "--policy hybrid", most=MOST_PROMISES)
-        return replace(now, backfill=True, promises=promises)
-    if word not in POLICIES:
-        names = [*POLICIES, f"{HYBRID}N"]
-        near = nearest(word, names)
-        hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
-        raise Wrong(f"--policy: there is no policy {quote(name)}", hint)
-    return replace(now, **POLICIES[word])
+        word = "hybrid"
+    elif word not in PROMISES:
+        raise _unknown("--policy", "policy", name, [*PROMISES, f"{HYBRID}N"])
+    return policy_of(replace(scheduler, backfill=word, promises=promises))
 
 
-def order_of(name: str) -> Order:
-    """The order of a line by its name."""
-    found = ORDERS.get(name.strip().lower())
-    if found is None:
-        near = nearest(name.strip().lower(), ORDERS)
-        hint = f"did you mean {near}?" if near else f"there are {', '.join(ORDERS)}"
-        raise Wrong(f"--order: there is no order {quote(name)}", hint)
-    return found
+def ordered(name: str, settings: Settings) -> Settings:
+    """The settings with that order of the line."""
+    word = name.strip().lower()
+    if word not in ORDER_NAMES:
+        raise _unknown("--order", "order", name, ORDER_NAMES)
+    return replace(settings, scheduler=replace(settings.scheduler, order=word))
 
 
-def rank_of(order: Order) -> Rank:
-    """The rank that a formula gives; a job without a time limit counts as a very long one."""
-
-    def rank(job: Job, length: float | None, now: float) -> float:
-        run = LONG if length is None or length == inf else length
-        wait = max(0.0, now - job.submit_time)
-        return order.score(run, float(job.request.cpus), job.submit_time, wait)
-
-    return rank
+def _unknown(option: str, what: str, name: str, known: Iterable[str]) -> Wrong:
+    near = nearest(name.strip().lower(), known)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
+    return Wrong(f"{option}: there is no {what} {quote(name)}", hint)
 
 
 def machine_of(wish: Wish, total: Resources) -> Resources:

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 from hpcshell.core.records import NO_INDEX, Job
 from hpcshell.policy.explain import explain
 from hpcshell.policy.view import Unit
-from hpcshell.sim.forward import Forward, Span
+from hpcshell.sim.forward import Forward
+from hpcshell.sim.runs import Span
 
 LEAST: Final = 0.5
 """Seconds: nobody gains or loses less than that."""
@@ -63,10 +64,18 @@ class Compared(NamedTuple):
     until: float
     cut: bool
 
+    def winners(self) -> tuple[int, int]:
+        """How many jobs start sooner, and how many later or never; those that are new or cancelled
+        are left out."""
+        told = [row for row in self.rows if row.changed and not (row.new or row.gone)]
+        gain = sum(row.before is None or (row.gain is not None and row.gain > 0) for row in told)
+        return gain, len(told) - gain
+
 
 def compare(before: Forward, after: Forward) -> Compared:
-    """The rows of all that waited or is new: the greatest gain first, then those that cannot be
-    reckoned."""
+    """The rows of all that waited or is new: the greatest gain first and the greatest loss last,
+    between them those that start in one of the two only; in the order of their starts where nothing
+    differs."""
     cut = before.cut or after.cut
     until = min(one.now for one in (before, after) if one.cut) if cut else inf
     first, second = _within(before, until), _within(after, until)
@@ -77,7 +86,7 @@ def compare(before: Forward, after: Forward) -> Compared:
         _row(number, old[0].get(number, {}), old[1].get(number, {}), before, after)
         for number in sorted(numbers)
     ]
-    rows.sort(key=lambda row: (row.gain is None, -(row.gain or 0.0), row.job.id))
+    rows.sort(key=_place)
     return Compared(
         rows=rows,
         before=_totals(before, first, both, until),
@@ -85,6 +94,12 @@ def compare(before: Forward, after: Forward) -> Compared:
         until=min(until, max(before.now, after.now)),
         cut=cut,
     )
+
+
+def _place(row: Row) -> tuple[float, float, int]:
+    """The gain first; jobs that start in one of the two runs only stand in the middle."""
+    start = row.before if row.before is not None else row.after
+    return -(row.gain or 0.0) if row.changed else 0.0, inf if start is None else start, row.job.id
 
 
 def _within(one: Forward, until: float) -> dict[Unit, float]:

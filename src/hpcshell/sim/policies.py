@@ -11,6 +11,7 @@ from typing import Final
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Record
+from hpcshell.core.settings import Settings
 from hpcshell.core.words import nearest, quote
 from hpcshell.sim.kernel import scores
 from hpcshell.sim.kernel.state import (
@@ -55,7 +56,7 @@ MOST_PROMISES: Final = 10**9
 
 class Policy(Record, frozen=True, kw_only=True):
     """What `Rules` say, in words. `promises` is one of the kernel's numbers; `fill` "" is the order
-    of the line."""
+    of the line. With `settings` it is what these configure, and the words only say so."""
 
     name: str
     promises: int = EASY
@@ -63,10 +64,13 @@ class Policy(Record, frozen=True, kw_only=True):
     fill: str = ""
     predict: str = "request"
     variant: str = "instant"
+    settings: Settings | None = None
 
     @property
     def label(self) -> str:
         """The name, and what is not as the name says: `easy, order wfp3`."""
+        if self.settings is not None:
+            return self.name
         own = _named(self.name) if self.name else self
         others = [
             f"{field} {getattr(self, field)}"
@@ -138,6 +142,19 @@ def policy_of(
     )
 
 
+def configured(name: str, settings: Settings, variant: str = "instant") -> Policy:
+    """The policy that a configuration chooses, as the daemon would go by it."""
+    own = settings.scheduler
+    return Policy(
+        name=name,
+        order=own.order,
+        fill="" if own.backfill_order == "same" else own.backfill_order,
+        predict=own.predict,
+        variant=_one_of(variant, VARIANTS, "--variant") or "instant",
+        settings=settings,
+    )
+
+
 def policy_names(text: str) -> list[str]:
     """The names in a list such as `easy,conservative`; `all` stands for all that have one."""
     names: list[str] = []
@@ -182,6 +199,11 @@ def _one_of(word: str | None, known: Iterable[str], option: str) -> str | None:
     near = nearest(word.lower(), known)
     meant = f"; did you mean {near}?" if near else ""
     raise Wrong(f"{option}: there is no {quote(word)}{meant}", f"there are {', '.join(known)}")
+
+
+def replays(policy: Policy, machine: int) -> bool:
+    """Whether the policy is more than the kernel knows."""
+    return policy.settings is not None or needs_replay(policy.rules(machine))
 
 
 def needs_replay(rules: Rules) -> bool:

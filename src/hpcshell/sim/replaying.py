@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Job, Request, Resources
+from hpcshell.core.settings import Settings
 from hpcshell.policy import decide
+from hpcshell.policy.choice import bounds_of, choice
 from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.formulas import ORDERS, Order
 from hpcshell.policy.place.deal import WAYS
@@ -37,8 +39,19 @@ def replay_of(
     workload: Workload, policy: Policy, faults: Sequence[Fault] = (), layout: Layout | None = None
 ) -> Replay:
     """The replay of a workload, which must fit the machine (see `fitting`)."""
-    order, fill = ORDERS[policy.order], ORDERS[policy.fill or policy.order]
     machine = Resources(cpus=workload.machine) if layout is None else cluster_of(layout)
+    if policy.settings is not None:
+        rules, regime = configured_rules(policy, policy.settings, workload)
+        return Replay(
+            jobs_of(workload, layout),
+            workload.run.tolist(),
+            machine,
+            rules,
+            regime,
+            stepwise=policy.variant == "sc15",
+            faults=faults,
+        )
+    order, fill = ORDERS[policy.order], ORDERS[policy.fill or policy.order]
     return Replay(
         jobs_of(workload, layout),
         workload.run.tolist(),
@@ -54,6 +67,42 @@ def replay_of(
         repass=fill is not order and fill.ages,
         faults=faults,
     )
+
+
+def configured_rules(
+    policy: Policy, settings: Settings, workload: Workload
+) -> tuple[decide.Policy, Regime]:
+    """What a configuration makes of decisions about a log. Raises `Wrong` for what a replay does
+    not do: runs that make room."""
+    rules, regime = choice(
+        settings,
+        Resources(cpus=workload.machine),
+        foresight=foresight_of(settings.scheduler.predict, workload),
+    )
+    if regime.preempting:
+        raise Wrong(
+            f"{policy.name}: preemption and time slices are not simulated",
+            "leave preempts, preempt_gap, tier and time_sliced out of the file",
+        )
+    return rules, regime
+
+
+def allowed(workload: Workload, policy: Policy) -> Workload:
+    """Less the jobs that the limits of a configuration never let start, which are counted."""
+    bounds = None if policy.settings is None else bounds_of(policy.settings)
+    if bounds is None:
+        return workload
+    never = [
+        bounds.throttle.never(bounds.claimant(job, job.request)) is not None
+        for job in jobs_of(workload, None)
+    ]
+    over = np.flatnonzero(np.array(never, np.bool_))
+    if not len(over):
+        return workload
+    tally = Tally(dict(workload.oddities), dict(workload.examples))
+    tally.add("over_limits", (f"job {job}" for job in workload.id[over].tolist()), len(over))
+    kept = rows(workload, np.flatnonzero(~np.array(never, np.bool_)))
+    return replace(kept, oddities=tally.counts, examples=tally.examples)
 
 
 def rules_of(policy: Policy) -> decide.Policy:

@@ -20,8 +20,8 @@ from hpcshell.sim.kernel import arrays, primitives
 from hpcshell.sim.kernel.play import play
 from hpcshell.sim.kernel.state import BEGUN, SHRUNK, Case, Rules, Work, plans, prepared
 from hpcshell.sim.machines import Layout
-from hpcshell.sim.policies import Policy, needs_replay
-from hpcshell.sim.replaying import replay_of
+from hpcshell.sim.policies import Policy, replays
+from hpcshell.sim.replaying import allowed, replay_of
 from hpcshell.trace.clean import Workload
 from hpcshell.trace.measures import Measures, Schedule, measure
 from hpcshell.trace.record import Bools, Floats, Ints
@@ -111,9 +111,9 @@ def simulate(
     not.
     """
     _check(workload, faults, layout)
-    rules = policy.rules(workload.machine)
-    if layout is not None or needs_replay(rules):
+    if layout is not None or replays(policy, workload.machine):
         return replayed(workload, policy, faults=faults, layout=layout, progress=progress)
+    rules = policy.rules(workload.machine)
     chosen = "python" if faults else engine_for(effort(workload, policy), engine)
     play_on = _compiled() if chosen == "compiled" else play
     began = process_time()
@@ -160,6 +160,7 @@ def replayed(
 ) -> Simulation:
     """As `simulate`, through the decisions of the daemon: all that these can do, and slower."""
     began = process_time()
+    workload = allowed(workload, policy)
     replay = replay_of(workload, policy, faults, layout)
     cut_short = False
     try:
@@ -189,10 +190,9 @@ def replayed(
 
 def effort(workload: Workload, policy: Policy, layout: Layout | None = None) -> int:
     """How much work a simulation is, in jobs of a policy that promises none or one a start."""
-    rules = policy.rules(workload.machine)
-    if layout is not None or needs_replay(rules):
+    if layout is not None or replays(policy, workload.machine):
         return len(workload) * REPLAYING
-    return len(workload) * (PLANNING if plans(rules) else 1)
+    return len(workload) * (PLANNING if plans(policy.rules(workload.machine)) else 1)
 
 
 def engine_for(jobs: int, engine: Engine = "auto") -> Literal["compiled", "python"]:

@@ -45,6 +45,7 @@ _PUT_RESERVATION: Final = (
 _DROP_RESERVATION: Final = "DELETE FROM reservation WHERE name = ?"
 _PUT_NODE: Final = "INSERT OR REPLACE INTO node (name, state, record) VALUES (?, ?, ?)"
 _SKIP_RUNS: Final = "UPDATE meta SET value = ? WHERE key = 'purged_run' AND value < ?"
+_KEEP: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 _NEW: Final = (State.RUNNING, State.PENDING)
 _ADD_BLOB: Final = "INSERT OR IGNORE INTO blob (hash, content) VALUES (?, ?)"
 
@@ -96,6 +97,10 @@ class Change:
         if last > self.ids.run:
             self.ids.run = last
             self._writer.write("meta", _SKIP_RUNS, (last, last))
+
+    def keep(self, key: str, value: bytes) -> None:
+        """Remember this under a name, in place of what was remembered; see `Reader.kept`."""
+        self._writer.write("meta", _KEEP, (key, value))
 
     def add_blob(self, content: bytes) -> str:
         """Store a script or an environment, once for all that are equal. Returns its key."""

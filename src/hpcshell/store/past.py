@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from hpcshell.core.records import NO_INDEX
+from hpcshell.core.records import NO_INDEX, Job, Run
 from hpcshell.store.failures import explained
 from hpcshell.store.rows import (
     Entry,
@@ -17,6 +17,7 @@ from hpcshell.store.rows import (
     Wanted,
     decode_detail,
     decode_job,
+    decode_run,
     decode_summary,
     decode_task,
     dropped_task,
@@ -25,6 +26,13 @@ from hpcshell.store.rows import (
 T = TypeVar("T")
 
 _EVENT: Final = "SELECT seq, time, job, idx, kind, state, cause, detail FROM event"
+
+
+_ENDED_RUNS: Final = (
+    "SELECT job.record, run.record FROM run CROSS JOIN job ON job.id = run.job"
+    " WHERE run.end_time IS NOT NULL AND run.id"
+)
+_PAGE: Final = 2000
 
 
 class _Source(NamedTuple):
@@ -115,6 +123,26 @@ class PastReader(Asking):
             return self.events(job=job, limit=limit)
         sql = f"{_EVENT} WHERE job = ? AND (idx IS NULL OR idx = ?) ORDER BY seq LIMIT ?"
         return [self._entry(row) for row in self._all(sql, (job, index, limit))]
+
+    def ended_runs(self, after: int, among: Sequence[int] = ()) -> Iterator[tuple[Job, Run]]:
+        """The attempts that have ended of all with a higher id, and of those named."""
+        for start in range(0, len(among), _PAGE):
+            ids = among[start : start + _PAGE]
+            yield from self._ended_runs(f"IN ({','.join('?' * len(ids))})", ids)
+        page = [after]
+        while page:
+            found = list(self._ended_runs("> ? ORDER BY run.id LIMIT ?", (page[-1], _PAGE)))
+            yield from found
+            page = [run.id for _, run in found]
+
+    def _ended_runs(self, which: str, values: Sequence[int]) -> Iterator[tuple[Job, Run]]:
+        for job, run in self._all(f"{_ENDED_RUNS} {which}", values):
+            yield self._decoded(decode_job, job), self._decoded(decode_run, run)
+
+    def first_submit(self) -> float | None:
+        """When the oldest job that is still known was submitted."""
+        rows = self._all("SELECT submit_time FROM job ORDER BY id LIMIT 1")
+        return rows[0][0] if rows else None
 
     def _past(self, job: bytes, summary: bytes | None, task: bytes | None) -> Past:
         whole = self._decoded(decode_job, job)

@@ -192,6 +192,11 @@ class Reader(PastReader):
         """The attempts that are recorded and not begun, of elements that wait."""
         return [self._decoded(decode_run, row[0]) for row in self._all(_PREPARED_RUNS)]
 
+    def kept(self, key: str) -> bytes | None:
+        """What was last remembered under a name (`Change.keep`)."""
+        rows = self._all("SELECT value FROM meta WHERE key = ?", (key,))
+        return bytes(rows[0][0]) if rows else None
+
     def reservations(self) -> list[Reservation]:
         """All of them, in the order of their start."""
         rows = self._all("SELECT record FROM reservation ORDER BY start_time, name")

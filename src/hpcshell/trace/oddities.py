@@ -32,6 +32,7 @@ ODDITIES: Final = {
     "allocated": "asked for no processors: taken to have asked for what it got",
     "over_machine": "larger than the machine: left out",
     "over_nodes": "fits no nodes, with nobody on them: left out",
+    "over_limits": "asks for more than the limits of the policy ever allow: left out",
     "clipped": "larger than the machine: made as large as the machine",
     "run_over_request": "ran longer than it asked for: cut to what it asked for",
     "overrun": "ran longer than it asked for: kept",

@@ -101,7 +101,9 @@ class Way(NamedTuple):
     def regime(self, log: Log) -> Regime:
         order = ORDERS[self.order]
         fill = None if self.fill == self.order else fill_of(self.fill)
-        return Regime(rank_of(self.order), order.ages, fill, self.foresight(log))
+        return Regime(
+            rank_of(self.order), timely=order.ages, fill=fill, foresight=self.foresight(log)
+        )
 
     def foresight(self, log: Log) -> Foresight:
         if self.predict == "request":

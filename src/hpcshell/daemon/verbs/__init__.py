@@ -14,6 +14,7 @@ from hpcshell.daemon.verbs import (
     look,
     pausing,
     snapshot,
+    standing,
     submit,
     watch,
 )
@@ -47,6 +48,8 @@ VERBS: Final[dict[str, Verb]] = {
     "show": look.show,
     "history": look.history,
     "explain": explain.explain,
+    "priority": standing.priority,
+    "fairshare": standing.fairshare,
     "resources": look.resources,
     "snapshot": snapshot.snapshot,
     "outputs": look.outputs,
@@ -57,7 +60,7 @@ VERBS: Final[dict[str, Verb]] = {
 LOOKS: Final = frozenset(
     {
         *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
-        *("reservations", "node", "outputs", "wait", "events"),
+        *("priority", "fairshare", "reservations", "node", "outputs", "wait", "events"),
     }
 )
 """Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else

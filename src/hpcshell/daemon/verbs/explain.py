@@ -13,9 +13,10 @@ from hpcshell.core.records import NO_INDEX, Job, State
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import Found, find
 from hpcshell.daemon.verbs.look import document_of
+from hpcshell.daemon.verbs.standing import factors_of
 from hpcshell.machine import clock
 from hpcshell.policy.admit import admit
-from hpcshell.policy.explain import Explanation, explain_suspended
+from hpcshell.policy.explain import Explanation, bind, explain_suspended
 from hpcshell.policy.explain import explain as explain_why
 from hpcshell.policy.sooner import Bound, Variant
 
@@ -51,7 +52,10 @@ def _explained(
         return answer | _nothing(view["reason"] or _no_wait(view))
     others = _elsewhere(engine, found.job) if thorough else None
     why = explain_why(engine.view, engine.policy, found.job.id, index, now, others=others)
-    return answer | _told(why)
+    if index != NO_INDEX or found.job.array is None:
+        bind(engine.view, engine.policy, (found.job.id, index), why, now)
+    order = {"order": engine.host.settings.scheduler.order}
+    return answer | _told(why) | {"standing": order | factors_of(engine, found.job, now)}
 
 
 def _told(told: Explanation) -> dict[str, Any]:
@@ -68,6 +72,7 @@ def _told(told: Explanation) -> dict[str, Any]:
         "change": None
         if change is None
         else {"options": change.options, "start": change.start, "now": change.now},
+        "standing": None,
     }
 
 
@@ -87,6 +92,7 @@ def _nothing(sentence: str) -> dict[str, Any]:
         "blockers": [],
         "advice": None,
         "change": None,
+        "standing": None,
     }
 
 

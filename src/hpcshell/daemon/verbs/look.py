@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from hpcshell.core.errors import NotFound, Wrong
@@ -17,6 +17,7 @@ from hpcshell.daemon.orders import output_paths
 from hpcshell.daemon.verbs.apart import node_view
 from hpcshell.machine import clock
 from hpcshell.policy.explain import explain, explain_suspended
+from hpcshell.policy.regime import by_priority
 from hpcshell.store.rows import Wanted, indices_of
 
 if TYPE_CHECKING:
@@ -166,17 +167,26 @@ def _rows(engine: Engine, live: LiveJob) -> Iterable[dict[str, Any]]:
 def _chosen(engine: Engine, args: dict[str, Any], uid: int) -> tuple[Iterable[int], int]:
     """The ids of the jobs asked for, in order, and how many there are."""
     tests = [make(args[name]) for name, make in _FILTERS.items() if args.get(name)]
-    chosen: Iterable[int] = engine.roll
+    listed = chosen = _listed(engine)
     if args.get("ids"):
         named = {one.job.id for text in args["ids"] for one in resolve(engine, str(text), uid)}
-        chosen = (job for job in engine.roll if job in named)
+        chosen = (job for job in listed if job in named)
     elif not tests:
-        return engine.roll, len(engine.live)
+        return listed, len(engine.live)
     jobs: Iterable[LiveJob] = (engine.live[job] for job in chosen)
     for test in tests:
         jobs = filter(test, jobs)
     found = [live.job.id for live in jobs]
     return found, len(found)
+
+
+def _listed(engine: Engine) -> Iterable[int]:
+    """All live jobs: those of which something has begun, then those that wait in their order."""
+    if engine.regime.rank is by_priority:
+        return engine.roll
+    entries = engine.view.queue.jobs
+    waiting = (job for job, live in engine.live.items() if not live.tasks)
+    return chain(engine.roll.begun(), sorted(waiting, key=lambda job: (entries[job].rank, job)))
 
 
 def _state_filter(states: Iterable[Any]) -> Callable[[LiveJob], bool]:
@@ -247,7 +257,7 @@ def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         "hostname": host.hostname,
         "total": views.resources_view(host.total),
         "free": views.resources_view(engine.view.free),
-        "used": views.resources_view(engine.view.room.used()),
+        "used": views.resources_view(engine.view.used),
         "detected": views.resources_view(host.detected),
         "overridden": list(host.overridden),
         "node": node_view(engine, clock.now()),

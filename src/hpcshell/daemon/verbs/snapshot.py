@@ -7,7 +7,6 @@ is taken, or the peer leaves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hpcshell.core.errors import NotYet, Wrong
@@ -24,14 +23,15 @@ if TYPE_CHECKING:
 
 PAGE: Final = 2000
 
-Bare = tuple[Job, IndexSet, tuple[Task, ...]]
-"""A live job as it was, before it is written out."""
-
 
 class Kept(NamedTuple):
-    """A snapshot that is being handed out."""
+    """A snapshot that is being handed out: the live jobs with what waited of each, and the records
+    of their elements, where there are any. Only lists of what is there already: for a long queue
+    anything else would take too long."""
 
-    jobs: list[Bare]
+    jobs: list[Job]
+    waiting: list[IndexSet]
+    tasks: dict[int, tuple[Task, ...]]
 
 
 def snapshot(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
@@ -41,44 +41,45 @@ def snapshot(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         raise Wrong(f"page cannot be {page!r}", "give a whole number, at least 0")
     answer: dict[str, Any] = {}
     if page == 0:
-        peer.kept = Kept([_bare(daemon.engine, live) for live in _ascending(daemon.engine)])
+        peer.kept = _take(daemon.engine)
         answer["head"] = _head(daemon.engine)
     kept = peer.kept
     if not isinstance(kept, Kept) or page * PAGE > len(kept.jobs):
         raise NotYet("there is no snapshot to go on with", "take another: ask for page 0")
     more = (page + 1) * PAGE < len(kept.jobs)
-    answer.update(jobs=_written(kept.jobs[page * PAGE : (page + 1) * PAGE]), more=more)
+    answer.update(jobs=_written(kept, page), more=more)
     if not more:
         peer.kept = None
     return answer
 
 
-def _ascending(engine: Engine) -> Iterable[LiveJob]:
-    return (engine.live[job] for job in sorted(engine.live))
-
-
-def _bare(engine: Engine, live: LiveJob) -> Bare:
-    """Elements that ask for something of their own go as the view has them."""
-    if not live.tasks:
-        return live.job, live.waiting, ()
-    return live.job, live.waiting, _in_order(engine, live)
+def _take(engine: Engine) -> Kept:
+    """All that lives, by ascending id."""
+    live = [engine.live[job] for job in sorted(engine.live)]
+    return Kept(
+        jobs=[one.job for one in live],
+        waiting=[one.waiting for one in live],
+        tasks={one.job.id: _in_order(engine, one) for one in live if one.tasks},
+    )
 
 
 def _in_order(engine: Engine, live: LiveJob) -> tuple[Task, ...]:
-    return standing(
-        live.job, live.waiting, live.tasks.values(), engine.view.entry(live.job.id)
-    ).tasks
+    """Elements that ask for something of their own go as the view has them."""
+    entry = engine.view.entry(live.job.id)
+    return standing(live.job, live.waiting, live.tasks.values(), entry).tasks
 
 
-def _written(jobs: list[Bare]) -> list[Standing]:
-    return [standing(*bare) for bare in jobs]
+def _written(kept: Kept, page: int) -> list[Standing]:
+    part = slice(page * PAGE, (page + 1) * PAGE)
+    pairs = zip(kept.jobs[part], kept.waiting[part], strict=True)
+    return [standing(job, waiting, kept.tasks.get(job.id, ())) for job, waiting in pairs]
 
 
 def _head(engine: Engine) -> Snapshot:
     """Everything but the jobs."""
-    view = engine.view
+    view, now = engine.view, clock.now()
     return Snapshot(
-        now=clock.now(),
+        now=now,
         total=view.total,
         policy=engine.policy,
         runs=tuple(view.claims.values()),
@@ -92,4 +93,7 @@ def _head(engine: Engine) -> Snapshot:
         checkpoints=dict(view.checkpoints),
         closed=view.closed,
         last_job=engine.last_job,
+        settings=engine.host.settings,
+        usage={} if view.ledger is None else view.ledger.state(now),
+        origin=engine.store.first_submit() or now,
     )

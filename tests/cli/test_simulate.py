@@ -130,6 +130,27 @@ def test_what_is_larger_than_the_machine_is_left_out_and_counted(trace: Path) ->
     assert found["oddities"] == {"over_machine": 1}
 
 
+def test_jobs_are_placed_on_the_nodes_of_a_machine_file(trace: Path, tmp_path: Path) -> None:
+    machine = tmp_path / "machine.toml"
+    machine.write_text("[[node]]\ncount = 2\ncpus = 4\n")
+    nodes = ("--machine", machine, "--place", "spread")
+    found = call("simulate", trace, *nodes, "--json", check=True).json
+    assert (found["nodes"], found["place"], found["engine"]) == (2, "spread", "replay")
+    assert found["mean_wait"] == (0 + 90 + 0 + 120) / 4
+    fault = ("--fault", "25s down node node2 for 1m", "--jobs-out", "jobs.csv")
+    said = call("simulate", trace, *nodes, *fault, check=True)
+    assert "jobs are placed on 2 nodes: spread" in said.err
+    assert "fault: node2 goes down at 25s for 1m 0s; jobs on it run again" in said.err
+    assert "faults: easy: 2 runs killed" in said.out
+    assert found["place"] != call("simulate", trace, "--json", check=True).json["place"]
+
+
+def test_whatever_is_named_is_simulated(trace: Path) -> None:
+    how = ["--order", "wfp3", "--fill", "f1", "--predict", "median", "--policy", "hybrid:2"]
+    found = call("simulate", trace, *how, "--json", check=True).json
+    assert (found["jobs"], found["engine"]) == (4, "replay")
+
+
 def test_a_machine_file_says_how_large_the_machine_is(trace: Path, tmp_path: Path) -> None:
     machine = tmp_path / "machine.toml"
     machine.write_text('[[node]]\ncount = 4\ncpus = 16\nmemory = "64G"\nfeatures = ["ib"]\n')
@@ -336,7 +357,9 @@ def test_a_bad_trace_is_refused_with_its_name(tmp_path: Path, content: bytes, me
         ("T --fault x", "--fault: 'x' is no fault", "3d12h down 16 cpus for 2h"),
         ("T --fault 1h_down_-3_cpus_for_1h", "--fault: -3 is too small", ""),
         ("T --fault 1h_down_9_cpus_for_1h", "9 processors cannot go down", ""),
-        ("T -p conservative --order sjf", "first come, first served", ""),
+        ("T --place pack", "it is not said what nodes the machine has", "--machine FILE"),
+        ("T --place x", "--place: there is no 'x'", "best_fit, pack, spread, first_fit"),
+        ("T --fault 1h_down_node_n_for_1h", "it is not said what nodes", "--machine FILE"),
         ("--generate lublinn", "there is no model 'lublinn'; did you mean lublin", ""),
         ("--generate lublin --load nan", "--load: 'nan' is no number", ""),
         ("--generate lublin --load 0", "--load: '0' is out of range", ""),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -18,6 +20,20 @@ from tests.policy.made import make_job
 from tests.policy.world import Act, World, same
 
 PROMISES = st.sampled_from((0, 1, 2, None))
+
+
+def remember_promises(world: World) -> dict[Unit, float]:
+    """The first promise of each element; that no later one is worse is checked on the way."""
+    first: dict[Unit, float] = {}
+
+    def look(world: World) -> None:
+        plan = forecast(world.view, world.policy, world.now)
+        world.view.keep(plan.promises, plan.spots)
+        for unit, start in plan.promises.items():
+            assert start <= first.setdefault(unit, start)
+
+    world.watch.append(look)
+    return first
 
 
 @settings(max_examples=300)
@@ -79,19 +95,38 @@ def test_easy_never_pushes_back_the_promise_of_the_first_in_line(load: Load) -> 
 @settings(max_examples=300)
 @given(loads(), st.sampled_from((2, 3, None)))
 def test_no_job_starts_later_than_its_first_promise(load: Load, promises: int | None) -> None:
-    first: dict[Unit, float] = {}
-
-    def look(world: World) -> None:
-        plan = forecast(world.view, world.policy, world.now)
-        world.view.keep(plan.promises, plan.spots)
-        for unit, start in plan.promises.items():
-            assert start <= first.setdefault(unit, start)
-
     world = load.world(Policy(promises=promises))
-    world.watch.append(look)
+    first = remember_promises(world)
     world.run()
     for unit, start in first.items():
         assert world.starts[unit] <= start
+
+
+def queue_of(random: Random) -> World:
+    """A queue for few nodes, half of it for any of them."""
+    nodes = [Node(name=f"n{i}", cpus=random.randint(1, 4)) for i in range(random.randint(2, 4))]
+    way = WAYS[random.choice(sorted(WAYS))]
+    world = World(Cluster(nodes, way), Policy(promises=random.choice((2, 3, None, None))))
+    at = 0.0
+    for number in range(1, random.randint(6, 16)):
+        at += random.choice((0, 0, 1, 2))
+        limit = random.randint(1, 12)
+        anywhere = random.random() < 0.5
+        cpus = random.randint(1, 6) if anywhere else random.randint(1, 3)
+        count = 0 if anywhere else random.randint(1, 2)
+        job = make_job(number, submit_time=at, cpus=cpus, nodes=count, time_limit=float(limit))
+        if world.view.room.part(job.request) is not None:
+            world.submit(job, same(Act(float(random.randint(1, limit)))))
+    return world
+
+
+def test_promises_hold_in_queues_for_which_nodes_must_be_remembered() -> None:
+    """Some of these need that a promise is of nodes, and not of an instant alone."""
+    for seed in range(110):
+        world = queue_of(Random(seed))
+        first = remember_promises(world)
+        world.run()
+        assert all(world.starts[unit] <= start for unit, start in first.items())
 
 
 @given(loads(exclusive=False), PROMISES)

@@ -121,12 +121,12 @@ def _check_outputs(chosen: Chosen) -> None:
         path = chosen[option]
         if path is None or path == "-":
             continue
-        told = f"--{option.replace('_', '-')} {safe(path)}"
+        told = f"--{option.replace('_', '-')}: {safe(path)}"
         if os.path.exists(path) and os.path.exists(trace) and os.path.samefile(path, trace):
             raise Wrong(f"{told} is the trace itself", "name another file")
         folder = os.path.dirname(path) or "."
         if not os.path.isdir(folder):
-            raise Wrong(f"{told}: there is no directory {safe(folder)}", "make it first")
+            raise Wrong(f"{told} cannot be written", f"there is no directory {safe(folder)}")
 
 
 def _check(chosen: Chosen) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hpcshell.core.errors import Wrong
 from hpcshell.trace.gunzip import gunzip, is_gzip
 from hpcshell.trace.history import read_history
 from hpcshell.trace.record import Trace
@@ -18,14 +17,14 @@ def read_trace(name: str, content: bytes) -> Trace:
     """
     if is_gzip(content):
         content = gunzip(name, content)
-    if b"\0" in content[:4096]:
-        raise Wrong(f"{name}: is binary", "a trace is text, or text compressed by gzip")
-    if b"\r" in content:  # lines of old or of several systems
+    if b"\r" in content and b"\0" not in content:  # lines of old or of several systems
         content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     first = _first_line(content)
     if first.startswith(b"{"):
         return read_history(name, content)
-    if not first.startswith(b";") and (b"|" in first or first[:5].lower() == b"jobid"):
+    told = first.decode("utf-8-sig", "replace").rstrip("\r")
+    fields = "|" in told or told[:5].lower() == "jobid"
+    if not first.startswith(b";") and fields and told.replace("\t", " ").isprintable():
         return read_sacct(name, content.decode("utf-8-sig", "replace"))
     return read_swf(name, content)
 

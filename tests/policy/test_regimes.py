@@ -286,9 +286,23 @@ def test_a_suspended_run_passes_the_first_in_line_too() -> None:
     assert world.tasks[3, -1].end_time == 11.0
 
 
-def test_a_suspended_run_goes_on_where_the_first_in_line_waits_for_what_it_holds() -> None:
-    """Nobody may pass that one; but neither would ever come to an end."""
-    world = World(Resources(cpus=1, gpus=1), Policy(backfill=False), Regime())
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(backfill=False),
+        Policy(backfill=False, max_backfill_jobs=0),
+        Policy(depth=1),
+        Policy(),
+    ],
+)
+def test_a_suspended_run_goes_on_where_the_first_in_line_waits_for_what_it_holds(
+    policy: Policy,
+) -> None:
+    """Nobody may pass that one, or few are looked at; but neither would ever come to an end."""
+    world = World(Resources(cpus=1, gpus=1), policy, Regime())
+    for number in (3, 4):
+        job = make_job(number, gpus=1, priority=800, submit_time=1.0)
+        world.submit(job, same(Act(1.0)))
     world.submit(make_job(1, gpus=1), same(Act(4.0)))
     world.submit(make_job(2, gpus=1, priority=900, submit_time=1.0), same(Act(1.0)))
     world.at(2.0, lambda: suspend(world, 1))

@@ -92,18 +92,22 @@ class Allowance:
     so does whoever asks for as much on the same account.
     """
 
-    def __init__(self, throttle: Throttle) -> None:
-        self._throttle = throttle
+    def __init__(self, bounds: Bounds | None) -> None:
+        self._throttle = None if bounds is None else bounds.throttle
         self._own = False
         self._least: dict[tuple[object, ...], tuple[float, ...]] = {}
 
-    def refused(self, claimant: Claimant) -> bool:
+    def refused(self, claimant: Claimant | None) -> bool:
         """Whether that is known without asking; not to be known means nothing."""
+        if claimant is None or not self._least:
+            return False
         least = self._least.get(_account(claimant))
         return least is not None and all(map(le, least, _amounts(claimant.request)))
 
-    def allows(self, claimant: Claimant) -> Reason | None:
+    def allows(self, claimant: Claimant | None) -> Reason | None:
         """Why it may not start; None: it may."""
+        if self._throttle is None or claimant is None:
+            return None
         reason = self._throttle.allows(claimant)
         if reason is not None and not self.refused(claimant):
             self._least[_account(claimant)] = _amounts(claimant.request)
@@ -111,10 +115,12 @@ class Allowance:
 
     def allow_all(self, claimants: Sequence[Claimant | None]) -> Reason | None:
         """Why they may not start together; None: they may."""
-        return self._throttle.allow_all(claimants)
+        return None if self._throttle is None else self._throttle.allow_all(claimants)
 
-    def add(self, claimant: Claimant) -> None:
+    def add(self, claimant: Claimant | None) -> None:
         """It starts."""
+        if self._throttle is None or claimant is None:
+            return
         if not self._own:
             self._throttle, self._own = self._throttle.copy(), True
         self._throttle.add(claimant)

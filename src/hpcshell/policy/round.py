@@ -42,7 +42,7 @@ class Round:
         self.reasons: dict[Unit, Reason] = {}
         self.parts = Parts(view, policy, now)
         self.public = self.parts.public
-        self._limits = None if view.bounds is None else Allowance(view.bounds.throttle)
+        self._limits = Allowance(view.bounds)
         self._preempting = view.queue.regime.preempting
         self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
@@ -68,6 +68,9 @@ class Round:
             self._fill()
             if self._thorough:  # once more, for the reasons of those that may not pass
                 self._walk(self._heads())
+        if self._cut or self.public.barred:  # however many wait: they may wait for what it holds
+            self._stopped = False
+            self._go_on(None)
         promises: dict[Unit, float] = {}
         spots: dict[Unit, Vector] = {}
         self._bend()
@@ -128,7 +131,7 @@ class Round:
             if not self.parts.is_open(head[1]):
                 yield head
                 continue
-            if not self._thorough and self._refused(head[1]):
+            if not self._thorough and self._limits.refused(head[1].claimant):
                 continue
             ground = self.parts.of(head[1])
             matters = all_matter or ground.left > 0 or (first_matters and ground.first is None)
@@ -165,7 +168,7 @@ class Round:
             shape = head[2]
             if not self.parts.is_open(shape) or not self.parts.of(shape).passing:
                 continue
-            if not self._thorough and self._refused(shape):
+            if not self._thorough and self._limits.refused(shape.claimant):
                 continue
             if self.parts.any_free(shape):
                 yield head
@@ -186,8 +189,10 @@ class Round:
             if (need := ground.may_start(unit, shape, on=True)) is not None:
                 self.resumes.extend(sleeper.runs)
                 ground.take(need, shape.length)
-            else:
+            elif self._depth > 0:
                 self._wait(unit, shape, ground, slots=0)
+            else:
+                ground.stay(unit)
             self._stopped = self._stopped or unit == self._until
 
     # -- one after the other ---------------------------------------------------------------------
@@ -255,19 +260,11 @@ class Round:
             self._stopped = self._stopped or unit == self._until
         return True
 
-    def _refused(self, shape: Shape) -> bool:
-        """Whether it is known without asking that a limit keeps requests of this shape."""
-        limits, claimant = self._limits, shape.claimant
-        return limits is not None and claimant is not None and limits.refused(claimant)
-
     def _allowed(self, unit: Unit, line: Line) -> bool:
         """Whether no limit of a user, account, QOS or partition keeps the element."""
-        if self._limits is None:
-            return True
-        reason = None
         if isinstance(line, Together):
             reason = self._limits.allow_all([one.shape.claimant for one in line.parts])
-        elif line.shape.claimant is not None:
+        else:
             reason = self._limits.allows(line.shape.claimant)
         if reason is not None and self._thorough:
             self.reasons[unit] = reason
@@ -307,8 +304,7 @@ class Round:
         )
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
         self._done.add(unit)
-        if self._limits is not None and shape.claimant is not None:
-            self._limits.add(shape.claimant)
+        self._limits.add(shape.claimant)
 
     def _wait(self, unit: Unit, shape: Shape, ground: Ground, slots: int = 1) -> bool:
         """Promise what cannot start, if promises are left; whether more of its shape is worth a
@@ -356,8 +352,7 @@ class Round:
         wait."""
         if not self.policy.backfill or ground.kept:
             ground.barred = True
-            others = self._thorough or self._sleepers or self.view.book.known
-            self._stopped = self._stopped or not others
+            self._stopped = self._stopped or not (self._thorough or self.view.book.known)
         elif self.view.queue.turn.fills is not None and not self._filled:
             ground.passing = self._filling = True
             self._stopped = self._stopped or not self.view.book.known

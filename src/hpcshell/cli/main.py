@@ -25,7 +25,7 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "show": "Show all about jobs.",
         "logs": "Print what jobs have written.",
         "explain": "Say why jobs wait, and when they are to start.",
-        "whatif": "Say who would start when, as things stand and after a change.",
+        "whatif": "Say who would start when: as things stand, and after a change.",
         "priority": "Show what the order of the waiting jobs comes from.",
         "fairshare": "Show who may use how much and has used how much.",
         "history": "List the jobs that have ended.",

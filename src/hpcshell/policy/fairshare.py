@@ -41,7 +41,7 @@ Key = tuple[str, str]
 
 _REBASE: Final = 64.0
 """Half-lives after which the reference of all sums moves on, before they grow out of range."""
-_INSTANT: Final = "instant"
+INSTANT: Final = "instant"
 
 
 class Association(Record, frozen=True, kw_only=True):
@@ -241,7 +241,7 @@ class FairShare:
             for (account, user), member in self._members.items()
             if user
         }
-        return {_INSTANT: self.now, **used}
+        return {INSTANT: self.now, **used}
 
     def restore(self, state: Mapping[str, float]) -> None:
         """Take back what `state` gave, into a tree without usage; the associations may be others.
@@ -250,14 +250,14 @@ class FairShare:
         `Broken` for what `state` never gives, and changes nothing then.
         """
         for name, value in state.items():
-            if not isfinite(value) or (name != _INSTANT and (value < 0 or "\t" not in name)):
+            if not isfinite(value) or (name != INSTANT and (value < 0 or "\t" not in name)):
                 raise Broken(
                     f"the stored usage has {value!r} for {quote(name)}",
                     "restore a copy of the database",
                 )
-        at = state.get(_INSTANT, 0.0)
+        at = state.get(INSTANT, 0.0)
         for name, value in state.items():
-            if name != _INSTANT:
+            if name != INSTANT:
                 account, user = name.split("\t", 1)
                 self.charge(user, account, value, at)
         self.advance(at)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hpcshell.core.records import Claim
-from hpcshell.policy.fairshare import FairShare, Key
+from hpcshell.policy.fairshare import INSTANT, FairShare, Key
 
 
 class Held:
@@ -53,7 +53,7 @@ class Ledger:
         """What is charged by now, to be kept. Sums of less than a cpu-second are left out."""
         self.settle(now)
         kept = self.shares.state().items()
-        return {name: value for name, value in kept if value >= 1.0}
+        return {name: value for name, value in kept if value >= 1.0 or name == INSTANT}
 
     # -- runs --------------------------------------------------------------------------------------
 

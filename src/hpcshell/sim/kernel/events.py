@@ -6,7 +6,7 @@ from math import ceil, inf
 from typing import Any
 
 from hpcshell.sim.kernel.primitives import cut, left_of, pop, push, put, right_of
-from hpcshell.sim.kernel.scores import LAST_STATIC, score
+from hpcshell.sim.kernel.scores import FIFO, LAST_STATIC, score
 from hpcshell.sim.kernel.state import (
     BEGUN,
     CLAIRVOYANT,
@@ -79,12 +79,14 @@ def least(case: Case) -> int:
     return found
 
 
-def key_of(case: Case, order: int, job: int, now: float) -> float:
+def key_of(case: Case, order: int, job: int, now: float) -> Any:
     """What puts the job in its place in an order; the least goes first. The line goes by typical
     lengths, those that may pass the first in it by the lengths that promises rest on."""
     work = case.work
-    lengths = case.state.typical if order == case.rules.order else case.found.estimate
     submit = work.submit[job]
+    if order == FIFO:
+        return submit
+    lengths = case.state.typical if order == case.rules.order else case.found.estimate
     return score(order, now - submit, lengths[job], work.procs[job], submit)
 
 

@@ -19,7 +19,7 @@ from hpcshell.core.records import NO_INDEX, Claim, Reason, Record, Request
 from hpcshell.core.units import format_size
 from hpcshell.policy.codes import LIMIT_REASONS
 from hpcshell.policy.gang import Together
-from hpcshell.policy.line import Entry, Line, Shape
+from hpcshell.policy.line import UNLIMITED, Entry, Line, Shape
 from hpcshell.policy.plan import Plan, Policy
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked, element_name, span
@@ -279,10 +279,21 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         reasons=tuple(reasons),
         start=None if start == inf else start,
         promised=promised and start != inf,
-        why=_where_from(start, promised, reasons[-1].code, certain=certain),
+        why=_where_from(start, promised, reasons[-1].code, certain=certain)
+        + ("" if promised or start in (None, inf) else _throttled_ahead(view, line)),
         blockers=_blockers(view, line, plan, unit),
         advice="" if isinstance(line, Together) else _advice(view, line, seen, unit, now),
     )
+
+
+def _throttled_ahead(view: View, line: Line) -> str:
+    """What an estimate does not count: elements that wait for their array's throttle."""
+    own = line.entry
+    for entry in view.queue.jobs.values():
+        ahead = (entry.rank, entry.job.id) < (own.rank, own.job.id)
+        if ahead and entry.room() < UNLIMITED and len(entry.waiting) > max(0, entry.room()):
+            return f"; elements of job {entry.job.id} that its throttle holds back come on top"
+    return ""
 
 
 def _too_late(line: Line, start: float | None) -> Reason | None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import NO_INDEX, Claim, Job, Launch, Outcome, Request, Resources
+from hpcshell.core.records import NO_INDEX, Claim, Job, Launch, Outcome, Resources
 from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.line import Key
@@ -218,16 +218,3 @@ class Replay:
         job = self._of_run.pop(run)
         self._over(job, Outcome.NODE_FAIL, now)
         return job
-
-
-def plain_job(number: int, submit: float, cpus: int, limit: float, user: str) -> Job:
-    """A job of a log, as the view takes it."""
-    return Job(
-        id=number,
-        name=str(number),
-        user=user,
-        uid=0,
-        submit_time=submit,
-        request=Request(cpus=cpus, time_limit=limit),
-        launch=NOTHING,
-    )

@@ -30,7 +30,7 @@ from hpcshell.sim.kernel.state import (
     Work,
     prepared,
 )
-from hpcshell.sim.replay import Replay, plain_job
+from hpcshell.sim.replay import NOTHING, Replay
 
 SIZES = ["sjf", "ljf", "saf", "laf"]
 """The orders that look at nothing but what is asked for."""
@@ -73,6 +73,19 @@ class Log(NamedTuple):
             plain_job(number, row.submit, row.procs, row.request, str(row.user))
             for number, row in enumerate(self.rows, 1)
         ]
+
+
+def plain_job(number: int, submit: float, cpus: int, limit: float, user: str) -> Job:
+    """A job of a log, as the view takes it."""
+    return Job(
+        id=number,
+        name=str(number),
+        user=user,
+        uid=0,
+        submit_time=submit,
+        request=Request(cpus=cpus, time_limit=limit),
+        launch=NOTHING,
+    )
 
 
 def numbered(keys: list[tuple[float, ...]]) -> list[int]:

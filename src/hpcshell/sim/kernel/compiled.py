@@ -12,6 +12,7 @@ import numba
 from numba.extending import overload, register_jitable
 
 from hpcshell.policy import formulas
+from hpcshell.predict import runtimes, shrunk
 from hpcshell.sim.kernel import arrays, easy, events, plan, play, primitives, scores, state
 
 OPTIONS: Final[Any] = {"_nrt": False, "error_model": "numpy"}
@@ -34,6 +35,7 @@ for _module in MODULES:
     for _function in vars(_module).values():
         if isinstance(_function, FunctionType) and _function.__module__ == _module.__name__:
             register_jitable(**OPTIONS)(_function)
+register_jitable(**OPTIONS)(runtimes.corrected)
 
 
 def _entry(sources: int) -> Callable[[state.Case, int, float], int]:
@@ -54,6 +56,6 @@ def _compiled(entry: Callable[[state.Case, int, float], int]) -> Any:
         return numba.njit(**OPTIONS)(entry)
 
 
-_sources: Final = crc32("".join(map(getsource, (arrays, *MODULES))).encode())
+_sources: Final = crc32("".join(map(getsource, (arrays, runtimes, shrunk, *MODULES))).encode())
 compiled_play: Final[Callable[[state.Case, int, float], int]] = _compiled(_entry(_sources))
 """`play.play`; the first call compiles, and keeps what it compiled for the next process."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import ceil, inf
 from typing import Any
 
+from hpcshell.predict.runtimes import corrected
+from hpcshell.predict.shrunk import FADES, LEAST, MARGIN
 from hpcshell.sim.kernel.primitives import cut, left_of, pop, push, put, right_of
 from hpcshell.sim.kernel.scores import FIFO, LAST_STATIC, score
 from hpcshell.sim.kernel.state import (
@@ -18,7 +20,6 @@ from hpcshell.sim.kernel.state import (
     RUNNING,
     SETTLED,
     SHRUNK,
-    STEPS,
     UNTAKEN,
     Case,
     Line,
@@ -44,7 +45,7 @@ def foresee_length(case: Case, job: int) -> None:
     if case.rules.predictor == SHRUNK:
         typical = shrunk(case, job)
         case.state.typical[job] = typical
-        case.found.estimate[job] = max(1.0, min(case.work.request[job], ceil(2.0 * typical)))
+        case.found.estimate[job] = max(1.0, min(case.work.request[job], ceil(MARGIN * typical)))
     else:
         estimate = estimate_of(case, job)
         case.state.typical[job] = case.found.estimate[job] = estimate
@@ -57,7 +58,7 @@ def shrunk(case: Case, job: int) -> Any:
     ratio = shrink(state.of_user, work.user[job], ratio)
     ratio = shrink(state.of_alike, work.alike[job], ratio)
     ratio = shrink(state.of_same, work.same[job], ratio)
-    return max(10.0, ratio * work.request[job])
+    return max(LEAST, ratio * work.request[job])
 
 
 def shrink(past: Past, key: int, ratio: float) -> Any:
@@ -67,8 +68,8 @@ def shrink(past: Past, key: int, ratio: float) -> Any:
 
 def learn(past: Past, key: int, ratio: float) -> None:
     """Another ratio under the key; the earlier ones count less."""
-    past.sums[key] = past.sums[key] * 0.9 + ratio
-    past.counts[key] = past.counts[key] * 0.9 + 1.0
+    past.sums[key] = past.sums[key] * FADES + ratio
+    past.counts[key] = past.counts[key] * FADES + 1.0
 
 
 def least(case: Case) -> int:
@@ -173,13 +174,6 @@ def expect(state: State, job: int, end: float) -> None:
     state.tally[RUNNING] = running + 1
 
 
-def longer(first: float, times: int, request: float) -> Any:
-    """How long a run is expected to take that has outrun its estimate so many times before."""
-    if times >= len(STEPS):
-        return request
-    return min(first + STEPS[times], request)
-
-
 def forget(state: State, at: int) -> None:
     """No end is expected any more of what runs at that place."""
     running = state.tally[RUNNING]
@@ -224,9 +218,9 @@ def expire(case: Case, now: float) -> bool:
         tally[SETTLED] = 0
         start = found.start[job]
         if case.rules.predictor == SHRUNK:
-            later = start + min(work.request[job], ceil(2.0 * (now - start)))
+            later = start + min(work.request[job], ceil(MARGIN * (now - start)))
         else:
-            later = start + longer(found.estimate[job], state.outrun[job], work.request[job])
+            later = start + corrected(found.estimate[job], state.outrun[job], work.request[job])
         if start + work.run[job] <= now:
             forget(state, tally[LATE])
             state.over[job] = 1

@@ -21,9 +21,6 @@ SOON: Final = 1.0
 """A run that should have ended by now is taken to end so many seconds from now, as by `decide`."""
 UNTAKEN: Final = 1 << 62
 
-STEPS: Final = (60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 18e3, 36e3, 72e3, 18e4, 36e4)
-"""By how much longer than first expected a run is expected to last once it has outrun that."""
-
 
 class Work(NamedTuple):
     """The log, by job. Users are numbered from 0, so many; so are those jobs `alike` that have a

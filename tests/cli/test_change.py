@@ -125,7 +125,7 @@ def test_hold_and_release(cli):
 
 
 def test_requeue_runs_the_same_job_again(cli):
-    job = submit(cli, "--", "sh", "-c", "echo $HPC_ATTEMPT; [ $HPC_ATTEMPT = 2 ] || sleep 600")
+    job = submit(cli, "--", "sh", "-c", "echo $HPC_ATTEMPT; [ $HPC_ATTEMPT = 2 ] || exec sleep 600")
     while cli("logs", job).out != "1\n":
         pass
     cli("requeue", job, check=True)

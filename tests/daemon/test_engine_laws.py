@@ -70,7 +70,7 @@ def snapshot(engine: Engine) -> dict[str, Any]:
         )
     return {
         "jobs": jobs,
-        "names": {name: ids for name, ids in engine.by_name.items() if ids},
+        "names": engine.by_name,
         "unique": engine.unique,
         "runs": engine.runs,
         "prepared": engine.prepared,

@@ -78,6 +78,17 @@ def test_a_failed_rerun_of_a_unique_job_does_not_hide_the_first(bench: Bench) ->
         bench.submit("true", unique=True, array="0-1")
 
 
+def test_of_two_reruns_of_a_unique_job_the_one_that_lives_is_known(bench: Bench) -> None:
+    job = bench.submit("true", unique=True)
+    bench.finish(job)
+    first, second = (bench.ask("rerun", ids=[job])["jobs"][0]["id"] for _ in range(2))
+    bench.finish(second)
+    with pytest.raises(Refused, match=f"job {first} is the same"):
+        bench.submit("true", unique=True)
+    bench.finish(first)
+    bench.submit("true", unique=True)
+
+
 def test_a_million_elements_are_one_row(bench: Bench) -> None:
     job = bench.submit("true", array="0-999999")
     view = bench.show(job)

@@ -73,7 +73,8 @@ def job_of(
     _check_notify(submission.notify, settings)
     name = submission.name or _name_of(submission)
     unique = fingerprint(submission) if submission.unique else ""
-    if unique and (twin := engine.unique.get((peer.uid, unique))) is not None:
+    if unique and (twins := engine.unique.get((peer.uid, unique))):
+        twin = min(twins)
         raise Refused(
             f"job {twin} is the same submission and has not ended",
             f"see: hpc show {twin}; leave out --unique to run it again",

@@ -55,7 +55,7 @@ class Engine:
         self.live: dict[int, LiveJob] = {}
         self.roll = Roll()
         self.by_name: dict[tuple[int, str], set[int]] = {}
-        self.unique: dict[tuple[int, str], int] = {}
+        self.unique: dict[tuple[int, str], set[int]] = {}
         self.runs: dict[int, Run] = {}
         self.pids: dict[int, int] = {}
         self.view = View(Resources())
@@ -122,7 +122,7 @@ class Engine:
         self.roll.count(live)
         self.by_name.setdefault((job.uid, job.name), set()).add(job.id)
         if job.unique:
-            self.unique[job.uid, job.unique] = job.id
+            self.unique.setdefault((job.uid, job.unique), set()).add(job.id)
         self.dirty = True
 
     def introduce_parents(self, job: Job) -> None:
@@ -145,7 +145,7 @@ class Engine:
         self.dirty = True
 
     def _rename(self, job: Job, name: str) -> None:
-        self.by_name[job.uid, job.name].discard(job.id)
+        _strike(self.by_name, (job.uid, job.name), job.id)
         self.by_name.setdefault((job.uid, name), set()).add(job.id)
 
     # -- elements --------------------------------------------------------------------------------
@@ -205,12 +205,9 @@ class Engine:
         job = live.job
         del self.live[job.id]
         self.roll.leave(live)
-        if self.unique.get((job.uid, job.unique)) == job.id:
-            del self.unique[job.uid, job.unique]
-        named = self.by_name[job.uid, job.name]
-        named.discard(job.id)
-        if not named:
-            del self.by_name[job.uid, job.name]
+        _strike(self.by_name, (job.uid, job.name), job.id)
+        if job.unique:
+            _strike(self.unique, (job.uid, job.unique), job.id)
 
     def drop_waiting(self, live: LiveJob, outcome: Outcome, cause: str, now: float) -> int:
         """End all elements that have never begun, as one fact. Returns how many."""
@@ -297,3 +294,11 @@ class Engine:
                 detail=detail,
             )
         )
+
+
+def _strike(jobs: dict[tuple[int, str], set[int]], key: tuple[int, str], job: int) -> None:
+    """The job is not among those of the key any more."""
+    left = jobs[key]
+    left.discard(job)
+    if not left:
+        del jobs[key]

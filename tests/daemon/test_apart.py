@@ -195,6 +195,14 @@ def test_a_job_that_cannot_run_in_it_is_refused(
             bench.ask("edit", ids=[ours], changes=changes)
 
 
+def test_for_whom_nobody_knows_it_is_told(bench: Bench) -> None:
+    now = bench.loop.started
+    asked = {"start": now + 100.0, "duration": 200.0, "cpus": 1}
+    answer = bench.ask("reserve", name="week", users=[ME, "no.such.one"], **asked)
+    assert answer["notes"] == ["this machine knows no user 'no.such.one'"]
+    assert bench.ask("reserve", name="next", users=[ME], **asked)["notes"] == []
+
+
 HOSTILE = ("", " ", "a b", "a,b", "none", "a\nb", "\x1b[2J", "x" * 256, "\u202eevil", "a\0b")
 
 
@@ -291,7 +299,8 @@ def test_a_machine_that_is_down_puts_back_what_runs(bench: Bench) -> None:
         bench.runner.end(bench.run_of(job), None, signal=15)
     bench.settle()
     assert bench.show(back)["state"] == "PENDING"
-    assert bench.show(over)["state"] == "PREEMPTED"
+    assert bench.show(over)["state"] == "NODE_FAIL"
+    assert bench.show(over)["reason"] == "the machine is down: power"
     assert bench.ask("node")["state"] == "DOWN"
     bench.ask("set_node", state="up")
     bench.settle()

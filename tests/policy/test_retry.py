@@ -71,6 +71,7 @@ def test_the_exit_decides(end: dict[str, Any], outcome: Outcome, cause: str) -> 
         ("deadline", "", Kind.END, Outcome.DEADLINE),
         ("preempt", "", Kind.REQUEUE, None),
         ("evict", "", Kind.END, Outcome.PREEMPTED),
+        ("down", "", Kind.END, Outcome.NODE_FAIL),
     ],
 )
 def test_what_was_asked_decides_before_the_exit(

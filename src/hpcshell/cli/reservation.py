@@ -168,6 +168,7 @@ def _said(talk: Talk, answer: dict[str, Any], done: str) -> int:
     else:
         would = f"would be {done}" if talk.dry_run else done
         talk.data(f"{would}: {describe.reservation(one)}")
+        talk.say(*(f"note: {safe(note)}" for note in answer.get("notes", ())))
     return 0
 
 

@@ -174,6 +174,15 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
+def is_user(name: str) -> bool:
+    """Whether somebody has that login name."""
+    try:
+        pwd.getpwnam(name)
+    except (KeyError, UnicodeEncodeError):
+        return False
+    return True
+
+
 def fingerprint(submission: Submission) -> str:
     """What makes two submissions the same: script, arguments, directory and request."""
     same = (

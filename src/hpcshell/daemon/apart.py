@@ -71,7 +71,7 @@ def clear(engine: Engine, cause: str, now: float) -> list[int]:
     for live in list(engine.live.values()):
         for task in list(live.tasks.values()):
             if task.state in (State.RUNNING, State.SUSPENDED):
-                preempt(engine, live, task, "requeue", cause, now)
+                preempt(engine, live, task, "down", cause, now)
                 jobs.append(live.job.id)
     return jobs
 

@@ -12,6 +12,7 @@ from hpcshell.core.records import Claim, Job, Task, WarnSignal
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.runner import wire
 from hpcshell.machine import checkpoints
+from hpcshell.policy.retry import MAKE_ROOM
 
 _FEW = 64
 
@@ -58,7 +59,7 @@ def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
 def stop_order(job: Job, task: Task) -> wire.Stop:
     """The order to end what `task`, which is being stopped, runs. What is to make room is told
     first, if its job asks for that."""
-    ahead = job.checkpoint if task.stopping in ("preempt", "evict") else None
+    ahead = job.checkpoint if task.stopping in MAKE_ROOM else None
     return wire.Stop(
         run=task.run,
         cause=task.stopping,

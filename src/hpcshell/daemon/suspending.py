@@ -22,12 +22,11 @@ from hpcshell.policy.plan import held_to
 SPEAKS: Final = 3
 """The protocol from which on a runner knows how to suspend."""
 
-MAKE_ROOM: Final = ("preempt", "evict")
-"""Words for why a run is being stopped that makes room for another."""
-Mode = Literal["suspend", "requeue", "cancel"]
+Mode = Literal["suspend", "requeue", "cancel", "down"]
 MODES: Final[tuple[Mode, ...]] = ("suspend", "requeue", "cancel")
 """How a run makes room: it stands still and goes on by itself, it goes back into the queue if its
-job may (and else ends as PREEMPTED), or it ends as PREEMPTED."""
+job may (and else ends as PREEMPTED), or it ends as PREEMPTED. With the machine (`down`) it goes
+back or ends as NODE_FAIL; nobody asks for that of one run."""
 
 
 def can_be_suspended(engine: Engine, task: Task) -> bool:
@@ -83,7 +82,8 @@ def preempt(
         if task.state is not State.SUSPENDED:
             task = suspend(engine, live, task, cause, now)
         return wake(engine, live, task, cause, now)
-    word = "preempt" if mode == "requeue" and live.job.requeue else "evict"
+    back = mode != "cancel" and live.job.requeue
+    word = "preempt" if back else "down" if mode == "down" else "evict"
     engine.view.leave(task.run, now + room_after(live.job, grace))
     return engine.stop(live, task, word, cause, now, grace=grace)
 

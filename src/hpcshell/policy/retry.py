@@ -23,11 +23,11 @@ from hpcshell.policy.reasons import amount, span
 
 LOST_LIMIT: Final = 3
 
-_ASKED: Final = (
-    *("cancel", "requeue", "evict", "preempt", "deadline", "timeout", "time_limit", "limit"),
-)
-"""Why a run was stopped, strongest first. To make room it is preempted, and goes back into the
-queue if its job may, or evicted, and does not."""
+MAKE_ROOM: Final = ("evict", "down", "preempt")
+"""Words for why a run is being stopped that makes room: `preempt`, and it goes back into the queue
+if its job may; `evict` for another, or `down` with the machine, and it does not."""
+_ASKED: Final = ("cancel", "requeue", *MAKE_ROOM, "deadline", "timeout", "time_limit", "limit")
+"""Why a run was stopped, strongest first."""
 _GROWS: Final = {"mem": "memory", "time": "time_limit", "cpu": "cpus", "gpu": "gpus"}
 
 
@@ -56,7 +56,7 @@ def after_end(
         return _again(task, end, task.cause or "preempted", wait=0.0, preempted=True)
     outcome = _outcome(end, asked)
     cause = _cause(job, task, end, outcome)
-    if asked in ("cancel", "evict", "preempt", "deadline") or outcome is Outcome.COMPLETED:
+    if asked in ("cancel", *MAKE_ROOM, "deadline") or outcome is Outcome.COMPLETED:
         return _over(end, outcome, cause)
     if outcome is Outcome.NODE_FAIL:
         return _after_loss(job, task, end, cause, lost_limit)
@@ -137,6 +137,7 @@ def _outcome(end: End, asked: str) -> Outcome:
         "cancel": Outcome.CANCELLED,
         "preempt": Outcome.PREEMPTED,
         "evict": Outcome.PREEMPTED,
+        "down": Outcome.NODE_FAIL,
         "deadline": Outcome.DEADLINE,
         "timeout": Outcome.TIMEOUT,
     }
@@ -180,7 +181,7 @@ def _cause(job: Job, task: Task, end: End, outcome: Outcome) -> str:
     if outcome is Outcome.PREEMPTED:
         return task.cause or "preempted"
     if outcome is Outcome.NODE_FAIL:
-        return end.message or "lost with the machine"
+        return end.message or task.cause or "lost with the machine"
     if end.message:
         return end.message
     if outcome is Outcome.OUT_OF_MEMORY:

@@ -425,6 +425,8 @@ def meaning(submission: Submission, place: Place) -> list[str]:
         found.append(f"signal {format_warn_signal(submission.warn)}")
     if submission.checkpoint is not None:
         found.append(f"checkpoint signal {format_warn_signal(submission.checkpoint)}")
+    if submission.reservation:
+        found.append(f"in reservation {safe(submission.reservation)}")
     if (gang := submission.gang) is not None:
         found.append(f"starts together with {_many(gang.size - 1, 'other', 'others')}")
     if submission.retry.limit:

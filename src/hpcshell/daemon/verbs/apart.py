@@ -12,7 +12,7 @@ from hpcshell.core.errors import NotFound, Refused, Wrong
 from hpcshell.core.records import NodeNote, Request
 from hpcshell.core.words import check_name, nearest, one_line, quote
 from hpcshell.daemon import apart
-from hpcshell.daemon.admission import user_name
+from hpcshell.daemon.admission import is_user, user_name
 from hpcshell.daemon.views import resources_view
 from hpcshell.machine import clock
 from hpcshell.policy.booking import check_reservation
@@ -46,7 +46,19 @@ def reserve(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     check_reservation(one, engine.view.book, engine.view.room, now)
     if not args.get("dry_run"):
         apart.put(engine, one, cause, now)
-    return {"reservation": reservation_view(engine, one, now)}
+    notes = _strangers(engine, one)
+    return {"reservation": reservation_view(engine, one, now), "notes": notes}
+
+
+def _strangers(engine: Engine, one: Reservation) -> list[str]:
+    """Sentences about whom it is for and who is not known here (yet)."""
+    accounts = engine.host.settings.accounts
+    users = [name for name in one.users if not is_user(name)]
+    unknown = [name for name in one.accounts if accounts and name not in accounts]
+    return [
+        *(f"this machine knows no user {quote(name)}" for name in users),
+        *(f"there is no account {quote(name)}" for name in unknown),
+    ]
 
 
 def _made(engine: Engine, name: str, args: dict[str, Any]) -> Reservation:
@@ -114,7 +126,7 @@ def _name(name: Any, what: str) -> str:
     if any(letter.isspace() or letter == "," for letter in text):
         raise Wrong(f"{what} cannot be {quote(text)}", "a name is one word, without commas")
     if text == "none":
-        raise Wrong(f"{what} cannot be named none", "use another name")
+        raise Wrong(f"{what} cannot be named {quote(text)}", "use another name")
     return text
 
 

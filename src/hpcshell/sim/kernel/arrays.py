@@ -23,23 +23,21 @@ def growing_floats(size: int) -> Any:
     return np.zeros(size + 1, np.float64)
 
 
-def append(items: Any, count: int, value: Any) -> None:
-    items[count] = value
-
-
-def clear(items: Any) -> None:
-    pass
-
-
 def put(items: Any, count: int, place: int, value: Any) -> None:
-    for at in range(count, place, -1):
-        items[at] = items[at - 1]
+    at = np.uint64(count)  # without a sign: no look, each time, whether it counts from the end
+    while at > np.uint64(place):
+        items[at] = items[at - np.uint64(1)]
+        at -= np.uint64(1)
     items[place] = value
 
 
 def cut(items: Any, count: int, place: int) -> None:
     for at in range(place, count - 1):
         items[at] = items[at + 1]
+
+
+def trim(items: Any, count: int) -> None:
+    pass
 
 
 def left_of(items: Any, count: int, value: float) -> int:

@@ -13,7 +13,7 @@ from numba.extending import overload, register_jitable
 
 from hpcshell.policy import formulas
 from hpcshell.predict import runtimes, shrunk
-from hpcshell.sim.kernel import arrays, easy, events, plan, play, primitives, scores, state
+from hpcshell.sim.kernel import ahead, arrays, easy, events, plan, play, primitives, scores, state
 
 OPTIONS: Final[Any] = {"_nrt": False, "error_model": "numpy"}
 """Nothing in the kernel makes arrays, so that numba need not count who uses them: seven times as
@@ -27,7 +27,7 @@ def _twin(name: str) -> None:
     register(lambda *_: implementation)
 
 
-MODULES: Final = (formulas, scores, state, events, easy, plan, play)
+MODULES: Final = (formulas, scores, state, events, easy, ahead, plan, play)
 
 for _name in primitives.__all__:
     _twin(_name)
@@ -38,15 +38,8 @@ for _module in MODULES:
 register_jitable(**OPTIONS)(runtimes.corrected)
 
 
-def _entry(sources: int) -> Callable[[state.Case, int, float], int]:
-    """What is compiled. numba keeps compiled code by the time of this file and by what a function
-    refers to from outside, so that the number of all sources makes it compile anew when any of them
-    has changed."""
-
-    def compiled_play(case: state.Case, submitted: int, until: float) -> int:
-        return play.play(case, submitted, until) if sources >= 0 else submitted
-
-    return compiled_play
+def _entry(case: state.Case, submitted: int, until: float) -> int:
+    return play.play(case, submitted, until)
 
 
 def _compiled(entry: Callable[[state.Case, int, float], int]) -> Any:
@@ -56,6 +49,9 @@ def _compiled(entry: Callable[[state.Case, int, float], int]) -> Any:
         return numba.njit(**OPTIONS)(entry)
 
 
+# numba keeps compiled code by the time of this file and the name of the function: with the number of
+# all sources in it, what was kept of others, which may not even be readable any more, is left alone.
 _sources: Final = crc32("".join(map(getsource, (arrays, runtimes, shrunk, *MODULES))).encode())
-compiled_play: Final[Callable[[state.Case, int, float], int]] = _compiled(_entry(_sources))
+_entry.__qualname__ = f"play_{_sources:08x}"
+compiled_play: Final[Callable[[state.Case, int, float], int]] = _compiled(_entry)
 """`play.play`; the first call compiles, and keeps what it compiled for the next process."""

@@ -11,106 +11,67 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+from hpcshell.sim.kernel.ahead import (
+    add_up,
+    earlier,
+    earliest,
+    edge,
+    fits_now,
+    give_back,
+    open_at,
+    remember,
+    take,
+)
 from hpcshell.sim.kernel.events import begin, least
-from hpcshell.sim.kernel.primitives import append, clear, left_of, put
 from hpcshell.sim.kernel.state import (
     ALL,
     FREE,
     LATE,
+    OVERDRAWN,
     QUEUED,
     RUNNING,
-    SEGMENTS,
     SOON,
+    SPARE,
     UNTAKEN,
     Case,
 )
 
 
 def lay_out(case: Case, now: float) -> None:
-    """What is free from when: beside what runs, and beside what has been promised."""
-    state, procs = case.state, case.work.procs
-    tally, edges, room = state.tally, state.edges, state.room
-    free = tally[FREE]
-    clear(edges)
-    clear(room)
-    append(edges, 0, now)
-    append(room, 0, free)
-    last = 0
+    """What is free from when: beside what runs, and beside what has been promised. Most edges are
+    those of the decision before."""
+    state, procs, lengths = case.state, case.work.procs, case.found.estimate
+    tally, ahead, planned = state.tally, state.ahead, state.planned
+    first = open_at(ahead, now)
     for at in range(tally[RUNNING]):
-        free += procs[state.holders[at]]
-        end = state.ends[at] if at >= tally[LATE] else now + SOON
-        if end > edges[last]:
-            last += 1
-            append(edges, last, end)
-            append(room, last, free)
-        room[last] = free
-    tally[SEGMENTS] = last + 1
+        end = max(now, state.ends[at]) if at >= tally[LATE] else now + SOON
+        ahead.room[edge(ahead, end, 0)] += procs[state.holders[at]]
     for at in range(tally[QUEUED]):
         job = state.queue.jobs[at]
-        if state.planned[job] == inf:
+        if planned[job] == inf:
             break
-        if state.planned[job] >= now:
-            take(case, job, state.planned[job], procs[job])
-
-
-def edge(case: Case, time: float) -> int:
-    """The number of the segment that begins at `time`, made if there is none."""
-    state = case.state
-    segments = state.tally[SEGMENTS]
-    place = left_of(state.edges, segments, time)
-    if place == segments or state.edges[place] != time:
-        put(state.edges, segments, place, time)
-        put(state.room, segments, place, state.room[place - 1])
-        state.tally[SEGMENTS] = segments + 1
-    return place
-
-
-def take(case: Case, job: int, start: float, procs: int) -> None:
-    """Hold `procs` from `start` for as long as the job is expected to run; give back what is
-    negative."""
-    room = case.state.room
-    first = edge(case, start)
-    for at in range(first, edge(case, start + case.found.estimate[job])):
-        room[at] -= procs
-
-
-def earliest(case: Case, job: int) -> Any:
-    """The first instant at which the job fits for as long as it is expected to run."""
-    state = case.state
-    edges, room = state.edges, state.room
-    procs, length = case.work.procs[job], case.found.estimate[job]
-    segments = state.tally[SEGMENTS]
-    start = 0
-    end = edges[0] + length
-    at = 0
-    while at < segments and (at == start or edges[at] < end):
-        if room[at] < procs:
-            start = at + 1
-            end = edges[start] + length if start < segments else inf
-        at += 1
-    return edges[start]
-
-
-def fits_now(case: Case, job: int, now: float) -> bool:
-    """Whether the job may start beside all that runs and is promised."""
-    state = case.state
-    procs = case.work.procs[job]
-    last = left_of(state.edges, state.tally[SEGMENTS], now + case.found.estimate[job])
-    for at in range(max(1, last)):  # noqa: SIM110 - compiled, too
-        if state.room[at] < procs:
-            return False
-    return True
+        if planned[job] >= now:
+            ahead.room[edge(ahead, planned[job], 0)] -= procs[job]
+            ahead.room[edge(ahead, planned[job] + lengths[job], 0)] += procs[job]
+    add_up(ahead, first, tally[FREE], tally[RUNNING] + 2 * tally[QUEUED] + SPARE)
 
 
 def place(case: Case, job: int) -> Any:
     """The job gives its place back, if it has one, and takes the first that disturbs nobody. One
     in the past was lost to a run that is overdue."""
-    state, procs = case.state, case.work.procs[job]
-    if state.edges[0] <= state.planned[job] < inf:
-        take(case, job, state.planned[job], -procs)
-    start = earliest(case, job)
-    take(case, job, start, procs)
-    state.planned[job] = start
+    ahead, planned = case.state.ahead, case.state.planned
+    procs, length, own = case.work.procs[job], case.found.estimate[job], planned[job]
+    start, placed = inf, ahead.edges[0] <= own < inf
+    if placed and not ahead.tally[OVERDRAWN]:
+        start = earlier(ahead, procs, length, own)
+    if start != own or not placed:
+        if placed:
+            give_back(ahead, procs, own, length)
+        if start == inf:
+            start = earliest(ahead, procs, length)
+        take(ahead, procs, start, length)
+        planned[job] = start
+    remember(ahead, procs, length, start)
     return start
 
 
@@ -134,8 +95,8 @@ def decide_all(case: Case, now: float) -> None:
 
     Where nothing can, nobody needs to know a start yet; as published (`stepwise`), all do.
     """
-    state, rules = case.state, case.rules
-    tally, queue = state.tally, state.queue.jobs
+    state, rules, procs, lengths = case.state, case.rules, case.work.procs, case.found.estimate
+    tally, ahead, queue = state.tally, state.ahead, state.queue.jobs
     enough = 0 if rules.stepwise else least(case)
     if tally[FREE] < enough or not (rules.stepwise or matter(case, now)):
         return
@@ -148,8 +109,8 @@ def decide_all(case: Case, now: float) -> None:
         if left > 0 or state.planned[job] < inf:
             starts = place(case, job) <= now
             left -= not starts
-        elif fits_now(case, job, now):
-            take(case, job, now, case.work.procs[job])
+        elif fits_now(ahead, procs[job], lengths[job]):
+            take(ahead, procs[job], now, lengths[job])
             starts = True
         if starts:
             case.found.backfilled[job] = at > 0

@@ -13,8 +13,6 @@ from heapq import heappop, heappush
 from typing import Any
 
 __all__ = [
-    "append",
-    "clear",
     "cut",
     "floats",
     "growing_floats",
@@ -27,6 +25,7 @@ __all__ = [
     "right_of",
     "sort",
     "top",
+    "trim",
 ]
 
 
@@ -50,16 +49,6 @@ def growing_floats(size: int) -> Any:
     return []
 
 
-def append(items: Any, count: int, value: Any) -> None:
-    """Put `value` behind all others."""
-    items.append(value)
-
-
-def clear(items: Any) -> None:
-    """Take everything out."""
-    items.clear()
-
-
 def put(items: Any, count: int, place: int, value: Any) -> None:
     """Insert `value` at `place`."""
     items.insert(place, value)
@@ -68,6 +57,11 @@ def put(items: Any, count: int, place: int, value: Any) -> None:
 def cut(items: Any, count: int, place: int) -> None:
     """Take out what is at `place`."""
     del items[place]
+
+
+def trim(items: Any, count: int) -> None:
+    """Leave the first `count`."""
+    del items[count:]
 
 
 def left_of(items: Any, count: int, value: float) -> int:

@@ -15,11 +15,20 @@ REQUEST, CLAIRVOYANT, LAST_TWO, SHRUNK = 0, 1, 2, 3
 """`Rules.predictor`."""
 
 # places in State.tally
-QUEUED, RUNNING, LATE, ENDING, BEGUN, FREE, SETTLED, EXTRA, SEGMENTS = range(9)
-TALLIES: Final = 9
+QUEUED, RUNNING, LATE, ENDING, BEGUN, FREE, SETTLED, EXTRA = range(8)
+TALLIES: Final = 8
 SOON: Final = 1.0
 """A run that should have ended by now is taken to end so many seconds from now, as by `decide`."""
 UNTAKEN: Final = 1 << 62
+
+# places in Ahead.tally
+SEGMENTS, OVERDRAWN = range(2)
+SPARE: Final = 64
+"""So many edges more than could be needed are kept from one decision to the next."""
+SLOTS: Final = 64
+"""So many sizes of jobs are remembered, with the instant before which nothing like them fits."""
+REACH: Final = 1e9
+"""Seconds; longer jobs are remembered in one place."""
 
 
 class Work(NamedTuple):
@@ -74,6 +83,18 @@ class Past(NamedTuple):
     counts: Any
 
 
+class Ahead(NamedTuple):
+    """What is free from when (`OVERDRAWN`: at some time less than nothing). By slot: before the
+    instant `since` nothing of so many `procs` fits for so long."""
+
+    tally: Any
+    edges: Any
+    room: Any
+    procs: Any
+    lengths: Any
+    since: Any
+
+
 class State(NamedTuple):
     """What a simulation keeps.
 
@@ -81,8 +102,7 @@ class State(NamedTuple):
     are the expected ends of what runs, ascending, `holders` whose they are, the first LATE of them
     overdue; `times` and `turns` a
     heap of the real ends, with the number of the start (`begun` tells the job). By job: `expected`
-    end, how often `outrun`, whether taken for `over`, and `planned` start. `edges` and `room`: what
-    is free from when. By user: the run times of the `last` job and of the one `before`, and how
+    end, how often `outrun`, whether taken for `over`, and `planned` start. By user: the run times of the `last` job and of the one `before`, and how
     many there were. By job: the `typical` length it is put in order by; and what is known of the
     ratio of run to request of its user, and of jobs like it.
     """
@@ -100,8 +120,7 @@ class State(NamedTuple):
     outrun: Any
     over: Any
     planned: Any
-    edges: Any
-    room: Any
+    ahead: Ahead
     last: Any
     before: Any
     lasts: Any
@@ -131,7 +150,7 @@ class Case(NamedTuple):
 def prepared(work: Work, rules: Rules, lists: ModuleType) -> Case:
     """The empty machine; `lists` are `primitives` or `arrays`, as those of `work` are."""
     number = len(work.submit)
-    most = 4 * number + 4 if plans(rules) else 0
+    most = 4 * (number + SPARE) if plans(rules) else 0
     state = State(
         tally=lists.ints(TALLIES),
         shadow=lists.floats(1),
@@ -146,8 +165,14 @@ def prepared(work: Work, rules: Rules, lists: ModuleType) -> Case:
         outrun=lists.ints(number),
         over=lists.ints(number),
         planned=lists.floats(number),
-        edges=lists.growing_floats(most),
-        room=lists.growing_ints(most),
+        ahead=Ahead(
+            lists.ints(2),
+            lists.growing_floats(most),
+            lists.growing_ints(most),
+            lists.ints(SLOTS),
+            lists.floats(SLOTS),
+            lists.floats(SLOTS),
+        ),
         last=lists.floats(work.users),
         before=lists.floats(work.users),
         lasts=lists.ints(work.users),

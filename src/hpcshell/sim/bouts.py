@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from math import inf
 from typing import NamedTuple
 
 from hpcshell.core.records import Claim
@@ -27,8 +28,8 @@ class Span(NamedTuple):
 
 class Bouts:
     """See the module. `due`: when each run is over that does not stand still; `rest`: the seconds
-    that each that does takes once it goes on; `spans`: what has been held. Not `counting`: nobody
-    wants to know the spans."""
+    that each that does takes once it goes on; `spans`: what has been held, `open`: what is, without
+    an end yet. Not `counting`: nobody wants to know the spans."""
 
     def __init__(self, view: View, *, counting: bool = True) -> None:
         self.view = view
@@ -36,7 +37,7 @@ class Bouts:
         self.rest: dict[int, float] = {}
         self.spans: list[Span] = []
         self._counting = counting
-        self._since: dict[int, float] = {}
+        self.open: dict[int, Span] = {}
         self._agenda: list[tuple[float, int]] = []
 
     # -- time ------------------------------------------------------------------------------------
@@ -62,27 +63,26 @@ class Bouts:
     def begin(self, claim: Claim, end: float) -> None:
         """A run starts, and is over at `end`."""
         self.view.claim(claim)
-        self.found(claim.run, claim.start, end)
+        self.found(claim, claim.start, end)
 
-    def found(self, run: int, since: float, end: float) -> None:
+    def found(self, claim: Claim, since: float, end: float) -> None:
         """A run of which the view knows is counted since then."""
-        self._since[run] = since
-        self.end_at(run, end)
+        self.open[claim.run] = Span(since, inf, claim.cpus, claim.job)
+        self.end_at(claim.run, end)
 
     def leave(self, run: int, now: float) -> Claim | None:
         """The run holds nothing any more: what it held, if the view still knew."""
         claim = self.view.claims.get(run)
-        if claim is not None:
-            self._stop_counting(claim, now)
-        for known in (self.due, self.rest, self._since):
-            known.pop(run, None)
+        self._close(run, now)
+        self.due.pop(run, None)
+        self.rest.pop(run, None)
         self.view.release(run)
         return claim
 
     def go_on(self, run: int, now: float) -> Claim:
         """A run that stood still goes on."""
         claim = self.view.resume(run, now)
-        self.found(run, now, now + self.rest.pop(run))
+        self.found(claim, now, now + self.rest.pop(run))
         return claim
 
     def make_room(self, one: Preempt, now: float) -> Claim | None:
@@ -93,23 +93,14 @@ class Bouts:
             return None
         if one.mode != "suspend":
             return self.leave(one.run, now)
-        self._stop_counting(claim, now)
+        self._close(one.run, now)
         self.rest[one.run] = self.due.pop(one.run) - now
         self.view.suspend(one.run, now)
         self.view.wake(one.run)
         return None
 
-    # -- what they have held ---------------------------------------------------------------------
-
-    def open_spans(self, now: float) -> list[Span]:
-        """What the runs that are not over have held until now."""
-        claims = self.view.claims
-        return [
-            Span(since, now, claims[run].cpus, claims[run].job)
-            for run, since in self._since.items()
-        ]
-
-    def _stop_counting(self, claim: Claim, now: float) -> None:
-        since = self._since.pop(claim.run, None)
-        if since is not None and self._counting:
-            self.spans.append(Span(since, now, claim.cpus, claim.job))
+    def _close(self, run: int, now: float) -> None:
+        """What it has held until now is a span."""
+        span = self.open.pop(run, None)
+        if span is not None and self._counting:
+            self.spans.append(span._replace(end=now))

@@ -69,7 +69,7 @@ class Runs:
         if claim.suspended is not None:
             self.bouts.rest[claim.run] = end - at
         else:
-            self.bouts.found(claim.run, self.now, max(end, self.now))
+            self.bouts.found(claim, self.now, max(end, self.now))
 
     def _length(self, claim: Claim) -> float:
         limit = None if claim.end is None else claim.end - claim.start - claim.paused
@@ -78,7 +78,8 @@ class Runs:
     @property
     def spans(self) -> list[Span]:
         """What runs have held until now."""
-        return [*self.bouts.spans, *self.bouts.open_spans(self.now)]
+        going = (span._replace(end=self.now) for span in self.bouts.open.values())
+        return [*self.bouts.spans, *going]
 
     def _start(self, start: Start) -> None:
         self._last_run += 1

@@ -49,6 +49,8 @@ class _Row(Record, frozen=True, kw_only=True):
     user: str | None = ""
     account: str | None = ""
     partition: str | None = ""
+    qos: str | None = ""
+    gang: str | None = ""
     elements: dict[str, msgspec.Raw] | None = None
     usage: _Usage | None = None
 
@@ -113,6 +115,8 @@ def _trace(name: str, rows: list[_Row], tally: Tally) -> Trace:
         ("user", [row.user or "" for row in rows]),
         ("group", [row.account or "" for row in rows]),
         ("queue", [row.partition or "" for row in rows]),
+        ("qos", [row.qos or "" for row in rows]),
+        ("gang", [f"{row.user} {row.gang}" if row.gang else "" for row in rows]),
     ):
         columns[column][:], names[column] = coded(words)
     columns["id"], labels = numbered([row.label for row in rows])

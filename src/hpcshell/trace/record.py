@@ -42,6 +42,10 @@ FIELDS: Final = (
 )
 """The columns in the order of the format's fields."""
 
+OURS: Final = ("qos", "gang")
+"""Columns that the format has not: of which quality of service a job is, and together with which
+others it starts."""
+
 REAL: Final = frozenset(
     {"submit", "wait", "run", "used_cpu", "used_memory", "request", "memory", "think"}
 )
@@ -58,7 +62,7 @@ class Trace(Record, frozen=True, kw_only=True, eq=False):
     and `request` were asked for, `used_procs` and `run` were had. `status` is 1 completed, 0
     failed, 5 cancelled. `line` is the line of the log a job stands in, 0 where there was none.
 
-    `names` has the words behind the numbers of `user group queue partition`, where the log has
+    `names` has the words behind the numbers of `user group queue qos gang`, where the log has
     words; `labels` the words behind `id`. `oddities` counts what was odd by word, `examples` has
     the first places of each; `oddities.sentences` says them.
     """
@@ -82,6 +86,8 @@ class Trace(Record, frozen=True, kw_only=True, eq=False):
     partition: Ints
     preceding: Ints
     think: Floats
+    qos: Ints
+    gang: Ints
     line: Ints
     header: dict[str, str]
     names: dict[str, tuple[str, ...]]
@@ -108,10 +114,11 @@ class Trace(Record, frozen=True, kw_only=True, eq=False):
 
 
 def empty_columns(rows: int) -> Columns:
-    """Columns for `rows` jobs, not filled."""
+    """Columns for `rows` jobs, not filled but for those that the format has not."""
     columns: Columns = {
         field: np.empty(rows, np.float64 if field in REAL else np.int64) for field in FIELDS
     }
+    columns |= {field: np.full(rows, UNKNOWN, np.int64) for field in OURS}
     return columns | {"line": np.empty(rows, np.int64)}
 
 

@@ -22,7 +22,7 @@ from hpcshell.trace.record import UNKNOWN, Floats, Ints, Trace, trace_of, unknow
 
 COMMAND: Final = (
     "sacct -P -a -X -S 2026-01-01 -o JobID,Submit,Start,End,ElapsedRaw,ReqCPUS,AllocCPUS,"
-    "TimelimitRaw,ReqMem,User,Account,Partition,State"
+    "TimelimitRaw,ReqMem,User,Account,Partition,QOS,State"
 )
 """Prints all that is read."""
 
@@ -147,6 +147,7 @@ class _Table:
         names: dict[str, tuple[str, ...]] = {}
         for column, fields in _WORDS.items():
             columns[column][:], names[column] = coded(self._words(*fields))
+        columns["gang"][:], names["gang"] = coded(self._parts())
         columns["id"], labels = numbered(self._words("jobidraw", "jobid"))
         return trace_of(
             self._name,
@@ -164,6 +165,10 @@ class _Table:
                 at = self._fields[field]
                 return [words[at].strip() for words in self._rows]
         return [""] * len(self._rows)
+
+    def _parts(self) -> list[str]:
+        """Of which heterogeneous job each is a part: 12 of `12+0`; "": of none."""
+        return [label.rpartition("+")[0] for label in self._words("jobid")]
 
     def _floats(self, field: str, read: Callable[[str], float]) -> Floats:
         """NaN where it is not known."""
@@ -208,7 +213,12 @@ class _Table:
         return np.where(sizes > 0, kib, UNKNOWN)
 
 
-_WORDS: Final = {"user": ("user",), "group": ("account", "group"), "queue": ("partition",)}
+_WORDS: Final = {
+    "user": ("user",),
+    "group": ("account", "group"),
+    "queue": ("partition",),
+    "qos": ("qos",),
+}
 _GOING: Final = ("PENDING", "RUNNING", "SUSPENDED", "REQUEUED", "RESIZING", "CONFIGURING")
 _SHARED: Final = {"c": 0, "n": 1}
 

@@ -82,6 +82,7 @@ class Replay:
         self.regime = regime
         self.jobs = jobs
         self.runs = runs
+        self._whole = tuple(runs)
         self.manner = manner
         self.starts: list[float] = [inf] * len(jobs)
         self.estimates: list[float] = [inf] * len(jobs)
@@ -254,19 +255,21 @@ class Replay:
             self.toll = replace(toll, suspended=toll.suspended + 1)
             return
         job = self._of_run.pop(one.run)
-        kept = saved(claim, now, self.manner.saves) if one.mode == "requeue" else 0.0
-        lost = toll.lost_work + (now - claim.start - claim.paused - kept) * claim.cpus
+        at, done = self._place[job.id], now - claim.start - claim.paused
         if one.mode == "requeue":
+            kept = saved(claim, now, self.manner.saves)
+            lost = toll.lost_work + (done - kept) * claim.cpus
             self.toll = replace(toll, requeued=toll.requeued + 1, lost_work=lost)
-            self._put_back(job, kept)
+            self.runs[at] -= kept
+            self._put_back(job)
         else:
+            lost = toll.lost_work + (done + self._whole[at] - self.runs[at]) * claim.cpus
             self.toll = replace(toll, cancelled=toll.cancelled + 1, lost_work=lost)
-            self._forget(self._place[job.id])
+            self._forget(at)
             self._over(job, Outcome.PREEMPTED, now)
 
-    def _put_back(self, job: Job, kept: float) -> None:
+    def _put_back(self, job: Job) -> None:
         """It waits again, at its place in line, to run for what is left of it."""
-        self.runs[self._place[job.id]] -= kept
         known = self._tasks.get(job.id) or Task(job=job.id)
         again = known.preempted + 1
         task = self._tasks[job.id] = replace(known, attempt=again, preempted=again)

@@ -3,12 +3,12 @@ what the kernel does not know through the decisions of the daemon itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from math import inf
 from time import monotonic, process_time
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from msgspec.structs import replace
@@ -17,10 +17,11 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Record
 from hpcshell.core.words import quote
 from hpcshell.policy.reserve import Reservation
+from hpcshell.sim.cases import case_of
 from hpcshell.sim.faults import NO_ROW, Fault, Outages
-from hpcshell.sim.kernel import arrays, primitives
+from hpcshell.sim.kernel import arrays
 from hpcshell.sim.kernel.play import play
-from hpcshell.sim.kernel.state import BEGUN, SHRUNK, Case, Rules, Work, plans, prepared
+from hpcshell.sim.kernel.state import BEGUN, Case, Rules, Work, plans, prepared
 from hpcshell.sim.logged import has_gangs
 from hpcshell.sim.machines import Layout
 from hpcshell.sim.policies import Policy, replays
@@ -49,8 +50,6 @@ QUICK: Final = 0.1
 SLOW: Final = 0.4
 """Seconds: after a slice that took less, the next is twice as large; after one that took more, a
 quarter."""
-FEW_USERS: Final = 10_000
-"""So many numbers may stand for nobody before users are numbered anew."""
 
 
 class Simulation(Record, frozen=True, kw_only=True, eq=False):
@@ -90,6 +89,13 @@ class Simulation(Record, frozen=True, kw_only=True, eq=False):
         return _schedule(self.workload, self.start, self.pieces)
 
     @property
+    def end(self) -> Floats:
+        """When each job ended, by the workload's rows; NaN where it was not started."""
+        end = np.full(len(self.workload), np.nan)
+        end[self.started] = self.schedule.end
+        return end
+
+    @property
     def backfilled_share(self) -> float:
         """Of the jobs that were started, the share that passed another."""
         started = self.started
@@ -120,7 +126,7 @@ def simulate(
     `Wrong`: a job larger than the machine, no numba to compile, a fault of a node that there is
     not.
     """
-    _check(workload, faults, layout)
+    check(workload, faults, layout)
     if beyond_kernel(workload, policy, layout, reservations):
         return replayed(
             workload,
@@ -154,7 +160,8 @@ def simulate(
     )
 
 
-def _check(workload: Workload, faults: tuple[Fault, ...], layout: Layout | None) -> None:
+def check(workload: Workload, faults: tuple[Fault, ...], layout: Layout | None) -> None:
+    """Raise `Wrong` for jobs larger than the machine, and faults of nodes that there are not."""
     if len(workload) and int(workload.procs.max()) > workload.machine:
         raise Wrong(
             f"{workload.name}: has jobs larger than its machine of {workload.machine:,} processors",
@@ -204,9 +211,7 @@ def replayed(
     return replace(found, cpu_seconds=seconds, cut_short=cut_short)
 
 
-def _found(
-    workload: Workload, policy: Policy, replay: Replay, layout: Layout | None
-) -> Simulation:
+def _found(workload: Workload, policy: Policy, replay: Replay, layout: Layout | None) -> Simulation:
     """What a replay has found so far."""
     start = np.array(replay.starts, np.float64)
     start[np.isinf(start)] = np.nan
@@ -270,6 +275,14 @@ def _can_compile() -> bool:
     return True
 
 
+def load_compiled(compiling: Callable[[], None]) -> None:
+    """Have the compiled kernel ready; `compiling` is called if it must be compiled first."""
+    from hpcshell.sim.kernel.compiled import watched
+
+    with watched(compiling):
+        _compiled()
+
+
 @cache
 def _compiled() -> Play:
     """The compiled kernel, loaded by a workload without jobs."""
@@ -306,7 +319,7 @@ class _Running:
     ) -> None:
         self.workload = workload
         self.faults = sorted(faults, key=lambda fault: fault.at)
-        self.case = _case(workload, rules, engine)
+        self.case = case_of(workload, rules, engine)
         self.outages = Outages(self.case)
 
     def cut_short(self, play_on: Play, progress: Progress) -> bool:
@@ -355,44 +368,3 @@ class _Running:
         rows: Ints = np.array(self.outages.rows, np.int64)[begun]
         values[rows[rows != NO_ROW]] = np.array(found, np.float64)[begun[rows != NO_ROW]]
         return values
-
-
-def _case(workload: Workload, rules: Rules, engine: str) -> Case:
-    user, users = _users(workload.user)
-    compiled = engine == "compiled"
-    alike, alikes, same, sames = _likenesses(workload, user, rules)
-    columns = (workload.submit, workload.run, workload.procs, workload.request, user, alike, same)
-    listed: Iterator[Any] = (column.copy() if compiled else column.tolist() for column in columns)
-    submit, run, procs, request, owner, alike, same = listed
-    work = Work(submit, run, procs, request, owner, users, alike, alikes, same, sames)
-    return prepared(work, rules, arrays if compiled else primitives)
-
-
-def _likenesses(workload: Workload, user: Ints, rules: Rules) -> tuple[Ints, int, Ints, int]:
-    """By job, the number of its user and request together, and of its processors besides; with how
-    many there are. Nothing, where no predictor asks."""
-    if rules.predictor != SHRUNK or not len(user):
-        return user[:0], 0, user[:0], 0
-    alike, alikes = _numbered(user, workload.request)
-    same, sames = _numbered(alike, workload.procs)
-    return alike, alikes, same, sames
-
-
-def _numbered(*columns: Floats | Ints) -> tuple[Ints, int]:
-    """Equal rows get equal numbers from 0; and how many there are."""
-    _, firsts, numbers = np.unique(
-        np.column_stack(columns), axis=0, return_index=True, return_inverse=True
-    )
-    return numbers.reshape(-1).astype(np.int64), len(firsts)
-
-
-def _users(user: Ints) -> tuple[Ints, int]:
-    """The users numbered from 0, and a number that is larger than all of these."""
-    if not len(user):
-        return user, 0
-    numbered = user - user.min()
-    users = int(numbered.max()) + 1
-    if users > FEW_USERS + len(user):
-        names, numbered = np.unique(user, return_inverse=True)
-        users = len(names)
-    return numbered, users

@@ -136,10 +136,12 @@ class _Cleaning:
         run = self._run
         self._drop("negative_submit", self._trace.submit < 0)
         unknown = run == UNKNOWN
+        going = unknown & (self._trace.going == 1)  # who read the log has counted these
         if self._chosen.unknown_run > 0:
             self._note("run_assumed", unknown)
             run[unknown] = self._chosen.unknown_run
         else:
+            self._kept &= ~going
             self._drop("unknown_run", unknown)
         self._drop("negative_run", run < 0)
         self._drop("zero_run", run == 0)
@@ -153,7 +155,8 @@ class _Cleaning:
         else:
             self._note("request_is_run", missing)
             self._request[missing] = self._run[missing]
-        self._note("asked_ages", self._request > AGES)
+        self._note("unlimited", np.isinf(self._request))
+        self._note("asked_ages", (self._request > AGES) & np.isfinite(self._request))
         np.minimum(self._request, AGES, out=self._request)
 
     def _fit(self, machine: int | None) -> int:
@@ -186,10 +189,7 @@ class _Cleaning:
             raise Wrong(f"{trace.name}: none of its {len(trace):,} jobs can be simulated", became)
         self._look_at_order(row)
         row = row[np.argsort(trace.submit[row], kind="stable")]
-        columns = {
-            field: getattr(trace, field)[row]
-            for field in ("id", "submit", *CODED)
-        }
+        columns = {field: getattr(trace, field)[row] for field in ("id", "submit", *CODED)}
         columns |= {"run": self._run[row], "request": self._request[row]}
         columns |= {"procs": self._procs[row], "row": row}
         columns["memory"] = np.maximum(trace.memory[row], 0.0) * KIB * columns["procs"]

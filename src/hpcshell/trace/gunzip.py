@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from io import BytesIO
 from typing import Final
 
 from hpcshell.core.errors import Wrong
@@ -23,8 +24,7 @@ def is_gzip(content: bytes) -> bool:
 def gunzip(name: str, content: bytes, most: int = MOST) -> bytes:
     """The text of a gzip file, of several members too. Raises `Wrong`: damaged, truncated, more
     than `most` bytes."""
-    parts: list[bytes] = []
-    size = 0
+    text = BytesIO()  # what is joined in the end would be there twice
     rest: bytes | memoryview = content
     while rest:
         inflater = zlib.decompressobj(_WINDOW)
@@ -34,14 +34,13 @@ def gunzip(name: str, content: bytes, most: int = MOST) -> bytes:
             except zlib.error as error:
                 raise Wrong(f"{name}: the gzip file is damaged: {error}", _HINT) from None
             rest = inflater.unconsumed_tail
-            size += len(part)
-            if size > most:
+            if text.tell() + len(part) > most:
                 raise Wrong(f"{name}: holds more than {most:,} bytes of text", "cut it in parts")
             if not part and not rest and not inflater.eof:
                 raise Wrong(f"{name}: the gzip file is truncated", _HINT)
-            parts.append(part)
+            text.write(part)
         rest = inflater.unused_data.lstrip(b"\0")  # padding, as of a tape's blocks
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return text.getvalue()
 
 
 _HINT: Final = "get the file again, and try `gzip -t` on it"

@@ -55,8 +55,13 @@ class _Row(Record, frozen=True, kw_only=True):
     usage: _Usage | None = None
 
     @property
+    def going(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.state not in STATUS
+
+    @property
     def run(self) -> float:
-        if self.start_time is None or self.end_time is None or self.state not in STATUS:
+        if self.start_time is None or self.end_time is None or self.going:
             return UNKNOWN
         return self.end_time - self.start_time
 
@@ -81,7 +86,7 @@ def read_history(name: str, content: bytes) -> Trace:
     if not rows:
         lacks = "has arrays without their elements" if arrays else "has no job in it"
         raise Wrong(f"{name}: {lacks}", f"say: {COMMAND}")
-    _note(tally, name, "not_ended", [row for row in rows if row.state not in STATUS])
+    _note(tally, name, "not_ended", [row for row in rows if row.going])
     return _trace(name, rows, tally)
 
 
@@ -97,9 +102,10 @@ def _trace(name: str, rows: list[_Row], tally: Tally) -> Trace:
         UNKNOWN if row.start_time is None else row.start_time - row.submit_time for row in rows
     ]
     columns["run"][:] = [row.run for row in rows]
+    columns["going"][:] = [row.going for row in rows]
     columns["procs"][:] = [row.cpus for row in rows]
     columns["used_procs"][:] = [UNKNOWN if row.start_time is None else row.cpus for row in rows]
-    columns["request"][:] = [row.time_limit or UNKNOWN for row in rows]
+    columns["request"][:] = [row.time_limit or np.inf for row in rows]
     columns["status"][:] = [STATUS.get(row.state or "", UNKNOWN) for row in rows]
     procs = np.maximum(columns["procs"], 1)
     usages = [row.usage or _Usage() for row in rows]

@@ -18,7 +18,7 @@ ODDITIES: Final = {
     "fraction": "a fraction where a whole number belongs: rounded down",
     "step": "a step of a job: left out, the job counts",
     "never_began": "the rest of an array, none of which began: left out",
-    "not_ended": "has not ended yet: how long it runs is unknown",
+    "not_ended": "has not ended yet: left out, or taken to run as long as the filter says",
     "whole_array": "an array without its elements: left out",
     # jobs
     "negative_submit": "submitted before the log begins: left out",
@@ -27,6 +27,7 @@ ODDITIES: Final = {
     "run_assumed": "never ran, or for an unknown time: taken to run as long as the filter says",
     "zero_run": "ran for no time at all: left out",
     "ages": "came or ran beyond three thousand years: left out",
+    "unlimited": "has no time limit: taken to have asked for more time than any other",
     "asked_ages": "asked for more than three thousand years: taken to have asked for so much",
     "no_procs": "used and asked for no processors: left out",
     "no_request": "asked for no time: left out",

@@ -11,9 +11,7 @@ from hpcshell.core.units import format_duration
 from hpcshell.trace.clean import CODED, Workload
 from hpcshell.trace.record import Ints
 
-_COLUMNS: Final = (
-    *("id", "submit", "run", "procs", "request", *CODED, "memory", "row"),
-)
+_COLUMNS: Final = (*("id", "submit", "run", "procs", "request", *CODED, "memory", "row"),)
 
 
 def rows(workload: Workload, chosen: Ints | slice) -> Workload:

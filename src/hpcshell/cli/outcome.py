@@ -73,12 +73,18 @@ def _notes(found: Simulation) -> Iterator[tuple[str, str]]:
             "cancelled": toll.cancelled,
         }
         told = ", ".join(f"{_runs(count)} {word}" for word, count in counts.items() if count)
-        lost = f"; {toll.lost_work / HOUR:,.1f} CPU-hours of work lost" if toll.lost_work else ""
-        yield "preemption", f": {told}{lost}"
+        yield "preemption", f": {told}{_lost(toll.lost_work)}"
     for word, (one, several, what) in OF_POLICIES.items():
         if count := found.workload.oddities.get(word):
             who = f"job {one}" if count == 1 else f"jobs {several}"
             yield "left out", f": {count:,} {who} {what}"
+
+
+def _lost(work: float) -> str:
+    if not work:
+        return ""
+    hours = work >= HOUR
+    return f"; {work / HOUR:,.1f} CPU-hours lost" if hours else f"; {work:,.0f} CPU-seconds lost"
 
 
 def _runs(count: int) -> str:

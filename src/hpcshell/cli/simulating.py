@@ -13,6 +13,7 @@ from hpcshell.cli.outcome import keep, tell, write
 from hpcshell.cli.scene import Chosen, Scene, policies_of, scene_of, trace_of
 from hpcshell.cli.talk import Talk
 from hpcshell.core.errors import Wrong
+from hpcshell.core.records import Request
 from hpcshell.core.units import format_duration
 from hpcshell.core.words import quote, safe
 from hpcshell.policy.booking import allowed
@@ -126,21 +127,29 @@ def _introduce(talk: Talk, scene: Scene, chosen: Chosen) -> None:
         talk.say(f"jobs are placed on {len(scene.layout.nodes):,} nodes: {scene.layout.way}")
     for fault in scene.faults:
         jobs = "are lost" if fault.lose else "run again"
-        what, where = f"{fault.cpus:,} processors go down", "on them"
-        if fault.node:
-            what, where = f"{safe(fault.node)} goes down", "on it"
+        what, where = f"{_processors(fault.cpus)} go down", "on them"
+        if fault.node or fault.cpus == 1:
+            what, where = f"{safe(fault.node) or '1 processor'} goes down", "on it"
         talk.say(
             f"fault: {what} at {format_duration(fault.at)} for "
             f"{format_duration(fault.span)}; jobs {where} {jobs}"
         )
     for one in scene.reservations:
         talk.say(
-            f"reservation {safe(one.name)}: {one.request.cpus:,} processors"
-            f"{f' on each of {one.request.nodes:,} nodes' if one.request.nodes > 1 else ''} from "
+            f"reservation {safe(one.name)}: {_apart(one.request)}, from "
             f"{format_duration(one.start)} until {format_duration(one.end)}, for {allowed(one)}"
         )
     for policy in policies:
         talk.say(*_doubts(scene, policy, chosen))
+
+
+def _processors(cpus: int) -> str:
+    return "1 processor" if cpus == 1 else f"{cpus:,} processors"
+
+
+def _apart(request: Request) -> str:
+    what = _processors(request.cpus)
+    return what if request.nodes < 2 else f"{what} of each of {request.nodes:,} nodes"
 
 
 def _doubts(scene: Scene, policy: Policy, chosen: Chosen) -> Iterator[str]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from hpcshell.core.records import Gang, Job, Request
 from hpcshell.core.settings import Settings
-from hpcshell.policy.choice import default_account
+from hpcshell.policy.choice import default_account, lineage_of
 from hpcshell.sim.machines import Layout
 from hpcshell.sim.replay import NOTHING
 from hpcshell.trace.clean import Workload
@@ -114,14 +114,15 @@ def has_gangs(workload: Workload) -> bool:
 def strangers(workload: Workload, settings: Settings) -> Iterator[tuple[str, str, list[str]]]:
     """What of a configuration no job of the log is of: the section, the name, and the names that
     the log has."""
-    for section, column in (
-        ("users", "user"),
-        ("accounts", "group"),
-        ("partitions", "queue"),
-        ("qos", "qos"),
+    owners, above = set(_owners(workload, settings)), lineage_of(settings)
+    accounts = {one for owner in owners if owner.account for one in above(owner.account)}
+    for section, column, there in (
+        ("users", "user", {owner.user for owner in owners}),
+        ("accounts", "group", accounts),
+        ("partitions", "queue", {owner.partition for owner in owners}),
+        ("qos", "qos", {owner.qos for owner in owners}),
     ):
-        there = sorted({word for word in workload.words(column) if word})
+        default = settings.defaults.partition if section == "partitions" else ""
         for name in getattr(settings, section):
-            default = getattr(settings.defaults, section.removesuffix("s"), "")
             if name not in there and name != default:
-                yield section, name, there
+                yield section, name, sorted({word for word in workload.words(column) if word})

@@ -25,6 +25,9 @@ class Pieces(Record, frozen=True, kw_only=True, eq=False):
     start: Floats
     end: Floats
 
+    def __len__(self) -> int:
+        return len(self.job)
+
     def of(self, places: Ints) -> Pieces:
         """Those of the jobs at these places, which are counted anew."""
         anew = np.full(max(self.job.max(initial=0), places.max(initial=0)) + 1, -1)

@@ -214,8 +214,8 @@ def gantt(found: Simulation, window: tuple[float, float]) -> Figure:
             colour = COLOURS[1] if found.backfilled[bar.row] else COLOURS[0]
             axes.add_patch(
                 Rectangle(
-                    (found.start[bar.row] / unit, bar.low),
-                    found.workload.run[bar.row] / unit,
+                    (bar.start / unit, bar.low),
+                    (bar.end - bar.start) / unit,
                     bar.high - bar.low,
                     facecolor=colour,
                     edgecolor="white",

@@ -145,7 +145,7 @@ class Replay:
         """All that happens at an instant, then one decision; or, `stepwise`, first those that come
         and then those that end, each with a decision."""
         if self.manner.stepwise:
-            self._expire(now)
+            expire(self.view, self._bouts, now)
         self.view.advance(now)
         if self.manner.stepwise:
             while self._comes(now):
@@ -162,14 +162,6 @@ class Replay:
         while self._comes(now):
             self._submit(now)
         self._decide(now)
-
-    def _expire(self, now: float) -> None:
-        """What was expected to have ended by now, and has, is out of the way of those that come."""
-        for run, over in list(self._bouts.due.items()):
-            claim = self.view.claims.get(run)
-            end = None if claim is None or over > now else self.view.end_of(claim)
-            if end is not None and end <= now:
-                self.view.release(run)
 
     def _comes(self, now: float) -> bool:
         jobs, at = self.jobs, self._submitted
@@ -261,19 +253,15 @@ class Replay:
             lost = toll.lost_work + (done - kept) * claim.cpus
             self.toll = replace(toll, requeued=toll.requeued + 1, lost_work=lost)
             self.runs[at] -= kept
-            self._put_back(job)
+            known = self._tasks.get(job.id) or Task(job=job.id)
+            again = known.preempted + 1
+            self._tasks[job.id] = replace(known, attempt=again, preempted=again)
+            self.view.put_task(self._tasks[job.id])
         else:
             lost = toll.lost_work + (done + self._whole[at] - self.runs[at]) * claim.cpus
             self.toll = replace(toll, cancelled=toll.cancelled + 1, lost_work=lost)
             self._forget(at)
             self._over(job, Outcome.PREEMPTED, now)
-
-    def _put_back(self, job: Job) -> None:
-        """It waits again, at its place in line, to run for what is left of it."""
-        known = self._tasks.get(job.id) or Task(job=job.id)
-        again = known.preempted + 1
-        task = self._tasks[job.id] = replace(known, attempt=again, preempted=again)
-        self.view.put_task(task)
 
     def _forget(self, at: int) -> None:
         """It has not started after all."""
@@ -315,3 +303,12 @@ def saved(claim: Claim, now: float, saves: float) -> float:
     """How many seconds of what a run has done are safe, if it saves every so many; 0: never."""
     done = now - claim.start - claim.paused
     return floor(done / saves) * saves if saves else 0.0
+
+
+def expire(view: View, bouts: Bouts, now: float) -> None:
+    """What was expected to have ended by now, and has, is out of the way of those that come."""
+    for run, over in list(bouts.due.items()):
+        claim = view.claims.get(run)
+        end = None if claim is None or over > now else view.end_of(claim)
+        if end is not None and end <= now:
+            view.release(run)

@@ -230,15 +230,22 @@ def test_a_fresh_checkpoint_makes_a_run_the_cheapest() -> None:
     assert ends == [[100, 130, 30], [110, 112, 30]]
 
 
+SLICED = {
+    "scheduler": {"order": "priority", "time_slice": "5s"},
+    "partitions": {"main": {}, "shared": {"time_sliced": True}},
+}
+
+
 def test_groups_take_turns() -> None:
     work = owned(workload([(0, 20, 16, 2.0, 1), (1, 10, 16, 2.0, 2)]), queue=[2], qos=[LOW])
-    policy = policy_with(
-        {
-            "scheduler": {"order": "priority", "time_slice": "5s"},
-            "partitions": {"main": {}, "shared": {"time_sliced": True}},
-        }
-    )
-    found = simulate(work, policy)
+    found = simulate(work, policy_with(SLICED))
     assert found.start.tolist() == [0, 5]
     assert found.schedule.end.tolist() == [30, 20]
     assert found.toll.suspended == 3
+
+
+def test_who_stands_still_goes_behind_who_came_at_that_instant() -> None:
+    work = owned(workload([(0, 9, 16, 2.0, 1), (5, 2, 1, 2.0, 2)]), queue=[2], qos=[LOW])
+    found = simulate(work, policy_with(SLICED))
+    assert found.start.tolist() == [0, 5]
+    assert found.schedule.end.tolist() == [11, 7]

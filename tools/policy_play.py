@@ -26,8 +26,8 @@ from hpcshell.policy.snapshot import Snapshot
 from hpcshell.predict.foresight import Predicted
 from hpcshell.predict.runtimes import PREDICTORS
 from hpcshell.predict.shrunk import ShrunkForesight
+from hpcshell.sim.bouts import Span
 from hpcshell.sim.forward import Forward
-from hpcshell.sim.runs import Span
 
 CPUS: Final = 8
 MINUTE: Final = 60.0

@@ -36,8 +36,12 @@ def workload(rows: Rows, machine: int = MACHINE) -> Workload:
         user=user.astype(np.int64),
         group=whole,
         queue=whole,
+        partition=whole,
+        qos=whole - 1,
+        gang=whole - 1,
         memory=np.zeros(len(table)),
         row=np.arange(len(table)),
+        names={},
         oddities={},
         examples={},
     )

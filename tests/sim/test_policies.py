@@ -72,4 +72,9 @@ def test_the_kernel_keeps_many_promises_only_first_come_first_served() -> None:
         ("fcfs", None, "median", True),
     ):
         assert needs_replay(policy_of(name, order=order, predict=predict).rules(8)) is beyond
-    assert needs_replay(policy_of("conservative", fill="sjf").rules(8))
+    assert needs_replay(policy_of("hybrid:2", fill="sjf").rules(8))
+
+
+def test_there_is_nothing_to_fill_where_nobody_passes_out_of_turn() -> None:
+    for name in ("fcfs", "conservative"):
+        assert policy_of(name, fill="sjf") == policy_of(name)

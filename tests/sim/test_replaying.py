@@ -119,7 +119,9 @@ def test_nothing_runs_on_a_node_that_is_down(
 
 
 def test_what_was_on_a_node_runs_again_when_it_fails() -> None:
-    layout = Layout(machine_of("m", b"[[node]]\ncount = 2\ncpus = 8\n").nodes(), "first_fit")
+    layout = Layout(
+        machine_of("m", b"[[node]]\ncount = 2\ncpus = 8\n").machine.nodes(), "first_fit"
+    )
     rows: Rows = [(0, 40, 8, 1.0, 1), (0, 40, 8, 1.0, 1)]
     fault = Fault(at=10.0, cpus=0, span=5.0, node="node1")
     found = simulate(workload(rows), policy_of("easy"), faults=(fault,), layout=layout)

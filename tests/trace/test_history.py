@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_what_never_ran_or_still_runs_has_no_run_time() -> None:
     )
     assert trace.run.tolist() == [-1, -1]
     assert trace.wait.tolist() == [-1, 10.5]
-    assert trace.request.tolist() == [600, -1]
+    assert trace.request.tolist() == [600, math.inf]
     assert trace.oddities == {"not_ended": 1}
     assert trace.examples == {"not_ended": ("past: job 8",)}
 

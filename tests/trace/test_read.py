@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -61,3 +62,13 @@ def test_a_file_that_grows_without_end_is_wrong() -> None:
 def test_any_bytes_are_a_trace_or_wrong(start: bytes, rest: bytes) -> None:
     trace = attempt(lambda: read_trace("noise", start + rest))
     assert len(trace) > 0 if not isinstance(trace, Wrong) else trace.message.startswith("noise")
+
+
+def test_what_is_inflated_is_in_memory_once() -> None:
+    text = b"1 2 3\n" * (1 << 24)
+    packed = gzip.compress(text, 1)
+    tracemalloc.start()
+    assert len(gunzip("log", packed)) == len(text)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1.9 * len(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_columns_say_what_the_fields_said() -> None:
     assert trace.run.tolist() == [3600, 10, -1]
     assert trace.procs.tolist() == [4, 2, 2]
     assert trace.used_procs.tolist() == [8, 2, 0]
-    assert trace.request.tolist() == [7200, -1, -1]
+    assert trace.request.tolist() == [7200, math.inf, -1]
     assert trace.status.tolist() == [1, 5, -1]
     assert trace.user.tolist() == [0, 1, 0]
     assert trace.names["user"] == ("ann", "bob")
@@ -158,3 +159,42 @@ def test_what_cannot_be_read_is_wrong_and_the_right_command_is_named(text: str, 
 def test_any_lines_are_a_trace_or_wrong(lines: list[str]) -> None:
     trace = attempt(lambda: read_sacct("jobs", table(lines)))
     assert isinstance(trace, Wrong) or all(len(getattr(trace, field)) for field in FIELDS)
+
+
+def test_what_runs_still_is_counted_once() -> None:
+    running = "15|2026-01-02T10:02:00|2026-01-02T10:03:00|Unknown|00:10:00|1|1|02:00:00|ann|lab|cpu"
+    work = clean(read_sacct("jobs", table([*LINES[:2], f"{running}|RUNNING"])))
+    assert work.oddities == {"not_ended": 1, "machine_unknown": 1, "unlimited": 1}
+    assert work.id.tolist() == [12, 13]
+
+
+def test_no_limit_is_more_than_any_limit() -> None:
+    raw = HEADER.replace("Timelimit", "TimelimitRaw")
+    for head in (HEADER, raw):
+        work = clean(read_sacct("jobs", table(LINES[1:2], head)))
+        assert work.request.tolist() == [1e11]
+        assert work.oddities == {"machine_unknown": 1, "unlimited": 1}
+
+
+def test_qos_and_the_parts_of_heterogeneous_jobs_are_read() -> None:
+    head = "JobID|JobIDRaw|Submit|Start|End|ElapsedRaw|ReqCPUS|Partition|QOS|State"
+    time = "2026-01-02T10:00:00|2026-01-02T10:00:30|2026-01-02T11:00:30|3600"
+    trace = read_sacct(
+        "jobs",
+        table(
+            [
+                f"12+0|12|{time}|4|cpu|high|COMPLETED",
+                f"12+1|13|{time}|2|gpu|high|COMPLETED",
+                f"12+1.batch|13.batch|{time}|2|||COMPLETED",
+                f"14|14|{time}|2|cpu||COMPLETED",
+            ],
+            head,
+        ),
+    )
+    assert trace.id.tolist() == [12, 13, 14]
+    assert (trace.gang.tolist(), trace.qos.tolist()) == ([0, 0, -1], [0, 0, -1])
+    work = clean(trace)
+    assert work.words("gang") == ["12", "12", ""]
+    assert work.words("qos") == ["high", "high", ""]
+    assert work.words("queue") == ["cpu", "gpu", "cpu"]
+    assert work.words("user") == ["", "", ""]

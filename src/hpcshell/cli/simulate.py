@@ -60,8 +60,9 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 )  # fmt: skip
 @click.option("--cpus", metavar="N", help="Processors of the machine; what the log says else.")
 @click.option(
-    "--machine", metavar="FILE", help="A machine file (TOML): cpus = N, or [[node]] tables."
-)
+    "--machine", metavar="FILE",
+    help="A machine file (TOML): cpus = N, or [[node]] tables; and [[reservation]] tables.",
+)  # fmt: skip
 @click.option(
     "--place", metavar="WAY",
     help="How jobs come to the nodes of the machine file: best_fit, pack (the fewest nodes), "
@@ -82,6 +83,20 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
     help="'TIME down N cpus for DURATION' or, of a machine file, 'TIME down node NAME for "
     "DURATION': jobs there run again from the start, or with 'losing jobs' behind it do not; may "
     "be repeated.",
+)  # fmt: skip
+@click.option(
+    "--map", "maps", multiple=True, metavar="WHAT=FIELD",
+    help="Which field of the log says a job's user, account, partition or qos: qos=queue; may be "
+    "repeated.",
+)  # fmt: skip
+@click.option(
+    "--gangs", metavar="FILE",
+    help="Which jobs start together or not at all: lines of job,gang.",
+)  # fmt: skip
+@click.option(
+    "--checkpoint", metavar="TIME",
+    help="Jobs save what they have done after every so long a run: one that had to make room "
+    "goes on from there.  [default: never]",
 )  # fmt: skip
 @click.option("--csv", metavar="FILE", help="Write the table as CSV, too.")
 @click.option(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hpcshell.sim.gains import Compared
     from hpcshell.sim.lengths import Lengths
 
+LEAST_PART: Final = 0.01
+"""Of its time limit that a run is taken to take."""
 HISTORY: Final = 5000
 """How many ended elements a prediction looks at."""
 
@@ -305,9 +307,9 @@ def _lengths(word: str, unlimited: float, daemon: Client) -> Lengths:
             return as_before(rows, unlimited)
         case _:
             try:
-                part = factor(word, "--runs", least=0.0, most=1.0)
+                part = factor(word, "--runs", least=LEAST_PART, most=1.0)
             except Wrong as error:
-                hint = "write limit, predicted, or a part of the limit such as 0.5"
+                hint = "write limit, predicted, or a part of the limit: 0.01 to 1"
                 raise Wrong(error.message, hint) from None
             return part_of_limit(part, unlimited)
 

@@ -231,7 +231,7 @@ def count(text: str, option: str = "count", *, least: int = 1, most: int = MOST)
 def factor(text: str, option: str = "factor", *, least: float = 0.0, most: float = 1e6) -> float:
     """A plain decimal number such as `1.5`, between `least` and `most`."""
     stripped = text.strip()
-    if not re.match(_NUMBER, stripped):
+    if not re.match(_NUMBER, stripped.removeprefix("-")):
         raise Wrong(f"{option}: {quote(text)} is no number", "write a plain number such as 1.5")
     number = float(stripped)
     if not least <= number <= most:

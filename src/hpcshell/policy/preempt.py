@@ -134,7 +134,8 @@ def _mode(view: View, first: Entry, runs: Entry, claim: Claim, now: float) -> st
             return mode
     if sharing is not None and sharing.shares(maker):
         over = now >= turn_ends(view, claim)
-        return "suspend" if over and victim.priority <= maker.priority else ""
+        behind = first.rank < sharing.later(victim, runs.rank, now)  # else it would go on at once
+        return "suspend" if over and behind and victim.priority <= maker.priority else ""
     return ""
 
 

@@ -18,6 +18,8 @@ SHORTEST: Final = 1.0
 """Seconds of a slice."""
 _INSTANTS: Final = 1e10
 """An instant divided by this is less than one step of a rank."""
+_BEHIND: Final = 0.1
+"""Seconds; the smallest that every rank can tell from nothing."""
 
 
 class Sharing(Record, frozen=True, kw_only=True):
@@ -44,5 +46,6 @@ class Sharing(Record, frozen=True, kw_only=True):
         return rank + job.submit_time / _INSTANTS
 
     def later(self, job: Job, rank: float, since: float) -> float:
-        """The same once it has been suspended."""
-        return rank + (since - job.submit_time) / _INSTANTS if self.shares(job) else rank
+        """The same once it has been suspended: behind whoever came by then, for whom it may be."""
+        waited = since + _BEHIND - job.submit_time
+        return rank + waited / _INSTANTS if self.shares(job) else rank

@@ -245,7 +245,8 @@ def slice_ends(view: View, now: float) -> float | None:
     which it was safe."""
     if not view.queue.regime.preempting or not (view.queue.turn.heads or view.waking):
         return None
-    running = (claim for claim in view.claims.values() if claim.suspended is None)
+    known, claims = view.queue.jobs, view.claims.values()  # what is out of order, no job holds
+    running = (claim for claim in claims if claim.suspended is None and claim.job in known)
     ends = (end(view, claim) for claim in running for end in (safe_until, turn_ends))
     return min((end for end in ends if now < end < inf), default=None)
 

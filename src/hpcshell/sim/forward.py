@@ -12,7 +12,6 @@ can never start ends, as in the daemon.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from math import inf
 from typing import Any
@@ -51,19 +50,13 @@ class Forward(Runs):
         return self
 
     def _next(self) -> float | None:
-        while self._agenda and self._due.get(self._agenda[0][1]) != self._agenda[0][0]:
-            heapq.heappop(self._agenda)
-        wake = self.view.next_wake()
-        if not self._agenda:
-            return wake
-        return self._agenda[0][0] if wake is None else min(wake, self._agenda[0][0])
+        times = (self.bouts.next(), self.view.next_wake())
+        return min((time for time in times if time is not None), default=None)
 
     def _tick(self) -> None:
         """All that is due now; then decisions until none of them changes anything."""
-        while self._agenda and self._agenda[0][0] <= self.now:
-            time, run = heapq.heappop(self._agenda)
-            if self._due.get(run) == time:
-                self._run_over(run)
+        for run in self.bouts.over(self.now):
+            self._run_over(run)
         self.view.advance(self.now)
         if self.view.queue.regime.timely and self.now >= self._ranked + self._age:
             self._ranked = self.now
@@ -145,7 +138,7 @@ class Forward(Runs):
         runs = [claim for claim in self.view.claims.values() if claim.job == number]
         for claim in runs:
             if indices is None or claim.index in indices:
-                self._leave(claim.run)
+                self.bouts.leave(claim.run, self.now)
                 self._tasks.pop((number, claim.index), None)
                 self._over((number, claim.index), Outcome.CANCELLED)
 
@@ -171,9 +164,9 @@ class Forward(Runs):
             at = self.now if claim.suspended is None else claim.suspended
             over = assumed_end(claim, self._length(claim), at)
             if claim.suspended is None:
-                self._end_at(claim.run, over)
+                self.bouts.end_at(claim.run, over)
             else:
-                self._rest[claim.run] = over - at
+                self.bouts.rest[claim.run] = over - at
 
     def hold(self, number: int, indices: IndexSet | None = None) -> None:
         """What waits of the job (of these elements) is kept from starting."""

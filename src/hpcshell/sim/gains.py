@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from hpcshell.core.records import NO_INDEX, Job
 from hpcshell.policy.explain import explain
 from hpcshell.policy.view import Unit
+from hpcshell.sim.bouts import Span
 from hpcshell.sim.forward import Forward
-from hpcshell.sim.runs import Span
 
 LEAST: Final = 0.5
 """Seconds: nobody gains or loses less than that."""
@@ -152,7 +152,7 @@ def _what_keeps(number: int, one: Forward) -> str:
 
 def _totals(one: Forward, starts: dict[Unit, float], both: list[Unit], until: float) -> Totals:
     waits = [max(0.0, starts[unit] - one.jobs[unit[0]].submit_time) for unit in both]
-    spans = [*one.spans, *one.open_spans()]
+    spans = one.spans
     end = min(until, max((span.end for span in spans), default=one.began_at))
     return Totals(
         mean_wait=sum(waits) / len(waits) if waits else None,
@@ -181,7 +181,7 @@ def usage(one: Forward, until: float, slots: int) -> list[float]:
     if width <= 0.0:
         return [0.0] * slots
     used = [0.0] * slots
-    for span in [*one.spans, *one.open_spans()]:
+    for span in one.spans:
         first = max(0.0, (span.start - one.began_at) / width)
         last = min(float(slots), (min(span.end, until) - one.began_at) / width)
         for slot in range(int(first), min(slots, int(last) + 1)):

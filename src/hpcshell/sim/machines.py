@@ -1,4 +1,4 @@
-"""Machine files: what a simulated machine is made of, as TOML.
+"""Machine files: what a simulated machine is made of, and what of it is set apart, as TOML.
 
     cpus = 128
 
@@ -10,10 +10,20 @@ or kinds of nodes, each with what one node has (without `memory`, it is not coun
     memory = "128G"
     gpus = 2
     features = ["a100"]
+
+and reservations, on the clock of the log (see `sim.bookings`):
+
+    [[reservation]]
+    name = "course"
+    start = "5d8h"
+    duration = "2h"
+    cpus = 32
+    users = ["ann"]
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import Annotated, Final, NamedTuple
 
@@ -21,10 +31,15 @@ import msgspec
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.units import size
+from hpcshell.core.words import safe
 from hpcshell.policy.place.nodes import Node
 
 MOST: Final = 2**53
 Count = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
+_HINT: Final = "write cpus = 128, or [[node]] with count and cpus"
+_PROBLEM: Final = r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?"
+_AT: Final = r"(?P<what>.*) \(at (?:line (?P<line>[0-9]+)|end of document).*"
+_PART: Final = r"([^.\[\]]+)(?:\[([0-9]+)\])?"
 
 
 class Nodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,15 +57,34 @@ class Nodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return size(self.memory, "memory", zero=True)
 
 
+class Apart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A reservation, in the words of `hpc reservation add`; times count from the beginning of the
+    log. With `nodes`, `cpus` are of each of so many."""
+
+    start: str | int
+    name: str = ""
+    end: str | int | None = None
+    duration: str | int | None = None
+    cpus: Count | None = None
+    nodes: Count | None = None
+    all: bool = False
+    users: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    maintenance: bool = False
+    flex: bool = False
+    idle: str | int | None = None
+
+
 class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Either so many processors, or kinds of nodes."""
+    """Either so many processors, or kinds of nodes; neither, if the log is to say it."""
 
     cpus: Count | None = None
     node: tuple[Nodes, ...] = ()
+    reservation: tuple[Apart, ...] = ()
 
     @property
     def processors(self) -> int:
-        """Of the whole machine."""
+        """Of the whole machine; 0: it is not said."""
         return self.cpus or sum(nodes.count * nodes.cpus for nodes in self.node)
 
     def nodes(self) -> tuple[Node, ...]:
@@ -68,6 +102,14 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+_TABLES: Final[dict[str, type[msgspec.Struct]]] = {
+    "": Machine,
+    "node": Nodes,
+    "reservation": Apart,
+}
+"""What stands in the tables of a file, by their names."""
+
+
 class Layout(NamedTuple):
     """The nodes of a machine, and by which of `policy.place.deal.WAYS` jobs come to them."""
 
@@ -75,20 +117,77 @@ class Layout(NamedTuple):
     way: str
 
 
-def machine_of(name: str, content: bytes) -> Machine:
-    """The machine in a file's bytes. Raises `Wrong`, with the file, and the line or the key."""
-    hint = "write cpus = 128, or [[node]] with count and cpus"
+class MachineFile(NamedTuple):
+    """A machine, and where it was read: for messages."""
+
+    name: str
+    text: str
+    machine: Machine
+
+    def place(self, path: str) -> str:
+        """`m.toml line 7: node[1].cpus`, of that path of keys."""
+        return f"{self.name}{_line(self.text, path)}: {path}"
+
+
+def machine_of(name: str, content: bytes) -> MachineFile:
+    """The machine in a file's bytes. Raises `Wrong`, with the file, the line and the key."""
     try:
-        machine = msgspec.convert(tomllib.loads(content.decode()), Machine)
-        for nodes in machine.node:
-            size(nodes.memory, f"{name}: memory", zero=True)
+        text = content.decode()
     except UnicodeDecodeError:
-        raise Wrong(f"{name}: is not text", hint) from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise Wrong(f"{name}: {error}", hint) from None
-    if (machine.cpus is None) == (not machine.node):
-        both = "says both cpus and node" if machine.node else "says neither cpus nor node"
-        raise Wrong(f"{name}: {both}", hint)
+        raise Wrong(f"{name}: is not text", _HINT) from None
+    found = MachineFile(name, text, _read(name, text))
+    machine = found.machine
+    for number, nodes in enumerate(machine.node):
+        size(nodes.memory, found.place(f"node[{number}].memory"), zero=True)
+    if machine.cpus is not None and machine.node:
+        raise Wrong(f"{name}: says both cpus and node", _HINT)
+    if not (machine.processors or machine.reservation):
+        raise Wrong(f"{name}: says neither cpus nor node", _HINT)
     if machine.processors > MOST:
-        raise Wrong(f"{name}: {machine.processors:,} processors are too many", hint)
-    return machine
+        raise Wrong(f"{name}: {machine.processors:,} processors are too many", _HINT)
+    return found
+
+
+def _read(name: str, text: str) -> Machine:
+    try:
+        return msgspec.convert(tomllib.loads(text), Machine)
+    except tomllib.TOMLDecodeError as error:
+        at = re.fullmatch(_AT, str(error))
+        line = f" line {at['line']}" if at is not None and at["line"] else ""
+        what = str(error) if at is None else at["what"]
+        raise Wrong(f"{name}{line}: {safe(what)}", _HINT) from None
+    except msgspec.ValidationError as error:
+        raise _misfit(name, text, str(error)) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or a deep nest
+        raise Wrong(f"{name}: {safe(str(error))[:200]}", _HINT) from None
+
+
+def _misfit(name: str, text: str, problem: str) -> Wrong:
+    """What does not fit, with the place of the key."""
+    found = re.fullmatch(_PROBLEM, problem)
+    what, path = (problem, None) if found is None else (found["what"], found["path"])
+    key = re.search(r"(unknown|required) field `([^`]*)`", what)
+    hint = _HINT
+    if key is not None:
+        table = re.split(r"\W", path or "")[0]
+        path = f"{path}.{key[2]}" if path else key[2]
+        what = "there is no such key" if key[1] == "unknown" else "is not said"
+        hint = f"there are {', '.join(_TABLES[table].__struct_fields__)}"
+    where = f"{_line(text, path)}: {safe(path)}" if path else ""
+    return Wrong(f"{name}{where}: {safe(what[:1].lower() + what[1:])}", hint)
+
+
+def _line(text: str, path: str) -> str:
+    """` line 7`, of the key at that path, or of the table it is missing from; "": not found."""
+    lines, at, best = text.split("\n"), 0, 0
+    for key, number in re.findall(_PART, path):
+        word = rf"[\"']?{re.escape(key)}[\"']?"
+        head = (
+            rf"\s*\[\[?\s*{word}\s*\]?\]" if number else rf"\s*(?:\[\s*{word}\s*\]|{word}\s*[.=])"
+        )
+        places = [n for n, line in enumerate(lines[at:], at + 1) if re.match(head, line)]
+        skipped = int(number or 0)
+        if len(places) <= skipped:
+            break
+        at = best = places[skipped]
+    return f" line {best}" if best else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -37,6 +37,21 @@ def on(room: Cluster, name: str) -> list[int]:
     """The runs that hold any of the node."""
     claims = room.claims.items()
     return [run for run, claim in claims if any(one.node == name for one in claim.nodes)]
+
+
+def victims(room: Room, fault: Fault, runs: Collection[int]) -> list[int]:
+    """Which of the runs it ends: those on the node; or those that were started last, until enough
+    is free."""
+    if isinstance(room, Cluster) and fault.node:
+        return [run for run in on(room, fault.node) if run in runs]
+    found, free = [], room.free[1]
+    for run in sorted(runs, reverse=True):
+        if free >= fault.cpus:
+            break
+        if room.claims[run].suspended is None:
+            found.append(run)
+            free += room.claims[run].cpus
+    return found
 
 
 def _all_of(room: Cluster, claim: Claim, name: str) -> Claim | None:

@@ -80,6 +80,11 @@ class Policy(Record, frozen=True, kw_only=True):
         return ", ".join([self.name, *others])
 
     @property
+    def fills(self) -> bool:
+        """Whether those that pass the first in line have an order."""
+        return self.promises not in (NONE, ALL)
+
+    @property
     def slug(self) -> str:
         """The name as a part of the name of a file."""
         return self.name.replace(":", "-")
@@ -127,16 +132,18 @@ def policy_of(
     predict: str | None = None,
     variant: str = "instant",
 ) -> Policy:
-    """The policy of that name, with what is given instead of its own.
+    """The policy of that name, with what is given instead of its own. Where nobody passes the
+    first in line, or by promises alone, there is no order to `fill` by.
 
     Raises `Wrong`: a name that is not known, with the nearest that is.
     """
     known = _named(name.strip().lower())
+    asked = _one_of(fill, ORDERS, "--fill") if known.fills else None
     return Policy(
         name=known.name,
         promises=known.promises,
         order=_one_of(order, ORDERS, "--order") or known.order,
-        fill=_one_of(fill, ORDERS, "--fill") or known.fill,
+        fill=asked or known.fill,
         predict=_one_of(predict, PREDICTORS, "--predict") or known.predict,
         variant=_one_of(variant, VARIANTS, "--variant") or "instant",
     )

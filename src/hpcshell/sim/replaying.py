@@ -13,96 +13,117 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Job, Request, Resources
 from hpcshell.core.settings import Settings
 from hpcshell.policy import decide
+from hpcshell.policy.admit import admit
 from hpcshell.policy.choice import bounds_of, choice
 from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.formulas import ORDERS, Order
+from hpcshell.policy.gang import combined
 from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.regime import Foresight, Rank, Regime, Requested
+from hpcshell.policy.reserve import Reservation
+from hpcshell.policy.room import Room, fits
 from hpcshell.predict import runtimes
 from hpcshell.predict.foresight import Predicted
 from hpcshell.predict.shrunk import ShrunkForesight
 from hpcshell.sim.faults import Fault
 from hpcshell.sim.kernel.state import ALL, NONE
+from hpcshell.sim.logged import has_gangs, jobs_of
 from hpcshell.sim.machines import Layout
 from hpcshell.sim.policies import Policy
-from hpcshell.sim.replay import NOTHING, Replay
+from hpcshell.sim.replay import Manner, Replay
 from hpcshell.trace.clean import Workload
 from hpcshell.trace.oddities import Tally
 from hpcshell.trace.part import rows
+from hpcshell.trace.record import Bools
 
-GAP: Final = 1 << 20
-"""Between the numbers of two jobs there is room for so many that are submitted again."""
 UNBOUNDED: Final = 1 << 40
 
 
 def replay_of(
-    workload: Workload, policy: Policy, faults: Sequence[Fault] = (), layout: Layout | None = None
+    workload: Workload,
+    policy: Policy,
+    faults: Sequence[Fault] = (),
+    layout: Layout | None = None,
+    reservations: Sequence[Reservation] = (),
 ) -> Replay:
     """The replay of a workload, which must fit the machine (see `fitting`)."""
-    machine = Resources(cpus=workload.machine) if layout is None else cluster_of(layout)
-    if policy.settings is not None:
-        rules, regime = configured_rules(policy, policy.settings, workload)
-        return Replay(
-            jobs_of(workload, layout),
-            workload.run.tolist(),
-            machine,
-            rules,
-            regime,
+    runs: list[float] = workload.run.tolist()
+    rules, regime = ruled(workload, policy, runs)
+    return Replay(
+        jobs_of(workload, layout, policy.settings),
+        runs,
+        Resources(cpus=workload.machine) if layout is None else cluster_of(layout),
+        rules,
+        regime,
+        manner=Manner(
             stepwise=policy.variant == "sc15",
-            faults=faults,
+            repass=regime.passes is not None and ORDERS[policy.fill].ages,
+            saves=workload.saves,
+        ),
+        faults=faults,
+        reservations=reservations,
+    )
+
+
+def ruled(workload: Workload, policy: Policy, runs: list[float]) -> tuple[decide.Policy, Regime]:
+    """How a policy decides, and who goes first; `runs`: what is left of each job to run."""
+    if policy.settings is not None:
+        return choice(
+            policy.settings,
+            Resources(cpus=workload.machine),
+            foresight=foresight_of(policy.predict, runs),
         )
     order, fill = ORDERS[policy.order], ORDERS[policy.fill or policy.order]
-    return Replay(
-        jobs_of(workload, layout),
-        workload.run.tolist(),
-        machine,
-        rules_of(policy),
-        Regime(
-            rank=rank_of(order),
-            timely=order.ages,
-            passes=None if fill is order else rank_of(fill),
-            foresight=foresight_of(policy.predict, workload),
-        ),
-        stepwise=policy.variant == "sc15",
-        repass=fill is not order and fill.ages,
-        faults=faults,
+    return rules_of(policy), Regime(
+        rank=rank_of(order),
+        timely=order.ages,
+        passes=None if fill is order else rank_of(fill),
+        foresight=foresight_of(policy.predict, runs),
     )
-
-
-def configured_rules(
-    policy: Policy, settings: Settings, workload: Workload
-) -> tuple[decide.Policy, Regime]:
-    """What a configuration makes of decisions about a log. Raises `Wrong` for what a replay does
-    not do: runs that make room."""
-    rules, regime = choice(
-        settings,
-        Resources(cpus=workload.machine),
-        foresight=foresight_of(settings.scheduler.predict, workload),
-    )
-    if regime.preempting:
-        raise Wrong(
-            f"{policy.name}: preemption and time slices are not simulated",
-            "leave preempts, preempt_gap, tier and time_sliced out of the file",
-        )
-    return rules, regime
 
 
 def allowed(workload: Workload, policy: Policy) -> Workload:
-    """Less the jobs that the limits of a configuration never let start, which are counted."""
-    bounds = None if policy.settings is None else bounds_of(policy.settings)
-    if bounds is None:
+    """Less the jobs that a configuration refuses, or that its limits never let start, which are
+    counted."""
+    settings = policy.settings
+    if settings is None:
         return workload
-    never = [
-        bounds.throttle.never(bounds.claimant(job, job.request)) is not None
-        for job in jobs_of(workload, None)
-    ]
-    over = np.flatnonzero(np.array(never, np.bool_))
-    if not len(over):
+    bounds, total = bounds_of(settings), Resources(cpus=workload.machine)
+    known: dict[tuple[int, float | None, str], bool] = {}
+
+    def refused(job: Job) -> bool:
+        what = (job.request.cpus, job.request.time_limit, job.partition)
+        if what not in known:
+            known[what] = _refused(settings, total, job.request, job.partition)
+        if known[what] or bounds is None:
+            return known[what]
+        return bounds.throttle.never(bounds.claimant(job, job.request)) is not None
+
+    never = [refused(job) for job in jobs_of(workload, None, settings)]
+    return without(workload, np.array(never, np.bool_), "over_limits")
+
+
+def _refused(settings: Settings, total: Resources, request: Request, partition: str) -> bool:
+    try:
+        admit(request, total, settings, partition)
+    except Wrong:
+        return True
+    return False
+
+
+def without(workload: Workload, gone: Bools, word: str) -> Workload:
+    """Less these jobs, which are counted as that oddity."""
+    if not gone.any():
         return workload
-    tally = Tally(dict(workload.oddities), dict(workload.examples))
-    tally.add("over_limits", (f"job {job}" for job in workload.id[over].tolist()), len(over))
-    kept = rows(workload, np.flatnonzero(~np.array(never, np.bool_)))
-    return replace(kept, oddities=tally.counts, examples=tally.examples)
+    return rows(noted(workload, gone, word), np.flatnonzero(~gone))
+
+
+def noted(workload: Workload, odd: Bools, word: str) -> Workload:
+    """The same, with these jobs counted as that oddity."""
+    tally = Tally(workload.oddities, workload.examples)
+    found = workload.id[odd].tolist()
+    tally.add(word, (f"job {job}" for job in found), len(found))
+    return replace(workload, oddities=tally.counts, examples=tally.examples)
 
 
 def rules_of(policy: Policy) -> decide.Policy:
@@ -146,44 +167,15 @@ class Clairvoyant:
         """Nothing is to be learnt."""
 
 
-def foresight_of(predictor: str, workload: Workload) -> Foresight:
-    """A new one of that name."""
+def foresight_of(predictor: str, runs: list[float]) -> Foresight:
+    """A new one of that name; `runs`: what is left of each job to run."""
     if predictor == "request":
         return Requested()
     if predictor == "clairvoyant":
-        return Clairvoyant(workload.run.tolist())
+        return Clairvoyant(runs)
     if predictor == "shrunk":
         return ShrunkForesight()
     return Predicted(runtimes.PREDICTORS[predictor].make())
-
-
-def jobs_of(workload: Workload, layout: Layout | None) -> list[Job]:
-    """The jobs, named by their rows. On nodes, processors and memory go where there is room; the
-    memory counts where every node says how much it has."""
-    nodes = 1 if layout is None else 0
-    counted = layout is not None and all(node.memory for node in layout.nodes)
-    columns = zip(
-        *(getattr(workload, name).tolist() for name in ("submit", "procs", "memory", "request")),
-        workload.user.tolist(),
-        strict=True,
-    )
-    return [
-        Job(
-            id=(row + 1) * GAP,
-            name=str(row),
-            user=str(user),
-            uid=0,
-            submit_time=submit,
-            request=Request(
-                cpus=procs,
-                memory=int(memory) if counted else 0,
-                time_limit=request,
-                nodes=nodes,
-            ),
-            launch=NOTHING,
-        )
-        for row, (submit, procs, memory, request, user) in enumerate(columns)
-    ]
 
 
 def cluster_of(layout: Layout) -> Cluster:
@@ -191,23 +183,43 @@ def cluster_of(layout: Layout) -> Cluster:
     return Cluster(layout.nodes, WAYS[layout.way])
 
 
-def fitting(workload: Workload, layout: Layout) -> Workload:
-    """The jobs that fit the nodes when nobody is on them; the others are counted as left out.
-    Raises `Wrong`: none does."""
-    room = cluster_of(layout)
-    requests = [job.request for job in jobs_of(workload, layout)]
+def fitting(workload: Workload, layout: Layout | None) -> Workload:
+    """The jobs that fit the machine, or its nodes, when nobody is on them; those of a gang
+    together. The others are counted as left out. Raises `Wrong`: none does."""
+    room = Room(Resources(cpus=workload.machine)) if layout is None else cluster_of(layout)
+    if layout is not None:
+        workload = _fitting_nodes(workload, layout, room)
+    return _whole_gangs(workload, layout, room)
+
+
+def _fitting_nodes(workload: Workload, layout: Layout, room: Room) -> Workload:
+    requests = [job.request for job in jobs_of(workload, layout, None)]
     known: dict[tuple[int, int], bool] = {}
     for one in requests:
         if (one.cpus, one.memory) not in known:
             known[one.cpus, one.memory] = room.part(one) is not None
     fits = np.array([known[one.cpus, one.memory] for one in requests], np.bool_)
-    if fits.all():
-        return workload
     if not fits.any():
         raise Wrong(
             f"{workload.name}: no job fits the nodes", "give nodes with more cpus or more memory"
         )
-    tally, over = Tally(workload.oddities, workload.examples), np.flatnonzero(~fits)
-    tally.add("over_nodes", (f"job {job}" for job in workload.id[over].tolist()), len(over))
-    kept = rows(workload, np.flatnonzero(fits))
-    return replace(kept, oddities=tally.counts, examples=tally.examples)
+    return without(workload, ~fits, "over_nodes")
+
+
+def _whole_gangs(workload: Workload, layout: Layout | None, room: Room) -> Workload:
+    if not has_gangs(workload):
+        return workload
+    members: dict[str, list[int]] = {}
+    jobs = jobs_of(workload, layout, None)
+    for row, job in enumerate(jobs):
+        if job.gang is not None:
+            members.setdefault(job.gang.name, []).append(row)
+    gone = np.zeros(len(jobs), np.bool_)
+    for mine in members.values():
+        together = combined([jobs[row].request for row in mine])
+        gone[mine] = not fits(room.part(together), room.size)
+    if gone.all():
+        raise Wrong(
+            f"{workload.name}: no gang fits the machine", "a gang starts together or not at all"
+        )
+    return without(workload, gone, "over_gang")

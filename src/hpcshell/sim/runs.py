@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
 from math import inf
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -16,23 +14,15 @@ from hpcshell.policy.regime import Regime
 from hpcshell.policy.retry import End, after_end
 from hpcshell.policy.snapshot import Snapshot, view_of, waiting_of
 from hpcshell.policy.view import PLAIN, Unit, View
+from hpcshell.sim.bouts import Bouts, Span
 from hpcshell.sim.lengths import Lengths, assumed_end
-
-
-class Span(NamedTuple):
-    """A run of `job` held so many cpus from `start` to `end`."""
-
-    start: float
-    end: float
-    cpus: int
-    job: int
 
 
 class Runs:
     """What `Forward` plays. `starts`: when what waits starts for the first time from now on;
     `ends`: when each job is over; `ended`: why elements ended that could never start; `cancelled`:
-    the jobs of which somebody cancelled anything; `spans`: what runs that are over have held;
-    `sizes`: what the machine has, since when. `cut`: more would have happened after the instant to
+    the jobs of which somebody cancelled anything; `bouts`: the runs; `sizes`: what the machine has,
+    since when. `cut`: more would have happened after the instant to
     which it was played, `stopped`: before it."""
 
     def __init__(self, snapshot: Snapshot, lengths: Lengths, regime: Regime | None = None) -> None:
@@ -45,16 +35,11 @@ class Runs:
         self.ends: dict[int, float] = {}
         self.ended: dict[int, str] = {}
         self.cancelled: set[int] = set()
-        self.spans: list[Span] = []
+        self.bouts = Bouts(self.view)
         self.sizes: list[tuple[float, Resources]] = [(self.now, snapshot.total)]
         self.cut = self.stopped = False
         self._tasks: dict[Unit, Task] = {}
         self._left: dict[int, int] = {}
-        self._since: dict[int, float] = {}
-        self._due: dict[int, float] = {}
-        self._rest: dict[int, float] = {}
-        """Of each suspended run, the seconds it takes once it goes on."""
-        self._agenda: list[tuple[float, int]] = []
         self._age = 0.0 if snapshot.settings is None else snapshot.settings.scheduler.rerank
         self._ranked = -inf
         """When ranks that change with time were asked for last; they may be `_age` seconds old."""
@@ -82,56 +67,34 @@ class Runs:
         else:
             end = assumed_end(claim, self._length(claim), at)
         if claim.suspended is not None:
-            self._rest[claim.run] = end - at
-            return
-        self._since[claim.run] = self.now
-        self._end_at(claim.run, max(end, self.now))
+            self.bouts.rest[claim.run] = end - at
+        else:
+            self.bouts.found(claim, self.now, max(end, self.now))
 
     def _length(self, claim: Claim) -> float:
         limit = None if claim.end is None else claim.end - claim.start - claim.paused
         return max(0.0, self.lengths(self.jobs[claim.job], claim.cpus, limit))
 
-    def open_spans(self) -> list[Span]:
-        """What the runs that are not over have held until now."""
-        claims = self.view.claims
-        return [
-            Span(since, self.now, claims[run].cpus, claims[run].job)
-            for run, since in self._since.items()
-        ]
+    @property
+    def spans(self) -> list[Span]:
+        """What runs have held until now."""
+        going = (span._replace(end=self.now) for span in self.bouts.open.values())
+        return [*self.bouts.spans, *going]
 
     def _start(self, start: Start) -> None:
         self._last_run += 1
         unit, job = (start.job, start.index), self.jobs[start.job]
         claim = held_to(job, start.claim(self._last_run, self.now))
-        self.view.claim(claim)
+        end = self.now + self._length(claim)
+        self.bouts.begin(claim, end if claim.end is None else min(end, claim.end))
         self.starts.setdefault(unit, self.now)
-        self._since[claim.run] = self.now
         if (task := self._tasks.get(unit)) is not None:
             event = Event(kind=Kind.START, time=self.now, run=claim.run)
             self._tasks[unit] = step(task, event)
-        end = self.now + self._length(claim)
-        self._end_at(claim.run, end if claim.end is None else min(end, claim.end))
-
-    def _end_at(self, run: int, end: float) -> None:
-        self._due[run] = end
-        heapq.heappush(self._agenda, (end, run))
-
-    def _leave(self, run: int) -> Claim:
-        """The run holds nothing any more."""
-        claim = self.view.claims[run]
-        self._stop_counting(claim)
-        self._due.pop(run, None)
-        self._rest.pop(run, None)
-        self.view.release(run)
-        return claim
-
-    def _stop_counting(self, claim: Claim) -> None:
-        since = self._since.pop(claim.run, None)
-        if since is not None:
-            self.spans.append(Span(since, self.now, claim.cpus, claim.job))
 
     def _run_over(self, run: int) -> None:
-        claim = self._leave(run)
+        claim = self.bouts.leave(run, self.now)
+        assert claim is not None, "what is over has begun"
         unit = (claim.job, claim.index)
         task = self._tasks.pop(unit, None)
         if task is not None and task.state is State.STOPPING:
@@ -165,23 +128,14 @@ class Runs:
             self.view.job_finished(job)
 
     def _go_on(self, run: int) -> None:
-        claim = self.view.resume(run, self.now)
+        claim = self.bouts.go_on(run, self.now)
         self.view.change(held_to(self.jobs[claim.job], claim))
-        self._since[run] = self.now
-        self._end_at(run, self.now + self._rest.pop(run))
 
     def _make_room(self, one: Preempt) -> None:
         """A run is preempted: it stands still, goes back into the queue, or ends."""
-        claim = self.view.claims.get(one.run)
-        if claim is None or claim.suspended is not None:
+        claim = self.bouts.make_room(one, self.now)
+        if claim is None:
             return
-        if one.mode == "suspend":
-            self._stop_counting(claim)
-            self._rest[one.run] = self._due.pop(one.run) - self.now
-            self.view.suspend(one.run, self.now)
-            self.view.wake(one.run)
-            return
-        self._leave(one.run)
         unit = (claim.job, claim.index)
         task = self._tasks.get(unit) or Task(job=claim.job, index=claim.index, attempt=1)
         if one.mode == "requeue":

@@ -3,27 +3,32 @@ what the kernel does not know through the decisions of the daemon itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from math import inf
 from time import monotonic, process_time
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
+from msgspec.structs import replace
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Record
 from hpcshell.core.words import quote
+from hpcshell.policy.reserve import Reservation
+from hpcshell.sim.cases import case_of
 from hpcshell.sim.faults import NO_ROW, Fault, Outages
-from hpcshell.sim.kernel import arrays, primitives
+from hpcshell.sim.kernel import arrays
 from hpcshell.sim.kernel.play import play
-from hpcshell.sim.kernel.state import BEGUN, SHRUNK, Case, Rules, Work, plans, prepared
+from hpcshell.sim.kernel.state import BEGUN, Case, Rules, Work, plans, prepared
+from hpcshell.sim.logged import has_gangs
 from hpcshell.sim.machines import Layout
 from hpcshell.sim.policies import Policy, replays
-from hpcshell.sim.replaying import allowed, replay_of
+from hpcshell.sim.replay import Replay, Toll
+from hpcshell.sim.replaying import allowed, noted, replay_of
 from hpcshell.trace.clean import Workload
-from hpcshell.trace.measures import Measures, Schedule, measure
+from hpcshell.trace.measures import Measures, Pieces, Schedule, measure
 from hpcshell.trace.record import Bools, Floats, Ints
 
 Engine = Literal["auto", "compiled", "python"]
@@ -45,8 +50,6 @@ QUICK: Final = 0.1
 SLOW: Final = 0.4
 """Seconds: after a slice that took less, the next is twice as large; after one that took more, a
 quarter."""
-FEW_USERS: Final = 10_000
-"""So many numbers may stand for nobody before users are numbered anew."""
 
 
 class Simulation(Record, frozen=True, kw_only=True, eq=False):
@@ -55,7 +58,9 @@ class Simulation(Record, frozen=True, kw_only=True, eq=False):
     `start` is NaN where a job was not started: the run was `cut_short`, or the job was lost in a
     fault. `estimate` is the run time that was expected when the job came. `backfilled`: it passed
     one that stood before it in line. `cpu_seconds` counts the simulation alone, not the reading.
-    `killed` and `lost` count what faults did. `layout`: the nodes, where jobs were placed on them.
+    `killed` and `lost` count what faults did, `toll` what preemption did; `pieces` are what jobs
+    held, where they may stand still or run again. `layout`: the nodes, where jobs were placed on
+    them.
     """
 
     policy: Policy
@@ -70,6 +75,8 @@ class Simulation(Record, frozen=True, kw_only=True, eq=False):
     cut_short: bool = False
     killed: int = 0
     lost: int = 0
+    toll: Toll = Toll()
+    pieces: Pieces | None = None
 
     @property
     def started(self) -> Bools:
@@ -79,7 +86,14 @@ class Simulation(Record, frozen=True, kw_only=True, eq=False):
     @property
     def schedule(self) -> Schedule:
         """Of the jobs that were started."""
-        return _schedule(self.workload, self.start)
+        return _schedule(self.workload, self.start, self.pieces)
+
+    @property
+    def end(self) -> Floats:
+        """When each job ended, by the workload's rows; NaN where it was not started."""
+        end = np.full(len(self.workload), np.nan)
+        end[self.started] = self.schedule.end
+        return end
 
     @property
     def backfilled_share(self) -> float:
@@ -100,19 +114,28 @@ def simulate(
     *,
     faults: tuple[Fault, ...] = (),
     layout: Layout | None = None,
+    reservations: tuple[Reservation, ...] = (),
     progress: Progress | None = None,
 ) -> Simulation:
     """Run the workload on its machine. The result is the same whichever engine runs it; faults are
     always run by plain Python, and what the kernel does not know is replayed. With a `layout` jobs
-    are placed on its nodes; one that fits none of them does not start (see `replaying.fitting`).
+    are placed on its nodes; one that fits none of them does not start, and nor does a gang (see
+    `replaying.fitting`).
 
     Ctrl-C cuts it short: what was simulated until then is returned, and no exception raised. Raises
     `Wrong`: a job larger than the machine, no numba to compile, a fault of a node that there is
     not.
     """
-    _check(workload, faults, layout)
-    if layout is not None or replays(policy, workload.machine):
-        return replayed(workload, policy, faults=faults, layout=layout, progress=progress)
+    check(workload, faults, layout)
+    if beyond_kernel(workload, policy, layout, reservations):
+        return replayed(
+            workload,
+            policy,
+            faults=faults,
+            layout=layout,
+            reservations=reservations,
+            progress=progress,
+        )
     rules = policy.rules(workload.machine)
     chosen = "python" if faults else engine_for(effort(workload, policy), engine)
     play_on = _compiled() if chosen == "compiled" else play
@@ -137,7 +160,8 @@ def simulate(
     )
 
 
-def _check(workload: Workload, faults: tuple[Fault, ...], layout: Layout | None) -> None:
+def check(workload: Workload, faults: tuple[Fault, ...], layout: Layout | None) -> None:
+    """Raise `Wrong` for jobs larger than the machine, and faults of nodes that there are not."""
     if len(workload) and int(workload.procs.max()) > workload.machine:
         raise Wrong(
             f"{workload.name}: has jobs larger than its machine of {workload.machine:,} processors",
@@ -150,47 +174,84 @@ def _check(workload: Workload, faults: tuple[Fault, ...], layout: Layout | None)
             raise Wrong(f"--fault: there is no node {quote(fault.node)}", told)
 
 
+def beyond_kernel(
+    workload: Workload,
+    policy: Policy,
+    layout: Layout | None = None,
+    reservations: tuple[Reservation, ...] = (),
+) -> bool:
+    """Whether that is more than the kernel knows."""
+    more = layout is not None or bool(reservations) or has_gangs(workload)
+    return more or replays(policy, workload.machine)
+
+
 def replayed(
     workload: Workload,
     policy: Policy,
     *,
     faults: tuple[Fault, ...] = (),
     layout: Layout | None = None,
+    reservations: tuple[Reservation, ...] = (),
     progress: Progress | None = None,
 ) -> Simulation:
     """As `simulate`, through the decisions of the daemon: all that these can do, and slower."""
     began = process_time()
     workload = allowed(workload, policy)
-    replay = replay_of(workload, policy, faults, layout)
+    replay = replay_of(workload, policy, faults, layout, reservations)
     cut_short = False
     try:
         replay.play(progress)
     except KeyboardInterrupt:
         cut_short = True
     seconds = process_time() - began
+    found = _found(workload, policy, replay, layout)
+    if not cut_short and (left := replay.left()):
+        stuck = np.isin(np.arange(len(workload)), left)
+        found = replace(found, workload=noted(workload, stuck, "never_started"))
+    return replace(found, cpu_seconds=seconds, cut_short=cut_short)
+
+
+def _found(workload: Workload, policy: Policy, replay: Replay, layout: Layout | None) -> Simulation:
+    """What a replay has found so far."""
     start = np.array(replay.starts, np.float64)
     start[np.isinf(start)] = np.nan
     estimate = np.array(replay.estimates, np.float64)
     estimate[np.isnan(start)] = np.nan
+    pieces = _pieces(replay) if replay.regime.preempting else None
     return Simulation(
         policy=policy,
         workload=workload,
         start=start,
         estimate=estimate,
         backfilled=np.array(replay.passed, np.bool_),
-        measures=measure(_schedule(workload, start)),
-        cpu_seconds=seconds,
+        measures=measure(_schedule(workload, start, pieces)),
+        cpu_seconds=0.0,
         engine="replay",
         layout=layout,
-        cut_short=cut_short,
         killed=replay.killed,
         lost=replay.lost,
+        toll=replay.toll,
+        pieces=pieces,
     )
 
 
-def effort(workload: Workload, policy: Policy, layout: Layout | None = None) -> int:
+def _pieces(replay: Replay) -> Pieces:
+    held = replay.pieces()
+    return Pieces(
+        job=np.array([at for at, _ in held], np.int64),
+        start=np.array([span.start for _, span in held], np.float64),
+        end=np.array([span.end for _, span in held], np.float64),
+    )
+
+
+def effort(
+    workload: Workload,
+    policy: Policy,
+    layout: Layout | None = None,
+    reservations: tuple[Reservation, ...] = (),
+) -> int:
     """How much work a simulation is, in jobs of a policy that promises none or one a start."""
-    if layout is not None or replays(policy, workload.machine):
+    if beyond_kernel(workload, policy, layout, reservations):
         return len(workload) * REPLAYING
     return len(workload) * (PLANNING if plans(policy.rules(workload.machine)) else 1)
 
@@ -214,6 +275,14 @@ def _can_compile() -> bool:
     return True
 
 
+def load_compiled(compiling: Callable[[], None]) -> None:
+    """Have the compiled kernel ready; `compiling` is called if it must be compiled first."""
+    from hpcshell.sim.kernel.compiled import watched
+
+    with watched(compiling):
+        _compiled()
+
+
 @cache
 def _compiled() -> Play:
     """The compiled kernel, loaded by a workload without jobs."""
@@ -229,7 +298,7 @@ def _unheard(started: int) -> None:
     """Nobody wants to know."""
 
 
-def _schedule(workload: Workload, start: Floats) -> Schedule:
+def _schedule(workload: Workload, start: Floats, pieces: Pieces | None = None) -> Schedule:
     rows = np.flatnonzero(~np.isnan(start))
     return Schedule(
         machine=workload.machine,
@@ -238,6 +307,7 @@ def _schedule(workload: Workload, start: Floats) -> Schedule:
         run=workload.run[rows],
         procs=workload.procs[rows],
         user=workload.user[rows],
+        pieces=None if pieces is None else pieces.of(rows),
     )
 
 
@@ -249,7 +319,7 @@ class _Running:
     ) -> None:
         self.workload = workload
         self.faults = sorted(faults, key=lambda fault: fault.at)
-        self.case = _case(workload, rules, engine)
+        self.case = case_of(workload, rules, engine)
         self.outages = Outages(self.case)
 
     def cut_short(self, play_on: Play, progress: Progress) -> bool:
@@ -298,44 +368,3 @@ class _Running:
         rows: Ints = np.array(self.outages.rows, np.int64)[begun]
         values[rows[rows != NO_ROW]] = np.array(found, np.float64)[begun[rows != NO_ROW]]
         return values
-
-
-def _case(workload: Workload, rules: Rules, engine: str) -> Case:
-    user, users = _users(workload.user)
-    compiled = engine == "compiled"
-    alike, alikes, same, sames = _likenesses(workload, user, rules)
-    columns = (workload.submit, workload.run, workload.procs, workload.request, user, alike, same)
-    listed: Iterator[Any] = (column.copy() if compiled else column.tolist() for column in columns)
-    submit, run, procs, request, owner, alike, same = listed
-    work = Work(submit, run, procs, request, owner, users, alike, alikes, same, sames)
-    return prepared(work, rules, arrays if compiled else primitives)
-
-
-def _likenesses(workload: Workload, user: Ints, rules: Rules) -> tuple[Ints, int, Ints, int]:
-    """By job, the number of its user and request together, and of its processors besides; with how
-    many there are. Nothing, where no predictor asks."""
-    if rules.predictor != SHRUNK or not len(user):
-        return user[:0], 0, user[:0], 0
-    alike, alikes = _numbered(user, workload.request)
-    same, sames = _numbered(alike, workload.procs)
-    return alike, alikes, same, sames
-
-
-def _numbered(*columns: Floats | Ints) -> tuple[Ints, int]:
-    """Equal rows get equal numbers from 0; and how many there are."""
-    _, firsts, numbers = np.unique(
-        np.column_stack(columns), axis=0, return_index=True, return_inverse=True
-    )
-    return numbers.reshape(-1).astype(np.int64), len(firsts)
-
-
-def _users(user: Ints) -> tuple[Ints, int]:
-    """The users numbered from 0, and a number that is larger than all of these."""
-    if not len(user):
-        return user, 0
-    numbered = user - user.min()
-    users = int(numbered.max()) + 1
-    if users > FEW_USERS + len(user):
-        names, numbered = np.unique(user, return_inverse=True)
-        users = len(names)
-    return numbered, users

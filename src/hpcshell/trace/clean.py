@@ -54,7 +54,9 @@ class Workload(Record, frozen=True, kw_only=True, eq=False):
     log, read-only. For all of them 0 < run, 0 < request, 0 < procs <= machine and 0 <= submit.
 
     Seconds; `memory` is what the whole job asked for, bytes, 0 unknown. `row` is the place of the
-    job in the trace it came from. `oddities` and `examples` are those of the trace, and what was
+    job in the trace it came from. The numbers of `user group queue partition qos gang` stand for
+    `names`, where the log has words; -1: not known. `saves`: every so many seconds of its run a job
+    saves what it has done; 0: never. `oddities` and `examples` are those of the trace, and what was
     left out or changed since.
     """
 
@@ -68,13 +70,31 @@ class Workload(Record, frozen=True, kw_only=True, eq=False):
     user: Ints
     group: Ints
     queue: Ints
+    partition: Ints
+    qos: Ints
+    gang: Ints
     memory: Floats
     row: Ints
+    names: dict[str, tuple[str, ...]]
     oddities: dict[str, int]
     examples: dict[str, tuple[str, ...]]
+    saves: float = 0.0
 
     def __len__(self) -> int:
         return len(self.id)
+
+    def words(self, column: str) -> list[str]:
+        """What the log calls the user, group, ... of each job: its word, or else its number; "":
+        not known."""
+        codes: list[int] = getattr(self, column).tolist()
+        known = self.names.get(column)
+        if known is None:
+            return ["" if code < 0 else str(code) for code in codes]
+        return ["" if code < 0 else known[code] for code in codes]
+
+
+CODED: Final = ("user", "group", "queue", "partition", "qos", "gang")
+"""The columns whose numbers stand for words, or for themselves."""
 
 
 def clean(trace: Trace, machine: int | None = None, chosen: Filter = DEFAULT) -> Workload:
@@ -116,10 +136,12 @@ class _Cleaning:
         run = self._run
         self._drop("negative_submit", self._trace.submit < 0)
         unknown = run == UNKNOWN
+        going = unknown & (self._trace.going == 1)  # who read the log has counted these
         if self._chosen.unknown_run > 0:
             self._note("run_assumed", unknown)
             run[unknown] = self._chosen.unknown_run
         else:
+            self._kept &= ~going
             self._drop("unknown_run", unknown)
         self._drop("negative_run", run < 0)
         self._drop("zero_run", run == 0)
@@ -133,7 +155,8 @@ class _Cleaning:
         else:
             self._note("request_is_run", missing)
             self._request[missing] = self._run[missing]
-        self._note("asked_ages", self._request > AGES)
+        self._note("unlimited", np.isinf(self._request))
+        self._note("asked_ages", (self._request > AGES) & np.isfinite(self._request))
         np.minimum(self._request, AGES, out=self._request)
 
     def _fit(self, machine: int | None) -> int:
@@ -166,10 +189,7 @@ class _Cleaning:
             raise Wrong(f"{trace.name}: none of its {len(trace):,} jobs can be simulated", became)
         self._look_at_order(row)
         row = row[np.argsort(trace.submit[row], kind="stable")]
-        columns = {
-            field: getattr(trace, field)[row]
-            for field in ("id", "submit", "user", "group", "queue")
-        }
+        columns = {field: getattr(trace, field)[row] for field in ("id", "submit", *CODED)}
         columns |= {"run": self._run[row], "request": self._request[row]}
         columns |= {"procs": self._procs[row], "row": row}
         columns["memory"] = np.maximum(trace.memory[row], 0.0) * KIB * columns["procs"]
@@ -179,6 +199,7 @@ class _Cleaning:
             name=trace.name,
             machine=size,
             **columns,
+            names={field: words for field, words in trace.names.items() if field in CODED},
             oddities=self._tally.counts,
             examples=self._tally.examples,
         )

@@ -49,12 +49,19 @@ class _Row(Record, frozen=True, kw_only=True):
     user: str | None = ""
     account: str | None = ""
     partition: str | None = ""
+    qos: str | None = ""
+    gang: str | None = ""
     elements: dict[str, msgspec.Raw] | None = None
     usage: _Usage | None = None
 
     @property
+    def going(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.state not in STATUS
+
+    @property
     def run(self) -> float:
-        if self.start_time is None or self.end_time is None or self.state not in STATUS:
+        if self.start_time is None or self.end_time is None or self.going:
             return UNKNOWN
         return self.end_time - self.start_time
 
@@ -79,7 +86,7 @@ def read_history(name: str, content: bytes) -> Trace:
     if not rows:
         lacks = "has arrays without their elements" if arrays else "has no job in it"
         raise Wrong(f"{name}: {lacks}", f"say: {COMMAND}")
-    _note(tally, name, "not_ended", [row for row in rows if row.state not in STATUS])
+    _note(tally, name, "not_ended", [row for row in rows if row.going])
     return _trace(name, rows, tally)
 
 
@@ -95,9 +102,10 @@ def _trace(name: str, rows: list[_Row], tally: Tally) -> Trace:
         UNKNOWN if row.start_time is None else row.start_time - row.submit_time for row in rows
     ]
     columns["run"][:] = [row.run for row in rows]
+    columns["going"][:] = [row.going for row in rows]
     columns["procs"][:] = [row.cpus for row in rows]
     columns["used_procs"][:] = [UNKNOWN if row.start_time is None else row.cpus for row in rows]
-    columns["request"][:] = [row.time_limit or UNKNOWN for row in rows]
+    columns["request"][:] = [row.time_limit or np.inf for row in rows]
     columns["status"][:] = [STATUS.get(row.state or "", UNKNOWN) for row in rows]
     procs = np.maximum(columns["procs"], 1)
     usages = [row.usage or _Usage() for row in rows]
@@ -113,6 +121,8 @@ def _trace(name: str, rows: list[_Row], tally: Tally) -> Trace:
         ("user", [row.user or "" for row in rows]),
         ("group", [row.account or "" for row in rows]),
         ("queue", [row.partition or "" for row in rows]),
+        ("qos", [row.qos or "" for row in rows]),
+        ("gang", [f"{row.user} {row.gang}" if row.gang else "" for row in rows]),
     ):
         columns[column][:], names[column] = coded(words)
     columns["id"], labels = numbered([row.label for row in rows])

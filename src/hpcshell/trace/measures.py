@@ -18,9 +18,29 @@ TAU: Final = 10.0
 """Seconds. A job that runs shorter is taken to run so long: its slowdown says little."""
 
 
+class Pieces(Record, frozen=True, kw_only=True, eq=False):
+    """What jobs held without a break: which (its place among the jobs), from when to when."""
+
+    job: Ints
+    start: Floats
+    end: Floats
+
+    def __len__(self) -> int:
+        return len(self.job)
+
+    def of(self, places: Ints) -> Pieces:
+        """Those of the jobs at these places, which are counted anew."""
+        anew = np.full(max(self.job.max(initial=0), places.max(initial=0)) + 1, -1)
+        anew[places] = np.arange(len(places))
+        kept = anew[self.job] >= 0
+        return Pieces(job=anew[self.job[kept]], start=self.start[kept], end=self.end[kept])
+
+
 class Schedule(Record, frozen=True, kw_only=True, eq=False):
     """When each job was submitted, when it started, how long it ran, on how many processors, and
-    whose it was: columns of equal length, seconds. `machine` is the number of its processors."""
+    whose it was: columns of equal length, seconds. `machine` is the number of its processors.
+    `pieces`: what each held, where they stand still or run again; None: each runs from its start
+    without a break."""
 
     machine: int
     submit: Floats
@@ -28,6 +48,7 @@ class Schedule(Record, frozen=True, kw_only=True, eq=False):
     run: Floats
     procs: Ints
     user: Ints
+    pieces: Pieces | None = None
 
     def __len__(self) -> int:
         return len(self.start)
@@ -38,7 +59,24 @@ class Schedule(Record, frozen=True, kw_only=True, eq=False):
 
     @property
     def end(self) -> Floats:
-        return self.start + self.run
+        """Of the last piece."""
+        end = self.start + self.run
+        if self.pieces is not None:
+            np.maximum.at(end, self.pieces.job, self.pieces.end)
+        return end
+
+    @property
+    def delay(self) -> Floats:
+        """From the submission to the end, less the run time: the wait, unless it stood still or ran
+        again."""
+        return self.wait if self.pieces is None else self.end - self.submit - self.run
+
+    @property
+    def held(self) -> Pieces:
+        """All pieces."""
+        if self.pieces is not None:
+            return self.pieces
+        return Pieces(job=np.arange(len(self)), start=self.start, end=self.end)
 
 
 class Measures(Record, frozen=True, kw_only=True):
@@ -84,7 +122,7 @@ def measure(schedule: Schedule) -> Measures:
         return NOTHING
     wait = schedule.wait
     median, p95 = np.percentile(wait, [50, 95]).tolist()
-    slowdown = bounded_slowdown(wait, schedule.run)
+    slowdown = bounded_slowdown(schedule.delay, schedule.run)
     by_user = user_means(schedule.user, slowdown)
     return Measures(
         jobs=len(schedule),
@@ -112,7 +150,8 @@ def makespan(schedule: Schedule) -> float:
 
 
 def utilization(schedule: Schedule) -> float:
-    """Busy processor seconds by all processor seconds of the makespan."""
+    """Busy processor seconds by all processor seconds of the makespan. What was done twice counts
+    once."""
     available = schedule.machine * makespan(schedule)
     return float(schedule.run @ schedule.procs / available) if available else 0.0
 
@@ -154,12 +193,13 @@ class Curve(Record, frozen=True, kw_only=True, eq=False):
 
 def utilization_over_time(schedule: Schedule, points: int) -> Curve:
     """The share of the machine that is busy."""
-    curve = _mean_level(schedule, schedule.start, schedule.end, schedule.procs, points)
+    held = schedule.held
+    curve = _mean_level(schedule, held.start, held.end, schedule.procs[held.job], points)
     return Curve(times=curve.times, values=curve.values / schedule.machine)
 
 
 def queue_over_time(schedule: Schedule, points: int) -> Curve:
-    """How many jobs wait."""
+    """How many jobs wait to start for the first time."""
     ones = np.ones(len(schedule), np.int64)
     return _mean_level(schedule, schedule.submit, schedule.start, ones, points)
 

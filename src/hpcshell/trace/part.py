@@ -8,12 +8,10 @@ import numpy as np
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.units import format_duration
-from hpcshell.trace.clean import Workload
+from hpcshell.trace.clean import CODED, Workload
 from hpcshell.trace.record import Ints
 
-_COLUMNS: Final = (
-    *("id", "submit", "run", "procs", "request", "user", "group", "queue", "memory", "row"),
-)
+_COLUMNS: Final = (*("id", "submit", "run", "procs", "request", *CODED, "memory", "row"),)
 
 
 def rows(workload: Workload, chosen: Ints | slice) -> Workload:

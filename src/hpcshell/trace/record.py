@@ -42,6 +42,10 @@ FIELDS: Final = (
 )
 """The columns in the order of the format's fields."""
 
+OURS: Final = ("qos", "gang", "going")
+"""Columns that the format has not: of which quality of service a job is, together with which others
+it starts, and whether it has not ended yet (1: it has not)."""
+
 REAL: Final = frozenset(
     {"submit", "wait", "run", "used_cpu", "used_memory", "request", "memory", "think"}
 )
@@ -55,10 +59,11 @@ class Trace(Record, frozen=True, kw_only=True, eq=False):
 
     `submit` counts from the header's UnixStartTime; `submit wait run request used_cpu think` are
     seconds (`used_cpu` the average of a processor), `memory used_memory` KiB a processor. `procs`
-    and `request` were asked for, `used_procs` and `run` were had. `status` is 1 completed, 0
-    failed, 5 cancelled. `line` is the line of the log a job stands in, 0 where there was none.
+    and `request` (`inf`: no limit) were asked for, `used_procs` and `run` were had. `status` is 1
+    completed, 0 failed, 5 cancelled. `line` is the line of the log a job stands in, 0 where there
+    was none.
 
-    `names` has the words behind the numbers of `user group queue partition`, where the log has
+    `names` has the words behind the numbers of `user group queue qos gang`, where the log has
     words; `labels` the words behind `id`. `oddities` counts what was odd by word, `examples` has
     the first places of each; `oddities.sentences` says them.
     """
@@ -82,6 +87,9 @@ class Trace(Record, frozen=True, kw_only=True, eq=False):
     partition: Ints
     preceding: Ints
     think: Floats
+    qos: Ints
+    gang: Ints
+    going: Ints
     line: Ints
     header: dict[str, str]
     names: dict[str, tuple[str, ...]]
@@ -109,16 +117,16 @@ class Trace(Record, frozen=True, kw_only=True, eq=False):
 
 def empty_columns(rows: int) -> Columns:
     """Columns for `rows` jobs, not filled."""
-    columns: Columns = {
-        field: np.empty(rows, np.float64 if field in REAL else np.int64) for field in FIELDS
+    return {
+        field: np.empty(rows, np.float64 if field in REAL else np.int64)
+        for field in (*FIELDS, *OURS, "line")
     }
-    return columns | {"line": np.empty(rows, np.int64)}
 
 
 def unknown_columns(rows: int) -> Columns:
     """Columns for `rows` jobs of which nothing is known; they stand in no line."""
     columns = empty_columns(rows)
-    for field in FIELDS:
+    for field in (*FIELDS, *OURS):
         columns[field].fill(UNKNOWN)
     columns["line"].fill(0)
     return columns

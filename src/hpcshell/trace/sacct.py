@@ -18,11 +18,11 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.units import MINUTE, duration, size
 from hpcshell.trace.numbering import coded, numbered
 from hpcshell.trace.oddities import SHOWN, Tally
-from hpcshell.trace.record import UNKNOWN, Floats, Ints, Trace, trace_of, unknown_columns
+from hpcshell.trace.record import UNKNOWN, Bools, Floats, Ints, Trace, trace_of, unknown_columns
 
 COMMAND: Final = (
     "sacct -P -a -X -S 2026-01-01 -o JobID,Submit,Start,End,ElapsedRaw,ReqCPUS,AllocCPUS,"
-    "TimelimitRaw,ReqMem,User,Account,Partition,State"
+    "TimelimitRaw,ReqMem,User,Account,Partition,QOS,State"
 )
 """Prints all that is read."""
 
@@ -137,7 +137,9 @@ class _Table:
         submit, start, end = (self._floats(field, _instant) for field in ("submit", "start", "end"))
         columns["submit"][:] = submit - submit.min()
         columns["wait"][:] = np.where(np.isnan(start), UNKNOWN, start - submit)
-        columns["run"][:] = self._run(start, end)
+        going = self._going(end)
+        columns["going"][:] = going
+        columns["run"][:] = np.where(going, UNKNOWN, self._run(start, end))
         columns["procs"][:] = self._counts("reqcpus")
         columns["used_procs"][:] = self._counts("alloccpus", "ncpus")
         columns["request"][:] = self._request()
@@ -147,6 +149,7 @@ class _Table:
         names: dict[str, tuple[str, ...]] = {}
         for column, fields in _WORDS.items():
             columns[column][:], names[column] = coded(self._words(*fields))
+        columns["gang"][:], names["gang"] = coded(self._parts())
         columns["id"], labels = numbered(self._words("jobidraw", "jobid"))
         return trace_of(
             self._name,
@@ -165,6 +168,10 @@ class _Table:
                 return [words[at].strip() for words in self._rows]
         return [""] * len(self._rows)
 
+    def _parts(self) -> list[str]:
+        """Of which heterogeneous job each is a part: 12 of `12+0`; "": of none."""
+        return [label.rpartition("+")[0] for label in self._words("jobid")]
+
     def _floats(self, field: str, read: Callable[[str], float]) -> Floats:
         """NaN where it is not known."""
         return np.array([read(word) for word in self._words(field)], np.float64)
@@ -176,26 +183,31 @@ class _Table:
     def _states(self) -> list[str]:
         return [(state.split() or [""])[0] for state in self._words("state")]  # "CANCELLED by 0"
 
+    def _going(self, end: Floats) -> Bools:
+        """Which have not ended yet; they are counted."""
+        going: Bools = np.isin(self._states(), _GOING)
+        if "end" in self._fields:
+            going |= np.isnan(end)
+        places = (f"{self._name}:{self._lines[row]}" for row in np.flatnonzero(going)[:SHOWN])
+        self._tally.add("not_ended", places, int(going.sum()))
+        return going
+
     def _run(self, start: Floats, end: Floats) -> Floats:
+        """Of those that have ended."""
         if "elapsedraw" in self._fields:
             run = self._floats("elapsedraw", lambda word: float(word) if _is_count(word) else nan)
         elif "elapsed" in self._fields:
             run = self._floats("elapsed", _clock)
         else:
             run = end - start
-        going = np.isin(self._states(), _GOING)
-        if "end" in self._fields:
-            going |= np.isnan(end)
-        places = (f"{self._name}:{self._lines[row]}" for row in np.flatnonzero(going)[:SHOWN])
-        self._tally.add("not_ended", places, int(going.sum()))
-        return np.where(going | np.isnan(run), UNKNOWN, run)
+        return np.where(np.isnan(run), UNKNOWN, run)
 
     def _request(self) -> Floats:
-        if "timelimitraw" in self._fields:
-            minutes = self._counts("timelimitraw")
-            return np.where(minutes > 0, minutes * MINUTE, UNKNOWN)
-        limit = self._floats("timelimit", _clock)
-        return np.where(np.isnan(limit), UNKNOWN, limit)
+        raw = "timelimitraw" in self._fields
+        words = self._words("timelimitraw", "timelimit")
+        unlimited = np.array([word.upper() == "UNLIMITED" for word in words], np.bool_)
+        limit = self._counts("timelimitraw") * MINUTE if raw else self._floats("timelimit", _clock)
+        return np.select([unlimited, limit > 0], [np.inf, limit], UNKNOWN)
 
     def _memory(self, procs: Ints) -> Floats:
         """KiB a processor. `4Gc` is a processor's, `4Gn` a node's, `4G` the job's."""
@@ -208,7 +220,12 @@ class _Table:
         return np.where(sizes > 0, kib, UNKNOWN)
 
 
-_WORDS: Final = {"user": ("user",), "group": ("account", "group"), "queue": ("partition",)}
+_WORDS: Final = {
+    "user": ("user",),
+    "group": ("account", "group"),
+    "queue": ("partition",),
+    "qos": ("qos",),
+}
 _GOING: Final = ("PENDING", "RUNNING", "SUSPENDED", "REQUEUED", "RESIZING", "CONFIGURING")
 _SHARED: Final = {"c": 0, "n": 1}
 

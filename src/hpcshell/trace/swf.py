@@ -18,6 +18,7 @@ from hpcshell.core.words import quote
 from hpcshell.trace.oddities import SHOWN, Tally
 from hpcshell.trace.record import (
     FIELDS,
+    OURS,
     REAL,
     UNKNOWN,
     Bools,
@@ -155,7 +156,7 @@ class _Reading:
         return columns
 
     def _carefully(self, part: _Part) -> None:
-        numbers, lines = self._numbers(part)
+        numbers, lines, lengths = self._numbers(part)
         if not len(numbers):
             return
         bad = _out_of_range(numbers)
@@ -165,6 +166,8 @@ class _Reading:
             said = _decoded(part.text.split(b"\n")[line - part.line]).strip()
             raise Wrong(f"{self.name}:{line}: {quote(said)} is no job of a trace", _HINT)
         self._odd("unreadable", unreadable, lines)
+        self._odd("short", ~unreadable & (lengths < len(FIELDS)), lines)
+        self._odd("long", ~unreadable & (lengths > len(FIELDS)), lines)
         numbers, bad, lines = numbers[~unreadable], bad[~unreadable], lines[~unreadable]
         self._odd("not_a_number", _any(bad), lines)
         numbers[bad] = UNKNOWN
@@ -175,29 +178,24 @@ class _Reading:
         for at, field in enumerate(FIELDS):
             columns[field][:] = numbers[:, at]
 
-    def _numbers(self, part: _Part) -> tuple[Floats, Ints]:
-        """18 numbers of each line that is not blank, and its number; NaN for what is none."""
+    def _numbers(self, part: _Part) -> tuple[Floats, Ints, Ints]:
+        """18 numbers of each line that is not blank, NaN for what is none; the line's number, and
+        how many words it has."""
         rows: list[list[float]] = []
         lines: list[int] = []
-        short: list[int] = []
-        long: list[int] = []
+        lengths: list[int] = []
         for line, text in enumerate(part.text.split(b"\n"), part.line):
             words = text.partition(b";")[0].split()
-            if not words:
-                continue
-            if len(words) > len(FIELDS):
-                long.append(line)
-            elif len(words) < len(FIELDS):
-                short.append(line)
-            rows.append(_row(words))
-            lines.append(line)
-        if short and self._breaks_off(part, short[-1], len(rows) > len(short)):
-            del rows[-1], lines[-1]
-            self._count_lines("cut_off", short[-1:])
-            del short[-1]
-        self._count_lines("short", short)
-        self._count_lines("long", long)
-        return np.array(rows, np.float64).reshape(-1, len(FIELDS)), np.array(lines, np.int64)
+            if words:
+                rows.append(_row(words))
+                lines.append(line)
+                lengths.append(len(words))
+        whole = max(lengths, default=0) >= len(FIELDS)
+        if lengths and lengths[-1] < len(FIELDS) and self._breaks_off(part, lines[-1], whole):
+            self._count_lines("cut_off", lines[-1:])
+            del rows[-1], lines[-1], lengths[-1]
+        numbers = np.array(rows, np.float64).reshape(-1, len(FIELDS))
+        return numbers, np.array(lines, np.int64), np.array(lengths, np.int64)
 
     def _breaks_off(self, part: _Part, short: int, others: bool) -> bool:
         """Whether the short line is the end of a file that was cut: others are whole, and it has
@@ -216,6 +214,8 @@ class _Reading:
         if not self._count:
             raise Wrong(f"{self.name}: has no job in it", _HINT)
         columns = {field: column[: self._count] for field, column in self._columns.items()}
+        for field in OURS:
+            columns[field].fill(UNKNOWN)
         return trace_of(self.name, columns, self.tally, header=self._header)
 
 

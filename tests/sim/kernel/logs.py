@@ -31,6 +31,7 @@ from hpcshell.sim.kernel.state import (
     prepared,
 )
 from hpcshell.sim.replay import NOTHING, Replay
+from hpcshell.sim.replaying import Clairvoyant
 
 SIZES = ["sjf", "ljf", "saf", "laf"]
 """The orders that look at nothing but what is asked for."""
@@ -79,7 +80,7 @@ def plain_job(number: int, submit: float, cpus: int, limit: float, user: str) ->
     """A job of a log, as the view takes it."""
     return Job(
         id=number,
-        name=str(number),
+        name=str(number - 1),
         user=user,
         uid=0,
         submit_time=submit,
@@ -126,25 +127,6 @@ class Way(NamedTuple):
         if self.predict == "shrunk":
             return ShrunkForesight()
         return Predicted(PREDICTORS[self.predict].make())
-
-
-class Clairvoyant:
-    """Knows how long each job of a log will run."""
-
-    def __init__(self, runs: list[float]) -> None:
-        self._runs = runs
-
-    def length(self, job: Job, request: Request) -> float | None:
-        return self._runs[job.id - 1]
-
-    def typical(self, job: Job, request: Request) -> float | None:
-        return self._runs[job.id - 1]
-
-    def longer(self, first: float, lasted: float, times: int, limit: float | None) -> float | None:
-        return limit
-
-    def ended(self, job: Job, request: Request, run: float) -> None:
-        pass
 
 
 def rank_of(name: str) -> Rank:

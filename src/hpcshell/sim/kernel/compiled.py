@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from inspect import getsource
 from types import FunctionType
 from typing import Any, Final
 from zlib import crc32
 
 import numba
+from numba.core import event
 from numba.extending import overload, register_jitable
 
 from hpcshell.policy import formulas
@@ -55,3 +57,25 @@ _sources: Final = crc32("".join(map(getsource, (arrays, runtimes, shrunk, *MODUL
 _entry.__qualname__ = f"play_{_sources:08x}"
 compiled_play: Final[Callable[[state.Case, int, float], int]] = _compiled(_entry)
 """`play.play`; the first call compiles, and keeps what it compiled for the next process."""
+
+
+class _Once(event.Listener):
+    """Calls that when numba begins to compile, the first time."""
+
+    def __init__(self, compiling: Callable[[], None]) -> None:
+        self._compiling: Callable[[], None] | None = compiling
+
+    def on_start(self, event: Any) -> None:
+        compiling, self._compiling = self._compiling, None
+        if compiling is not None:
+            compiling()
+
+    def on_end(self, event: Any) -> None:
+        """Nothing is to be done then."""
+
+
+@contextmanager
+def watched(compiling: Callable[[], None]) -> Iterator[None]:
+    """While numba has to compile anything, that is called once; not for what it has kept."""
+    with event.install_listener("numba:compile", _Once(compiling)):
+        yield

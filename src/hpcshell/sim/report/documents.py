@@ -47,6 +47,10 @@ def document(found: Simulation) -> dict[str, Any]:
         "cut_short": found.cut_short,
         "killed": found.killed,
         "lost": found.lost,
+        "suspended": found.toll.suspended,
+        "requeued": found.toll.requeued,
+        "cancelled": found.toll.cancelled,
+        "lost_work": found.toll.lost_work,
     }
 
 
@@ -70,7 +74,7 @@ def jobs_csv(found: Simulation) -> Iterator[str]:
     that was not started is left empty."""
     yield ",".join(JOB_FIELDS) + "\n"
     work, start = found.workload, found.start
-    columns = (work.id, work.submit, start, start + work.run, start - work.submit)
+    columns = (work.id, work.submit, start, found.end, start - work.submit)
     for first in range(0, len(work), BATCH):
         words = (_words(column[first : first + BATCH]) for column in columns)
         yield "".join(",".join(line) + "\n" for line in zip(*words, strict=True))

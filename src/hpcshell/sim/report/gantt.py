@@ -9,8 +9,7 @@ import numpy as np
 
 from hpcshell.core.records import Record
 from hpcshell.sim.simulate import Simulation
-from hpcshell.trace.measures import queue_over_time
-from hpcshell.trace.record import Ints
+from hpcshell.trace.measures import Pieces, queue_over_time
 
 MOST_JOBS: Final = 150
 """More are not told apart in a picture."""
@@ -21,11 +20,14 @@ POINTS: Final = 2000
 
 
 class Bar(Record, frozen=True):
-    """A job, by its row in the workload, holds processors `low` up to but not including `high`."""
+    """A job, by its row in the workload, holds processors `low` up to but not including `high`,
+    from `start` to `end`."""
 
     row: int
     low: int
     high: int
+    start: float
+    end: float
 
 
 def busiest(found: Simulation) -> tuple[float, float]:
@@ -44,11 +46,12 @@ def busiest(found: Simulation) -> tuple[float, float]:
     return peak - span / 2, peak + span / 2
 
 
-def running(found: Simulation, window: tuple[float, float]) -> Ints:
-    """The rows of the jobs that run within the window, in the order of their starts."""
-    end = found.start + found.workload.run
-    rows = np.flatnonzero((found.start < window[1]) & (end > window[0]))
-    return rows[np.argsort(found.start[rows], kind="stable")]
+def running(found: Simulation, window: tuple[float, float]) -> Pieces:
+    """What jobs hold within the window, by their rows in the workload, in the order of starts."""
+    held, rows = found.schedule.held, np.flatnonzero(found.started)
+    chosen = np.flatnonzero((held.start < window[1]) & (held.end > window[0]))
+    chosen = chosen[np.argsort(held.start[chosen], kind="stable")]
+    return Pieces(job=rows[held.job[chosen]], start=held.start[chosen], end=held.end[chosen])
 
 
 def bars(found: Simulation, window: tuple[float, float]) -> list[Bar]:
@@ -57,13 +60,14 @@ def bars(found: Simulation, window: tuple[float, float]) -> list[Bar]:
     holes = [(0, found.workload.machine)]
     ends: list[tuple[float, int, list[tuple[int, int]]]] = []
     placed = []
-    for row in running(found, window).tolist():
-        start, run = float(found.start[row]), float(found.workload.run[row])
+    held = running(found, window)
+    columns = (column.tolist() for column in (held.job, held.start, held.end))
+    for row, start, end in zip(*columns, strict=True):
         while ends and ends[0][0] <= start:
             holes = _joined([*holes, *heappop(ends)[2]])
-        held, holes = _taken(holes, int(found.workload.procs[row]))
-        heappush(ends, (start + run, row, held))
-        placed += [Bar(row=row, low=low, high=high) for low, high in held]
+        taken, holes = _taken(holes, int(found.workload.procs[row]))
+        heappush(ends, (end, row, taken))
+        placed += [Bar(row=row, low=low, high=high, start=start, end=end) for low, high in taken]
     return placed
 
 

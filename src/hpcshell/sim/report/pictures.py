@@ -182,7 +182,7 @@ def slowdown(axes: Axes, simulations: Simulations) -> None:
     for at, found in enumerate(simulations):
         schedule = found.schedule
         size = np.floor(np.log2(schedule.procs)).astype(np.int64)
-        values = bounded_slowdown(schedule.wait, schedule.run)
+        values = bounded_slowdown(schedule.delay, schedule.run)
         means = [values[size == of].mean() if (size == of).any() else np.nan for of in classes]
         places = np.array(classes) + (at + 0.5) * width - 0.4
         axes.bar(places, means, width, label=found.policy.label, color=COLOURS[at % len(COLOURS)])
@@ -214,8 +214,8 @@ def gantt(found: Simulation, window: tuple[float, float]) -> Figure:
             colour = COLOURS[1] if found.backfilled[bar.row] else COLOURS[0]
             axes.add_patch(
                 Rectangle(
-                    (found.start[bar.row] / unit, bar.low),
-                    found.workload.run[bar.row] / unit,
+                    (bar.start / unit, bar.low),
+                    (bar.end - bar.start) / unit,
                     bar.high - bar.low,
                     facecolor=colour,
                     edgecolor="white",

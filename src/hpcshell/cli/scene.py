@@ -1,0 +1,201 @@
+"""What `hpc simulate` is to simulate, from its options: the log, the machine, the policies, and
+what happens besides."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from msgspec.structs import replace
+
+from hpcshell.core.errors import NotFound, Wrong
+from hpcshell.core.units import count, duration, factor
+from hpcshell.core.words import nearest, quote, safe
+from hpcshell.machine.configfiles import policy_settings
+from hpcshell.policy.place.deal import WAYS
+from hpcshell.policy.reserve import Reservation
+from hpcshell.sim.bookings import reservations_of
+from hpcshell.sim.faults import Fault, fault_of
+from hpcshell.sim.lublin import MODELS, lublin
+from hpcshell.sim.machines import Layout, MachineFile, machine_of
+from hpcshell.sim.policies import Policy, configured, policy_names, policy_of
+from hpcshell.sim.replaying import fitting
+from hpcshell.sim.simulate import check
+from hpcshell.trace.clean import FILTERS, Workload, clean
+from hpcshell.trace.naming import ganged, mapped
+from hpcshell.trace.part import between, numbered
+from hpcshell.trace.read import read_trace
+from hpcshell.trace.record import Trace
+
+Chosen = Mapping[str, Any]
+"""The options as they were typed, by name."""
+
+GENERATED_JOBS: Final = "10000"
+GENERATED_CPUS: Final = "256"
+GENERATED_SEED: Final = "1"
+LATEST: Final = 1e12
+"""Seconds after which no log begins."""
+
+
+class Scene(NamedTuple):
+    """See the module."""
+
+    workload: Workload
+    policies: list[Policy]
+    faults: tuple[Fault, ...]
+    layout: Layout | None
+    reservations: tuple[Reservation, ...]
+
+
+def scene_of(trace: Trace, policies: list[Policy], chosen: Chosen) -> Scene:
+    """All of it, as far as it can be checked before anything long begins. Raises `Wrong`."""
+    faults = tuple(map(fault_of, chosen["faults"]))
+    machine = machine_file(chosen)
+    workload = _workload(trace, chosen, machine)
+    layout = _layout(chosen, faults, machine)
+    workload = fitting(workload, layout)
+    for fault in faults:
+        if fault.cpus > workload.machine:
+            raise Wrong(
+                f"--fault: {fault.cpus:,} processors cannot go down",
+                f"the machine has {workload.machine:,}",
+            )
+    check(workload, faults, layout)
+    apart = () if machine is None else reservations_of(machine, workload.machine, layout)
+    return Scene(workload, policies, faults, layout, apart)
+
+
+# --------------------------------------------------------------------------------------- policies
+
+
+def policies_of(chosen: Chosen) -> list[Policy]:
+    """Those that were named, each once; EASY if none was."""
+    names = list(chosen["policies"])
+    if chosen["compare"] is not None:
+        names += policy_names(chosen["compare"])
+    how = {option: chosen[option] for option in ("order", "fill", "predict", "variant")}
+    found = [_policy(name, how) for name in names or ["easy"]]
+    return list({policy.name: policy for policy in found}.values())
+
+
+def _policy(name: str, how: dict[str, Any]) -> Policy:
+    """One policy: by its name, or as a file configures it."""
+    if "/" not in name and not name.endswith(".toml"):
+        return policy_of(name, **how)
+    given = next((option for option in ("order", "fill", "predict") if how[option]), None)
+    if given is not None:
+        raise Wrong(f"--{given} beside the policy file {name}", "say it in the file")
+    stem = os.path.basename(name).removesuffix(".toml")
+    return configured(stem, policy_settings(name), how["variant"])
+
+
+# ------------------------------------------------------------------------------ log and machine
+
+
+def trace_of(chosen: Chosen) -> Trace:
+    """The log, read or made; with what is known of its jobs besides."""
+    trace = _trace(chosen)
+    if chosen["maps"]:
+        trace = mapped(trace, chosen["maps"])
+    if chosen["gangs"] is not None:
+        trace = ganged(trace, safe(chosen["gangs"]), _content(chosen["gangs"]))
+    return trace
+
+
+def _trace(chosen: Chosen) -> Trace:
+    if chosen["generate"] is not None:
+        return _generated(chosen)
+    name = chosen["trace"]
+    if name == "-":
+        return read_trace("stdin", sys.stdin.buffer.read())
+    return read_trace(safe(name), _content(name))
+
+
+def _content(path: str) -> bytes:
+    """A file's bytes. Raises `NotFound` and, for what cannot be read, `Wrong`."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise NotFound(f"{path}: there is no such file", "check the path") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise Wrong(f"{path}: cannot be read: {why}", "name a file that can be read") from None
+
+
+def _generated(chosen: Chosen) -> Trace:
+    model = chosen["generate"].strip().lower()
+    kinds = {f"lublin:{kind}": model for kind, model in MODELS.items()}
+    kinds["lublin"] = MODELS["batch"]
+    if model not in kinds:
+        near = nearest(model, kinds)
+        meant = f"; did you mean {near}?" if near else ""
+        hint = f"there are {', '.join(sorted(kinds))}"
+        raise Wrong(f"--generate: there is no model {quote(model)}{meant}", hint)
+    load, overestimate = chosen["load"], chosen["overestimate"]
+    return lublin(
+        _processors(chosen, machine_file(chosen)) or int(GENERATED_CPUS),
+        count(chosen["jobs"] or GENERATED_JOBS, "--jobs"),
+        count(chosen["seed"] or GENERATED_SEED, "--seed", least=0, most=2**53),
+        model=kinds[model],
+        load=None if load is None else factor(load, "--load", least=1e-6, most=1e3),
+        overestimate=0.0 if overestimate is None else factor(overestimate, "--overestimate"),
+    )
+
+
+def machine_file(chosen: Chosen) -> MachineFile | None:
+    """The machine file, if one was given."""
+    name = chosen["machine"]
+    return None if name is None else machine_of(safe(name), _content(name))
+
+
+def _processors(chosen: Chosen, machine: MachineFile | None) -> int | None:
+    """Of the machine; None: as the log says."""
+    if machine is not None and machine.machine.processors:
+        return machine.machine.processors
+    return None if chosen["cpus"] is None else count(chosen["cpus"], "--cpus")
+
+
+def _layout(
+    chosen: Chosen, faults: tuple[Fault, ...], machine: MachineFile | None
+) -> Layout | None:
+    """The nodes, where it matters what is on which."""
+    asked = chosen["place"]
+    if asked is None and not any(fault.node for fault in faults):
+        return None
+    way = "best_fit" if asked is None else asked.strip().lower().replace("-", "_")
+    if way not in WAYS:
+        raise Wrong(f"--place: there is no {quote(asked)}", f"there are {', '.join(WAYS)}")
+    if machine is None or not machine.machine.node:
+        option = "--fault" if asked is None else "--place"
+        raise Wrong(
+            f"{option}: it is not said what nodes the machine has",
+            "name a file with [[node]] tables: --machine FILE",
+        )
+    return Layout(machine.machine.nodes(), way)
+
+
+def _workload(trace: Trace, chosen: Chosen, machine: MachineFile | None) -> Workload:
+    workload = clean(trace, _processors(chosen, machine), FILTERS[chosen["chosen_filter"]])
+    if chosen["checkpoint"] is not None:
+        workload = replace(workload, saves=duration(chosen["checkpoint"], "--checkpoint"))
+    since, until = chosen["since"], chosen["until"]
+    if since is not None or until is not None:
+        first = 0.0 if since is None else duration(since, "--from", zero=True)
+        last = LATEST if until is None else duration(until, "--until")
+        if first >= last:
+            raise Wrong(f"--from {since} is not before --until {until}", "exchange them")
+        return between(workload, first, last)
+    if chosen["jobs"] is not None and chosen["generate"] is None:
+        return numbered(workload, *_job_numbers(chosen["jobs"]))
+    return workload
+
+
+def _job_numbers(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([0-9]{1,15})-([0-9]{1,15})", text.strip())
+    if found is None:
+        raise Wrong(f"--jobs: {quote(text)} is no range of jobs", "write 1-10000")
+    return int(found[1]), int(found[2])

@@ -19,13 +19,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.core.records import Claim, Request, Resources, Share
+from hpcshell.core.units import WHOLE
 from hpcshell.policy.grid import Amount, Grid
 from hpcshell.policy.host import Given, Host
 from hpcshell.policy.place.choose import pick
 from hpcshell.policy.place.constraint import Constraint, parse
 from hpcshell.policy.place.deal import WAYS, Way
 from hpcshell.policy.place.fleet import Fleet
-from hpcshell.policy.place.nodes import WHOLE, Demand, Node, NodeState
+from hpcshell.policy.place.nodes import Demand, Node, NodeState
 from hpcshell.policy.room import ALONE, Place, Room, Vector, fits
 
 ANY: Final = Constraint()

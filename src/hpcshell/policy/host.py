@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from hpcshell.core.records import Share
+from hpcshell.core.units import WHOLE
 from hpcshell.policy.place.fleet import all_of, mask
-from hpcshell.policy.place.nodes import WHOLE, Demand, Node
+from hpcshell.policy.place.nodes import Demand, Node
 from hpcshell.policy.place.topology import lay_out
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec.structs import replace
 
 from hpcshell.core.errors import Broken
-from hpcshell.policy.place.nodes import WHOLE, Node, NodeState, Part, Placement
+from hpcshell.core.units import WHOLE
+from hpcshell.policy.place.nodes import Node, NodeState, Part, Placement
 
 if TYPE_CHECKING:
     from hpcshell.policy.place.ranking import Ranking
@@ -27,7 +28,7 @@ REPORT: Final = "please report this: what runs was placed in a wrong way"
 
 class Free(NamedTuple):
     """What is free of a node. `numbers` has a bit for each free CPU, where they are numbered;
-    `domains` is the free memory of each NUMA domain; `gpus` are thousandths of each card."""
+    `domains` is the free memory of each NUMA domain; `gpus` are hundredths of each card."""
 
     cpus: int
     memory: int
@@ -61,7 +62,7 @@ class Fleet:
     """The nodes by number, in the order given, and what is free of each.
 
     `base + len(log)` changes have been made; `log` tells the nodes of the latest ones.
-    `largest` is the most that any node has of CPUs, memory and thousandths of GPUs, at least 1.
+    `largest` is the most that any node has of CPUs, memory and hundredths of GPUs, at least 1.
     """
 
     def __init__(self, nodes: Iterable[Node]) -> None:

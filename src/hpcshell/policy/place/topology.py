@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from hpcshell.core.units import WHOLE
 from hpcshell.policy.place.fit import cards_of
 from hpcshell.policy.place.fleet import Free
-from hpcshell.policy.place.nodes import WHOLE, Demand, Node, Part
+from hpcshell.policy.place.nodes import Demand, Node, Part
 
 Numbers = tuple[int, ...]
 Shares = tuple[tuple[int, int], ...]
-"""Cards by number, and how many thousandths of each."""
+"""Cards by number, and how many hundredths of each."""
 
 
 class Domains(NamedTuple):

@@ -23,7 +23,7 @@ from multiprocessing import Pool
 from pathlib import Path
 from typing import NamedTuple
 
-from hpcshell.core.units import WHOLE
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.choose import choose
 from hpcshell.policy.place.fleet import Fleet
 from hpcshell.policy.place.fragments import Workload, gradient

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcshell.core.records import Resources
+from hpcshell.core.records import WHOLE, Resources
 from hpcshell.policy.decide import Policy
 from hpcshell.policy.host import Host
 from hpcshell.policy.place.nodes import Domain, Node
@@ -97,4 +97,4 @@ def test_the_host_may_be_told_later() -> None:
     view.set_total(Resources(cpus=8, gpus=4), DUAL)
     job = make_job(1, gpus=2)
     view.put_job(job, elements_of(job))
-    assert view.room.given((1, 1, 0, 2), view.room.gpus).gpus == (0, 2)
+    assert view.room.given((1, 1, 0, 2 * WHOLE), view.room.gpus).gpus == (0, 2)

@@ -99,14 +99,14 @@ def check_apart(made: dict[str, float], world: World) -> None:
         inside = tuple(0 for _ in view.room.size)
         for run, claim in view.claims.items():
             if claim.reservation == one.name:
-                inside = plus(inside, view.room.held(run))
+                inside = plus(inside, view.room.held[run])
         assert fits(inside[1:], view.book.amount(one)[1:])
     if not opened:
         return
     last = max(made[one.name] for one in opened)
     for run, claim in view.claims.items():
         if claim.reservation not in view.book.known and claim.start >= last:
-            apart = plus(apart, view.room.held(run))
+            apart = plus(apart, view.room.held[run])
     assert fits(apart[1:], view.room.size[1:])
 
 
@@ -147,7 +147,7 @@ def test_jobs_with_limits_never_run_into_a_reservation_that_is_to_come(
             for run, claim in view.claims.items():
                 runs_into = claim.end is not None and claim.end > one.start
                 if runs_into and claim.start >= made[one.name]:
-                    later = plus(later, view.room.held(run))
+                    later = plus(later, view.room.held[run])
             assert fits(plus(later, view.book.amount(one))[1:], view.room.size[1:])
 
     world = site.world(Policy(promises=promises))

@@ -86,9 +86,9 @@ def check_none_is_too_many(world: World, plan: Plan) -> None:
     assert entry is not None
     need, free = entry.shape_of(first.index).need, room.free
     for run in world.view.leaving:
-        free = plus(free, room.held(run))
+        free = plus(free, room.held[run])
     frees = {
-        one.run: room.to_give(one.run) if one.mode == "suspend" else room.held(one.run)
+        one.run: room.to_give(one.run) if one.mode == "suspend" else room.held[one.run]
         for one in plan.preempts
     }
     for kept in frees:

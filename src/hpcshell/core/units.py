@@ -24,6 +24,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.instants import Offset as Offset
 from hpcshell.core.instants import format_instant as format_instant
 from hpcshell.core.instants import instant as instant
+from hpcshell.core.records import WHOLE
 from hpcshell.core.words import check_name as check_name
 from hpcshell.core.words import format_signal as format_signal
 from hpcshell.core.words import quote
@@ -42,8 +43,6 @@ KIB: Final = 1 << 10
 MIB: Final = 1 << 20
 LARGEST: Final = 1 << 60
 """An exbibyte."""
-WHOLE: Final = 100
-"""One GPU, in hundredths: no finer share of one can be had."""
 MOST: Final = 1_000_000_000
 """The largest count of anything."""
 
@@ -241,6 +240,11 @@ def gpus(text: str, option: str = "gpus") -> int:
             f"{option}: {quote(text)} is no number of GPUs", "write 2, 0.25 or 1.5: steps of 0.01"
         )
     return int(Decimal(stripped) * WHOLE)
+
+
+def number_of_gpus(hundredths: int) -> int | float:
+    """As documents have it: a whole number where it is one."""
+    return hundredths / WHOLE if hundredths % WHOLE else hundredths // WHOLE
 
 
 def format_gpus(hundredths: int) -> str:

@@ -59,7 +59,7 @@ class Holdings:
         """When each run is expected to end, and what will be free then; of one that is suspended
         nobody knows."""
         held = self.room.held
-        return [(self.end_of(claim), held(run)) for run, claim in self.claims.items()]
+        return [(self.end_of(claim), held[run]) for run, claim in self.claims.items()]
 
     def end_of(self, claim: Claim) -> float | None:
         """When a run is expected to have ended; None: nobody knows."""
@@ -70,7 +70,7 @@ class Holdings:
         """Every run with the reservation that it is in."""
         held, pools = self.room.held, self.pools
         return [
-            Inside(pools.get(run, ""), held(run), self.end_of(claim))
+            Inside(pools.get(run, ""), held[run], self.end_of(claim))
             for run, claim in self.claims.items()
         ]
 

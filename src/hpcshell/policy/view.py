@@ -72,6 +72,7 @@ class View(Holdings):
         super().__init__(machine, regime.foresight, regime.ledger)
         self.queue = Queue(self.room, regime)
         self.bounds = regime.bounds
+        self.room.reshaped = self.queue.turn.remeasure
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -194,7 +195,7 @@ class View(Holdings):
             return
         self.room.set_total(total)
         self.promised = {}
-        self.queue.turn.remeasure(self.room)
+        self.queue.turn.remeasure()
 
     def advance(self, now: float) -> None:
         """What time alone makes ready becomes ready. A clock that goes back undoes nothing."""

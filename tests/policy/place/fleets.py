@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from hpcshell.core.units import WHOLE
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.fleet import Fleet
 from hpcshell.policy.place.fragments import Workload, gradient
 from hpcshell.policy.place.nodes import Demand, Domain, Node, NodeState

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.core.errors import Broken
-from hpcshell.core.units import WHOLE
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.choose import choose
 from hpcshell.policy.place.fleet import Fleet
 from hpcshell.policy.place.lacking import lacking

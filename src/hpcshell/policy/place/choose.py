@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from hpcshell.core.units import WHOLE
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.constraint import Constraint, Term, parse
 from hpcshell.policy.place.fit import cards_of
 from hpcshell.policy.place.fleet import Fleet

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec.structs import replace
 
 from hpcshell.core.errors import Broken
-from hpcshell.core.units import WHOLE
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.nodes import Node, NodeState, Part, Placement
 
 if TYPE_CHECKING:
@@ -95,10 +95,8 @@ class Fleet:
         """Undo `take`. Raises Broken, and changes nothing, where it was not held."""
         self._change(placement, _with)
 
-    def suppose(self, number: int, cpus: int, memory: int, gpus: int) -> None:
-        """So much, and so many whole cards, are free of the node; which ones is left open."""
-        whole = self.whole[number]
-        cards = (WHOLE,) * gpus + (0,) * (len(whole.gpus) - gpus)
+    def suppose(self, number: int, cpus: int, memory: int, cards: tuple[int, ...]) -> None:
+        """So much, and so much of each card, is free of the node."""
         before = self.free[number]
         self.free[number] = before._replace(cpus=cpus, memory=memory, gpus=cards)
         self._changed(number)

@@ -15,7 +15,7 @@ from itertools import accumulate
 from math import fsum
 from typing import Final, NamedTuple
 
-from hpcshell.core.units import WHOLE
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.fit import Cards, Gpus, cards_of, options
 from hpcshell.policy.place.nodes import Demand
 from hpcshell.policy.place.score import Fit, Policy, best_fit

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import Record
-from hpcshell.core.units import WHOLE, format_size
+from hpcshell.core.records import WHOLE, Record
+from hpcshell.core.units import format_size
 from hpcshell.policy.place.choose import choose
 from hpcshell.policy.place.constraint import parse
 from hpcshell.policy.place.fit import Cards, cards_of, fitting

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from hpcshell.core.units import WHOLE
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.fit import Cards, Gpus
 from hpcshell.policy.place.fleet import Free
 from hpcshell.policy.place.nodes import Demand, Node

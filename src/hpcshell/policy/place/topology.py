@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hpcshell.core.units import WHOLE
+from hpcshell.core.records import WHOLE
+from hpcshell.policy.place.deal import Deal
 from hpcshell.policy.place.fit import cards_of
 from hpcshell.policy.place.fleet import Free
 from hpcshell.policy.place.nodes import Demand, Node, Part
@@ -77,6 +78,27 @@ def _open_card(
             if free.gpus[card] == last and card not in whole
         ),
         key=lambda card: (not _linked(node, card, whole), card not in near, card),
+    )
+
+
+def deal_out(node: Node, free: Free, demand: Demand, last: int | None, deal: Deal) -> Part:
+    """As `lay_out`, but CPUs are dealt to the domains, and whole cards to the groups, by `deal`:
+    it does not matter what is near what."""
+    domains = deal(_free_cpus(node, free), demand.cpus) or ()
+    groups = [[card for card in group if free.gpus[card] == WHOLE] for group in _groups(node)]
+    dealt = deal([len(group) for group in groups], demand.gpus // WHOLE) or ()
+    cards = [card for number, count in dealt for card in groups[number][:count]]
+    gpus = [(card, WHOLE) for card in cards]
+    if last is not None:
+        open_ = (card for card, left in enumerate(free.gpus) if left == last and card not in cards)
+        gpus.append((min(open_), demand.gpus % WHOLE))
+    numbers = [cpu for number, count in domains for cpu in _cpus(node, free, (number,), count)]
+    return Part(
+        node=node.name,
+        cpus=demand.cpus,
+        numbers=tuple(sorted(numbers)),
+        memory=_memory(free, tuple(number for number, _ in domains), demand.memory),
+        gpus=tuple(sorted(gpus)),
     )
 
 

@@ -57,7 +57,7 @@ def reserve(world: World, one: Reservation) -> bool:
 
 
 def draw_reservation(draw: Draw, name: str, total: Resources, made: float) -> Reservation:
-    asked = draw_request(draw, total, limits=False)
+    asked = draw_request(draw, total, limits=False, shares=False)
     asked.pop("time_limit", None)
     start = made + draw(st.sampled_from((0.0, 1.0, 4.0, 9.0)))
     return Reservation(

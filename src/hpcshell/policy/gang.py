@@ -97,7 +97,8 @@ class Gangs:
         requests = tuple(one.shape.request for one in parts)
         request = combined(requests, self._room)
         pool = parts[0].shape.pool
-        return self._turn.shape(request, length, pool=pool, gang=name, together=requests)
+        gang = (*name, *(one.shape.key for one in parts))
+        return self._turn.shape(request, length, pool=pool, gang=gang, together=requests)
 
 
 def bound(entry: Entry) -> bool:

@@ -243,13 +243,13 @@ class Turn:
         length: float | None,
         claimant: Claimant | None = None,
         pool: str = "",
-        gang: tuple[int, str] | None = None,
+        gang: tuple[object, ...] = (),
         together: tuple[Request, ...] = (),
         passes: tuple[float, int] | None = None,
     ) -> Shape:
         """The one shape of equal requests for which the same limits count, to be met from the same
-        `pool` (a reservation), by the same `gang`, whose members ask for that `together`, or by
-        single jobs; of one job alone where that `passes` (rank, job) others by itself. Every call
+        `pool` (a reservation), by single jobs or by the same members of a `gang`, who ask for that
+        `together`; of one job alone where that `passes` (rank, job) others by itself. Every call
         is to be paid back with `leave`."""
         others = tuple(sorted(request.others.items())) if request.others else ()
         key = (
@@ -263,7 +263,6 @@ class Turn:
             claimant and (claimant.user, claimant.accounts, claimant.qos, claimant.partition),
             pool,
             gang,
-            together,
             passes and passes[1],
             request.nodes,
             request.constraint,

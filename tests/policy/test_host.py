@@ -46,7 +46,7 @@ def host_of(total: Resources) -> Node:
 @given(loads(shares=False), st.sampled_from((0, 1, None)))
 def test_how_cards_are_joined_changes_no_start(load: Load, promises: int | None) -> None:
     policy = Policy(promises=promises)
-    joined = World(load.total, policy, host=host_of(load.total))
+    joined = World(load.total, policy, host=Host(host_of(load.total)))
     for work in load.work:
         joined.submit(work.job, work.script())
 
@@ -61,7 +61,7 @@ def test_how_cards_are_joined_changes_no_start(load: Load, promises: int | None)
 
 
 def test_cards_are_of_one_group_and_cpus_near_them() -> None:
-    world = World(Resources(cpus=8, gpus=4), host=DUAL)
+    world = World(Resources(cpus=8, gpus=4), host=Host(DUAL))
     for number in (1, 2):
         world.submit(make_job(number, gpus=2, cpus=3))
     world.tick()
@@ -71,7 +71,7 @@ def test_cards_are_of_one_group_and_cpus_near_them() -> None:
 
 
 def test_a_single_card_leaves_the_whole_group_to_others() -> None:
-    world = World(Resources(cpus=8, gpus=4), host=DUAL)
+    world = World(Resources(cpus=8, gpus=4), host=Host(DUAL))
     for number, gpus in ((1, 1), (2, 1), (3, 2)):
         world.submit(make_job(number, gpus=gpus))
     world.tick()
@@ -94,7 +94,7 @@ def test_more_cards_than_the_host_tells_of_are_given_in_their_order() -> None:
 
 def test_the_host_may_be_told_later() -> None:
     view = View(Resources(cpus=8, gpus=4))
-    view.set_total(Resources(cpus=8, gpus=4), DUAL)
+    view.set_total(Resources(cpus=8, gpus=4), Host(DUAL))
     job = make_job(1, gpus=2)
     view.put_job(job, elements_of(job))
     assert view.room.given((1, 1, 0, 2 * WHOLE), view.room.gpus).gpus == (0, 2)

@@ -50,6 +50,7 @@ def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
         stderr=stderr or None,
         append=job.launch.append or task.attempt > 1,
         umask=job.launch.umask,
+        cores=claim.cores if host.settings.scheduler.pin else (),
         time_limit=request.time_limit if job.deadline is None else limit_of(claim),
         grace=job.grace,
         warn=None if job.warn is None else _warn(job, job.warn),

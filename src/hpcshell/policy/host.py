@@ -108,6 +108,6 @@ class Host:
 
 
 @lru_cache(maxsize=64)
-def plain_host(cpus: int, gpus: int) -> Host:
-    """One of which it is not known: its cards are all alike."""
-    return Host(Node(name="", cpus=cpus, gpus=("",) * gpus))
+def plain_host(gpus: int) -> Host:
+    """One of which it is not known: its cards are all alike, and its cpus have no numbers."""
+    return Host(Node(name="", cpus=0, gpus=("",) * gpus))

@@ -121,8 +121,9 @@ class Room:
     def _with_cards(self, request: Request, free: Vector) -> Vector | None:
         """What it takes, of these cards."""
         need = self.need(request)
-        host = self.host or plain_host(self.total.cpus, self._cards)
-        taken = host.take(self.each_card(free), request.cpus, request.gpu_hundredths)
+        taken = _known(self.host, self._cards).take(
+            self.each_card(free), request.cpus, request.gpu_hundredths
+        )
         return None if taken is None or need is None else (*need, *taken)
 
     def each_card(self, vector: Vector) -> Vector:
@@ -140,10 +141,9 @@ class Room:
             return first_given(gpus, need[3] // WHOLE)
         running = (claim for claim in self.claims.values() if claim.suspended is None)
         held = {core for claim in running for core in claim.cores}.union(cores)
-        host = self.host or plain_host(self.total.cpus, self._cards)
         if self._cards:
-            return host.name(self.each_card(need), held, need[1])
-        return host.give(gpus, held, need[1], need[3] // WHOLE)
+            return _known(self.host, self._cards).name(self.each_card(need), held, need[1])
+        return _known(self.host, 0).give(gpus, held, need[1], need[3] // WHOLE)
 
     def held_by(self, request: Request) -> Request:
         """What a run of `request` holds, as a request: one alone on the machine holds all of it."""
@@ -231,6 +231,13 @@ class Room:
         taken = cards_held(claim)
         columns = (taken.get(card, 0) for card in range(self._cards))
         return (alone, cpus, claim.memory, gpus, *others, *columns)
+
+
+def _known(host: Host | None, cards: int) -> Host:
+    """The host; where it is not known of so many cards how they are joined, they are all alike."""
+    if host is None or len(host.node.gpus) < cards:
+        return plain_host(cards)
+    return host
 
 
 def in_order(others: dict[str, int], names: Sequence[str]) -> list[int]:

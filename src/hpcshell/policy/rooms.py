@@ -1,0 +1,43 @@
+"""The room of a machine that is known: one, with how it is joined, or several nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from hpcshell.core.records import Resources
+from hpcshell.policy.cluster import Cluster
+from hpcshell.policy.host import Host
+from hpcshell.policy.place.deal import WAYS
+from hpcshell.policy.place.nodes import Node
+from hpcshell.policy.room import Room
+
+TOPOLOGY: Final = "topology"
+"""The placement by what is near what; the others are `WAYS`."""
+
+
+def host_of(node: Node, placement: str) -> Host:
+    """One machine, of which cards and cpus are given by that placement."""
+    return Host(node, WAYS.get(placement))
+
+
+def room_of(total: Resources, nodes: Sequence[Node], placement: str) -> Room:
+    """One machine that has `total`, of which it is known how it is joined where there is a node; or
+    all of several nodes."""
+    if len(nodes) > 1:
+        return Cluster(nodes, WAYS.get(placement, WAYS["best_fit"]), total.others)
+    return Room(total, host_of(nodes[0], placement) if nodes else None)
+
+
+def nodes_of(room: Room) -> tuple[Node, ...]:
+    """What `room_of` is to be told of it."""
+    if isinstance(room, Cluster):
+        return tuple(room.nodes)
+    return () if room.host is None else (room.host.node,)
+
+
+def empty(room: Room) -> Room:
+    """The same, with nobody in it."""
+    if isinstance(room, Cluster):
+        return Cluster(room.nodes, room.way, room.total.others)
+    return Room(room.total, room.host)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.core.records import WHOLE, Resources
 from hpcshell.policy.decide import Policy
 from hpcshell.policy.host import Host
+from hpcshell.policy.place.deal import WAYS, Way
 from hpcshell.policy.place.nodes import Domain, Node
 from hpcshell.policy.view import View
 from tests.policy.made import elements_of, make_job
@@ -98,3 +100,48 @@ def test_the_host_may_be_told_later() -> None:
     job = make_job(1, gpus=2)
     view.put_job(job, elements_of(job))
     assert view.room.given((1, 1, 0, 2 * WHOLE), view.room.gpus).gpus == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("way", "cores", "cards"),
+    [
+        (None, (0, 1, 2), (0, 2)),
+        ("pack", (0, 1, 2), (0, 2)),
+        ("best_fit", (0, 1, 2), (0, 2)),
+        ("spread", (0, 1, 4), (0, 1)),
+    ],
+)
+def test_the_way_says_of_which_sockets_cpus_and_cards_are(
+    way: str | None, cores: tuple[int, ...], cards: tuple[int, ...]
+) -> None:
+    host = Host(DUAL, None if way is None else WAYS[way])
+    given = host.give(range(4), (), 3, 2)
+    assert (given.cores, given.gpus) == (cores, cards)
+
+
+def test_a_share_is_near_the_cpus_where_that_decides() -> None:
+    taken = Host(DUAL).take((100, 100, 0, 40), 4, 40)
+    assert taken == (0, 0, 0, 40), "the card with least left goes first"
+    given = Host(DUAL).name(taken, (), 4)
+    assert (given.shared, given.cores) == (((3, 40),), (4, 5, 6, 7))
+
+
+@given(
+    st.sampled_from((None, *WAYS.values())),
+    st.lists(st.integers(0, WHOLE), min_size=4, max_size=4),
+    st.integers(0, 8),
+    st.integers(1, 4 * WHOLE),
+)
+def test_a_share_is_given_exactly_where_there_is_one(
+    way: Way | None, free: list[int], cpus: int, wanted: int
+) -> None:
+    taken = Host(DUAL, way).take(free, cpus, wanted)
+    count, share = divmod(wanted, WHOLE)
+    whole = free.count(WHOLE)
+    assert (taken is not None) == (
+        whole >= count and (not share or sum(left >= share for left in free) > count)
+    )
+    if taken is not None:
+        assert all(part <= left for part, left in zip(taken, free, strict=True))
+        asked = [WHOLE] * count + [share] * (share > 0)
+        assert sorted(part for part in taken if part) == sorted(asked)

@@ -33,7 +33,7 @@ def lay_out(node: Node, free: Free, demand: Demand, last: int | None) -> Part:
     take the last share (None: no share)."""
     if demand.exclusive:
         return everything(node)
-    domains, gpus = _nearest(node, free, demand)
+    domains, gpus = _nearest(node, free, demand, last)
     if last is not None:
         gpus = (*gpus, (_open_card(node, free, demand, last, domains, gpus), demand.gpus % WHOLE))
     return Part(
@@ -45,8 +45,8 @@ def lay_out(node: Node, free: Free, demand: Demand, last: int | None) -> Part:
     )
 
 
-def _nearest(node: Node, free: Free, demand: Demand) -> tuple[Domains, Shares]:
-    """Domains and whole cards, of those that will do."""
+def _nearest(node: Node, free: Free, demand: Demand, last: int | None) -> tuple[Domains, Shares]:
+    """Domains and whole cards, of those that will do. `last`: as in `lay_out`."""
     cards, count = cards_of(node.gpus, demand.gpu_type), demand.gpus // WHOLE
     ways = [
         (domains, whole)
@@ -56,7 +56,7 @@ def _nearest(node: Node, free: Free, demand: Demand) -> tuple[Domains, Shares]:
     domains, whole = min(
         ways,
         key=lambda way: (
-            _far(way[1], _near(node, way[0])),
+            _far(way[1], _near(node, way[0])) + _none_near(node, free, last, way),
             way[0].left,
             _siblings(node, free, way[1]),
             way,
@@ -153,6 +153,13 @@ def _near(node: Node, domains: Domains) -> frozenset[int]:
 
 def _far(cards: Numbers, near: frozenset[int]) -> int:
     return sum(card not in near for card in cards)
+
+
+def _none_near(node: Node, free: Free, last: int | None, way: tuple[Domains, Numbers]) -> bool:
+    """Whether no card that could take the share, besides the whole ones, is near the domains."""
+    domains, whole = way
+    near = _near(node, domains).difference(whole)
+    return last is not None and all(free.gpus[card] != last for card in near)
 
 
 def _groups(node: Node) -> list[Numbers]:

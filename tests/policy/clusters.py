@@ -11,6 +11,7 @@ from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.place.nodes import Domain, Node
 from hpcshell.policy.plan import Policy
+from hpcshell.policy.regime import Regime
 from tests.policy.made import make_job
 from tests.policy.world import Act, World, same
 
@@ -51,8 +52,8 @@ class Load(NamedTuple):
     way: str
     work: list[tuple[Job, float]]
 
-    def world(self, policy: Policy) -> World:
-        world = World(Cluster(self.nodes, WAYS[self.way]), policy)
+    def world(self, policy: Policy, regime: Regime | None = None) -> World:
+        world = World(Cluster(self.nodes, WAYS[self.way]), policy, regime)
         for job, run in self.work:
             world.submit(job, same(Act(run)))
         return world

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from hpcshell.core.records import Claim, Resources
+from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.ledger import Ledger
 from hpcshell.policy.outlook import Outlook
+from hpcshell.policy.place.nodes import NodeState
 from hpcshell.policy.regime import Foresight
 from hpcshell.policy.reserve import Book, Inside
 from hpcshell.policy.room import Room, Vector, fits, minus
@@ -84,6 +86,12 @@ class Holdings:
         self.outlook.changed(claim)
         if self.ledger is not None:
             self.ledger.changed(claim)
+
+    def set_node(self, name: str, state: NodeState) -> None:
+        """One of several nodes takes new work, or none any more; what it runs runs on."""
+        assert isinstance(self.room, Cluster), "there are several nodes"
+        self.room.set_state(name, state)
+        self.promised = {}
 
     def on_since(self, claim: Claim) -> float:
         """Since when a run has been running without a break."""

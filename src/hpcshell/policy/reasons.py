@@ -6,6 +6,7 @@ from hpcshell.core.records import WHOLE, Reason, Request, Resources
 from hpcshell.core.units import format_duration, format_gpus, format_size
 from hpcshell.policy.line import Shape
 from hpcshell.policy.room import Room, Vector, fits
+from hpcshell.policy.rooms import out_of_service
 
 
 def span(seconds: float, separator: str = " ") -> str:
@@ -108,6 +109,9 @@ def blocked(shape: Shape, room: Room, free: Vector, ahead: tuple[int, int] | Non
     """Why ready work cannot start; `ahead` is the first in line that cannot either, if it is
     another."""
     if shape.taken(room.size) is None:
+        if names := out_of_service(room, shape.all or (shape.request,)):
+            kept = f"it waits for nodes that take no new work: {joined(names)}"
+            return Reason(code="Drained", sentence=kept)
         return Reason(code="TooLarge", sentence=too_large(shape, room))
     lack = lacking(shape, room, free)
     if ahead is None:

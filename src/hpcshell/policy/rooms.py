@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from hpcshell.core.records import Resources
+from msgspec.structs import replace
+
+from hpcshell.core.records import Request, Resources
 from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.host import Host
+from hpcshell.policy.joint import Joint
 from hpcshell.policy.place.deal import WAYS
-from hpcshell.policy.place.nodes import Node
+from hpcshell.policy.place.nodes import Node, NodeState
 from hpcshell.policy.room import Room
 
 TOPOLOGY: Final = "topology"
@@ -34,6 +37,17 @@ def nodes_of(room: Room) -> tuple[Node, ...]:
     if isinstance(room, Cluster):
         return tuple(room.nodes)
     return () if room.host is None else (room.host.node,)
+
+
+def out_of_service(room: Room, requests: Sequence[Request]) -> list[str]:
+    """The nodes that take no new work, where these requests would start together if they did."""
+    if not isinstance(room, Cluster):
+        return []
+    names = [node.name for node in room.nodes if node.state is not NodeState.UP]
+    up = [replace(node, state=NodeState.UP) for node in room.nodes]
+    there = Cluster(up, room.way, room.total.others)
+    there.share(any(request.gpu_share for request in requests))
+    return names if names and Joint(there, requests)(there.size) is not None else []
 
 
 def empty(room: Room) -> Room:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hpcshell.core.records import WHOLE, Claim, Resources
 from hpcshell.policy.decide import Policy, decide, forecast
+from hpcshell.policy.explain import explain
 from hpcshell.policy.host import Host
 from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.place.nodes import Node
@@ -25,12 +26,12 @@ def hundredths(claim: Claim) -> list[int]:
     return [share for _, share in claim.shared]
 
 
-def started(world: World, *asked: float) -> list[Claim]:
+def started(world: World, *asked: float, limit: float = 10.0) -> list[Claim]:
     """What jobs that ask for so many gpus hold, one after the other, as far as they start."""
     for number, gpus in enumerate(asked, len(world.jobs) + 1):
         whole, share = divmod(round(gpus * WHOLE), WHOLE)
-        job = make_job(number, gpus=whole, gpu_share=share, time_limit=10.0)
-        world.arrive(job, same(Act(10.0)))
+        job = make_job(number, gpus=whole, gpu_share=share, time_limit=limit)
+        world.arrive(job, same(Act(limit)))
         world.tick()
     return list(world.runs.values())
 
@@ -136,3 +137,12 @@ def test_a_hundred_hundredths_are_one_card_exactly() -> None:
     claims = started(world, *([0.01] * 101))
     assert len(claims) == 100
     assert not decide(world.view, world.policy, world.now).starts
+
+
+def test_a_smaller_share_that_would_start_sooner_is_named() -> None:
+    world = World(CARDS, Policy())
+    started(world, 0.6, 0.6, 0.5, limit=1000.0)
+    told = explain(world.view, world.policy, 3, -1, world.now, others=())
+    assert [one.id for one in told.blockers] == [1]
+    assert told.change is not None
+    assert (told.change.options, told.change.start) == ("--gpus=0.4", 0.0)

@@ -331,7 +331,9 @@ def _blockers(view: View, line: Line, plan: Plan, unit: Unit) -> tuple[Blocker, 
     ends = sorted(view.claims.values(), key=_latest_end)
     for claim in ends:
         held = view.room.held[claim.run]
-        if any(n > f and h for n, f, h in zip(need, free, held, strict=False)):
+        scattered = line.shape.taken(free) is None and fits(need, free)
+        in_part = scattered and (view.room.several or held[3] > 0)
+        if in_part or any(n > f and h for n, f, h in zip(need, free, held, strict=False)):
             found.append(_running(claim.run, view))
             free = tuple(f + h for f, h in zip(free, held, strict=True))
     for other in plan.promises:

@@ -225,7 +225,9 @@ class Room:
         alone, cpus = (ALONE if claim.exclusive else 1), claim.cpus
         if claim.suspended is not None:
             alone = cpus = 0
-        gpus = len(claim.gpus) * WHOLE + sum(share for _, share in claim.shared)
+        gpus = len(claim.gpus) * WHOLE
+        if claim.shared:
+            gpus += sum(share for _, share in claim.shared)
         if not self._cards:
             return (alone, cpus, claim.memory, gpus, *others)
         taken = cards_held(claim)

@@ -23,10 +23,11 @@ from multiprocessing import Pool
 from pathlib import Path
 from typing import NamedTuple
 
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.choose import choose
 from hpcshell.policy.place.fleet import Fleet
 from hpcshell.policy.place.fragments import Workload, gradient
-from hpcshell.policy.place.nodes import WHOLE, Demand, Node
+from hpcshell.policy.place.nodes import Demand, Node
 from hpcshell.policy.place.score import POLICIES, Policy
 
 from harness.figures import Goal
@@ -56,7 +57,7 @@ GOALS = (
 
 
 class Trace(NamedTuple):
-    """What nodes there are, and one demand for each pod. CPUs are counted in thousandths."""
+    """What nodes there are, and one demand for each pod. CPUs are counted in hundredths."""
 
     nodes: list[Node]
     pods: list[Demand]
@@ -83,7 +84,7 @@ def _demand(row: dict[str, str]) -> Demand:
     return Demand(
         cpus=int(row["cpu_milli"]),
         memory=int(row["memory_mib"]) * MIB,
-        gpus=int(row["num_gpu"]) * int(row["gpu_milli"]),
+        gpus=int(row["num_gpu"]) * int(row["gpu_milli"]) // 10,
         gpu_type=row["gpu_spec"],
     )
 
@@ -111,7 +112,7 @@ def usual(pods: Iterable[Demand]) -> Workload:
 def replay(
     nodes: Sequence[Node], pods: Iterable[Demand], policy: Policy
 ) -> Iterator[tuple[int, int]]:
-    """Place one pod after the other: thousandths of GPUs asked for, and held, after each."""
+    """Place one pod after the other: hundredths of GPUs asked for, and held, after each."""
     fleet = Fleet(nodes)
     asked = held = 0
     for number, pod in enumerate(pods):

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.choose import choose
 from hpcshell.policy.place.fleet import Fleet
 from hpcshell.policy.place.fragments import Workload, gradient
-from hpcshell.policy.place.nodes import WHOLE, Demand, Node
+from hpcshell.policy.place.nodes import Demand, Node
 from hpcshell.policy.place.score import POLICIES, Policy
 from tools.drawing import FAINT, INK, LEFT, WIDTH, card, colour_of, letter, text
 
 NODES: Final = 4
 CARDS: Final = 2
-TASKS: Final = (2000, 1000, 500, 500, 250, 750, 500, 1000, 750)
-"""Thousandths of a card that each task asks for, in the order in which they come."""
+TASKS: Final = (200, 100, 50, 50, 25, 75, 50, 100, 75)
+"""Hundredths of a card that each task asks for, in the order in which they come."""
 TASK_CPUS: Final = (2, 1, 4, 6, 6, 1, 1, 1, 2)
 """And CPUs."""
 SHOWN: Final = ("first_fit", "best_fit", "worst_fit", "pack", "fgd")

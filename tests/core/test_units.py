@@ -17,7 +17,9 @@ from hpcshell.core.units import (
     factor,
     format_clock,
     format_duration,
+    format_gpus,
     format_size,
+    gpus,
     short_size,
     size,
     time_limit,
@@ -51,6 +53,21 @@ def test_a_formatted_size_reads_back_as_the_same(number: int):
 @given(st.integers(1, LARGEST))
 def test_a_short_size_is_within_a_half_percent(number: int):
     assert math.isclose(size(short_size(number)), number, rel_tol=0.006)
+
+
+@given(st.integers(0, 10**9))
+def test_gpus_are_read_and_written_in_hundredths_exactly(hundredths: int):
+    assert gpus(f"{hundredths // 100}.{hundredths % 100:02}") == hundredths
+    assert gpus(format_gpus(hundredths)) == hundredths
+
+
+@pytest.mark.parametrize(
+    "words", ["", "x", "-1", "0.001", "nan", "inf", "1e9", "1/2", ".5", "5.", "9" * 10]
+)
+def test_what_is_no_number_of_gpus_is_refused(words: str):
+    error = refusal(gpus, words, "--gpus")
+    assert error is not None
+    assert "no number of GPUs" in error.message
 
 
 @given(st.integers(1, 10**9))

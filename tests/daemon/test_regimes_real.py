@@ -148,3 +148,22 @@ def test_another_policy_while_it_runs(home: Path, daemon: Daemon) -> None:
     sooner = show(client, short)
     assert sooner["end_time"] <= later["start_time"]
     assert not daemon.complaints
+
+
+@pytest.mark.parametrize("pin", [True, False])
+def test_jobs_that_run_together_run_on_cpus_of_their_own_if_they_are_pinned(
+    home: Path, daemon: Daemon, pin: bool
+) -> None:
+    allowed = os.sched_getaffinity(0)
+    configure(f"[resources]\ncpus = {len(allowed)}\n[scheduler]\npin = {str(pin).lower()}\n")
+    daemon.start()
+    client = daemon.client()
+    jobs = [submit(client, home) for _ in allowed]
+    pids = [await_state(client, job, "RUNNING")["pid"] for job in jobs]
+    found = [os.sched_getaffinity(pid) for pid in pids]
+    if pin:
+        assert sorted(found, key=min) == [{cpu} for cpu in sorted(allowed)]
+    else:
+        assert found == [allowed] * len(allowed)
+    client.call("cancel", ids=[str(job) for job in jobs])
+    assert not daemon.complaints

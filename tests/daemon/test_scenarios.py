@@ -350,7 +350,7 @@ class RealStage:
 
 
 ALONE = (
-    *("dependencies", "easy", "gpus_and_licences", "retries", "throttle", "times"),
+    *("dependencies", "easy", "gpu_shares", "gpus_and_licences", "retries", "throttle", "times"),
     *("none", "sjf", "wfp3", "fairshare", "multifactor", "quota", "predicted", "tiers"),
     *("reservation_maintenance", "reservation_of_some"),
 )

@@ -6,16 +6,18 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from hpcshell.core.records import Job
+from hpcshell.core.records import WHOLE, Job
 from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.place.nodes import Domain, Node
 from hpcshell.policy.plan import Policy
+from hpcshell.policy.regime import Regime
 from tests.policy.made import make_job
 from tests.policy.world import Act, World, same
 
 FEATURES = ("a", "b")
 CONSTRAINTS = ("", "", "", "a", "a&b", "a|b", "[a|b]", "a*1", "[a*1&b*1]")
+SHARES = (0, 0, 0, 0, 30, 50, 60)
 ways = st.sampled_from(sorted(WAYS))
 
 
@@ -50,15 +52,15 @@ class Load(NamedTuple):
     way: str
     work: list[tuple[Job, float]]
 
-    def world(self, policy: Policy) -> World:
-        world = World(Cluster(self.nodes, WAYS[self.way]), policy)
+    def world(self, policy: Policy, regime: Regime | None = None) -> World:
+        world = World(Cluster(self.nodes, WAYS[self.way]), policy, regime)
         for job, run in self.work:
             world.submit(job, same(Act(run)))
         return world
 
 
 @st.composite
-def loads(draw: st.DrawFn, *, exclusive: bool = True, most: int = 12) -> Load:
+def loads(draw: st.DrawFn, *, exclusive: bool = True, most: int = 12, shares: bool = True) -> Load:
     """Jobs that fit the nodes once nobody is on them, with a limit that they keep."""
     made, way = draw(nodes()), draw(ways)
     room = Cluster(made, WAYS[way])
@@ -73,6 +75,7 @@ def loads(draw: st.DrawFn, *, exclusive: bool = True, most: int = 12) -> Load:
             cpus=draw(st.integers(1, 8 if count == 0 else 3)),
             memory=draw(st.sampled_from((0, 0, 1, 2, 5))),
             gpus=draw(st.sampled_from((0, 0, 0, 1, 2))),
+            gpu_share=draw(st.sampled_from(SHARES)) if shares else 0,
             nodes=count,
             constraint=draw(st.sampled_from(CONSTRAINTS)),
             exclusive=exclusive and draw(st.integers(0, 6)) == 0,
@@ -94,8 +97,12 @@ def check_nodes(world: World) -> None:
         assert sum(one.cpus for _, one in mine) <= node.cpus
         assert sum(one.memory for _, one in mine) <= node.memory
         cards = [card for _, one in mine for card in one.gpus]
+        parts = [part for _, one in mine for part in one.shared]
         assert len(cards) == len(set(cards))
-        assert set(cards) <= set(range(len(node.gpus)))
+        assert {*cards, *(card for card, _ in parts)} <= set(range(len(node.gpus)))
+        for card in range(len(node.gpus)):
+            held = sum(share for other, share in parts if other == card)
+            assert held + WHOLE * cards.count(card) <= WHOLE
         assert len(mine) < 2 or not any(claim.exclusive for claim, _ in mine)
     for claim in claims:
         asked = world.jobs[claim.job].request
@@ -110,6 +117,9 @@ def check_nodes(world: World) -> None:
             assert all(one.cpus >= asked.cpus for one in claim.nodes)
             assert all(one.memory >= asked.memory for one in claim.nodes)
             assert all(len(one.gpus) >= asked.gpus for one in claim.nodes)
+            if not claim.exclusive:
+                shares = [[share for _, share in one.shared] for one in claim.nodes]
+                assert shares == [[asked.gpu_share] * bool(asked.gpu_share)] * asked.nodes
         else:
             assert claim.cpus >= asked.cpus
             assert claim.memory >= asked.memory

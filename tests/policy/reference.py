@@ -26,7 +26,7 @@ class Timeline:
         for run, claim in view.claims.items():
             end = inf if claim.end is None else claim.end if claim.end > now else now + LATE
             self.endless |= end == inf
-            self.held.append((now, end - now, view.room.held(run)))
+            self.held.append((now, end - now, view.room.held[run]))
 
     def free(self, at: float) -> Vector:
         free = self.size

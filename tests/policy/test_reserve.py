@@ -18,6 +18,7 @@ from hpcshell.policy.explain import explain
 from hpcshell.policy.reserve import Reservation
 from hpcshell.policy.room import fits, plus
 from hpcshell.policy.view import Unit
+from tests.policy.apart import check_apart, make, reserve
 from tests.policy.made import make_job
 from tests.policy.test_laws import PROMISES
 from tests.policy.workloads import Draw, Load, draw_request, loads
@@ -41,23 +42,8 @@ class Site(NamedTuple):
         return world
 
 
-def make(world: World, one: Reservation) -> None:
-    """Make it, if it may be made."""
-    reserve(world, one)
-
-
-def reserve(world: World, one: Reservation) -> bool:
-    """Make it, if it may be made; whether it was."""
-    try:
-        check_reservation(one, world.view.book, world.view.room, world.now)
-    except HpcError:
-        return False
-    world.view.reserve(one)
-    return True
-
-
 def draw_reservation(draw: Draw, name: str, total: Resources, made: float) -> Reservation:
-    asked = draw_request(draw, total, limits=False)
+    asked = draw_request(draw, total, limits=False, shares=False)
     asked.pop("time_limit", None)
     start = made + draw(st.sampled_from((0.0, 1.0, 4.0, 9.0)))
     return Reservation(
@@ -86,28 +72,6 @@ def sites(draw: st.DrawFn, *, from_the_start: bool = False) -> Site:
         for each in load.work
     ]
     return Site(load._replace(work=tuple(work)), tuple(made))
-
-
-def check_apart(made: dict[str, float], world: World) -> None:
-    """Who is in a reservation holds no more than that sets apart; who is not, and began after it
-    was made, nothing of it."""
-    view = world.view
-    opened = [one for one in view.book.known.values() if one.start <= world.now]
-    apart = tuple(0 for _ in view.room.size)
-    for one in opened:
-        apart = plus(apart, view.book.amount(one))
-        inside = tuple(0 for _ in view.room.size)
-        for run, claim in view.claims.items():
-            if claim.reservation == one.name:
-                inside = plus(inside, view.room.held(run))
-        assert fits(inside[1:], view.book.amount(one)[1:])
-    if not opened:
-        return
-    last = max(made[one.name] for one in opened)
-    for run, claim in view.claims.items():
-        if claim.reservation not in view.book.known and claim.start >= last:
-            apart = plus(apart, view.room.held(run))
-    assert fits(apart[1:], view.room.size[1:])
 
 
 @given(sites(), PROMISES)
@@ -147,7 +111,7 @@ def test_jobs_with_limits_never_run_into_a_reservation_that_is_to_come(
             for run, claim in view.claims.items():
                 runs_into = claim.end is not None and claim.end > one.start
                 if runs_into and claim.start >= made[one.name]:
-                    later = plus(later, view.room.held(run))
+                    later = plus(later, view.room.held[run])
             assert fits(plus(later, view.book.amount(one))[1:], view.room.size[1:])
 
     world = site.world(Policy(promises=promises))

@@ -191,3 +191,12 @@ def test_a_requeue_that_was_asked_for_uses_up_no_retry() -> None:
     task = step(task, after_end(job, task, End(time=2.0, signal=15), total=TOTAL))
     task = step(task, Event(kind=Kind.START, time=3.0, run=2))
     assert after_end(job, task, End(time=4.0, exit_code=1), total=TOTAL).kind is Kind.REQUEUE
+
+
+def test_a_share_grows_by_hundredths_and_whole_gpus_by_whole_ones() -> None:
+    total = Resources(cpus=1, gpus=2)
+    half = grow(Request(gpu_share=50), Retry(grow={"gpu": 1.5}), total)
+    assert half == Request(gpu_share=75)
+    assert grow(half, Retry(grow={"gpu": 1.5}), total) == Request(gpus=1, gpu_share=13)
+    assert grow(half, Retry(grow={"gpu": 9.0}), total) == Request(gpus=2)
+    assert grow(Request(gpus=1), Retry(grow={"gpu": 1.5}), total) == Request(gpus=2)

@@ -56,7 +56,7 @@ class Life(RuleBasedStateMachine):
     def submit(self, draws: st.DataObject, many: int) -> None:
         self.number += 1
         world, number = self.world, self.number
-        asked = draw_request(draws.draw, world.view.total, limits=False)
+        asked = draw_request(draws.draw, world.view.total, limits=False, shares=True)
         if many:
             asked |= {"array": f"0-{many - 1}", "throttle": draws.draw(st.integers(0, 2))}
         extras = draw_extras(draws.draw, number, list(world.jobs.values()), world.now)
@@ -121,7 +121,7 @@ class Life(RuleBasedStateMachine):
     def amend(self, draws: st.DataObject) -> None:
         world = self.world
         job = world.jobs[draws.draw(st.sampled_from(sorted(world.left)))]
-        request = draw_request(draws.draw, world.view.total, limits=False)
+        request = draw_request(draws.draw, world.view.total, limits=False, shares=True)
         older = [other for other in world.jobs.values() if other.id < job.id]
         changes = draw_extras(draws.draw, job.id, older, world.now) | {
             "held": draws.draw(st.sampled_from(("", "user", "dependency"))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpcshell.core.records import Dependency, Outcome, State
+from hpcshell.core.records import WHOLE, Dependency, Outcome, State
 from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.view import Unit
 from tests.policy.made import elements_of
@@ -19,9 +19,13 @@ def check(world: World) -> None:
     running = [claim for claim in claims if claim.suspended is None]
     assert sum(claim.cpus for claim in running) <= total.cpus
     assert sum(claim.memory for claim in claims) <= total.memory
-    gpus = [gpu for claim in claims for gpu in claim.gpus]
-    assert len(gpus) == len(set(gpus)) <= total.gpus
-    assert all(0 <= gpu < total.gpus for gpu in gpus)
+    whole = [gpu for claim in claims for gpu in claim.gpus]
+    parts = [part for claim in claims for part in claim.shared]
+    assert len(whole) == len(set(whole)) <= total.gpus
+    assert all(0 <= gpu < total.gpus for gpu in [*whole, *(gpu for gpu, _ in parts)])
+    assert not {gpu for gpu, _ in parts} & set(whole)
+    for card in range(total.gpus):
+        assert sum(share for gpu, share in parts if gpu == card) <= WHOLE
     for name, most in total.others.items():
         assert sum(claim.others.get(name, 0) for claim in claims) <= most
     alone = [claim for claim in running if claim.exclusive]

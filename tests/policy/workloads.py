@@ -16,6 +16,7 @@ from tests.policy.world import Act, Script, World
 
 Draw = Callable[..., Any]
 """`draw` of a composite strategy, or that of `st.data()`."""
+SHARES = (0, 0, 30, 50, 60, 99)
 KINDS = ("after", "afterok", "afternotok", "afterany", "aftercorr")
 
 
@@ -56,13 +57,15 @@ def machines(draw: st.DrawFn) -> Resources:
     )
 
 
-def draw_request(draw: Draw, total: Resources, limits: bool) -> dict[str, Any]:
+def draw_request(draw: Draw, total: Resources, *, limits: bool, shares: bool) -> dict[str, Any]:
     rare = st.sampled_from((False, False, False, False, True))
     asked: dict[str, Any] = {"cpus": draw(st.integers(1, total.cpus))}
     if total.memory and draw(st.booleans()):
         asked["memory"] = draw(st.integers(0, total.memory))
     if total.gpus and draw(rare):
-        asked["gpus"] = draw(st.integers(1, total.gpus))
+        asked["gpu_share"] = draw(st.sampled_from(SHARES)) if shares else 0
+        least, most = (0, total.gpus - 1) if asked["gpu_share"] else (1, total.gpus)
+        asked["gpus"] = draw(st.integers(least, most))
     if total.others and draw(rare):
         asked["others"] = {"lic": draw(st.integers(1, total.others["lic"]))}
     if draw(rare):
@@ -114,15 +117,16 @@ def draw_extras(draw: Draw, number: int, jobs: list[Job], at: float) -> dict[str
 
 
 @st.composite
-def loads(draw: st.DrawFn, *, simple: bool = False, most: int = 9) -> Load:
-    """Anything at all; `simple`: only limits that are kept, nothing that changes the order."""
+def loads(draw: st.DrawFn, *, simple: bool = False, most: int = 9, shares: bool = True) -> Load:
+    """Anything at all; `simple`: only limits that are kept, nothing that changes the order;
+    `shares`: of cards, too."""
     total = draw(machines())
     work: list[Work] = []
     jobs: list[Job] = []
     at = 0.0
     for number in range(1, draw(st.integers(1, most)) + 1):
         at += draw(st.sampled_from((0, 0, 0, 1, 2, 5)))
-        asked = draw_request(draw, total, limits=simple)
+        asked = draw_request(draw, total, limits=simple, shares=shares)
         many = draw(st.sampled_from((0, 0, 1, 3, 5)))
         if many:
             asked["array"] = f"0-{many - 1}"

@@ -28,7 +28,7 @@ from hpcshell.core.records import (
     Task,
 )
 from hpcshell.policy.decide import Policy, decide
-from hpcshell.policy.place.nodes import Node
+from hpcshell.policy.host import Host
 from hpcshell.policy.regime import Regime
 from hpcshell.policy.retry import End, after_end
 from hpcshell.policy.room import Room
@@ -65,7 +65,7 @@ class World:
         total: Resources | Room,
         policy: Policy | None = None,
         regime: Regime | None = None,
-        host: Node | None = None,
+        host: Host | None = None,
     ) -> None:
         self.regime = regime or Regime()
         self.view = View(total, self.regime, host)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hpcshell.core.records import NO_INDEX
 from hpcshell.policy.plan import Plan, Preempt
-from hpcshell.policy.room import fits, plus
+from hpcshell.policy.room import plus
 from hpcshell.policy.view import Unit
 from tests.policy.pauses import end_later, suspend, wake
 
@@ -84,20 +84,20 @@ def check_none_is_too_many(world: World, plan: Plan) -> None:
     first, room = plan.preempts[0], world.view.room
     entry = world.view.entry(first.job)
     assert entry is not None
-    need, free = entry.shape_of(first.index).need, room.free
+    shape, free = entry.shape_of(first.index), room.free
     for run in world.view.leaving:
-        free = plus(free, room.held(run))
+        free = plus(free, room.held[run])
     frees = {
-        one.run: room.to_give(one.run) if one.mode == "suspend" else room.held(one.run)
+        one.run: room.to_give(one.run) if one.mode == "suspend" else room.held[one.run]
         for one in plan.preempts
     }
     for kept in frees:
         left = free
         for run, vector in frees.items():
             left = left if run == kept else plus(left, vector)
-        assert not fits(need, left), "one of them need not make room"
+        assert shape.taken(left) is None, "one of them need not make room"
         free_all = plus(left, frees[kept])
-        assert fits(need, free_all)
+        assert shape.taken(free_all) is not None
 
 
 def check_debts(world: World) -> None:

@@ -13,6 +13,7 @@ from hpcshell.core.ids import Named
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import (
     NO_INDEX,
+    WHOLE,
     Array,
     Dependencies,
     Dependency,
@@ -22,7 +23,7 @@ from hpcshell.core.records import (
 )
 from hpcshell.core.settings import RECORDS, SECTIONS, Settings, keys_of
 from hpcshell.core.settings_read import Layer, read_layers
-from hpcshell.core.units import size
+from hpcshell.core.units import gpus, size
 
 HERE = Path(__file__).parent
 Table = dict[str, Any]
@@ -61,7 +62,7 @@ class Work(msgspec.Struct, forbid_unknown_fields=True):
     at: float = 0.0
     cpus: int = 1
     memory: str = "0"
-    gpus: int = 0
+    gpus: float = 0
     others: dict[str, int] = {}
     exclusive: bool = False
     limit: float | None = None
@@ -88,10 +89,12 @@ class Work(msgspec.Struct, forbid_unknown_fields=True):
         return self.called or self.name
 
     def request(self) -> Request:
+        whole, share = divmod(gpus(f"{self.gpus:g}"), WHOLE)
         return Request(
             cpus=self.cpus,
             memory=size(self.memory, zero=True),
-            gpus=self.gpus,
+            gpus=whole,
+            gpu_share=share,
             others=self.others,
             exclusive=self.exclusive,
             time_limit=self.limit,

@@ -14,6 +14,7 @@ from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
 from hpcshell.core.options.table import Setting
+from hpcshell.core.records import WHOLE
 from hpcshell.core.units import format_duration, format_size
 from hpcshell.core.words import safe
 
@@ -130,6 +131,8 @@ def changes_of(settings: list[Setting]) -> dict[str, Any]:
             changes.setdefault(field, []).append(value)
         elif field == "others":
             changes[field] = changes.get(field, {}) | value
+        elif field == "gpus":
+            changes["gpus"], changes["gpu_share"] = divmod(value, WHOLE)
         elif field == "dependency":
             term = value if setting.option == field else f"{setting.option}:{value}"
             changes[field] = f"{changes[field]},{term}" if field in changes else term

@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import Talk
-from hpcshell.core.records import Request
-from hpcshell.core.units import format_duration, short_size
+from hpcshell.core.records import WHOLE, Request
+from hpcshell.core.units import format_duration, format_gpus, number_of_gpus, short_size
 from hpcshell.core.words import safe
 from hpcshell.sim.forward import Forward
 from hpcshell.sim.gains import Compared, Row, Totals, usage
@@ -80,8 +80,8 @@ def _asks(row: Row) -> str:
     parts = [f"{request.cpus} CPU{'s' * (request.cpus != 1)}"]
     if request.memory:
         parts.append(short_size(request.memory))
-    if request.gpus:
-        parts.append(f"{request.gpus} GPU{'s' * (request.gpus != 1)}")
+    if gpus := request.gpu_hundredths:
+        parts.append(f"{format_gpus(gpus)} GPU{'s' * (gpus != WHOLE)}")
     parts += [f"{number} {safe(name)}" for name, number in request.others.items() if number]
     if request.time_limit is not None:
         parts.append(format_duration(request.time_limit))
@@ -200,7 +200,7 @@ def _row(row: Row, asked: Asked) -> dict[str, Any]:
         "elements": row.elements,
         "cpus": request.cpus,
         "memory": request.memory,
-        "gpus": request.gpus,
+        "gpus": number_of_gpus(request.gpu_hundredths),
         "others": request.others,
         "time_limit": request.time_limit,
         "before": row.before,

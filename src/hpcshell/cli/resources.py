@@ -80,13 +80,14 @@ def _row(name: str, total: int, used: int, free: int, found: dict[str, Any]) -> 
 
 
 def _claim(claim: dict[str, Any]) -> list[str]:
-    gpus = claim["gpus"]
+    shares = claim.get("gpu_shares") or {}
+    gpus = [*map(str, claim["gpus"]), *(f"{share:g} of {card}" for card, share in shares.items())]
     others = ", ".join(f"{number} {safe(name)}" for name, number in claim["others"].items())
     return [
         label({"id": claim["job"], "element": claim["element"]}),
         str(claim["cpus"]),
         describe.size(claim["memory"]),
-        ",".join(map(str, gpus)) if gpus else "-",
+        ",".join(gpus) or "-",
         others or "-",
         _until(claim),
     ]

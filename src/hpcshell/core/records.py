@@ -18,6 +18,8 @@ import msgspec
 
 NO_INDEX: Final = -1
 """The index of the only element of a plain job."""
+WHOLE: Final = 100
+"""One GPU, in hundredths: no finer share of one can be had."""
 
 
 class State(Enum):
@@ -49,30 +51,43 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Resources(Record, frozen=True, kw_only=True):
     """Countable things: of the machine, free, or asked for. `others` are the site's own
-    (licences)."""
+    (licences). `gpu_share`: hundredths of one more gpu."""
 
     cpus: int = 0
     memory: int = 0
     gpus: int = 0
+    gpu_share: int = 0
     others: dict[str, int] = {}
+
+    @property
+    def gpu_hundredths(self) -> int:
+        """All gpus, in hundredths of one."""
+        return self.gpus * WHOLE + self.gpu_share
 
 
 class Request(Record, frozen=True, kw_only=True):
     """What one element asks for. `memory` 0 and `time_limit` None mean: not asked, not counted.
 
     `cpus`, `memory` and `gpus` are of each of `nodes`; with `nodes` 0 they are sums, spread over as
-    many as it takes. `constraint`: the features that the nodes must have (see
-    `policy.place.constraint`).
+    many as it takes. `gpu_share`: hundredths of one more gpu, which others may have the rest of;
+    who asks for one is placed on one node where `nodes` is 0. `constraint`: the features that the
+    nodes must have (see `policy.place.constraint`).
     """
 
     cpus: int = 1
     memory: int = 0
     gpus: int = 0
+    gpu_share: int = 0
     others: dict[str, int] = {}
     exclusive: bool = False
     time_limit: float | None = None
     nodes: int = 1
     constraint: str = ""
+
+    @property
+    def gpu_hundredths(self) -> int:
+        """All gpus, in hundredths of one."""
+        return self.gpus * WHOLE + self.gpu_share
 
 
 class WarnSignal(Record, frozen=True, kw_only=True):
@@ -256,12 +271,14 @@ class Task(Record, frozen=True, kw_only=True):
 
 
 class Share(Record, frozen=True, kw_only=True):
-    """What a run holds of one of several nodes; `gpus` are the numbers of that node's cards."""
+    """What a run holds of one of several nodes; `gpus` and `shared` are as in `Claim`, by the
+    numbers of that node's cards."""
 
     node: str
     cpus: int
     memory: int = 0
     gpus: tuple[int, ...] = ()
+    shared: tuple[tuple[int, int], ...] = ()
 
 
 class Claim(Record, frozen=True, kw_only=True):
@@ -270,8 +287,9 @@ class Claim(Record, frozen=True, kw_only=True):
     `exclusive`: nothing else may run beside it, whatever is left of the machine. `suspended`: since
     when it stands still, holding no cpus and not in anybody's way (None: it runs); `end` counts as
     if it went on at that instant. `paused` is for how many seconds it stood still before. `cores`
-    are the numbers of its cpus, where the machine numbers them. `nodes`: what of which node, where
-    there are several; `gpus` are then numbered through all nodes.
+    are the numbers of its cpus, where the machine numbers them. `gpus` are the cards that are all
+    its own; `shared` those it holds a part of: (number, hundredths). `nodes`: what of which node,
+    where there are several; cards are then numbered through all nodes.
     """
 
     run: int
@@ -289,6 +307,7 @@ class Claim(Record, frozen=True, kw_only=True):
     reservation: str = ""
     cores: tuple[int, ...] = ()
     nodes: tuple[Share, ...] = ()
+    shared: tuple[tuple[int, int], ...] = ()
 
 
 class Run(Record, frozen=True, kw_only=True):

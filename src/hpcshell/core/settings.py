@@ -125,6 +125,18 @@ class SchedulerSettings(Section, frozen=True, kw_only=True):
             zero=True,
         ),
     ] = 30.0
+    placement: Annotated[
+        str,
+        _key(
+            "choice",
+            "which cpus and gpus a job gets: those near each other (topology), or by how full"
+            " sockets and cards are",
+            choices=("topology", "best_fit", "pack", "spread"),
+        ),
+    ] = "topology"
+    pin: Annotated[
+        bool, _key("switch", "whether jobs run on the very cpus that they are given")
+    ] = False
     preempt_mode: Annotated[
         str,
         _key("choice", "how runs make room that are preempted", choices=PREEMPT_MODES),

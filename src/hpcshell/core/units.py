@@ -5,6 +5,7 @@ line that names `option` (what the value was given for) and a hint that shows ri
 
     duration("1h30m") -> 5400.0           time_limit("unlimited") -> None
     size("8G") -> 8589934592              count("4", option="--cpus") -> 4
+    gpus("1.5") -> 150                    format_gpus(50) -> "0.5"
     instant("tomorrow", now, offset) -> Unix seconds
     format_duration(1800) -> "30m 0s"     format_clock(93784) -> "1-02:03:04"
     format_size(1610612736) -> "1.5G"     short_size(1234567890) -> "1.15G"
@@ -16,12 +17,14 @@ Names and terminal text (`check_name`, `safe`) and signals (`signal_number`) are
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Final
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.instants import Offset as Offset
 from hpcshell.core.instants import format_instant as format_instant
 from hpcshell.core.instants import instant as instant
+from hpcshell.core.records import WHOLE
 from hpcshell.core.words import check_name as check_name
 from hpcshell.core.words import format_signal as format_signal
 from hpcshell.core.words import quote
@@ -54,6 +57,7 @@ _CLOCK: Final = (
 )
 _NUMBER: Final = r"\A[0-9]{1,15}(?:\.[0-9]{1,9})?\Z"
 _SIZE: Final = r"\A([0-9]{1,19})(?:\.([0-9]{1,12}))? ?([KkMmGgTtPpEe]?)(i?[Bb])?\Z"
+_GPUS: Final = r"\A[0-9]{1,9}(?:\.[0-9]{1,2}0{0,7})?\Z"
 _WHOLE: Final = r"\A[0-9]{1,18}\Z"
 _UNLIMITED: Final = frozenset({"unlimited", "infinite", "infinity", "none"})
 _POWERS: Final = "KMGTPE"
@@ -226,6 +230,26 @@ def count(text: str, option: str = "count", *, least: int = 1, most: int = MOST)
     if number > most:
         raise Wrong(f"{option}: {number} is too large", f"the most is {most}")
     return number
+
+
+def gpus(text: str, option: str = "gpus") -> int:
+    """GPUs as people write them (`2`, `0.25`, `1.5`) in hundredths of one."""
+    stripped = text.strip()
+    if not re.match(_GPUS, stripped):
+        raise Wrong(
+            f"{option}: {quote(text)} is no number of GPUs", "write 2, 0.25 or 1.5: steps of 0.01"
+        )
+    return int(Decimal(stripped) * WHOLE)
+
+
+def number_of_gpus(hundredths: int) -> int | float:
+    """As documents have it: a whole number where it is one."""
+    return hundredths / WHOLE if hundredths % WHOLE else hundredths // WHOLE
+
+
+def format_gpus(hundredths: int) -> str:
+    """`2`, `0.25`: as `gpus` reads it."""
+    return _decimal(hundredths)
 
 
 def factor(text: str, option: str = "factor", *, least: float = 0.0, most: float = 1e6) -> float:

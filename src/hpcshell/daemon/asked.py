@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.ids import LARGEST_ID
-from hpcshell.core.records import Outcome, State
+from hpcshell.core.records import WHOLE, Outcome, State
 from hpcshell.core.words import nearest, quote
 from hpcshell.daemon.bounds import LATEST, LONGEST, MOST
 
@@ -154,6 +154,7 @@ CHANGES: Final[dict[str, Any]] = {
     "cpus": Annotated[int, Meta(ge=1, le=MOST)],
     "memory": Count,
     "gpus": Count,
+    "gpu_share": Annotated[int, Meta(ge=0, lt=WHOLE)],
     "others": dict[str, Count],
     "exclusive": bool,
     "time_limit": Annotated[float, Meta(gt=0, le=LONGEST)] | None,

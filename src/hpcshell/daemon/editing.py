@@ -13,6 +13,7 @@ from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Array, Job, Request, Task
 from hpcshell.core.submission import Submission
+from hpcshell.core.units import number_of_gpus
 from hpcshell.core.words import quote
 from hpcshell.daemon.admission import check_known
 from hpcshell.daemon.asked import checked_change
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 Changed = dict[str, list[Any]]
 """Field by field: [old, new]."""
 
-REQUEST: Final = ("cpus", "memory", "gpus", "others", "exclusive", "time_limit")
+REQUEST: Final = ("cpus", "memory", "gpus", "gpu_share", "others", "exclusive", "time_limit")
 TIMES: Final = frozenset({"begin", "deadline", "time_limit"})
 """What must leave a job the time it may take."""
 INTO: Final = frozenset({"reservation", "account", "begin", *REQUEST})
@@ -119,6 +120,8 @@ def _requests(live: LiveJob) -> list[Request]:
 
 
 def _request(engine: Engine, job: Job, changed: dict[str, Any], partition: str) -> Request:
+    if "gpus" in changed:
+        changed = {"gpu_share": 0, **changed}
     request = replace(job.request, **changed)
     admit(request, engine.host.total, engine.host.settings, partition)
     return request
@@ -173,5 +176,16 @@ def changed_fields(live: LiveJob, fields: dict[str, Any], asked: Iterable[str]) 
 
 
 def _differences(old: Any, new: Any, names: Iterable[str]) -> dict[str, list[Any]]:
-    pairs = {name: [getattr(old, name), getattr(new, name)] for name in names}
+    pairs = {_told(name): [_shown(old, name), _shown(new, name)] for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _told(name: str) -> str:
+    return "gpus" if name == "gpu_share" else name
+
+
+def _shown(record: Any, name: str) -> Any:
+    """A field as a user knows it: whole GPUs and a share are one number."""
+    if name in ("gpus", "gpu_share"):
+        return number_of_gpus(record.gpu_hundredths)
+    return getattr(record, name)

@@ -24,6 +24,7 @@ from hpcshell.daemon.roll import Roll
 from hpcshell.daemon.runner import wire
 from hpcshell.policy.decide import Policy
 from hpcshell.policy.regime import Regime
+from hpcshell.policy.rooms import host_of
 from hpcshell.policy.view import Unit, View
 from hpcshell.store.change import Change
 from hpcshell.store.rows import indices_of
@@ -256,7 +257,8 @@ class Engine:
         as another regime sees it."""
         self.host, self.policy = host, policy
         self.view = self.view if view is None else view
-        self.view.set_total(host.total)
+        placement = host.settings.scheduler.placement
+        self.view.set_total(host.total, host_of(host.node, placement))
         self.dirty = True
 
     @property

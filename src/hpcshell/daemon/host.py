@@ -15,9 +15,10 @@ import msgspec
 from hpcshell.core.errors import NotYet
 from hpcshell.core.records import Resources
 from hpcshell.core.settings import Settings
-from hpcshell.machine import clock
+from hpcshell.machine import clock, topology
 from hpcshell.machine import host as machine
 from hpcshell.machine.paths import Places
+from hpcshell.policy.place.nodes import Node
 from hpcshell.store.store import Store
 
 _decode_env = msgspec.json.Decoder(dict[str, str]).decode
@@ -35,7 +36,8 @@ class Environments:
 
 @dataclass
 class Host:
-    """The node's name, its resources (configuration over detection), and the daemon's places."""
+    """The node's name, its resources (configuration over detection), how they are joined, and the
+    daemon's places."""
 
     places: Places
     settings: Settings
@@ -44,6 +46,7 @@ class Host:
     total: Resources
     overridden: tuple[str, ...]
     boot: str
+    node: Node
     environments: Environments
     blob: Callable[[str], bytes | None]
 
@@ -115,6 +118,7 @@ def this_host(places: Places, settings: Settings, store: Store) -> Host:
         total=total,
         overridden=overridden,
         boot=clock.boot_id(),
+        node=topology.machine(machine.hostname(), total.gpus),
         environments=Environments(store.blob),
         blob=store.blob,
     )

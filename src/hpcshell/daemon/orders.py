@@ -9,6 +9,7 @@ from functools import lru_cache
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.patterns import expand
 from hpcshell.core.records import Claim, Job, Task, WarnSignal
+from hpcshell.core.units import format_gpus
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.runner import wire
 from hpcshell.machine import checkpoints
@@ -50,6 +51,7 @@ def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
         stderr=stderr or None,
         append=job.launch.append or task.attempt > 1,
         umask=job.launch.umask,
+        cores=claim.cores if host.settings.scheduler.pin else (),
         time_limit=request.time_limit if job.deadline is None else limit_of(claim),
         grace=job.grace,
         warn=None if job.warn is None else _warn(job, job.warn),
@@ -138,8 +140,10 @@ def variables(
     if claim.memory:
         env["HPC_MEMORY"] = str(claim.memory)
         env["SLURM_MEM_PER_NODE"] = str(claim.memory >> 20)
-    if claim.gpus:
-        env["CUDA_VISIBLE_DEVICES"] = env["HPC_GPUS"] = ",".join(map(str, claim.gpus))
+    if cards := [*claim.gpus, *(card for card, _ in claim.shared)]:
+        env["CUDA_VISIBLE_DEVICES"] = env["HPC_GPUS"] = ",".join(map(str, cards))
+    for _, share in claim.shared:
+        env["HPC_GPU_SHARE"] = format_gpus(share)
     if job.array is not None:
         env.update(_array_bounds(job.array.indices))
         for family in ("HPC", "SLURM"):

@@ -13,6 +13,7 @@ from typing import Any, Final
 from hpcshell.core.dependencies import format_dependencies
 from hpcshell.core.lifecycle import label, suspended_for, word
 from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, State, Summary, Task, Usage
+from hpcshell.core.units import number_of_gpus
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import output_paths
@@ -36,7 +37,7 @@ def _submission(job: Job) -> dict[str, Any]:
         "submit_time": job.submit_time,
         "cpus": request.cpus,
         "memory": request.memory,
-        "gpus": request.gpus,
+        "gpus": number_of_gpus(request.gpu_hundredths),
         "others": request.others,
         "exclusive": request.exclusive,
         "time_limit": request.time_limit,
@@ -87,7 +88,7 @@ def element_view(job: Job, task: Task, host: Host, *, pid: int | None = None) ->
         element=None if task.index == NO_INDEX else task.index,
         cpus=request.cpus,
         memory=request.memory,
-        gpus=request.gpus,
+        gpus=number_of_gpus(request.gpu_hundredths),
         time_limit=request.time_limit,
         state=word(task),
         exit_code=task.exit_code,
@@ -208,7 +209,7 @@ def resources_view(resources: Resources) -> dict[str, Any]:
     return {
         "cpus": resources.cpus,
         "memory": resources.memory,
-        "gpus": resources.gpus,
+        "gpus": number_of_gpus(resources.gpu_hundredths),
         "others": resources.others,
     }
 

@@ -36,8 +36,8 @@ class Options(TypedDict, total=False):
     memory: int | str | None
     memory_per_cpu: int | str | None
     memory_per_gpu: int | str | None
-    gpus: int | str | None
-    gpus_per_task: int | str | None
+    gpus: float | str | None
+    gpus_per_task: float | str | None
     cpus_per_gpu: int | str | None
     gres: Several | None
     resource: Counts | None

@@ -12,6 +12,7 @@ import errno
 import os
 import signal
 import stat
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from hpcshell.machine import inputs
@@ -89,6 +90,23 @@ def spawn(argv: list[str], env: dict[str, str], cwd: str, streams: Streams, umas
     finally:
         for descriptor in opened:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def pinned(cores: Collection[int]) -> Iterator[None]:
+    """What is started meanwhile may run on these CPUs alone, and all that it starts; on any, where
+    there are none, or where they cannot be had any more.
+    """
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def tell(failure: CannotStart, streams: Streams, cwd: str) -> None:

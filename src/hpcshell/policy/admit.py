@@ -5,11 +5,10 @@ from __future__ import annotations
 from math import isfinite
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.records import Request, Resources
+from hpcshell.core.records import WHOLE, Request, Resources
 from hpcshell.core.settings import PartitionSettings, Settings
-from hpcshell.core.units import format_size
 from hpcshell.core.words import nearest
-from hpcshell.policy.reasons import amount, span
+from hpcshell.policy.reasons import amount, figure, span
 
 
 def admit(request: Request, total: Resources, settings: Settings, partition: str) -> None:
@@ -44,6 +43,8 @@ def _check_figures(request: Request) -> None:
     for name, count in counts.items():
         if count < 0:
             raise Wrong(f"asks for {count} {name}", "ask for 0 or more")
+    if not 0 <= request.gpu_share < WHOLE:
+        raise Wrong(f"a gpu_share of {request.gpu_share}", "it is hundredths of one gpu: 0 to 99")
     limit = request.time_limit
     if limit is not None and not (limit > 0 and isfinite(limit)):
         raise Wrong(f"a time limit of {limit:g} seconds", "leave --time out for no limit")
@@ -53,7 +54,7 @@ def _check_machine(request: Request, total: Resources) -> None:
     for name, asked, has in (
         ("cpus", request.cpus, total.cpus),
         ("memory", request.memory, total.memory),
-        ("gpus", request.gpus, total.gpus),
+        ("gpus", request.gpu_hundredths, total.gpu_hundredths),
     ):
         if asked > has:
             raise _too_large(name, asked, has)
@@ -66,7 +67,7 @@ def _check_machine(request: Request, total: Resources) -> None:
 
 def _too_large(name: str, asked: int, has: int) -> Wrong:
     # Whole MiB: what is said must fit when it is asked for, and be fit to be typed.
-    largest = format_size(has >> 20 << 20) if name == "memory" else str(has)
+    largest = figure(name, has >> 20 << 20 if name == "memory" else has)
     if not has:
         hint = f"leave {name} out, or say how many there are under [resources] in the configuration"
         return Wrong(f"asks for {amount(name, asked)}; this machine has none", hint)
@@ -95,10 +96,10 @@ def _check_partition(request: Request, name: str, limits: PartitionSettings) -> 
     for word, asked, most in (
         ("cpus", request.cpus, limits.max_cpus),
         ("memory", request.memory, limits.max_memory),
-        ("gpus", request.gpus, limits.max_gpus),
+        ("gpus", request.gpu_hundredths, limits.max_gpus and limits.max_gpus * WHOLE),
     ):
         if most is not None and asked > most:
-            largest = format_size(most) if word == "memory" else str(most)
+            largest = figure(word, most)
             raise Wrong(
                 f"asks for {amount(word, asked)}; partition {name} allows {largest}",
                 f"ask for at most {largest}, or use another partition",

@@ -116,7 +116,7 @@ def _check_size(one: Reservation, room: Room) -> None:
     if not any(need[1:]):
         raise Wrong(f"reservation {one.name}: it sets nothing apart", "give --cpus N, or --all")
     if not fits(need, room.size):
-        over = _over(need, room.size)
+        over = _over(need, room.size, room)
         raise Wrong(
             f"reservation {one.name}: it sets apart {_said(need, over, room)}; this machine has "
             f"{_said(room.size, over, room)}",
@@ -133,7 +133,13 @@ def _check_beside(one: Reservation, beside: list[Reservation], book: Book, room:
         return
     names = joined([other.name for other in beside])
     which = f"reservation{'s' * (len(beside) > 1)} {names}"
-    over = _over(need, left)
+    over = _over(need, left, room)
+    if not over and (room.several or room.by_card):
+        raise Refused(
+            f"reservation {one.name} would overlap with {which}, and there are not enough "
+            f"{'nodes' if room.several else 'cards'} that are in none of them",
+            "give it another time, or set less apart",
+        )
     if one.request.exclusive or not over or any(each.request.exclusive for each in beside):
         raise Refused(
             f"reservation {one.name} would overlap with {which}, and one of them is for the whole "
@@ -150,9 +156,9 @@ def _check_beside(one: Reservation, beside: list[Reservation], book: Book, room:
     )
 
 
-def _over(need: Vector, size: Vector) -> list[int]:
-    """The places, but for the first, in which `need` is over `size`."""
-    return [at for at in range(1, len(need)) if need[at] > size[at]]
+def _over(need: Vector, size: Vector, room: Room) -> list[int]:
+    """The places of all there is in all, but for the first, in which `need` is over `size`."""
+    return [at for at in range(1, 4 + len(room.names)) if need[at] > size[at]]
 
 
 def _said(vector: Vector, places: list[int], room: Room) -> str:
@@ -164,7 +170,7 @@ def _asked(job: Job) -> str:
     request = job.request
     if request.exclusive:
         return "the whole machine"
-    counts = {"cpus": request.cpus, "gpus": request.gpus, **request.others}
+    counts = {"cpus": request.cpus, "gpus": request.gpu_hundredths, **request.others}
     parts = [amount(name, count) for name, count in counts.items() if count]
     if request.memory:
         parts.append(f"{format_size(request.memory)} of memory")

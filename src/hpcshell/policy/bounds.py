@@ -133,4 +133,4 @@ def _account(claimant: Claimant) -> tuple[object, ...]:
 
 def _amounts(request: Request) -> tuple[float, ...]:
     limit = inf if request.time_limit is None else request.time_limit
-    return (request.cpus, request.memory, request.gpus, limit)
+    return (request.cpus, request.memory, request.gpu_hundredths, limit)

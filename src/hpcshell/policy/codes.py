@@ -57,7 +57,7 @@ REASONS: Final[dict[str, str]] = {
     "Gang": "it starts together with others, and not all of them are ready",
     "Reservation": "the reservation that it is to run in has not begun, or has not enough left",
     "ReservationDeleted": "the reservation that it is to run in is over or was never made",
-    "Drained": "nothing new starts on this machine for now",
+    "Drained": "nothing new starts on this machine, or on the nodes it needs, for now",
     **LIMIT_REASONS,
 }
 """Every code a `Reason` may have, and what it means. Documented as a list; tests walk it."""

@@ -16,13 +16,12 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from hpcshell.core.records import NO_INDEX, Claim, Reason, Record, Request
-from hpcshell.core.units import format_size
 from hpcshell.policy.codes import LIMIT_REASONS
 from hpcshell.policy.gang import Together
 from hpcshell.policy.line import UNLIMITED, Entry, Line, Shape
 from hpcshell.policy.plan import Plan, Policy
 from hpcshell.policy.profile import NEVER, Profile
-from hpcshell.policy.reasons import blocked, element_name, span
+from hpcshell.policy.reasons import blocked, element_name, figure, span
 from hpcshell.policy.regime import Requested
 from hpcshell.policy.room import Vector, fits
 from hpcshell.policy.round import Round
@@ -331,8 +330,10 @@ def _blockers(view: View, line: Line, plan: Plan, unit: Unit) -> tuple[Blocker, 
         return ()
     ends = sorted(view.claims.values(), key=_latest_end)
     for claim in ends:
-        held = view.room.held(claim.run)
-        if any(n > f and h for n, f, h in zip(need, free, held, strict=False)):
+        held = view.room.held[claim.run]
+        scattered = line.shape.taken(free) is None and fits(need, free)
+        in_part = scattered and (view.room.several or held[3] > 0)
+        if in_part or any(n > f and h for n, f, h in zip(need, free, held, strict=False)):
             found.append(_running(claim.run, view))
             free = tuple(f + h for f, h in zip(free, held, strict=True))
     for other in plan.promises:
@@ -389,7 +390,7 @@ def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> s
 def _options(need: Vector, most: Vector, request: Request) -> str:
     """The options that would ask for `most` where `need` is over it."""
     told = [
-        f"--{name}={format_size(have) if name == 'memory' else have}"
+        f"--{name}={figure(name, have)}"
         for name, asked, have in zip(("cpus", "memory", "gpus"), need[1:], most[1:], strict=False)
         if asked > have
     ]

@@ -9,12 +9,14 @@ begun once, and is tried again, goes alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.records import NO_INDEX, Job, Request
+from hpcshell.core.records import NO_INDEX, WHOLE, Job, Request
+from hpcshell.policy.joint import Joint
 from hpcshell.policy.line import Entry, Line, Shape, Turn
-from hpcshell.policy.room import Room, fits
+from hpcshell.policy.reasons import amount, figures, joined
+from hpcshell.policy.room import Room, Vector
 
 Name = tuple[int, str]
 """(uid, name of the gang)."""
@@ -33,6 +35,13 @@ class Together(Line):
 
     def elements(self) -> Iterator[int]:
         return iter((NO_INDEX,))
+
+    def split(self, taken: Vector) -> list[Vector]:
+        """What each of them takes of what all take."""
+        place = self.shape.place
+        if isinstance(place, Joint):
+            return list(place.parts(taken))
+        return [one.shape.need for one in self.parts if one.shape.need is not None]
 
 
 class Gangs:
@@ -85,9 +94,11 @@ class Gangs:
         lengths = [one.shape.length for one in parts]
         known = [length for length in lengths if length is not None]
         length = max(known) if len(known) == len(lengths) else None
-        request = combined([one.shape.request for one in parts])
+        requests = tuple(one.shape.request for one in parts)
+        request = combined(requests, self._room)
         pool = parts[0].shape.pool
-        return self._turn.shape(request, self._room, length, pool=pool, gang=name)
+        gang = (*name, *(one.shape.key for one in parts))
+        return self._turn.shape(request, length, pool=pool, gang=gang, together=requests)
 
 
 def bound(entry: Entry) -> bool:
@@ -95,14 +106,17 @@ def bound(entry: Entry) -> bool:
     return entry.job.gang is not None and NO_INDEX not in entry.begun
 
 
-def combined(requests: list[Request]) -> Request:
+def combined(requests: Sequence[Request], room: Room) -> Request:
     """What all of them ask for together."""
+    requests = [room.held_by(request) for request in requests]
+    gpus, share = divmod(sum(request.gpu_hundredths for request in requests), WHOLE)
     names = {name for request in requests for name in request.others}
     limits = [request.time_limit for request in requests if request.time_limit is not None]
     return Request(
         cpus=sum(request.cpus for request in requests),
         memory=sum(request.memory for request in requests),
-        gpus=sum(request.gpus for request in requests),
+        gpus=gpus,
+        gpu_share=share,
         others={name: sum(one.others.get(name, 0) for one in requests) for name in sorted(names)},
         time_limit=max(limits) if len(limits) == len(requests) else None,
     )
@@ -118,6 +132,15 @@ def _size(job: Job) -> int:
     return job.gang.size
 
 
+def fit_together(requests: list[Request], room: Room) -> bool:
+    """Whether there is room for all of them while nobody else is there."""
+    if room.several:
+        return Joint(room, requests)(room.size) is not None
+    empty = Room(room.total, room.host)
+    empty.share(any(request.gpu_share for request in requests))
+    return Joint(empty, requests)(empty.size) is not None
+
+
 def admit_member(job: Job, gangs: Gangs, room: Room) -> None:
     """Raise `Wrong` for a job that cannot start together with others: those that are ready."""
     if job.gang is None:
@@ -130,12 +153,12 @@ def admit_member(job: Job, gangs: Gangs, room: Room) -> None:
             "give all of them the same size, or this one another name",
         )
     if len(others) < job.gang.size:
-        together = combined([job.request, *(one.shape.request for one in others)])
-        need = room.need(together)
-        if not fits(need, room.size):
+        requests = [job.request, *(one.shape.request for one in others)]
+        if not fit_together(requests, room):
+            together = joined([amount(*each) for each in figures(combined(requests, room)).items()])
             raise Wrong(
                 f"with {len(others)} more of gang {job.gang.name} it asks for more than there is: "
-                f"{together.cpus} cpus in all",
+                f"{together} in all",
                 "let each ask for less: a gang starts together or not at all",
             )
     if job.array is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from hpcshell.core.records import Claim, Resources
+from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.ledger import Ledger
 from hpcshell.policy.outlook import Outlook
+from hpcshell.policy.place.nodes import NodeState
 from hpcshell.policy.regime import Foresight
 from hpcshell.policy.reserve import Book, Inside
 from hpcshell.policy.room import Room, Vector, fits, minus
@@ -59,7 +61,7 @@ class Holdings:
         """When each run is expected to end, and what will be free then; of one that is suspended
         nobody knows."""
         held = self.room.held
-        return [(self.end_of(claim), held(run)) for run, claim in self.claims.items()]
+        return [(self.end_of(claim), held[run]) for run, claim in self.claims.items()]
 
     def end_of(self, claim: Claim) -> float | None:
         """When a run is expected to have ended; None: nobody knows."""
@@ -70,7 +72,7 @@ class Holdings:
         """Every run with the reservation that it is in."""
         held, pools = self.room.held, self.pools
         return [
-            Inside(pools.get(run, ""), held(run), self.end_of(claim))
+            Inside(pools.get(run, ""), held[run], self.end_of(claim))
             for run, claim in self.claims.items()
         ]
 
@@ -84,6 +86,12 @@ class Holdings:
         self.outlook.changed(claim)
         if self.ledger is not None:
             self.ledger.changed(claim)
+
+    def set_node(self, name: str, state: NodeState) -> None:
+        """One of several nodes takes new work, or none any more; what it runs runs on."""
+        assert isinstance(self.room, Cluster), "there are several nodes"
+        self.room.set_state(name, state)
+        self.promised = {}
 
     def on_since(self, claim: Claim) -> float:
         """Since when a run has been running without a break."""

@@ -26,11 +26,11 @@ from itertools import chain
 from typing import Final
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.records import Reason, Record, Request
-from hpcshell.core.units import LARGEST, LONGEST, format_size
+from hpcshell.core.records import WHOLE, Reason, Record, Request
+from hpcshell.core.units import LARGEST, LONGEST
 from hpcshell.core.words import check_name
 from hpcshell.policy.checks import check_number
-from hpcshell.policy.reasons import amount, span
+from hpcshell.policy.reasons import amount, figure, span
 
 EVERY: Final = "*"
 """The name of a rule for all of its kind, each counted alone."""
@@ -122,9 +122,9 @@ class Limits(Record, frozen=True, kw_only=True):
                 check_number(name, limit, most=LONGEST if name == "max_time" else LARGEST)
 
     def of(self, what: str) -> int | None:
-        """The limit of one of `cpus memory gpus running submitted`."""
+        """The limit of one of `cpus memory gpus running submitted`; gpus in hundredths."""
         limit: int | None = getattr(self, _FIELDS[what])
-        return limit
+        return limit * WHOLE if limit is not None and what == "gpus" else limit
 
 
 class Rule(Record, frozen=True, kw_only=True):
@@ -168,10 +168,14 @@ class Claimant(Record, frozen=True, kw_only=True):
     request: Request
 
     def amounts(self) -> dict[str, int]:
-        """What counts while it runs."""
+        """What counts while it runs; gpus in hundredths."""
         request = self.request
-        sizes = {"cpus": request.cpus, "memory": request.memory, "gpus": request.gpus}
-        return {**sizes, "running": 1}
+        return {
+            "cpus": request.cpus,
+            "memory": request.memory,
+            "gpus": request.gpu_hundredths,
+            "running": 1,
+        }
 
 
 Seat = tuple[str, str, str, str]
@@ -341,8 +345,8 @@ def _figures(what: str, limit: int, used: int, more: int) -> str:
         return f"may run {_jobs(limit)} at once; {used} {'is' if used == 1 else 'are'} running"
     if what == "submitted":
         return f"may have {_jobs(limit)} waiting or running and has {used}; this would add {more}"
-    held = format_size(used) if what == "memory" else str(used)
-    verb = "is" if what == "memory" or used == 1 else "are"
+    held = figure(what, used)
+    verb = "is" if what == "memory" or held == "1" else "are"
     asks = f"this asks for {amount(what, more)}"
     return f"may hold {amount(what, limit)}; {held} {verb} held, and {asks}"
 

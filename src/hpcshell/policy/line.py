@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Request, Task
+from hpcshell.policy.joint import Joint
 from hpcshell.policy.order import Sorted
 from hpcshell.policy.regime import Fill
 from hpcshell.policy.room import Place, Room, Vector, fits
@@ -36,9 +37,11 @@ NO_TASKS: Final[dict[int, tuple[Task, Line]]] = {}
 
 class Shape:
     """What a request asks for and the `length` it is expected to take, with the ready lines of
-    exactly that. `place` chooses what it takes, where there is a choice (see `Room.place`)."""
+    exactly that. `place` chooses what it takes, where there is a choice (see `Room.place`). `all`:
+    the requests that start together, if it is of several."""
 
     __slots__ = (
+        "all",
         "claimant",
         "fill",
         "head",
@@ -56,14 +59,14 @@ class Shape:
         self,
         key: object,
         request: Request,
-        need: Vector | None,
         length: float | None,
-        place: Place | None = None,
+        together: tuple[Request, ...] = (),
     ) -> None:
         self.key = key
         self.request = request
-        self.need = need
-        self.place = place
+        self.all = together
+        self.need: Vector | None = None
+        self.place: Place | None = None
         self.length = length
         self.fill = 0.0
         self.claimant: Claimant | None = None
@@ -71,6 +74,12 @@ class Shape:
         self.turn: Sorted[Key] = Sorted()
         self.head: tuple[Key, Shape] | None = None
         self.users = 0
+
+    def measure(self, room: Room) -> None:
+        """Work out what it takes of the machine."""
+        self.need, self.place = room.need(self.request), room.place(self.request)
+        if self.all and (room.several or room.by_card):
+            self.place = Joint(room, self.all)
 
     def taken(self, free: Vector) -> Vector | None:
         """What it takes where so much is free; None: it does not fit."""
@@ -216,9 +225,10 @@ class Entry(Line):
 class Turn:
     """The ready lines, sorted within each shape, and the shapes sorted by their first line."""
 
-    __slots__ = ("_cpus", "_fill", "_shapes", "fills", "heads")
+    __slots__ = ("_cpus", "_fill", "_room", "_shapes", "fills", "heads")
 
-    def __init__(self, fill: Fill | None = None, apart: bool = False) -> None:
+    def __init__(self, room: Room, fill: Fill | None = None, apart: bool = False) -> None:
+        self._room = room
         self._shapes: dict[object, Shape] = {}
         self._cpus: dict[int, int] = {}
         self._fill = fill
@@ -230,21 +240,22 @@ class Turn:
     def shape(
         self,
         request: Request,
-        room: Room,
         length: float | None,
         claimant: Claimant | None = None,
         pool: str = "",
-        gang: tuple[int, str] | None = None,
+        gang: tuple[object, ...] = (),
+        together: tuple[Request, ...] = (),
         passes: tuple[float, int] | None = None,
     ) -> Shape:
         """The one shape of equal requests for which the same limits count, to be met from the same
-        `pool` (a reservation), by the same `gang` or by single jobs; of one job alone where that
-        `passes` (rank, job) others by itself. Every call is to be paid back with `leave`."""
+        `pool` (a reservation), by single jobs or by the same members of a `gang`, who ask for that
+        `together`; of one job alone where that `passes` (rank, job) others by itself. Every call
+        is to be paid back with `leave`."""
         others = tuple(sorted(request.others.items())) if request.others else ()
         key = (
             request.cpus,
             request.memory,
-            request.gpus,
+            request.gpu_hundredths,
             others,
             request.exclusive,
             request.time_limit,
@@ -258,9 +269,10 @@ class Turn:
         )
         shape = self._shapes.get(key)
         if shape is None:
-            shape = self._shapes[key] = Shape(
-                key, request, room.need(request), length, room.place(request)
-            )
+            if request.gpu_share:
+                self._room.share(1)
+            shape = self._shapes[key] = Shape(key, request, length, together)
+            shape.measure(self._room)
             shape.claimant, shape.pool = claimant, pool
             shape.fill = 0.0 if self._fill is None else self._fill(shape)
             if passes is not None:
@@ -272,13 +284,15 @@ class Turn:
         shape.users -= 1
         if not shape.users:
             del self._shapes[shape.key]
+            if shape.request.gpu_share:
+                self._room.share(-1)
 
-    def remeasure(self, room: Room) -> None:
+    def remeasure(self) -> None:
         """The machine has changed: what each shape takes of it is worked out again."""
         for shape in self._shapes.values():
-            shape.need, shape.place = room.need(shape.request), room.place(shape.request)
+            shape.measure(self._room)
             if shape.claimant is not None:
-                held = room.held_by(shape.request)
+                held = self._room.held_by(shape.request)
                 shape.claimant = replace(shape.claimant, request=held)
 
     def enter(self, line: Line) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.ground import Ground
 from hpcshell.policy.line import Shape
 from hpcshell.policy.plan import Policy
@@ -45,7 +46,7 @@ class Parts:
         if (found := self._pools.get(name)) is None:
             view = self._view
             stock = view.book.within(name, self._now, view.room.free, view.inside())
-            gpus = view.room.gpus[::-1][stock.skip :][: max(0, stock.free[3])]
+            gpus = view.room.gpus[::-1][stock.skip :][: max(0, stock.free[3] // WHOLE)]
             found = self._pools[name] = Ground(stock, self._policy, self._now, gpus)
         return found
 
@@ -71,7 +72,7 @@ class Parts:
             stock = Stock(view.room.free, view.ends, [])
         else:
             stock = view.book.public(self._now, view.room.free, view.inside())
-        gpus = view.room.gpus[: max(0, stock.free[3])]
+        gpus = view.room.gpus[: max(0, stock.free[3] // WHOLE)]
         ground = Ground(stock, self._policy, self._now, gpus)
         if view.leaving:  # somebody's room is being made: it is promised even where nothing else is
             ground.left = max(1, ground.left)

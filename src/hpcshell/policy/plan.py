@@ -31,7 +31,8 @@ class Policy(Record, frozen=True, kw_only=True):
 
 class Start(Record, frozen=True, kw_only=True):
     """An element that is to start now, with what it is to hold; `end` is the latest instant it may
-    run to. `reservation`: it runs in what that sets apart. `cores`, `nodes`: as in `Claim`."""
+    run to. `reservation`: it runs in what that sets apart. `cores`, `nodes`, `shared`: as in
+    `Claim`."""
 
     job: int
     index: int
@@ -44,6 +45,7 @@ class Start(Record, frozen=True, kw_only=True):
     reservation: str = ""
     cores: tuple[int, ...] = ()
     nodes: tuple[Share, ...] = ()
+    shared: tuple[tuple[int, int], ...] = ()
 
     def claim(self, run: int, now: float) -> Claim:
         """What the run `run` of it holds."""
@@ -61,6 +63,7 @@ class Start(Record, frozen=True, kw_only=True):
             reservation=self.reservation,
             cores=self.cores,
             nodes=self.nodes,
+            shared=self.shared,
         )
 
 

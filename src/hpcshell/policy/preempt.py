@@ -88,7 +88,7 @@ def preempts(view: View, unit: Unit, shape: Shape, profile: Profile, now: float)
     free = view.room.free
     for run in view.leaving:
         if run in view.claims:
-            free = plus(free, view.room.held(run))
+            free = plus(free, view.room.held[run])
     if shape.taken(free) is not None:
         return []
     candidates = _candidates(view, entry, now)
@@ -113,7 +113,7 @@ def _candidates(view: View, entry: Entry, now: float) -> list[Candidate]:
         if mode == "suspend":
             frees, cost = view.room.to_give(run), view.on_since(claim) - now
         elif mode:
-            frees, cost = view.room.held(run), _lost(view, claim, now)
+            frees, cost = view.room.held[run], _lost(view, claim, now)
         else:
             continue
         found.append(Candidate(claim=claim, mode=mode, frees=frees, cost=cost))

@@ -20,7 +20,7 @@ class Queue:
 
     def __init__(self, room: Room, regime: Regime) -> None:
         self.jobs: dict[int, Entry] = {}
-        self.turn = Turn(regime.fill, apart=regime.passes is not None)
+        self.turn = Turn(room, regime.fill, apart=regime.passes is not None)
         self.ties = Ties(partial(_size, self.jobs))
         self.gates = Gates(self.jobs, self.turn, self.ties, Gangs(self.turn, room))
         self._room = room
@@ -252,9 +252,7 @@ class Queue:
         passes = None
         if self.regime.passes is not None:
             passes = (self.regime.passes(job, length, self.gates.clock), job.id)
-        return self.turn.shape(
-            request, self._room, length, claimant, job.reservation, passes=passes
-        )
+        return self.turn.shape(request, length, claimant, job.reservation, passes=passes)
 
 
 def _size(jobs: dict[int, Entry], job: int) -> int | None:

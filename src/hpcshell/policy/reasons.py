@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hpcshell.core.records import Reason, Request, Resources
-from hpcshell.core.units import format_duration, format_size
+from hpcshell.core.records import WHOLE, Reason, Request, Resources
+from hpcshell.core.units import format_duration, format_gpus, format_size
 from hpcshell.policy.line import Shape
 from hpcshell.policy.room import Room, Vector, fits
+from hpcshell.policy.rooms import out_of_service
 
 
 def span(seconds: float, separator: str = " ") -> str:
@@ -16,18 +17,27 @@ def span(seconds: float, separator: str = " ") -> str:
     return separator.join(parts)
 
 
-def amount(name: str, count: int) -> str:
-    """`4 cpus`, `1 gpu`, `8G memory`, `2 matlab`."""
+def figure(name: str, count: int) -> str:
+    """A number of these, as an option takes it; gpus are counted in hundredths."""
     if name == "memory":
-        return f"{format_size(count)} of memory"
+        return format_size(count)
+    return format_gpus(count) if name == "gpus" else str(count)
+
+
+def amount(name: str, count: int) -> str:
+    """`4 cpus`, `0.5 gpus`, `8G memory`, `2 matlab`; gpus are counted in hundredths."""
+    number = figure(name, count)
+    if name == "memory":
+        return f"{number} of memory"
     if name in ("cpus", "gpus"):
-        return f"{count} {name if count != 1 else name[:-1]}"
-    return f"{count} {name}"
+        return f"{number} {name if number != '1' else name[:-1]}"
+    return f"{number} {name}"
 
 
 def figures(resources: Resources | Request) -> dict[str, int]:
-    """The countable things by name, those of zero left out."""
-    found = {"cpus": resources.cpus, "memory": resources.memory, "gpus": resources.gpus}
+    """The countable things by name, those of zero left out; gpus in hundredths."""
+    gpus = resources.gpu_hundredths
+    found = {"cpus": resources.cpus, "memory": resources.memory, "gpus": gpus}
     return {name: count for name, count in (found | resources.others).items() if count}
 
 
@@ -39,7 +49,9 @@ def lacking(shape: Shape, room: Room, free: Vector, size: Vector | None = None) 
         unknown = [name for name in shape.request.others if name not in room.total.others]
         return [f"{amount(name, shape.request.others[name])} (there is none)" for name in unknown]
     if shape.place is not None and fits(shape.need, free):
-        return [] if shape.taken(free) is not None else [_together(shape.request, " free")]
+        if shape.taken(free) is not None:
+            return []
+        return [_nodes(shape, " free") if room.several else _on_cards(shape, room, free)]
     if shape.place is None and shape.request.exclusive and free[0] < size[0]:
         return ["the whole machine for itself (others are running)"]
     names = ("cpus", "memory", "gpus", *room.names)
@@ -47,8 +59,15 @@ def lacking(shape: Shape, room: Room, free: Vector, size: Vector | None = None) 
     return [_lack(name, need, left, total) for name, need, left, total in rows if need > left]
 
 
-def _together(request: Request, free: str = "") -> str:
+def _nodes(shape: Shape, free: str = "") -> str:
     """What is asked of nodes: `2 nodes with 4 cpus each`."""
+    if shape.all:
+        one, others = shape.all[0], len(shape.all) - 1
+        return f"{_of_nodes(one, free)}, and for {others} more of its gang"
+    return _of_nodes(shape.request, free)
+
+
+def _of_nodes(request: Request, free: str) -> str:
     amounts = joined([amount(name, count) + free for name, count in figures(request).items()])
     words = f"{request.nodes} nodes with {amounts} each"
     if not request.nodes:
@@ -60,17 +79,39 @@ def _together(request: Request, free: str = "") -> str:
     return words + (", for itself" if request.exclusive else "")
 
 
+def _on_cards(shape: Shape, room: Room, free: Vector) -> str:
+    """What is asked of cards, where as much is free of them all together: `0.5 gpus on one card
+    (0.4 is free of the emptiest)`."""
+    cards = [max(0, left) for left in room.each_card(free)]
+    asked = amount("gpus", shape.need[3] if shape.need else 0)
+    if shape.all:
+        return f"{asked} for all of its gang ({_parts_free(cards)})"
+    if not shape.request.gpu_share:
+        whole = cards.count(WHOLE)
+        return f"{asked} for itself ({whole} {'is' if whole == 1 else 'are'} wholly free)"
+    where = "on one card" if not shape.request.gpus else "on cards of which so much is free"
+    return f"{asked} {where} ({_parts_free(cards)})"
+
+
+def _parts_free(cards: list[int]) -> str:
+    """`0.5, 0.25 of the cards are free`, the emptiest first."""
+    parts = [format_gpus(left) for left in sorted(cards, reverse=True) if left]
+    return f"{joined(parts)} of {'a card is' if len(parts) == 1 else 'cards are'} free"
+
+
 def _lack(name: str, need: int, left: int, total: int) -> str:
-    left = max(0, left)
-    if name == "memory":
-        return f"{amount(name, need)} ({format_size(left)} of {format_size(total)} is free)"
-    return f"{amount(name, need)} ({left} of {total} {'is' if left == 1 else 'are'} free)"
+    there = figure(name, max(0, left))
+    verb = "is" if name == "memory" or there == "1" else "are"
+    return f"{amount(name, need)} ({there} of {figure(name, total)} {verb} free)"
 
 
 def blocked(shape: Shape, room: Room, free: Vector, ahead: tuple[int, int] | None) -> Reason:
     """Why ready work cannot start; `ahead` is the first in line that cannot either, if it is
     another."""
     if shape.taken(room.size) is None:
+        if names := out_of_service(room, shape.all or (shape.request,)):
+            kept = f"it waits for nodes that take no new work: {joined(names)}"
+            return Reason(code="Drained", sentence=kept)
         return Reason(code="TooLarge", sentence=too_large(shape, room))
     lack = lacking(shape, room, free)
     if ahead is None:
@@ -88,7 +129,8 @@ def too_large(shape: Shape, room: Room) -> str:
     if shape.need is None:
         return f"it asks for {joined(lacking(shape, room, room.free))}"
     if fits(shape.need, room.size):
-        return f"it asks for {_together(shape.request)}, and this machine has none"
+        asked = _nodes(shape) if room.several else amount("gpus", shape.need[3])
+        return f"it asks for {asked}, and this machine has none"
     names = ("cpus", "memory", "gpus", *room.names)
     rows = zip(names, shape.need[1:], room.size[1:], strict=False)
     over = [(name, need, total) for name, need, total in rows if need > total]

@@ -25,6 +25,7 @@ from hpcshell.policy.gang import Together
 from hpcshell.policy.line import Entry, Key, Line
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.regime import Foresight, Rank, Regime
+from hpcshell.policy.rooms import empty
 from hpcshell.policy.round import Round
 from hpcshell.policy.view import Unit, View
 
@@ -61,7 +62,7 @@ class Stage:
         ahead = _ahead(view, unit, most)
         if ahead is None:
             return None
-        small = View(view.total, _regime(view, foresight))
+        small = View(empty(view.room), _regime(view, foresight))
         small.advance(now)
         small.closed = view.closed
         for reservation in view.book.known.values():

@@ -12,7 +12,7 @@ from math import inf
 from typing import NamedTuple
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.records import Record, Request
+from hpcshell.core.records import WHOLE, Record, Request
 from hpcshell.policy.room import ALONE, Room, Vector, fits, minus, plus
 
 
@@ -45,11 +45,27 @@ class Reservation(Record, frozen=True, kw_only=True):
         return user in self.users or (bool(account) and account in self.accounts)
 
 
-def amount_of(reservation: Reservation, room: Room) -> Vector:
-    """What it sets apart of a machine, at most what there is."""
-    need = room.part(reservation.request) or room.size
+def amount_of(reservation: Reservation, room: Room, free: Vector) -> Vector:
+    """What it sets apart of a machine, at most what there is: where it matters what, of what is
+    `free` if that suffices."""
+    request = reservation.request
+    need = _part(request, room, free) or _part(request, room, room.size) or room.size
     vector = tuple(map(min, need, room.size))
     return (ALONE if reservation.request.exclusive else 1, *vector[1:])
+
+
+def _part(request: Request, room: Room, free: Vector) -> Vector | None:
+    """Of the cards of one machine the last ones: nobody else is given these first."""
+    place, need = room.place(request), room.need(request)
+    if place is None or need is None:
+        return need
+    if room.several:
+        return place(free)
+    cards = room.each_card(free)
+    last = [card for card, left in enumerate(cards) if left == WHOLE][-request.gpus :]
+    if len(last) < request.gpus:
+        return None
+    return (*need, *(WHOLE * (card in last) for card in range(len(cards))))
 
 
 class Stock(NamedTuple):
@@ -97,8 +113,23 @@ class Book:
         self._busy.discard(name)
 
     def amount(self, reservation: Reservation) -> Vector:
-        """What it sets apart, at most what there is."""
-        return amount_of(reservation, self._room)
+        """What it sets apart, at most what there is: where there is a choice, nothing of what
+        others do that were made before it."""
+        room = self._room
+        if not room.several and not room.by_card:
+            return amount_of(reservation, room, room.size)
+        taken: list[tuple[Reservation, Vector]] = []
+        for one in (*self.known.values(), reservation):
+            free = room.size
+            for other, vector in taken:
+                if other.start < one.end and one.start < other.end:
+                    free = minus(free, (0, *vector[1:]))
+            one = reservation if one.name == reservation.name else one
+            amount = amount_of(one, room, free)
+            if one is reservation:
+                break
+            taken.append((one, amount))
+        return amount
 
     # -- whether anybody uses it -----------------------------------------------------------------
 
@@ -224,7 +255,7 @@ class Book:
         held = mine + come
         if begin > now:
             held, have = [(begin, have), *held], minus(amount, amount)
-        skip = sum(vector[3] for _, vector in before)
+        skip = sum(vector[3] for _, vector in before) // WHOLE
         return Stock(have, lambda: list(held), [(one.end, None, amount)], skip)
 
     def _before(self, one: Reservation, time: float) -> list[Reservation]:

@@ -18,8 +18,18 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind
-from hpcshell.core.records import Job, Outcome, Record, Request, Resources, Retry, Task, Usage
-from hpcshell.policy.reasons import amount, span
+from hpcshell.core.records import (
+    WHOLE,
+    Job,
+    Outcome,
+    Record,
+    Request,
+    Resources,
+    Retry,
+    Task,
+    Usage,
+)
+from hpcshell.policy.reasons import amount, figures, span
 
 LOST_LIMIT: Final = 3
 
@@ -97,6 +107,9 @@ def grow(request: Request, retry: Retry, total: Resources) -> Request | None:
         if name == "time_limit":
             if request.time_limit is not None:
                 fields[name] = max(request.time_limit, min(request.time_limit * factor, cap))
+        elif name == "gpus" and request.gpu_share:
+            count = _grown(request.gpu_hundredths, factor, cap * WHOLE, total.gpu_hundredths)
+            fields["gpus"], fields["gpu_share"] = divmod(count, WHOLE)
         elif name in ("cpus", "memory", "gpus"):
             fields[name] = _grown(getattr(request, name), factor, cap, getattr(total, name))
         elif name in others:
@@ -111,12 +124,8 @@ def _grown(count: int, factor: float, cap: float, total: int) -> int:
 
 
 def _growth(before: Request, after: Request) -> str:
-    told = [
-        amount(name, getattr(after, name))
-        for name in ("cpus", "memory", "gpus")
-        if getattr(after, name) != getattr(before, name)
-    ]
-    told += [amount(name, n) for name, n in after.others.items() if before.others.get(name) != n]
+    known = figures(before)
+    told = [amount(name, n) for name, n in figures(after).items() if known.get(name, 0) != n]
     if after.time_limit is not None and after.time_limit != before.time_limit:
         told.append(f"a time limit of {span(round(after.time_limit, 1))}")
     return ", ".join(told)

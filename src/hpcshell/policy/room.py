@@ -2,7 +2,9 @@
 
 The first place of a vector counts machines-to-oneself: every run takes 1 of `ALONE`, an exclusive
 one all of it, so "alone on the machine" is the same arithmetic as everything else. Then come cpus,
-memory (bytes), gpus and the site's own countables in the order of their names.
+memory (bytes), gpus (hundredths) and the site's own countables in the order of their names. As
+long as anything live asks for a part of a card, or holds one, what is free of each card stands
+behind them, and what is held, now or later, names its cards; otherwise cards are only counted.
 
 A run that is suspended holds none of the first two: its cpus are free, and it is in nobody's way,
 nor anybody in its. Memory, gpus and the rest stay held.
@@ -11,14 +13,15 @@ nor anybody in its. Memory, gpus and the rest stay held.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from operator import add, le, sub
 from typing import Final
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import Claim, Request, Resources
-from hpcshell.policy.host import Given, Host, first_given
+from hpcshell.core.records import WHOLE, Claim, Request, Resources, Share
+from hpcshell.policy.host import Given, Host, first_given, plain_host
 
 Vector = tuple[int, ...]
 Place = Callable[[Vector], Vector | None]
@@ -44,13 +47,34 @@ def minus(left: Vector, right: Vector) -> Vector:
 
 class Room:
     """The machine's countable things. `free` may be negative in a place after the machine
-    shrank. `host`: how its cards and cpus are joined, where that is known."""
+    shrank. `held`: what each run holds. `host`: how its cards and cpus are joined, where that is
+    known. `by_card`: cards count one by one (`_cards` of them); `reshaped` is called when that, and
+    so all vectors, have changed."""
 
-    __slots__ = ("_held", "claims", "free", "gpus", "host", "names", "size", "total")
+    __slots__ = (
+        "_cards",
+        "_sharing",
+        "by_card",
+        "claims",
+        "free",
+        "gpus",
+        "held",
+        "host",
+        "names",
+        "reshaped",
+        "size",
+        "total",
+    )
+
+    several = False
+    """Whether it is nodes, of each of which something is free."""
 
     def __init__(self, total: Resources, host: Host | None = None) -> None:
         self.claims: dict[int, Claim] = {}
-        self._held: dict[int, Vector] = {}
+        self.held: dict[int, Vector] = {}
+        self._sharing = 0
+        self.by_card = False
+        self.reshaped: Callable[[], None] = lambda: None
         self.host = host
         self.set_total(total)
 
@@ -58,59 +82,83 @@ class Room:
         """The machine has changed; what is held stays held."""
         self.total = total
         self.names = tuple(sorted(total.others))
+        self._cards = total.gpus if self.by_card else 0
         self.size: Vector = self._whole()
         self.free: Vector = self.size
         held_gpus = {gpu for claim in self.claims.values() for gpu in claim.gpus}
         self.gpus = [gpu for gpu in range(total.gpus) if gpu not in held_gpus]
         for run, claim in self.claims.items():
-            self._held[run] = self._vector(claim)
-            self.free = minus(self.free, self._held[run])
+            self.held[run] = self._vector(claim)
+            self.free = minus(self.free, self.held[run])
+
+    def share(self, by: int) -> None:
+        """So many more of all that lives ask for a part of a card, or hold one."""
+        self._sharing += by
+        if self.by_card != (self._sharing > 0):
+            self.by_card = not self.by_card
+            self.set_total(self.total)
+            self.reshaped()
 
     def need(self, request: Request) -> Vector | None:
         """What `request` takes; None when it names a resource that this machine does not have."""
         if any(count and name not in self.total.others for name, count in request.others.items()):
             return None
-        others = (request.others.get(name, 0) for name in self.names)
+        others = in_order(request.others, self.names)
         if request.exclusive:
             all_of_it = self.held_by(request)
-            return (ALONE, all_of_it.cpus, all_of_it.memory, all_of_it.gpus, *others)
-        return (1, request.cpus, request.memory, request.gpus, *others)
+            counts = (all_of_it.cpus, all_of_it.memory, all_of_it.gpu_hundredths)
+            return (ALONE, *counts, *others, *(WHOLE,) * self._cards)
+        gpus = request.gpu_hundredths
+        return (1, request.cpus, request.memory, gpus, *others, *(0,) * (not gpus and self._cards))
 
     def place(self, request: Request) -> Place | None:
         """Chooses what `request` takes, where there is a choice; None: it takes its need. Where
         there is one, the need is what it takes in all, and what is chosen is a longer vector."""
-        return None
+        if not self._cards or request.exclusive or not request.gpu_hundredths:
+            return None
+        return partial(self._with_cards, request)
+
+    def _with_cards(self, request: Request, free: Vector) -> Vector | None:
+        """What it takes, of these cards."""
+        need = self.need(request)
+        taken = _known(self.host, self._cards).take(
+            self.each_card(free), request.cpus, request.gpu_hundredths
+        )
+        return None if taken is None or need is None else (*need, *taken)
+
+    def each_card(self, vector: Vector) -> Vector:
+        """What a vector has of each card; nothing, where they are only counted."""
+        return vector[4 + len(self.names) :]
 
     def part(self, request: Request) -> Vector | None:
         """What `request` takes of the machine while nobody is on it; None: there is no such."""
-        return self.need(request)
-
-    def within(self, need: Vector, request: Request) -> Vector:
-        """What `request` takes of `need`, which is of all that start together."""
-        mine = self.need(request)
-        assert mine is not None, "what starts asks for what there is"
-        return mine
+        place = self.place(request)
+        return self.need(request) if place is None else place(self.size)
 
     def given(self, need: Vector, gpus: list[int], cores: tuple[int, ...] = ()) -> Given:
         """Which of the free `gpus`, and which cpus but for `cores`, who takes `need` is given."""
-        if self.host is None:
-            return first_given(gpus, need[3])
+        if self.host is None and not self._cards:
+            return first_given(gpus, need[3] // WHOLE)
         running = (claim for claim in self.claims.values() if claim.suspended is None)
-        held = {core for claim in running for core in claim.cores}
-        return self.host.give(gpus, held.union(cores), need[1], need[3])
+        held = {core for claim in running for core in claim.cores}.union(cores)
+        if self._cards:
+            return _known(self.host, self._cards).name(self.each_card(need), held, need[1])
+        return _known(self.host, 0).give(gpus, held, need[1], need[3] // WHOLE)
 
     def held_by(self, request: Request) -> Request:
         """What a run of `request` holds, as a request: one alone on the machine holds all of it."""
         if not request.exclusive:
             return request
         most = {name: max(getattr(self.total, name), getattr(request, name)) for name in COUNTED}
-        return replace(request, **most)
+        return replace(request, gpu_share=0, **most)
 
     def hold(self, claim: Claim) -> None:
         """Take what `claim` says out of what is free."""
+        if claim.shared:
+            self.share(1)
         vector = self._vector(claim)
         self.claims[claim.run] = claim
-        self._held[claim.run] = vector
+        self.held[claim.run] = vector
         self.free = minus(self.free, vector)
         for gpu in claim.gpus:
             if gpu in self.gpus:
@@ -121,18 +169,20 @@ class Room:
         claim = self.claims.pop(run, None)
         if claim is None:
             return None
-        self.free = plus(self.free, self._held.pop(run))
+        self.free = plus(self.free, self.held.pop(run))
         for gpu in claim.gpus:
             if gpu < self.total.gpus:
                 insort(self.gpus, gpu)
+        if claim.shared:
+            self.share(-1)
         return claim
 
     def change(self, claim: Claim) -> None:
         """A run holds something else from now on, on the same gpus."""
         vector = self._vector(claim)
         self.claims[claim.run] = claim
-        self.free = plus(self.free, minus(self._held[claim.run], vector))
-        self._held[claim.run] = vector
+        self.free = plus(self.free, minus(self.held[claim.run], vector))
+        self.held[claim.run] = vector
 
     def suspend(self, run: int, now: float) -> Claim:
         """Give back the cpus of a run that stands still; what it holds now."""
@@ -146,16 +196,12 @@ class Room:
 
     def to_give(self, run: int) -> Vector:
         """What a run would give back if it were suspended."""
-        return minus(self._held[run], self._vector(replace(self.claims[run], suspended=0.0)))
+        return minus(self.held[run], self._vector(replace(self.claims[run], suspended=0.0)))
 
     def to_go_on(self, run: int) -> Vector:
         """What a suspended run takes besides what it holds when it goes on; nothing, if it runs."""
         claim = self.claims[run]
-        return minus(self._vector(replace(claim, suspended=None)), self._held[run])
-
-    def held(self, run: int) -> Vector:
-        """The vector of what a run holds."""
-        return self._held[run]
+        return minus(self._vector(replace(claim, suspended=None)), self.held[run])
 
     def resources(self, vector: Vector) -> Resources:
         """A vector in words; nothing below zero."""
@@ -163,21 +209,47 @@ class Room:
         return Resources(
             cpus=cpus,
             memory=memory,
-            gpus=gpus,
+            gpus=gpus // WHOLE,
+            gpu_share=gpus % WHOLE,
             others=dict(zip(self.names, others, strict=True)),
         )
 
     def _whole(self) -> Vector:
         total = self.total
-        others = (total.others[name] for name in self.names)
-        return (ALONE, total.cpus, total.memory, total.gpus, *others)
+        others = in_order(total.others, self.names)
+        gpus = (total.gpus * WHOLE, *others, *(WHOLE,) * self._cards)
+        return (ALONE, total.cpus, total.memory, *gpus)
 
     def _vector(self, claim: Claim) -> Vector:
-        others = (claim.others.get(name, 0) for name in self.names)
+        others = in_order(claim.others, self.names)
         alone, cpus = (ALONE if claim.exclusive else 1), claim.cpus
         if claim.suspended is not None:
             alone = cpus = 0
-        return (alone, cpus, claim.memory, len(claim.gpus), *others)
+        gpus = len(claim.gpus) * WHOLE
+        if claim.shared:
+            gpus += sum(share for _, share in claim.shared)
+        if not self._cards:
+            return (alone, cpus, claim.memory, gpus, *others)
+        taken = cards_held(claim)
+        columns = (taken.get(card, 0) for card in range(self._cards))
+        return (alone, cpus, claim.memory, gpus, *others, *columns)
+
+
+def _known(host: Host | None, cards: int) -> Host:
+    """The host; where it is not known of so many cards how they are joined, they are all alike."""
+    if host is None or len(host.node.gpus) < cards:
+        return plain_host(cards)
+    return host
+
+
+def in_order(others: dict[str, int], names: Sequence[str]) -> list[int]:
+    """How many of each of these."""
+    return [others.get(name, 0) for name in names]
+
+
+def cards_held(one: Claim | Share) -> dict[int, int]:
+    """How many hundredths of each card."""
+    return dict.fromkeys(one.gpus, WHOLE) | dict(one.shared)
 
 
 def resumed(claim: Claim, now: float) -> Claim:

@@ -277,8 +277,7 @@ class Round:
         if not isinstance(line, Together):
             self._start(unit, line.shape, ground, need)
             return
-        for one in line.parts:
-            mine = self.view.room.within(need, one.shape.request)
+        for one, mine in zip(line.parts, line.split(need), strict=True):
             self._start((one.job.id, NO_INDEX), one.shape, ground, mine)
 
     def _start(self, unit: Unit, shape: Shape, ground: Ground, need: Vector) -> None:
@@ -300,6 +299,7 @@ class Round:
                 reservation="" if ground is self.public else shape.pool,
                 cores=given.cores,
                 nodes=given.nodes,
+                shared=given.shared,
             )
         )
         self._slots[unit[0]] = self._slots.get(unit[0], 0) + 1
@@ -374,4 +374,6 @@ class Round:
                 found.append((line.turn_of(unit[1]), unit, line.shape, start))
         for _, unit, shape, start in sorted(found, key=itemgetter(0)):
             need = shape.need if shape.place is None else self.view.spots.get(unit)
+            if need is not None and len(need) != len(self.view.room.size):
+                need = None  # cards counted in another way then
             self.parts.of(shape).places().keep(unit, shape, start, need)

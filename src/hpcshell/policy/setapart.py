@@ -58,7 +58,7 @@ def contents(room: Room, one: Reservation) -> str:
     """What it sets apart: `8 cpus and 2 gpus`, `the whole machine`."""
     if one.request.exclusive:
         return "the whole machine"
-    has = figures(room.resources(amount_of(one, room)))
+    has = figures(room.resources(amount_of(one, room, room.size)))
     return joined([amount(name, count) for name, count in has.items()]) or "nothing"
 
 

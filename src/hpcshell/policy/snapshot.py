@@ -21,9 +21,11 @@ from hpcshell.core.settings import Settings
 from hpcshell.policy.choice import choice, ledger_of
 from hpcshell.policy.depend import ParentFacts
 from hpcshell.policy.line import Entry
+from hpcshell.policy.place.nodes import Node
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.regime import Regime
 from hpcshell.policy.reserve import Reservation
+from hpcshell.policy.rooms import TOPOLOGY, room_of
 from hpcshell.policy.view import PLAIN, View
 
 NO_LAUNCH: Final = Launch(argv=(), cwd="")
@@ -46,7 +48,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     known of jobs that others wait for; `promised`: (job, index, instant). `used`: when reservations
     were used last; `since`: when runs that had been suspended went on; `closed`: why nothing new
     starts. `last_job`: the highest id given out. `settings`, `usage` and `origin` are what `choice`
-    makes the regime of; what a predictor has learnt is not in it.
+    makes the regime of; what a predictor has learnt is not in it. `nodes` and `placement`: as
+    `room_of` is told.
     """
 
     now: float
@@ -67,6 +70,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     usage: dict[str, float] = field(default_factory=dict)
     origin: float = 0.0
     last_job: int = 0
+    nodes: tuple[Node, ...] = ()
+    placement: str = TOPOLOGY
 
 
 def elements_of(job: Job) -> IndexSet:
@@ -105,7 +110,7 @@ def waiting_of(one: Standing) -> IndexSet:
 
 def view_of(snapshot: Snapshot, regime: Regime | None = None) -> View:
     """A view that has been told all of it."""
-    view = View(snapshot.total, regime)
+    view = View(room_of(snapshot.total, snapshot.nodes, snapshot.placement), regime)
     view.advance(snapshot.now)
     for reservation in snapshot.reservations:
         view.reserve(reservation)

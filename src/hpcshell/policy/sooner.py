@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import Claim, Job, Record, Request
-from hpcshell.core.units import format_size
+from hpcshell.core.records import WHOLE, Claim, Job, Record, Request
+from hpcshell.core.units import format_gpus, format_size
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.reasons import span
 from hpcshell.policy.regime import Requested
@@ -161,11 +161,13 @@ def _less(request: Request, part: float) -> Iterator[tuple[str, Request]]:
         limit = _rounded(request.time_limit * part)
         if SHORTEST <= limit < request.time_limit:
             yield f"--time={span(limit, '')}", replace(request, time_limit=limit)
-    for name in ("cpus", "gpus"):
-        asked: int = getattr(request, name)
-        number = max(1, ceil(asked * part))
-        if 0 < number < asked:
-            yield f"--{name}={number}", replace(request, **{name: number})
+    if 0 < (cpus := max(1, ceil(request.cpus * part))) < request.cpus:
+        yield f"--cpus={cpus}", replace(request, cpus=cpus)
+    step = 1 if request.gpu_share else WHOLE
+    gpus = max(1, ceil(request.gpu_hundredths // step * part)) * step
+    if gpus < request.gpu_hundredths:
+        fewer = replace(request, gpus=gpus // WHOLE, gpu_share=gpus % WHOLE)
+        yield f"--gpus={format_gpus(gpus)}", fewer
     memory = int(request.memory * part) // GRAIN * GRAIN
     if 0 < memory < request.memory:
         yield f"--memory={format_size(memory)}", replace(request, memory=memory)
@@ -179,7 +181,7 @@ def _rounded(seconds: float) -> float:
 
 def _part(request: Request, less: Request) -> float:
     """Which part of what was asked for is asked for now, of what has changed."""
-    for name in ("cpus", "memory", "gpus", "time_limit"):
+    for name in ("cpus", "memory", "gpu_hundredths", "time_limit"):
         asked, now = getattr(request, name), getattr(less, name)
         if asked != now:
             return float(now / asked)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from hpcshell.core.records import NO_INDEX, Claim, Dependency, Record, Task
 from hpcshell.policy.line import Entry
 from hpcshell.policy.queue import Queue
-from hpcshell.policy.room import fits
+from hpcshell.policy.room import cards_held
 from hpcshell.policy.view import View
 
 
@@ -57,12 +57,12 @@ def to_be_taken_back(view: View, job: int) -> bool:
     if first is not None and (first.rank, first.job.id) < (entry.rank, job):
         return True
     open_ = entry.gate <= view.queue.gates.clock and entry.room() > 0
-    return open_ and fits(entry.shape.need, view.room.free)
+    return open_ and entry.shape.taken(view.room.free) is not None
 
 
 def _shrunk(view: View, claim: Claim) -> bool:
     """Whether the machine has become too small for what it runs: nothing is handed on of that."""
-    gone = any(gpu >= view.total.gpus for gpu in claim.gpus)
+    gone = any(gpu >= view.total.gpus for gpu in cards_held(claim))
     return gone or min(view.room.free) < 0
 
 
@@ -103,6 +103,7 @@ def _holds_what_it_asks_for(claim: Claim, entry: Entry) -> bool:
         and claim.cpus == request.cpus
         and claim.memory == request.memory
         and len(claim.gpus) == request.gpus
+        and sum(share for _, share in claim.shared) == request.gpu_share
         and claim.exclusive == request.exclusive
         and claim.others == request.others
     )

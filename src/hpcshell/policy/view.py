@@ -28,6 +28,7 @@ The owner's calls, in the order of a life:
     view.elements_dropped(job, indices, outcome, time)    so do many waiting elements at once
     view.job_finished(job)        all of it has ended, after the last task_ended: it is forgotten
     view.set_total(resources)     the machine has changed
+    view.set_node(name, state)    one of several nodes is drained, has failed, or is there again
 
 There is nothing else to say about an element that starts or ends; putting an unchanged job costs
 nothing. On recovery: `put_job` by ascending id (`needs` names the live parents that had begun,
@@ -48,7 +49,6 @@ from hpcshell.policy.holdings import Holdings, Unit
 from hpcshell.policy.hopeless import Hopeless, hopeless
 from hpcshell.policy.host import Host
 from hpcshell.policy.line import Entry
-from hpcshell.policy.place.nodes import Node
 from hpcshell.policy.queue import Queue
 from hpcshell.policy.regime import Regime
 from hpcshell.policy.reserve import Reservation
@@ -63,15 +63,16 @@ class View(Holdings):
     """See the module. `room` is the machine, `queue` the live jobs; both are for reading."""
 
     def __init__(
-        self, machine: Resources | Room, regime: Regime | None = None, host: Node | None = None
+        self, machine: Resources | Room, regime: Regime | None = None, host: Host | None = None
     ) -> None:
         """`machine`: what it has, or a `Cluster`; `host`: how its cards and cpus are joined."""
         regime = regime or Regime()
         if not isinstance(machine, Room):
-            machine = Room(machine, None if host is None else Host(host))
+            machine = Room(machine, host)
         super().__init__(machine, regime.foresight, regime.ledger)
         self.queue = Queue(self.room, regime)
         self.bounds = regime.bounds
+        self.room.reshaped = self.queue.turn.remeasure
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -185,16 +186,16 @@ class View(Holdings):
 
     # -- the machine and the clock ---------------------------------------------------------------
 
-    def set_total(self, total: Resources, host: Node | None = None) -> None:
+    def set_total(self, total: Resources, host: Host | None = None) -> None:
         """The machine has changed; if it has not, promises stay as they are. `host`: how its cards
         and cpus are joined, where that is known."""
         if host is not None:
-            self.room.host = Host(host)
+            self.room.host = host
         if total == self.room.total:
             return
         self.room.set_total(total)
         self.promised = {}
-        self.queue.turn.remeasure(self.room)
+        self.queue.turn.remeasure()
 
     def advance(self, now: float) -> None:
         """What time alone makes ready becomes ready. A clock that goes back undoes nothing."""

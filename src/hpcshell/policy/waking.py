@@ -67,7 +67,8 @@ def _sleeper(view: View, runs: list[int]) -> Sleeper:
     rank = entry.rank
     if sharing is not None and first.suspended is not None:
         rank = sharing.later(entry.job, rank, first.suspended)
-    shape = Shape(key, request, need, request.time_limit)
+    shape = Shape(key, request, request.time_limit)
+    shape.need = need
     if (pool := view.pools.get(first.run, "")) in view.book.known:
         shape.pool = pool
     return Sleeper(rank, first.job, first.index, key, shape)

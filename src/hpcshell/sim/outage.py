@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Final
 
 from msgspec.structs import replace
@@ -61,17 +61,25 @@ def _all_of(room: Cluster, claim: Claim, name: str) -> Claim | None:
     if not any(amount):
         return None
     first, end = room.grid.cards[number : number + 2]
-    gpus = [gpu for gpu in room.gpus if first <= gpu < end]
-    need = room.grid.vector([0] * len(room.names), {number: amount})
-    return _filled(room, claim, need, gpus)
+    each = enumerate(room.grid.each_card(room.free))
+    cards = {card: share for card, share in each if first <= card < end}
+    need = room.grid.vector([0] * len(room.names), {number: amount}, cards)
+    return _filled(room, claim, need)
 
 
 def _any_of(room: Cluster, claim: Claim) -> Claim | None:
     """Its cpus on any nodes."""
     need = room.place(Request(cpus=claim.cpus, nodes=0))(room.free)
-    return None if need is None else _filled(room, claim, need, ())
+    return None if need is None else _filled(room, claim, need)
 
 
-def _filled(room: Cluster, claim: Claim, need: Vector, gpus: Sequence[int]) -> Claim:
-    nodes = room.shares(need, gpus)
-    return replace(claim, cpus=need[1], memory=need[2], gpus=tuple(gpus), nodes=nodes)
+def _filled(room: Cluster, claim: Claim, need: Vector) -> Claim:
+    given = room.given(need, room.gpus)
+    return replace(
+        claim,
+        cpus=need[1],
+        memory=need[2],
+        gpus=given.gpus,
+        shared=given.shared,
+        nodes=given.nodes,
+    )

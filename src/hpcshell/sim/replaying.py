@@ -17,11 +17,11 @@ from hpcshell.policy.admit import admit
 from hpcshell.policy.choice import bounds_of, choice
 from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.formulas import ORDERS, Order
-from hpcshell.policy.gang import combined
+from hpcshell.policy.gang import fit_together
 from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.regime import Foresight, Rank, Regime, Requested
 from hpcshell.policy.reserve import Reservation
-from hpcshell.policy.room import Room, fits
+from hpcshell.policy.room import Room
 from hpcshell.predict import runtimes
 from hpcshell.predict.foresight import Predicted
 from hpcshell.predict.shrunk import ShrunkForesight
@@ -216,8 +216,7 @@ def _whole_gangs(workload: Workload, layout: Layout | None, room: Room) -> Workl
             members.setdefault(job.gang.name, []).append(row)
     gone = np.zeros(len(jobs), np.bool_)
     for mine in members.values():
-        together = combined([jobs[row].request for row in mine])
-        gone[mine] = not fits(room.part(together), room.size)
+        gone[mine] = not fit_together([jobs[row].request for row in mine], room)
     if gone.all():
         raise Wrong(
             f"{workload.name}: no gang fits the machine", "a gang starts together or not at all"

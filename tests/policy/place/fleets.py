@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.fleet import Fleet
 from hpcshell.policy.place.fragments import Workload, gradient
-from hpcshell.policy.place.nodes import WHOLE, Demand, Domain, Node, NodeState
+from hpcshell.policy.place.nodes import Demand, Domain, Node, NodeState
 from hpcshell.policy.place.score import POLICIES
 
 MODELS = ("a100", "t4")
@@ -14,9 +15,9 @@ FEATURES = ("ib", "ssd", "rack1", "rack2")
 CONSTRAINTS = ("", "ib", "ib&ssd", "ib|ssd", "[rack1|rack2]", "ib*1", "(ib|ssd)&rack1")
 USUAL = (
     (Demand(cpus=1, gpus=WHOLE), 4.0),
-    (Demand(cpus=2, gpus=500), 2.0),
+    (Demand(cpus=2, gpus=50), 2.0),
     (Demand(cpus=4, gpus=2 * WHOLE), 1.0),
-    (Demand(cpus=1, gpus=1500, gpu_type="t4"), 1.0),
+    (Demand(cpus=1, gpus=150, gpu_type="t4"), 1.0),
     (Demand(cpus=4), 2.0),
 )
 ALL = (*POLICIES.values(), gradient(Workload(USUAL)))
@@ -70,7 +71,7 @@ def node(draw: st.DrawFn, name: str = "n") -> Node:
 NODES = st.integers(1, 5).flatmap(
     lambda count: st.tuples(*(node(f"n{number}") for number in range(count)))
 )
-GPUS = st.one_of(st.just(0), st.sampled_from((10, 250, 500, 1000, 1500, 2000, 3000, 3300)))
+GPUS = st.one_of(st.just(0), st.sampled_from((1, 25, 50, 100, 150, 200, 300, 330)))
 
 
 @st.composite

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.core.errors import Broken
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.choose import choose
 from hpcshell.policy.place.fleet import Fleet
 from hpcshell.policy.place.lacking import lacking
-from hpcshell.policy.place.nodes import WHOLE, Demand, Node, NodeState, Placement
+from hpcshell.policy.place.nodes import Demand, Node, NodeState, Placement
 from hpcshell.policy.place.score import (
     BEST_FIT,
     CLUSTERING,
@@ -159,31 +160,31 @@ def test_best_fit_leaves_least_and_worst_fit_most() -> None:
 
 def test_packing_fills_a_card_in_use_before_it_opens_another() -> None:
     fleet = Fleet(nodes(4, 2))
-    assert where(fleet, PACK, gpus=500) == "n1"
-    assert [where(fleet, PACK, gpus=500) for _ in range(4)] == ["n1", "n1", "n1", "n0"]
+    assert where(fleet, PACK, gpus=50) == "n1"
+    assert [where(fleet, PACK, gpus=50) for _ in range(4)] == ["n1", "n1", "n1", "n0"]
 
 
 def test_clustering_puts_like_beside_like() -> None:
     fleet = Fleet(nodes(4, 4))
-    assert where(fleet, CLUSTERING, gpus=500) == "n0"
-    assert where(fleet, CLUSTERING, gpus=1000) == "n1"
-    assert where(fleet, CLUSTERING, gpus=500) == "n0"
-    assert where(fleet, CLUSTERING, gpus=1000) == "n1"
+    assert where(fleet, CLUSTERING, gpus=50) == "n0"
+    assert where(fleet, CLUSTERING, gpus=100) == "n1"
+    assert where(fleet, CLUSTERING, gpus=50) == "n0"
+    assert where(fleet, CLUSTERING, gpus=100) == "n1"
 
 
 def test_chance_is_what_the_caller_gives() -> None:
-    chosen = [where(Fleet(nodes(*[1] * 20)), RANDOM, number, gpus=1000) for number in range(60)]
-    again = [where(Fleet(nodes(*[1] * 20)), RANDOM, number, gpus=1000) for number in range(60)]
+    chosen = [where(Fleet(nodes(*[1] * 20)), RANDOM, number, gpus=100) for number in range(60)]
+    again = [where(Fleet(nodes(*[1] * 20)), RANDOM, number, gpus=100) for number in range(60)]
     assert chosen == again
     assert len(set(chosen)) > 10
 
 
 def test_a_share_goes_beside_whole_cards_on_one_more() -> None:
     fleet = Fleet(nodes(3))
-    where(fleet, BEST_FIT, gpus=300)
-    placement = choose(fleet, Demand(gpus=1500), BEST_FIT)
+    where(fleet, BEST_FIT, gpus=30)
+    placement = choose(fleet, Demand(gpus=150), BEST_FIT)
     assert placement is not None
-    assert placement.parts[0].gpus == ((0, 500), (1, 1000))
+    assert placement.parts[0].gpus == ((0, 50), (1, 100))
 
 
 def test_alternatives_hold_for_all_nodes_alike_and_counts_are_kept() -> None:
@@ -208,8 +209,8 @@ def test_alternatives_hold_for_all_nodes_alike_and_counts_are_kept() -> None:
 
 def test_what_is_lacking_is_told_with_figures() -> None:
     fleet = Fleet([*nodes(2, 2, 0), Node(name="off", cpus=8, gpus=("t4",), state=NodeState.DOWN)])
-    where(fleet, FIRST_FIT, gpus=1500)
-    told = lacking(fleet, Demand(nodes=2, gpus=2000))
+    where(fleet, FIRST_FIT, gpus=150)
+    told = lacking(fleet, Demand(nodes=2, gpus=200))
     assert not told.never
     assert told.sentence == (
         "2 nodes are wanted; of 4: 3 up, of these 2 with 2 GPUs, of these 1 with 2 GPUs free"
@@ -218,20 +219,20 @@ def test_what_is_lacking_is_told_with_figures() -> None:
 
 def test_a_node_that_is_drained_keeps_what_it_holds_and_takes_no_more() -> None:
     fleet = Fleet(nodes(1))
-    placement = choose(fleet, Demand(gpus=500), BEST_FIT)
+    placement = choose(fleet, Demand(gpus=50), BEST_FIT)
     assert placement is not None
     fleet.take(placement)
     fleet.set_state("n0", NodeState.DRAIN)
-    assert choose(fleet, Demand(gpus=500), BEST_FIT) is None
+    assert choose(fleet, Demand(gpus=50), BEST_FIT) is None
     fleet.give_back(placement)
-    assert choose(fleet, Demand(gpus=500), BEST_FIT) is None
+    assert choose(fleet, Demand(gpus=50), BEST_FIT) is None
     fleet.set_state("n0", NodeState.UP)
-    assert choose(fleet, Demand(gpus=500), BEST_FIT) == placement
+    assert choose(fleet, Demand(gpus=50), BEST_FIT) == placement
 
 
 def test_what_is_not_free_is_not_taken_nor_what_is_not_held_given_back() -> None:
     fleet = Fleet(nodes(1))
-    placement = choose(fleet, Demand(gpus=800), BEST_FIT)
+    placement = choose(fleet, Demand(gpus=80), BEST_FIT)
     assert placement is not None
     with pytest.raises(Broken):
         fleet.give_back(placement)

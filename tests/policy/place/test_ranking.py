@@ -26,7 +26,7 @@ def test_only_nodes_that_have_changed_are_scored_again() -> None:
 
     policy, fleet = Policy("counted", score), fleet_of(MANY)
     for _ in range(100):
-        placement = choose(fleet, Demand(gpus=250), policy)
+        placement = choose(fleet, Demand(gpus=25), policy)
         assert placement is not None
         fleet.take(placement)
     assert len(looked) <= MANY + 100
@@ -34,7 +34,7 @@ def test_only_nodes_that_have_changed_are_scored_again() -> None:
 
 def test_what_is_remembered_is_right_however_much_has_changed_since() -> None:
     fleet = fleet_of(4)
-    rare, often = Demand(cpus=3, gpus=1000), Demand(cpus=2, gpus=500)
+    rare, often = Demand(cpus=3, gpus=100), Demand(cpus=2, gpus=50)
     choose(fleet, rare, BEST_FIT)
     for _ in range(1000):
         placement = choose(fleet, often, BEST_FIT)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.choose import choose
 from hpcshell.policy.place.fleet import Fleet
 from hpcshell.policy.place.nodes import Demand, Domain, Node, NodeState, Part
@@ -78,29 +79,29 @@ def test_memory_comes_from_where_the_cpus_are_and_then_from_beside() -> None:
 
 def test_cards_are_of_one_link_group_near_the_cpus() -> None:
     fleet = Fleet([EIGHT_GPUS])
-    first = given_of(fleet, Demand(cpus=8, gpus=2000))
-    assert (first.numbers, first.gpus) == (tuple(range(8)), ((0, 1000), (1, 1000)))
-    second = given_of(fleet, Demand(cpus=8, gpus=3000))
+    first = given_of(fleet, Demand(cpus=8, gpus=200))
+    assert (first.numbers, first.gpus) == (tuple(range(8)), ((0, 100), (1, 100)))
+    second = given_of(fleet, Demand(cpus=8, gpus=300))
     assert second.numbers == tuple(range(16, 24))
-    assert second.gpus == ((4, 1000), (5, 1000), (6, 1000))
-    third = given_of(fleet, Demand(cpus=4, gpus=2000))
-    assert (third.numbers, third.gpus) == ((8, 9, 10, 11), ((2, 1000), (3, 1000)))
+    assert second.gpus == ((4, 100), (5, 100), (6, 100))
+    third = given_of(fleet, Demand(cpus=4, gpus=200))
+    assert (third.numbers, third.gpus) == ((8, 9, 10, 11), ((2, 100), (3, 100)))
 
 
 def test_cards_come_before_a_closer_fit_of_the_cpus() -> None:
     fleet = Fleet([EIGHT_GPUS])
-    given_of(fleet, Demand(cpus=1, gpus=4000))
+    given_of(fleet, Demand(cpus=1, gpus=400))
     given_of(fleet, Demand(cpus=1))
-    part = given_of(fleet, Demand(cpus=4, gpus=1000))
-    assert (domains_of(EIGHT_GPUS, part), part.gpus) == ([1], ((4, 1000),))
+    part = given_of(fleet, Demand(cpus=4, gpus=100))
+    assert (domains_of(EIGHT_GPUS, part), part.gpus) == ([1], ((4, 100),))
 
 
 def test_a_share_is_of_the_fullest_card_with_room_and_linked_to_the_whole_ones() -> None:
     fleet = Fleet([EIGHT_GPUS])
-    assert given_of(fleet, Demand(gpus=600)).gpus == ((0, 600),)
-    assert given_of(fleet, Demand(gpus=400)).gpus == ((0, 400),)
-    part = given_of(fleet, Demand(gpus=2500))
-    assert part.gpus == ((1, 1000), (2, 1000), (3, 500))
+    assert given_of(fleet, Demand(gpus=60)).gpus == ((0, 60),)
+    assert given_of(fleet, Demand(gpus=40)).gpus == ((0, 40),)
+    part = given_of(fleet, Demand(gpus=250))
+    assert part.gpus == ((1, 100), (2, 100), (3, 50))
 
 
 @given(node(), demands(nodes=1))
@@ -113,7 +114,7 @@ def test_no_fewer_domains_or_link_groups_would_do(node: Node, demand: Demand) ->
     fewer = max(0, len(domains_of(node, part)) - 1)
     for some in combinations(node.domains, fewer):
         assert sum(len(domain.cpus) for domain in some) < demand.cpus or not demand.cpus
-    cards = {card for card, share in part.gpus if share == 1000}
+    cards = {card for card, share in part.gpus if share == WHOLE}
     if node.links and not demand.gpu_type:
         touched = sum(bool(cards & set(group)) for group in node.links)
         assert touched == 1 or all(len(group) < len(cards) for group in node.links) or not cards

@@ -22,9 +22,9 @@ from hpcshell.core.instants import format_instant
 from hpcshell.core.options.read import Place, read_setting
 from hpcshell.core.options.row import Option, Setting
 from hpcshell.core.options.table import BY_NAME, OPTIONS, by_key
-from hpcshell.core.records import Notify, Record, Request, Retry
+from hpcshell.core.records import WHOLE, Notify, Record, Request, Retry
 from hpcshell.core.submission import Submission
-from hpcshell.core.units import MOST, format_duration, format_size
+from hpcshell.core.units import MOST, format_duration, format_gpus, format_size
 from hpcshell.core.words import format_warn_signal, nearest, quote, safe, shortened
 
 _ADD_UP: Final = frozenset({"resource", "env", "retry_grow", "retry_cap"})
@@ -32,7 +32,7 @@ _ADD_UP: Final = frozenset({"resource", "env", "retry_grow", "retry_cap"})
 _EXCLUDING: Final = frozenset({"memory", "gpus"})
 """Groups of which one layer may name only one row."""
 _JOB_VARIABLES: Final = (
-    *("HPC_JOB_", "HPC_ARRAY_", "HPC_RUN_ID", "HPC_ATTEMPT", "HPC_CPUS", "HPC_MEMORY", "HPC_GPUS"),
+    *("HPC_JOB_", "HPC_ARRAY_", "HPC_RUN_ID", "HPC_ATTEMPT", "HPC_CPUS", "HPC_MEMORY", "HPC_GPU"),
     *("HPC_RESTART_COUNT", "HPC_CHECKPOINT_FILE"),
     *("HPC_SUBMIT_DIR", "SLURM_JOB", "SLURM_ARRAY_", "SLURM_NODE", "SLURM_NNODES", "SLURM_NTASKS"),
     *("SLURM_NPROCS", "SLURM_CPUS_", "SLURM_MEM_", "SLURM_GPUS", "SLURM_TASK", "SLURM_STEP"),
@@ -238,18 +238,25 @@ def _request(values: Values) -> Request:
     gpus = get("gpus", get("gpus_per_task", 0) * tasks)
     cpus = get("cpus", 1) * tasks
     if "cpus" not in values and gpus:
-        cpus = max(cpus, get("cpus_per_gpu", 0) * gpus)
+        cpus = max(cpus, _for_gpus(get("cpus_per_gpu", 0), gpus))
     if cpus > MOST:
         raise Wrong(f"{cpus:,} CPUs are more than there can be", f"the most is {MOST:,}")
-    memory = get("memory", get("memory_per_cpu", 0) * cpus) or get("memory_per_gpu", 0) * gpus
+    memory = get("memory", get("memory_per_cpu", 0) * cpus)
+    memory = memory or _for_gpus(get("memory_per_gpu", 0), gpus)
     return Request(
         cpus=cpus,
         memory=memory or get("memory_limit", 0),
-        gpus=gpus,
+        gpus=gpus // WHOLE,
+        gpu_share=gpus % WHOLE,
         others=get("resource", {}),
         exclusive=get("exclusive", False),
         time_limit=get("time_limit"),
     )
+
+
+def _for_gpus(each: int, hundredths: int) -> int:
+    """What so many hundredths of a GPU ask for, rounded up, at so much for each GPU."""
+    return -(-each * hundredths // WHOLE)
 
 
 def _array(values: Values) -> str:
@@ -404,8 +411,8 @@ def meaning(submission: Submission, place: Place) -> list[str]:
     found = [_many(request.cpus, "CPU")]
     if request.memory:
         found.append(f"memory {format_size(request.memory)}")
-    if request.gpus:
-        found.append(_many(request.gpus, "GPU"))
+    if gpus := request.gpu_hundredths:
+        found.append(f"{format_gpus(gpus)} GPU{'' if gpus == WHOLE else 's'}")
     found += [f"{number} {name}" for name, number in request.others.items()]
     if request.exclusive:
         found.append("the whole machine")

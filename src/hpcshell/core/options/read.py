@@ -42,7 +42,7 @@ _YES: Final = frozenset({"yes", "y", "true", "on", "1"})
 _NO: Final = frozenset({"no", "n", "false", "off", "0"})
 _WORD: Final = r"\A[A-Za-z_][A-Za-z0-9_.@+-]{0,127}\Z"
 _VARIABLE: Final = r"\A[A-Za-z_][A-Za-z0-9_]*\Z"
-_GPU_COUNT: Final = r"(?a)\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9]{1,9})\Z"
+_GPU_COUNT: Final = r"(?a)\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9.]{1,12})\Z"
 
 
 class Place(Record, frozen=True, kw_only=True):
@@ -87,14 +87,12 @@ def _memory(text: str, origin: str, place: Place) -> int:
 
 
 def _gpus(text: str, origin: str, place: Place) -> int:
-    """`2`, `a100:2`, `a100:1,v100:1`: the models are not told apart."""
+    """`2`, `0.5`, `a100:2`, `a100:1,v100:1` in hundredths: the models are not told apart."""
     total = 0
     for part in text.split(","):
         found = re.match(_GPU_COUNT, part.strip())
-        if found is None:
-            raise Wrong(f"{origin}: {quote(text)} is no number of GPUs", "write a number such as 1")
-        total += int(found["count"])
-    return units.count(str(total), origin, least=0)
+        total += units.gpus(part if found is None else found["count"], origin)
+    return total
 
 
 def _limit(text: str, origin: str, place: Place) -> float | None:
@@ -237,7 +235,8 @@ def _resource(text: str, origin: str, place: Place) -> dict[str, int]:
 
 
 def _gres(text: str, origin: str, place: Place) -> dict[str, int]:
-    """`gpu:2`, `gpu:a100:1`, `licence:3`: counts by name, the GPUs under `gpu`."""
+    """`gpu:2`, `gpu:a100:0.5`, `licence:3`: counts by name, the GPUs, in hundredths, under
+    `gpu`."""
     found: dict[str, int] = {}
     if text.strip().lower() == "none":
         return found
@@ -248,8 +247,10 @@ def _gres(text: str, origin: str, place: Place) -> dict[str, int]:
         value = last if last[:1].isdigit() else "1"
         if not re.match(_WORD, name) or len(words) > 3:
             raise Wrong(f"{origin}: {quote(part)} is no resource", "write gpu:2 or gpu:a100:1")
-        key = "gpu" if name in ("gpu", "gpus") else name
-        found[key] = found.get(key, 0) + units.count(value, origin, least=0)
+        gpus = name in ("gpu", "gpus")
+        key = "gpu" if gpus else name
+        number = units.gpus(value, origin) if gpus else units.count(value, origin, least=0)
+        found[key] = found.get(key, 0) + number
     return found
 
 

@@ -102,7 +102,7 @@ RESOURCE_ROWS: Final = (
     Option(
         name="gpus",
         kind="gpus",
-        help="GPUs of each element.",
+        help="GPUs of each element: 2, or 0.5 for a share of one.",
         panel=RESOURCES,
         metavar="N",
         hpc=("--gpus", "-g", "-G", "--gpus-per-node"),
@@ -115,7 +115,7 @@ RESOURCE_ROWS: Final = (
     Option(
         name="gpus_per_task",
         kind="gpus",
-        help="GPUs for each task.",
+        help="GPUs for each task: 2, or 0.5 for a share of one.",
         panel=RESOURCES,
         metavar="N",
         hpc=("--gpus-per-task",),

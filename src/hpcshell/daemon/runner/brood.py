@@ -61,7 +61,8 @@ class Brood:
             if order.warn is not None:
                 processes.signal_number(order.warn.signal)
             tags.carry(self.ground.tag(order.run))
-            pid = spawn.spawn(order.argv, order.env, order.cwd, streams, order.umask & 0o777)
+            with spawn.pinned(order.cores):
+                pid = spawn.spawn(order.argv, order.env, order.cwd, streams, order.umask & 0o777)
         except spawn.CannotStart as failure:
             if not failure.transient:
                 spawn.tell(failure, streams, order.cwd)

@@ -46,6 +46,8 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
     whole environment; HPC_RUN_ID and HPC_RUNNER_ID are added to it. `tag` comes back in reports,
     unread.
 
+    `cores` are the numbers of the cpus it may run on; none: it may on any.
+
     With `after` it is kept until that run, which is alive or kept itself, is over, and started in
     its place at once: the report of that end names it as `successor`. If it comes too late for
     that, or is to follow only `if_ok` and the exit code is not 0, it is not started but `recalled`.
@@ -60,6 +62,7 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
     stderr: str | None = None
     append: bool = False
     umask: int = 0o022
+    cores: tuple[int, ...] = ()
     time_limit: float | None = None
     grace: float = 30.0
     warn: Warn | None = None

@@ -173,7 +173,7 @@ def reservation_view(engine: Engine, one: Reservation, now: float) -> dict[str, 
     held = [0] * len(view.room.size)
     for run, pool in view.pools.items():
         if pool == one.name:
-            held = [n + h for n, h in zip(held, view.room.held(run), strict=True)]
+            held = [n + h for n, h in zip(held, view.room.held[run], strict=True)]
     return {
         "name": one.name,
         "state": "ACTIVE" if one.start <= now < one.end else "INACTIVE",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.lifecycle import label
-from hpcshell.core.records import NO_INDEX, Job, State, Task
+from hpcshell.core.records import NO_INDEX, WHOLE, Job, State, Task
 from hpcshell.daemon import views
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import Found, find, resolve
@@ -269,6 +269,7 @@ def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
                 "cpus": claim.cpus if claim.suspended is None else 0,
                 "memory": claim.memory,
                 "gpus": list(claim.gpus),
+                "gpu_shares": {str(card): share / WHOLE for card, share in claim.shared},
                 "others": claim.others,
                 "end": claim.end if claim.suspended is None else None,
                 "suspended": claim.suspended is not None,

@@ -13,6 +13,7 @@ from hpcshell.core.errors import NotYet, Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Task
 from hpcshell.machine import clock
+from hpcshell.policy.rooms import nodes_of
 from hpcshell.policy.snapshot import Snapshot, Standing, facts_of, promised_of, standing
 
 if TYPE_CHECKING:
@@ -96,4 +97,6 @@ def _head(engine: Engine) -> Snapshot:
         settings=engine.host.settings,
         usage={} if view.ledger is None else view.ledger.state(now),
         origin=engine.store.first_submit() or now,
+        nodes=nodes_of(view.room),
+        placement=engine.host.settings.scheduler.placement,
     )

@@ -8,10 +8,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.constraint import Constraint, Term, parse
 from hpcshell.policy.place.fit import cards_of
 from hpcshell.policy.place.fleet import Fleet
-from hpcshell.policy.place.nodes import WHOLE, Demand, Placement
+from hpcshell.policy.place.nodes import Demand, Placement
 from hpcshell.policy.place.ranking import Ranking, Scored, ranking
 from hpcshell.policy.place.score import Policy, lot
 from hpcshell.policy.place.topology import lay_out

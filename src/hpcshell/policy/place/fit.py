@@ -7,11 +7,12 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.fleet import Free
-from hpcshell.policy.place.nodes import WHOLE, Demand, Node
+from hpcshell.policy.place.nodes import Demand, Node
 
 Gpus = tuple[int, ...]
-"""What is free of each card of a node, in thousandths."""
+"""What is free of each card of a node, in hundredths."""
 
 
 class Cards(Enum):
@@ -33,7 +34,7 @@ class Option(NamedTuple):
 
 @lru_cache(maxsize=1 << 16)
 def options(gpus: Gpus, cards: tuple[int, ...], wanted: int, which: Cards) -> tuple[Option, ...]:
-    """The ways to take `wanted` thousandths from those of `cards` that are free enough; () where it
+    """The ways to take `wanted` hundredths from those of `cards` that are free enough; () where it
     does not fit. More than one card means whole free ones, and the rest on one more."""
     count, share = divmod(wanted, WHOLE)
     whole = [card for card in cards if gpus[card] == WHOLE][:count]

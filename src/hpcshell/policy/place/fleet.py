@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec.structs import replace
 
 from hpcshell.core.errors import Broken
-from hpcshell.policy.place.nodes import WHOLE, Node, NodeState, Part, Placement
+from hpcshell.core.records import WHOLE
+from hpcshell.policy.place.nodes import Node, NodeState, Part, Placement
 
 if TYPE_CHECKING:
     from hpcshell.policy.place.ranking import Ranking
@@ -27,7 +28,7 @@ REPORT: Final = "please report this: what runs was placed in a wrong way"
 
 class Free(NamedTuple):
     """What is free of a node. `numbers` has a bit for each free CPU, where they are numbered;
-    `domains` is the free memory of each NUMA domain; `gpus` are thousandths of each card."""
+    `domains` is the free memory of each NUMA domain; `gpus` are hundredths of each card."""
 
     cpus: int
     memory: int
@@ -61,7 +62,7 @@ class Fleet:
     """The nodes by number, in the order given, and what is free of each.
 
     `base + len(log)` changes have been made; `log` tells the nodes of the latest ones.
-    `largest` is the most that any node has of CPUs, memory and thousandths of GPUs, at least 1.
+    `largest` is the most that any node has of CPUs, memory and hundredths of GPUs, at least 1.
     """
 
     def __init__(self, nodes: Iterable[Node]) -> None:
@@ -94,10 +95,8 @@ class Fleet:
         """Undo `take`. Raises Broken, and changes nothing, where it was not held."""
         self._change(placement, _with)
 
-    def suppose(self, number: int, cpus: int, memory: int, gpus: int) -> None:
-        """So much, and so many whole cards, are free of the node; which ones is left open."""
-        whole = self.whole[number]
-        cards = (WHOLE,) * gpus + (0,) * (len(whole.gpus) - gpus)
+    def suppose(self, number: int, cpus: int, memory: int, cards: tuple[int, ...]) -> None:
+        """So much, and so much of each card, is free of the node."""
         before = self.free[number]
         self.free[number] = before._replace(cpus=cpus, memory=memory, gpus=cards)
         self._changed(number)

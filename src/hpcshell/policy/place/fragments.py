@@ -15,12 +15,13 @@ from itertools import accumulate
 from math import fsum
 from typing import Final, NamedTuple
 
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.fit import Cards, Gpus, cards_of, options
-from hpcshell.policy.place.nodes import WHOLE, Demand
+from hpcshell.policy.place.nodes import Demand
 from hpcshell.policy.place.score import Fit, Policy, best_fit
 
 LEFT_OVER: Final = WHOLE / 32
-"""How much fragmentation, in thousandths of a card, a worse fit may spare. Chosen on the openb
+"""How much fragmentation, in hundredths of a card, a worse fit may spare. Chosen on the openb
 trace alone, where 1/50 to 1/10 of a card does about as well, and none, or more, does worse."""
 
 REMEMBERED: Final = 1 << 18
@@ -66,7 +67,7 @@ class Workload:
         self._fragmentation: dict[tuple[tuple[str, ...], int, Gpus], float] = {}
 
     def fragmentation(self, models: tuple[str, ...], cpus: int, gpus: Gpus) -> float:
-        """F_n(M) in thousandths of a card, of a node with that much free."""
+        """F_n(M) in hundredths of a card, of a node with that much free."""
         key = (models, cpus, tuple(sorted(gpus)) if len(set(models)) < 2 else gpus)
         known = self._fragmentation.get(key)
         if known is None:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import Record
+from hpcshell.core.records import WHOLE, Record
 from hpcshell.core.units import format_size
 from hpcshell.policy.place.choose import choose
 from hpcshell.policy.place.constraint import parse
 from hpcshell.policy.place.fit import Cards, cards_of, fitting
 from hpcshell.policy.place.fleet import Fleet
-from hpcshell.policy.place.nodes import WHOLE, Demand, NodeState
+from hpcshell.policy.place.nodes import Demand, NodeState
 from hpcshell.policy.place.score import FIRST_FIT
 
 

@@ -1,25 +1,17 @@
 """What is placed, and on what: nodes with their NUMA domains and GPUs, demands, placements.
 
 Of a GPU any share of a hundredth of a card may be held. Inside, shares are whole numbers of
-thousandths, so that sums are exact: `WHOLE` is one card. A demand of 1.5 is one card to itself and
+hundredths, so that sums are exact: `WHOLE` is one card. A demand of 1.5 is one card to itself and
 half of another one.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from enum import Enum
 from typing import Final
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Record
-
-WHOLE: Final = 1000
-"""One GPU, in thousandths."""
-
-STEP: Final = 10
-"""The finest share of a GPU that may be asked for, in thousandths."""
-
 
 SUM: Final = "the domains of a node add up to the node"
 
@@ -83,7 +75,7 @@ class Node(Record, frozen=True, kw_only=True):
 
 
 class Demand(Record, frozen=True, kw_only=True):
-    """What is asked for, per node: CPUs, bytes, thousandths of GPUs; and on how many nodes.
+    """What is asked for, per node: CPUs, bytes, hundredths of GPUs; and on how many nodes.
 
     `constraint` is in Slurm's form (see `constraint`). `exclusive`: whole nodes that nobody is on.
     """
@@ -101,17 +93,13 @@ class Demand(Record, frozen=True, kw_only=True):
             raise Wrong(f"{self.nodes} nodes cannot be given", "ask for one or more")
         if min(self.cpus, self.memory, self.gpus) < 0:
             raise Wrong("less than nothing cannot be asked for", "ask for 0 or more")
-        if self.gpus % STEP:
-            raise Wrong(
-                f"{self.gpus / WHOLE} GPUs cannot be given", "shares go in steps of 0.01 of a card"
-            )
 
 
 class Part(Record, frozen=True, kw_only=True):
     """What is held of one node.
 
     `numbers` are the CPUs where they are numbered; `memory` is per NUMA domain, or one figure where
-    there are none; `gpus` are (number of the card, thousandths of it).
+    there are none; `gpus` are (number of the card, hundredths of it).
     """
 
     node: str
@@ -125,15 +113,3 @@ class Placement(Record, frozen=True, kw_only=True):
     """Where a demand goes: one part per node."""
 
     parts: tuple[Part, ...]
-
-
-def thousandths(words: str) -> int:
-    """GPUs as people write them ("2", "0.25", "1.5") in thousandths. Raises Wrong."""
-    try:
-        exact = Decimal(words) * WHOLE
-        gpus = int(exact)
-    except (ArithmeticError, ValueError):
-        raise Wrong(f"{words!r} is no number of GPUs", "write 2, 0.25 or 1.5") from None
-    if exact < 0 or exact != gpus or gpus % STEP:
-        raise Wrong(f"{words} GPUs cannot be given", "shares go in steps of 0.01 of a card")
-    return gpus

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.fit import Cards, Gpus
 from hpcshell.policy.place.fleet import Free
-from hpcshell.policy.place.nodes import WHOLE, Demand, Node
+from hpcshell.policy.place.nodes import Demand, Node
 
 
 class Fit(NamedTuple):
-    """A demand on a node: what is free now, and the CPUs, bytes and thousandths of each card that
+    """A demand on a node: what is free now, and the CPUs, bytes and hundredths of each card that
     would be left. `largest`: the most that any node of the fleet has of each."""
 
     demand: Demand

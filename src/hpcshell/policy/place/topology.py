@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from hpcshell.core.records import WHOLE
+from hpcshell.policy.place.deal import Deal
 from hpcshell.policy.place.fit import cards_of
 from hpcshell.policy.place.fleet import Free
-from hpcshell.policy.place.nodes import WHOLE, Demand, Node, Part
+from hpcshell.policy.place.nodes import Demand, Node, Part
 
 Numbers = tuple[int, ...]
 Shares = tuple[tuple[int, int], ...]
-"""Cards by number, and how many thousandths of each."""
+"""Cards by number, and how many hundredths of each."""
 
 
 class Domains(NamedTuple):
@@ -31,7 +33,7 @@ def lay_out(node: Node, free: Free, demand: Demand, last: int | None) -> Part:
     take the last share (None: no share)."""
     if demand.exclusive:
         return everything(node)
-    domains, gpus = _nearest(node, free, demand)
+    domains, gpus = _nearest(node, free, demand, last)
     if last is not None:
         gpus = (*gpus, (_open_card(node, free, demand, last, domains, gpus), demand.gpus % WHOLE))
     return Part(
@@ -43,8 +45,8 @@ def lay_out(node: Node, free: Free, demand: Demand, last: int | None) -> Part:
     )
 
 
-def _nearest(node: Node, free: Free, demand: Demand) -> tuple[Domains, Shares]:
-    """Domains and whole cards, of those that will do."""
+def _nearest(node: Node, free: Free, demand: Demand, last: int | None) -> tuple[Domains, Shares]:
+    """Domains and whole cards, of those that will do. `last`: as in `lay_out`."""
     cards, count = cards_of(node.gpus, demand.gpu_type), demand.gpus // WHOLE
     ways = [
         (domains, whole)
@@ -54,7 +56,7 @@ def _nearest(node: Node, free: Free, demand: Demand) -> tuple[Domains, Shares]:
     domains, whole = min(
         ways,
         key=lambda way: (
-            _far(way[1], _near(node, way[0])),
+            _far(way[1], _near(node, way[0])) + _none_near(node, free, last, way),
             way[0].left,
             _siblings(node, free, way[1]),
             way,
@@ -76,6 +78,27 @@ def _open_card(
             if free.gpus[card] == last and card not in whole
         ),
         key=lambda card: (not _linked(node, card, whole), card not in near, card),
+    )
+
+
+def deal_out(node: Node, free: Free, demand: Demand, last: int | None, deal: Deal) -> Part:
+    """As `lay_out`, but CPUs are dealt to the domains, and whole cards to the groups, by `deal`:
+    it does not matter what is near what."""
+    domains = deal(_free_cpus(node, free), demand.cpus) or ()
+    groups = [[card for card in group if free.gpus[card] == WHOLE] for group in _groups(node)]
+    dealt = deal([len(group) for group in groups], demand.gpus // WHOLE) or ()
+    cards = [card for number, count in dealt for card in groups[number][:count]]
+    gpus = [(card, WHOLE) for card in cards]
+    if last is not None:
+        open_ = (card for card, left in enumerate(free.gpus) if left == last and card not in cards)
+        gpus.append((min(open_), demand.gpus % WHOLE))
+    numbers = [cpu for number, count in domains for cpu in _cpus(node, free, (number,), count)]
+    return Part(
+        node=node.name,
+        cpus=demand.cpus,
+        numbers=tuple(sorted(numbers)),
+        memory=_memory(free, tuple(number for number, _ in domains), demand.memory),
+        gpus=tuple(sorted(gpus)),
     )
 
 
@@ -130,6 +153,13 @@ def _near(node: Node, domains: Domains) -> frozenset[int]:
 
 def _far(cards: Numbers, near: frozenset[int]) -> int:
     return sum(card not in near for card in cards)
+
+
+def _none_near(node: Node, free: Free, last: int | None, way: tuple[Domains, Numbers]) -> bool:
+    """Whether no card that could take the share, besides the whole ones, is near the domains."""
+    domains, whole = way
+    near = _near(node, domains).difference(whole)
+    return last is not None and all(free.gpus[card] != last for card in near)
 
 
 def _groups(node: Node) -> list[Numbers]:

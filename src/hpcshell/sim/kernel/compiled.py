@@ -51,8 +51,8 @@ def _compiled(entry: Callable[[state.Case, int, float], int]) -> Any:
         return numba.njit(**OPTIONS)(entry)
 
 
-# numba keeps compiled code by the time of this file and the name of the function: with the number of
-# all sources in it, what was kept of others, which may not even be readable any more, is left alone.
+# numba keeps compiled code by the time of this file and the name of the function: with the number
+# of all sources in it, what was kept of others, and may be unreadable by now, is left alone.
 _sources: Final = crc32("".join(map(getsource, (arrays, runtimes, shrunk, *MODULES))).encode())
 _entry.__qualname__ = f"play_{_sources:08x}"
 compiled_play: Final[Callable[[state.Case, int, float], int]] = _compiled(_entry)

@@ -100,11 +100,11 @@ class State(NamedTuple):
 
     `queue` is the line, `fill` the same jobs in the order in which they may pass the first. `ends`
     are the expected ends of what runs, ascending, `holders` whose they are, the first LATE of them
-    overdue; `times` and `turns` a
-    heap of the real ends, with the number of the start (`begun` tells the job). By job: `expected`
-    end, how often `outrun`, whether taken for `over`, and `planned` start. By user: the run times of the `last` job and of the one `before`, and how
-    many there were. By job: the `typical` length it is put in order by; and what is known of the
-    ratio of run to request of its user, and of jobs like it.
+    overdue; `times` and `turns` a heap of the real ends, with the number of the start (`begun`
+    tells the job). By job: `expected` end, how often `outrun`, whether taken for `over`, and
+    `planned` start. By user: the run times of the `last` job and of the one `before`, and how many
+    there were. By job: the `typical` length it is put in order by; and what is known of the ratio
+    of run to request of its user, and of jobs like it.
     """
 
     tally: Any
@@ -150,7 +150,7 @@ class Case(NamedTuple):
 def prepared(work: Work, rules: Rules, lists: ModuleType) -> Case:
     """The empty machine; `lists` are `primitives` or `arrays`, as those of `work` are."""
     number = len(work.submit)
-    most = 4 * (number + SPARE) if plans(rules) else 0
+    most = 8 * (number + SPARE) if plans(rules) else 0  # kept, moved and new ones, two a job each
     state = State(
         tally=lists.ints(TALLIES),
         shadow=lists.floats(1),

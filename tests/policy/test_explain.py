@@ -16,7 +16,8 @@ from hpcshell.core.units import size, time_limit
 from hpcshell.policy import explain as explain_module
 from hpcshell.policy.codes import REASONS
 from hpcshell.policy.decide import Policy, decide
-from hpcshell.policy.explain import Explanation, explain
+from hpcshell.policy.explain import explain
+from hpcshell.policy.explanation import Explanation
 from hpcshell.policy.retry import End
 from hpcshell.policy.view import Unit, View
 from tests.policy.made import elements_of, make_job

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from hpcshell.core.records import Job, Resources
 from hpcshell.policy import sooner as sooner_module
 from hpcshell.policy.decide import Policy
-from hpcshell.policy.explain import Explanation, explain
+from hpcshell.policy.explain import explain
+from hpcshell.policy.explanation import Explanation
 from hpcshell.policy.rehearsal import Stage
 from hpcshell.policy.sooner import Variant, variants
 from hpcshell.policy.view import Unit

@@ -15,19 +15,21 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import NO_INDEX, Claim, Reason, Record, Request
+from hpcshell.core.records import NO_INDEX, Claim, Reason, Request
 from hpcshell.core.units import format_size
+from hpcshell.policy.ahead import Ahead, played
+from hpcshell.policy.certain import certain, stands
 from hpcshell.policy.codes import LIMIT_REASONS
+from hpcshell.policy.explanation import Blocker, Bound, Explanation
 from hpcshell.policy.gang import Together
-from hpcshell.policy.line import UNLIMITED, Entry, Line, Shape
+from hpcshell.policy.line import Entry, Line, Shape
 from hpcshell.policy.plan import Plan, Policy
 from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked, element_name, span
-from hpcshell.policy.regime import Requested
 from hpcshell.policy.room import Vector, fits
 from hpcshell.policy.round import Round
 from hpcshell.policy.setapart import no_reservation, set_apart, stock_of
-from hpcshell.policy.sooner import SHORTEST, Bound, Sooner, Variant, interval, sooner
+from hpcshell.policy.sooner import SHORTEST, Variant, interval, sooner
 from hpcshell.policy.standing import not_ready
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
@@ -42,37 +44,6 @@ _UNTIMED: Final = {
     "ReservationDeleted": "it never starts, unless its reservation is changed",
 }
 _UNTIMED_ELSE: Final = "its start depends on what it waits for"
-
-
-class Blocker(Record, frozen=True, kw_only=True):
-    """A job (or one element of it) that stands in the way, and how. `until`: when it ends at the
-    latest."""
-
-    id: int
-    element: int | None = None
-    why: str = ""
-    until: float | None = None
-
-
-class Explanation(Record, frozen=True, kw_only=True):
-    """`reason` is the first of `reasons`.
-
-    `start` is when it starts: no later than that if `promised`, else an estimate; None when nobody
-    can know. `why` says where the figure comes from, or why there is none. `earliest` and `latest`
-    are the ends of the interval in which it starts, each with what it rests on; `change` is the
-    smallest one with which it would start noticeably sooner.
-    """
-
-    reason: Reason
-    reasons: tuple[Reason, ...]
-    start: float | None = None
-    promised: bool = False
-    why: str = ""
-    blockers: tuple[Blocker, ...] = ()
-    advice: str = ""
-    earliest: Bound | None = None
-    latest: Bound | None = None
-    change: Sooner | None = None
 
 
 class Foreseen(NamedTuple):
@@ -91,13 +62,14 @@ def explain(
     *,
     brief: bool = False,
     others: Iterable[Variant] | None = None,
+    ahead: Ahead | None = None,
 ) -> Explanation:
     """Why `index` of `job` (of an array, `NO_INDEX`: its next element) waits. The view is not
     changed.
 
     `brief` gives the reasons alone, at a cost that does not depend on what waits. With `others`,
     further ways to ask for the same (there may be none), also between when and when it starts, and
-    what would start it sooner.
+    what would start it sooner. Whatever is not promised is played forward, if there is an `ahead`.
     """
     entry = view.entry(job)
     if entry is None:
@@ -113,19 +85,25 @@ def explain(
     line = view.queue.standing(*unit)
     if reasons or line is None:
         idle = Reason(code="None", sentence=f"{element_name(unit)} does not wait")
-        return _unready(view, entry, unit, reasons or [idle])
+        told = _unready(view, entry, unit, reasons or [idle])
+        if ahead is None or any(reason.code in _UNTIMED for reason in told.reasons):
+            return told
+        return played(told, ahead, unit, now, certain(view))
     if isinstance(line, Together):  # the first of a gang stands for all
         unit = (line.entry.job.id, NO_INDEX)
     if brief:
         return _reasons_only([_in_line(view, line, unit, now)])
     seen = _foreseen(view, policy, line, unit, now)
-    if others is None or seen.reason.code == "None" or seen.reasons[-1].code == "Depth":
+    if seen.reason.code == "None":
         return seen
-    earliest, latest = interval(view, policy, unit, seen.start, now)
-    change = None
-    if not isinstance(line, Together):  # it would take a change of all of its members
-        change = sooner(view, policy, unit, seen.start, now, others)
-    return replace(seen, earliest=earliest, latest=latest, change=change)
+    if others is not None and seen.reasons[-1].code != "Depth":
+        earliest, latest = interval(view, policy, unit, seen.start, now)
+        seen = replace(seen, earliest=earliest, latest=latest)
+    if ahead is not None and not seen.promised and seen.reason.code != "TooLarge":
+        seen = played(seen, ahead, unit, now, certain(view))
+    if others is None or seen.reasons[-1].code == "Depth" or isinstance(line, Together):
+        return seen  # it would take a change of all of its members
+    return replace(seen, change=sooner(view, policy, unit, seen.start, now, others, ahead))
 
 
 def bind(view: View, policy: Policy, unit: Unit, told: Explanation, now: float) -> None:
@@ -266,8 +244,7 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         told = f"more than {policy.depth:,} elements are before it in line"
         reasons.append(Reason(code="Depth", sentence=told))
     foreseen = unit in seen.plan.promises
-    certain = isinstance(view.queue.regime.foresight, Requested)
-    promised = foreseen and certain
+    promised = foreseen and stands(view, policy, unit, line)
     plan = seen.plan
     if not foreseen and reasons[0].code != "TooLarge" and reasons[0].code not in LIMIT_REASONS:
         plan = _run(view, replace(policy, promises=None), unit, line.shape, now).plan
@@ -279,21 +256,10 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         reasons=tuple(reasons),
         start=None if start == inf else start,
         promised=promised and start != inf,
-        why=_where_from(start, promised, reasons[-1].code, certain=certain)
-        + ("" if promised or start in (None, inf) else _throttled_ahead(view, line)),
+        why=_where_from(start, promised, reasons[-1].code, certain=certain(view)),
         blockers=_blockers(view, line, plan, unit),
         advice="" if isinstance(line, Together) else _advice(view, line, seen, unit, now),
     )
-
-
-def _throttled_ahead(view: View, line: Line) -> str:
-    """What an estimate does not count: elements that wait for their array's throttle."""
-    own = line.entry
-    for entry in view.queue.jobs.values():
-        ahead = (entry.rank, entry.job.id) < (own.rank, own.job.id)
-        if ahead and entry.room() < UNLIMITED and len(entry.waiting) > max(0, entry.room()):
-            return f"; elements of job {entry.job.id} that its throttle holds back come on top"
-    return ""
 
 
 def _too_late(line: Line, start: float | None) -> Reason | None:

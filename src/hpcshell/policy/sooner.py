@@ -12,8 +12,11 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import Claim, Job, Record, Request
+from hpcshell.core.records import Claim, Job, Request
 from hpcshell.core.units import format_size
+from hpcshell.policy.ahead import AT_WORST, Ahead
+from hpcshell.policy.certain import certain
+from hpcshell.policy.explanation import Bound, Sooner
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.reasons import span
 from hpcshell.policy.regime import Requested
@@ -32,26 +35,8 @@ SHORTEST: Final = 60.0
 """No advice to ask for less time than this, in seconds."""
 LIMITS: Final = (86400.0, 3600.0)
 """Time limits that are tried for what has none."""
-AT_WORST: Final = (
-    "if all that runs or goes before it takes its whole time limit, and nothing passes it"
-)
 GRAIN: Final = 1 << 26
 """Memory is asked for in multiples of so many bytes."""
-
-
-class Bound(Record, frozen=True, kw_only=True):
-    """One end of the interval in which an element starts, and what it rests on."""
-
-    start: float
-    why: str
-
-
-class Sooner(Record, frozen=True, kw_only=True):
-    """With these options it would start at `start` instead of `now` (None: nobody knows when)."""
-
-    options: str
-    start: float
-    now: float | None = None
 
 
 class Variant(NamedTuple):
@@ -70,8 +55,7 @@ def interval(
     Where run times are predicted, they make the earliest; else it is the start if all that runs
     ended at once. The latest is that with which everything runs to its time limit.
     """
-    predicted = not isinstance(view.queue.regime.foresight, Requested)
-    if predicted:
+    if not certain(view):
         at_best = "if all runs take as long as is expected of them"
         earliest = start
         latest = _rehearsed(view, policy, unit, now, ends=_limit)
@@ -114,11 +98,13 @@ def sooner(
     start: float | None,
     now: float,
     others: Iterable[Variant] = (),
+    ahead: Ahead | None = None,
 ) -> Sooner | None:
     """The smallest change with which the element starts noticeably before `start`.
 
     `others` are ways to ask for the same elsewhere (another partition, another QOS): they are tried
-    first. None: there is no such change, or it was not found within the budget.
+    first. What may be it is played forward once more, if there is an `ahead`. None: there is no
+    such change, or it was not found within the budget.
     """
     entry = view.entry(unit[0])
     stage = Stage.of(view, unit, now, most=MOST)
@@ -128,6 +114,8 @@ def sooner(
     trials = EFFORT // (len(stage.view.queue.jobs) + 20)
     for variant in _first([*others, *variants(entry.job)], trials):
         then = stage.start(policy, now) if stage.amend(variant.job) else None
+        if then is not None and then <= wanted and ahead is not None:
+            then = ahead.starts_as(variant.job, unit).start
         if then is not None and then < inf and then <= wanted:
             known = None if start in (None, inf) else start
             return Sooner(options=variant.options, start=then, now=known)

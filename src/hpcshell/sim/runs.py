@@ -30,7 +30,7 @@ class Span(NamedTuple):
 
 class Runs:
     """What `Forward` plays. `starts`: when what waits starts for the first time from now on;
-    `ends`: when each job is over; `ended`: why elements ended that could never start; `cancelled`:
+    `resumed`: when what was found suspended goes on; `ends`: when each job is over; `ended`: why elements ended that could never start; `cancelled`:
     the jobs of which somebody cancelled anything; `spans`: what runs that are over have held;
     `sizes`: what the machine has, since when. `cut`: more would have happened after the instant to
     which it was played, `stopped`: before it."""
@@ -42,6 +42,8 @@ class Runs:
         self.lengths = lengths
         self.jobs: dict[int, Job] = {one.job.id: one.job for one in snapshot.jobs}
         self.starts: dict[Unit, float] = {}
+        self.resumed: dict[Unit, float] = {}
+        self.still = {c.run for c in snapshot.runs if c.suspended is not None}
         self.ends: dict[int, float] = {}
         self.ended: dict[int, str] = {}
         self.cancelled: set[int] = set()
@@ -114,7 +116,8 @@ class Runs:
 
     def _end_at(self, run: int, end: float) -> None:
         self._due[run] = end
-        heapq.heappush(self._agenda, (end, run))
+        if end < inf:
+            heapq.heappush(self._agenda, (end, run))
 
     def _leave(self, run: int) -> Claim:
         """The run holds nothing any more."""
@@ -166,6 +169,9 @@ class Runs:
 
     def _go_on(self, run: int) -> None:
         claim = self.view.resume(run, self.now)
+        if run in self.still:
+            self.still.discard(run)
+            self.resumed[claim.job, claim.index] = self.now
         self.view.change(held_to(self.jobs[claim.job], claim))
         self._since[run] = self.now
         self._end_at(run, self.now + self._rest.pop(run))

@@ -16,9 +16,10 @@ from hpcshell.daemon.verbs.look import document_of
 from hpcshell.daemon.verbs.standing import factors_of
 from hpcshell.machine import clock
 from hpcshell.policy.admit import admit
-from hpcshell.policy.explain import Explanation, bind, explain_suspended
+from hpcshell.policy.explain import bind, explain_suspended
 from hpcshell.policy.explain import explain as explain_why
-from hpcshell.policy.sooner import Bound, Variant
+from hpcshell.policy.explanation import Bound, Explanation
+from hpcshell.policy.sooner import Variant
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon

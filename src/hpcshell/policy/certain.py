@@ -1,0 +1,46 @@
+"""Whether a promise stands whatever has come in already."""
+
+from __future__ import annotations
+
+from hpcshell.policy.line import Entry, Line
+from hpcshell.policy.plan import Policy
+from hpcshell.policy.regime import Requested
+from hpcshell.policy.view import Unit, View
+
+
+def certain(view: View) -> bool:
+    """Whether runs are expected to take their time limits."""
+    return isinstance(view.queue.regime.foresight, Requested)
+
+
+def stands(view: View, policy: Policy, unit: Unit, line: Line) -> bool:
+    """Whether nothing that is known can come before the element once it was promised a start.
+
+    A promise that is held on to is kept. Else whatever is ahead of it in line, and not in the line
+    yet, may take its place; and so may others where ranks change, runs make room, or limits let
+    in as many as others have ended.
+    """
+    regime = view.queue.regime
+    if not certain(view) or regime.preempting:
+        return False
+    if unit in view.promised and policy.promises not in (0, 1):
+        return True
+    if regime.timely or (view.bounds is not None and view.bounds.throttle.keeps()):
+        return False
+    own = (line.entry.rank, line.entry.job.id)
+    return not any(
+        _may_come(entry)
+        for entry in view.queue.jobs.values()
+        if (entry.rank, entry.job.id) < own and entry.waits()
+    )
+
+
+def _may_come(entry: Entry) -> bool:
+    """Whether any of it is to join the line later, by itself."""
+    if entry.job.held and entry.job.held != "dependency":
+        return False
+    fresh = entry.waiting if entry.freed is None else entry.freed
+    in_line = 0 if entry.place is None or entry.late else len(fresh)
+    in_line += sum(len(line.again or ()) for line in entry.all_lines() if line.place is not None)
+    waiting = len(entry.waiting) + len(entry.tasks)
+    return in_line < waiting or entry.room() < waiting

@@ -22,7 +22,7 @@ from hpcshell.policy.reserve import Reservation
 from hpcshell.policy.sharing import Sharing
 from tests.policy.pauses import suspend, wake
 from tests.policy.regimes import FILLS, policies, rank_of
-from tests.policy.workloads import Load, draw_request, shared_loads
+from tests.policy.workloads import Load, Work, draw_request, shared_loads
 from tests.policy.world import World
 from tests.sim.queues import load_to_limits
 
@@ -89,7 +89,7 @@ def _step(rights: Rights, job: object) -> int:
 
 
 class Site(NamedTuple):
-    """Work, all of whose runs take their time limits, and how it is decided about."""
+    """Work, whose runs all succeed and keep their time limits, and how it is decided about."""
 
     load: Load
     way: Way
@@ -173,17 +173,27 @@ def ways(draw: st.DrawFn, load: Load) -> Way:
 
 
 @st.composite
-def sites(draw: st.DrawFn, *, simple: bool = False, most: int = 7) -> Site:
-    """`simple`: as of `shared_loads`."""
-    load = draw(shared_loads(simple=simple, most=most))
+def sites(draw: st.DrawFn, *, early: bool = False, most: int = 7) -> Site:
+    """All runs take their time limits or, `early`, part of them."""
+    load = draw(shared_loads(most=most))
     way = draw(ways(load))
+    timed = way.sharing is not None or draw(st.sampled_from((True, True, False)))
     inside = st.sampled_from((False, False, True)) if way.reservations else st.just(False)
     work = []
     for one in load.work:
         job = one.job if way.quiet() else replace(one.job, deadline=None)
-        if way.sharing is not None and job.request.time_limit is None:  # too many slices
+        if timed and job.request.time_limit is None:  # else there may be too many slices
             job = replace(job, request=replace(job.request, time_limit=9.0))
         if draw(inside):
             job = replace(job, reservation="r")
         work.append(one._replace(job=job))
-    return Site(load_to_limits(load._replace(work=tuple(work))), way)
+    load = load_to_limits(load._replace(work=tuple(work)))
+    if early:
+        load = load._replace(work=tuple(_early(draw, one) for one in load.work))
+    return Site(load, way)
+
+
+def _early(draw: st.DrawFn, work: Work) -> Work:
+    (limit,) = work.runs
+    parts = draw(st.lists(st.sampled_from((1.0, 1.0, 0.5, 0.0)), min_size=1, max_size=3))
+    return work._replace(runs=tuple(max(1.0, limit * part) for part in parts))

@@ -19,10 +19,6 @@ from tests.policy.ways import Site, sites
 from tests.policy.world import World
 from tests.sim.queues import snapshot_of, world_until
 
-DECISIONS = 400
-"""So far everything is played that is played at all."""
-
-
 def ahead_of(world: World, site: Site, enough: Callable[[], bool] = lambda: False) -> Ahead:
     return Ahead(lambda: snapshot_of(world), lambda snapshot: site.way.regime(), enough)
 
@@ -75,3 +71,19 @@ def test_who_waits_starts_when_it_is_told_if_all_runs_take_their_limits(
             assert one.earliest.start <= start
         if one.latest is not None:
             assert start <= one.latest.start
+
+
+@given(sites(early=True))
+def test_who_is_promised_a_start_has_it_by_then_if_no_run_outlasts_its_limit(site: Site) -> None:
+    """Whenever it is told, once nothing new comes in."""
+    world = world_until(site.world(), site.last())
+    said: list[Said] = []
+    world.watch.append(lambda world: said.extend(said_of(world, site)))
+    world.tick()
+    world.run()
+    for one in said:
+        if one.told.promised:
+            start = start_of(world, one)
+            assert start is not None
+            assert one.told.start is not None
+            assert start <= one.told.start

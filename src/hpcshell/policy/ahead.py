@@ -48,7 +48,8 @@ def played(told: Explanation, ahead: Ahead, unit: Unit, now: float, certain: boo
         why = f"{told.why}; it was not played forward: {one.cut}" if told.why else told.why
         return replace(told, why=why)
     if one.start is None:
-        return told if told.start is None else replace(told, start=None, why=NOT_FORESEEN)
+        why = told.why if told.start is None else NOT_FORESEEN
+        return replace(told, start=None, latest=None, why=why)
     worst = one.start if certain else ahead.starts(unit).start
     ends = [one.start] if worst is None else [one.start, worst]
     earliest = told.earliest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hpcshell.policy.line import Entry, Line
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.regime import Requested
-from hpcshell.policy.view import Unit, View
+from hpcshell.policy.view import View
 
 
 def certain(view: View) -> bool:
@@ -13,19 +13,21 @@ def certain(view: View) -> bool:
     return isinstance(view.queue.regime.foresight, Requested)
 
 
-def stands(view: View, policy: Policy, unit: Unit, line: Line) -> bool:
+def stands(view: View, policy: Policy, line: Line) -> bool:
     """Whether nothing that is known can come before the element once it was promised a start.
 
-    A promise that is held on to is kept. Else whatever is ahead of it in line, and not in the line
-    yet, may take its place; and so may others where ranks change, runs make room, or limits let
-    in as many as others have ended.
+    Where all promises are kept, they are. Else whatever is ahead of it in line, and not in the line
+    yet, may take its place, and so may others where ranks change. Nobody knows where runs make
+    room, or where limits let in as many as others have ended.
     """
     regime = view.queue.regime
     if not certain(view) or regime.preempting:
         return False
-    if unit in view.promised and policy.promises not in (0, 1):
+    if view.bounds is not None and view.bounds.throttle.keeps():
+        return False
+    if policy.promises is None:
         return True
-    if regime.timely or (view.bounds is not None and view.bounds.throttle.keeps()):
+    if regime.timely:
         return False
     own = (line.entry.rank, line.entry.job.id)
     return not any(

@@ -239,18 +239,20 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
     if any((start.job, start.index) == unit for start in seen.plan.starts):
         soon = Reason(code="None", sentence="it starts with the next decision")
         return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
-    reasons = [seen.plan.reasons.get(unit) or _in_line(view, line, unit, now)]
-    if unit not in seen.plan.reasons:
-        told = f"more than {policy.depth:,} elements are before it in line"
-        reasons.append(Reason(code="Depth", sentence=told))
+    if unit in seen.plan.reasons:
+        reasons = [seen.plan.reasons[unit]]
+    else:
+        known = _in_line(view, line, unit, now)
+        reasons = [*([known] if known.code != "None" else []), _too_deep(policy)]
     foreseen = unit in seen.plan.promises
-    promised = foreseen and stands(view, policy, unit, line)
+    promised = foreseen and stands(view, policy, line)
     plan = seen.plan
     if not foreseen and reasons[0].code != "TooLarge" and reasons[0].code not in LIMIT_REASONS:
         plan = _run(view, replace(policy, promises=None), unit, line.shape, now).plan
     start = plan.promises.get(unit)
     if (late := _too_late(line, start)) is not None:
         reasons.append(late)
+        promised = False
     return Explanation(
         reason=reasons[0],
         reasons=tuple(reasons),
@@ -260,6 +262,14 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         blockers=_blockers(view, line, plan, unit),
         advice="" if isinstance(line, Together) else _advice(view, line, seen, unit, now),
     )
+
+
+def _too_deep(policy: Policy) -> Reason:
+    """A decision does not look as far as the element."""
+    told = f"more than {policy.depth:,} elements are before it in line"
+    if (most := policy.max_backfill_jobs) is not None:
+        told = f"decisions look at no more than {most:,} elements behind the first in line"
+    return Reason(code="Depth", sentence=told)
 
 
 def _too_late(line: Line, start: float | None) -> Reason | None:

@@ -22,6 +22,7 @@ from hpcshell.policy.reasons import span
 from hpcshell.policy.regime import Requested
 from hpcshell.policy.rehearsal import NOW, Ends, Stage
 from hpcshell.policy.view import Unit, View
+from hpcshell.policy.waking import LONG
 
 MOST: Final = 100
 """Lines before the element at most."""
@@ -61,7 +62,8 @@ def interval(
         latest = _rehearsed(view, policy, unit, now, ends=_limit)
     else:
         at_best = "if all that runs now were to end at once"
-        earliest = _rehearsed(view, policy, unit, now, ends=_at_once)
+        exact = replace(policy, resolution=0.0)
+        earliest = _rehearsed(view, exact, unit, now, ends=_at_once)
         latest = start
     return (
         _bound(earliest, at_best, start),
@@ -70,7 +72,7 @@ def interval(
 
 
 def _bound(start: float | None, why: str, most: float | None) -> Bound | None:
-    if start is None or start == inf:
+    if start is None or start >= LONG:
         return None
     return Bound(start=start if most is None else min(start, most), why=why)
 

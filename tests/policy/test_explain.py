@@ -71,18 +71,6 @@ def test_the_second_in_line_is_told_who_is_before_it() -> None:
     assert "estimated" in said.why
 
 
-def test_an_estimate_says_what_a_throttle_keeps_out_of_it() -> None:
-    world = world_of(
-        make_job(1, cpus=2, time_limit=100.0),
-        make_job(2, time_limit=5.0, array=Array(indices="0-9", throttle=2)),
-        make_job(3, time_limit=5.0),
-    )
-    said = told(world, 3)
-    assert not said.promised
-    assert "elements of job 2 that its throttle holds back" in said.why
-    assert "throttle" not in told(world, 2).why
-
-
 def test_what_may_not_pass_a_promise_is_told_how_short_it_would_have_to_be() -> None:
     world = world_of(
         make_job(1, time_limit=600.0),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcshell.policy.explain import bind, explain
+from hpcshell.policy.explain import bind, explain, explain_suspended
 from hpcshell.policy.explanation import Explanation
 from hpcshell.policy.snapshot import Snapshot
 from hpcshell.policy.view import Unit
@@ -20,7 +20,7 @@ from tests.policy.world import World
 from tests.sim.queues import snapshot_of, world_until
 
 def ahead_of(world: World, site: Site, enough: Callable[[], bool] = lambda: False) -> Ahead:
-    return Ahead(lambda: snapshot_of(world), lambda snapshot: site.way.regime(), enough)
+    return Ahead(lambda: snapshot_of(world), enough, lambda snapshot: site.way.regime())
 
 
 class Said(NamedTuple):
@@ -87,3 +87,23 @@ def test_who_is_promised_a_start_has_it_by_then_if_no_run_outlasts_its_limit(sit
             assert start is not None
             assert one.told.start is not None
             assert start <= one.told.start
+
+
+@given(sites(), st.integers(0, 20))
+def test_what_is_suspended_goes_on_when_it_is_told(site: Site, later: int) -> None:
+    world = world_until(site.world(), site.last() + later)
+    ahead = ahead_of(world, site)
+    still = {run: claim for run, claim in world.view.claims.items() if run in world.view.waking}
+    told = {
+        claim: explain_suspended(world.view, world.policy, run, world.now, ahead=ahead)
+        for run, claim in still.items()
+    }
+    since = len(world.resumed)
+    world.run()
+    went = {(job, index): at for at, job, index in reversed(world.resumed[since:])}
+    for claim, one in told.items():
+        at = went.get((claim.job, claim.index))
+        if at is not None and not one.promised and one.start is not None:
+            assert one.start == at
+        if at is not None and one.latest is not None:
+            assert at <= one.latest.start

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hpcshell.policy.line import Entry, Line
-from hpcshell.policy.plan import Policy
+from hpcshell.policy.line import Entry
 from hpcshell.policy.regime import Requested
 from hpcshell.policy.view import View
 
@@ -13,27 +12,23 @@ def certain(view: View) -> bool:
     return isinstance(view.queue.regime.foresight, Requested)
 
 
-def stands(view: View, policy: Policy, line: Line) -> bool:
-    """Whether nothing that is known can come before the element once it was promised a start.
+def stands(view: View, place: tuple[float, int]) -> bool:
+    """Whether nothing that is known can come before what is promised a start at that `place` in
+    line: (rank, job).
 
-    Where all promises are kept, they are. Else whatever is ahead of it in line, and not in the line
-    yet, may take its place, and so may others where ranks change. Nobody knows where runs make
-    room, or where limits let in as many as others have ended.
+    Whatever is ahead of it in line, and not in the line yet, may take its place, and so may others
+    where ranks change. Nobody knows where runs make room, or where limits let in as many as others
+    have ended.
     """
     regime = view.queue.regime
-    if not certain(view) or regime.preempting:
+    if not certain(view) or regime.preempting or regime.timely:
         return False
     if view.bounds is not None and view.bounds.throttle.keeps():
         return False
-    if policy.promises is None:
-        return True
-    if regime.timely:
-        return False
-    own = (line.entry.rank, line.entry.job.id)
     return not any(
         _may_come(entry)
         for entry in view.queue.jobs.values()
-        if (entry.rank, entry.job.id) < own and entry.waits()
+        if (entry.rank, entry.job.id) < place and entry.waits()
     )
 
 

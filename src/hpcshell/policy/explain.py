@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from hpcshell.core.records import NO_INDEX, Claim, Reason, Request
 from hpcshell.core.units import format_size
-from hpcshell.policy.ahead import Ahead, played
+from hpcshell.policy.ahead import AT_WORST, Ahead, played
 from hpcshell.policy.certain import certain, stands
 from hpcshell.policy.codes import LIMIT_REASONS
 from hpcshell.policy.explanation import Blocker, Bound, Explanation
@@ -119,9 +119,16 @@ def bind(view: View, policy: Policy, unit: Unit, told: Explanation, now: float) 
 
 
 def explain_suspended(
-    view: View, policy: Policy, run: int, now: float, *, brief: bool = False
+    view: View,
+    policy: Policy,
+    run: int,
+    now: float,
+    *,
+    brief: bool = False,
+    ahead: Ahead | None = None,
 ) -> Explanation:
-    """Why a suspended run does not go on, and when it is to. `brief` as in `explain`."""
+    """Why a suspended run does not go on, and when it is to. `brief` and `ahead` as in
+    `explain`."""
     sleeper = next((one for one in sleepers(view) if run in one.runs), None)
     if sleeper is None:
         claim = view.claims[run]
@@ -136,13 +143,16 @@ def explain_suspended(
     if seen is None or unit not in seen.plan.reasons:
         return _reasons_only([blocked(shape, view.room, view.room.free, None)])
     start = seen.plan.promises.get(unit)
-    return Explanation(
+    promised = start not in (None, inf) and stands(view, sleeper[:2])
+    told = Explanation(
         reason=seen.plan.reasons[unit],
         reasons=(seen.plan.reasons[unit],),
         start=None if start == inf else start,
-        promised=start not in (None, inf),
-        why=_where_from(start, start is not None, seen.plan.reasons[unit].code),
+        promised=promised,
+        why=_where_from(start, promised, seen.plan.reasons[unit].code, certain=certain(view)),
+        latest=Bound(start=start, why=AT_WORST) if promised and start is not None else None,
     )
+    return told if promised or ahead is None else played(told, ahead, unit, now, certain(view))
 
 
 def _reasons_only(reasons: list[Reason]) -> Explanation:
@@ -245,7 +255,7 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         known = _in_line(view, line, unit, now)
         reasons = [*([known] if known.code != "None" else []), _too_deep(policy)]
     foreseen = unit in seen.plan.promises
-    promised = foreseen and stands(view, policy, line)
+    promised = foreseen and stands(view, (line.entry.rank, line.entry.job.id))
     plan = seen.plan
     if not foreseen and reasons[0].code != "TooLarge" and reasons[0].code not in LIMIT_REASONS:
         plan = _run(view, replace(policy, promises=None), unit, line.shape, now).plan

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 from msgspec import field
 from msgspec.structs import replace
@@ -22,7 +22,7 @@ from hpcshell.policy.choice import choice, ledger_of
 from hpcshell.policy.depend import ParentFacts
 from hpcshell.policy.line import Entry
 from hpcshell.policy.plan import Policy
-from hpcshell.policy.regime import Regime
+from hpcshell.policy.regime import Foresight, Regime
 from hpcshell.policy.reserve import Reservation
 from hpcshell.policy.view import PLAIN, View
 
@@ -46,7 +46,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     known of jobs that others wait for; `promised`: (job, index, instant). `used`: when reservations
     were used last; `since`: when runs that had been suspended went on; `closed`: why nothing new
     starts. `last_job`: the highest id given out. `settings`, `usage` and `origin` are what `choice`
-    makes the regime of; what a predictor has learnt is not in it.
+    makes the regime of, `learnt` what its predictor knows.
     """
 
     now: float
@@ -66,6 +66,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     settings: Settings | None = None
     usage: dict[str, float] = field(default_factory=dict)
     origin: float = 0.0
+    learnt: list[tuple[list[Any], list[Any]]] = field(default_factory=list)
     last_job: int = 0
 
 
@@ -130,14 +131,18 @@ def view_of(snapshot: Snapshot, regime: Regime | None = None) -> View:
     return view
 
 
-def regime_of(snapshot: Snapshot) -> Regime:
-    """Who goes first by the configuration that the snapshot was taken under. A new one for each
-    view: usage is charged to it."""
-    if snapshot.settings is None:
+def regime_of(snapshot: Snapshot, foresight: Foresight | None = None) -> Regime:
+    """Who goes first by the configuration that the snapshot was taken under, and what is expected
+    of runs. A new one for each view: usage is charged to it."""
+    settings = snapshot.settings
+    if settings is None:
         return Regime()
-    ledger = ledger_of(snapshot.settings)
+    ledger = ledger_of(settings)
     ledger.restore(snapshot.usage)
-    return choice(snapshot.settings, snapshot.total, ledger=ledger, origin=snapshot.origin)[1]
+    made = choice(
+        settings, snapshot.total, foresight=foresight, ledger=ledger, origin=snapshot.origin
+    )
+    return made[1]
 
 
 def copied(facts: ParentFacts) -> ParentFacts:

@@ -1,6 +1,6 @@
 """The live queue played forward for who asks when something starts (`policy.ahead`).
 
-    ahead = Ahead(take, regime_of, enough)
+    ahead = Ahead(take, enough)
     ahead.starts(unit).start
 
 It is played on only as far as is asked for, and once for all that ask.
@@ -16,8 +16,9 @@ from msgspec.structs import replace
 from hpcshell.core.records import Job
 from hpcshell.policy.ahead import Played
 from hpcshell.policy.regime import Regime
-from hpcshell.policy.snapshot import Snapshot
+from hpcshell.policy.snapshot import Snapshot, regime_of
 from hpcshell.policy.view import Unit
+from hpcshell.predict.named import taught
 from hpcshell.sim.forward import Forward
 from hpcshell.sim.lengths import Lengths, part_of_limit
 
@@ -26,11 +27,21 @@ Taken = Callable[[], Snapshot]
 NO_TIME = "there was no more time for it"
 
 
+def regime_taken(snapshot: Snapshot) -> Regime:
+    """The regime of a snapshot, with all that has been learnt of run times."""
+    settings = snapshot.settings
+    name = "request" if settings is None else settings.scheduler.predict
+    return regime_of(snapshot, taught(name, snapshot.learnt))
+
+
 class Ahead:
     """See the module. `enough` says when the time for all of it is used up."""
 
     def __init__(
-        self, take: Taken, regime: Callable[[Snapshot], Regime], enough: Callable[[], bool]
+        self,
+        take: Taken,
+        enough: Callable[[], bool],
+        regime: Callable[[Snapshot], Regime] = regime_taken,
     ) -> None:
         self._take = take
         self._regime = regime

@@ -7,13 +7,18 @@ is taken, or the peer leaves.
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from hpcshell.core.errors import NotYet, Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Job, Task
 from hpcshell.machine import clock
+from hpcshell.policy.gang import jobs_of
 from hpcshell.policy.snapshot import Snapshot, Standing, facts_of, promised_of, standing
+from hpcshell.predict.named import learnt_by
 
 if TYPE_CHECKING:
     from hpcshell.daemon.engine import Engine
@@ -47,15 +52,30 @@ def snapshot(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     if not isinstance(kept, Kept) or page * PAGE > len(kept.jobs):
         raise NotYet("there is no snapshot to go on with", "take another: ask for page 0")
     more = (page + 1) * PAGE < len(kept.jobs)
-    answer.update(jobs=_written(kept, page), more=more)
+    answer.update(jobs=_written(kept, slice(page * PAGE, (page + 1) * PAGE)), more=more)
     if not more:
         peer.kept = None
     return answer
 
 
-def _take(engine: Engine) -> Kept:
-    """All that lives, by ascending id."""
-    live = [engine.live[job] for job in sorted(engine.live)]
+def first_in_line(engine: Engine, most: int) -> Snapshot:
+    """What lives, as one record: all of it or, if that are more than `most` jobs, what has begun
+    and so many of those that are ready, first first."""
+    chosen: set[int] | None = None
+    if len(engine.live) > most:
+        view = engine.view
+        begun = (claim.job for claim in view.claims.values())
+        lines = islice(view.queue.turn.in_order(), most)
+        ready = chain.from_iterable(map(jobs_of, lines))
+        chosen = {*begun, *ready} & engine.live.keys()
+    kept = _take(engine, chosen)
+    jobs = _written(kept, slice(len(kept.jobs)))
+    return replace(_head(engine), jobs=tuple(jobs))
+
+
+def _take(engine: Engine, chosen: set[int] | None = None) -> Kept:
+    """All that lives, or those, by ascending id."""
+    live = [engine.live[job] for job in sorted(engine.live if chosen is None else chosen)]
     return Kept(
         jobs=[one.job for one in live],
         waiting=[one.waiting for one in live],
@@ -69,8 +89,7 @@ def _in_order(engine: Engine, live: LiveJob) -> tuple[Task, ...]:
     return standing(live.job, live.waiting, live.tasks.values(), entry).tasks
 
 
-def _written(kept: Kept, page: int) -> list[Standing]:
-    part = slice(page * PAGE, (page + 1) * PAGE)
+def _written(kept: Kept, part: slice) -> list[Standing]:
     pairs = zip(kept.jobs[part], kept.waiting[part], strict=True)
     return [standing(job, waiting, kept.tasks.get(job.id, ())) for job, waiting in pairs]
 
@@ -95,5 +114,6 @@ def _head(engine: Engine) -> Snapshot:
         last_job=engine.last_job,
         settings=engine.host.settings,
         usage={} if view.ledger is None else view.ledger.state(now),
+        learnt=learnt_by(engine.regime.foresight),
         origin=engine.store.first_submit() or now,
     )

@@ -45,7 +45,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     `runs`: what each run holds; `waking`: the suspended ones that are to go on; `parents`: what is
     known of jobs that others wait for; `promised`: (job, index, instant). `used`: when reservations
     were used last; `since`: when runs that had been suspended went on; `closed`: why nothing new
-    starts. `last_job`: the highest id given out. `settings`, `usage` and `origin` are what `choice`
+    starts. `last_job`: the highest id given out, `left_out`: so many
+    jobs that wait are not in it. `settings`, `usage` and `origin` are what `choice`
     makes the regime of, `learnt` what its predictor knows.
     """
 
@@ -68,6 +69,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     origin: float = 0.0
     learnt: list[tuple[list[Any], list[Any]]] = field(default_factory=list)
     last_job: int = 0
+    left_out: int = 0
 
 
 def elements_of(job: Job) -> IndexSet:

@@ -72,7 +72,7 @@ class Ahead:
     def _until(self, forward: Forward, unit: Unit) -> Played:
         """Play until the element has started, or is over without."""
         if unit[0] not in forward.jobs:
-            return Played(None, f"only the first {len(forward.jobs):,} in line are looked at")
+            return Played(None, f"only the first {len(forward.jobs):,} jobs in line are looked at")
 
         def told() -> bool:
             return unit in forward.starts or unit in forward.resumed or unit[0] in forward.ends

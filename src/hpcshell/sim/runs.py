@@ -30,7 +30,8 @@ class Span(NamedTuple):
 
 class Runs:
     """What `Forward` plays. `starts`: when what waits starts for the first time from now on;
-    `resumed`: when what was found suspended goes on; `ends`: when each job is over; `ended`: why elements ended that could never start; `cancelled`:
+    `resumed`: when what was found suspended goes on (`stood`: the jobs of which anything was, `still`:
+    the runs that have not gone on so far); `ends`: when each job is over; `ended`: why elements ended that could never start; `cancelled`:
     the jobs of which somebody cancelled anything; `spans`: what runs that are over have held;
     `sizes`: what the machine has, since when. `cut`: more would have happened after the instant to
     which it was played, `stopped`: before it."""
@@ -43,7 +44,8 @@ class Runs:
         self.jobs: dict[int, Job] = {one.job.id: one.job for one in snapshot.jobs}
         self.starts: dict[Unit, float] = {}
         self.resumed: dict[Unit, float] = {}
-        self.still = {c.run for c in snapshot.runs if c.suspended is not None}
+        suspended = [claim for claim in snapshot.runs if claim.suspended is not None]
+        self.stood, self.still = {one.job for one in suspended}, {one.run for one in suspended}
         self.ends: dict[int, float] = {}
         self.ended: dict[int, str] = {}
         self.cancelled: set[int] = set()

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind, step
-from hpcshell.core.records import NO_INDEX, Array, Dependencies, Dependency, Job, Resources, Retry
+from hpcshell.core.records import NO_INDEX, Dependencies, Dependency, Job, Resources, Retry
 from hpcshell.core.units import size, time_limit
-from hpcshell.policy import explain as explain_module
+from hpcshell.policy import advice as advice_module
 from hpcshell.policy.codes import REASONS
 from hpcshell.policy.decide import Policy, decide
 from hpcshell.policy.explain import explain
@@ -282,7 +282,7 @@ def test_advice_works(load: Load, promises: int | None) -> None:
 
     world = load.world(Policy(promises=promises))
     world.watch.append(look)
-    with mock.patch.object(explain_module, "SHORTEST", 1.0):
+    with mock.patch.object(advice_module, "SHORTEST", 1.0):
         world.run()
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from hpcshell.policy.explain import bind, explain, explain_suspended
 from hpcshell.policy.explanation import Explanation
-from hpcshell.policy.snapshot import Snapshot
 from hpcshell.policy.view import Unit
 from hpcshell.sim.ahead import Ahead
 from tests.policy.picture import picture
@@ -18,6 +17,7 @@ from tests.policy.test_explain import waiting
 from tests.policy.ways import Site, sites
 from tests.policy.world import World
 from tests.sim.queues import snapshot_of, world_until
+
 
 def ahead_of(world: World, site: Site, enough: Callable[[], bool] = lambda: False) -> Ahead:
     return Ahead(lambda: snapshot_of(world), enough, lambda snapshot: site.way.regime())

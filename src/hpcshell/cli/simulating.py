@@ -248,6 +248,10 @@ def _job_numbers(text: str) -> tuple[int, int]:
 # ------------------------------------------------------------------------------------- simulating
 
 
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def _introduce(
     talk: Talk,
     workload: Workload,
@@ -259,14 +263,15 @@ def _introduce(
     span = format_duration(round(float(workload.submit[-1] - workload.submit[0])))
     each = "each event" if policies[0].variant == "sc15" else "all events of an instant"
     talk.say(
-        f"{workload.name}: {len(workload):,} jobs submitted over {span} to "
-        f"{workload.machine:,} processors; one decision for {each}"
+        f"{workload.name}: {_many(len(workload), 'job')} submitted over {span} to "
+        f"{_many(workload.machine, 'processor')}; one decision for {each}"
     )
     if layout is not None:
         talk.say(f"jobs are placed on {len(layout.nodes):,} nodes: {layout.way}")
     for fault in faults:
         jobs = "are lost" if fault.lose else "run again"
-        what, where = f"{fault.cpus:,} processors go down", "on them"
+        goes = "goes" if fault.cpus == 1 else "go"
+        what, where = f"{_many(fault.cpus, 'processor')} {goes} down", "on them"
         if fault.node:
             what, where = f"{safe(fault.node)} goes down", "on it"
         talk.say(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hpcshell.sim.gains import Compared
     from hpcshell.sim.lengths import Lengths
 
-FIRST: Final = 5000
+FIRST: Final = 3000
 """So many of the first in line are looked at, unless told otherwise."""
 HISTORY: Final = 5000
 """How many ended elements a prediction looks at."""

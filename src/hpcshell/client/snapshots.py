@@ -16,9 +16,7 @@ TRIES = 3
 """How often it is begun again when the daemon was restarted meanwhile."""
 
 
-def fetch_snapshot(
-    client: Client, most: int | None = None, named: Sequence[str] = ()
-) -> Snapshot:
+def fetch_snapshot(client: Client, most: int | None = None, named: Sequence[str] = ()) -> Snapshot:
     """All of it, of one instant, page by page. `most`: of what waits only the first so many in
     line, and what is `named`."""
     asked = {} if most is None else {"most": most, "ids": list(named)}

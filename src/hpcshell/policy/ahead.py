@@ -23,10 +23,12 @@ _AT_BEST: Final = "if what keeps it were to end at once"
 
 
 class Played(NamedTuple):
-    """When something starts, or goes on; None: it does not. `cut`: why nobody knows."""
+    """When something starts, or goes on; None: it does not. `cut`: why nobody knows; `of`: as many
+    of the first in line were played, where that is not all that waits."""
 
     start: float | None
     cut: str = ""
+    of: int = 0
 
 
 class Ahead(Protocol):
@@ -60,13 +62,17 @@ def played(told: Explanation, ahead: Ahead, unit: Unit, now: float, certain: boo
     return replace(
         told,
         start=one.start,
-        why=PLAYED if certain else EXPECTED,
+        why=(PLAYED if certain else EXPECTED) + _only(one),
         earliest=earliest,
         latest=None if worst is None else Bound(start=max(ends), why=AT_WORST),
     )
 
 
 NOT_FORESEEN: Final = "as things stand it does not start: the queue was played forward"
+
+
+def _only(one: Played) -> str:
+    return f", but only the first {one.of:,} jobs in line" if one.of else ""
 
 
 def _kept(told: Explanation) -> bool:

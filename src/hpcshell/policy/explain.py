@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import NO_INDEX, Claim, Reason, Request
-from hpcshell.core.units import format_size
+from hpcshell.core.records import NO_INDEX, Claim, Reason
+from hpcshell.policy.advice import at_once, missing_members
 from hpcshell.policy.ahead import AT_WORST, Ahead, played
 from hpcshell.policy.certain import certain, stands
 from hpcshell.policy.codes import LIMIT_REASONS
@@ -25,11 +25,11 @@ from hpcshell.policy.gang import Together
 from hpcshell.policy.line import Entry, Line, Shape
 from hpcshell.policy.plan import Plan, Policy
 from hpcshell.policy.profile import NEVER, Profile
-from hpcshell.policy.reasons import blocked, element_name, span
-from hpcshell.policy.room import Vector, fits
+from hpcshell.policy.reasons import blocked, element_name
+from hpcshell.policy.room import fits
 from hpcshell.policy.round import Round
 from hpcshell.policy.setapart import no_reservation, set_apart, stock_of
-from hpcshell.policy.sooner import SHORTEST, Variant, interval, sooner
+from hpcshell.policy.sooner import Variant, interval, sooner
 from hpcshell.policy.standing import not_ready
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
@@ -85,10 +85,10 @@ def explain(
     line = view.queue.standing(*unit)
     if reasons or line is None:
         idle = Reason(code="None", sentence=f"{element_name(unit)} does not wait")
-        told = _unready(view, entry, unit, reasons or [idle])
-        if ahead is None or any(reason.code in _UNTIMED for reason in told.reasons):
-            return told
-        return played(told, ahead, unit, now, certain(view))
+        known = _unready(view, entry, unit, reasons or [idle])
+        if ahead is None or any(reason.code in _UNTIMED for reason in known.reasons):
+            return known
+        return played(known, ahead, unit, now, certain(view))
     if isinstance(line, Together):  # the first of a gang stands for all
         unit = (line.entry.job.id, NO_INDEX)
     if brief:
@@ -202,7 +202,7 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
     """What is kept out of the order altogether."""
     code, job = reasons[0].code, entry.job
     blockers: list[Blocker] = []
-    advice = ""
+    advice, why = "", _UNTIMED.get(code, _UNTIMED_ELSE)
     if code in ("JobHeldUser", "JobHeldAdmin"):
         held = str(job.id) if job.held else element_name(unit)[4:]
         advice = f"let it go with: hpc release {held}"
@@ -214,6 +214,8 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
         advice = f"change it with: hpc edit {job.id} --dependency=..., or: hpc cancel {job.id}"
     elif code == "ReservationDeleted":
         advice = f"take it out with: hpc edit {job.id} --reservation none, or: hpc cancel {job.id}"
+    elif code == "Gang" and (missing := missing_members(view, entry)):
+        advice, why = missing
     elif code == "Dependency":
         terms = job.dependencies.terms if job.dependencies else ()
         blockers = [
@@ -232,7 +234,7 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
         reasons=tuple(reasons),
         earliest=Bound(start=start, why="not before that") if known and start else None,
         start=start if known else None,
-        why="not before that" if known and start else _UNTIMED.get(code, _UNTIMED_ELSE),
+        why="not before that" if known and start else why,
         blockers=tuple(blockers),
         advice=advice,
     )
@@ -270,7 +272,7 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         promised=promised and start != inf,
         why=_where_from(start, promised, reasons[-1].code, certain=certain(view)),
         blockers=_blockers(view, line, plan, unit),
-        advice="" if isinstance(line, Together) else _advice(view, line, seen, unit, now),
+        advice=_advice(view, line, seen, unit, now),
     )
 
 
@@ -344,41 +346,6 @@ def _running(run: int, view: View) -> Blocker:
 
 
 def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> str:
-    """The smallest change of the request with which it would start at once, if there is one."""
-    need, room = line.shape.need, view.room
-    if line.shape.place is not None:
+    if isinstance(line, Together):  # it would take a change of all of its members
         return ""
-    if need is None:
-        return "no such resource is here: leave it out"
-    if not fits(need, room.size):
-        return f"ask for no more than {_options(need, room.size, line.shape.request)}"
-    start = seen.plan.promises.get(unit)
-    if start is not None:  # its own promise is not in its way
-        seen.profile.give_back(start, line.shape.length, need)
-    left = seen.profile.free_now()
-    if fits(need, left):
-        longest = seen.profile.longest(need)
-        if longest == inf:
-            return "with a time limit, any --time, it would start now"
-        if longest is not None and longest >= SHORTEST:
-            return f"with --time={span(float(int(longest)), '')} or less it would start now"
-        return ""
-    smaller = tuple(max(0, min(n, f)) for n, f in zip(need, left, strict=True))
-    asked = all(s > 0 for n, s in zip(need, smaller, strict=True) if n > 0)
-    if line.shape.request.exclusive or not asked:
-        return ""
-    if seen.profile.fits(now, line.shape.length, smaller):
-        return f"with {_options(need, smaller, line.shape.request)} it would start now"
-    return ""
-
-
-def _options(need: Vector, most: Vector, request: Request) -> str:
-    """The options that would ask for `most` where `need` is over it."""
-    told = [
-        f"--{name}={format_size(have) if name == 'memory' else have}"
-        for name, asked, have in zip(("cpus", "memory", "gpus"), need[1:], most[1:], strict=False)
-        if asked > have
-    ]
-    names = sorted(request.others)
-    told += [f"fewer {name}" for name in names if need[4:] != most[4:] and request.others[name]]
-    return " ".join(told)
+    return at_once(view, line.shape, seen.profile, seen.plan.promises.get(unit), now)

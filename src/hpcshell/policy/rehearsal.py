@@ -141,7 +141,7 @@ def _regime(view: View, foresight: Foresight | None) -> Regime:
 
     def rank(job: Job, length: float | None, now: float) -> float:
         entry = jobs[job.id]
-        if job.request == entry.job.request and job.partition == entry.job.partition:
+        if _alike(job, entry.job):
             return entry.rank
         typical = regime.foresight.typical(entry.job, entry.job.request)
         better = regime.rank(entry.job, typical, now) - regime.rank(job, length, now)
@@ -157,6 +157,12 @@ def _regime(view: View, foresight: Foresight | None) -> Regime:
         foresight=foresight or regime.foresight,
         bounds=None if view.bounds is None else Settled(view.bounds),
     )
+
+
+def _alike(one: Job, other: Job) -> bool:
+    """Whether both ask for the same at the same place."""
+    same = one.partition == other.partition and one.qos == other.qos
+    return same and one.request == other.request
 
 
 def _runs(view: View, ends: Ends) -> list[tuple[Claim, float | None]]:

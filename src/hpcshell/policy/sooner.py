@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from hpcshell.core.records import Claim, Job, Request
 from hpcshell.core.units import format_size
+from hpcshell.policy.advice import SHORTEST
 from hpcshell.policy.ahead import AT_WORST, Ahead
 from hpcshell.policy.certain import certain
 from hpcshell.policy.explanation import Bound, Sooner
@@ -24,6 +25,9 @@ from hpcshell.policy.rehearsal import NOW, Ends, Stage
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import LONG
 
+AT_BEST: Final = (
+    "if all that runs now were to end at once, and what goes before it takes its whole time limit"
+)
 MOST: Final = 100
 """Lines before the element at most."""
 EFFORT: Final = 2000
@@ -32,8 +36,6 @@ LEVELS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """By which part less is asked for, tried in this order."""
 LEAST_GAIN: Final = 60.0
 """Seconds; and a tenth of the wait: less than that is not called sooner."""
-SHORTEST: Final = 60.0
-"""No advice to ask for less time than this, in seconds."""
 LIMITS: Final = (86400.0, 3600.0)
 """Time limits that are tried for what has none."""
 GRAIN: Final = 1 << 26
@@ -61,7 +63,7 @@ def interval(
         earliest = start
         latest = _rehearsed(view, policy, unit, now, ends=_limit)
     else:
-        at_best = "if all that runs now were to end at once"
+        at_best = AT_BEST
         exact = replace(policy, resolution=0.0)
         earliest = _rehearsed(view, exact, unit, now, ends=_at_once)
         latest = start

@@ -60,8 +60,7 @@ class Shrunk:
 
     def learn(self, rows: Learnt) -> None:
         self._known = {
-            (tuple(key) if len(key) > 1 else key[0]): (total, count)
-            for key, (total, count) in rows
+            (tuple(key) if len(key) > 1 else key[0]): (total, count) for key, (total, count) in rows
         }
 
 

@@ -82,7 +82,8 @@ class Ahead:
         start = forward.starts.get(unit, forward.resumed.get(unit))
         if start is None and not told() and forward.cut:
             return Played(None, NO_TIME)
-        return Played(start)
+        left_out = self._snapshot is not None and self._snapshot.left_out
+        return Played(start, of=len(forward.jobs) if left_out else 0)
 
 
 def _expected(regime: Regime) -> Lengths:

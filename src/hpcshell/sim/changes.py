@@ -54,8 +54,8 @@ class Wish(Record, frozen=True, kw_only=True):
 
 
 class Changes(NamedTuple):
-    """A wish that makes sense for a queue. `order`: the settings that ask for it; `idle`: what of it
-    changes nothing, in words; `origin`: as in `choice`."""
+    """A wish that makes sense for a queue. `order`: the settings that ask for it; `idle`: what of
+    it changes nothing, in words; `origin`: as in `choice`."""
 
     submit: tuple[Job, ...]
     policy: Policy | None

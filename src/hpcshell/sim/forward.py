@@ -30,7 +30,6 @@ from hpcshell.policy.snapshot import elements_of
 from hpcshell.sim.lengths import assumed_end
 from hpcshell.sim.runs import Runs, index_set
 
-
 CHANGING: Final = ("request", "partition", "qos")
 """Fields of a job that somebody may change so that it starts sooner."""
 

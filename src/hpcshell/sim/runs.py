@@ -30,11 +30,12 @@ class Span(NamedTuple):
 
 class Runs:
     """What `Forward` plays. `starts`: when what waits starts for the first time from now on;
-    `resumed`: when what was found suspended goes on (`stood`: the jobs of which anything was, `still`:
-    the runs that have not gone on so far); `ends`: when each job is over; `ended`: why elements ended that could never start; `cancelled`:
-    the jobs of which somebody cancelled anything; `spans`: what runs that are over have held;
-    `sizes`: what the machine has, since when. `cut`: more would have happened after the instant to
-    which it was played, `stopped`: before it."""
+    `resumed`: when what was found suspended goes on (`stood`: the jobs of which anything was,
+    `still`: the runs that have not gone on so far); `ends`: when each job is over; `ended`: why
+    elements ended that could never start; `cancelled`: the jobs of which somebody cancelled
+    anything; `spans`: what runs that are over have held; `sizes`: what the machine has, since when.
+    `cut`: more would have happened after the instant to which it was played, `stopped`: before
+    it."""
 
     def __init__(self, snapshot: Snapshot, lengths: Lengths, regime: Regime | None = None) -> None:
         self.view: View = view_of(snapshot, regime)

@@ -122,14 +122,18 @@ def _nothing(sentence: str) -> dict[str, Any]:
 
 
 def _elsewhere(engine: Engine, job: Job) -> Iterator[Variant]:
-    """The same job in every other partition that takes it."""
-    for name in engine.host.settings.partitions:
+    """The same job in every other partition, and every other QOS, that takes it."""
+    settings, bounds = engine.host.settings, engine.view.bounds
+    asked = [("partition", name) for name in settings.partitions if name != job.partition]
+    asked += [("qos", name) for name in settings.qos if name != job.qos]
+    for field, name in asked:
+        other = replace(job, **{field: name})
         try:
-            admit(job.request, engine.host.total, engine.host.settings, name)
+            admit(job.request, engine.host.total, settings, other.partition)
         except HpcError:
             continue
-        if name != job.partition:
-            yield Variant(f"--partition={name}", replace(job, partition=name))
+        if bounds is None or bounds.throttle.never(bounds.claimant(other, job.request)) is None:
+            yield Variant(f"--{field}={name}", other)
 
 
 def _no_wait(view: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import inf
 from typing import Any, Final
 
 from hpcshell.cli import exits
@@ -40,8 +41,6 @@ GENERATED_CPUS: Final = "256"
 GENERATED_SEED: Final = "1"
 GENERATING: Final = ("seed", "load", "overestimate", "out")
 """Options that mean something only with --generate."""
-LATEST: Final = 1e12
-"""Seconds after which no log begins."""
 WORTH_A_BAR: Final = 200_000
 """Jobs in all (see `effort`) from which on progress is shown."""
 PICTURES: Final = (".png", ".svg")
@@ -229,7 +228,7 @@ def _workload(trace: Trace, chosen: Chosen) -> Workload:
     since, until = chosen["since"], chosen["until"]
     if since is not None or until is not None:
         first = 0.0 if since is None else duration(since, "--from", zero=True)
-        last = LATEST if until is None else duration(until, "--until")
+        last = inf if until is None else duration(until, "--until")
         if first >= last:
             raise Wrong(f"--from {since} is not before --until {until}", "exchange them")
         return between(workload, first, last)

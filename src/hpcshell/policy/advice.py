@@ -35,8 +35,11 @@ def missing_members(view: View, entry: Entry) -> tuple[str, str] | None:
         return None
     members = f"{lacking} of its {gang.size} members {'is' if lacking == 1 else 'are'}"
     them = "the missing one" if lacking == 1 else f"the {lacking} missing"
+    without = "it" if lacking == 1 else "them"
     advice = f"submit {them} with --gang {gang.name}:{gang.size}, or: hpc cancel "
-    return advice + " ".join(map(str, here)), f"{members} not in the queue: it never starts without"
+    return advice + " ".join(
+        map(str, here)
+    ), f"{members} not in the queue: none starts without {without}"
 
 
 def at_once(view: View, shape: Shape, profile: Profile, promise: float | None, now: float) -> str:

@@ -25,9 +25,7 @@ from hpcshell.policy.rehearsal import NOW, Ends, Stage
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import LONG
 
-AT_BEST: Final = (
-    "if all that runs now were to end at once, and what goes before it takes its whole time limit"
-)
+AT_BEST: Final = "if all that runs were to end at once, and those before it took their limits"
 MOST: Final = 100
 """Lines before the element at most."""
 EFFORT: Final = 2000

@@ -133,14 +133,14 @@ def _wake(world: World, run: int) -> None:
 
 
 @st.composite
-def ways(draw: st.DrawFn, load: Load) -> Way:
-    """Anything that goes together."""
+def ways(draw: st.DrawFn, load: Load, turns: bool) -> Way:
+    """Anything that goes together; `turns`: jobs take turns, whatever else."""
     rare = st.sampled_from((False, False, True))
     rules = tuple(draw(RULES)) if draw(rare) else ()
     rights = draw(RIGHTS) if draw(rare) else None
     sharing = None
     order = draw(st.sampled_from(("", *ORDERS)))
-    if draw(rare):  # they take turns in the order of priorities alone
+    if turns or draw(rare):  # they take turns in the order of priorities alone
         sharing, order = Sharing(slice=draw(st.sampled_from((2.0, 5.0))), partitions=("main",)), ""
     booked = []
     if draw(rare):
@@ -173,10 +173,10 @@ def ways(draw: st.DrawFn, load: Load) -> Way:
 
 
 @st.composite
-def sites(draw: st.DrawFn, *, early: bool = False, most: int = 7) -> Site:
-    """All runs take their time limits or, `early`, part of them."""
-    load = draw(shared_loads(most=most))
-    way = draw(ways(load))
+def sites(draw: st.DrawFn, *, early: bool = False, turns: bool = False) -> Site:
+    """All runs take their time limits or, `early`, part of them. `turns`: as in `ways`."""
+    load = draw(shared_loads(most=7))
+    way = draw(ways(load, turns))
     timed = way.sharing is not None or draw(st.sampled_from((True, True, False)))
     inside = st.sampled_from((False, False, True)) if way.reservations else st.just(False)
     work = []

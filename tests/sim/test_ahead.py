@@ -102,7 +102,7 @@ def test_who_is_promised_a_start_has_it_by_then_if_no_run_outlasts_its_limit(sit
             assert start <= one.told.start
 
 
-@given(sites(), st.integers(0, 20))
+@given(sites(turns=True), st.integers(0, 9))
 def test_what_is_suspended_goes_on_when_it_is_told(site: Site, later: int) -> None:
     world = world_until(site.world(), site.last() + later)
     ahead = ahead_of(world, site)

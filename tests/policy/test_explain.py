@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind, step
-from hpcshell.core.records import NO_INDEX, Dependencies, Dependency, Job, Resources, Retry
+from hpcshell.core.records import NO_INDEX, Dependencies, Dependency, Gang, Job, Resources, Retry
 from hpcshell.core.units import size, time_limit
 from hpcshell.policy import advice as advice_module
 from hpcshell.policy.codes import REASONS
@@ -298,3 +298,23 @@ def again(world: World, changed: Job) -> View:
         view.claim(claim)
     view.keep({unit: at for unit, at in world.view.promised.items() if unit[0] != changed.id})
     return view
+
+
+def test_a_gang_is_told_that_a_member_is_not_in_the_queue() -> None:
+    gang = Gang(name="g", size=3)
+    world = world_of(make_job(1, gang=gang), make_job(2, gang=gang))
+    said = told(world, 1)
+    assert said.reason.code == "Gang"
+    assert said.why == "1 of its 3 members is not in the queue: none starts without it"
+    assert said.advice == "submit the missing one with --gang g:3, or: hpc cancel 1 2"
+    world.arrive(make_job(3, gang=gang, held="user"), LONG)
+    assert told(world, 1).advice == ""
+
+
+def test_what_decisions_do_not_look_at_is_told_so() -> None:
+    world = world_of(make_job(1, cpus=2, time_limit=9.0), make_job(2, cpus=2, time_limit=9.0))
+    world.arrive(make_job(3, time_limit=9.0), LONG)
+    world.policy = Policy(max_backfill_jobs=0)
+    said = told(world, 3)
+    assert [reason.code for reason in said.reasons] == ["Priority", "Depth"]
+    assert "no more than 0 elements behind the first" in said.reasons[1].sentence

@@ -157,7 +157,7 @@ def ways(draw: st.DrawFn, load: Load, turns: bool) -> Way:
                 flex=draw(st.booleans()),
             )
         )
-    pauses = ()
+    pauses: tuple[tuple[float, float], ...] = ()
     if draw(rare):
         pauses = ((draw(st.sampled_from((1.0, 3.0))), draw(st.sampled_from((0.0, 2.0)))),)
     return Way(

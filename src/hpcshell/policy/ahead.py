@@ -71,6 +71,15 @@ def played(told: Explanation, ahead: Ahead, unit: Unit, now: float, certain: boo
 NOT_FORESEEN: Final = "as things stand it does not start: the queue was played forward"
 
 
+def reached(told: Explanation, ahead: Ahead, unit: Unit) -> Explanation:
+    """What was told of an element that is promised a start. If all runs take their time limits, it
+    may start before that: others may be passed by, or leave it a better place."""
+    start, earliest = ahead.starts(unit).start, told.earliest
+    if start is None or earliest is None or earliest.start <= start:
+        return told
+    return replace(told, earliest=replace(earliest, start=start))
+
+
 def _only(one: Played) -> str:
     return f", but only the first {one.of:,} jobs in line" if one.of else ""
 

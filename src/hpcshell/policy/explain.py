@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from hpcshell.core.records import NO_INDEX, Claim, Reason
 from hpcshell.policy.advice import at_once, missing_members
-from hpcshell.policy.ahead import AT_WORST, Ahead, played
+from hpcshell.policy.ahead import AT_WORST, Ahead, played, reached
 from hpcshell.policy.certain import certain, stands
 from hpcshell.policy.codes import LIMIT_REASONS
 from hpcshell.policy.explanation import Blocker, Bound, Explanation
@@ -99,7 +99,9 @@ def explain(
     if others is not None and seen.reasons[-1].code != "Depth":
         earliest, latest = interval(view, policy, unit, seen.start, now)
         seen = replace(seen, earliest=earliest, latest=latest)
-    if ahead is not None and not seen.promised and seen.reason.code != "TooLarge":
+    if ahead is not None and seen.promised:
+        seen = reached(seen, ahead, unit)
+    elif ahead is not None and seen.reason.code != "TooLarge":
         seen = played(seen, ahead, unit, now, certain(view))
     if others is None or seen.reasons[-1].code == "Depth" or isinstance(line, Together):
         return seen  # it would take a change of all of its members

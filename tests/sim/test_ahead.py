@@ -63,17 +63,14 @@ def start_of(world: World, said: Said) -> float | None:
 def test_who_waits_starts_when_it_is_told_if_all_runs_take_their_limits(
     site: Site, later: int
 ) -> None:
+    """Once whatever was promised is held on to."""
     world = world_until(site.world(), site.last() + later)
+    list(said_of(world, site))
     before = picture(world.view)
-    ahead = ahead_of(world, site)
-    told = {
-        unit: explain(world.view, world.policy, *unit, world.now, others=(), ahead=ahead)
-        for unit in waiting(world)
-    }
+    said = list(said_of(world, site))
     assert picture(world.view) == before
-    since = len(world.restarts)
     world.run()
-    for unit, one in told.items():
+    for unit, one, since in said:
         start = start_of(world, Said(unit, one, since))
         if start is None:
             assert one.start is None

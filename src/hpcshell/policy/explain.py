@@ -74,7 +74,7 @@ def explain(
     entry = view.entry(job)
     if entry is None:
         return _reasons_only([Reason(code="None", sentence=f"job {job} does not wait")])
-    unit = (job, _next_of(entry) if index == NO_INDEX else index)
+    unit = (job, next_of(entry) if index == NO_INDEX else index)
     reasons = not_ready(view.queue, entry, unit[1], now)
     if view.closed:
         told = f"nothing new starts on this machine: {view.closed}"
@@ -161,7 +161,7 @@ def _reasons_only(reasons: list[Reason]) -> Explanation:
     return Explanation(reason=reasons[0], reasons=tuple(reasons))
 
 
-def _next_of(entry: Entry) -> int:
+def next_of(entry: Entry) -> int:
     """The element that goes first: a ready one, else a new one, else one with a record."""
     for source in (entry.elements(), iter(entry.waiting), iter(sorted(entry.tasks))):
         if (index := next(source, None)) is not None:

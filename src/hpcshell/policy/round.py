@@ -233,7 +233,10 @@ class Round:
 
     def _bend(self) -> None:
         """What may run outside its reservation, too, takes what all others leave there."""
-        for unit, line in self._flexible:
+        begun = {(start.job, start.index) for start in self.starts}
+        for unit, line in dict(self._flexible).items():  # some have been met twice
+            if unit in begun:
+                continue
             promised = unit in self._done
             possible = promised or self._room(line.entry) > 0
             if not possible or not self._allowed(unit, line):

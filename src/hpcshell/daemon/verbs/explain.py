@@ -17,7 +17,7 @@ from hpcshell.daemon.verbs.snapshot import first_in_line
 from hpcshell.daemon.verbs.standing import factors_of
 from hpcshell.machine import clock
 from hpcshell.policy.admit import admit
-from hpcshell.policy.explain import bind, explain_suspended
+from hpcshell.policy.explain import bind, explain_suspended, next_of
 from hpcshell.policy.explain import explain as explain_why
 from hpcshell.policy.explanation import Bound, Explanation
 from hpcshell.policy.snapshot import Snapshot
@@ -77,8 +77,9 @@ def _explained(
     others = None if ahead is None else _elsewhere(engine, found.job)
     view, policy = engine.view, engine.policy
     why = explain_why(view, policy, found.job.id, index, now, others=others, ahead=ahead)
-    if index != NO_INDEX or found.job.array is None:
-        bind(view, policy, (found.job.id, index), why, now)
+    if (entry := view.entry(found.job.id)) is not None:
+        meant = next_of(entry) if index == NO_INDEX else index
+        bind(view, policy, (found.job.id, meant), why, now)
     order = {"order": engine.host.settings.scheduler.order}
     return answer | _told(why) | {"standing": order | factors_of(engine, found.job, now)}
 

@@ -161,7 +161,7 @@ def ways(draw: st.DrawFn, load: Load, turns: bool) -> Way:
     if draw(rare):
         pauses = ((draw(st.sampled_from((1.0, 3.0))), draw(st.sampled_from((0.0, 2.0)))),)
     return Way(
-        policy=draw(policies),
+        policy=_configured(draw(policies)),
         order=order,
         fill=draw(st.integers(0, len(FILLS) - 1)),
         rules=rules,
@@ -170,6 +170,12 @@ def ways(draw: st.DrawFn, load: Load, turns: bool) -> Way:
         reservations=tuple(booked),
         pauses=pauses,
     )
+
+
+def _configured(policy: Policy) -> Policy:
+    """As a configuration can ask for it: where nobody may pass the first in line, it alone is
+    promised a start."""
+    return policy if policy.backfill else replace(policy, promises=1)
 
 
 @st.composite

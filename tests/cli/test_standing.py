@@ -58,7 +58,7 @@ def test_the_waiting_first_first_with_their_points(configured: Cli) -> None:
     [row] = cli("priority", high, "--json", check=True).json["rows"]
     [qos] = [factor for factor in row["factors"] if factor["factor"] == "qos"]
     assert qos == {"factor": "qos", "value": 1.0, "weight": 100.0, "points": 100.0}
-    assert "Weights" in cli("priority", "--weights", check=True).out
+    assert "-0" not in said.out
     told = cli("explain", low, check=True).out
     assert "by order multifactor: " in told
     assert "nice 3 x -1" in told
@@ -68,6 +68,13 @@ def test_the_waiting_first_first_with_their_points(configured: Cli) -> None:
 def test_nothing_waits(configured: Cli) -> None:
     said = configured("priority", check=True)
     assert (said.out, said.err) == ("", "no job waits\n")
+
+
+def test_the_weights_are_shown_whoever_waits(configured: Cli) -> None:
+    head, weights = configured("priority", "--weights", check=True).out.splitlines()
+    worth = dict(zip(head.split(), weights.split()[1:], strict=True))
+    assert weights.split()[0] == "Weights"
+    assert (worth["QOS"], worth["AGE"], worth["NICE"]) == ("100", "0", "-1")
 
 
 def test_accounts_users_and_what_they_have_used(configured: Cli) -> None:

@@ -135,3 +135,33 @@ def test_of_many_only_the_first_are_told_what_would_be_sooner(bench: Bench) -> N
     told = bench.ask("explain", ids=["waits"])["jobs"]
     assert len(told) == 12
     assert [one["interval"]["latest"] is not None for one in told] == [True] * 10 + [False] * 2
+
+
+def test_of_many_only_the_first_in_line_are_handed_out(bench: Bench) -> None:
+    cpus = bench.engine.view.total.cpus
+    runs = bench.submit("runs", request={"cpus": cpus, "time_limit": 600.0})
+    bench.settle()
+    waits = [bench.submit("waits", request={"cpus": 1, "time_limit": 60.0}) for _ in range(5)]
+    answer = bench.ask("snapshot", most=2, ids=[str(waits[4]), "nobody"])
+    assert [one["job"]["id"] for one in answer["jobs"]] == [runs, waits[0], waits[1], waits[4]]
+    assert answer["head"]["left_out"] == 2
+    assert bench.ask("snapshot", most=6)["head"].get("left_out", 0) == 0
+
+
+@pytest.mark.parametrize("most", [-1, "x", 1.5, True])
+def test_so_many_are_a_whole_number(bench: Bench, most: Any) -> None:
+    with pytest.raises(Wrong):
+        bench.ask("snapshot", most=most)
+
+
+def test_what_explain_says_of_those_behind_a_throttle_is_when_they_start(bench: Bench) -> None:
+    cpus = bench.engine.view.total.cpus
+    bench.submit("runs", request={"cpus": cpus, "time_limit": 600.0})
+    bench.settle()
+    bench.submit("many", array="0-3%1", request={"cpus": 1, "time_limit": 200.0})
+    wide = bench.submit("wide", request={"cpus": cpus, "time_limit": 60.0})
+    bench.settle()
+    starts = Forward(fetched(bench), part_of_limit()).play().starts
+    (told,) = bench.ask("explain", ids=[wide])["jobs"]
+    assert not told["promised"]
+    assert starts[wide, -1] == told["promise"]["start"] == told["interval"]["latest"]["start"]

@@ -42,6 +42,7 @@ def wake(world: World, run: int) -> None:
 
 def resume(world: World, run: int) -> None:
     """The run goes on."""
+    world.resumed.append((world.now, world.runs[run].job, world.runs[run].index))
     claim = world.runs[run] = world.view.resume(run, world.now)
     _step(world, (claim.job, claim.index), Kind.RESUME)
     end = world.ends[run]

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind, step
-from hpcshell.core.records import NO_INDEX, Array, Dependencies, Dependency, Job, Resources, Retry
+from hpcshell.core.records import NO_INDEX, Dependencies, Dependency, Gang, Job, Resources, Retry
 from hpcshell.core.units import size, time_limit
-from hpcshell.policy import explain as explain_module
+from hpcshell.policy import advice as advice_module
 from hpcshell.policy.codes import REASONS
 from hpcshell.policy.decide import Policy, decide
-from hpcshell.policy.explain import Explanation, explain
+from hpcshell.policy.explain import explain
+from hpcshell.policy.explanation import Explanation
 from hpcshell.policy.retry import End
 from hpcshell.policy.view import Unit, View
 from tests.policy.made import elements_of, make_job
@@ -68,18 +69,6 @@ def test_the_second_in_line_is_told_who_is_before_it() -> None:
     assert "job 2 is before it" in said.reason.sentence
     assert (said.start, said.promised) == (105.0, False)
     assert "estimated" in said.why
-
-
-def test_an_estimate_says_what_a_throttle_keeps_out_of_it() -> None:
-    world = world_of(
-        make_job(1, cpus=2, time_limit=100.0),
-        make_job(2, time_limit=5.0, array=Array(indices="0-9", throttle=2)),
-        make_job(3, time_limit=5.0),
-    )
-    said = told(world, 3)
-    assert not said.promised
-    assert "elements of job 2 that its throttle holds back" in said.why
-    assert "throttle" not in told(world, 2).why
 
 
 def test_what_may_not_pass_a_promise_is_told_how_short_it_would_have_to_be() -> None:
@@ -293,7 +282,7 @@ def test_advice_works(load: Load, promises: int | None) -> None:
 
     world = load.world(Policy(promises=promises))
     world.watch.append(look)
-    with mock.patch.object(explain_module, "SHORTEST", 1.0):
+    with mock.patch.object(advice_module, "SHORTEST", 1.0):
         world.run()
 
 
@@ -309,3 +298,23 @@ def again(world: World, changed: Job) -> View:
         view.claim(claim)
     view.keep({unit: at for unit, at in world.view.promised.items() if unit[0] != changed.id})
     return view
+
+
+def test_a_gang_is_told_that_a_member_is_not_in_the_queue() -> None:
+    gang = Gang(name="g", size=3)
+    world = world_of(make_job(1, gang=gang), make_job(2, gang=gang))
+    said = told(world, 1)
+    assert said.reason.code == "Gang"
+    assert said.why == "1 of its 3 members is not in the queue: none starts without it"
+    assert said.advice == "submit the missing one with --gang g:3, or: hpc cancel 1 2"
+    world.arrive(make_job(3, gang=gang, held="user"), LONG)
+    assert told(world, 1).advice == ""
+
+
+def test_what_decisions_do_not_look_at_is_told_so() -> None:
+    world = world_of(make_job(1, cpus=2, time_limit=9.0), make_job(2, cpus=2, time_limit=9.0))
+    world.arrive(make_job(3, time_limit=9.0), LONG)
+    world.policy = Policy(max_backfill_jobs=0)
+    said = told(world, 3)
+    assert [reason.code for reason in said.reasons] == ["Priority", "Depth"]
+    assert "no more than 0 elements behind the first" in said.reasons[1].sentence

@@ -12,7 +12,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Job, Outcome, Resources
 from hpcshell.policy.decide import Policy
 from hpcshell.policy.preempt import MODES, Rights
-from hpcshell.policy.ranks import stepped
+from hpcshell.policy.ranks import SHORT_STEP, STEP, squeezed, stepped
 from hpcshell.policy.regime import Regime
 from tests.policy.made import make_job
 from tests.policy.regimes import policies, rank_of, regimes
@@ -240,3 +240,19 @@ def test_of_equals_who_was_there_first_is_left_alone() -> None:
         job = make_job(number, priority=number, time_limit=9.0, submit_time=float(number))
         world.submit(job, same(Act(5.0)))
     assert world.run().restarts == [(1.0, (1, -1)), (6.0, (2, -1))]
+
+
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=6),
+    st.sampled_from((STEP, SHORT_STEP)),
+)
+def test_a_step_is_more_than_any_two_ranks_are_apart(ranks: list[float], size: float) -> None:
+    """And squeezed into it they stay in order."""
+    squeezed_ranks = [squeezed(rank, size) for rank in sorted(ranks)]
+    assert squeezed_ranks == sorted(squeezed_ranks)
+    assert squeezed_ranks[-1] - squeezed_ranks[0] < size
+    plain = [rank for rank in ranks if abs(rank) <= 0.4 * size]
+    assert [squeezed(rank, size) for rank in plain] == plain
+    low, high = min(ranks), max(ranks)
+    step = stepped(lambda job, length, now: high if job.id == 1 else low, lambda job: job.id == 1)
+    assert step(make_job(1), None, 0.0) < step(make_job(2), None, 0.0)

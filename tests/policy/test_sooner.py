@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from math import inf
 from unittest import mock
 
@@ -14,7 +15,8 @@ from msgspec.structs import replace
 from hpcshell.core.records import Job, Resources
 from hpcshell.policy import sooner as sooner_module
 from hpcshell.policy.decide import Policy
-from hpcshell.policy.explain import Explanation, explain
+from hpcshell.policy.explain import explain
+from hpcshell.policy.explanation import Explanation
 from hpcshell.policy.rehearsal import Stage
 from hpcshell.policy.sooner import Variant, variants
 from hpcshell.policy.view import Unit
@@ -129,13 +131,20 @@ def test_with_the_change_it_starts_when_it_is_told(load: Load, promises: int | N
 
     world = load.world(Policy(promises=promises))
     world.watch.append(look)
+    with easily_pleased():
+        world.run()
+
+
+@contextmanager
+def easily_pleased() -> Iterator[None]:
+    """Small changes count, and so does what little they gain."""
     with (
         mock.patch.object(sooner_module, "SHORTEST", 1.0),
         mock.patch.object(sooner_module, "LEAST_GAIN", 0.5),
         mock.patch.object(sooner_module, "GRAIN", 1),
         mock.patch.object(sooner_module, "_rounded", lambda seconds: float(int(seconds))),
     ):
-        world.run()
+        yield
 
 
 def changed_by(job: Job, options: str) -> Job:

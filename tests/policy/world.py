@@ -80,6 +80,8 @@ class World:
         """How each run is to end, and when if it is not suspended any more."""
         self.starts: dict[Unit, float] = {}
         self.restarts: list[tuple[float, Unit]] = []
+        self.resumed: list[tuple[float, int, int]] = []
+        """When runs went on that had been suspended, and of which element."""
         self.yielded = Yielded()
         self.watch: list[Callable[[World], None]] = []
         self._agenda: list[tuple[float, int, int, Callable[[], None]]] = []

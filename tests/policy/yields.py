@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import NO_INDEX
+from hpcshell.core.records import NO_INDEX, Claim
+from hpcshell.policy.line import Shape
 from hpcshell.policy.plan import Plan, Preempt
 from hpcshell.policy.room import plus
 from hpcshell.policy.view import Unit
+from hpcshell.policy.waking import sleepers
 from tests.policy.pauses import end_later, suspend, wake
 
 if TYPE_CHECKING:
@@ -69,22 +71,34 @@ def _yield(world: World, one: Preempt) -> None:
 
 def check_rights(world: World, preempts: list[Preempt]) -> None:
     """Each may be preempted, in this way, and has had its time."""
-    rights = world.regime.rights
-    assert rights is not None
     for one in preempts:
-        claim, maker = world.runs[one.run], world.jobs[one.job]
-        assert one.mode == rights.mode_of(maker, world.jobs[claim.job]) != ""
-        assert world.now - claim.start - claim.paused >= rights.exempt
+        claim = world.runs[one.run]
+        assert by_right(world, one, claim) or in_turn(world, one, claim)
         assert claim.suspended is None
         assert one.run not in world.view.leaving
+
+
+def by_right(world: World, one: Preempt, claim: Claim) -> bool:
+    """Whether the run has to make room for a job that has the right to it."""
+    rights = world.regime.rights
+    if rights is None or world.now - claim.start - claim.paused < rights.exempt:
+        return False
+    return one.mode == rights.mode_of(world.jobs[one.job], world.jobs[claim.job]) != ""
+
+
+def in_turn(world: World, one: Preempt, claim: Claim) -> bool:
+    """Whether its slice is over, and another of no less priority is to have its turn."""
+    sharing, maker, victim = world.regime.sharing, world.jobs[one.job], world.jobs[claim.job]
+    if sharing is None or one.mode != "suspend" or victim.priority > maker.priority:
+        return False
+    since = world.view.on_since(claim)
+    return sharing.shares(maker) and sharing.shares(victim) and world.now >= since + sharing.slice
 
 
 def check_none_is_too_many(world: World, plan: Plan) -> None:
     """Without any one of them the element would not fit, whatever else is being ended."""
     first, room = plan.preempts[0], world.view.room
-    entry = world.view.entry(first.job)
-    assert entry is not None
-    shape, free = entry.shape_of(first.index), room.free
+    shape, free = lacked(world, (first.job, first.index)), room.free
     for run in world.view.leaving:
         free = plus(free, room.held[run])
     frees = {
@@ -98,6 +112,16 @@ def check_none_is_too_many(world: World, plan: Plan) -> None:
         assert shape.taken(left) is None, "one of them need not make room"
         free_all = plus(left, frees[kept])
         assert shape.taken(free_all) is not None
+
+
+def lacked(world: World, unit: Unit) -> Shape:
+    """As what the element would start, or go on."""
+    for sleeper in sleepers(world.view):
+        if sleeper.unit == unit:
+            return sleeper.shape
+    entry = world.view.entry(unit[0])
+    assert entry is not None
+    return entry.shape_of(unit[1])
 
 
 def check_debts(world: World) -> None:

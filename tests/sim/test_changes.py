@@ -22,8 +22,9 @@ from hpcshell.sim.forward import Forward
 from hpcshell.sim.gains import compare
 from hpcshell.sim.lengths import part_of_limit
 from tests.policy.made import make_job
+from tests.policy.pauses import suspend, wake
 from tests.policy.workloads import Load, loads
-from tests.policy.world import World
+from tests.policy.world import Act, World, same
 from tests.sim.queues import load_to_limits, snapshot_of, world_until
 
 Doing = tuple[Callable[[World], None], Callable[[Forward], None]]
@@ -276,3 +277,30 @@ def test_what_makes_no_sense_is_refused(words: dict[str, object], said: str) -> 
 
 def test_orders_know_no_case() -> None:
     assert ordered("SJF", Settings()).scheduler.order == "sjf"
+
+
+def test_what_changes_nothing_is_said() -> None:
+    assert asked(release=("4",)).idle == ()
+    assert asked(release=("1", "3_1")).idle == (
+        "--release changes nothing: job 1 is not held",
+        "--release changes nothing: job 3 is not held",
+    )
+    assert asked(hold=("4",)).idle == ("--hold changes nothing: job 4 is held already",)
+
+
+def test_what_is_suspended_is_listed_with_when_it_goes_on() -> None:
+    world = World(Resources(cpus=2))
+    for job in (make_job(1, cpus=2, time_limit=50.0), make_job(2, cpus=2, time_limit=30.0)):
+        world.arrive(job, same(Act(100.0)))
+    world.tick()
+    suspend(world, 1)
+    wake(world, 1)
+    snapshot = replace(snapshot_of(world), waking=())
+    still = Forward(snapshot, part_of_limit()).play()
+    goes_on = Forward(replace(snapshot, waking=(1,)), part_of_limit()).play()
+    rows = {row.job.id: row for row in compare(still, goes_on).rows}
+    assert (rows[1].stands, rows[1].before, rows[1].after) == (True, None, 0.0)
+    assert (rows[2].stands, rows[2].before, rows[2].after) == (False, 0.0, 50.0)
+    (first, _) = sorted(compare(still, still).rows, key=lambda row: row.job.id)
+    assert first.why == "it is suspended until: hpc resume 1"
+    assert first.elements == 1

@@ -11,6 +11,7 @@ from hpcshell.policy.snapshot import Snapshot, view_of
 from hpcshell.sim.forward import Forward
 from hpcshell.sim.lengths import part_of_limit
 from tests.policy.picture import picture
+from tests.policy.ways import Site, sites
 from tests.policy.workloads import Load, loads
 from tests.sim.queues import load_to_limits, snapshot_of, world_until
 
@@ -51,3 +52,12 @@ def test_what_is_told_is_what_then_comes(load: Load, promises: int | None, later
     assert told.starts == came
     assert not told.cut
     assert set(told.view.queue.jobs) == set(world.left)
+
+
+@given(sites(), st.integers(0, 20))
+def test_and_that_whatever_the_site_decides_by(site: Site, later: int) -> None:
+    world = world_until(site.world(), site.last() + later)
+    before = len(world.restarts)
+    told = Forward(snapshot_of(world), part_of_limit(), site.way.regime()).play()
+    world.run()
+    assert told.starts == {unit: at for at, unit in reversed(world.restarts[before:])}

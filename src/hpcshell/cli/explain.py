@@ -56,9 +56,7 @@ def _text(talk: Talk, job: dict[str, Any], now: float) -> list[str]:
         if reason["sentence"] != job["reason"]["sentence"]
     ]
     lines += [*_blockers(job["blockers"]), *_when(job, now), *_standing(job.get("standing"))]
-    if job.get("advice") and job["advice"] not in job["reason"]["sentence"]:
-        lines.append(f"  hint: {safe(job['advice'])}")
-    return [*lines, *_change(job, now)]
+    return [*lines, *_hint(job, now)]
 
 
 def _blockers(blockers: list[dict[str, Any]]) -> list[str]:
@@ -102,12 +100,15 @@ def _at(start: float, now: float) -> str:
     return f"{describe.instant(start)} (in {format_duration(ahead)})" if ahead else "now"
 
 
-def _change(job: dict[str, Any], now: float) -> list[str]:
-    """What would start it sooner, where the advice has not said so."""
-    change = job.get("change")
-    if not change or change["options"] in (job.get("advice") or ""):
-        return []
-    told = f"  hint: with {safe(change['options'])} it would start {_at(change['start'], now)}"
-    if change["now"] is not None:
-        told += f", {format_duration(round(change['now'] - change['start']))} sooner"
-    return [told]
+def _hint(job: dict[str, Any], now: float) -> list[str]:
+    """What to do about it: the smallest change with which it starts sooner, else what would start
+    it at once."""
+    advice, change = job.get("advice"), job.get("change")
+    if change and change["options"] not in (advice or ""):
+        told = f"with {safe(change['options'])} it would start {_at(change['start'], now)}"
+        if change["now"] is not None:
+            told += f", {format_duration(round(change['now'] - change['start']))} sooner"
+        return [f"  hint: {told}"]
+    if advice and advice not in job["reason"]["sentence"]:
+        return [f"  hint: {safe(advice)}"]
+    return []

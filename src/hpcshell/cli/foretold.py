@@ -23,7 +23,8 @@ BARS: Final = " ▁▂▃▄▅▆▇█"
 
 class Asked(NamedTuple):
     """What was understood: the changes as typed, how long runs are taken to take, seconds for those
-    without a limit, the instants of the snapshot and of the change, and the two runs."""
+    without a limit, the instants of the snapshot and of the change, the two runs, what of the
+    changes changes nothing, and how many jobs were left out."""
 
     words: list[str]
     runs: str
@@ -32,6 +33,8 @@ class Asked(NamedTuple):
     when: float
     before: Forward
     after: Forward
+    idle: tuple[str, ...] = ()
+    left_out: int = 0
 
 
 # -- for people ------------------------------------------------------------------------------------
@@ -85,7 +88,8 @@ def _asks(row: Row) -> str:
     parts += [f"{number} {safe(name)}" for name, number in request.others.items() if number]
     if request.time_limit is not None:
         parts.append(format_duration(request.time_limit))
-    return (f"{row.elements:,} x " if row.elements > 1 else "") + ", ".join(parts)
+    told = (f"{row.elements:,} x " if row.elements > 1 else "") + ", ".join(parts)
+    return f"{told} (suspended)" if row.stands else told
 
 
 def _start(start: float | None, asked: Asked, run: Forward) -> str:
@@ -161,6 +165,10 @@ def notes(asked: Asked, compared: Compared) -> list[str]:
     if asked.runs == "predicted":
         how = "run as long as those like them did"
     told = [f"assumed: jobs {how}, those without a limit for {format_duration(asked.unlimited)}"]
+    told += asked.idle
+    if asked.left_out:
+        first = f"{len(asked.before.jobs):,}"
+        told.append(f"cut short: only the first {first} jobs in line, {asked.left_out:,} left out")
     if compared.cut:
         ahead = format_duration(round(max(0.0, compared.until - asked.now)))
         told.append(f"cut short: worked out for the coming {ahead} only")
@@ -183,6 +191,7 @@ def document(asked: Asked, compared: Compared, every: bool) -> dict[str, Any]:
         "unlimited": asked.unlimited,
         "until": compared.until,
         "cut": compared.cut,
+        "left_out": asked.left_out,
         "before": compared.before._asdict(),
         "after": compared.after._asdict(),
         "jobs": [_row(row, asked) for row in compared.rows if shown or row.changed],
@@ -197,6 +206,7 @@ def _row(row: Row, asked: Asked) -> dict[str, Any]:
         "user": row.job.user,
         "new": row.new,
         "cancelled": row.gone,
+        "suspended": row.stands,
         "elements": row.elements,
         "cpus": request.cpus,
         "memory": request.memory,

@@ -42,21 +42,29 @@ def command(talk: Talk, ids: tuple[str, ...], user: str | None, normal: bool, we
     if talk.quiet:
         talk.data(*(str(row["id"]) for row in found["rows"]))
         return 0
+    if weights:
+        talk.data(*_weights(talk, found["weights"]))
+        return 0
     if not found["rows"]:
         talk.say("no job waits")
         return 0
-    talk.data(*_lines(talk, found["rows"], normal, weights))
+    talk.data(*_lines(talk, found["rows"], normal))
     if len(found["rows"]) < found["total"]:
         talk.say(f"the first {len(found['rows']):,} of {found['total']:,}; name others by their id")
     return 0
 
 
-def _lines(talk: Talk, rows: list[dict[str, Any]], normal: bool, weights: bool) -> list[str]:
-    names = [factor["factor"] for factor in rows[0]["factors"]]
-    columns = [*FRONT, *(Column(safe(name).upper(), right=True) for name in names)]
-    if weights:
-        worth = [_number(factor["weight"]) for factor in rows[0]["factors"]]
-        return table(talk, columns, [["Weights", "", "", "", *worth]])
+def _weights(talk: Talk, rows: list[dict[str, Any]]) -> list[str]:
+    columns = [Column(""), *_columns(rows)]
+    return table(talk, columns, [["Weights", *(_number(row["weight"]) for row in rows)]])
+
+
+def _columns(factors: list[dict[str, Any]]) -> list[Column]:
+    return [Column(safe(factor["factor"]).upper(), right=True) for factor in factors]
+
+
+def _lines(talk: Talk, rows: list[dict[str, Any]], normal: bool) -> list[str]:
+    columns = [*FRONT, *_columns(rows[0]["factors"])]
     return table(talk, columns, [_cells(row, "value" if normal else "points") for row in rows])
 
 
@@ -69,4 +77,5 @@ def _number(value: float | None) -> str:
     """Whole where it is, else with six digits that count."""
     if value is None:
         return "-"
+    value += 0.0  # no -0
     return f"{value:.0f}" if abs(value) < 1e15 and value == int(value) else f"{value:.6g}"

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -36,8 +37,6 @@ Chosen = Mapping[str, Any]
 GENERATED_JOBS: Final = "10000"
 GENERATED_CPUS: Final = "256"
 GENERATED_SEED: Final = "1"
-LATEST: Final = 1e12
-"""Seconds after which no log begins."""
 
 
 class Scene(NamedTuple):
@@ -185,7 +184,7 @@ def _workload(trace: Trace, chosen: Chosen, machine: MachineFile | None) -> Work
     since, until = chosen["since"], chosen["until"]
     if since is not None or until is not None:
         first = 0.0 if since is None else duration(since, "--from", zero=True)
-        last = LATEST if until is None else duration(until, "--until")
+        last = inf if until is None else duration(until, "--until")
         if first >= last:
             raise Wrong(f"--from {since} is not before --until {until}", "exchange them")
         return between(workload, first, last)

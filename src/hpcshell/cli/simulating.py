@@ -120,14 +120,14 @@ def _introduce(talk: Talk, scene: Scene, chosen: Chosen) -> None:
     span = format_duration(round(float(workload.submit[-1] - workload.submit[0])))
     each = "each event" if policies[0].variant == "sc15" else "all events of an instant"
     talk.say(
-        f"{workload.name}: {len(workload):,} jobs submitted over {span} to "
-        f"{workload.machine:,} processors; one decision for {each}"
+        f"{workload.name}: {_many(len(workload), 'job')} submitted over {span} to "
+        f"{_many(workload.machine, 'processor')}; one decision for {each}"
     )
     if scene.layout is not None:
         talk.say(f"jobs are placed on {len(scene.layout.nodes):,} nodes: {scene.layout.way}")
     for fault in scene.faults:
         jobs = "are lost" if fault.lose else "run again"
-        what, where = f"{_processors(fault.cpus)} go down", "on them"
+        what, where = f"{_many(fault.cpus, 'processor')} go down", "on them"
         if fault.node or fault.cpus == 1:
             what, where = f"{safe(fault.node) or '1 processor'} goes down", "on it"
         talk.say(
@@ -143,12 +143,12 @@ def _introduce(talk: Talk, scene: Scene, chosen: Chosen) -> None:
         talk.say(*_doubts(scene, policy, chosen))
 
 
-def _processors(cpus: int) -> str:
-    return "1 processor" if cpus == 1 else f"{cpus:,} processors"
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _apart(request: Request) -> str:
-    what = _processors(request.cpus)
+    what = _many(request.cpus, "processor")
     return what if request.nodes < 2 else f"{what} of each of {request.nodes:,} nodes"
 
 

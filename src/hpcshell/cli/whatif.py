@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hpcshell.sim.gains import Compared
     from hpcshell.sim.lengths import Lengths
 
+FIRST: Final = 3000
+"""So many of the first in line are looked at, unless told otherwise."""
 LEAST_PART: Final = 0.01
 """Of its time limit that a run is taken to take."""
 HISTORY: Final = 5000
@@ -88,6 +90,12 @@ def _orders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     metavar="TIME",
     help="How long jobs without a time limit are taken to run.  [default: 1h]",
 )
+@click.option(
+    "--first",
+    default=str(FIRST),
+    metavar="N",
+    help=f"Look at the first so many jobs in line only.  [default: {FIRST:,}]",
+)
 @click.option("--horizon", metavar="TIME", help="Look no further ahead than that.")
 @click.option(
     "--budget",
@@ -128,9 +136,8 @@ def command(talk: Talk, **given: Any) -> int:
 def _foresee(given: dict[str, Any]) -> tuple[Any, Compared]:
     """What was asked, as it was understood, and the two runs beside each other."""
     from hpcshell.cli.foretold import Asked
-    from hpcshell.client.snapshots import fetch_snapshot
     from hpcshell.core.units import duration
-    from hpcshell.policy.snapshot import regime_of
+    from hpcshell.sim.ahead import regime_taken
     from hpcshell.sim.changes import changes_of
     from hpcshell.sim.forward import Forward
     from hpcshell.sim.gains import compare
@@ -140,7 +147,7 @@ def _foresee(given: dict[str, Any]) -> tuple[Any, Compared]:
     ahead = None if given["horizon"] is None else duration(given["horizon"], "--horizon")
     _once(given)
     daemon = client()
-    snapshot = fetch_snapshot(daemon)
+    snapshot = _snapshot(daemon, given)
     when = _when(given["at"], snapshot.now)
     if ahead is not None and when > snapshot.now + ahead:
         raise Wrong("--at lies behind --horizon", "look further ahead, or change sooner")
@@ -149,18 +156,42 @@ def _foresee(given: dict[str, Any]) -> tuple[Any, Compared]:
     changes = changes_of(wish, snapshot, user, _settings())
     lengths = _lengths(given["runs"], unlimited, daemon)
     until = float("inf") if ahead is None else snapshot.now + ahead
-    before = Forward(snapshot, lengths, regime_of(snapshot)).play(until, _enough(budget))
+    before = Forward(snapshot, lengths, regime_taken(snapshot)).play(until, _enough(budget))
     after = before
     if changes.any():
-        after, enough = Forward(snapshot, lengths, regime_of(snapshot)), _enough(budget)
+        after, enough = Forward(snapshot, lengths, regime_taken(snapshot)), _enough(budget)
         if when > snapshot.now:
             after.play(when, enough)
         if not after.stopped:
             changes.make(after)
             after.play(until, enough)
     words = _words(given)
-    asked = Asked(words, given["runs"], unlimited, snapshot.now, when, before, after)
+    asked = Asked(
+        words,
+        given["runs"],
+        unlimited,
+        snapshot.now,
+        when,
+        before,
+        after,
+        changes.idle,
+        snapshot.left_out,
+    )
     return asked, compare(before, after)
+
+
+def _snapshot(daemon: Client, given: dict[str, Any]) -> Snapshot:
+    """The queue: all that is named, and of the rest the first in line."""
+    from hpcshell.client.snapshots import fetch_snapshot
+    from hpcshell.core.units import count
+
+    named = [*given["cancel"], *given["hold"], *given["release"]]
+    named += [text.partition("=")[0] for text in (*given["limits"], *given["priority"])]
+    most = count(given["first"], "--first")
+    apart = (*named, *(text for text in given["submit"] if "depend" in text))
+    if any("@~" in text or "depend" in text for text in apart):  # others count, too
+        return fetch_snapshot(daemon)
+    return fetch_snapshot(daemon, most, named)
 
 
 def _once(given: dict[str, Any]) -> None:

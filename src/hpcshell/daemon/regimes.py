@@ -23,9 +23,7 @@ from hpcshell.policy.ledger import Ledger
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.regime import Foresight
 from hpcshell.policy.view import View
-from hpcshell.predict.foresight import Predicted
-from hpcshell.predict.runtimes import PREDICTORS
-from hpcshell.predict.shrunk import ShrunkForesight
+from hpcshell.predict.named import foresight_named
 from hpcshell.store.change import Change
 from hpcshell.store.store import Store
 
@@ -96,10 +94,9 @@ def _same(before: Host, host: Host) -> bool:
 
 
 def _foresight(store: Store, name: str) -> Foresight | None:
-    if name == "request":
+    foresight = foresight_named(name)
+    if foresight is None:
         return None
-    shrunk = name == "shrunk"
-    foresight = ShrunkForesight() if shrunk else Predicted(PREDICTORS[name].make())
     ended = store.ended_runs(max(0, store.ids.run - LEARNT))
     for job, run in sorted(ended, key=lambda each: each[1].end_time or 0.0):
         if run.stopped_by in LEFT_ALONE and run.end_time is not None:

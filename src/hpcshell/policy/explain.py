@@ -15,18 +15,21 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import NO_INDEX, Claim, Reason, Record, Request
+from hpcshell.core.records import NO_INDEX, Claim, Reason
+from hpcshell.policy.advice import at_once, missing_members
+from hpcshell.policy.ahead import AT_WORST, Ahead, played, reached
+from hpcshell.policy.certain import certain, stands
 from hpcshell.policy.codes import LIMIT_REASONS
+from hpcshell.policy.explanation import Blocker, Bound, Explanation
 from hpcshell.policy.gang import Together
-from hpcshell.policy.line import UNLIMITED, Entry, Line, Shape
+from hpcshell.policy.line import Entry, Line, Shape
 from hpcshell.policy.plan import Plan, Policy
 from hpcshell.policy.profile import NEVER, Profile
-from hpcshell.policy.reasons import blocked, element_name, figure, span
-from hpcshell.policy.regime import Requested
-from hpcshell.policy.room import Vector, fits
+from hpcshell.policy.reasons import blocked, element_name
+from hpcshell.policy.room import fits
 from hpcshell.policy.round import Round
 from hpcshell.policy.setapart import no_reservation, set_apart, stock_of
-from hpcshell.policy.sooner import SHORTEST, Bound, Sooner, Variant, interval, sooner
+from hpcshell.policy.sooner import Variant, interval, sooner
 from hpcshell.policy.standing import not_ready
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
@@ -41,37 +44,6 @@ _UNTIMED: Final = {
     "ReservationDeleted": "it never starts, unless its reservation is changed",
 }
 _UNTIMED_ELSE: Final = "its start depends on what it waits for"
-
-
-class Blocker(Record, frozen=True, kw_only=True):
-    """A job (or one element of it) that stands in the way, and how. `until`: when it ends at the
-    latest."""
-
-    id: int
-    element: int | None = None
-    why: str = ""
-    until: float | None = None
-
-
-class Explanation(Record, frozen=True, kw_only=True):
-    """`reason` is the first of `reasons`.
-
-    `start` is when it starts: no later than that if `promised`, else an estimate; None when nobody
-    can know. `why` says where the figure comes from, or why there is none. `earliest` and `latest`
-    are the ends of the interval in which it starts, each with what it rests on; `change` is the
-    smallest one with which it would start noticeably sooner.
-    """
-
-    reason: Reason
-    reasons: tuple[Reason, ...]
-    start: float | None = None
-    promised: bool = False
-    why: str = ""
-    blockers: tuple[Blocker, ...] = ()
-    advice: str = ""
-    earliest: Bound | None = None
-    latest: Bound | None = None
-    change: Sooner | None = None
 
 
 class Foreseen(NamedTuple):
@@ -90,18 +62,19 @@ def explain(
     *,
     brief: bool = False,
     others: Iterable[Variant] | None = None,
+    ahead: Ahead | None = None,
 ) -> Explanation:
     """Why `index` of `job` (of an array, `NO_INDEX`: its next element) waits. The view is not
     changed.
 
     `brief` gives the reasons alone, at a cost that does not depend on what waits. With `others`,
     further ways to ask for the same (there may be none), also between when and when it starts, and
-    what would start it sooner.
+    what would start it sooner. Whatever is not promised is played forward, if there is an `ahead`.
     """
     entry = view.entry(job)
     if entry is None:
         return _reasons_only([Reason(code="None", sentence=f"job {job} does not wait")])
-    unit = (job, _next_of(entry) if index == NO_INDEX else index)
+    unit = (job, next_of(entry) if index == NO_INDEX else index)
     reasons = not_ready(view.queue, entry, unit[1], now)
     if view.closed:
         told = f"nothing new starts on this machine: {view.closed}"
@@ -112,19 +85,27 @@ def explain(
     line = view.queue.standing(*unit)
     if reasons or line is None:
         idle = Reason(code="None", sentence=f"{element_name(unit)} does not wait")
-        return _unready(view, entry, unit, reasons or [idle])
+        known = _unready(view, entry, unit, reasons or [idle])
+        if ahead is None or any(reason.code in _UNTIMED for reason in known.reasons):
+            return known
+        return played(known, ahead, unit, now, certain(view))
     if isinstance(line, Together):  # the first of a gang stands for all
         unit = (line.entry.job.id, NO_INDEX)
     if brief:
         return _reasons_only([_in_line(view, line, unit, now)])
     seen = _foreseen(view, policy, line, unit, now)
-    if others is None or seen.reason.code == "None" or seen.reasons[-1].code == "Depth":
+    if seen.reason.code == "None":
         return seen
-    earliest, latest = interval(view, policy, unit, seen.start, now)
-    change = None
-    if not isinstance(line, Together):  # it would take a change of all of its members
-        change = sooner(view, policy, unit, seen.start, now, others)
-    return replace(seen, earliest=earliest, latest=latest, change=change)
+    if others is not None and seen.reasons[-1].code != "Depth":
+        earliest, latest = interval(view, policy, unit, seen.start, now)
+        seen = replace(seen, earliest=earliest, latest=latest)
+    if ahead is not None and seen.promised:
+        seen = reached(seen, ahead, unit)
+    elif ahead is not None and seen.reason.code != "TooLarge":
+        seen = played(seen, ahead, unit, now, certain(view))
+    if others is None or seen.reasons[-1].code == "Depth" or isinstance(line, Together):
+        return seen  # it would take a change of all of its members
+    return replace(seen, change=sooner(view, policy, unit, seen.start, now, others, ahead))
 
 
 def bind(view: View, policy: Policy, unit: Unit, told: Explanation, now: float) -> None:
@@ -140,9 +121,16 @@ def bind(view: View, policy: Policy, unit: Unit, told: Explanation, now: float) 
 
 
 def explain_suspended(
-    view: View, policy: Policy, run: int, now: float, *, brief: bool = False
+    view: View,
+    policy: Policy,
+    run: int,
+    now: float,
+    *,
+    brief: bool = False,
+    ahead: Ahead | None = None,
 ) -> Explanation:
-    """Why a suspended run does not go on, and when it is to. `brief` as in `explain`."""
+    """Why a suspended run does not go on, and when it is to. `brief` and `ahead` as in
+    `explain`."""
     sleeper = next((one for one in sleepers(view) if run in one.runs), None)
     if sleeper is None:
         claim = view.claims[run]
@@ -157,20 +145,23 @@ def explain_suspended(
     if seen is None or unit not in seen.plan.reasons:
         return _reasons_only([blocked(shape, view.room, view.room.free, None)])
     start = seen.plan.promises.get(unit)
-    return Explanation(
+    promised = start not in (None, inf) and stands(view, sleeper[:2])
+    told = Explanation(
         reason=seen.plan.reasons[unit],
         reasons=(seen.plan.reasons[unit],),
         start=None if start == inf else start,
-        promised=start not in (None, inf),
-        why=_where_from(start, start is not None, seen.plan.reasons[unit].code),
+        promised=promised,
+        why=_where_from(start, promised, seen.plan.reasons[unit].code, certain=certain(view)),
+        latest=Bound(start=start, why=AT_WORST) if promised and start is not None else None,
     )
+    return told if promised or ahead is None else played(told, ahead, unit, now, certain(view))
 
 
 def _reasons_only(reasons: list[Reason]) -> Explanation:
     return Explanation(reason=reasons[0], reasons=tuple(reasons))
 
 
-def _next_of(entry: Entry) -> int:
+def next_of(entry: Entry) -> int:
     """The element that goes first: a ready one, else a new one, else one with a record."""
     for source in (entry.elements(), iter(entry.waiting), iter(sorted(entry.tasks))):
         if (index := next(source, None)) is not None:
@@ -213,7 +204,7 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
     """What is kept out of the order altogether."""
     code, job = reasons[0].code, entry.job
     blockers: list[Blocker] = []
-    advice = ""
+    advice, why = "", _UNTIMED.get(code, _UNTIMED_ELSE)
     if code in ("JobHeldUser", "JobHeldAdmin"):
         held = str(job.id) if job.held else element_name(unit)[4:]
         advice = f"let it go with: hpc release {held}"
@@ -225,6 +216,8 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
         advice = f"change it with: hpc edit {job.id} --dependency=..., or: hpc cancel {job.id}"
     elif code == "ReservationDeleted":
         advice = f"take it out with: hpc edit {job.id} --reservation none, or: hpc cancel {job.id}"
+    elif code == "Gang" and (missing := missing_members(view, entry)):
+        advice, why = missing
     elif code == "Dependency":
         terms = job.dependencies.terms if job.dependencies else ()
         blockers = [
@@ -243,7 +236,7 @@ def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Exp
         reasons=tuple(reasons),
         earliest=Bound(start=start, why="not before that") if known and start else None,
         start=start if known else None,
-        why="not before that" if known and start else _UNTIMED.get(code, _UNTIMED_ELSE),
+        why="not before that" if known and start else why,
         blockers=tuple(blockers),
         advice=advice,
     )
@@ -260,39 +253,37 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
     if any((start.job, start.index) == unit for start in seen.plan.starts):
         soon = Reason(code="None", sentence="it starts with the next decision")
         return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
-    reasons = [seen.plan.reasons.get(unit) or _in_line(view, line, unit, now)]
-    if unit not in seen.plan.reasons:
-        told = f"more than {policy.depth:,} elements are before it in line"
-        reasons.append(Reason(code="Depth", sentence=told))
+    if unit in seen.plan.reasons:
+        reasons = [seen.plan.reasons[unit]]
+    else:
+        known = _in_line(view, line, unit, now)
+        reasons = [*([known] if known.code != "None" else []), _too_deep(policy)]
     foreseen = unit in seen.plan.promises
-    certain = isinstance(view.queue.regime.foresight, Requested)
-    promised = foreseen and certain
+    promised = foreseen and stands(view, (line.entry.rank, line.entry.job.id))
     plan = seen.plan
     if not foreseen and reasons[0].code != "TooLarge" and reasons[0].code not in LIMIT_REASONS:
         plan = _run(view, replace(policy, promises=None), unit, line.shape, now).plan
     start = plan.promises.get(unit)
     if (late := _too_late(line, start)) is not None:
         reasons.append(late)
+        promised = False
     return Explanation(
         reason=reasons[0],
         reasons=tuple(reasons),
         start=None if start == inf else start,
         promised=promised and start != inf,
-        why=_where_from(start, promised, reasons[-1].code, certain=certain)
-        + ("" if promised or start in (None, inf) else _throttled_ahead(view, line)),
+        why=_where_from(start, promised, reasons[-1].code, certain=certain(view)),
         blockers=_blockers(view, line, plan, unit),
-        advice="" if isinstance(line, Together) else _advice(view, line, seen, unit, now),
+        advice=_advice(view, line, seen, unit, now),
     )
 
 
-def _throttled_ahead(view: View, line: Line) -> str:
-    """What an estimate does not count: elements that wait for their array's throttle."""
-    own = line.entry
-    for entry in view.queue.jobs.values():
-        ahead = (entry.rank, entry.job.id) < (own.rank, own.job.id)
-        if ahead and entry.room() < UNLIMITED and len(entry.waiting) > max(0, entry.room()):
-            return f"; elements of job {entry.job.id} that its throttle holds back come on top"
-    return ""
+def _too_deep(policy: Policy) -> Reason:
+    """A decision does not look as far as the element."""
+    told = f"more than {policy.depth:,} elements are before it in line"
+    if (most := policy.max_backfill_jobs) is not None:
+        told = f"decisions look at no more than {most:,} elements behind the first in line"
+    return Reason(code="Depth", sentence=told)
 
 
 def _too_late(line: Line, start: float | None) -> Reason | None:
@@ -359,41 +350,6 @@ def _running(run: int, view: View) -> Blocker:
 
 
 def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> str:
-    """The smallest change of the request with which it would start at once, if there is one."""
-    need, room = line.shape.need, view.room
-    if line.shape.place is not None:
+    if isinstance(line, Together):  # it would take a change of all of its members
         return ""
-    if need is None:
-        return "no such resource is here: leave it out"
-    if not fits(need, room.size):
-        return f"ask for no more than {_options(need, room.size, line.shape.request)}"
-    start = seen.plan.promises.get(unit)
-    if start is not None:  # its own promise is not in its way
-        seen.profile.give_back(start, line.shape.length, need)
-    left = seen.profile.free_now()
-    if fits(need, left):
-        longest = seen.profile.longest(need)
-        if longest == inf:
-            return "with a time limit, any --time, it would start now"
-        if longest is not None and longest >= SHORTEST:
-            return f"with --time={span(float(int(longest)), '')} or less it would start now"
-        return ""
-    smaller = tuple(max(0, min(n, f)) for n, f in zip(need, left, strict=True))
-    asked = all(s > 0 for n, s in zip(need, smaller, strict=True) if n > 0)
-    if line.shape.request.exclusive or not asked:
-        return ""
-    if seen.profile.fits(now, line.shape.length, smaller):
-        return f"with {_options(need, smaller, line.shape.request)} it would start now"
-    return ""
-
-
-def _options(need: Vector, most: Vector, request: Request) -> str:
-    """The options that would ask for `most` where `need` is over it."""
-    told = [
-        f"--{name}={figure(name, have)}"
-        for name, asked, have in zip(("cpus", "memory", "gpus"), need[1:], most[1:], strict=False)
-        if asked > have
-    ]
-    names = sorted(request.others)
-    told += [f"fewer {name}" for name in names if need[4:] != most[4:] and request.others[name]]
-    return " ".join(told)
+    return at_once(view, line.shape, seen.profile, seen.plan.promises.get(unit), now)

@@ -44,6 +44,11 @@ class Together(Line):
         return [one.shape.need for one in self.parts if one.shape.need is not None]
 
 
+def jobs_of(line: Line) -> list[int]:
+    """Whose line it is; that of a gang is that of all its members."""
+    return [one.job.id for one in line.parts] if isinstance(line, Together) else [line.entry.job.id]
+
+
 class Gangs:
     """Who is ready of which gang. `lines`: the complete gangs, as they stand in the line."""
 

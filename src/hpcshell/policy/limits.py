@@ -194,6 +194,16 @@ class Throttle:
                 raise Wrong(f"limits of {rule.kind} {rule.name} are given twice", "give them once")
             alike[rule.each] = rule
 
+    def keeps(self) -> bool:
+        """Whether any of its rules may keep from starting now what may start later."""
+        rules = (rule for alike in self._rules.values() for rule in alike.values())
+        return any(
+            rule.each != "job" and rule.limits.of(what) is not None
+            for rule in rules
+            for what in _TOTALS
+            if what != "submitted"
+        )
+
     def never(self, claimant: Claimant) -> Reason | None:
         """Why it can never start, whatever else runs; None: it may one day."""
         for rule, seat in self._seats(claimant):

@@ -8,6 +8,7 @@ that shape, so a decision looks at shapes, not at all that waits.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from itertools import chain
 from operator import itemgetter
@@ -325,6 +326,11 @@ class Turn:
     def least_cpus(self) -> int:
         """The fewest cpus that anything ready asks for; there must be something."""
         return min(self._cpus)
+
+    def in_order(self) -> Iterator[Line]:
+        """The same as the lines themselves, at the cost of those that are looked at (and of how
+        many shapes there are)."""
+        return (key[3] for key in heapq.merge(*(shape.turn for _, shape in self.heads)))
 
     def __iter__(self) -> Iterator[Line]:
         """All ready lines, first first."""

@@ -7,6 +7,8 @@ came from. `timely`: ranks change with time or with what others do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from math import copysign, log2
+from sys import float_info
 from typing import Final, Protocol
 
 from hpcshell.core.records import Job, Resources
@@ -33,9 +35,13 @@ UNLIMITED: Final = 365 * DAY
 BANDS: Final = ((900, Level.CRITICAL), (700, Level.HIGH), (300, Level.NORMAL))
 """From which priority on a job is of which level; below, of the lowest."""
 STEP: Final = 1e12
-"""Larger than any difference of two ranks, and so small that ranks keep their milliseconds."""
+"""What lies between two steps: so small that ranks keep their milliseconds."""
 SHORT_STEP: Final = 1e4
 """The same where jobs take turns: by less than a part in 1e10 of a rank."""
+_PLAIN: Final = 0.4
+"""Up to this part of a step ranks are as they are."""
+_DOUBLINGS: Final = 1100
+"""More than any number can be doubled."""
 _TIE: Final = 1e-12
 """What a point of priority is worth where a fair share is all else: it only breaks ties."""
 
@@ -76,7 +82,8 @@ class ByLevel:
 
     def rows(self, job: Job, length: float | None, now: float) -> Iterator[Row]:
         level = level_of(job.priority)
-        yield Row("level", float(level), -1.0, -float(level))
+        above = float(Level.LOW - level)
+        yield Row("level", above, 1.0, above)
         climbed = level - self._ageing.level_at(level, job.submit_time, now)
         yield Row("age", max(0.0, now - job.submit_time), self._ageing.boost, climbed)
 
@@ -200,4 +207,14 @@ def _highest(priorities: Mapping[str, int]) -> float:
 
 def stepped(rank: Rank, step: Callable[[Job], int], size: float = STEP) -> Rank:
     """The ranks, all jobs of a higher step before all of a lower one."""
-    return lambda job, length, now: rank(job, length, now) - step(job) * size
+    return lambda job, length, now: squeezed(rank(job, length, now), size) - step(job) * size
+
+
+def squeezed(rank: float, size: float) -> float:
+    """The rank as it is, or one that keeps its place among others where it is very large: any two
+    are less than `size` apart."""
+    most = _PLAIN * size
+    if -most <= rank <= most:
+        return rank
+    large = min(abs(rank), float_info.max)
+    return copysign(most + log2(large / most) / _DOUBLINGS * (0.5 - _PLAIN) * size, rank)

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Claim, Job
 from hpcshell.policy.bounds import Settled
-from hpcshell.policy.gang import Together
+from hpcshell.policy.gang import jobs_of
 from hpcshell.policy.line import Entry, Key, Line
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.regime import Foresight, Rank, Regime
@@ -119,15 +119,10 @@ def _ahead(view: View, unit: Unit, most: int) -> set[int] | None:
     if line is None or line.place is None or len(found) > DEPTH:
         return None
     for key in islice(_lines_until(view, line), most + 1):
-        found.update(_jobs_of(key[3]))
+        found.update(jobs_of(key[3]))
         if key[3] is line:
             return found
     return None
-
-
-def _jobs_of(line: Line) -> list[int]:
-    """Whose line it is; that of a gang is that of all its members."""
-    return [one.job.id for one in line.parts] if isinstance(line, Together) else [line.entry.job.id]
 
 
 def _lines_until(view: View, line: Line) -> Iterator[Key]:
@@ -147,7 +142,7 @@ def _regime(view: View, foresight: Foresight | None) -> Regime:
 
     def rank(job: Job, length: float | None, now: float) -> float:
         entry = jobs[job.id]
-        if job.request == entry.job.request and job.partition == entry.job.partition:
+        if _alike(job, entry.job):
             return entry.rank
         typical = regime.foresight.typical(entry.job, entry.job.request)
         better = regime.rank(entry.job, typical, now) - regime.rank(job, length, now)
@@ -163,6 +158,12 @@ def _regime(view: View, foresight: Foresight | None) -> Regime:
         foresight=foresight or regime.foresight,
         bounds=None if view.bounds is None else Settled(view.bounds),
     )
+
+
+def _alike(one: Job, other: Job) -> bool:
+    """Whether both ask for the same at the same place."""
+    same = one.partition == other.partition and one.qos == other.qos
+    return same and one.request == other.request
 
 
 def _runs(view: View, ends: Ends) -> list[tuple[Claim, float | None]]:

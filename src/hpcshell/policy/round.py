@@ -27,7 +27,7 @@ from hpcshell.policy.waking import sleepers
 class Round:
     """One decision. `_slots`: how many elements of each job have started or been promised to;
     `_done`: those that need no second look. `_patient`: the walk goes on when all cpus are taken;
-    `_cores`: the numbers of those that what starts has been given.
+    `_over`: nothing more starts; `_cores`: the numbers of those that what starts has been given.
     `thorough`: with all promises and reasons, as far as `until`."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Round:
         self._dropped: set[Shape] = set()
         most = policy.max_backfill_jobs
         self._most_behind = UNLIMITED if most is None else most
-        self._stopped = self._cut = self._filling = self._filled = False
+        self._stopped = self._cut = self._filling = self._filled = self._over = False
         self._flexible: list[tuple[Unit, Line]] = []
         self._bent: list[Unit] = []
         self._slots: dict[int, int] = {}
@@ -67,6 +67,7 @@ class Round:
         if self._filling:
             self._fill()
             if self._thorough:  # once more, for the reasons of those that may not pass
+                self._over = True
                 self._walk(self._heads())
         if self._cut or self.public.barred:  # however many wait: they may wait for what it holds
             self._stopped = False
@@ -215,7 +216,8 @@ class Round:
                 continue
             if not self._allowed(unit, line):
                 return False
-            if (need := ground.may_start(unit, shape)) is not None:
+            need = None if self._over else ground.may_start(unit, shape)
+            if need is not None:
                 self._begin(unit, line, ground, need)
             else:
                 if flex:
@@ -231,7 +233,10 @@ class Round:
 
     def _bend(self) -> None:
         """What may run outside its reservation, too, takes what all others leave there."""
-        for unit, line in self._flexible:
+        begun = {(start.job, start.index) for start in self.starts}
+        for unit, line in dict(self._flexible).items():  # some have been met twice
+            if unit in begun:
+                continue
             promised = unit in self._done
             possible = promised or self._room(line.entry) > 0
             if not possible or not self._allowed(unit, line):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 from msgspec import field
 from msgspec.structs import replace
@@ -23,7 +23,7 @@ from hpcshell.policy.depend import ParentFacts
 from hpcshell.policy.line import Entry
 from hpcshell.policy.place.nodes import Node
 from hpcshell.policy.plan import Policy
-from hpcshell.policy.regime import Regime
+from hpcshell.policy.regime import Foresight, Regime
 from hpcshell.policy.reserve import Reservation
 from hpcshell.policy.rooms import TOPOLOGY, room_of
 from hpcshell.policy.view import PLAIN, View
@@ -47,9 +47,9 @@ class Snapshot(Record, frozen=True, kw_only=True):
     `runs`: what each run holds; `waking`: the suspended ones that are to go on; `parents`: what is
     known of jobs that others wait for; `promised`: (job, index, instant). `used`: when reservations
     were used last; `since`: when runs that had been suspended went on; `closed`: why nothing new
-    starts. `last_job`: the highest id given out. `settings`, `usage` and `origin` are what `choice`
-    makes the regime of; what a predictor has learnt is not in it. `nodes` and `placement`: as
-    `room_of` is told.
+    starts. `last_job`: the highest id given out, `left_out`: so many jobs that wait are not in it.
+    `settings`, `usage` and `origin` are what `choice` makes the regime of, `learnt` what its
+    predictor knows. `nodes` and `placement`: as `room_of` is told.
     """
 
     now: float
@@ -69,7 +69,9 @@ class Snapshot(Record, frozen=True, kw_only=True):
     settings: Settings | None = None
     usage: dict[str, float] = field(default_factory=dict)
     origin: float = 0.0
+    learnt: list[tuple[list[Any], list[Any]]] = field(default_factory=list)
     last_job: int = 0
+    left_out: int = 0
     nodes: tuple[Node, ...] = ()
     placement: str = TOPOLOGY
 
@@ -135,14 +137,18 @@ def view_of(snapshot: Snapshot, regime: Regime | None = None) -> View:
     return view
 
 
-def regime_of(snapshot: Snapshot) -> Regime:
-    """Who goes first by the configuration that the snapshot was taken under. A new one for each
-    view: usage is charged to it."""
-    if snapshot.settings is None:
+def regime_of(snapshot: Snapshot, foresight: Foresight | None = None) -> Regime:
+    """Who goes first by the configuration that the snapshot was taken under, and what is expected
+    of runs. A new one for each view: usage is charged to it."""
+    settings = snapshot.settings
+    if settings is None:
         return Regime()
-    ledger = ledger_of(snapshot.settings)
+    ledger = ledger_of(settings)
     ledger.restore(snapshot.usage)
-    return choice(snapshot.settings, snapshot.total, ledger=ledger, origin=snapshot.origin)[1]
+    made = choice(
+        settings, snapshot.total, foresight=foresight, ledger=ledger, origin=snapshot.origin
+    )
+    return made[1]
 
 
 def copied(facts: ParentFacts) -> ParentFacts:

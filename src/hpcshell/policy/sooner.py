@@ -12,14 +12,20 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import WHOLE, Claim, Job, Record, Request
+from hpcshell.core.records import WHOLE, Claim, Job, Request
 from hpcshell.core.units import format_gpus, format_size
+from hpcshell.policy.advice import SHORTEST
+from hpcshell.policy.ahead import AT_WORST, Ahead
+from hpcshell.policy.certain import certain
+from hpcshell.policy.explanation import Bound, Sooner
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.reasons import span
 from hpcshell.policy.regime import Requested
 from hpcshell.policy.rehearsal import NOW, Ends, Stage
 from hpcshell.policy.view import Unit, View
+from hpcshell.policy.waking import LONG
 
+AT_BEST: Final = "if all that runs were to end at once, and those before it took their limits"
 MOST: Final = 100
 """Lines before the element at most."""
 EFFORT: Final = 2000
@@ -28,30 +34,10 @@ LEVELS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """By which part less is asked for, tried in this order."""
 LEAST_GAIN: Final = 60.0
 """Seconds; and a tenth of the wait: less than that is not called sooner."""
-SHORTEST: Final = 60.0
-"""No advice to ask for less time than this, in seconds."""
 LIMITS: Final = (86400.0, 3600.0)
 """Time limits that are tried for what has none."""
-AT_WORST: Final = (
-    "if all that runs or goes before it takes its whole time limit, and nothing passes it"
-)
 GRAIN: Final = 1 << 26
 """Memory is asked for in multiples of so many bytes."""
-
-
-class Bound(Record, frozen=True, kw_only=True):
-    """One end of the interval in which an element starts, and what it rests on."""
-
-    start: float
-    why: str
-
-
-class Sooner(Record, frozen=True, kw_only=True):
-    """With these options it would start at `start` instead of `now` (None: nobody knows when)."""
-
-    options: str
-    start: float
-    now: float | None = None
 
 
 class Variant(NamedTuple):
@@ -70,14 +56,14 @@ def interval(
     Where run times are predicted, they make the earliest; else it is the start if all that runs
     ended at once. The latest is that with which everything runs to its time limit.
     """
-    predicted = not isinstance(view.queue.regime.foresight, Requested)
-    if predicted:
+    if not certain(view):
         at_best = "if all runs take as long as is expected of them"
         earliest = start
         latest = _rehearsed(view, policy, unit, now, ends=_limit)
     else:
-        at_best = "if all that runs now were to end at once"
-        earliest = _rehearsed(view, policy, unit, now, ends=_at_once)
+        at_best = AT_BEST
+        exact = replace(policy, resolution=0.0)
+        earliest = _rehearsed(view, exact, unit, now, ends=_at_once)
         latest = start
     return (
         _bound(earliest, at_best, start),
@@ -86,7 +72,7 @@ def interval(
 
 
 def _bound(start: float | None, why: str, most: float | None) -> Bound | None:
-    if start is None or start == inf:
+    if start is None or start >= LONG:
         return None
     return Bound(start=start if most is None else min(start, most), why=why)
 
@@ -114,11 +100,13 @@ def sooner(
     start: float | None,
     now: float,
     others: Iterable[Variant] = (),
+    ahead: Ahead | None = None,
 ) -> Sooner | None:
     """The smallest change with which the element starts noticeably before `start`.
 
     `others` are ways to ask for the same elsewhere (another partition, another QOS): they are tried
-    first. None: there is no such change, or it was not found within the budget.
+    first. What may be it is played forward once more, if there is an `ahead`. None: there is no
+    such change, or it was not found within the budget.
     """
     entry = view.entry(unit[0])
     stage = Stage.of(view, unit, now, most=MOST)
@@ -128,6 +116,8 @@ def sooner(
     trials = EFFORT // (len(stage.view.queue.jobs) + 20)
     for variant in _first([*others, *variants(entry.job)], trials):
         then = stage.start(policy, now) if stage.amend(variant.job) else None
+        if then is not None and then <= wanted and ahead is not None:
+            then = ahead.starts_as(variant.job, unit).start
         if then is not None and then < inf and then <= wanted:
             known = None if start in (None, inf) else start
             return Sooner(options=variant.options, start=then, now=known)

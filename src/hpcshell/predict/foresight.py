@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from hpcshell.core.records import Job, Request
-from hpcshell.predict.runtimes import Features, Predictor, corrected
+from hpcshell.predict.runtimes import Features, Learnt, Predictor, corrected
 
 
 class Predicted:
@@ -29,6 +29,12 @@ class Predicted:
     def ended(self, job: Job, request: Request, run: float) -> None:
         """The predictor learns of it."""
         self._predictor.ended(features(job, request), run)
+
+    def learnt(self) -> Learnt:
+        return self._predictor.learnt()
+
+    def learn(self, rows: Learnt) -> None:
+        self._predictor.learn(rows)
 
 
 def features(job: Job, request: Request) -> Features:

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from math import floor, isfinite
-from typing import Final, NamedTuple, Protocol
+from math import floor, inf, isfinite
+from typing import Any, Final, NamedTuple, Protocol
 
 from hpcshell.core.units import LONGEST
 
@@ -50,12 +50,22 @@ class Features(NamedTuple):
     submit: float
 
 
+Learnt = list[tuple[list[Any], list[Any]]]
+"""What a predictor has learnt: whom each part of it is about, and the figures. To be sent as JSON,
+which knows no infinity: None stands for it."""
+
+
 class Predictor(Protocol):
-    """See the module. `ended` takes the seconds that the job has run."""
+    """See the module. `ended` takes the seconds that the job has run; `learn` what another one of
+    its kind has `learnt`."""
 
     def predict(self, job: Features) -> float: ...
 
     def ended(self, job: Features, run: float) -> None: ...
+
+    def learnt(self) -> Learnt: ...
+
+    def learn(self, rows: Learnt) -> None: ...
 
 
 class Requested:
@@ -65,6 +75,12 @@ class Requested:
         return job.request
 
     def ended(self, job: Features, run: float) -> None:
+        pass
+
+    def learnt(self) -> Learnt:
+        return []
+
+    def learn(self, rows: Learnt) -> None:
         pass
 
 
@@ -82,6 +98,12 @@ class Last2:
     def ended(self, job: Features, run: float) -> None:
         earlier = self._last.get(job.user)
         self._last[job.user] = (None if earlier is None else earlier[1], _ran(job, run))
+
+    def learnt(self) -> Learnt:
+        return [([user], list(two)) for user, two in self._last.items()]
+
+    def learn(self, rows: Learnt) -> None:
+        self._last = {user: (before, last) for (user,), (before, last) in rows}
 
 
 class RecentRatio:
@@ -104,6 +126,12 @@ class RecentRatio:
         ratios = self._ratios.setdefault(job.user, deque(maxlen=self._recent))
         ratios.append(_ran(job, run) / job.request)
 
+    def learnt(self) -> Learnt:
+        return [([user], list(ratios)) for user, ratios in self._ratios.items()]
+
+    def learn(self, rows: Learnt) -> None:
+        self._ratios = {user: deque(ratios, maxlen=self._recent) for (user,), ratios in rows}
+
 
 class MedianOfAlike:
     """The median run time of the last `recent` jobs of the same user, request and processors;
@@ -123,6 +151,25 @@ class MedianOfAlike:
         runs = self._alike.setdefault(alike, deque(maxlen=self._recent))
         runs.append(_ran(job, run))
         self._last2.ended(job, run)
+
+    def learnt(self) -> Learnt:
+        alike = [(_finite(alike), list(runs)) for alike, runs in self._alike.items()]
+        return alike + self._last2.learnt()
+
+    def learn(self, rows: Learnt) -> None:
+        alike = [(_whole(whom), runs) for whom, runs in rows if len(whom) > 1]
+        self._alike = {whom: deque(runs, maxlen=self._recent) for whom, runs in alike}
+        self._last2.learn([row for row in rows if len(row[0]) == 1])
+
+
+def _finite(whom: Iterable[Any]) -> list[Any]:
+    """Without infinity, for `Learnt`."""
+    return [None if one == inf else one for one in whom]
+
+
+def _whole(whom: Iterable[Any]) -> Any:
+    """The same, undone."""
+    return tuple(inf if one is None else one for one in whom)
 
 
 def bounded(seconds: float, request: float, least: float = LEAST) -> float:

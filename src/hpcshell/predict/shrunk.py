@@ -16,7 +16,7 @@ from typing import Final
 
 from hpcshell.core.records import Job, Request
 from hpcshell.predict.foresight import features
-from hpcshell.predict.runtimes import Features
+from hpcshell.predict.runtimes import Features, Learnt
 
 FADES: Final = 0.9
 """What an ended run still counts after the next one of its class."""
@@ -51,6 +51,18 @@ class Shrunk:
             total, count = self._known.get(key, (0.0, 0.0))
             self._known[key] = (total * FADES + ratio, count * FADES + 1.0)
 
+    def learnt(self) -> Learnt:
+        """As all of them: of each class its mean and how much that counts."""
+        return [
+            (list(key) if isinstance(key, tuple) else [key], list(seen))
+            for key, seen in self._known.items()
+        ]
+
+    def learn(self, rows: Learnt) -> None:
+        self._known = {
+            (tuple(key) if len(key) > 1 else key[0]): (total, count) for key, (total, count) in rows
+        }
+
 
 class ShrunkForesight:
     """A `policy.regime.Foresight`: put in order by the prediction, promised by twice that."""
@@ -73,6 +85,12 @@ class ShrunkForesight:
 
     def ended(self, job: Job, request: Request, run: float) -> None:
         self._predictor.ended(features(job, request), run)
+
+    def learnt(self) -> Learnt:
+        return self._predictor.learnt()
+
+    def learn(self, rows: Learnt) -> None:
+        self._predictor.learn(rows)
 
 
 def _classes(job: Features) -> tuple[Hashable, ...]:

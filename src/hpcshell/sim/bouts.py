@@ -56,7 +56,8 @@ class Bouts:
     def end_at(self, run: int, end: float) -> None:
         """The run is over then, whatever was said before."""
         self.due[run] = end
-        heapq.heappush(self._agenda, (end, run))
+        if end < inf:
+            heapq.heappush(self._agenda, (end, run))
 
     # -- runs ------------------------------------------------------------------------------------
 

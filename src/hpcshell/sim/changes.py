@@ -10,7 +10,7 @@ for jobs and elements that are not in the queue.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -26,7 +26,7 @@ from hpcshell.core.words import nearest, quote
 from hpcshell.policy.admit import admit
 from hpcshell.policy.choice import PROMISES, choice, policy_of
 from hpcshell.policy.plan import Policy
-from hpcshell.policy.snapshot import Snapshot, elements_of
+from hpcshell.policy.snapshot import Snapshot, Standing, elements_of
 from hpcshell.sim.forward import Forward
 
 ALIASES: Final = {"fcfs": "none", "first-fit": "greedy"}
@@ -54,8 +54,8 @@ class Wish(Record, frozen=True, kw_only=True):
 
 
 class Changes(NamedTuple):
-    """A wish that makes sense for a queue. `order`: the settings that ask for it; `origin`: as in
-    `choice`."""
+    """A wish that makes sense for a queue. `order`: the settings that ask for it; `idle`: what of
+    it changes nothing, in words; `origin`: as in `choice`."""
 
     submit: tuple[Job, ...]
     policy: Policy | None
@@ -66,6 +66,7 @@ class Changes(NamedTuple):
     priority: dict[int, int]
     hold: dict[int, Part]
     release: dict[int, Part]
+    idle: tuple[str, ...] = ()
     origin: float = 0.0
 
     def make(self, forward: Forward) -> None:
@@ -93,7 +94,7 @@ class Changes(NamedTuple):
 
     def any(self) -> bool:
         """Whether there is anything to do."""
-        return any(part is not None and part not in ((), {}) for part in self[:-1])
+        return any(part is not None and part not in ((), {}) for part in self[:-2])
 
 
 def changes_of(wish: Wish, snapshot: Snapshot, user: str, settings: Settings) -> Changes:
@@ -112,10 +113,28 @@ def changes_of(wish: Wish, snapshot: Snapshot, user: str, settings: Settings) ->
         priority=finder.values(wish.priority, "--priority", "900", _priority),
         hold=finder.parts(wish.hold, "--hold"),
         release=finder.parts(wish.release, "--release"),
+        idle=tuple(_idle(wish, snapshot, finder)),
         origin=snapshot.origin,
     )
     _check_together(changes)
     return changes
+
+
+def _idle(wish: Wish, snapshot: Snapshot, finder: Finder) -> Iterator[str]:
+    """What is released that is not held, or held that is."""
+    live = {one.job.id: one for one in snapshot.jobs}
+    for number, part in finder.parts(wish.release, "--release").items():
+        if not _held(live[number], part):
+            yield f"--release changes nothing: job {number} is not held"
+    for number in finder.parts(wish.hold, "--hold"):
+        if live[number].job.held:
+            yield f"--hold changes nothing: job {number} is held already"
+
+
+def _held(one: Standing, part: Part) -> bool:
+    """Whether anything of it is held back."""
+    tasks = (task for task in one.tasks if task.held)
+    return bool(one.job.held) or any(part is None or task.index in part for task in tasks)
 
 
 def _priority(text: str, option: str) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -28,6 +28,9 @@ from hpcshell.policy.regime import Regime
 from hpcshell.policy.snapshot import elements_of
 from hpcshell.sim.lengths import assumed_end
 from hpcshell.sim.runs import Runs, index_set
+
+CHANGING: Final = ("request", "partition", "qos")
+"""Fields of a job that somebody may change so that it starts sooner."""
 
 
 class Forward(Runs):
@@ -148,6 +151,15 @@ class Forward(Runs):
         if entry is not None:
             self.jobs[number] = replace(self.jobs[number], **fields)
             self.view.put_job(self.jobs[number], entry.waiting)
+
+    def change(self, job: Job) -> None:
+        """The job is this one from now on; elements that ask for something of their own ask for
+        the same."""
+        own = [t for unit, t in self._tasks.items() if unit[0] == job.id and t.request is not None]
+        self.amend(job.id, **{name: getattr(job, name) for name in CHANGING})
+        for task in own:
+            if task.state is State.PENDING:
+                self._put(replace(task, request=job.request))
 
     def limit(self, number: int, limit: float | None) -> None:
         """The job has another time limit, and so have its runs."""

@@ -11,7 +11,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 from hpcshell.core.records import NO_INDEX, Job
-from hpcshell.policy.explain import explain
+from hpcshell.policy.explain import explain, explain_suspended
 from hpcshell.policy.view import Unit
 from hpcshell.sim.bouts import Span
 from hpcshell.sim.forward import Forward
@@ -34,6 +34,7 @@ class Row(NamedTuple):
     gain: float | None
     new: bool
     gone: bool
+    stands: bool
     why: str
 
     @property
@@ -78,12 +79,13 @@ def compare(before: Forward, after: Forward) -> Compared:
     differs."""
     cut = before.cut or after.cut
     until = min(one.now for one in (before, after) if one.cut) if cut else inf
-    first, second = _within(before, until), _within(after, until)
+    first, second = _within(before.starts, until), _within(after.starts, until)
     both = [unit for unit in first if unit in second]
-    old = _by_job(first), _by_job(second)
-    numbers = {*old[0], *old[1], *_left(before), *_left(after)}
+    old = _by_job(_within(before.resumed, until) | first)
+    new = _by_job(_within(after.resumed, until) | second)
+    numbers = {*old, *new, *_left(before), *_left(after)}
     rows = [
-        _row(number, old[0].get(number, {}), old[1].get(number, {}), before, after)
+        _row(number, old.get(number, {}), new.get(number, {}), before, after)
         for number in sorted(numbers)
     ]
     rows.sort(key=_place)
@@ -102,8 +104,8 @@ def _place(row: Row) -> tuple[float, float, int]:
     return -(row.gain or 0.0) if row.changed else 0.0, inf if start is None else start, row.job.id
 
 
-def _within(one: Forward, until: float) -> dict[Unit, float]:
-    return {unit: start for unit, start in one.starts.items() if start <= until}
+def _within(starts: dict[Unit, float], until: float) -> dict[Unit, float]:
+    return {unit: start for unit, start in starts.items() if start <= until}
 
 
 def _by_job(starts: dict[Unit, float]) -> dict[int, dict[int, float]]:
@@ -114,8 +116,14 @@ def _by_job(starts: dict[Unit, float]) -> dict[int, dict[int, float]]:
 
 
 def _left(one: Forward) -> Iterable[int]:
-    """The jobs of which something still waits at the end."""
-    return [number for number, entry in one.view.queue.jobs.items() if entry.waits()]
+    """The jobs of which something still waits, or has never gone on, at the end."""
+    waits = [number for number, entry in one.view.queue.jobs.items() if entry.waits()]
+    return waits + [one.view.claims[run].job for run in _standing(one)]
+
+
+def _standing(one: Forward) -> list[int]:
+    """The runs that were found suspended and have not gone on."""
+    return [run for run in sorted(one.still) if run in one.view.claims]
 
 
 def _row(
@@ -133,20 +141,25 @@ def _row(
         gain=gain,
         new=number not in before.jobs,
         gone=gone,
+        stands=number in before.stood,
         why="" if new or gone or after.cut else _what_keeps(number, after),
     )
 
 
 def _waiting(number: int, one: Forward) -> int:
-    """How many elements of the job wait at the end."""
+    """How many elements of the job wait, or stand still, at the end."""
     entry = one.view.entry(number)
-    return 0 if entry is None else len(entry.waiting) + len(entry.tasks)
+    still = sum(one.view.claims[run].job == number for run in _standing(one))
+    return still + (0 if entry is None else len(entry.waiting) + len(entry.tasks))
 
 
 def _what_keeps(number: int, one: Forward) -> str:
     """Why the job never starts in a run that was played to its end."""
     if number in one.ended or one.view.entry(number) is None:
         return one.ended.get(number, "")
+    for run in _standing(one):
+        if one.view.claims[run].job == number:
+            return explain_suspended(one.view, one.policy, run, one.now, brief=True).reason.sentence
     return explain(one.view, one.policy, number, NO_INDEX, one.now, brief=True).reason.sentence
 
 

@@ -22,9 +22,7 @@ from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.regime import Foresight, Rank, Regime, Requested
 from hpcshell.policy.reserve import Reservation
 from hpcshell.policy.room import Room
-from hpcshell.predict import runtimes
-from hpcshell.predict.foresight import Predicted
-from hpcshell.predict.shrunk import ShrunkForesight
+from hpcshell.predict.named import foresight_named
 from hpcshell.sim.faults import Fault
 from hpcshell.sim.kernel.state import ALL, NONE
 from hpcshell.sim.logged import has_gangs, jobs_of
@@ -169,13 +167,9 @@ class Clairvoyant:
 
 def foresight_of(predictor: str, runs: list[float]) -> Foresight:
     """A new one of that name; `runs`: what is left of each job to run."""
-    if predictor == "request":
-        return Requested()
     if predictor == "clairvoyant":
         return Clairvoyant(runs)
-    if predictor == "shrunk":
-        return ShrunkForesight()
-    return Predicted(runtimes.PREDICTORS[predictor].make())
+    return foresight_named(predictor) or Requested()
 
 
 def cluster_of(layout: Layout) -> Cluster:

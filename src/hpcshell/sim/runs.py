@@ -20,10 +20,11 @@ from hpcshell.sim.lengths import Lengths, assumed_end
 
 class Runs:
     """What `Forward` plays. `starts`: when what waits starts for the first time from now on;
-    `ends`: when each job is over; `ended`: why elements ended that could never start; `cancelled`:
-    the jobs of which somebody cancelled anything; `bouts`: the runs; `sizes`: what the machine has,
-    since when. `cut`: more would have happened after the instant to
-    which it was played, `stopped`: before it."""
+    `resumed`: when what was found suspended goes on (`stood`: the jobs of which anything was,
+    `still`: the runs that have not gone on so far); `ends`: when each job is over; `ended`: why
+    elements ended that could never start; `cancelled`: the jobs of which somebody cancelled
+    anything; `bouts`: the runs; `sizes`: what the machine has, since when. `cut`: more would have
+    happened after the instant to which it was played, `stopped`: before it."""
 
     def __init__(self, snapshot: Snapshot, lengths: Lengths, regime: Regime | None = None) -> None:
         self.view: View = view_of(snapshot, regime)
@@ -32,6 +33,9 @@ class Runs:
         self.lengths = lengths
         self.jobs: dict[int, Job] = {one.job.id: one.job for one in snapshot.jobs}
         self.starts: dict[Unit, float] = {}
+        self.resumed: dict[Unit, float] = {}
+        suspended = [claim for claim in snapshot.runs if claim.suspended is not None]
+        self.stood, self.still = {one.job for one in suspended}, {one.run for one in suspended}
         self.ends: dict[int, float] = {}
         self.ended: dict[int, str] = {}
         self.cancelled: set[int] = set()
@@ -129,6 +133,9 @@ class Runs:
 
     def _go_on(self, run: int) -> None:
         claim = self.bouts.go_on(run, self.now)
+        if run in self.still:
+            self.still.discard(run)
+            self.resumed[claim.job, claim.index] = self.now
         self.view.change(held_to(self.jobs[claim.job], claim))
 
     def _make_room(self, one: Preempt) -> None:

@@ -164,7 +164,7 @@ class _Cleaning:
         size = machine or self._trace.machine
         if not size and self._kept.any():
             size = int(self._procs[self._kept].max())
-            self._tally.add("machine_unknown", [f"{size:,} processors"])
+            self._tally.add("machine_unknown", [f"{size:,} processor{'s' * (size != 1)}"])
         over = self._procs > size
         if self._chosen.over_machine == "drop":
             self._drop("over_machine", over)

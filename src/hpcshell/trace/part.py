@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -28,7 +29,9 @@ def between(workload: Workload, since: float, until: float) -> Workload:
     """The jobs submitted at or after `since` and before `until`. Raises `Wrong`: there are none."""
     first, last = np.searchsorted(workload.submit, [since, until]).tolist()
     if first >= last:
-        span = f"from {format_duration(since)} until {format_duration(until)}"
+        span = f"from {format_duration(since)} on"
+        if until < inf:
+            span = f"from {format_duration(since)} until {format_duration(until)}"
         whole = f"the first comes at {format_duration(float(workload.submit[0]))}, the last at "
         raise Wrong(
             f"{workload.name}: no job was submitted {span}",

@@ -13,17 +13,25 @@ from hpcshell.core.records import NO_INDEX, Job, State
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import Found, find
 from hpcshell.daemon.verbs.look import document_of
+from hpcshell.daemon.verbs.snapshot import first_in_line
 from hpcshell.daemon.verbs.standing import factors_of
 from hpcshell.machine import clock
 from hpcshell.policy.admit import admit
-from hpcshell.policy.explain import Explanation, bind, explain_suspended
+from hpcshell.policy.explain import bind, explain_suspended, next_of
 from hpcshell.policy.explain import explain as explain_why
-from hpcshell.policy.sooner import Bound, Variant
+from hpcshell.policy.explanation import Bound, Explanation
+from hpcshell.policy.snapshot import Snapshot
+from hpcshell.policy.sooner import Variant
+from hpcshell.sim.ahead import Ahead
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
     from hpcshell.daemon.server import Ask, Peer
 
+IN_LINE: Final = 500
+"""So many of the first in line are played forward, where there are more."""
+BUDGET: Final = 0.5
+"""Seconds for that, however many are asked about."""
 THOROUGH: Final = 10
 """Of so many it is worked out what would start them sooner; everybody else waits meanwhile."""
 
@@ -32,28 +40,46 @@ def explain(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Why jobs wait, and when they will start."""
     engine, now = daemon.engine, clock.now()
     told: list[dict[str, Any]] = []
+    ahead = _ahead(engine)
     for found in find(engine, ask.args, peer.uid):
         for index in found.elements or IndexSet((range(NO_INDEX, NO_INDEX + 1),)):
-            told.append(_explained(engine, found, index, now, thorough=len(told) < THOROUGH))
+            few = ahead if len(told) < THOROUGH else None
+            told.append(_explained(engine, found, index, now, few))
     return {"jobs": told}
 
 
+def _ahead(engine: Engine) -> Ahead:
+    """The first in line played forward, for a short while: everybody else waits meanwhile."""
+    since: list[float] = []
+
+    def take() -> Snapshot:
+        since.append(clock.monotonic())
+        return first_in_line(engine, IN_LINE)
+
+    return Ahead(take, lambda: clock.monotonic() > since[0] + BUDGET)
+
+
 def _explained(
-    engine: Engine, found: Found, index: int, now: float, *, thorough: bool
+    engine: Engine, found: Found, index: int, now: float, ahead: Ahead | None
 ) -> dict[str, Any]:
+    """With an `ahead`, also between when and when it starts, and what would start it sooner."""
     live = engine.live.get(found.job.id)
-    view = document_of(engine, found.job, index)
+    document = document_of(engine, found.job, index)
     task = None if live is None else live.tasks.get(index)
-    waits = live is not None and (view["state"] == "PENDING" or bool(live.waiting))
-    answer = {"id": found.job.id, "label": view["label"], "state": view["state"]}
+    waits = live is not None and (document["state"] == "PENDING" or bool(live.waiting))
+    answer = {"id": found.job.id, "label": document["label"], "state": document["state"]}
     if task is not None and task.state is State.SUSPENDED:
-        return answer | _told(explain_suspended(engine.view, engine.policy, task.run, now))
+        return answer | _told(
+            explain_suspended(engine.view, engine.policy, task.run, now, ahead=ahead)
+        )
     if not waits:
-        return answer | _nothing(view["reason"] or _no_wait(view))
-    others = _elsewhere(engine, found.job) if thorough else None
-    why = explain_why(engine.view, engine.policy, found.job.id, index, now, others=others)
-    if index != NO_INDEX or found.job.array is None:
-        bind(engine.view, engine.policy, (found.job.id, index), why, now)
+        return answer | _nothing(document["reason"] or _no_wait(document))
+    others = None if ahead is None else _elsewhere(engine, found.job)
+    view, policy = engine.view, engine.policy
+    why = explain_why(view, policy, found.job.id, index, now, others=others, ahead=ahead)
+    if (entry := view.entry(found.job.id)) is not None:
+        meant = next_of(entry) if index == NO_INDEX else index
+        bind(view, policy, (found.job.id, meant), why, now)
     order = {"order": engine.host.settings.scheduler.order}
     return answer | _told(why) | {"standing": order | factors_of(engine, found.job, now)}
 
@@ -97,14 +123,18 @@ def _nothing(sentence: str) -> dict[str, Any]:
 
 
 def _elsewhere(engine: Engine, job: Job) -> Iterator[Variant]:
-    """The same job in every other partition that takes it."""
-    for name in engine.host.settings.partitions:
+    """The same job in every other partition, and every other QOS, that takes it."""
+    settings, bounds = engine.host.settings, engine.view.bounds
+    asked = [("partition", name) for name in settings.partitions if name != job.partition]
+    asked += [("qos", name) for name in settings.qos if name != job.qos]
+    for field, name in asked:
+        other = replace(job, **{field: name})
         try:
-            admit(job.request, engine.host.total, engine.host.settings, name)
+            admit(job.request, engine.host.total, settings, other.partition)
         except HpcError:
             continue
-        if name != job.partition:
-            yield Variant(f"--partition={name}", replace(job, partition=name))
+        if bounds is None or bounds.throttle.never(bounds.claimant(other, job.request)) is None:
+            yield Variant(f"--{field}={name}", other)
 
 
 def _no_wait(view: dict[str, Any]) -> str:

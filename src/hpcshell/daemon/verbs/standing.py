@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from hpcshell.core.records import Job, Request
 from hpcshell.daemon import views
 from hpcshell.daemon.finding import resolve
 from hpcshell.machine import clock
+from hpcshell.policy.snapshot import NO_LAUNCH
 
 if TYPE_CHECKING:
-    from hpcshell.core.records import Job
     from hpcshell.daemon.engine import Engine
     from hpcshell.daemon.face import Daemon
     from hpcshell.daemon.server import Ask, Peer
@@ -38,8 +39,18 @@ def priority(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         "schema": views.SCHEMA,
         "order": engine.host.settings.scheduler.order,
         "rows": [_row(engine, engine.live[job].job, now) for _, job in page],
+        "weights": _weights(engine, now),
         "total": len(waiting),
     }
+
+
+def _weights(engine: Engine, now: float) -> list[dict[str, Any]]:
+    """What each factor is worth, whoever waits: those of a job that asks for something of all."""
+    total = engine.host.total
+    request = Request(cpus=1, memory=1, gpus=1, others=dict.fromkeys(total.others, 1))
+    job = Job(id=0, name="", user="", uid=0, submit_time=now, launch=NO_LAUNCH, request=request)
+    rows = factors_of(engine, job, now)["factors"]
+    return [{"factor": row["factor"], "weight": row["weight"]} for row in rows]
 
 
 def _row(engine: Engine, job: Job, now: float) -> dict[str, Any]:

@@ -147,6 +147,7 @@ class Study:
         while time.monotonic() < deadline:
             [view] = self.call("show", ids=[str(job)])["jobs"]
             yield view
+            self.cancel_strays()
             self.call("wait", ids=[str(job)], timeout=0.02)
         raise AssertionError(f"job {job} does not get on: {view}")
 
@@ -156,20 +157,24 @@ class Study:
             self.acknowledged[answer["jobs"][0]["id"]] = "seven"
 
     def settle(self) -> None:
-        """Wait until everything has ended, cancelling unacknowledged sleepers; remember the ends
-        seen."""
+        """Wait until everything has ended; remember the ends seen."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            rows = self.call("queue")["rows"]
-            for row in rows:
-                if row["name"] in STRAYS and row["id"] not in self.acknowledged:
-                    self.call("cancel", ids=[str(row["id"])])
+            rows = self.cancel_strays()
             self.note_ends()
             if not rows:
                 return
             ids = [str(row["id"]) for row in rows]
             self.call("wait", ids=ids, any=True, timeout=1.0)
         raise AssertionError("not everything has ended")
+
+    def cancel_strays(self) -> list[dict[str, Any]]:
+        """Cancel sleepers of which nobody has been told; all that had not ended."""
+        rows: list[dict[str, Any]] = self.call("queue")["rows"]
+        for row in rows:
+            if row["name"] in STRAYS and row["id"] not in self.acknowledged:
+                self.call("cancel", ids=[str(row["id"])])
+        return rows
 
     def note_ends(self) -> None:
         """P4: what was once seen to have ended is remembered, to be compared at the end."""

@@ -190,9 +190,9 @@ def _simulations(talk: Talk, scene: Scene, engine: Engine) -> list[Simulation]:
     """One for each policy, in their order; the last may be cut short."""
     workload, policies, faults, layout, reservations = scene
     jobs = len(workload) * len(policies)
-    work = sum(effort(workload, policy, layout, reservations) for policy in policies)
+    work = sum(effort(workload, policy, faults, layout, reservations) for policy in policies)
     chosen: Engine = engine_for(work, engine)
-    replayed = all(beyond_kernel(workload, one, layout, reservations) for one in policies)
+    replayed = all(beyond_kernel(workload, one, faults, layout, reservations) for one in policies)
     if chosen == "compiled" and not (faults or replayed):
         load_compiled(lambda: talk.say("compiling the kernel; it is kept for the next time"))
     found: list[Simulation] = []

@@ -17,7 +17,6 @@ from hpcshell.core.units import count, duration
 from hpcshell.core.words import quote
 from hpcshell.sim.kernel.easy import decide
 from hpcshell.sim.kernel.events import arrive, begin, forget
-from hpcshell.sim.kernel.plan import decide_all
 from hpcshell.sim.kernel.state import (
     BEGUN,
     ENDING,
@@ -27,7 +26,6 @@ from hpcshell.sim.kernel.state import (
     SETTLED,
     SHRUNK,
     Case,
-    plans,
 )
 
 NO_ROW: Final = -1
@@ -102,7 +100,7 @@ class Outages:
                 submitted += 1
         self.killed += len(killed)
         self.lost += len(killed) if fault.lose else 0
-        (decide_all if plans(case.rules) else decide)(case, fault.at)
+        decide(case, fault.at)
         return submitted
 
     def _make_room(self, cpus: int) -> list[int]:

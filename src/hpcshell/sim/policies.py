@@ -215,9 +215,8 @@ def replays(policy: Policy, machine: int) -> bool:
 
 def needs_replay(rules: Rules) -> bool:
     """Whether these rules are more than the kernel knows: it keeps more than one promise only
-    first come, first served, and by run times that no job outlasts."""
+    first come, first served, and where nothing is held for longer than was expected."""
     if rules.predictor in (RATIO, MEDIAN):
         return True
-    return plans(rules) and (
-        rules.order != scores.FIFO or rules.fill != rules.order or rules.predictor == LAST_TWO
-    )
+    outlasted = rules.predictor in (LAST_TWO, SHRUNK)
+    return plans(rules) and (outlasted or rules.order != scores.FIFO or rules.fill != rules.order)

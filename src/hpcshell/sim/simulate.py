@@ -127,7 +127,7 @@ def simulate(
     not.
     """
     check(workload, faults, layout)
-    if beyond_kernel(workload, policy, layout, reservations):
+    if beyond_kernel(workload, policy, faults, layout, reservations):
         return replayed(
             workload,
             policy,
@@ -137,7 +137,7 @@ def simulate(
             progress=progress,
         )
     rules = policy.rules(workload.machine)
-    chosen = "python" if faults else engine_for(effort(workload, policy), engine)
+    chosen = "python" if faults else engine_for(effort(workload, policy, faults), engine)
     play_on = _compiled() if chosen == "compiled" else play
     began = process_time()
     running = _Running(workload, rules, chosen, faults)
@@ -177,12 +177,16 @@ def check(workload: Workload, faults: tuple[Fault, ...], layout: Layout | None) 
 def beyond_kernel(
     workload: Workload,
     policy: Policy,
+    faults: tuple[Fault, ...] = (),
     layout: Layout | None = None,
     reservations: tuple[Reservation, ...] = (),
 ) -> bool:
-    """Whether that is more than the kernel knows."""
-    more = layout is not None or bool(reservations) or has_gangs(workload)
-    return more or replays(policy, workload.machine)
+    """Whether that is more than the kernel knows. (A fault takes what has been promised.)"""
+    if layout is not None or reservations or has_gangs(workload):
+        return True
+    if replays(policy, workload.machine):
+        return True
+    return bool(faults) and plans(policy.rules(workload.machine))
 
 
 def replayed(
@@ -247,11 +251,12 @@ def _pieces(replay: Replay) -> Pieces:
 def effort(
     workload: Workload,
     policy: Policy,
+    faults: tuple[Fault, ...] = (),
     layout: Layout | None = None,
     reservations: tuple[Reservation, ...] = (),
 ) -> int:
     """How much work a simulation is, in jobs of a policy that promises none or one a start."""
-    if beyond_kernel(workload, policy, layout, reservations):
+    if beyond_kernel(workload, policy, faults, layout, reservations):
         return len(workload) * REPLAYING
     return len(workload) * (PLANNING if plans(policy.rules(workload.machine)) else 1)
 

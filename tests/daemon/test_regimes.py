@@ -286,6 +286,21 @@ def test_every_factor_is_shown_with_weight_and_points(make: Make, clock: Clock) 
     assert (told["order"], told["priority"]) == ("multifactor", 743.0)
 
 
+def test_in_another_qos_and_partition_a_job_has_their_priority(make: Make) -> None:
+    bench = make(
+        qos={"low": {"priority": -100}, "high": {"priority": 200}},
+        partitions={"main": {"priority": 10}, "fast": {"priority": 50}},
+    )
+    job = bench.submit(qos="low", priority=400, request=asks(), hold=True)
+    assert bench.show(job)["priority"] == 310
+    bench.ask("edit", ids=[job], changes={"qos": "high"})
+    assert bench.show(job)["priority"] == 610
+    bench.ask("edit", ids=[job], changes={"partition": "fast", "qos": ""})
+    assert bench.show(job)["priority"] == 450
+    bench.ask("edit", ids=[job], changes={"qos": "high", "priority": 7})
+    assert bench.show(job)["priority"] == 7
+
+
 # -- preemption ---------------------------------------------------------------------------------
 
 QOS = {"low": {}, "high": {"preempts": ["low"]}}

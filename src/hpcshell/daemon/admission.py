@@ -132,8 +132,13 @@ def _in_partition(request: Request, partition: PartitionSettings | None) -> Requ
 
 def _priority(submission: Submission, settings: Settings, partition: str) -> int:
     own = settings.defaults.priority if submission.priority is None else submission.priority
-    qos = settings.qos.get(submission.qos)
-    return own + settings.partitions[partition].priority + (0 if qos is None else qos.priority)
+    return own + added_priority(settings, partition, submission.qos)
+
+
+def added_priority(settings: Settings, partition: str, qos: str) -> int:
+    """What a partition and a QOS add to the priority of a job of its own."""
+    both = (settings.partitions.get(partition), settings.qos.get(qos))
+    return sum(one.priority for one in both if one is not None)
 
 
 def check_known(settings: Settings, account: str, qos: str) -> None:

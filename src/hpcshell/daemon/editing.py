@@ -15,7 +15,7 @@ from hpcshell.core.records import Array, Job, Request, Task
 from hpcshell.core.submission import Submission
 from hpcshell.core.units import number_of_gpus
 from hpcshell.core.words import quote
-from hpcshell.daemon.admission import check_known
+from hpcshell.daemon.admission import added_priority, check_known
 from hpcshell.daemon.asked import checked_change
 from hpcshell.daemon.bounds import TEXTS
 from hpcshell.daemon.finding import resolve_dependencies
@@ -70,6 +70,8 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
     if request or "partition" in fields:
         partition = fields.get("partition", job.partition)
         fields["request"] = _request(engine, job, request, partition)
+    if fields.keys() & {"partition", "qos"} and "priority" not in fields:
+        fields["priority"] = _moved_priority(engine, job, replace(job, **fields))
     _check_never(engine, replace(job, **fields))
     if TIMES & changes.keys() and live.waits:
         after = replace(job, **fields)
@@ -78,6 +80,14 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
         view = engine.view
         admit_into(replace(job, **fields), view.book, view.room, clock.now())
     return fields
+
+
+def _moved_priority(engine: Engine, before: Job, after: Job) -> int:
+    """Its own priority with what its new partition and QOS add to it, and not the old ones."""
+    old, new = (
+        added_priority(engine.host.settings, one.partition, one.qos) for one in (before, after)
+    )
+    return before.priority - old + new
 
 
 def _check_never(engine: Engine, job: Job) -> None:

@@ -50,7 +50,9 @@ def check_start(world: World, unit: Unit) -> None:
     if job.dependencies is not None:
         join = any if job.dependencies.any else all
         terms = job.dependencies.terms
-        assert join((task.attempt and pairs(job, term)) or is_met(world, term, unit) for term in terms)
+        assert join(
+            (task.attempt and pairs(job, term)) or is_met(world, term, unit) for term in terms
+        )
 
 
 def pairs(job: Job, term: Dependency) -> bool:

@@ -222,8 +222,11 @@ def test_a_place_that_was_promised_is_nobodys_when_a_limit_keeps_its_owner(
     ):
         job = make_job(number, user=user, memory=memory, time_limit=length)
         world.submit(job, same(Act(length)))
+    told: list[dict[Unit, float]] = []
+    world.watch.append(lambda it: told.append(forecast(it.view, it.policy, it.now).promises))
     world.run()
     assert world.starts == {(1, -1): 0.0, (3, -1): 0.0, (4, -1): 10.0, (2, -1): 30.0}
+    assert told == [{}, {}, {(2, -1): 30.0}, {}, {}]  # a limit keeps it until 20
 
 
 def test_a_retry_that_asks_for_more_counts_as_more() -> None:

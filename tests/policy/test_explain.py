@@ -130,6 +130,22 @@ def test_a_delay_after_a_parent_says_when_it_is_over() -> None:
     assert (said.reason.code, said.start) == ("Dependency", 60.0)
 
 
+def test_what_is_tried_again_waits_for_a_parent_that_began_again() -> None:
+    """At 6.6 both have failed once, and the parent has begun anew at 4."""
+    again = Retry(limit=1, delay=2.0, jitter=0.0)
+    delayed = Dependencies(terms=(Dependency(kind="after", job=1, delay=3.0),))
+    world = World(Resources(cpus=2))
+    world.arrive(make_job(1, retry=again), same(Act(2.0, 1)))
+    world.arrive(make_job(2, retry=again, dependencies=delayed), same(Act(1.5, 1)))
+    for world.now in (0.0, 2.0, 3.0, 4.0, 4.5, 6.6):
+        world.tick()
+    said = told(world, 2)
+    assert [reason.code for reason in said.reasons] == ["Dependency"]
+    assert said.reason.sentence == "3s have to pass after job 1"
+    assert said.start == 7.0
+    assert world.run().restarts[-1] == (7.0, (2, -1))
+
+
 def test_what_can_never_start_says_so() -> None:
     job = make_job(
         2, dependencies=Dependencies(terms=after_ok(1).terms, on_never="hold"), submit_time=0.0

@@ -232,6 +232,23 @@ def test_a_mode_that_does_not_exist_is_refused() -> None:
         Rights(mode="kill")
 
 
+def test_in_an_order_that_changes_another_may_overtake_who_is_made_room_for() -> None:
+    """It was there already, and only time lets it go first: while the run takes its grace."""
+
+    def rank(job: Job, length: float | None, now: float) -> float:
+        return {1: 0.0, 2: 1.0 if now < 6.0 else -2.0}.get(job.id, -1.0)
+
+    regime = Regime(rank=rank, timely=True, rights=Rights(gap=1))
+    world = World(Resources(cpus=1), Policy(promises=0), regime)
+    world.yielded.grace = 2.0
+    world.watch.append(check_debts)
+    world.submit(make_job(1, priority=100), same(Act(9.0)))
+    world.submit(make_job(2, submit_time=1.0, priority=100), same(Act(3.0)))
+    world.submit(make_job(3, submit_time=5.0), same(Act(3.0)))
+    assert world.run().starts == {(1, -1): 0.0, (2, -1): 7.0, (3, -1): 10.0}
+    assert victims(world) == [1]
+
+
 def test_of_equals_who_was_there_first_is_left_alone() -> None:
     """It would go first again."""
     given = Rights(gap=1)

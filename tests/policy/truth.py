@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpcshell.core.records import WHOLE, Dependency, Outcome, State
+from hpcshell.core.records import WHOLE, Dependency, Job, Outcome, State
 from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.view import Unit
 from tests.policy.made import elements_of
@@ -47,9 +47,17 @@ def check_start(world: World, unit: Unit) -> None:
     assert request.cpus <= world.view.total.cpus
     if job.deadline is not None:
         assert world.now + (request.time_limit or 0.0) <= job.deadline
-    if job.dependencies is not None and not task.attempt:
+    if job.dependencies is not None:
         join = any if job.dependencies.any else all
-        assert join(is_met(world, term, unit) for term in job.dependencies.terms)
+        terms = job.dependencies.terms
+        assert join(
+            (task.attempt and pairs(job, term)) or is_met(world, term, unit) for term in terms
+        )
+
+
+def pairs(job: Job, term: Dependency) -> bool:
+    """Whether each element waits for its like in another array: until it begins."""
+    return term.kind == "aftercorr" and job.array is not None
 
 
 def is_met(world: World, term: Dependency, child: Unit) -> bool:
@@ -63,14 +71,14 @@ def is_met(world: World, term: Dependency, child: Unit) -> bool:
     if parent is None:
         return False
     indices = list(elements_of(parent)) if term.index is None else [term.index]
-    if term.kind == "aftercorr" and world.jobs[child[0]].array is not None:
+    if pairs(world.jobs[child[0]], term):
         indices = [child[1]]
         if child[1] not in elements_of(parent):
             return False
     tasks = [world.task((parent.id, index)) for index in indices]
     ended = [task for task in tasks if task.state is State.ENDED]
     if term.kind == "after":
-        begun = [world.starts.get((task.job, task.index), task.end_time) for task in tasks]
+        begun = [task.start_time if task.attempt else task.end_time for task in tasks]
         return all(time is not None and time + term.delay <= world.now for time in begun)
     if len(ended) < len(tasks):
         return False

@@ -22,11 +22,12 @@ STOPS = {"requeue": "preempt", "cancel": "evict"}
 
 
 class Debt(NamedTuple):
-    """An element that runs make room for, since when."""
+    """An element that runs make room for, since when, and the jobs that went before it then."""
 
     maker: Unit
     runs: set[int]
     since: float
+    before: set[int]
 
 
 class Yielded:
@@ -46,8 +47,8 @@ def make_room(world: World, plan: Plan) -> None:
     check_none_is_too_many(world, plan)
     makers = {(one.job, one.index) for one in plan.preempts}
     assert len(makers) == 1, "one at a time"
-    runs = {one.run for one in plan.preempts}
-    world.yielded.debts.append(Debt(makers.pop(), runs, world.now))
+    maker, runs = makers.pop(), {one.run for one in plan.preempts}
+    world.yielded.debts.append(Debt(maker, runs, world.now, _before(world, maker)))
     for one in plan.preempts:
         assert one.cause
         world.yielded.preempts.append((world.now, one))
@@ -126,14 +127,14 @@ def lacked(world: World, unit: Unit) -> Shape:
 
 def check_debts(world: World) -> None:
     """Whoever was made room for has started as soon as it was made, unless it was overtaken by
-    something that goes before it and has come since."""
+    something that goes before it and did not when room began to be made."""
     for debt in world.yielded.debts[:]:
         if any(_holds(world, run) for run in debt.runs):
             continue
         world.yielded.debts.remove(debt)
         started = [at for at, unit in world.restarts if unit == debt.maker and at >= debt.since]
         if not started:
-            assert _overtaken(world, debt)
+            assert _before(world, debt.maker) - debt.before
 
 
 def _holds(world: World, run: int) -> bool:
@@ -141,15 +142,15 @@ def _holds(world: World, run: int) -> bool:
     return claim is not None and claim.suspended is None
 
 
-def _overtaken(world: World, debt: Debt) -> bool:
-    """Whether any of better rank has come in since."""
-    mine = world.view.entry(debt.maker[0])
+def _before(world: World, maker: Unit) -> set[int]:
+    """The jobs that go before it. In some orders time alone lets them, so that one which was there
+    already may overtake it while runs that make room take their grace."""
+    mine = world.view.entry(maker[0])
     assert mine is not None
-    assert debt.maker[1] == NO_INDEX or mine.job.array is not None
-    others = (world.view.entry(job.id) for job in world.jobs.values())
-    return any(
-        other is not None
-        and (other.rank, other.job.id) < (mine.rank, mine.job.id)
-        and other.job.submit_time > debt.since
-        for other in others
-    )
+    assert maker[1] == NO_INDEX or mine.job.array is not None
+    others = ((job, world.view.entry(job)) for job in world.jobs)
+    return {
+        job
+        for job, other in others
+        if other is not None and (other.rank, job) < (mine.rank, mine.job.id)
+    }

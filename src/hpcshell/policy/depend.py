@@ -12,6 +12,9 @@ A verdict is an instant: from then on the term is met; `NOT_YET`: it may still c
 - singleton: no job of the same user and name with a smaller id is live.
 
 A term with an `index` asks the same of that one element. Terms join by and, or by or (`any`).
+
+What is to be tried again waits for all this as its job does, so that it also waits when a parent
+begins once more, or when it is told to wait for others; from element to element it has been let go.
 """
 
 from __future__ import annotations

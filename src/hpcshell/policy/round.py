@@ -267,14 +267,17 @@ class Round:
 
     def _allowed(self, unit: Unit, line: Line) -> bool:
         """Whether no limit of a user, account, QOS or partition keeps the element."""
-        if isinstance(line, Together):
-            reason = self._limits.allow_all([one.shape.claimant for one in line.parts])
-        else:
-            reason = self._limits.allows(line.shape.claimant)
+        reason = self._limit(line)
         if reason is not None and self._thorough:
             self.reasons[unit] = reason
             self._stopped = self._stopped or unit == self._until
         return reason is None
+
+    def _limit(self, line: Line) -> Reason | None:
+        """The limit that keeps elements of the line; None: they may start."""
+        if isinstance(line, Together):
+            return self._limits.allow_all([one.shape.claimant for one in line.parts])
+        return self._limits.allows(line.shape.claimant)
 
     def _begin(self, unit: Unit, line: Line, ground: Ground, need: Vector) -> None:
         """Start the element, or all of a gang."""
@@ -369,11 +372,12 @@ class Round:
         return self.parts.of(shape).places().profile
 
     def _recall(self) -> None:
-        """Keep the promises of earlier plans, the first in line first."""
+        """Keep the promises of earlier plans, the first in line first. Whoever a limit keeps by now
+        is promised nothing any more: it would only stand in the way of others."""
         found: list[tuple[object, Unit, Shape, float]] = []
         for unit, start in self.view.promised.items():
             line = self.view.queue.standing(*unit)
-            if line is None or not self.parts.is_open(line.shape):
+            if line is None or not self.parts.is_open(line.shape) or self._limit(line):
                 continue
             if line.shape.need is not None and start != NEVER:
                 found.append((line.turn_of(unit[1]), unit, line.shape, start))

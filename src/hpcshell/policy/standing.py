@@ -89,7 +89,8 @@ def _dependency(queue: Queue, entry: Entry, index: int) -> list[Reason]:
     bond = queue.ties.bond(job.id)
     if bond is None or not waits_for_parents(queue, entry, index):
         return []
-    told = sentences(queue.ties, job.id, index, queue.gates.clock, never=False)
+    element = None if _tried(entry, index) else index
+    told = sentences(queue.ties, job.id, element, queue.gates.clock, never=False)
     sentence = (" or " if bond.dependencies.any else "; ").join(told)
     return [Reason(code="Dependency", sentence=sentence)]
 
@@ -97,17 +98,19 @@ def _dependency(queue: Queue, entry: Entry, index: int) -> list[Reason]:
 def waits_for_parents(queue: Queue, entry: Entry, index: int) -> bool:
     """Whether what the element depends on has not come about."""
     bond = queue.ties.bond(entry.job.id)
-    task = entry.tasks.get(index)
-    if bond is None or (task is not None and task[0].attempt):
+    if bond is None:
         return False
-    when = bond.verdict()
-    if bond.each and bond.dependencies.any:
-        own = bond.element(queue.ties.facts, index)
-        return own is None or own > queue.gates.clock
+    when = 0.0 if bond.each and bond.dependencies.any else bond.verdict()
     if when is None or when > queue.gates.clock:
         return True
-    own = bond.element(queue.ties.facts, index) if bond.each else 0.0
+    asked = bond.each and not _tried(entry, index)
+    own = bond.element(queue.ties.facts, index) if asked else 0.0
     return own is None or own > queue.gates.clock
+
+
+def _tried(entry: Entry, index: int) -> bool:
+    """Whether the element has begun before: its like in another array let it go then."""
+    return index in entry.tasks and entry.tasks[index][0].attempt > 0
 
 
 def _told(found: Doomed, entry: Entry, index: int) -> int | None:

@@ -96,6 +96,20 @@ def test_a_machine_that_shrank_starts_nothing_until_it_is_within_its_means() -> 
     assert view.free == Resources(cpus=1)
 
 
+@pytest.mark.parametrize("gone", [{"gpus": 2}, {"memory": 8}, {"others": {"lic": 2}}], ids=str)
+@pytest.mark.parametrize("promises", [0, 1, None])
+def test_what_is_held_beyond_what_there_is_keeps_nobody_who_asks_for_none_of_it(
+    gone: dict[str, object], promises: int | None
+) -> None:
+    view = view_of(make_job(1, **gone), **gone)
+    begin(view, decide(view, EASY, 0.0))
+    view.set_total(Resources(cpus=4, memory=1, others={"lic": 1}))
+    view.put_job(make_job(2), PLAIN)
+    view.put_job(make_job(3, memory=1, others={"lic": 1}), PLAIN)
+    plan = decide(view, Policy(promises=promises), 1.0)
+    assert units(plan) == [(2, -1), *[(3, -1)] * ("gpus" in gone)]
+
+
 def test_what_is_tried_again_goes_before_the_rest_of_its_array() -> None:
     view = view_of(make_job(1, array="0-9"), cpus=2)
     begin(view, decide(view, EASY, 0.0))

@@ -163,7 +163,7 @@ def test_both_ends_say_what_they_rest_on() -> None:
     said = told(world, 3)
     assert said.earliest is not None
     assert said.latest is not None
-    assert (said.earliest.start, said.latest.start) == (300.0, 900.0)
+    assert (said.earliest.start, said.latest.start) == (1.0, 900.0)
     assert "end at once" in said.earliest.why
     assert "time limit" in said.latest.why
 

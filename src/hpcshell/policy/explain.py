@@ -10,6 +10,7 @@ loop of `decide`, run to its end, gives it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from math import inf
 from typing import Final, NamedTuple
 
@@ -35,6 +36,9 @@ from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import sleepers
 
 MOST_BLOCKERS: Final = 20
+LOOKED_AT: Final = 1000
+"""Kinds of work that may all be kept by limits, before it is given up to look for the first in
+line: every row of `hpc queue` asks."""
 _UNTIMED: Final = {
     "JobHeldUser": "it starts some time after it is let go",
     "JobHeldAdmin": "it starts some time after it is let go",
@@ -186,9 +190,11 @@ def _in_line(view: View, line: Line, unit: Unit, now: float) -> Reason:
 
 
 def _first_of(view: View, pool: str) -> Unit | None:
-    """The first in line of those that are met from the same part of the machine."""
-    for key, shape in view.queue.turn.heads:
-        if shape.pool == pool and shape.taken(view.room.size) is not None:
+    """The first in line of those that are met from the same part of the machine, and that no limit
+    keeps."""
+    for key, shape in islice(view.queue.turn.heads, LOOKED_AT):
+        possible = shape.pool == pool and shape.taken(view.room.size) is not None
+        if possible and _limited(view, shape) is None:
             return (key[1], next(key[3].elements()))
     return None
 
@@ -255,8 +261,9 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         return replace(_reasons_only([soon]), start=now, promised=True, why="everything is free")
     if unit in seen.plan.reasons:
         reasons = [seen.plan.reasons[unit]]
+    elif (known := _in_line(view, line, unit, now)).code in LIMIT_REASONS:
+        reasons = [known]
     else:
-        known = _in_line(view, line, unit, now)
         reasons = [*([known] if known.code != "None" else []), _too_deep(policy)]
     foreseen = unit in seen.plan.promises
     promised = foreseen and stands(view, (line.entry.rank, line.entry.job.id))
@@ -324,15 +331,25 @@ def _blockers(view: View, line: Line, plan: Plan, unit: Unit) -> tuple[Blocker, 
         held = view.room.held[claim.run]
         scattered = line.shape.taken(free) is None and fits(need, free)
         in_part = scattered and (view.room.several or held[3] > 0)
-        if in_part or any(n > f and h for n, f, h in zip(need, free, held, strict=False)):
+        if in_part or any(n > max(0, f) and h for n, f, h in zip(need, free, held, strict=False)):
             found.append(_running(claim.run, view))
             free = tuple(f + h for f, h in zip(free, held, strict=True))
     for other in plan.promises:
         if other == unit or len(found) >= MOST_BLOCKERS:
             break
-        element = None if other[1] < 0 else other[1]
-        found.append(Blocker(id=other[0], element=element, why="before it in line"))
+        if _goes_before(view, other, line, unit):
+            element = None if other[1] < 0 else other[1]
+            found.append(Blocker(id=other[0], element=element, why="before it in line"))
     return tuple(found[:MOST_BLOCKERS])
+
+
+def _goes_before(view: View, other: Unit, line: Line, unit: Unit) -> bool:
+    """Whether what is promised to the other comes first, of the same part of the machine."""
+    ahead = view.queue.standing(*other)
+    if ahead is None:  # it is suspended
+        return True
+    first = ahead.turn_of(other[1]) < line.turn_of(unit[1])
+    return first and ahead.shape.pool == line.shape.pool
 
 
 def _latest_end(claim: Claim) -> float:
@@ -351,5 +368,7 @@ def _running(run: int, view: View) -> Blocker:
 
 def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> str:
     if isinstance(line, Together):  # it would take a change of all of its members
+        return ""
+    if _limited(view, line.shape) is not None:  # asking for less would not help
         return ""
     return at_once(view, line.shape, seen.profile, seen.plan.promises.get(unit), now)

@@ -167,7 +167,7 @@ def _cheapest(
     for one in candidates:
         if shape.taken(free) is not None:
             break
-        helps = any(n > f and g for n, f, g in zip(need, free, one.frees, strict=False))
+        helps = any(n > max(0, f) and g for n, f, g in zip(need, free, one.frees, strict=False))
         if helps or fits(need, free):  # else it is not all in one place yet
             chosen.append(one)
             free = plus(free, one.frees)

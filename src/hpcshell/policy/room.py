@@ -33,8 +33,13 @@ COUNTED: Final = ("cpus", "memory", "gpus")
 
 
 def fits(need: Vector | None, free: Vector) -> bool:
-    """Whether `need` is within `free` in every place; None (a resource we do not have) never is."""
-    return need is not None and all(map(le, need, free))
+    """Whether `need` is within `free` in every place; None (a resource we do not have) never is.
+    Of what is held beyond what there is, nothing is free: that is enough for who asks for none."""
+    if need is None:
+        return False
+    if all(map(le, need, free)):
+        return True
+    return min(free) < 0 and all(n <= f or not n for n, f in zip(need, free, strict=False))
 
 
 def plus(left: Vector, right: Vector) -> Vector:

@@ -20,12 +20,12 @@ from hpcshell.policy.certain import certain
 from hpcshell.policy.explanation import Bound, Sooner
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.reasons import span
-from hpcshell.policy.regime import Requested
+from hpcshell.policy.regime import Foresight, Requested
 from hpcshell.policy.rehearsal import NOW, Ends, Stage
 from hpcshell.policy.view import Unit, View
 from hpcshell.policy.waking import LONG
 
-AT_BEST: Final = "if all that runs were to end at once, and those before it took their limits"
+AT_BEST: Final = "if all that runs or goes before it were to end at once"
 MOST: Final = 100
 """Lines before the element at most."""
 EFFORT: Final = 2000
@@ -53,22 +53,23 @@ def interval(
 ) -> tuple[Bound | None, Bound | None]:
     """The earliest and the latest start of what `explain` expects to start at `start`.
 
-    Where run times are predicted, they make the earliest; else it is the start if all that runs
-    ended at once. The latest is that with which everything runs to its time limit.
+    The earliest is that with which whatever runs or goes before it ends at once: nobody knows that
+    it does not. The latest is that with which everything runs to its time limit.
     """
-    if not certain(view):
-        at_best = "if all runs take as long as is expected of them"
-        earliest = start
-        latest = _rehearsed(view, policy, unit, now, ends=_limit)
-    else:
-        at_best = AT_BEST
-        exact = replace(policy, resolution=0.0)
-        earliest = _rehearsed(view, exact, unit, now, ends=_at_once)
-        latest = start
-    return (
-        _bound(earliest, at_best, start),
-        _bound(latest, AT_WORST, None),
-    )
+    exact = replace(policy, resolution=0.0)
+    earliest = _rehearsed(view, exact, unit, now, _at_once, _Brief(unit[0]))
+    latest = start if certain(view) else _rehearsed(view, policy, unit, now, _limit, Requested())
+    return _bound(earliest, AT_BEST, start), _bound(latest, AT_WORST, None)
+
+
+class _Brief(Requested):
+    """Expects all jobs but one to end as soon as they start."""
+
+    def __init__(self, job: int) -> None:
+        self._job = job
+
+    def length(self, job: Job, request: Request) -> float | None:
+        return request.time_limit if job.id == self._job else 0.0
 
 
 def _bound(start: float | None, why: str, most: float | None) -> Bound | None:
@@ -85,8 +86,10 @@ def _at_once(claim: Claim) -> float:
     return NOW
 
 
-def _rehearsed(view: View, policy: Policy, unit: Unit, now: float, ends: Ends) -> float | None:
-    stage = Stage.of(view, unit, now, most=MOST, ends=ends, foresight=Requested())
+def _rehearsed(
+    view: View, policy: Policy, unit: Unit, now: float, ends: Ends, foresight: Foresight
+) -> float | None:
+    stage = Stage.of(view, unit, now, most=MOST, ends=ends, foresight=foresight)
     return None if stage is None else stage.start(policy, now)
 
 

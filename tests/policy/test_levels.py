@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from hpcshell.core.errors import Wrong
 from hpcshell.policy.levels import Ageing, Level, level_named
+from hpcshell.policy.ranks import ByLevel, level_of
+from tests.policy.made import make_job
 
 boosts = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 60.0])
 waiting = st.lists(st.tuples(st.sampled_from(Level), st.integers(0, 40_000)), max_size=8)
@@ -89,3 +91,16 @@ def test_levels_are_known_by_name() -> None:
     with pytest.raises(Wrong, match="'hihg' is no level") as caught:
         level_named("hihg")
     assert caught.value.hint == "did you mean high? write critical, high, normal, low"
+
+
+@given(
+    priority=st.integers(0, 1000),
+    boost=st.sampled_from((0.0, 0.5, 1.0, 7.0)),
+    waited=st.floats(0.0, 1e6),
+)
+def test_what_is_shown_of_a_level_adds_up(priority: int, boost: float, waited: float) -> None:
+    job = make_job(1, priority=priority, submit_time=100.0)
+    rows = list(ByLevel(Ageing(boost=boost)).rows(job, None, 100.0 + waited))
+    assert all(row.value * row.weight == pytest.approx(row.points, abs=1e-9) for row in rows)
+    level = Ageing(boost=boost).level_at(level_of(priority), 100.0, 100.0 + waited)
+    assert sum(row.points for row in rows) == pytest.approx(Level.LOW - level)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from hpcshell.core.records import Job, Resources
 from hpcshell.core.settings import Settings
-from hpcshell.core.units import DAY
+from hpcshell.core.units import DAY, HOUR
 from hpcshell.policy.formulas import Order
 from hpcshell.policy.ledger import Ledger
 from hpcshell.policy.levels import Ageing, Level
@@ -81,11 +81,13 @@ class ByLevel:
         return rank + (job.nice if self._ageing.boost else job.nice / 2**33)
 
     def rows(self, job: Job, length: float | None, now: float) -> Iterator[Row]:
-        level = level_of(job.priority)
+        level, boost = level_of(job.priority), self._ageing.boost
         above = float(Level.LOW - level)
         yield Row("level", above, 1.0, above)
         climbed = level - self._ageing.level_at(level, job.submit_time, now)
-        yield Row("age", max(0.0, now - job.submit_time), self._ageing.boost, climbed)
+        # In hours, as far as they have moved it: at the top it climbs no further.
+        hours = climbed / boost if boost else max(0.0, now - job.submit_time) / HOUR
+        yield Row("age", hours, boost, climbed)
 
 
 class ByFormula:

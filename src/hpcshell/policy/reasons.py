@@ -56,7 +56,9 @@ def lacking(shape: Shape, room: Room, free: Vector, size: Vector | None = None) 
         return ["the whole machine for itself (others are running)"]
     names = ("cpus", "memory", "gpus", *room.names)
     rows = zip(names, shape.need[1:], free[1:], size[1:], strict=False)
-    return [_lack(name, need, left, total) for name, need, left, total in rows if need > max(0, left)]
+    return [
+        _lack(name, need, left, total) for name, need, left, total in rows if need > max(0, left)
+    ]
 
 
 def _nodes(shape: Shape, free: str = "") -> str:

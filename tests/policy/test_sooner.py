@@ -17,8 +17,9 @@ from hpcshell.policy import sooner as sooner_module
 from hpcshell.policy.decide import Policy
 from hpcshell.policy.explain import explain
 from hpcshell.policy.explanation import Explanation
+from hpcshell.policy.reasons import span
 from hpcshell.policy.rehearsal import Stage
-from hpcshell.policy.sooner import Variant, variants
+from hpcshell.policy.sooner import LIMITS, Variant, variants
 from hpcshell.policy.view import Unit
 from hpcshell.sim.forward import Forward
 from hpcshell.sim.lengths import part_of_limit
@@ -168,6 +169,19 @@ def test_both_ends_say_what_they_rest_on() -> None:
     assert "time limit" in said.latest.why
 
 
+def test_what_has_no_limit_is_told_the_longest_with_which_it_would_start_sooner() -> None:
+    world = world_of(
+        make_job(1, cpus=6, time_limit=3600.0),
+        make_job(2, cpus=1, time_limit=600.0),
+        make_job(3, cpus=8, time_limit=3600.0),
+        make_job(4, cpus=2),
+        cpus=8,
+    )
+    change = told(world, 4).change
+    assert change is not None
+    assert (change.options, change.start) == ("--time=45m", 600.0)
+
+
 def test_the_smallest_change_wins() -> None:
     world = world_of(
         make_job(1, cpus=6, time_limit=36_000.0),
@@ -211,7 +225,9 @@ def test_nothing_is_advised_that_gains_next_to_nothing() -> None:
 @pytest.mark.parametrize("time_limit", [None, 30.0, 60.0])
 def test_what_asks_for_little_can_ask_for_less_only_of_time(time_limit: float | None) -> None:
     found = {one.options for one in variants(make_job(1, time_limit=time_limit))}
-    assert found == ({"--time=1d", "--time=1h"} if time_limit is None else set())
+    limits = {f"--time={span(limit, '')}" for limit in LIMITS}
+    assert {"--time=1d", "--time=1h"} < limits
+    assert found == (limits if time_limit is None else set())
 
 
 def test_what_is_far_back_is_not_worked_out() -> None:

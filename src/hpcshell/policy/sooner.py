@@ -34,7 +34,7 @@ LEVELS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """By which part less is asked for, tried in this order."""
 LEAST_GAIN: Final = 60.0
 """Seconds; and a tenth of the wait: less than that is not called sooner."""
-LIMITS: Final = (86400.0, 3600.0)
+LIMITS: Final = (*(3600.0 * hours for hours in (24, 12, 6, 3, 2, 1)), 2700.0, 1800.0, 900.0, 600.0)
 """Time limits that are tried for what has none."""
 GRAIN: Final = 1 << 26
 """Memory is asked for in multiples of so many bytes."""

@@ -259,7 +259,9 @@ def test_ranks_are_asked_for_again_with_nothing_else_happening(make: Make, clock
     long, short = bench.submit(request=asks(4, 600.0)), bench.submit(request=asks(2, 60.0))
     clock.pass_time(11.0)
     bench.tick()
-    assert [row["id"] for row in bench.ask("priority")["rows"]] == [short, long]
+    found = bench.ask("priority")
+    assert [row["id"] for row in found["rows"]] == [short, long]
+    assert found["renewed_every"] == 10.0
 
 
 # -- priority -----------------------------------------------------------------------------------

@@ -34,10 +34,12 @@ def priority(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         and (not user or entry.job.user == user)
     )
     limit, offset = ask.args.get("limit"), ask.args.get("offset") or 0
+    scheduler = engine.host.settings.scheduler
     page = islice(waiting, offset, offset + (PAGE if limit is None else limit))
     return {
         "schema": views.SCHEMA,
-        "order": engine.host.settings.scheduler.order,
+        "order": scheduler.order,
+        "renewed_every": scheduler.rerank if engine.regime.timely else None,
         "rows": [_row(engine, engine.live[job].job, now) for _, job in page],
         "weights": _weights(engine, now),
         "total": len(waiting),

@@ -138,6 +138,8 @@ class Round:
             matters = all_matter or ground.left > 0 or (first_matters and ground.first is None)
             if matters or self.parts.any_free(head[1]):
                 yield head
+            elif self._limits.allow_all(claimants_of(head[0][3])) is not None:
+                continue  # whoever a limit keeps is not one of those that are looked at
             elif self._depth > 0:
                 self._depth -= 1
             else:
@@ -173,6 +175,8 @@ class Round:
                 continue
             if self.parts.any_free(shape):
                 yield head
+            elif self._limits.allow_all(claimants_of(head[1][3])) is not None:
+                continue  # as in `_heads`
             elif self._depth > 0:
                 self._depth -= 1
             else:

@@ -11,12 +11,12 @@ from hpcshell.core.records import Outcome, Request, Resources, Retry
 from hpcshell.policy.bounds import Bounds
 from hpcshell.policy.decide import Policy, decide, forecast
 from hpcshell.policy.limits import Claimant, Limits, Rule, Throttle
-from hpcshell.policy.regime import Regime
+from hpcshell.policy.regime import Fill, Regime
 from hpcshell.policy.room import fits
 from hpcshell.policy.view import Unit
 from tests.policy.made import make_job
 from tests.policy.reference import in_line
-from tests.policy.regimes import policies, regimes
+from tests.policy.regimes import policies, regimes, shortest
 from tests.policy.test_limits import broken
 from tests.policy.workloads import Load, shared_loads
 from tests.policy.world import Act, World, same
@@ -227,6 +227,25 @@ def test_a_place_that_was_promised_is_nobodys_when_a_limit_keeps_its_owner(
     world.run()
     assert world.starts == {(1, -1): 0.0, (3, -1): 0.0, (4, -1): 10.0, (2, -1): 30.0}
     assert told == [{}, {}, {(2, -1): 30.0}, {}, {}]  # a limit keeps it until 20
+
+
+@pytest.mark.parametrize("fill", [None, shortest])
+def test_whoever_is_kept_is_not_one_of_those_looked_at_behind_the_first(fill: Fill | None) -> None:
+    rules = [Rule(kind="user", name="ann", limits=Limits(max_cpus=1))]
+    regime = limited(Regime(fill=fill), rules)
+    world = World(Resources(cpus=2), Policy(max_backfill_jobs=1), regime)
+    for number, user, cpus, length in (
+        (1, "bob", 1, 9.0),
+        (2, "bob", 2, 9.0),
+        (3, "ann", 2, 5.0),
+        (4, "ann", 2, 1.0),
+        (5, "bob", 2, 2.0),
+        (6, "bob", 1, 3.0),
+    ):
+        job = make_job(number, user=user, cpus=cpus, time_limit=length)
+        world.submit(job, same(Act(length)))
+    world.run()
+    assert world.starts[6, -1] == 0.0
 
 
 def test_a_retry_that_asks_for_more_counts_as_more() -> None:

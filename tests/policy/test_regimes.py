@@ -100,6 +100,16 @@ def test_a_deeper_look_never_changes_what_starts_now(
     world.run()
 
 
+def test_a_forecast_lets_nobody_pass_either_where_decisions_look_at_none() -> None:
+    """What it looks at for the reasons alone starts nothing."""
+    policy = Policy(promises=0, max_backfill_jobs=0)
+    world = Looking(Resources(cpus=3), policy, Regime(fill=shortest))
+    world.submit(make_job(1, cpus=2, array="0-2", time_limit=1.0), same(Act(1.0)))
+    world.submit(make_job(2), same(Act(1.0)))
+    world.run()
+    assert world.starts[2, -1] == world.starts[1, 2] == 2.0
+
+
 @given(loads(), policies, regimes())
 def test_the_same_work_starts_at_the_same_times(load: Load, policy: Policy, regime: Regime) -> None:
     if type(regime.foresight).__name__ in ("Predicted", "ShrunkForesight"):

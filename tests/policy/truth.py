@@ -78,7 +78,7 @@ def is_met(world: World, term: Dependency, child: Unit) -> bool:
     tasks = [world.task((parent.id, index)) for index in indices]
     ended = [task for task in tasks if task.state is State.ENDED]
     if term.kind == "after":
-        begun = [task.start_time if task.attempt else task.end_time for task in tasks]
+        begun = [last_begun(world, (task.job, task.index), task.end_time) for task in tasks]
         return all(time is not None and time + term.delay <= world.now for time in begun)
     if len(ended) < len(tasks):
         return False
@@ -86,3 +86,10 @@ def is_met(world: World, term: Dependency, child: Unit) -> bool:
         return False
     good = [task.outcome is Outcome.COMPLETED for task in ended]
     return term.kind == "afterany" or all(good) != (term.kind == "afternotok")
+
+
+def last_begun(world: World, unit: Unit, ended: float | None) -> float | None:
+    """When the element last began, or ended without; what begins anew in the same decision is not
+    waited for yet."""
+    earlier = [at for at, one in world.restarts if one == unit and at < world.now]
+    return max(earlier, default=world.starts.get(unit, ended))

@@ -115,6 +115,8 @@ class Allowance:
 
     def allow_all(self, claimants: Sequence[Claimant | None]) -> Reason | None:
         """Why they may not start together; None: they may."""
+        if len(claimants) == 1:
+            return self.allows(claimants[0])
         return None if self._throttle is None else self._throttle.allow_all(claimants)
 
     def add(self, claimant: Claimant | None) -> None:

@@ -10,6 +10,7 @@ begun once, and is tried again, goes alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import NO_INDEX, WHOLE, Job, Request
@@ -17,6 +18,9 @@ from hpcshell.policy.joint import Joint
 from hpcshell.policy.line import Entry, Line, Shape, Turn
 from hpcshell.policy.reasons import amount, figures, joined
 from hpcshell.policy.room import Room, Vector
+
+if TYPE_CHECKING:
+    from hpcshell.policy.limits import Claimant
 
 Name = tuple[int, str]
 """(uid, name of the gang)."""
@@ -47,6 +51,13 @@ class Together(Line):
 def jobs_of(line: Line) -> list[int]:
     """Whose line it is; that of a gang is that of all its members."""
     return [one.job.id for one in line.parts] if isinstance(line, Together) else [line.entry.job.id]
+
+
+def claimants_of(line: Line) -> list[Claimant | None]:
+    """For whom the limits count; in the line of a gang each member for itself."""
+    if isinstance(line, Together):
+        return [one.shape.claimant for one in line.parts]
+    return [line.shape.claimant]
 
 
 class Gangs:

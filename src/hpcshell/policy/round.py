@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from hpcshell.core.records import NO_INDEX, Reason
 from hpcshell.policy.bounds import Allowance
-from hpcshell.policy.gang import Together
+from hpcshell.policy.gang import Together, claimants_of
 from hpcshell.policy.ground import Ground
 from hpcshell.policy.host import NOTHING
 from hpcshell.policy.line import UNLIMITED, Entry, Key, Line, Shape
@@ -138,6 +138,8 @@ class Round:
             matters = all_matter or ground.left > 0 or (first_matters and ground.first is None)
             if matters or self.parts.any_free(head[1]):
                 yield head
+            elif self._limits.allow_all(claimants_of(head[0][3])) is not None:
+                continue  # whoever a limit keeps is not one of those that are looked at
             elif self._depth > 0:
                 self._depth -= 1
             else:
@@ -173,6 +175,8 @@ class Round:
                 continue
             if self.parts.any_free(shape):
                 yield head
+            elif self._limits.allow_all(claimants_of(head[1][3])) is not None:
+                continue  # as in `_heads`
             elif self._depth > 0:
                 self._depth -= 1
             else:
@@ -267,17 +271,11 @@ class Round:
 
     def _allowed(self, unit: Unit, line: Line) -> bool:
         """Whether no limit of a user, account, QOS or partition keeps the element."""
-        reason = self._limit(line)
+        reason = self._limits.allow_all(claimants_of(line))
         if reason is not None and self._thorough:
             self.reasons[unit] = reason
             self._stopped = self._stopped or unit == self._until
         return reason is None
-
-    def _limit(self, line: Line) -> Reason | None:
-        """The limit that keeps elements of the line; None: they may start."""
-        if isinstance(line, Together):
-            return self._limits.allow_all([one.shape.claimant for one in line.parts])
-        return self._limits.allows(line.shape.claimant)
 
     def _begin(self, unit: Unit, line: Line, ground: Ground, need: Vector) -> None:
         """Start the element, or all of a gang."""
@@ -377,7 +375,9 @@ class Round:
         found: list[tuple[object, Unit, Shape, float]] = []
         for unit, start in self.view.promised.items():
             line = self.view.queue.standing(*unit)
-            if line is None or not self.parts.is_open(line.shape) or self._limit(line):
+            if line is None or not self.parts.is_open(line.shape):
+                continue
+            if self._limits.allow_all(claimants_of(line)) is not None:
                 continue
             if line.shape.need is not None and start != NEVER:
                 found.append((line.turn_of(unit[1]), unit, line.shape, start))

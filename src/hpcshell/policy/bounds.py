@@ -34,7 +34,7 @@ class Bounds:
         )
 
     def never(self, room: Room, *jobs: Job) -> Reason | None:
-        """The limit for which a job can never start in the room (or these can never start together);
+        """The limit for which a job can never start in the room, or these all together;
         None: there is none."""
         asked = (self.claimant(job, room.held_by(job.request)) for job in jobs)
         return self.throttle.never(*asked)

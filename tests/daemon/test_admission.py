@@ -95,6 +95,17 @@ def test_no_edit_makes_a_gang_larger_than_the_machine(make: Make) -> None:
     edit(bench, second, cpus=3)
 
 
+def test_members_that_are_edited_at_once_count_as_they_are_to_be(make: Make) -> None:
+    bench = make(**LIMITED)
+    both = [member(bench, cpus, hold=True) for cpus in (1, 3)]
+    with pytest.raises(Wrong, match=TOO_LARGE):
+        bench.ask("edit", ids=both, changes={"cpus": 3})
+    bench.ask("edit", ids=both, changes={"cpus": 2})
+    with pytest.raises(Wrong, match=TOO_MANY):
+        bench.ask("edit", ids=both, changes={"partition": "few"})
+    assert [bench.show(job)["partition"] for job in both] == ["main", "main"]
+
+
 def test_the_members_of_a_gang_that_has_become_too_large_can_be_edited(make: Make) -> None:
     bench = make()
     first, second = member(bench, 2, hold=True), member(bench, 2, hold=True)

@@ -181,15 +181,14 @@ def check_gangs(engine: Engine, jobs: Iterable[Job]) -> None:
     for job in jobs:
         if job.gang is not None:
             mine = before.setdefault((job.uid, job.gang.name), [])
-            check_gang(engine, job, mine)
+            check_gang(engine, job, [*engine.view.queue.gates.gangs.members(job), *mine])
             mine.append(job)
 
 
-def check_gang(engine: Engine, job: Job, new: Sequence[Job] = ()) -> None:
+def check_gang(engine: Engine, job: Job, waiting: Sequence[Job]) -> None:
     """Raise `Wrong` for a member of a gang that can never start together with those of it that
-    wait. `new`: more of it that come in before the job."""
+    wait, in their order."""
     view = engine.view
-    waiting = [*view.queue.gates.gangs.members(job), *new]
     admit_member(job, waiting, view.room)
     if view.bounds is None:
         return

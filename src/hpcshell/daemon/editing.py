@@ -24,7 +24,6 @@ from hpcshell.machine import clock
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
 from hpcshell.policy.depend import would_cycle
-from hpcshell.policy.gang import bound
 from hpcshell.policy.reasons import figures
 
 if TYPE_CHECKING:
@@ -77,7 +76,6 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
     if fields.keys() & {"partition", "qos"} and "priority" not in fields:
         fields["priority"] = _moved_priority(engine, job, replace(job, **fields))
     check_never(engine, replace(job, **fields))
-    _check_gang(engine, job, replace(job, **fields))
     if TIMES & changes.keys() and live.waits:
         after = replace(job, **fields)
         admit_times(after.begin, after.deadline, after.request.time_limit, clock.now())
@@ -95,15 +93,23 @@ def _moved_priority(engine: Engine, before: Job, after: Job) -> int:
     return before.priority - old + new
 
 
-def _check_gang(engine: Engine, before: Job, after: Job) -> None:
-    """Raise `Wrong` for what could never start together with its gang. To ask for less is never
-    refused: where a gang has become too large, its members are edited one after the other."""
-    entry = engine.view.entry(before.id)
-    if before.gang is None or entry is None or not bound(entry):
-        return
-    moved = any(getattr(before, name) != getattr(after, name) for name in SEATS)
-    if moved or not _within(after.request, before.request):
-        check_gang(engine, after)
+def check_edited_gangs(engine: Engine, edited: Iterable[tuple[Job, Job]]) -> None:
+    """Raise `Wrong` if of these jobs (before, after) some could never start together with their
+    gangs. To ask for less is never refused: where a gang has become too large, its members are
+    edited one after the other."""
+    after = {old.id: (old, new) for old, new in edited}
+    for old, new in after.values():
+        if new.gang is None or not _asks_more(old, new):
+            continue
+        waiting = engine.view.queue.gates.gangs.members(new)
+        if any(one.id == new.id for one in waiting):
+            check_gang(engine, new, [after.get(one.id, (one, one))[1] for one in waiting])
+
+
+def _asks_more(old: Job, new: Job) -> bool:
+    """Whether an edited job may be kept by what did not keep it before."""
+    moved = any(getattr(old, name) != getattr(new, name) for name in SEATS)
+    return moved or not _within(new.request, old.request)
 
 
 def _within(request: Request, other: Request) -> bool:

@@ -136,6 +136,23 @@ def test_never_is_what_even_an_empty_machine_does_not_allow(
         assert throttle.allows(asked) is None
 
 
+@given(
+    rules=made_rules(),
+    before=st.lists(claimants, max_size=4),
+    asking=st.lists(claimants, min_size=2, max_size=4),
+)
+def test_several_start_together_if_and_only_if_no_limit_is_passed(
+    rules: list[Rule], before: list[Claimant], asking: list[Claimant]
+) -> None:
+    throttle, running = Throttle(rules), list[Claimant]()
+    for each in before:
+        if throttle.allows(each) is None:
+            throttle.add(each)
+            running.append(each)
+    assert (throttle.allow_all(asking) is not None) == broken(rules, [*running, *asking])
+    assert (throttle.never(*asking) is not None) == broken(rules, asking)
+
+
 @given(rules=made_rules(), asking=st.lists(claimants, max_size=8), data=st.data())
 def test_what_has_left_is_as_if_it_had_never_been(
     rules: list[Rule], asking: list[Claimant], data: st.DataObject

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -27,7 +27,7 @@ from hpcshell.daemon.server import Peer
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
 from hpcshell.policy.choice import default_account
-from hpcshell.policy.gang import admit_member
+from hpcshell.policy.gang import LESS, admit_member, company
 from hpcshell.store.change import blob_key
 from hpcshell.store.rows import indices_of
 
@@ -111,7 +111,6 @@ def job_of(
         notify=submission.notify,
         unique=unique,
     )
-    admit_member(job, engine.view.queue.gates.gangs, engine.view.room)
     admit_into(job, engine.view.book, engine.view.room, now)
     return job
 
@@ -163,11 +162,38 @@ def check_limits(engine: Engine, jobs: Iterable[Job]) -> None:
     throttle = bounds.throttle.copy()
     for job in jobs:
         claimant, count = bounds.claimant(job, job.request), len(indices_of(job))
-        if (never := throttle.never(claimant)) is not None:
-            raise Wrong(never.sentence, "ask for no more than that")
+        check_never(engine, job)
         if (now := throttle.admits(claimant, count)) is not None:
             raise NotYet(now.sentence, "submit it once some of them have ended")
         throttle.enter(claimant, count)
+
+
+def check_never(engine: Engine, job: Job) -> None:
+    """Raise `Wrong` for a job that can never start for a limit."""
+    view = engine.view
+    if view.bounds is not None and (never := view.bounds.never(view.room, job)) is not None:
+        raise Wrong(never.sentence, "ask for no more than that")
+
+
+def check_gangs(engine: Engine, jobs: Iterable[Job]) -> None:
+    """Raise `Wrong` for one of these new jobs that can never start together with its gang."""
+    before: dict[tuple[int, str], list[Job]] = {}
+    for job in jobs:
+        if job.gang is not None:
+            mine = before.setdefault((job.uid, job.gang.name), [])
+            check_gang(engine, job, [*engine.view.queue.gates.gangs.members(job), *mine])
+            mine.append(job)
+
+
+def check_gang(engine: Engine, job: Job, waiting: Sequence[Job]) -> None:
+    """Raise `Wrong` for a member of a gang that can never start together with those of it that
+    wait, in their order."""
+    view = engine.view
+    admit_member(job, waiting, view.room)
+    if view.bounds is None:
+        return
+    if (never := view.bounds.never(view.room, *company(job, waiting))) is not None:
+        raise Wrong(never.sentence, LESS)
 
 
 @lru_cache(maxsize=256)

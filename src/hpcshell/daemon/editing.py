@@ -15,7 +15,7 @@ from hpcshell.core.records import Array, Job, Request, Task
 from hpcshell.core.submission import Submission
 from hpcshell.core.units import number_of_gpus
 from hpcshell.core.words import quote
-from hpcshell.daemon.admission import added_priority, check_known
+from hpcshell.daemon.admission import added_priority, check_gang, check_known, check_never
 from hpcshell.daemon.asked import checked_change
 from hpcshell.daemon.bounds import TEXTS
 from hpcshell.daemon.finding import resolve_dependencies
@@ -24,6 +24,7 @@ from hpcshell.machine import clock
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
 from hpcshell.policy.depend import would_cycle
+from hpcshell.policy.reasons import figures
 
 if TYPE_CHECKING:
     from hpcshell.daemon.engine import Engine
@@ -37,6 +38,8 @@ TIMES: Final = frozenset({"begin", "deadline", "time_limit"})
 """What must leave a job the time it may take."""
 INTO: Final = frozenset({"reservation", "account", "begin", *REQUEST})
 """What decides whether a job may, and can, run in its reservation."""
+SEATS: Final = ("partition", "qos", "account")
+"""What decides which limits count for a job."""
 ALWAYS: Final = frozenset({"name", "comment", "tags", "time_limit", "throttle", "account"})
 """What may change although elements are running already."""
 
@@ -72,7 +75,7 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
         fields["request"] = _request(engine, job, request, partition)
     if fields.keys() & {"partition", "qos"} and "priority" not in fields:
         fields["priority"] = _moved_priority(engine, job, replace(job, **fields))
-    _check_never(engine, replace(job, **fields))
+    check_never(engine, replace(job, **fields))
     if TIMES & changes.keys() and live.waits:
         after = replace(job, **fields)
         admit_times(after.begin, after.deadline, after.request.time_limit, clock.now())
@@ -90,11 +93,30 @@ def _moved_priority(engine: Engine, before: Job, after: Job) -> int:
     return before.priority - old + new
 
 
-def _check_never(engine: Engine, job: Job) -> None:
-    """Raise `Wrong` for what could never start for a limit."""
-    bounds = engine.view.bounds
-    if bounds is not None and (never := bounds.throttle.never(bounds.claimant(job, job.request))):
-        raise Wrong(never.sentence, "ask for no more than that")
+def check_edited_gangs(engine: Engine, edited: Iterable[tuple[Job, Job]]) -> None:
+    """Raise `Wrong` if of these jobs (before, after) some could never start together with their
+    gangs. To ask for less is never refused: where a gang has become too large, its members are
+    edited one after the other."""
+    after = {old.id: (old, new) for old, new in edited}
+    for old, new in after.values():
+        if new.gang is None or not _asks_more(old, new):
+            continue
+        waiting = engine.view.queue.gates.gangs.members(new)
+        if any(one.id == new.id for one in waiting):
+            check_gang(engine, new, [after.get(one.id, (one, one))[1] for one in waiting])
+
+
+def _asks_more(old: Job, new: Job) -> bool:
+    """Whether an edited job may be kept by what did not keep it before."""
+    moved = any(getattr(old, name) != getattr(new, name) for name in SEATS)
+    return moved or not _within(new.request, old.request)
+
+
+def _within(request: Request, other: Request) -> bool:
+    """Whether the request asks for nothing more than the other."""
+    most = figures(other)
+    less = all(count <= most.get(name, 0) for name, count in figures(request).items())
+    return less and request.exclusive <= other.exclusive
 
 
 def edit_elements(engine: Engine, live: LiveJob, asked: Iterable[str], cause: str) -> None:

@@ -8,6 +8,7 @@ from operator import le
 
 from hpcshell.core.records import Job, Reason, Request
 from hpcshell.policy.limits import Claimant, Throttle
+from hpcshell.policy.room import Room
 
 Lineage = Callable[[str], tuple[str, ...]]
 """An account -> itself and those above it."""
@@ -31,6 +32,12 @@ class Bounds:
             partition=job.partition,
             request=request,
         )
+
+    def never(self, room: Room, *jobs: Job) -> Reason | None:
+        """The limit for which a job can never start in the room, or these all together;
+        None: there is none."""
+        asked = (self.claimant(job, room.held_by(job.request)) for job in jobs)
+        return self.throttle.never(*asked)
 
     def submitted(self, job: Job, elements: int) -> None:
         """So many elements of the job are live."""

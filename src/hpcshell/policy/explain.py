@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from hpcshell.core.records import NO_INDEX, Claim, Reason
 from hpcshell.policy.advice import at_once, missing_members
 from hpcshell.policy.ahead import AT_WORST, Ahead, played, reached
+from hpcshell.policy.bounds import Allowance
 from hpcshell.policy.certain import certain, stands
 from hpcshell.policy.codes import LIMIT_REASONS
 from hpcshell.policy.explanation import Blocker, Bound, Explanation
@@ -47,6 +48,7 @@ _UNTIMED: Final = {
     "Drained": "it starts some time after: hpc node resume",
     "ReservationDeleted": "it never starts, unless its reservation is changed",
 }
+BARRED: Final = "it never starts, unless the limit is raised, or less is asked for"
 _UNTIMED_ELSE: Final = "its start depends on what it waits for"
 
 
@@ -175,7 +177,7 @@ def next_of(entry: Entry) -> int:
 
 def _in_line(view: View, line: Line, unit: Unit, now: float) -> Reason:
     """The reason of ready work, as a whole round gives it once all that can start has started."""
-    if (limited := _limited(view, line.shape)) is not None:
+    if (limited := _limited(view, line)) is not None:
         return limited
     first, free = _first_of(view, line.shape.pool), view.room.free
     ahead = None if first == unit else first
@@ -199,11 +201,19 @@ def _first_of(view: View, pool: str) -> Unit | None:
     return None
 
 
-def _limited(view: View, shape: Shape) -> Reason | None:
-    """The limit of a user, account, QOS or partition that keeps the shape."""
-    if view.bounds is None or shape.claimant is None:
-        return None
-    return view.bounds.throttle.allows(shape.claimant)
+def _limited(view: View, line: Line) -> Reason | None:
+    """The limit of a user, account, QOS or partition that keeps the line."""
+    limits = Allowance(view.bounds)
+    if isinstance(line, Together):
+        return limits.allow_all([one.shape.claimant for one in line.parts])
+    return limits.allows(line.shape.claimant)
+
+
+def _barred(view: View, line: Line) -> bool:
+    """Whether a limit keeps the line whatever else ends: it may have been lowered since."""
+    lines = line.parts if isinstance(line, Together) else (line,)
+    asked = [one.shape.claimant for one in lines if one.shape.claimant is not None]
+    return view.bounds is not None and view.bounds.throttle.never(*asked) is not None
 
 
 def _unready(view: View, entry: Entry, unit: Unit, reasons: list[Reason]) -> Explanation:
@@ -279,7 +289,9 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
         reasons=tuple(reasons),
         start=None if start == inf else start,
         promised=promised and start != inf,
-        why=_where_from(start, promised, reasons[-1].code, certain=certain(view)),
+        why=BARRED
+        if _barred(view, line)
+        else _where_from(start, promised, reasons[-1].code, certain=certain(view)),
         blockers=_blockers(view, line, plan, unit),
         advice=_advice(view, line, seen, unit, now),
     )

@@ -10,7 +10,7 @@ begun once, and is tried again, goes alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import NO_INDEX, WHOLE, Job, Request
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Name = tuple[int, str]
 """(uid, name of the gang)."""
+LESS: Final = "let each ask for less: a gang starts together or not at all"
+"""What to do about a gang that can never start."""
 
 
 class Together(Line):
@@ -66,24 +68,26 @@ class Gangs:
     def __init__(self, turn: Turn, room: Room) -> None:
         self.lines: dict[Name, Together] = {}
         self._ready: dict[Name, dict[int, Entry]] = {}
+        self._bound: dict[Name, dict[int, Entry]] = {}
         self._turn = turn
         self._room = room
 
     def settle(self, entry: Entry, ready: bool) -> None:
         """A member has become ready, or is not ready any more."""
         name, size = _name(entry.job), _size(entry.job)
-        members = self._ready.setdefault(name, {})
-        if ready:
-            members[entry.job.id] = entry
-        else:
-            members.pop(entry.job.id, None)
+        _note(self._bound, entry, bound(entry) and entry.waits())
+        _note(self._ready, entry, ready)
+        members = self._ready.get(name, {})
         self._dissolve(name)
         if len(members) >= size:
             parts = sorted(members.values(), key=lambda one: (one.rank, one.job.id))[:size]
             line = self.lines[name] = Together(parts, self._shape(name, parts))
             self._turn.enter(line)
-        elif not members:
-            del self._ready[name]
+
+    def leave(self, entry: Entry) -> None:
+        """A member is live no more."""
+        self.settle(entry, False)
+        _note(self._bound, entry, False)
 
     def line_of(self, job: Job) -> Together | None:
         """The line in which the job stands with its gang, if that is complete."""
@@ -92,9 +96,10 @@ class Gangs:
             return None
         return line
 
-    def members(self, job: Job) -> list[Entry]:
-        """Those of the job's gang that are ready."""
-        return list(self._ready.get(_name(job), {}).values())
+    def members(self, job: Job) -> list[Job]:
+        """Those of the job's gang that wait and have not begun, ready or not, in their order."""
+        known = self._bound.get(_name(job), {}).values()
+        return [one.job for one in sorted(known, key=lambda one: (one.rank, one.job.id))]
 
     def ready(self, job: Job) -> int:
         """How many members of the job's gang are ready."""
@@ -138,6 +143,18 @@ def combined(requests: Sequence[Request], room: Room) -> Request:
     )
 
 
+def _note(known: dict[Name, dict[int, Entry]], entry: Entry, there: bool) -> None:
+    """Whether the member is among those that are `known`, from now on."""
+    name = _name(entry.job)
+    members = known.setdefault(name, {})
+    if there:
+        members[entry.job.id] = entry
+    else:
+        members.pop(entry.job.id, None)
+        if not members:
+            del known[name]
+
+
 def _name(job: Job) -> Name:
     assert job.gang is not None, "only members of a gang are asked for its name"
     return (job.uid, job.gang.name)
@@ -157,30 +174,41 @@ def fit_together(requests: list[Request], room: Room) -> bool:
     return Joint(empty, requests)(empty.size) is not None
 
 
-def admit_member(job: Job, gangs: Gangs, room: Room) -> None:
-    """Raise `Wrong` for a job that cannot start together with others: those that are ready."""
+def company(job: Job, waiting: Sequence[Job]) -> list[Job]:
+    """With whom the job is to start, itself among them, of those of its gang that wait, in their
+    order: so many of the first as the gang has, then as many again. A job that is among them takes
+    its own place, a new one the last."""
+    known = [one.id for one in waiting]
+    place = known.index(job.id) if job.id in known else len(known)
+    order = [*waiting[:place], job, *waiting[place + 1 :]]
+    first = place - place % _size(job)
+    return order[first : first + _size(job)]
+
+
+def admit_member(job: Job, waiting: Sequence[Job], room: Room) -> None:
+    """Raise `Wrong` for a job that cannot start together with those of its gang that wait."""
     if job.gang is None:
         return
-    others = gangs.members(job)
-    sizes = {one.job.gang.size for one in others if one.job.gang is not None} - {job.gang.size}
-    if sizes:
-        raise Wrong(
-            f"gang {job.gang.name} is to have {sizes.pop()} members, not {job.gang.size}",
-            "give all of them the same size, or this one another name",
-        )
-    if len(others) < job.gang.size:
-        requests = [job.request, *(one.shape.request for one in others)]
-        if not fit_together(requests, room):
-            together = joined([amount(*each) for each in figures(combined(requests, room)).items()])
-            raise Wrong(
-                f"with {len(others)} more of gang {job.gang.name} it asks for more than there is: "
-                f"{together} in all",
-                "let each ask for less: a gang starts together or not at all",
-            )
     if job.array is not None:
         raise Wrong("an array cannot be in a gang", "submit its elements as jobs of the gang")
     if job.request.exclusive and job.gang.size > 1:
         raise Wrong(
             "who has the machine for itself cannot start together with others",
             "leave out --exclusive or --gang",
+        )
+    sizes = {one.gang.size for one in waiting if one.gang is not None} - {job.gang.size}
+    if sizes:
+        raise Wrong(
+            f"gang {job.gang.name} is to have {sizes.pop()} members, not {job.gang.size}",
+            "give all of them the same size, or this one another name",
+        )
+    requests = [one.request for one in company(job, waiting)]
+    if len(requests) > 1 and not fit_together(requests, room):
+        together, total = figures(combined(requests, room)), figures(room.total)
+        asked = joined([amount(*each) for each in together.items()])
+        has = joined([amount(name, total.get(name, 0)) for name in together])
+        raise Wrong(
+            f"with {len(requests) - 1} more of gang {job.gang.name} it asks for more than there "
+            f"is: {asked} in all; this machine has {has}",
+            LESS,
         )

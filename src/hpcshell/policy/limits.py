@@ -7,7 +7,7 @@ for the claimant, however much runs.
 
     throttle = Throttle([Rule(kind="qos", name="short", each="user",
                               limits=Limits(max_running_jobs=2))])
-    throttle.never(claimant)         can it ever start? else why not
+    throttle.never(claimant)         can it ever start? else why not (several: all together)
     throttle.admits(claimant)        may it be submitted now? then enter(claimant)
     throttle.allows(claimant)        may it start now? then add(claimant)
     throttle.remove(claimant)        it runs no more
@@ -204,12 +204,19 @@ class Throttle:
             if what != "submitted"
         )
 
-    def never(self, claimant: Claimant) -> Reason | None:
-        """Why it can never start, whatever else runs; None: it may one day."""
-        for rule, seat in self._seats(claimant):
-            reason = _over_alone(rule, seat, claimant)
-            if reason is not None:
-                return reason
+    def never(self, *claimants: Claimant) -> Reason | None:
+        """Why it can never start, or they all together, whatever else runs; None: it may one
+        day."""
+        for claimant in claimants:
+            for rule, seat in self._seats(claimant):
+                reason = _over_alone(rule, seat, claimant)
+                if reason is not None:
+                    return reason
+        if len(claimants) > 1:
+            for rule, seat, asked in self._together(claimants):
+                reason = _too_much(rule, seat, asked, "together they ask for")
+                if reason is not None:
+                    return reason
         return None
 
     def allows(self, claimant: Claimant) -> Reason | None:
@@ -226,13 +233,14 @@ class Throttle:
 
     def allow_all(self, claimants: Iterable[Claimant | None]) -> Reason | None:
         """Why they may not all start together; None: no limit keeps them."""
-        trial = self.copy()
-        for claimant in claimants:
-            if claimant is None:
-                continue
-            if (reason := trial.allows(claimant)) is not None:
+        known = [claimant for claimant in claimants if claimant is not None]
+        if (reason := self.never(*known)) is not None:
+            return reason
+        for rule, seat, asked in self._together(known):
+            used = self._used.get(seat, _NOTHING)
+            reason = _over_total(rule, seat, used, asked)
+            if reason is not None:
                 return reason
-            trial.add(claimant)
         return None
 
     def admits(self, claimant: Claimant, count: int = 1) -> Reason | None:
@@ -272,6 +280,18 @@ class Throttle:
     def used(self, seat: Seat) -> dict[str, int]:
         """What is counted for a seat: of `cpus memory gpus running submitted` those above zero."""
         return dict(self._used.get(seat, _NOTHING))
+
+    def _together(
+        self, claimants: Iterable[Claimant]
+    ) -> Iterator[tuple[Rule, Seat, dict[str, int]]]:
+        """What is counted for any of them, with what all of these ask of it."""
+        sums: dict[Seat, tuple[Rule, dict[str, int]]] = {}
+        for claimant in claimants:
+            for rule, seat in self._seats(claimant):
+                if rule.each != "job":
+                    before = sums[seat][1] if seat in sums else _NOTHING
+                    sums[seat] = (rule, _added(before, claimant.amounts()))
+        return ((rule, seat, asked) for seat, (rule, asked) in sums.items())
 
     def _count(self, claimant: Claimant, change: dict[str, int]) -> None:
         seats = [seat for rule, seat in self._seats(claimant) if rule.each != "job"]
@@ -316,13 +336,10 @@ def _added(used: dict[str, int], change: dict[str, int]) -> dict[str, int]:
 
 def _over_alone(rule: Rule, seat: Seat, claimant: Claimant) -> Reason | None:
     """What of the request is by itself more than `rule` ever allows."""
-    codes, limits = CODES[rule.kind, rule.each], rule.limits
-    for what, asked in claimant.amounts().items():
-        limit = limits.of(what)
-        if what != "running" and limit is not None and asked > limit:
-            told = f"{_subject(seat)} may hold {amount(what, limit)}"
-            asks = f"this asks for {amount(what, asked)}"
-            return Reason(code=codes[what], sentence=f"{told}; {asks}")
+    limits, amounts = rule.limits, claimant.amounts()
+    del amounts["running"]  # where none may run, one may some day
+    if (reason := _too_much(rule, seat, amounts, "this asks for")) is not None:
+        return reason
     if rule.each != "job" or limits.max_time is None:
         return None
     asked_time = claimant.request.time_limit
@@ -330,7 +347,21 @@ def _over_alone(rule: Rule, seat: Seat, claimant: Claimant) -> Reason | None:
         return None
     asks = "has no time limit" if asked_time is None else f"asks for {span(asked_time)}"
     told = f"{_subject(seat)} may run for {span(limits.max_time)}; this {asks}"
-    return Reason(code=codes["time"], sentence=told)
+    return Reason(code=CODES[rule.kind, rule.each]["time"], sentence=told)
+
+
+def _too_much(rule: Rule, seat: Seat, amounts: dict[str, int], asks: str) -> Reason | None:
+    """What of these is more than `rule` ever allows. `asks`: who asks for it, in words."""
+    for what, asked in amounts.items():
+        limit = rule.limits.of(what)
+        if limit is not None and asked > limit:
+            told = f"may hold {amount(what, limit)}; {asks} {amount(what, asked)}"
+            if what == "running":
+                told = f"may run {_jobs(limit)} at once; these are {asked}"
+            return Reason(
+                code=CODES[rule.kind, rule.each][what], sentence=f"{_subject(seat)} {told}"
+            )
+    return None
 
 
 def _over_total(

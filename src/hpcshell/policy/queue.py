@@ -116,7 +116,7 @@ class Queue:
         if entry is None:
             return
         if entry.job.gang is not None:
-            self.gates.gangs.settle(entry, False)
+            self.gates.gangs.leave(entry)
         for line in entry.all_lines():
             self.turn.withdraw(line)
             self.turn.leave(line.shape)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.lifecycle import Event, Kind, word
 from hpcshell.core.records import NO_INDEX, Job, Outcome, State, Task
 from hpcshell.core.words import signal_number
 from hpcshell.daemon.admission import user_name
-from hpcshell.daemon.editing import changed_fields, edit_elements, edits
+from hpcshell.daemon.editing import changed_fields, check_edited_gangs, edit_elements, edits
 from hpcshell.daemon.finding import Found, find, visible
 from hpcshell.daemon.orders import signal_target
 from hpcshell.daemon.runner import wire
@@ -211,6 +213,8 @@ def edit(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     for found in find(daemon.engine, ask.args, peer.uid):
         live = _editable(daemon.engine, found, peer)
         plans.append((live, edits(daemon.engine, live, changes, peer.uid)))
+    after = [(live.job, replace(live.job, **fields)) for live, fields in plans]
+    check_edited_gangs(daemon.engine, after)
     done = []
     for live, fields in plans:
         done.append({"id": live.job.id, "changed": changed_fields(live, fields, changes)})

@@ -124,7 +124,7 @@ def _nothing(sentence: str) -> dict[str, Any]:
 
 def _elsewhere(engine: Engine, job: Job) -> Iterator[Variant]:
     """The same job in every other partition, and every other QOS, that takes it."""
-    settings, bounds = engine.host.settings, engine.view.bounds
+    settings, view = engine.host.settings, engine.view
     asked = [("partition", name) for name in settings.partitions if name != job.partition]
     asked += [("qos", name) for name in settings.qos if name != job.qos]
     for field, name in asked:
@@ -133,7 +133,7 @@ def _elsewhere(engine: Engine, job: Job) -> Iterator[Variant]:
             admit(job.request, engine.host.total, settings, other.partition)
         except HpcError:
             continue
-        if bounds is None or bounds.throttle.never(bounds.claimant(other, job.request)) is None:
+        if view.bounds is None or view.bounds.never(view.room, other) is None:
             yield Variant(f"--{field}={name}", other)
 
 

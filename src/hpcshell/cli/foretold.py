@@ -66,7 +66,7 @@ def _table(talk: Talk, asked: Asked, rows: list[Row], *, every: bool) -> list[st
         told = f"... {len(rows) - 2 * SHOWN:,} more ..."
         lines.insert(1 + SHOWN, told)
     never = [row for row in (*head, *tail) if row.why]
-    return [*lines, *(f"job {row.job.id} never starts: {safe(row.why)}" for row in never[:NEVER])]
+    return [*lines, *(f"{_named(row)} never starts: {safe(row.why)}" for row in never[:NEVER])]
 
 
 def _cells(row: Row, asked: Asked) -> list[str]:
@@ -77,6 +77,10 @@ def _cells(row: Row, asked: Asked) -> list[str]:
 
 def _label(row: Row) -> str:
     return "new" if row.new else str(row.job.id)
+
+
+def _named(row: Row) -> str:
+    return "the new job" if row.new else f"job {row.job.id}"
 
 
 def _asks(row: Row) -> str:

@@ -15,7 +15,6 @@ from hpcshell.core.records import Array, Job, Request, Task
 from hpcshell.core.submission import Submission
 from hpcshell.core.units import number_of_gpus
 from hpcshell.core.words import quote
-from hpcshell.daemon.admission import added_priority, check_known
 from hpcshell.daemon.asked import checked_change
 from hpcshell.daemon.bounds import TEXTS
 from hpcshell.daemon.finding import resolve_dependencies
@@ -24,6 +23,7 @@ from hpcshell.machine import clock
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
 from hpcshell.policy.depend import would_cycle
+from hpcshell.policy.entrance import added_priority, admit_known
 
 if TYPE_CHECKING:
     from hpcshell.daemon.engine import Engine
@@ -66,7 +66,7 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
             if name in TEXTS and (value or name == "name"):
                 TEXTS[name](value, name)
             fields[name] = value
-    check_known(engine.host.settings, fields.get("account") or "", fields.get("qos") or "")
+    admit_known(engine.host.settings, fields.get("account") or "", fields.get("qos") or "")
     if request or "partition" in fields:
         partition = fields.get("partition", job.partition)
         fields["request"] = _request(engine, job, request, partition)

@@ -11,22 +11,27 @@ for jobs and elements that are not in the queue.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
 from hpcshell.core.dependencies import Expression
-from hpcshell.core.errors import NotFound, Wrong
+from hpcshell.core.errors import HpcError, NotFound, Wrong
 from hpcshell.core.ids import Ids, Last, Selector, element_of, format_selector, select
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Dependencies, Dependency, Job, Record, Resources
 from hpcshell.core.settings import ORDER_NAMES, SchedulerSettings, Settings
 from hpcshell.core.units import count, format_size, size, time_limit
 from hpcshell.core.words import nearest, quote
-from hpcshell.policy.admit import admit
+from hpcshell.policy.admit import admit, admit_times
+from hpcshell.policy.booking import admit_into
 from hpcshell.policy.choice import PROMISES, choice, policy_of
+from hpcshell.policy.entrance import admit_known, admit_limits
+from hpcshell.policy.gang import admit_member
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.snapshot import Snapshot, Standing, elements_of
+from hpcshell.policy.view import View
 from hpcshell.sim.forward import Forward
 
 ALIASES: Final = {"fcfs": "none", "first-fit": "greedy"}
@@ -70,7 +75,8 @@ class Changes(NamedTuple):
     origin: float = 0.0
 
     def make(self, forward: Forward) -> None:
-        """Do all of it at the instant to which the forward run has come."""
+        """Do all of it at the instant to which the forward run has come. Raises what a submission
+        would: `Wrong`, `Refused` or `NotYet`."""
         if self.order is not None:
             ledger = forward.view.queue.regime.ledger
             total = forward.view.total
@@ -90,7 +96,7 @@ class Changes(NamedTuple):
         for job, part in self.release.items():
             forward.release(job, part)
         for one in self.submit:
-            forward.submit(replace(one, submit_time=forward.now))
+            forward.submit(_admitted(replace(one, submit_time=forward.now), forward.view))
 
     def any(self) -> bool:
         """Whether there is anything to do."""
@@ -104,7 +110,7 @@ def changes_of(wish: Wish, snapshot: Snapshot, user: str, settings: Settings) ->
     total = machine_of(wish, snapshot.total)
     site = snapshot.settings or settings
     changes = Changes(
-        submit=tuple(_submitted(job, wish, finder, total, settings) for job in wish.jobs),
+        submit=tuple(_submitted(job, wish, finder, total, site) for job in wish.jobs),
         policy=policy_named(wish.policy, site.scheduler) if wish.policy else None,
         order=ordered(wish.order, site) if wish.order else None,
         total=None if total == snapshot.total else total,
@@ -318,13 +324,32 @@ def _amounts(texts: Iterable[str], option: str) -> dict[str, int]:
 
 def _submitted(job: Job, wish: Wish, finder: Finder, total: Resources, settings: Settings) -> Job:
     """The new job, as far as it can ever start on that machine."""
-    try:
+    with _of_submit():
         admit(job.request, total, settings, job.partition)
-    except Wrong as error:
-        raise Wrong(f"--submit: {error.message}", error.hint) from None
+        admit_known(settings, job.account, job.qos)
     if (parents := wish.parents.get(job.id)) is not None:
         job = replace(job, dependencies=_dependencies(parents, finder))
     return job
+
+
+def _admitted(job: Job, view: View) -> Job:
+    """The new job, as far as it may come into the queue as that is when it is submitted."""
+    now = job.submit_time
+    with _of_submit():
+        admit_times(job.begin, job.deadline, job.request.time_limit, now)
+        admit_member(job, view.queue.gates.gangs, view.room)
+        admit_into(job, view.book, view.room, now)
+        admit_limits(view.bounds, [job])
+    return job
+
+
+@contextmanager
+def _of_submit() -> Iterator[None]:
+    """What is refused within is refused as an option."""
+    try:
+        yield
+    except HpcError as error:
+        raise type(error)(f"--submit: {error.message}", error.hint) from None
 
 
 def _dependencies(expression: Expression, finder: Finder) -> Dependencies:

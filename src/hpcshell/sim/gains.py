@@ -6,8 +6,10 @@ compared.rows, compared.before.mean_wait
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import inf
+from re import Match
 from typing import Final, NamedTuple
 
 from hpcshell.core.records import NO_INDEX, Job
@@ -19,6 +21,9 @@ from hpcshell.sim.forward import Forward
 
 LEAST: Final = 0.5
 """Seconds: nobody gains or loses less than that."""
+
+JOB: Final = re.compile(r"\bjob (\d+)")
+"""How a sentence names a job."""
 
 
 class Row(NamedTuple):
@@ -171,7 +176,7 @@ def _row(
         new=number not in before.jobs,
         gone=gone,
         stands=number in before.stood,
-        why="" if new or gone or after.cut else _what_keeps(number, after),
+        why="" if gone or after.cut else _named(_what_keeps(number, after), before, after),
     )
 
 
@@ -205,6 +210,16 @@ def _what_keeps(number: int, one: Forward) -> str:
         if one.view.claims[run].job == number:
             return explain_suspended(one.view, one.policy, run, one.now, brief=True).reason.sentence
     return explain(one.view, one.policy, number, NO_INDEX, one.now, brief=True).reason.sentence
+
+
+def _named(sentence: str, before: Forward, after: Forward) -> str:
+    """The sentence, in which a job that is not there is the new one."""
+
+    def name(found: Match[str]) -> str:
+        number = int(found[1])
+        return "the new job" if number in after.jobs and number not in before.jobs else found[0]
+
+    return JOB.sub(name, sentence)
 
 
 def _totals(one: Forward, starts: dict[Unit, float], both: list[Unit], until: float) -> Totals:

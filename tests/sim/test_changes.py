@@ -289,6 +289,51 @@ def test_what_changes_nothing_is_said() -> None:
     assert asked(hold=("4",)).idle == ("--hold changes nothing: job 4 is held already",)
 
 
+FIFO = read_layers([Layer(source="ours", tables={"scheduler": {"order": "fifo"}})]).settings
+GAP = read_layers([Layer(source="ours", tables={"scheduler": {"preempt_gap": 50}})]).settings
+
+
+@pytest.mark.parametrize(
+    ("words", "site", "said"),
+    [
+        ({"hold": ("1",)}, Settings(), "--hold changes nothing: nothing of job 1 waits"),
+        ({"hold": ("3_0",)}, Settings(), "--hold changes nothing: nothing of job 3 waits"),
+        ({"hold": ("3_1",)}, Settings(), ""),
+        ({"hold": ("3",)}, Settings(), ""),
+        (
+            {"priority": ("1=900",)},
+            Settings(),
+            "--priority changes nothing: nothing of job 1 waits",
+        ),
+        ({"priority": ("1=900",)}, GAP, ""),
+        ({"priority": ("2=900",)}, Settings(), ""),
+        ({"priority": ("2=500",)}, Settings(), "job 2 has that priority already"),
+        ({"priority": ("2=900",)}, FIFO, "the order fifo does not look at it"),
+        ({"priority": ("2=900",), "order": "multifactor"}, FIFO, ""),
+        ({"priority": ("2=900",), "order": "sjf"}, Settings(), "the order sjf does not look at it"),
+        ({"add": ("bananas=3",)}, Settings(), "--add changes nothing: nothing asks for bananas"),
+        ({"add": ("gpus=1", "cpus=1")}, Settings(), "--add changes nothing: nothing asks for gpus"),
+        ({"remove": ("lic=1",)}, Settings(), "--remove changes nothing: nothing asks for lic"),
+        ({"add": ("gpus=1",), "jobs": (make_job(5, gpus=1),)}, Settings(), ""),
+    ],
+)
+def test_an_option_that_changes_nothing_is_said_to(
+    words: dict[str, object], site: Settings, said: str
+) -> None:
+    world = World(Resources(cpus=4, others={"lic": 2}))
+    for job in (
+        make_job(1, cpus=3, time_limit=100.0),
+        make_job(2, cpus=4, time_limit=100.0),
+        make_job(3, cpus=1, array="0-1", time_limit=50.0),
+    ):
+        world.arrive(job, same(Act(100.0)))
+    world.tick()
+    snapshot = replace(snapshot_of(world), settings=site)
+    told = changes_of(Wish(**words), snapshot, "u", Settings()).idle  # type: ignore[arg-type]
+    assert bool(told) == bool(said)
+    assert said in "".join(told)
+
+
 def test_what_is_suspended_is_listed_with_when_it_goes_on() -> None:
     world = World(Resources(cpus=2))
     for job in (make_job(1, cpus=2, time_limit=50.0), make_job(2, cpus=2, time_limit=30.0)):
@@ -338,7 +383,11 @@ def foreseen(**fields: object) -> Row:
         ({"qos": "bogus"}, Wrong, "--submit: there is no QOS 'bogus'"),
         ({"account": "bogus"}, Wrong, "--submit: there is no account 'bogus'"),
         ({"reservation": "nosuch"}, Wrong, "--submit: there is no reservation 'nosuch'"),
-        ({"qos": "short", "time_limit": 7200.0}, Wrong, "--submit: a job in QOS short may run for 1h"),
+        (
+            {"qos": "short", "time_limit": 7200.0},
+            Wrong,
+            "--submit: a job in QOS short may run for 1h",
+        ),
         ({"qos": "few", "array": "0-4"}, NotYet, "3"),
         ({"deadline": -5.0}, Wrong, "--submit: the deadline is"),
         ({"gang": Gang(name="z", size=2), "array": "0-1"}, Wrong, "cannot be in a gang"),

@@ -214,6 +214,7 @@ def document(asked: Asked, compared: Compared, every: bool) -> dict[str, Any]:
         "time": asked.now,
         "change_time": asked.when,
         "changes": asked.words,
+        "idle": list(asked.idle),
         "runs": asked.runs,
         "unlimited": asked.unlimited,
         "until": compared.until,

@@ -30,9 +30,10 @@ from hpcshell.policy.choice import PROMISES, choice, policy_of
 from hpcshell.policy.entrance import admit_known, admit_limits
 from hpcshell.policy.gang import admit_member
 from hpcshell.policy.plan import Policy
-from hpcshell.policy.snapshot import Snapshot, Standing, elements_of
+from hpcshell.policy.snapshot import Snapshot, elements_of
 from hpcshell.policy.view import View
 from hpcshell.sim.forward import Forward
+from hpcshell.sim.idle import idle
 
 ALIASES: Final = {"fcfs": "none", "first-fit": "greedy"}
 HYBRID: Final = "hybrid:"
@@ -119,28 +120,10 @@ def changes_of(wish: Wish, snapshot: Snapshot, user: str, settings: Settings) ->
         priority=finder.values(wish.priority, "--priority", "900", _priority),
         hold=finder.parts(wish.hold, "--hold"),
         release=finder.parts(wish.release, "--release"),
-        idle=tuple(_idle(wish, snapshot, finder)),
         origin=snapshot.origin,
     )
     _check_together(changes)
-    return changes
-
-
-def _idle(wish: Wish, snapshot: Snapshot, finder: Finder) -> Iterator[str]:
-    """What is released that is not held, or held that is."""
-    live = {one.job.id: one for one in snapshot.jobs}
-    for number, part in finder.parts(wish.release, "--release").items():
-        if not _held(live[number], part):
-            yield f"--release changes nothing: job {number} is not held"
-    for number in finder.parts(wish.hold, "--hold"):
-        if live[number].job.held:
-            yield f"--hold changes nothing: job {number} is held already"
-
-
-def _held(one: Standing, part: Part) -> bool:
-    """Whether anything of it is held back."""
-    tasks = (task for task in one.tasks if task.held)
-    return bool(one.job.held) or any(part is None or task.index in part for task in tasks)
+    return changes._replace(idle=tuple(idle(changes, snapshot, site)))
 
 
 def _priority(text: str, option: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hpcshell.core.indexset import IndexSet
@@ -99,7 +101,7 @@ def test_a_machine_that_shrank_starts_nothing_until_it_is_within_its_means() -> 
 @pytest.mark.parametrize("gone", [{"gpus": 2}, {"memory": 8}, {"others": {"lic": 2}}], ids=str)
 @pytest.mark.parametrize("promises", [0, 1, None])
 def test_what_is_held_beyond_what_there_is_keeps_nobody_who_asks_for_none_of_it(
-    gone: dict[str, object], promises: int | None
+    gone: dict[str, Any], promises: int | None
 ) -> None:
     view = view_of(make_job(1, **gone), **gone)
     begin(view, decide(view, EASY, 0.0))

@@ -128,7 +128,7 @@ def test_a_share_is_near_the_cpus_where_that_decides() -> None:
 
 @given(
     st.sampled_from((None, *WAYS.values())),
-    st.lists(st.integers(0, WHOLE), min_size=4, max_size=4),
+    st.lists(st.integers(0, WHOLE), max_size=4),
     st.integers(0, 8),
     st.integers(1, 4 * WHOLE),
 )
@@ -145,3 +145,8 @@ def test_a_share_is_given_exactly_where_there_is_one(
         assert all(part <= left for part, left in zip(taken, free, strict=True))
         asked = [WHOLE] * count + [share] * (share > 0)
         assert sorted(part for part in taken if part) == sorted(asked)
+        given = Host(DUAL, way).name(taken, (), cpus)
+        assert (len(given.gpus), [part for _, part in given.shared]) == (
+            count,
+            [share][: share > 0],
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,16 +11,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hpcshell.core.dependencies import parse
-from hpcshell.core.errors import NotFound, Wrong
+from hpcshell.core.errors import HpcError, NotFound, NotYet, Wrong
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import Array, Job, Outcome, Resources
+from hpcshell.core.records import Array, Dependencies, Dependency, Gang, Job, Outcome, Resources
 from hpcshell.core.settings import SchedulerSettings, Settings
+from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.policy.decide import Policy
-from hpcshell.policy.snapshot import Snapshot, elements_of, standing
+from hpcshell.policy.snapshot import Snapshot, elements_of, regime_of, standing
 from hpcshell.policy.view import PLAIN
 from hpcshell.sim.changes import Changes, Wish, changes_of, ordered, policy_named
 from hpcshell.sim.forward import Forward
-from hpcshell.sim.gains import compare
+from hpcshell.sim.gains import Row, compare
 from hpcshell.sim.lengths import part_of_limit
 from tests.policy.made import make_job
 from tests.policy.pauses import suspend, wake
@@ -288,6 +290,51 @@ def test_what_changes_nothing_is_said() -> None:
     assert asked(hold=("4",)).idle == ("--hold changes nothing: job 4 is held already",)
 
 
+FIFO = read_layers([Layer(source="ours", tables={"scheduler": {"order": "fifo"}})]).settings
+GAP = read_layers([Layer(source="ours", tables={"scheduler": {"preempt_gap": 50}})]).settings
+
+
+@pytest.mark.parametrize(
+    ("words", "site", "said"),
+    [
+        ({"hold": ("1",)}, Settings(), "--hold changes nothing: nothing of job 1 waits"),
+        ({"hold": ("3_0",)}, Settings(), "--hold changes nothing: nothing of job 3 waits"),
+        ({"hold": ("3_1",)}, Settings(), ""),
+        ({"hold": ("3",)}, Settings(), ""),
+        (
+            {"priority": ("1=900",)},
+            Settings(),
+            "--priority changes nothing: nothing of job 1 waits",
+        ),
+        ({"priority": ("1=900",)}, GAP, ""),
+        ({"priority": ("2=900",)}, Settings(), ""),
+        ({"priority": ("2=500",)}, Settings(), "job 2 has that priority already"),
+        ({"priority": ("2=900",)}, FIFO, "the order fifo does not look at it"),
+        ({"priority": ("2=900",), "order": "multifactor"}, FIFO, ""),
+        ({"priority": ("2=900",), "order": "sjf"}, Settings(), "the order sjf does not look at it"),
+        ({"add": ("bananas=3",)}, Settings(), "--add changes nothing: nothing asks for bananas"),
+        ({"add": ("gpus=1", "cpus=1")}, Settings(), "--add changes nothing: nothing asks for gpus"),
+        ({"remove": ("lic=1",)}, Settings(), "--remove changes nothing: nothing asks for lic"),
+        ({"add": ("gpus=1",), "jobs": (make_job(5, gpus=1),)}, Settings(), ""),
+    ],
+)
+def test_an_option_that_changes_nothing_is_said_to(
+    words: dict[str, object], site: Settings, said: str
+) -> None:
+    world = World(Resources(cpus=4, others={"lic": 2}))
+    for job in (
+        make_job(1, cpus=3, time_limit=100.0),
+        make_job(2, cpus=4, time_limit=100.0),
+        make_job(3, cpus=1, array="0-1", time_limit=50.0),
+    ):
+        world.arrive(job, same(Act(100.0)))
+    world.tick()
+    snapshot = replace(snapshot_of(world), settings=site)
+    told = changes_of(Wish(**words), snapshot, "u", Settings()).idle  # type: ignore[arg-type]
+    assert bool(told) == bool(said)
+    assert said in "".join(told)
+
+
 def test_what_is_suspended_is_listed_with_when_it_goes_on() -> None:
     world = World(Resources(cpus=2))
     for job in (make_job(1, cpus=2, time_limit=50.0), make_job(2, cpus=2, time_limit=30.0)):
@@ -304,3 +351,70 @@ def test_what_is_suspended_is_listed_with_when_it_goes_on() -> None:
     (first, _) = sorted(compare(still, still).rows, key=lambda row: row.job.id)
     assert first.why == "it is suspended until: hpc resume 1"
     assert first.elements == 1
+
+
+# -- what submit refuses ---------------------------------------------------------------------------
+
+SITE = read_layers(
+    [
+        Layer(
+            source="ours",
+            tables={
+                "qos": {"short": {"max_time": "1h"}, "few": {"max_submit_jobs_per_user": 3}},
+                "accounts": {"physics": {"users": {"u": 1}}},
+            },
+        )
+    ]
+).settings
+
+
+def foreseen(**fields: Any) -> Row:
+    """The row of a new job at a site that has QOS and accounts."""
+    snapshot = replace(FOUR, settings=SITE)
+    changes = changes_of(Wish(jobs=(make_job(5, **fields),)), snapshot, "u", Settings())
+    before, after = (Forward(snapshot, part_of_limit(), regime_of(snapshot)) for _ in range(2))
+    changes.make(after)
+    (new,) = [row for row in compare(before.play(), after.play()).rows if row.new]
+    return new
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "said"),
+    [
+        ({"qos": "bogus"}, Wrong, "--submit: there is no QOS 'bogus'"),
+        ({"account": "bogus"}, Wrong, "--submit: there is no account 'bogus'"),
+        ({"reservation": "nosuch"}, Wrong, "--submit: there is no reservation 'nosuch'"),
+        (
+            {"qos": "short", "time_limit": 7200.0},
+            Wrong,
+            "--submit: a job in QOS short may run for 1h",
+        ),
+        ({"qos": "few", "array": "0-4"}, NotYet, "3"),
+        ({"deadline": -5.0}, Wrong, "--submit: the deadline is"),
+        ({"gang": Gang(name="z", size=2), "array": "0-1"}, Wrong, "cannot be in a gang"),
+    ],
+)
+def test_a_new_job_is_refused_as_it_would_be(
+    fields: dict[str, object], error: type[HpcError], said: str
+) -> None:
+    with pytest.raises(error) as refused:
+        foreseen(**fields)
+    assert said in refused.value.message
+    assert refused.value.hint
+
+
+def test_a_new_member_of_a_gang_waits_for_the_others() -> None:
+    new = foreseen(gang=Gang(name="z", size=2), time_limit=10.0)
+    assert new.after is None
+    assert "gang" in new.why
+
+
+def test_a_sentence_does_not_name_a_job_that_is_not_there() -> None:
+    snapshot = queue(make_job(1, cpus=4, time_limit=100.0), cpus=4)
+    before, after = (Forward(snapshot, part_of_limit()) for _ in range(2))
+    after.submit(make_job(2, cpus=1, held="user"))
+    parents = Dependencies(terms=(Dependency(kind="afterok", job=2),))
+    after.submit(make_job(3, cpus=1, dependencies=parents))
+    rows = {row.job.id: row for row in compare(before.play(), after.play()).rows}
+    assert "the new job" in rows[3].why
+    assert "2" not in rows[3].why

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isinf
 from typing import Any, Final, NamedTuple
 
 from hpcshell.cli.table import Column, table
@@ -9,6 +10,7 @@ from hpcshell.cli.talk import Talk
 from hpcshell.core.records import WHOLE, Request
 from hpcshell.core.units import format_duration, format_gpus, number_of_gpus, short_size
 from hpcshell.core.words import safe
+from hpcshell.sim.fates import Fate, Fates
 from hpcshell.sim.forward import Forward
 from hpcshell.sim.gains import Compared, Row, Totals, usage
 
@@ -64,17 +66,21 @@ def _table(talk: Talk, asked: Asked, rows: list[Row], *, every: bool) -> list[st
         told = f"... {len(rows) - 2 * SHOWN:,} more ..."
         lines.insert(1 + SHOWN, told)
     never = [row for row in (*head, *tail) if row.why]
-    return [*lines, *(f"job {row.job.id} never starts: {safe(row.why)}" for row in never[:NEVER])]
+    return [*lines, *(f"{_named(row)} never starts: {safe(row.why)}" for row in never[:NEVER])]
 
 
 def _cells(row: Row, asked: Asked) -> list[str]:
-    before = "-" if row.new else _start(row.before, asked, asked.before)
+    before = "-" if row.new else _said(row, asked, after=False)
     cells = [_label(row), safe(row.job.name), safe(row.job.user), _asks(row), before]
     return [*cells, _then(row, asked), _gain(row)] if asked.words else cells
 
 
 def _label(row: Row) -> str:
     return "new" if row.new else str(row.job.id)
+
+
+def _named(row: Row) -> str:
+    return "the new job" if row.new else f"job {row.job.id}"
 
 
 def _asks(row: Row) -> str:
@@ -100,11 +106,30 @@ def _start(start: float | None, asked: Asked, run: Forward) -> str:
 
 
 def _then(row: Row, asked: Asked) -> str:
-    return "cancelled" if row.gone else _start(row.after, asked, asked.after)
+    return "cancelled" if row.gone else _said(row, asked, after=True)
+
+
+def _said(row: Row, asked: Asked, *, after: bool) -> str:
+    """When it starts in one of the two runs, or what becomes of it there."""
+    run = asked.after if after else asked.before
+    if row.fates is None:
+        return _start(row.after if after else row.before, asked, run)
+    return _fate(row.fates.after if after else row.fates.before, asked, run)
+
+
+def _fate(fate: Fate | None, asked: Asked, run: Forward) -> str:
+    """`PREEMPTED now, ends`; `PREEMPTED in 5m 0s, goes on in 9m 0s`."""
+    if fate is None:
+        return "runs on"
+    at = f"PREEMPTED {_start(fate.at, asked, run)}"
+    if fate.mode == "cancel":
+        return f"{at}, ends"
+    does = "goes on" if fate.mode == "suspend" else "starts again"
+    return f"{at}, {does} {_start(fate.again, asked, run)}"
 
 
 def _gain(row: Row) -> str:
-    if row.gain is None or row.new or row.gone:
+    if row.gain is None or row.new or row.gone or isinf(row.gain):
         return "-"
     if not row.changed:
         return "0s"
@@ -128,7 +153,9 @@ def _totals(talk: Talk, asked: Asked, compared: Compared) -> list[str]:
     lines = table(talk, columns, rows)
     if two:
         gain, lose = compared.winners()
-        lines.append(f"{gain:,} {_jobs(gain)} sooner, {lose:,} later or never")
+        told = f"{gain:,} {_jobs(gain)} sooner, {lose:,} later or never"
+        made = compared.preempted()
+        lines.append(f"{told}, {made:,} of them preempted" if made else told)
     return lines
 
 
@@ -187,6 +214,7 @@ def document(asked: Asked, compared: Compared, every: bool) -> dict[str, Any]:
         "time": asked.now,
         "change_time": asked.when,
         "changes": asked.words,
+        "idle": list(asked.idle),
         "runs": asked.runs,
         "unlimited": asked.unlimited,
         "until": compared.until,
@@ -215,7 +243,13 @@ def _row(row: Row, asked: Asked) -> dict[str, Any]:
         "time_limit": request.time_limit,
         "before": row.before,
         "after": row.after,
-        "gain": row.gain,
-        "never": row.after is None and not asked.after.cut and not row.gone,
+        "gain": None if row.gain is None or isinf(row.gain) else row.gain,
+        "preempted": None if row.fates is None else _fates(row.fates),
+        "never": row.fates is None and row.after is None and not asked.after.cut and not row.gone,
         "why": row.why or None,
     }
+
+
+def _fates(fates: Fates) -> dict[str, Any]:
+    both = {"before": fates.before, "after": fates.after}
+    return {name: None if fate is None else fate._asdict() for name, fate in both.items()}

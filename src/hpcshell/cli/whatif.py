@@ -156,15 +156,16 @@ def _foresee(given: dict[str, Any]) -> tuple[Any, Compared]:
     changes = changes_of(wish, snapshot, user, _settings())
     lengths = _lengths(given["runs"], unlimited, daemon)
     until = float("inf") if ahead is None else snapshot.now + ahead
-    before = Forward(snapshot, lengths, regime_taken(snapshot)).play(until, _enough(budget))
-    after = before
+    after = Forward(snapshot, lengths, regime_taken(snapshot))  # first: it may be refused
     if changes.any():
-        after, enough = Forward(snapshot, lengths, regime_taken(snapshot)), _enough(budget)
+        enough = _enough(budget)
         if when > snapshot.now:
             after.play(when, enough)
         if not after.stopped:
             changes.make(after)
             after.play(until, enough)
+    before = Forward(snapshot, lengths, regime_taken(snapshot)) if changes.any() else after
+    before.play(until, _enough(budget))
     words = _words(given)
     asked = Asked(
         words,
@@ -242,7 +243,7 @@ def _wish(given: dict[str, Any], snapshot: Snapshot, user: str) -> Wish:
     parents: dict[int, Expression] = {}
     for text in given["submit"]:
         number = snapshot.last_job + 1 + len(jobs)
-        job, dependency = _new_job(text, number, snapshot.now, user)
+        job, dependency = _new_job(text, number, snapshot, user)
         jobs.append(job)
         if dependency is not None:
             parents[number] = dependency
@@ -258,46 +259,24 @@ def _wish(given: dict[str, Any], snapshot: Snapshot, user: str) -> Wish:
     )
 
 
-def _new_job(text: str, number: int, now: float, user: str) -> tuple[Job, Expression | None]:
+def _new_job(
+    text: str, number: int, snapshot: Snapshot, user: str
+) -> tuple[Job, Expression | None]:
     """The job that such words would submit, and what it would wait for."""
     import os
 
+    from msgspec.structs import replace
+
     from hpcshell.core.dependencies import parse
     from hpcshell.core.options.build import settings_of
-    from hpcshell.core.records import Array
-    from hpcshell.core.records import Job as Record
     from hpcshell.jobs.prepare import prepare
+    from hpcshell.policy.entrance import job_from
     from hpcshell.policy.snapshot import NO_LAUNCH
 
-    settings = _settings()
     asked = prepare(["new"], None, settings_of(_pairs(text), "--submit: ")).submission
-    partition = asked.partition or settings.defaults.partition
-    rules = settings.partitions.get(partition)
-    priority = settings.defaults.priority if asked.priority is None else asked.priority
-    request = asked.request
-    if rules is not None and rules.default_time is not None and request.time_limit is None:
-        from msgspec.structs import replace
-
-        request = replace(request, time_limit=rules.default_time)
-    indices, _, throttle = asked.array.partition("%")
-    job = Record(
-        id=number,
-        name=asked.name or "new",
-        user=user,
-        uid=os.getuid(),
-        submit_time=now,
-        request=request,
-        launch=NO_LAUNCH,
-        array=Array(indices=indices, throttle=int(throttle or 0)) if indices else None,
-        priority=priority + (0 if rules is None else rules.priority),
-        nice=asked.nice,
-        partition=partition,
-        account=asked.account,
-        qos=asked.qos,
-        held="user" if asked.hold else "",
-        begin=asked.begin,
-        deadline=asked.deadline,
-    )
+    settings = snapshot.settings or _settings()
+    job = job_from(asked, settings, number=number, user=user, uid=os.getuid(), now=snapshot.now)
+    job = replace(job, name=job.name or "new", launch=NO_LAUNCH)
     return job, parse(asked.dependency) if asked.dependency else None
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
-from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -14,22 +13,19 @@ import msgspec
 from msgspec.structs import replace
 
 from hpcshell.core.addresses import check_mail, check_webhook
-from hpcshell.core.errors import NotYet, Refused, Wrong
-from hpcshell.core.indexset import IndexSet
-from hpcshell.core.records import Array, Job, Launch, Notify, Request
-from hpcshell.core.settings import PartitionSettings, Settings
+from hpcshell.core.errors import Refused, Wrong
+from hpcshell.core.records import Job, Launch, Notify
+from hpcshell.core.settings import Settings
 from hpcshell.core.submission import Submission
-from hpcshell.core.words import LONGEST_NAME, nearest, quote, safe
+from hpcshell.core.words import LONGEST_NAME, quote, safe
 from hpcshell.daemon.bounds import check_figures, check_texts
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.daemon.server import Peer
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
-from hpcshell.policy.choice import default_account
-from hpcshell.policy.gang import LESS, admit_member, company
+from hpcshell.policy.entrance import admit_known, job_from
 from hpcshell.store.change import blob_key
-from hpcshell.store.rows import indices_of
 
 ENV_LIMIT: Final = 4 * 1024 * 1024
 ARG_LIMIT: Final = 128 * 1024 - 1
@@ -65,13 +61,26 @@ def job_of(
     check_texts(submission)
     if parts.env_key not in engine.store.blobs:  # what is stored has been checked
         _check_environment(submission.env)
-    partition = submission.partition or settings.defaults.partition
-    request = _in_partition(submission.request, settings.partitions.get(partition))
-    admit(request, engine.host.total, settings, partition)
-    check_known(settings, submission.account, submission.qos)
-    admit_times(submission.begin, submission.deadline, request.time_limit, now)
+    user = user_name(peer.uid)
+    job = job_from(submission, settings, number=job_id, user=user, uid=peer.uid, now=now)
+    admit(job.request, engine.host.total, settings, job.partition)
+    admit_known(settings, submission.account, submission.qos)
+    admit_times(job.begin, job.deadline, job.request.time_limit, now)
     _check_notify(submission.notify, settings)
-    name = submission.name or _name_of(submission)
+    job = replace(
+        job,
+        name=job.name or _name_of(submission),
+        launch=_launch(submission, parts),
+        dependencies=resolve_dependencies(engine, submission, peer.uid, job_id),
+        unique=_unique(engine, submission, peer),
+    )
+    admit_into(job, engine.view.book, engine.view.room, now)
+    return job
+
+
+def _unique(engine: Engine, submission: Submission, peer: Peer) -> str:
+    """The fingerprint of a submission that is to be the only one of its kind. Raises `Refused`
+    where it is not."""
     unique = fingerprint(submission) if submission.unique else ""
     if unique and (twins := engine.unique.get((peer.uid, unique))):
         twin = min(twins)
@@ -79,40 +88,7 @@ def job_of(
             f"job {twin} is the same submission and has not ended",
             f"see: hpc show {twin}; leave out --unique to run it again",
         )
-    user = user_name(peer.uid)
-    job = Job(
-        id=job_id,
-        name=name,
-        user=user,
-        uid=peer.uid,
-        submit_time=now,
-        request=request,
-        launch=_launch(submission, parts),
-        array=_array(submission.array),
-        priority=_priority(submission, settings, partition),
-        nice=submission.nice,
-        partition=partition,
-        account=submission.account or default_account(settings, user),
-        qos=submission.qos,
-        reservation=submission.reservation,
-        gang=submission.gang,
-        profile=submission.profile,
-        tags=submission.tags,
-        comment=submission.comment,
-        held="user" if submission.hold else "",
-        begin=submission.begin,
-        deadline=submission.deadline,
-        grace=settings.defaults.grace if submission.grace is None else submission.grace,
-        warn=submission.warn,
-        checkpoint=submission.checkpoint,
-        requeue=submission.requeue,
-        retry=submission.retry,
-        dependencies=resolve_dependencies(engine, submission, peer.uid, job_id),
-        notify=submission.notify,
-        unique=unique,
-    )
-    admit_into(job, engine.view.book, engine.view.room, now)
-    return job
+    return unique
 
 
 def _check_notify(notify: Notify | None, settings: Settings) -> None:
@@ -120,80 +96,6 @@ def _check_notify(notify: Notify | None, settings: Settings) -> None:
         check_mail(notify.mail)
     if notify is not None and notify.webhook:
         check_webhook(notify.webhook, private=settings.notify.webhook_private)
-
-
-def _in_partition(request: Request, partition: PartitionSettings | None) -> Request:
-    """The request with the time limit its partition gives to those that name none."""
-    if partition is None or partition.default_time is None or request.time_limit is not None:
-        return request
-    return replace(request, time_limit=partition.default_time)
-
-
-def _priority(submission: Submission, settings: Settings, partition: str) -> int:
-    own = settings.defaults.priority if submission.priority is None else submission.priority
-    return own + added_priority(settings, partition, submission.qos)
-
-
-def added_priority(settings: Settings, partition: str, qos: str) -> int:
-    """What a partition and a QOS add to the priority of a job of its own."""
-    both = (settings.partitions.get(partition), settings.qos.get(qos))
-    return sum(one.priority for one in both if one is not None)
-
-
-def check_known(settings: Settings, account: str, qos: str) -> None:
-    """Raise `Wrong` for an account or a QOS that there is not, where there are any."""
-    for what, name, known in (
-        ("account", account, settings.accounts),
-        ("QOS", qos, settings.qos),
-    ):
-        if name and known and name not in known:
-            near = nearest(name, known)
-            hint = f"did you mean {near}? " if near else ""
-            there = ", ".join(sorted(known))
-            raise Wrong(f"there is no {what} {quote(name)}", f"{hint}there are: {there}"[:199])
-
-
-def check_limits(engine: Engine, jobs: Iterable[Job]) -> None:
-    """Raise `Wrong` for a job that can never start for a limit of its user, account, QOS or
-    partition, and `NotYet` for one too many beside what waits and runs."""
-    bounds = engine.view.bounds
-    if bounds is None:
-        return
-    throttle = bounds.throttle.copy()
-    for job in jobs:
-        claimant, count = bounds.claimant(job, job.request), len(indices_of(job))
-        check_never(engine, job)
-        if (now := throttle.admits(claimant, count)) is not None:
-            raise NotYet(now.sentence, "submit it once some of them have ended")
-        throttle.enter(claimant, count)
-
-
-def check_never(engine: Engine, job: Job) -> None:
-    """Raise `Wrong` for a job that can never start for a limit."""
-    view = engine.view
-    if view.bounds is not None and (never := view.bounds.never(view.room, job)) is not None:
-        raise Wrong(never.sentence, "ask for no more than that")
-
-
-def check_gangs(engine: Engine, jobs: Iterable[Job]) -> None:
-    """Raise `Wrong` for one of these new jobs that can never start together with its gang."""
-    before: dict[tuple[int, str], list[Job]] = {}
-    for job in jobs:
-        if job.gang is not None:
-            mine = before.setdefault((job.uid, job.gang.name), [])
-            check_gang(engine, job, [*engine.view.queue.gates.gangs.members(job), *mine])
-            mine.append(job)
-
-
-def check_gang(engine: Engine, job: Job, waiting: Sequence[Job]) -> None:
-    """Raise `Wrong` for a member of a gang that can never start together with those of it that
-    wait, in their order."""
-    view = engine.view
-    admit_member(job, waiting, view.room)
-    if view.bounds is None:
-        return
-    if (never := view.bounds.never(view.room, *company(job, waiting))) is not None:
-        raise Wrong(never.sentence, LESS)
 
 
 @lru_cache(maxsize=256)
@@ -272,18 +174,6 @@ def _check_environment(env: dict[str, str]) -> None:
         raise Wrong(
             f"the environment has {size:,} bytes", "submit with --export=NONE or name variables"
         )
-
-
-def _array(text: str) -> Array | None:
-    if not text:
-        return None
-    spec, percent, limit = text.partition("%")
-    if percent and not (limit.isascii() and limit.isdigit() and 0 < int(limit) < 10**9):
-        raise Wrong(
-            f"array {quote(text)}: {quote(limit)} is no number of elements that may run at once",
-            "after the % stands a number from 1 up",
-        )
-    return Array(indices=str(IndexSet.parse(spec)), throttle=int(limit) if percent else 0)
 
 
 def _launch(submission: Submission, parts: Stored) -> Launch:

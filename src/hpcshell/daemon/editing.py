@@ -15,7 +15,6 @@ from hpcshell.core.records import Array, Job, Request, Task
 from hpcshell.core.submission import Submission
 from hpcshell.core.units import number_of_gpus
 from hpcshell.core.words import quote
-from hpcshell.daemon.admission import added_priority, check_gang, check_known, check_never
 from hpcshell.daemon.asked import checked_change
 from hpcshell.daemon.bounds import TEXTS
 from hpcshell.daemon.finding import resolve_dependencies
@@ -24,6 +23,7 @@ from hpcshell.machine import clock
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
 from hpcshell.policy.depend import would_cycle
+from hpcshell.policy.entrance import added_priority, admit_gang, admit_known, admit_never
 from hpcshell.policy.reasons import figures
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ def edits(engine: Engine, live: LiveJob, changes: dict[str, Any], uid: int) -> d
             if name in TEXTS and (value or name == "name"):
                 TEXTS[name](value, name)
             fields[name] = value
-    check_known(engine.host.settings, fields.get("account") or "", fields.get("qos") or "")
+    admit_known(engine.host.settings, fields.get("account") or "", fields.get("qos") or "")
     if request or "partition" in fields:
         partition = fields.get("partition", job.partition)
         fields["request"] = _request(engine, job, request, partition)
     if fields.keys() & {"partition", "qos"} and "priority" not in fields:
         fields["priority"] = _moved_priority(engine, job, replace(job, **fields))
-    check_never(engine, replace(job, **fields))
+    admit_never(engine.view, replace(job, **fields))
     if TIMES & changes.keys() and live.waits:
         after = replace(job, **fields)
         admit_times(after.begin, after.deadline, after.request.time_limit, clock.now())
@@ -103,7 +103,7 @@ def check_edited_gangs(engine: Engine, edited: Iterable[tuple[Job, Job]]) -> Non
             continue
         waiting = engine.view.queue.gates.gangs.members(new)
         if any(one.id == new.id for one in waiting):
-            check_gang(engine, new, [after.get(one.id, (one, one))[1] for one in waiting])
+            admit_gang(engine.view, new, [after.get(one.id, (one, one))[1] for one in waiting])
 
 
 def _asks_more(old: Job, new: Job) -> bool:

@@ -196,7 +196,7 @@ def _first_of(view: View, pool: str) -> Unit | None:
     keeps."""
     for key, shape in islice(view.queue.turn.heads, LOOKED_AT):
         possible = shape.pool == pool and shape.taken(view.room.size) is not None
-        if possible and _limited(view, shape) is None:
+        if possible and _limited(view, key[3]) is None:
             return (key[1], next(key[3].elements()))
     return None
 
@@ -381,6 +381,6 @@ def _running(run: int, view: View) -> Blocker:
 def _advice(view: View, line: Line, seen: Foreseen, unit: Unit, now: float) -> str:
     if isinstance(line, Together):  # it would take a change of all of its members
         return ""
-    if _limited(view, line.shape) is not None:  # asking for less would not help
+    if _limited(view, line) is not None:  # asking for less would not help
         return ""
     return at_once(view, line.shape, seen.profile, seen.plan.promises.get(unit), now)

@@ -70,10 +70,9 @@ class Host:
     ) -> tuple[int, ...] | None:
         """How much of each card is taken, where so much of each is free and `wanted` hundredths
         are asked for; None: that does not fit. `which`: the card that takes a share."""
-        count = len(self.node.gpus)
-        cards = tuple(max(0, share) for share in free[:count])
+        cards = tuple(max(0, share) for share in self._each(free))
         which = which or (Cards.LEAST if self.way is None else self.way.policy.cards)
-        ways = options(cards, tuple(range(count)), wanted, which)
+        ways = options(cards, tuple(range(len(cards))), wanted, which)
         if not ways:
             return None
         open_ = self._whole._replace(gpus=cards)
@@ -85,8 +84,13 @@ class Host:
 
     def name(self, taken: Sequence[int], held: Iterable[int], cpus: int) -> Given:
         """Cpus that nobody has `held` for who takes so much of each card."""
-        cards = list(taken[: len(self.node.gpus)])
+        cards = self._each(taken)
         return self._given(cards, held, cpus, sum(cards)) or named(enumerate(taken))
+
+    def _each(self, shares: Sequence[int]) -> list[int]:
+        """Of each card that is known. Of those that the machine has no more, nothing is free."""
+        count = len(self.node.gpus)
+        return [*shares[:count], *[0] * (count - len(shares))]
 
     def _given(
         self, cards: Sequence[int], held: Iterable[int], cpus: int, wanted: int

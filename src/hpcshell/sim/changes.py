@@ -11,23 +11,28 @@ for jobs and elements that are not in the queue.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
 from hpcshell.core.dependencies import Expression
-from hpcshell.core.errors import NotFound, Wrong
+from hpcshell.core.errors import HpcError, NotFound, Wrong
 from hpcshell.core.ids import Ids, Last, Selector, element_of, format_selector, select
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Dependencies, Dependency, Job, Record, Resources
 from hpcshell.core.settings import ORDER_NAMES, SchedulerSettings, Settings
 from hpcshell.core.units import count, format_size, size, time_limit
 from hpcshell.core.words import nearest, quote
-from hpcshell.policy.admit import admit
+from hpcshell.policy.admit import admit, admit_times
+from hpcshell.policy.booking import admit_into
 from hpcshell.policy.choice import PROMISES, choice, policy_of
+from hpcshell.policy.entrance import admit_gangs, admit_known, admit_limits
 from hpcshell.policy.plan import Policy
-from hpcshell.policy.snapshot import Snapshot, Standing, elements_of
+from hpcshell.policy.snapshot import Snapshot, elements_of
+from hpcshell.policy.view import View
 from hpcshell.sim.forward import Forward
+from hpcshell.sim.idle import idle
 
 ALIASES: Final = {"fcfs": "none", "first-fit": "greedy"}
 HYBRID: Final = "hybrid:"
@@ -70,7 +75,8 @@ class Changes(NamedTuple):
     origin: float = 0.0
 
     def make(self, forward: Forward) -> None:
-        """Do all of it at the instant to which the forward run has come."""
+        """Do all of it at the instant to which the forward run has come. Raises what a submission
+        would: `Wrong`, `Refused` or `NotYet`."""
         if self.order is not None:
             ledger = forward.view.queue.regime.ledger
             total = forward.view.total
@@ -90,7 +96,7 @@ class Changes(NamedTuple):
         for job, part in self.release.items():
             forward.release(job, part)
         for one in self.submit:
-            forward.submit(replace(one, submit_time=forward.now))
+            forward.submit(_admitted(replace(one, submit_time=forward.now), forward.view))
 
     def any(self) -> bool:
         """Whether there is anything to do."""
@@ -104,7 +110,7 @@ def changes_of(wish: Wish, snapshot: Snapshot, user: str, settings: Settings) ->
     total = machine_of(wish, snapshot.total)
     site = snapshot.settings or settings
     changes = Changes(
-        submit=tuple(_submitted(job, wish, finder, total, settings) for job in wish.jobs),
+        submit=tuple(_submitted(job, wish, finder, total, site) for job in wish.jobs),
         policy=policy_named(wish.policy, site.scheduler) if wish.policy else None,
         order=ordered(wish.order, site) if wish.order else None,
         total=None if total == snapshot.total else total,
@@ -113,28 +119,10 @@ def changes_of(wish: Wish, snapshot: Snapshot, user: str, settings: Settings) ->
         priority=finder.values(wish.priority, "--priority", "900", _priority),
         hold=finder.parts(wish.hold, "--hold"),
         release=finder.parts(wish.release, "--release"),
-        idle=tuple(_idle(wish, snapshot, finder)),
         origin=snapshot.origin,
     )
     _check_together(changes)
-    return changes
-
-
-def _idle(wish: Wish, snapshot: Snapshot, finder: Finder) -> Iterator[str]:
-    """What is released that is not held, or held that is."""
-    live = {one.job.id: one for one in snapshot.jobs}
-    for number, part in finder.parts(wish.release, "--release").items():
-        if not _held(live[number], part):
-            yield f"--release changes nothing: job {number} is not held"
-    for number in finder.parts(wish.hold, "--hold"):
-        if live[number].job.held:
-            yield f"--hold changes nothing: job {number} is held already"
-
-
-def _held(one: Standing, part: Part) -> bool:
-    """Whether anything of it is held back."""
-    tasks = (task for task in one.tasks if task.held)
-    return bool(one.job.held) or any(part is None or task.index in part for task in tasks)
+    return changes._replace(idle=tuple(idle(changes, snapshot, site)))
 
 
 def _priority(text: str, option: str) -> int:
@@ -318,13 +306,32 @@ def _amounts(texts: Iterable[str], option: str) -> dict[str, int]:
 
 def _submitted(job: Job, wish: Wish, finder: Finder, total: Resources, settings: Settings) -> Job:
     """The new job, as far as it can ever start on that machine."""
-    try:
+    with _of_submit():
         admit(job.request, total, settings, job.partition)
-    except Wrong as error:
-        raise Wrong(f"--submit: {error.message}", error.hint) from None
+        admit_known(settings, job.account, job.qos)
     if (parents := wish.parents.get(job.id)) is not None:
         job = replace(job, dependencies=_dependencies(parents, finder))
     return job
+
+
+def _admitted(job: Job, view: View) -> Job:
+    """The new job, as far as it may come into the queue as that is when it is submitted."""
+    now = job.submit_time
+    with _of_submit():
+        admit_times(job.begin, job.deadline, job.request.time_limit, now)
+        admit_into(job, view.book, view.room, now)
+        admit_limits(view, [job])
+        admit_gangs(view, [job])
+    return job
+
+
+@contextmanager
+def _of_submit() -> Iterator[None]:
+    """What is refused within is refused as an option."""
+    try:
+        yield
+    except HpcError as error:
+        raise type(error)(f"--submit: {error.message}", error.hint) from None
 
 
 def _dependencies(expression: Expression, finder: Finder) -> Dependencies:

@@ -93,7 +93,9 @@ class Forward(Runs):
                 self._hold_hopeless(number, index)
                 continue
             self.ended.setdefault(number, sentence)
+            before = self.waits(number)
             self._drop(number, None if index is None else (index,), outcome)
+            self.forgone[number] = self.forgone.get(number, 0) + before - self.waits(number)
         return bool(found)
 
     def _hold_hopeless(self, number: int, index: int | None) -> None:

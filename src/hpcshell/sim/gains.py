@@ -6,18 +6,24 @@ compared.rows, compared.before.mean_wait
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import inf
+from re import Match
 from typing import Final, NamedTuple
 
 from hpcshell.core.records import NO_INDEX, Job
 from hpcshell.policy.explain import explain, explain_suspended
 from hpcshell.policy.view import Unit
 from hpcshell.sim.bouts import Span
+from hpcshell.sim.fates import Fates, fates_of
 from hpcshell.sim.forward import Forward
 
 LEAST: Final = 0.5
 """Seconds: nobody gains or loses less than that."""
+
+JOB: Final = re.compile(r"\bjob (\d+)")
+"""How a sentence names a job."""
 
 
 class Row(NamedTuple):
@@ -25,6 +31,8 @@ class Row(NamedTuple):
     them starts, None: not as far as was looked. `gain`: seconds that they start sooner, on the
     average of those that start in both; None where there are none. `new`: it is there in the second
     run alone; `gone`: it is cancelled there. `why`: of one that never starts there, what keeps it.
+    `fates`: it is not about what waits, but about runs that make room; then `gain` is what they
+    stand or wait less, `inf` where they do not come back in the first run, `-inf`: in the second.
     """
 
     job: Job
@@ -36,13 +44,23 @@ class Row(NamedTuple):
     gone: bool
     stands: bool
     why: str
+    fates: Fates | None = None
 
     @property
     def changed(self) -> bool:
-        """Whether it starts at another time, or not at all, or only in one of the two."""
+        """Whether it starts at another time, or not at all, or only in one of the two; or fares
+        otherwise."""
+        if self.fates is not None:
+            return self.fates.differ(LEAST)
         if self.new or self.gone or (self.before is None) != (self.after is None):
             return True
         return self.gain is not None and abs(self.gain) >= LEAST
+
+    @property
+    def gains(self) -> bool:
+        """Whether it starts sooner, or only in the second run, or makes room no more."""
+        started = self.fates is None and self.before is None
+        return started or (self.gain is not None and self.gain > 0)
 
 
 class Totals(NamedTuple):
@@ -69,8 +87,13 @@ class Compared(NamedTuple):
         """How many jobs start sooner, and how many later or never; those that are new or cancelled
         are left out."""
         told = [row for row in self.rows if row.changed and not (row.new or row.gone)]
-        gain = sum(row.before is None or (row.gain is not None and row.gain > 0) for row in told)
-        return gain, len(told) - gain
+        lose = {row.job.id for row in told if not row.gains}
+        return len({row.job.id for row in told} - lose), len(lose)
+
+    def preempted(self) -> int:
+        """How many jobs make room in the second run that do not in the first."""
+        told = [(row.job.id, row.fates) for row in self.rows if row.fates is not None]
+        return len({job for job, fates in told if fates.after and not fates.before})
 
 
 def compare(before: Forward, after: Forward) -> Compared:
@@ -79,7 +102,7 @@ def compare(before: Forward, after: Forward) -> Compared:
     differs."""
     cut = before.cut or after.cut
     until = min(one.now for one in (before, after) if one.cut) if cut else inf
-    first, second = _within(before.starts, until), _within(after.starts, until)
+    first, second = _starts(before, until), _starts(after, until)
     both = [unit for unit in first if unit in second]
     old = _by_job(_within(before.resumed, until) | first)
     new = _by_job(_within(after.resumed, until) | second)
@@ -87,6 +110,9 @@ def compare(before: Forward, after: Forward) -> Compared:
     rows = [
         _row(number, old.get(number, {}), new.get(number, {}), before, after)
         for number in sorted(numbers)
+    ]
+    rows += [
+        _of_victims(fates, before, after) for fates in fates_of(before.fates, after.fates, until)
     ]
     rows.sort(key=_place)
     return Compared(
@@ -104,6 +130,12 @@ def _place(row: Row) -> tuple[float, float, int]:
     return -(row.gain or 0.0) if row.changed else 0.0, inf if start is None else start, row.job.id
 
 
+def _starts(one: Forward, until: float) -> dict[Unit, float]:
+    """When what waited starts: what has run before is no news."""
+    starts = _within(one.starts, until)
+    return {unit: start for unit, start in starts.items() if unit not in one.running}
+
+
 def _within(starts: dict[Unit, float], until: float) -> dict[Unit, float]:
     return {unit: start for unit, start in starts.items() if start <= until}
 
@@ -116,8 +148,10 @@ def _by_job(starts: dict[Unit, float]) -> dict[int, dict[int, float]]:
 
 
 def _left(one: Forward) -> Iterable[int]:
-    """The jobs of which something still waits, or has never gone on, at the end."""
-    waits = [number for number, entry in one.view.queue.jobs.items() if entry.waits()]
+    """The jobs of which something still waits, or has never gone on, at the end, or ended because
+    it could never start."""
+    waits = [number for number in one.view.queue.jobs if one.waits(number)]
+    waits += [number for number, count in one.forgone.items() if count]
     return waits + [one.view.claims[run].job for run in _standing(one)]
 
 
@@ -142,15 +176,30 @@ def _row(
         new=number not in before.jobs,
         gone=gone,
         stands=number in before.stood,
-        why="" if new or gone or after.cut else _what_keeps(number, after),
+        why="" if gone or after.cut else _named(_what_keeps(number, after), before, after),
+    )
+
+
+def _of_victims(fates: Fates, before: Forward, after: Forward) -> Row:
+    """The row of runs that make room in one of the two."""
+    return Row(
+        job=after.jobs.get(fates.job) or before.jobs[fates.job],
+        elements=fates.elements,
+        before=None,
+        after=None,
+        gain=fates.gain,
+        new=fates.job not in before.jobs,
+        gone=fates.job in after.cancelled,
+        stands=False,
+        why="",
+        fates=fates,
     )
 
 
 def _waiting(number: int, one: Forward) -> int:
-    """How many elements of the job wait, or stand still, at the end."""
-    entry = one.view.entry(number)
+    """How many elements of the job wait, or stand still, at the end, or can never start."""
     still = sum(one.view.claims[run].job == number for run in _standing(one))
-    return still + (0 if entry is None else len(entry.waiting) + len(entry.tasks))
+    return still + one.waits(number) + one.forgone.get(number, 0)
 
 
 def _what_keeps(number: int, one: Forward) -> str:
@@ -161,6 +210,16 @@ def _what_keeps(number: int, one: Forward) -> str:
         if one.view.claims[run].job == number:
             return explain_suspended(one.view, one.policy, run, one.now, brief=True).reason.sentence
     return explain(one.view, one.policy, number, NO_INDEX, one.now, brief=True).reason.sentence
+
+
+def _named(sentence: str, before: Forward, after: Forward) -> str:
+    """The sentence, in which a job that is not there is the new one."""
+
+    def name(found: Match[str]) -> str:
+        number = int(found[1])
+        return "the new job" if number in after.jobs and number not in before.jobs else found[0]
+
+    return JOB.sub(name, sentence)
 
 
 def _totals(one: Forward, starts: dict[Unit, float], both: list[Unit], until: float) -> Totals:

@@ -15,16 +15,19 @@ from hpcshell.policy.retry import End, after_end
 from hpcshell.policy.snapshot import Snapshot, view_of, waiting_of
 from hpcshell.policy.view import PLAIN, Unit, View
 from hpcshell.sim.bouts import Bouts, Span
+from hpcshell.sim.fates import Fate
 from hpcshell.sim.lengths import Lengths, assumed_end
 
 
 class Runs:
     """What `Forward` plays. `starts`: when what waits starts for the first time from now on;
-    `resumed`: when what was found suspended goes on (`stood`: the jobs of which anything was,
-    `still`: the runs that have not gone on so far); `ends`: when each job is over; `ended`: why
-    elements ended that could never start; `cancelled`: the jobs of which somebody cancelled
-    anything; `bouts`: the runs; `sizes`: what the machine has, since when. `cut`: more would have
-    happened after the instant to which it was played, `stopped`: before it."""
+    `running`: the elements that were found to run; `fates`: what becomes of runs that make room,
+    the first time; `resumed`: when what was found suspended goes on (`stood`: the jobs of which
+    anything was, `still`: the runs that have not gone on so far); `ends`: when each job is over;
+    `ended`: why elements ended that could never start, `forgone`: how many of each job;
+    `cancelled`: the jobs of which somebody cancelled anything; `bouts`: the runs; `sizes`: what the
+    machine has, since when. `cut`: more would have happened after the instant to which it was
+    played, `stopped`: before it."""
 
     def __init__(self, snapshot: Snapshot, lengths: Lengths, regime: Regime | None = None) -> None:
         self.view: View = view_of(snapshot, regime)
@@ -33,11 +36,14 @@ class Runs:
         self.lengths = lengths
         self.jobs: dict[int, Job] = {one.job.id: one.job for one in snapshot.jobs}
         self.starts: dict[Unit, float] = {}
+        self.running: set[Unit] = set()
+        self.fates: dict[Unit, Fate] = {}
         self.resumed: dict[Unit, float] = {}
         suspended = [claim for claim in snapshot.runs if claim.suspended is not None]
         self.stood, self.still = {one.job for one in suspended}, {one.run for one in suspended}
         self.ends: dict[int, float] = {}
         self.ended: dict[int, str] = {}
+        self.forgone: dict[int, int] = {}
         self.cancelled: set[int] = set()
         self.bouts = Bouts(self.view)
         self.sizes: list[tuple[float, Resources]] = [(self.now, snapshot.total)]
@@ -70,6 +76,8 @@ class Runs:
             end = self.view.leaving.get(claim.run, self.now + self.jobs[claim.job].grace)
         else:
             end = assumed_end(claim, self._length(claim), at)
+            if claim.suspended is None:
+                self.running.add((claim.job, claim.index))
         if claim.suspended is not None:
             self.bouts.rest[claim.run] = end - at
         else:
@@ -92,6 +100,7 @@ class Runs:
         end = self.now + self._length(claim)
         self.bouts.begin(claim, end if claim.end is None else min(end, claim.end))
         self.starts.setdefault(unit, self.now)
+        self._runs_again(unit)
         if (task := self._tasks.get(unit)) is not None:
             event = Event(kind=Kind.START, time=self.now, run=claim.run)
             self._tasks[unit] = step(task, event)
@@ -124,6 +133,13 @@ class Runs:
         self.view.task_ended(*unit, outcome, self.now)
         self._fewer(unit[0], 1)
 
+    def waits(self, number: int) -> int:
+        """How many elements of the job wait that were not found to run."""
+        entry = self.view.entry(number)
+        if entry is None:
+            return 0
+        return len(entry.waiting) + sum((number, i) not in self.running for i in entry.tasks)
+
     def _fewer(self, job: int, count: int) -> None:
         self._left[job] -= count
         if self._left[job] <= 0:
@@ -133,13 +149,22 @@ class Runs:
 
     def _go_on(self, run: int) -> None:
         claim = self.bouts.go_on(run, self.now)
+        self._runs_again((claim.job, claim.index))
         if run in self.still:
             self.still.discard(run)
             self.resumed[claim.job, claim.index] = self.now
         self.view.change(held_to(self.jobs[claim.job], claim))
 
+    def _runs_again(self, unit: Unit) -> None:
+        fate = self.fates.get(unit)
+        if fate is not None and fate.again is None:
+            self.fates[unit] = fate._replace(again=self.now)
+
     def _make_room(self, one: Preempt) -> None:
         """A run is preempted: it stands still, goes back into the queue, or ends."""
+        held = self.view.claims.get(one.run)
+        if held is not None and held.suspended is None:
+            self.fates.setdefault((held.job, held.index), Fate(one.mode, self.now))
         claim = self.bouts.make_room(one, self.now)
         if claim is None:
             return

@@ -11,13 +11,14 @@ from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import NO_INDEX, Array, Job, Outcome
 from hpcshell.core.submission import Submission
-from hpcshell.daemon.admission import check_gangs, check_limits, job_of, stored_parts
+from hpcshell.daemon.admission import job_of, stored_parts
 from hpcshell.daemon.finding import Found, find, visible
 from hpcshell.daemon.parents import parent_facts
 from hpcshell.daemon.verbs.look import job_document
 from hpcshell.daemon.views import BAD
 from hpcshell.machine import clock
 from hpcshell.policy.booking import admit_into
+from hpcshell.policy.entrance import admit_gangs, admit_limits
 from hpcshell.policy.explain import explain
 from hpcshell.store.rows import indices_of, share
 
@@ -52,8 +53,8 @@ def submit(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         for place, (submission, part) in enumerate(zip(args.submissions, parts, strict=True))
     ]
     _no_twins(jobs)
-    check_limits(engine, jobs)
-    check_gangs(engine, jobs)
+    admit_limits(engine.view, jobs)
+    admit_gangs(engine.view, jobs)
     if args.dry_run:
         return {"jobs": [_answer(daemon, job, dry_run=True) for job in jobs]}
     for job, submission in zip(jobs, args.submissions, strict=True):
@@ -111,8 +112,8 @@ def rerun(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         visible(found.job, peer.uid, "rerun")
     plans = [(found, _elements_to_rerun(daemon, found, failed=failed)) for found in named]
     again = [_again(found.job, wanted, 0, clock.now()) for found, wanted in plans]
-    check_limits(daemon.engine, again)
-    check_gangs(daemon.engine, again)
+    admit_limits(daemon.engine.view, again)
+    admit_gangs(daemon.engine.view, again)
     made = []
     for found, wanted in plans:
         new_id = 0 if dry_run else daemon.engine.change.next_job_id()

@@ -1,9 +1,9 @@
-"""The wall clock was set: what runs goes on as if it had always gone as it goes now.
+"""The wall clock was set: what is live goes on as if it had always gone as it goes now.
 
-All instants of what runs, and of what waits to be tried again, move with the clock, on record and
-in memory: how long it has run, what it is charged for and when its turn is over stay what they
-were. What people ask for by the wall clock (begin times, deadlines, reservations) stays where it
-is.
+All instants of what runs and waits move with the clock, on record and in memory: how long it has
+waited and run, what it is charged for and when its turn is over stay what they were. What people
+ask for by the wall clock (begin times, deadlines, reservations) stays where it is, and so does what
+is over.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from hpcshell.core.lifecycle import amend
 from hpcshell.core.records import Claim, Job, Run, State, Task
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.orders import limit_of, suspend_order
@@ -39,22 +40,29 @@ class Pace:
         """Both are right as they are now."""
         self._wall, self._steady = clock.now(), clock.monotonic()
 
-    def restamped(self, report: wire.AnyEvent, by: float) -> wire.AnyEvent:
-        """The report, by the clock as it is now: after a leap, no instant since the last look is
-        before that look or still to come."""
-        if not isinstance(report, wire.Report) or not report.time:
+    def restamped(self, event: wire.AnyEvent, by: float) -> wire.AnyEvent:
+        """What the runner said, by the clock as it is now, whenever it was said."""
+        if isinstance(event, wire.Standing):
+            return replace(event, runs=[self._restamped(report, by) for report in event.runs])
+        return self._restamped(event, by) if isinstance(event, wire.Report) else event
+
+    def _restamped(self, report: wire.Report, by: float) -> wire.Report:
+        """By the clock that was set, no instant since the last look is before that look, and none
+        is still to come."""
+        if not report.time:
             return report
         since_then = self._wall + by - TOLERANCE <= report.time <= clock.now() + TOLERANCE
         return report if since_then else replace(report, time=report.time + by)
 
 
 def move(engine: Engine, by: float) -> None:
-    """Put what runs, what is to be tried again and what users have used on record as of a clock
-    that was set forward by so much. The engine is to be loaded again then."""
+    """Put what is live and what users have used on record as of a clock that was set forward by so
+    much. The engine is to be loaded again then."""
     for run in engine.runs.values():
         job = engine.live[run.job].job
         _move_run(engine, job, run, engine.live[run.job].tasks[run.index], by)
     for live in engine.live.values():
+        engine.change.update_job(amend(live.job, submit_time=live.job.submit_time + by))
         for task in live.tasks.values():
             if task.state is State.PENDING and task.not_before:
                 moved = replace(_moved(task, by), not_before=task.not_before + by)

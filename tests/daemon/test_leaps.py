@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from hpcshell.core.settings import Settings
 from hpcshell.core.settings_read import Layer, read_layers
+from hpcshell.daemon.admission import user_name
 from hpcshell.daemon.runner import wire
 from tests.support.benches import Bench, Clock
 
@@ -22,6 +23,7 @@ HOUR, YEAR = 3600.0, 365.25 * 86400
 LEAPS: Final = (-YEAR, -HOUR, -2.0, 2.0, HOUR, YEAR)
 CPUS: Final = 4
 
+ME: Final = user_name(os.geteuid())
 Step = Callable[[Bench, Clock], None]
 Make = Callable[..., Bench]
 
@@ -56,9 +58,7 @@ def make(tmp_path: Path, clock: Clock) -> Iterator[Make]:
 def submit(cpus: int, limit: float | None, qos: str, sliced: bool, bench: Bench, _: Clock) -> None:
     request = {"cpus": cpus, "time_limit": limit}
     retry = {"limit": 1, "delay": 20.0, "jitter": 0.0}
-    bench.submit(
-        qos=qos, partition="turns" if sliced else "main", request=request, retry=retry
-    )
+    bench.submit(qos=qos, partition="turns" if sliced else "main", request=request, retry=retry)
 
 
 def pass_time(seconds: float, bench: Bench, clock: Clock) -> None:
@@ -117,11 +117,10 @@ def seen(bench: Bench, clock: Clock) -> object:
     """All that is decided and told, by the age of things: by the steady clock."""
     origin = clock.wall - clock.steady
     jobs = []
-    for live in bench.engine.live.values():
-        for view in [bench.show(live.job.id)]:
-            stamps = [view[name] for name in ("submit_time", "start_time", "end_time")]
-            ages = [None if time is None else round(time - origin, 2) for time in stamps]
-            jobs.append((view["id"], view["state"], view["attempt"], *ages))
+    for view in map(bench.show, bench.engine.live):
+        stamps = [view[name] for name in ("submit_time", "start_time", "end_time")]
+        ages = [None if time is None else round(time - origin, 2) for time in stamps]
+        jobs.append((view["id"], view["state"], view["attempt"], *ages))
     wake = bench.engine.view.next_wake()
     usage = [round(row["usage"]) for row in bench.ask("fairshare")["rows"]]
     due = None if wake is None else round(wake - origin, 2)
@@ -160,3 +159,85 @@ def test_whenever_the_clock_is_set_all_is_decided_as_if_it_had_not_been(
 
     undisturbed = story([partial(looking, step) for step, _ in steps], tables)
     assert story([partial(leaping, *each) for each in steps], tables) == undisturbed
+
+
+# -- what people see ----------------------------------------------------------------------------
+
+leaps = pytest.mark.parametrize("leap", [-YEAR, -HOUR, HOUR, YEAR])
+
+
+@leaps
+def test_turns_are_taken_slice_by_slice(make: Make, clock: Clock, leap: float) -> None:
+    bench = make(partitions={"main": {"time_sliced": True}}, scheduler={"time_slice": "10s"})
+    one, two = (bench.submit(request={"cpus": CPUS}) for _ in range(2))
+    set_clock(leap, bench, clock)
+    late = bench.submit(request={"cpus": CPUS})
+    turns = []
+    for _ in range(6):
+        pass_time(10.0, bench, clock)
+        turns += [job for job in (one, two, late) if bench.state(job) == "RUNNING"]
+    assert turns == [two, late, one] * 2
+
+
+@leaps
+def test_nobody_is_charged_for_time_that_did_not_pass(
+    make: Make, clock: Clock, leap: float
+) -> None:
+    bench = make(accounts={"physics": {"users": {ME: 1}}}, fairshare={"half_life": "unlimited"})
+    bench.submit(account="physics", request={"cpus": 2})
+    clock.pass_time(70.0)  # it is also time to write down what was used
+    set_clock(leap, bench, clock)
+    bench.crash()
+    pass_time(30.0, bench, clock)
+    rows = bench.ask("fairshare")["rows"]
+    assert max(row["usage"] for row in rows) == pytest.approx(200.0)
+
+
+@leaps
+def test_a_run_has_run_for_as_long_as_it_has(make: Make, clock: Clock, leap: float) -> None:
+    bench = make()
+    job = bench.submit(request={"time_limit": 300.0})
+    pass_time(20.0, bench, clock)
+    set_clock(leap, bench, clock)
+    pass_time(6.0, bench, clock)
+    bench.finish(job)
+    view = bench.show(job)
+    assert view["end_time"] - view["start_time"] == pytest.approx(26.0, abs=1e-3)
+    assert view["end_time"] == pytest.approx(clock.wall)
+
+
+@leaps
+def test_so_has_one_that_had_ended_before_the_daemon_looked(
+    make: Make, clock: Clock, leap: float
+) -> None:
+    bench = make()
+    job = bench.submit()
+    clock.pass_time(5.0)
+    bench.runner.end(bench.run_of(job))
+    clock.pass_time(5.0)
+    set_clock(leap, bench, clock)
+    view = bench.show(job)
+    assert view["state"] == "COMPLETED"
+    assert view["end_time"] - view["start_time"] == pytest.approx(5.0, abs=1e-3)
+
+
+def test_a_deadline_stays_by_the_wall_clock_for_what_runs(make: Make, clock: Clock) -> None:
+    bench = make()
+    job = bench.submit(request={"time_limit": HOUR}, deadline=clock.wall + 2 * HOUR)
+    run = bench.run_of(job)
+    pass_time(60.0, bench, clock)
+    set_clock(1.5 * HOUR, bench, clock)
+    assert bench.runner.limits[run] == pytest.approx(0.5 * HOUR)
+    set_clock(-HOUR, bench, clock)
+    assert bench.runner.limits[run] == pytest.approx(HOUR)
+
+
+def test_a_suspended_run_waits_until_its_deadline_by_the_wall_clock(
+    make: Make, clock: Clock
+) -> None:
+    bench = make()
+    job = bench.submit(request={"time_limit": 60.0}, deadline=clock.wall + HOUR)
+    bench.ask("suspend", ids=[job])
+    set_clock(HOUR / 2, bench, clock)
+    last = [order for order in bench.runner.orders if isinstance(order, wire.Suspend)][-1]
+    assert last.within == pytest.approx(HOUR / 2)

@@ -235,6 +235,8 @@ class Loop:
             except HpcError as error:
                 self._commit_failed(error, [])
                 return
+            except Exception as error:  # as in a tick; what runs has another age then
+                self._defect(error, [])
         self.pace.follow()
 
     def _leap(self, by: float) -> None:

@@ -61,6 +61,23 @@ def test_while_it_is_full_whoever_only_looks_is_answered(bench: Bench, clock: Cl
     assert bench.runner.reports, "nor acknowledged"
 
 
+@pytest.mark.parametrize("leap", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_meanwhile_is_minded_once_there_is_room(
+    bench: Bench, clock: Clock, leap: float
+) -> None:
+    job = bench.submit("true")
+    started = bench.show(job)["start_time"]
+    bench.on_write = full
+    clock.set_wall(leap)
+    bench.settle()
+    assert "full" in bench.ask("hello")["trouble"]
+    assert bench.show(job)["start_time"] == started
+    bench.on_write = None
+    clock.pass_time(60.0)
+    bench.settle()
+    assert bench.show(job)["start_time"] == pytest.approx(started + leap)
+
+
 def test_the_true_end_is_recorded_once_there_is_room(bench: Bench, clock: Clock) -> None:
     job = bench.submit("true")
     number = bench.send("wait", ids=[job])

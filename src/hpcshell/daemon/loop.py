@@ -22,10 +22,11 @@ from hpcshell.daemon.attachment import Attachment
 from hpcshell.daemon.deciding import decide_now, wake_due
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.hearing import hear
+from hpcshell.daemon.leaps import Pace, move, remind_of_deadlines
 from hpcshell.daemon.lent import Lent
 from hpcshell.daemon.loading import load
 from hpcshell.daemon.notices import Notices
-from hpcshell.daemon.regimes import set_up
+from hpcshell.daemon.regimes import carry_over, set_up
 from hpcshell.daemon.reranking import Reranking
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runner.link import RunnerLink
@@ -37,7 +38,7 @@ from hpcshell.daemon.upkeep import Upkeep
 from hpcshell.daemon.verbs.daemon import stopped_view
 from hpcshell.daemon.verbs.look import document_of
 from hpcshell.daemon.watchers import Watchers
-from hpcshell.machine import clock
+from hpcshell.machine import checkpoints, clock
 from hpcshell.machine.logfile import LogFile
 from hpcshell.machine.processes import await_ends
 from hpcshell.store.store import Store
@@ -46,8 +47,6 @@ RUNNER_LEAVES_WITHIN: Final = 5.0
 """Seconds an idle runner gets to leave, so that nothing is alive when a stop is answered."""
 REQUESTS_A_TICK: Final = 2000
 LOOK_AGAIN: Final = 1.0
-CLOCK_TOLERANCE: Final = 1.0
-"""Seconds the wall clock may go back unnoticed, as time servers make it."""
 
 
 class Loop:
@@ -93,7 +92,8 @@ class Loop:
         self.leave_by = 0.0
         self.farewells: list[tuple[Peer, int]] = []
         """Who is to be told, when we leave, what has not ended."""
-        self.started = self._latest = clock.now()
+        self.started = clock.now()
+        self.pace = Pace()
         self.trouble: HpcError | None = None
         self._fresh = True
         self._one_by_one = False
@@ -119,8 +119,7 @@ class Loop:
         self.runner.open()
         while not self.stopping:
             self._read(self.selector.select(self._timeout()))
-            self.alarms.ring()
-            self.tick()
+            self.turn()
             self.runner.tend()
             self.stopping = self.stopping or self._may_leave()
         self._farewell()
@@ -168,10 +167,16 @@ class Loop:
             else:
                 owner()
 
-    def tick(self) -> None:
-        """One turn: what was heard and asked, and what follows from it, in one commit."""
-        heard, asked = self._next_turn()
+    def turn(self) -> None:
+        """Do what is due, and what was heard and asked."""
         self._mind_the_clock()
+        self.alarms.ring()
+        self.tick()
+
+    def tick(self) -> None:
+        """What was heard and asked, and what follows from it, in one commit."""
+        self._mind_the_clock()
+        heard, asked = self._next_turn()
         try:
             with self.store.change() as records:
                 self.engine.begin(records)
@@ -220,12 +225,31 @@ class Loop:
         self.lent.review(self.engine)
 
     def _mind_the_clock(self) -> None:
-        """What a clock that was wrong has let go waits again, once it is set back."""
-        now = clock.now()
-        if now < self._latest - CLOCK_TOLERANCE:
-            self.log.write("warning", "the clock was set back", seconds=self._latest - now)
-            self.engine = self._load_again()
-        self._latest = now
+        """What runs goes on as if nobody had set the clock, and what a wrong one has let go waits
+        again. In trouble nothing is decided, and the clock is minded after it."""
+        if self.trouble is not None:
+            return
+        if by := self.pace.leap():
+            try:
+                self._leap(by)
+            except HpcError as error:
+                self._commit_failed(error, [])
+                return
+            except Exception as error:  # as in a tick; what runs has another age then
+                self._defect(error, [])
+        self.pace.follow()
+
+    def _leap(self, by: float) -> None:
+        with self.store.change() as records:
+            self.engine.begin(records)
+            move(self.engine, by)
+        self.log.write("warning", "the clock was set", forward=by)
+        self.heard = [self.pace.restamped(report, by) for report in self.heard]
+        checkpoints.move(self.engine.host.places.checkpoints, by)
+        before = self.engine.view
+        self.engine = self._load_again()
+        carry_over(before, self.engine.view, by)
+        remind_of_deadlines(self.engine, clock.now())
 
     def _committed(self, heard: list[wire.AnyEvent]) -> None:
         """It is on disk: act on it."""

@@ -19,6 +19,7 @@ from hpcshell.daemon.loading import draw
 from hpcshell.daemon.runs import LEFT_ALONE
 from hpcshell.machine import clock
 from hpcshell.policy.choice import choice, ledger_of
+from hpcshell.policy.fairshare import INSTANT
 from hpcshell.policy.ledger import Ledger
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.regime import Foresight
@@ -73,16 +74,20 @@ def set_up(engine: Engine, host: Host, policy: Policy | None = None) -> None:
     engine.configure(host, policy or chosen, view)
     if before is not None:
         draw(engine)
-        _carry_over(old, view)
+        carry_over(old, view)
 
 
-def _carry_over(old: View, view: View) -> None:
-    """What is on no record: since when runs go on, until when they are, and their work is safe."""
-    view.since.update(old.since)
-    view.leaving.update(old.leaving)
-    view.checkpoints.update(old.checkpoints)
+def carry_over(old: View, view: View, by: float = 0.0) -> None:
+    """What is on no record: since when runs go on, until when they are, and their work is safe.
+    `by`: for so long the clock has been set forward in between."""
+    for before, after in (
+        (old.since, view.since),
+        (old.leaving, view.leaving),
+        (old.checkpoints, view.checkpoints),
+    ):
+        after.update((run, time + by) for run, time in before.items())
     for name, time in old.book.uses().items():
-        view.book.used(name, time)
+        view.book.used(name, time + by)
 
 
 def _same(before: Host, host: Host) -> bool:
@@ -108,14 +113,14 @@ def _foresight(store: Store, name: str) -> Foresight | None:
 # -- usage ---------------------------------------------------------------------------------------
 
 
-def keep_usage(engine: Engine, change: Change, now: float) -> None:
-    """Write down what is charged by now."""
+def keep_usage(engine: Engine, change: Change, now: float, leap: float = 0.0) -> None:
+    """Write down what is charged by now, as of a clock that is then set forward by `leap`."""
     ledger = engine.regime.ledger
     if ledger is not None:
         alive = {*engine.runs, *(run.id for run in engine.prepared.values())}
-        usage = Usage(
-            charged=ledger.state(now), alive=tuple(sorted(alive)), last=engine.store.ids.run
-        )
+        charged = ledger.state(now)
+        charged[INSTANT] += leap
+        usage = Usage(charged=charged, alive=tuple(sorted(alive)), last=engine.store.ids.run)
         change.keep(USAGE, msgspec.json.encode(usage))
 
 

@@ -17,7 +17,9 @@ _ADD_JOB: Final = (
     "INSERT OR ROLLBACK INTO job (id, uid, user, name, tags, env, script, submit_time, record)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_UPDATE_JOB: Final = "UPDATE OR ROLLBACK job SET name = ?, tags = ?, record = ? WHERE id = ?"
+_UPDATE_JOB: Final = (
+    "UPDATE OR ROLLBACK job SET name = ?, tags = ?, submit_time = ?, record = ? WHERE id = ?"
+)
 _END_JOB: Final = (
     "UPDATE OR ROLLBACK job SET ended = 1, end_time = ?, outcome = ?, summary = ? WHERE id = ?"
 )
@@ -128,7 +130,7 @@ class Change:
 
     def update_job(self, job: Job) -> None:
         """The amended job in place of the one stored."""
-        row = (job.name, _joined(job.tags), encode(job), job.id)
+        row = (job.name, _joined(job.tags), job.submit_time, encode(job), job.id)
         _one(self._writer.write("job_update", _UPDATE_JOB, row), "job", job.id)
 
     def end_job(self, job: int, summary: Summary) -> None:

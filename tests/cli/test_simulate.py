@@ -112,6 +112,7 @@ def test_a_trace_may_be_compressed_whatever_its_name(trace: Path) -> None:
     [
         (["--jobs", "2-3"], 2),
         (["--jobs", "3-99"], 2),
+        (["--jobs", "3"], 3),
         (["--from", "15s"], 2),
         (["--until", "15s"], 2),
         (["--from", "10s", "--until", "20s"], 1),
@@ -123,6 +124,28 @@ def test_a_part_may_be_taken_and_the_machine_be_another(
     trace: Path, options: list[str], jobs_left: int
 ) -> None:
     assert call("simulate", trace, *options, "--json", check=True).json["jobs"] == jobs_left
+
+
+def test_only_the_oddities_of_the_part_are_counted(trace: Path) -> None:
+    trace.write_bytes(jobs(*ROWS, (40, 0, 1, 10), (50, 20, 1, 10), header=""))
+    found = call("simulate", trace, "--jobs", "1-4", "--json", check=True).json
+    assert found["oddities"] == {"machine_unknown": 1}
+    found = call("simulate", trace, "--from", "40s", "--json", check=True).json
+    assert found["oddities"] == {"machine_unknown": 1, "zero_run": 1, "run_over_request": 1}
+    assert found["machine"] == 8
+
+
+def test_the_jobs_keep_the_ids_of_their_log(trace: Path) -> None:
+    head = "JobID|Submit|Elapsed|ReqCPUS|Timelimit"
+    ids = ("100", "101+0", "101+1", '=1,"x"', "103")
+    lines = (f"{one}|2026-01-01T00:00:0{at}|00:00:10|2|00:01:00" for at, one in enumerate(ids))
+    trace.write_text("\n".join([head, *lines]))
+    Path("gangs").write_text("100,g\n103,g\n")
+    words = ("--gangs", "gangs", "--jobs", "4", "--jobs-out", "jobs.csv")
+    said = call("simulate", trace, *words, check=True)
+    rows = list(csv.reader(Path("jobs.csv").read_text().splitlines()))
+    assert [row[0] for row in rows] == ["job", "100", "101+0", "101+1", '\'=1,"x"']
+    assert "not all jobs are simulated: starts with those that are (job 100)" in said.out
 
 
 def test_what_is_larger_than_the_machine_is_left_out_and_counted(trace: Path) -> None:
@@ -349,7 +372,8 @@ def test_a_bad_trace_is_refused_with_its_name(tmp_path: Path, content: bytes, me
         ("T --from -1", "--from: '-1' is no duration", ""),
         ("T --jobs 5-9", "has no jobs 5-9", "it has 1-4"),
         ("T --jobs 0-1", "has no jobs 0-1", ""),
-        ("T --jobs 7", "--jobs: '7' is no range of jobs", "write 1-10000"),
+        ("T --jobs x", "--jobs: 'x' is no range of jobs", "write 11-20, or 100 for the first"),
+        ("T --jobs 0", "has no jobs 1-0", ""),
         ("T --jobs 1-2 --from 1h", "both choose a part", ""),
         ("T --seed 1", "--seed goes with --generate only", ""),
         ("T --out x", "--out goes with --generate only", ""),
@@ -370,7 +394,7 @@ def test_a_bad_trace_is_refused_with_its_name(tmp_path: Path, content: bytes, me
         ("T --map qos=qeue", "there is no 'qeue'; did you mean queue?", "app"),
         ("T --map qos=qos", "small.swf says no qos of its jobs", "name another column"),
         ("T --checkpoint 1h", "none of the policies lets jobs make room", "preempts"),
-        ("--generate lublin --jobs 1-2", "--jobs: '1-2' is no whole number", ""),
+        ("--generate lublin --jobs 1-2", "it is how many jobs are made, not '1-2'", "--jobs 5000"),
         ("--generate lublin --seed -1", "--seed: -1 is too small", ""),
         ("T --jobs-out no/such/place", "--jobs-out: no/such/place cannot be written", ""),
         ("T --csv .", "--csv: . cannot be written", ""),

@@ -26,9 +26,10 @@ from hpcshell.sim.logged import has_gangs
 from hpcshell.sim.machines import Layout
 from hpcshell.sim.policies import Policy, replays
 from hpcshell.sim.replay import Replay, Toll
-from hpcshell.sim.replaying import allowed, noted, replay_of
+from hpcshell.sim.replaying import allowed, replay_of
 from hpcshell.trace.clean import Workload
 from hpcshell.trace.measures import Measures, Pieces, Schedule, measure
+from hpcshell.trace.part import noted
 from hpcshell.trace.record import Bools, Floats, Ints
 
 Engine = Literal["auto", "compiled", "python"]

@@ -43,6 +43,7 @@ ODDITIES: Final = {
     "overrun": "ran longer than it asked for: kept",
     "unsorted": "submitted before the job in the line above: sorted",
     "same_id": "has the id of an earlier job: kept",
+    "gang_parted": "in a gang of which not all jobs are simulated: starts with those that are",
     "machine_unknown": "the log does not say how large the machine is: taken to be as large as its "
     "largest job",
 }

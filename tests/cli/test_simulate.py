@@ -202,6 +202,70 @@ def test_jobs_on_processors_that_go_down_run_again(trace: Path) -> None:
     assert starts[3] != "20"
 
 
+def test_a_fault_is_said_in_the_words_in_which_it_is_told(trace: Path) -> None:
+    for words in ("1d 2h 3m 4s down 3 cpus for 1h 30m 5s", "1d2h3m4s down 3 cpus for 1h30m5s"):
+        said = call("simulate", trace, "--fault", words, check=True)
+        assert "3 processors go down at 1d 2h 3m 4s for 1h 30m 5s" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("-p p.toml", "p: the compiled kernel is not used: it is a policy file"),
+        ("--predict median", "easy: the compiled kernel is not used: it does not know run times"),
+        ("-p conservative --order sjf", "many are promised a start in another order than fifo"),
+        ("-p hybrid:2 --predict last2", "many are promised a start by last2"),
+        ("-p conservative --fault F", "not used: faults take what has been promised"),
+        ("--fault F", "easy: the compiled kernel is not used: faults strike in plain Python only"),
+        ("--machine m.toml", "parts of the machine are set apart"),
+        ("--machine n.toml --place pack", "jobs are placed on nodes"),
+        ("--gangs gangs", "some jobs start together"),
+        ("", ""),
+    ],
+)
+def test_it_is_told_why_the_compiled_kernel_is_not_used(trace: Path, words: str, why: str) -> None:
+    pytest.importorskip("numba")
+    apart = '[[reservation]]\nstart = "1h"\nduration = 9\nall = true\nmaintenance = true\n'
+    Path("p.toml").write_text('[scheduler]\norder = "sjf"\n')
+    Path("m.toml").write_text(apart)
+    Path("n.toml").write_text("[[node]]\ncpus = 8\n")
+    Path("gangs").write_text("2,g\n3,g\n")
+    typed = ["5s down 1 cpu for 1s" if word == "F" else word for word in words.split()]
+    said = call("simulate", trace, "--engine", "compiled", *typed, "--json", check=True)
+    assert why in said.err
+    assert ("not used" in said.err) == bool(why)
+    assert (said.json["engine"] == "compiled") != bool(why)
+    assert "not used" not in call("simulate", trace, *typed, check=True).err
+
+
+def test_it_is_told_that_a_map_changes_nothing_where_nothing_goes_by_it(trace: Path) -> None:
+    Path("p.toml").write_text('[scheduler]\norder = "sjf"\n')
+    maps = ("--map", "qos=queue", "--map", "user=group")
+    said = call("simulate", trace, *maps, check=True)
+    told = "--map qos=queue changes nothing: only a policy file goes by the qos"
+    assert [line for line in said.err.splitlines() if "--map" in line] == [told]
+    assert "--map" not in call("simulate", trace, *maps, "-c", "easy", "-p", "p.toml").err
+
+
+def test_it_is_told_who_uses_a_reservation_and_who_is_not_there(trace: Path) -> None:
+    Path("m.toml").write_text(
+        '[[reservation]]\nname = "course"\nstart = "5s"\nduration = "5m"\ncpus = 2\n'
+        'users = ["1", "zoe"]\naccounts = ["lab"]\n'
+        '[[reservation]]\nname = "idle"\nstart = "40s"\nduration = "9m"\ncpus = 1\n'
+        'users = ["zoe"]\nidle = "20s"\n'
+    )
+    said = call("simulate", trace, "--machine", "m.toml", check=True)
+    for told in ("user zoe: the log has 1", "account lab: the log has 1"):
+        assert f"reservation course: no job is of {told}" in said.err
+    assert "of user 1" not in said.err
+    assert "reservation course: easy: 1 job ran in it" in said.out
+    assert "reservation idle: easy: 0 jobs ran in it; let go at 1m 0s, unused" in said.out
+    assert call("simulate", trace, "--machine", "m.toml", "--json").json["reservations"] == [
+        {"name": "course", "jobs": 1, "let_go": None},
+        {"name": "idle", "jobs": 0, "let_go": 60},
+    ]
+
+
 def test_or_are_lost(trace: Path) -> None:
     fault = ["--fault", "25s down 1 cpu for 1m losing jobs"]
     said = call("simulate", trace, *fault, "--jobs-out", "jobs.csv", check=True)
@@ -308,6 +372,7 @@ def test_an_interrupt_leaves_what_there_is(trace: Path, monkeypatch: pytest.Monk
     assert "fcfs (cut short)" in said.out
     assert "cut short: fcfs had started" in said.out
     assert "greedy" not in said.out
+    assert "interrupted before greedy ran" in said.err
     rows = json.loads(call(*words, "--json").out)
     assert [row["cut_short"] for row in rows] == [False, True]
     assert 50 <= rows[1]["jobs"] < 100
@@ -379,6 +444,7 @@ def test_a_bad_trace_is_refused_with_its_name(tmp_path: Path, content: bytes, me
         ("T --out x", "--out goes with --generate only", ""),
         ("T --plot x.pdf", "'x.pdf' is no picture that can be drawn", ".png or .svg"),
         ("T --fault x", "--fault: 'x' is no fault", "3d12h down 16 cpus for 2h"),
+        ("T --fault 1h_2x_down_3_cpus_for_1h", "--fault: '1h 2x' is no duration", ""),
         ("T --fault 1h_down_-3_cpus_for_1h", "--fault: -3 is too small", ""),
         ("T --fault 1h_down_9_cpus_for_1h", "9 processors cannot go down", ""),
         ("T --place pack", "it is not said what nodes the machine has", "--machine FILE"),
@@ -432,6 +498,7 @@ def test_a_directory_is_no_trace(tmp_path: Path) -> None:
         ('[[node]]\ncpus = 4\nmemory = "lots"', "line 3: node[0].memory: 'lots' is no size"),
         ("[[node]]\ncpus = 4\n\n[[node]]\ncpus = 'x'", "m.toml line 5: node[1].cpus: expected"),
         ("[[node]]\ncpus = 4\n[[node]]\ncpu = 4", "line 4: node[1].cpu: there is no such key"),
+        ('[[reservation]]\nstart = 1\nusers = "1"', 'users = ["ann", "ben"]'),
         ("[[node]]\ncount = 2", "m.toml line 1: node[0].cpus: is not said"),
         ("[[node]]\ncpus = 9007199254740992\ncount = 2", "are too many"),
         (f"cpus = 1{'0' * 5000}", "m.toml: "),

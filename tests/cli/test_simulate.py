@@ -112,6 +112,7 @@ def test_a_trace_may_be_compressed_whatever_its_name(trace: Path) -> None:
     [
         (["--jobs", "2-3"], 2),
         (["--jobs", "3-99"], 2),
+        (["--jobs", "3"], 3),
         (["--from", "15s"], 2),
         (["--until", "15s"], 2),
         (["--from", "10s", "--until", "20s"], 1),
@@ -123,6 +124,28 @@ def test_a_part_may_be_taken_and_the_machine_be_another(
     trace: Path, options: list[str], jobs_left: int
 ) -> None:
     assert call("simulate", trace, *options, "--json", check=True).json["jobs"] == jobs_left
+
+
+def test_only_the_oddities_of_the_part_are_counted(trace: Path) -> None:
+    trace.write_bytes(jobs(*ROWS, (40, 0, 1, 10), (50, 20, 1, 10), header=""))
+    found = call("simulate", trace, "--jobs", "1-4", "--json", check=True).json
+    assert found["oddities"] == {"machine_unknown": 1}
+    found = call("simulate", trace, "--from", "40s", "--json", check=True).json
+    assert found["oddities"] == {"machine_unknown": 1, "zero_run": 1, "run_over_request": 1}
+    assert found["machine"] == 8
+
+
+def test_the_jobs_keep_the_ids_of_their_log(trace: Path) -> None:
+    head = "JobID|Submit|Elapsed|ReqCPUS|Timelimit"
+    ids = ("100", "101+0", "101+1", '=1,"x"', "103")
+    lines = (f"{one}|2026-01-01T00:00:0{at}|00:00:10|2|00:01:00" for at, one in enumerate(ids))
+    trace.write_text("\n".join([head, *lines]))
+    Path("gangs").write_text("100,g\n103,g\n")
+    words = ("--gangs", "gangs", "--jobs", "4", "--jobs-out", "jobs.csv")
+    said = call("simulate", trace, *words, check=True)
+    rows = list(csv.reader(Path("jobs.csv").read_text().splitlines()))
+    assert [row[0] for row in rows] == ["job", "100", "101+0", "101+1", '\'=1,"x"']
+    assert "not all jobs are simulated: starts with those that are (job 100)" in said.out
 
 
 def test_what_is_larger_than_the_machine_is_left_out_and_counted(trace: Path) -> None:
@@ -177,6 +200,70 @@ def test_jobs_on_processors_that_go_down_run_again(trace: Path) -> None:
     assert (found["killed"], found["lost"], found["jobs"]) == (2, 0, 4)
     starts = [line.split(",")[2] for line in Path("jobs.csv").read_text().splitlines()]
     assert starts[3] != "20"
+
+
+def test_a_fault_is_said_in_the_words_in_which_it_is_told(trace: Path) -> None:
+    for words in ("1d 2h 3m 4s down 3 cpus for 1h 30m 5s", "1d2h3m4s down 3 cpus for 1h30m5s"):
+        said = call("simulate", trace, "--fault", words, check=True)
+        assert "3 processors go down at 1d 2h 3m 4s for 1h 30m 5s" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("-p p.toml", "p: the compiled kernel is not used: it is a policy file"),
+        ("--predict median", "easy: the compiled kernel is not used: it does not know run times"),
+        ("-p conservative --order sjf", "many are promised a start in another order than fifo"),
+        ("-p hybrid:2 --predict last2", "many are promised a start by last2"),
+        ("-p conservative --fault F", "not used: faults take what has been promised"),
+        ("--fault F", "easy: the compiled kernel is not used: faults strike in plain Python only"),
+        ("--machine m.toml", "parts of the machine are set apart"),
+        ("--machine n.toml --place pack", "jobs are placed on nodes"),
+        ("--gangs gangs", "some jobs start together"),
+        ("", ""),
+    ],
+)
+def test_it_is_told_why_the_compiled_kernel_is_not_used(trace: Path, words: str, why: str) -> None:
+    pytest.importorskip("numba")
+    apart = '[[reservation]]\nstart = "1h"\nduration = 9\nall = true\nmaintenance = true\n'
+    Path("p.toml").write_text('[scheduler]\norder = "sjf"\n')
+    Path("m.toml").write_text(apart)
+    Path("n.toml").write_text("[[node]]\ncpus = 8\n")
+    Path("gangs").write_text("2,g\n3,g\n")
+    typed = ["5s down 1 cpu for 1s" if word == "F" else word for word in words.split()]
+    said = call("simulate", trace, "--engine", "compiled", *typed, "--json", check=True)
+    assert why in said.err
+    assert ("not used" in said.err) == bool(why)
+    assert (said.json["engine"] == "compiled") != bool(why)
+    assert "not used" not in call("simulate", trace, *typed, check=True).err
+
+
+def test_it_is_told_that_a_map_changes_nothing_where_nothing_goes_by_it(trace: Path) -> None:
+    Path("p.toml").write_text('[scheduler]\norder = "sjf"\n')
+    maps = ("--map", "qos=queue", "--map", "user=group")
+    said = call("simulate", trace, *maps, check=True)
+    told = "--map qos=queue changes nothing: only a policy file goes by the qos"
+    assert [line for line in said.err.splitlines() if "--map" in line] == [told]
+    assert "--map" not in call("simulate", trace, *maps, "-c", "easy", "-p", "p.toml").err
+
+
+def test_it_is_told_who_uses_a_reservation_and_who_is_not_there(trace: Path) -> None:
+    Path("m.toml").write_text(
+        '[[reservation]]\nname = "course"\nstart = "5s"\nduration = "5m"\ncpus = 2\n'
+        'users = ["1", "zoe"]\naccounts = ["lab"]\n'
+        '[[reservation]]\nname = "idle"\nstart = "40s"\nduration = "9m"\ncpus = 1\n'
+        'users = ["zoe"]\nidle = "20s"\n'
+    )
+    said = call("simulate", trace, "--machine", "m.toml", check=True)
+    for told in ("user zoe: the log has 1", "account lab: the log has 1"):
+        assert f"reservation course: no job is of {told}" in said.err
+    assert "of user 1" not in said.err
+    assert "reservation course: easy: 1 job ran in it" in said.out
+    assert "reservation idle: easy: 0 jobs ran in it; let go at 1m 0s, unused" in said.out
+    assert call("simulate", trace, "--machine", "m.toml", "--json").json["reservations"] == [
+        {"name": "course", "jobs": 1, "let_go": None},
+        {"name": "idle", "jobs": 0, "let_go": 60},
+    ]
 
 
 def test_or_are_lost(trace: Path) -> None:
@@ -285,6 +372,7 @@ def test_an_interrupt_leaves_what_there_is(trace: Path, monkeypatch: pytest.Monk
     assert "fcfs (cut short)" in said.out
     assert "cut short: fcfs had started" in said.out
     assert "greedy" not in said.out
+    assert "interrupted before greedy ran" in said.err
     rows = json.loads(call(*words, "--json").out)
     assert [row["cut_short"] for row in rows] == [False, True]
     assert 50 <= rows[1]["jobs"] < 100
@@ -349,12 +437,14 @@ def test_a_bad_trace_is_refused_with_its_name(tmp_path: Path, content: bytes, me
         ("T --from -1", "--from: '-1' is no duration", ""),
         ("T --jobs 5-9", "has no jobs 5-9", "it has 1-4"),
         ("T --jobs 0-1", "has no jobs 0-1", ""),
-        ("T --jobs 7", "--jobs: '7' is no range of jobs", "write 1-10000"),
+        ("T --jobs x", "--jobs: 'x' is no range of jobs", "write 11-20, or 100 for the first"),
+        ("T --jobs 0", "has no jobs 1-0", ""),
         ("T --jobs 1-2 --from 1h", "both choose a part", ""),
         ("T --seed 1", "--seed goes with --generate only", ""),
         ("T --out x", "--out goes with --generate only", ""),
         ("T --plot x.pdf", "'x.pdf' is no picture that can be drawn", ".png or .svg"),
         ("T --fault x", "--fault: 'x' is no fault", "3d12h down 16 cpus for 2h"),
+        ("T --fault 1h_2x_down_3_cpus_for_1h", "--fault: '1h 2x' is no duration", ""),
         ("T --fault 1h_down_-3_cpus_for_1h", "--fault: -3 is too small", ""),
         ("T --fault 1h_down_9_cpus_for_1h", "9 processors cannot go down", ""),
         ("T --place pack", "it is not said what nodes the machine has", "--machine FILE"),
@@ -370,7 +460,7 @@ def test_a_bad_trace_is_refused_with_its_name(tmp_path: Path, content: bytes, me
         ("T --map qos=qeue", "there is no 'qeue'; did you mean queue?", "app"),
         ("T --map qos=qos", "small.swf says no qos of its jobs", "name another column"),
         ("T --checkpoint 1h", "none of the policies lets jobs make room", "preempts"),
-        ("--generate lublin --jobs 1-2", "--jobs: '1-2' is no whole number", ""),
+        ("--generate lublin --jobs 1-2", "it is how many jobs are made, not '1-2'", "--jobs 5000"),
         ("--generate lublin --seed -1", "--seed: -1 is too small", ""),
         ("T --jobs-out no/such/place", "--jobs-out: no/such/place cannot be written", ""),
         ("T --csv .", "--csv: . cannot be written", ""),
@@ -408,6 +498,7 @@ def test_a_directory_is_no_trace(tmp_path: Path) -> None:
         ('[[node]]\ncpus = 4\nmemory = "lots"', "line 3: node[0].memory: 'lots' is no size"),
         ("[[node]]\ncpus = 4\n\n[[node]]\ncpus = 'x'", "m.toml line 5: node[1].cpus: expected"),
         ("[[node]]\ncpus = 4\n[[node]]\ncpu = 4", "line 4: node[1].cpu: there is no such key"),
+        ('[[reservation]]\nstart = 1\nusers = "1"', 'users = ["ann", "ben"]'),
         ("[[node]]\ncount = 2", "m.toml line 1: node[0].cpus: is not said"),
         ("[[node]]\ncpus = 9007199254740992\ncount = 2", "are too many"),
         (f"cpus = 1{'0' * 5000}", "m.toml: "),

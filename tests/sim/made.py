@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from hpcshell.sim.policies import NAMED, ORDERS, PREDICTORS, VARIANTS, needs_replay, policy_of
+from hpcshell.sim.policies import NAMED, ORDERS, PREDICTORS, VARIANTS, policy_of, unplayable
 from hpcshell.trace.clean import Workload
 
 MACHINE = 16
@@ -55,4 +55,4 @@ POLICIES = st.builds(
     fill=st.sampled_from([None, *ORDERS]),
     predict=st.sampled_from([None, *PREDICTORS]),
     variant=st.sampled_from(list(VARIANTS)),
-).filter(lambda policy: not needs_replay(policy.rules(MACHINE)))
+).filter(lambda policy: not unplayable(policy.rules(MACHINE)))

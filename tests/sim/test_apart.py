@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Request
 from hpcshell.policy.reserve import Reservation
+from hpcshell.sim.apart import Use
 from hpcshell.sim.machines import Layout
 from hpcshell.sim.policies import Policy, policy_of
 from hpcshell.sim.replaying import fitting
@@ -98,6 +99,21 @@ def test_others_keep_out_of_what_is_set_apart(
                 assert strangers_hold(found, one, at) <= MACHINE - one.request.cpus
 
 
+@given(KEPT, st.sampled_from(("easy", "fcfs", "greedy", "conservative")), reservations())
+def test_what_became_of_a_reservation_is_told_of_each_that_is_for_somebody(
+    work: Workload, name: str, apart: tuple[Reservation, ...]
+) -> None:
+    found = simulate(work, policy_of(name), reservations=apart)
+    assert [use.name for use in found.uses] == [one.name for one in apart if one.users]
+    for use in found.uses:
+        [one] = [one for one in apart if one.name == use.name]
+        inside = (one.start <= found.start) & (found.end <= one.end)
+        assert 0 <= use.jobs <= int((inside & np.isin(work.words("user"), one.users)).sum())
+        if use.let_go is not None:
+            assert one.idle is not None
+            assert one.start + one.idle <= use.let_go < one.end
+
+
 @given(KEPT, CLEAR)
 def test_what_is_over_before_the_first_job_changes_nothing(work: Workload, policy: Policy) -> None:
     later = workload([(int(at) + 100, *row) for at, *row in _rows(work)])  # type: ignore[misc]
@@ -153,3 +169,11 @@ def test_it_is_let_go_when_nobody_comes() -> None:
         for idle in (None, 10.0)
     )
     assert (kept, let_go) == ([60], [30])
+
+
+def test_it_is_told_how_many_jobs_ran_in_it_and_when_nobody_came_any_more() -> None:
+    work = workload([(21, 5, 8, 1.0, 1), (22, 5, 8, 1.0, 1), (23, 5, 8, 1.0, 2), (90, 1, 1, 1, 1)])
+    found = simulate(work, policy_of("easy"), reservations=(course(idle=10.0),))
+    assert found.uses == (Use(name="course", jobs=2, let_go=41.0),)
+    found = simulate(work, policy_of("easy"), reservations=(course(users=("7",)),))
+    assert found.uses == (Use(name="course", jobs=0, let_go=None),)

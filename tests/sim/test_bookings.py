@@ -72,7 +72,7 @@ OTHER = '[[reservation]]\nusers = ["a"]\ncpus = 9\nstart = "90m"\nend = "3h"\n'
             "[[reservation]]\nstart = 0\nduration = '1h'\n",
             "reservation[0]: whom is it for?",
         ),
-        (MAINT + "users = ['a']\nend = '2h'\n", "reservation[0]: whom is it for?"),
+        (MAINT + "users = ['a']\nend = '2h'\n", "reservation[0]: maintenance is for nobody"),
         (MAINT + "all = true\n", "reservation[0]: says neither end nor duration"),
         (MAINT + "all = true\nend = '2h'\nduration = '1h'\n", "says both end and duration"),
         (MAINT + "all = true\nend = '1h'\n", "reservation[0]: it ends before it starts"),

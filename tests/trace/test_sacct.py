@@ -127,8 +127,14 @@ def test_lines_that_are_no_jobs_are_counted() -> None:
     lines += [LINES[0].replace("2026-01-02T10:00:00", "Unknown")]
     trace = read_sacct("jobs", table(lines))
     assert len(trace) == 3
-    assert trace.oddities == {"step": 1, "never_began": 1, "unreadable": 2, "not_ended": 1}
-    assert trace.examples["unreadable"] == ("jobs:8", "jobs:9")
+    assert trace.oddities == {
+        "step": 1,
+        "never_began": 1,
+        "misfit": 1,
+        "no_submit": 1,
+        "not_ended": 1,
+    }
+    assert (trace.examples["misfit"], trace.examples["no_submit"]) == (("jobs:8",), ("jobs:9",))
 
 
 @pytest.mark.parametrize(
@@ -198,3 +204,20 @@ def test_qos_and_the_parts_of_heterogeneous_jobs_are_read() -> None:
     assert work.words("qos") == ["high", "high", ""]
     assert work.words("queue") == ["cpu", "gpu", "cpu"]
     assert work.words("user") == ["", "", ""]
+
+
+def test_a_job_that_ended_before_it_began_is_counted_and_left_out_where_nothing_else_tells() -> (
+    None
+):
+    times = ("2026-01-02T10:00:00", "2026-01-02T12:00:00", "2026-01-02T11:00:00")
+    header = "JobID|Submit|Start|End|ElapsedRaw|ReqCPUS"
+    lines = [f"1|{'|'.join(times)}|60|1", f"2|{'|'.join(sorted(times))}|60|1"]
+    trace = read_sacct("jobs", table(lines, header))
+    assert trace.oddities == {"turned_back": 1}
+    assert trace.examples == {"turned_back": ("jobs:2",)}
+    assert trace.run.tolist() == [60, 60]
+    bare = [line.replace("|60|", "|") for line in lines]
+    trace = read_sacct("jobs", table(bare, header.replace("|ElapsedRaw", "")))
+    assert trace.oddities == {}
+    work = clean(trace)
+    assert (len(work), work.oddities["negative_run"]) == (1, 1)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.core.errors import Wrong
-from hpcshell.core.units import HOUR, format_clock
+from hpcshell.core.units import HOUR, format_clock, format_duration
 from hpcshell.core.words import safe
 from hpcshell.sim.report.documents import document, jobs_csv, table_csv
 from hpcshell.sim.simulate import Simulation
@@ -45,7 +45,12 @@ def tell(talk: Talk, simulations: list[Simulation]) -> None:
     workload = simulations[0].workload
     if talk.json:
         documents = [
-            {"schema": SCHEMA, **document(found), "oddities": found.workload.oddities}
+            {
+                "schema": SCHEMA,
+                **document(found),
+                "reservations": found.uses,
+                "oddities": found.workload.oddities,
+            }
             for found in simulations
         ]
         talk.document(documents if len(documents) > 1 else documents[0])
@@ -74,6 +79,10 @@ def _notes(found: Simulation) -> Iterator[tuple[str, str]]:
         }
         told = ", ".join(f"{_runs(count)} {word}" for word, count in counts.items() if count)
         yield "preemption", f": {told}{_lost(toll.lost_work)}"
+    for use in found.uses:
+        ran = f"{use.jobs:,} job ran in it" if use.jobs == 1 else f"{use.jobs:,} jobs ran in it"
+        let_go = "" if use.let_go is None else f"; let go at {format_duration(use.let_go)}, unused"
+        yield f"reservation {safe(use.name)}", f": {ran}{let_go}"
     for word, (one, several, what) in OF_POLICIES.items():
         if count := found.workload.oddities.get(word):
             who = f"job {one}" if count == 1 else f"jobs {several}"

@@ -3,7 +3,6 @@ what happens besides."""
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -15,19 +14,18 @@ from msgspec.structs import replace
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.units import count, duration, factor
 from hpcshell.core.words import nearest, quote, safe
-from hpcshell.machine.configfiles import policy_settings
 from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.reserve import Reservation
 from hpcshell.sim.bookings import reservations_of
 from hpcshell.sim.faults import Fault, fault_of
 from hpcshell.sim.lublin import MODELS, lublin
 from hpcshell.sim.machines import Layout, MachineFile, machine_of
-from hpcshell.sim.policies import Policy, configured, policy_names, policy_of
+from hpcshell.sim.policies import Policy
 from hpcshell.sim.replaying import fitting
 from hpcshell.sim.simulate import check
 from hpcshell.trace.clean import FILTERS, Workload, clean
 from hpcshell.trace.naming import ganged, mapped
-from hpcshell.trace.part import between, numbered
+from hpcshell.trace.part import between, numbered, parted
 from hpcshell.trace.read import read_trace
 from hpcshell.trace.record import Trace
 
@@ -55,7 +53,7 @@ def scene_of(trace: Trace, policies: list[Policy], chosen: Chosen) -> Scene:
     machine = machine_file(chosen)
     workload = _workload(trace, chosen, machine)
     layout = _layout(chosen, faults, machine)
-    workload = fitting(workload, layout)
+    workload = parted(fitting(workload, layout), trace)
     for fault in faults:
         if fault.cpus > workload.machine:
             raise Wrong(
@@ -65,30 +63,6 @@ def scene_of(trace: Trace, policies: list[Policy], chosen: Chosen) -> Scene:
     check(workload, faults, layout)
     apart = () if machine is None else reservations_of(machine, workload.machine, layout)
     return Scene(workload, policies, faults, layout, apart)
-
-
-# --------------------------------------------------------------------------------------- policies
-
-
-def policies_of(chosen: Chosen) -> list[Policy]:
-    """Those that were named, each once; EASY if none was."""
-    names = list(chosen["policies"])
-    if chosen["compare"] is not None:
-        names += policy_names(chosen["compare"])
-    how = {option: chosen[option] for option in ("order", "fill", "predict", "variant")}
-    found = [_policy(name, how) for name in names or ["easy"]]
-    return list({policy.name: policy for policy in found}.values())
-
-
-def _policy(name: str, how: dict[str, Any]) -> Policy:
-    """One policy: by its name, or as a file configures it."""
-    if "/" not in name and not name.endswith(".toml"):
-        return policy_of(name, **how)
-    given = next((option for option in ("order", "fill", "predict") if how[option]), None)
-    if given is not None:
-        raise Wrong(f"--{given} beside the policy file {name}", "say it in the file")
-    stem = os.path.basename(name).removesuffix(".toml")
-    return configured(stem, policy_settings(name), how["variant"])
 
 
 # ------------------------------------------------------------------------------ log and machine
@@ -137,12 +111,19 @@ def _generated(chosen: Chosen) -> Trace:
     load, overestimate = chosen["load"], chosen["overestimate"]
     return lublin(
         _processors(chosen, machine_file(chosen)) or int(GENERATED_CPUS),
-        count(chosen["jobs"] or GENERATED_JOBS, "--jobs"),
+        _jobs_to_make(chosen["jobs"] or GENERATED_JOBS),
         count(chosen["seed"] or GENERATED_SEED, "--seed", least=0, most=2**53),
         model=kinds[model],
         load=None if load is None else factor(load, "--load", least=1e-6, most=1e3),
         overestimate=0.0 if overestimate is None else factor(overestimate, "--overestimate"),
     )
+
+
+def _jobs_to_make(text: str) -> int:
+    if re.fullmatch(r"[0-9]+-[0-9]+", text.strip()):
+        told = f"--jobs: with --generate it is how many jobs are made, not {quote(text)}"
+        raise Wrong(told, "write --jobs 5000")
+    return count(text, "--jobs")
 
 
 def machine_file(chosen: Chosen) -> MachineFile | None:
@@ -178,23 +159,36 @@ def _layout(
 
 
 def _workload(trace: Trace, chosen: Chosen, machine: MachineFile | None) -> Workload:
-    workload = clean(trace, _processors(chosen, machine), FILTERS[chosen["chosen_filter"]])
+    how = FILTERS[chosen["chosen_filter"]]
+    workload = clean(trace, _processors(chosen, machine), how)
+    part = _part(trace, workload, chosen)
+    if part is not None:
+        workload = clean(
+            part, workload.machine, how, guessed="machine_unknown" in workload.oddities
+        )
     if chosen["checkpoint"] is not None:
         workload = replace(workload, saves=duration(chosen["checkpoint"], "--checkpoint"))
+    return workload
+
+
+def _part(trace: Trace, workload: Workload, chosen: Chosen) -> Trace | None:
+    """Of a log the part that was asked for; None: all of it."""
     since, until = chosen["since"], chosen["until"]
     if since is not None or until is not None:
         first = 0.0 if since is None else duration(since, "--from", zero=True)
         last = inf if until is None else duration(until, "--until")
         if first >= last:
             raise Wrong(f"--from {since} is not before --until {until}", "exchange them")
-        return between(workload, first, last)
+        return between(trace, workload, first, last)
     if chosen["jobs"] is not None and chosen["generate"] is None:
-        return numbered(workload, *_job_numbers(chosen["jobs"]))
-    return workload
+        return numbered(trace, workload, *_job_numbers(chosen["jobs"]))
+    return None
 
 
 def _job_numbers(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([0-9]{1,15})-([0-9]{1,15})", text.strip())
+    """The first and the last: of `11-20`, or of `100`, the first hundred."""
+    found = re.fullmatch(r"(?:([0-9]{1,15})-)?([0-9]{1,15})", text.strip())
     if found is None:
-        raise Wrong(f"--jobs: {quote(text)} is no range of jobs", "write 1-10000")
-    return int(found[1]), int(found[2])
+        hint = "write 11-20, or 100 for the first hundred"
+        raise Wrong(f"--jobs: {quote(text)} is no range of jobs", hint)
+    return int(found[1] or 1), int(found[2])

@@ -76,8 +76,9 @@ LIBRARIES: Final = ("numpy", "numba", "matplotlib")
 @click.option("--from", "since", metavar="TIME", help="Only jobs submitted so long into the log.")
 @click.option("--until", metavar="TIME", help="Only jobs submitted before so long into the log.")
 @click.option(
-    "--jobs", metavar="A-B", help="Only these jobs, counted from 1; with --generate: how many."
-)
+    "--jobs", metavar="A-B",
+    help="Only these jobs, counted from 1, or the first N; with --generate: how many.",
+)  # fmt: skip
 @click.option(
     "--fault", "faults", multiple=True, metavar="WHAT",
     help="'TIME down N cpus for DURATION' or, of a machine file, 'TIME down node NAME for "

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from hpcshell.cli import exits
+from hpcshell.cli.contenders import policies_of
 from hpcshell.cli.outcome import keep, tell, write
-from hpcshell.cli.scene import Chosen, Scene, policies_of, scene_of, trace_of
+from hpcshell.cli.scene import Chosen, Scene, scene_of, trace_of
 from hpcshell.cli.talk import Talk
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Request
@@ -18,7 +19,7 @@ from hpcshell.core.units import format_duration
 from hpcshell.core.words import quote, safe
 from hpcshell.policy.booking import allowed
 from hpcshell.policy.choice import rights_of
-from hpcshell.sim.logged import strangers
+from hpcshell.sim.logged import missed, strangers
 from hpcshell.sim.policies import Policy
 from hpcshell.sim.simulate import (
     Engine,
@@ -57,6 +58,8 @@ def answer(talk: Talk, chosen: Chosen) -> int:
     tell(talk, simulations)
     _tell_late(talk, scene, simulations)
     keep(simulations, chosen)
+    if never := [policy.label for policy in policies[len(simulations) :]]:
+        talk.say(f"interrupted before {', '.join(never)} ran")
     return exits.INTERRUPTED if simulations[-1].cut_short else exits.OK
 
 
@@ -139,6 +142,10 @@ def _introduce(talk: Talk, scene: Scene, chosen: Chosen) -> None:
             f"reservation {safe(one.name)}: {_apart(one.request)}, from "
             f"{format_duration(one.start)} until {format_duration(one.end)}, for {allowed(one)}"
         )
+        for kind, name, there in missed(workload, [each.settings for each in policies], one):
+            told = f"no job is of {kind} {safe(name)}: {_there(there)}"
+            talk.say(f"reservation {safe(one.name)}: {told}")
+    talk.say(*_unused(scene, chosen))
     for policy in policies:
         talk.say(*_doubts(scene, policy, chosen))
 
@@ -152,18 +159,42 @@ def _apart(request: Request) -> str:
     return what if request.nodes < 2 else f"{what} of each of {request.nodes:,} nodes"
 
 
+def _unused(scene: Scene, chosen: Chosen) -> Iterator[str]:
+    """What of the options changes nothing, whatever the policy."""
+    if any(policy.settings is not None for policy in scene.policies):
+        return
+    asked = {"user"} | {"account" for one in scene.reservations if one.accounts}
+    for pair in chosen["maps"]:
+        meant = pair.partition("=")[0].strip().lower()
+        if meant not in asked:
+            yield f"--map {safe(pair)} changes nothing: only a policy file goes by the {meant}"
+
+
 def _doubts(scene: Scene, policy: Policy, chosen: Chosen) -> Iterator[str]:
     """What of a policy changes nothing."""
     if chosen["fill"] is not None and not policy.fills:
         yield f"{policy.name}: --fill changes nothing: nobody passes the first in line out of turn"
+    if chosen["engine"] == "compiled" and (why := _uncompiled(scene, policy)):
+        yield f"{policy.name}: the compiled kernel is not used: {why}"
     if policy.settings is None:
         return
     for section, name, there in strangers(scene.workload, policy.settings):
-        known = (
-            f"the log has {', '.join(map(safe, there[:NAMES]))}" if there else "it tells of none"
-        )
-        more = ", ..." if len(there) > NAMES else ""
-        yield f"{policy.name}: no job is of [{section}.{safe(name)}]: {known}{more}"
+        yield f"{policy.name}: no job is of [{section}.{safe(name)}]: {_there(there)}"
+
+
+def _uncompiled(scene: Scene, policy: Policy) -> str:
+    """Why the compiled kernel does not run it, and what does; "": it does."""
+    workload, _, faults, layout, reservations = scene
+    if beyond := beyond_kernel(workload, policy, faults, layout, reservations):
+        return f"{beyond}, and the decisions of the daemon are replayed"
+    return "faults strike in plain Python only" if faults else ""
+
+
+def _there(names: list[str]) -> str:
+    """Which names a log has."""
+    if not names:
+        return "it tells of none"
+    return f"the log has {', '.join(map(safe, names[:NAMES]))}{', ...' * (len(names) > NAMES)}"
 
 
 def _tell_late(talk: Talk, scene: Scene, simulations: list[Simulation]) -> None:

@@ -54,7 +54,12 @@ def _made(
     one: Apart, place: _Place, name: str, processors: int, layout: Layout | None
 ) -> Reservation:
     start, end = _span(one, place)
-    if bool(one.users or one.accounts) == one.maintenance:
+    named = bool(one.users or one.accounts)
+    if named and one.maintenance:
+        raise Wrong(
+            f"{place}: maintenance is for nobody", "leave out users and accounts, or maintenance"
+        )
+    if not (named or one.maintenance):
         raise Wrong(
             f"{place}: whom is it for?", "give users or accounts; or maintenance = true, for nobody"
         )

@@ -30,7 +30,7 @@ from hpcshell.sim.kernel.state import (
 
 NO_ROW: Final = -1
 _FAULT: Final = (
-    r"(?P<at>\S+) down (?:node (?P<node>\S+)|(?P<cpus>\S+) cpus?) for (?P<span>\S+)"
+    r"(?P<at>.+?) down (?:node (?P<node>\S+)|(?P<cpus>\S+) cpus?) for (?P<span>.+?)"
     r"(?P<lose> losing jobs)?"
 )
 _HINT: Final = (

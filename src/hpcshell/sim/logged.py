@@ -9,7 +9,7 @@ configuration does not know gets what it gives to jobs that say nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from hpcshell.core.records import Gang, Job, Request
 from hpcshell.core.settings import Settings
 from hpcshell.policy.choice import default_account, lineage_of
+from hpcshell.policy.reserve import Reservation
 from hpcshell.sim.machines import Layout
 from hpcshell.sim.replay import NOTHING
 from hpcshell.trace.clean import Workload
@@ -126,3 +127,18 @@ def strangers(workload: Workload, settings: Settings) -> Iterator[tuple[str, str
         for name in getattr(settings, section):
             if name not in there and name != default:
                 yield section, name, sorted({word for word in workload.words(column) if word})
+
+
+def missed(
+    workload: Workload, settings: Iterable[Settings | None], one: Reservation
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Whom a reservation is for and who has no job in the log, whichever configuration completes
+    it: user or account, the name, and the names that the log has."""
+    owners = {owner for some in settings for owner in _owners(workload, some or Settings())}
+    for kind, names, there in (
+        ("user", one.users, {owner.user for owner in owners}),
+        ("account", one.accounts, {owner.account for owner in owners if owner.account}),
+    ):
+        for name in names:
+            if name not in there:
+                yield kind, name, sorted(there)

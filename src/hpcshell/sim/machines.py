@@ -37,6 +37,7 @@ from hpcshell.policy.place.nodes import Node
 MOST: Final = 2**53
 Count = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
 _HINT: Final = "write cpus = 128, or [[node]] with count and cpus"
+_APART_HINT: Final = 'write start = "5d8h", duration = "2h", cpus = 32, users = ["ann", "ben"]'
 _PROBLEM: Final = r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?"
 _AT: Final = r"(?P<what>.*) \(at (?:line (?P<line>[0-9]+)|end of document).*"
 _PART: Final = r"([^.\[\]]+)(?:\[([0-9]+)\])?"
@@ -167,9 +168,9 @@ def _misfit(name: str, text: str, problem: str) -> Wrong:
     found = re.fullmatch(_PROBLEM, problem)
     what, path = (problem, None) if found is None else (found["what"], found["path"])
     key = re.search(r"(unknown|required) field `([^`]*)`", what)
-    hint = _HINT
+    table = re.split(r"\W", path or "")[0]
+    hint = _HINT if table != "reservation" else _APART_HINT
     if key is not None:
-        table = re.split(r"\W", path or "")[0]
         path = f"{path}.{key[2]}" if path else key[2]
         what = "there is no such key" if key[1] == "unknown" else "is not said"
         hint = f"there are {', '.join(_TABLES[table].__struct_fields__)}"

@@ -6,7 +6,7 @@ behind the first in line may pass it, and what run times are expected.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from hpcshell.core.errors import Wrong
@@ -87,7 +87,7 @@ class Policy(Record, frozen=True, kw_only=True):
     @property
     def slug(self) -> str:
         """The name as a part of the name of a file."""
-        return self.name.replace(":", "-")
+        return self.name.replace(":", "-").replace("/", "--")
 
     def rules(self, machine: int) -> Rules:
         """The same for the kernel, on a machine of so many processors."""
@@ -208,15 +208,20 @@ def _one_of(word: str | None, known: Iterable[str], option: str) -> str | None:
     raise Wrong(f"{option}: there is no {quote(word)}{meant}", f"there are {', '.join(known)}")
 
 
-def replays(policy: Policy, machine: int) -> bool:
-    """Whether the policy is more than the kernel knows."""
-    return policy.settings is not None or needs_replay(policy.rules(machine))
-
-
-def needs_replay(rules: Rules) -> bool:
-    """Whether these rules are more than the kernel knows: it keeps more than one promise only
-    first come, first served, and where nothing is held for longer than was expected."""
+def unplayable(rules: Rules) -> str:
+    """What in these rules is more than the kernel knows, in words; "": nothing. It keeps more than
+    one promise only first come, first served, and where nothing is held for longer than was
+    expected."""
     if rules.predictor in (RATIO, MEDIAN):
-        return True
-    outlasted = rules.predictor in (LAST_TWO, SHRUNK)
-    return plans(rules) and (outlasted or rules.order != scores.FIFO or rules.fill != rules.order)
+        return f"it does not know run times by {_word(PREDICTORS, rules.predictor)}"
+    if not plans(rules):
+        return ""
+    if rules.predictor in (LAST_TWO, SHRUNK):
+        return f"many are promised a start by {_word(PREDICTORS, rules.predictor)}"
+    if rules.order != scores.FIFO or rules.fill != rules.order:
+        return "many are promised a start in another order than fifo"
+    return ""
+
+
+def _word(numbers: Mapping[str, int], number: int) -> str:
+    return next(word for word, known in numbers.items() if known == number)

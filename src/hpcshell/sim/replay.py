@@ -25,7 +25,7 @@ from hpcshell.policy.regime import Regime
 from hpcshell.policy.reserve import Reservation
 from hpcshell.policy.room import Room
 from hpcshell.policy.view import PLAIN, View
-from hpcshell.sim.apart import released, sent_in
+from hpcshell.sim.apart import Uses, sent_in
 from hpcshell.sim.bouts import Bouts, Span
 from hpcshell.sim.faults import Fault
 from hpcshell.sim.outage import NOBODY, outage, victims
@@ -100,6 +100,7 @@ class Replay:
         self._of_run: dict[int, Job] = {}
         for one in reservations:
             self.view.reserve(one)
+        self.uses = Uses(reservations)
         self._again = regime.preempting or bool(reservations)
 
     def play(self, progress: Callable[[int], None] | None = None) -> list[float]:
@@ -193,7 +194,8 @@ class Replay:
             self.view.rerank()
         elif self.manner.repass:
             repass(self.view.queue)
-        released(self.view)
+        self.view.book.advance(now)  # who has ended now uses no reservation any more
+        self.uses.released(self.view, now)
         while self._carry_out(self._plan(now), now) and self._again:
             pass
 
@@ -227,6 +229,7 @@ class Replay:
                 self.starts[at] = now
             self._hold(start.claim(self._begun + 1, now), now + self.runs[at])
             self._of_run[self._begun] = entry.job
+            self.uses.began(entry.job.reservation, at)
         if begun and (heads := self.view.queue.turn.heads):
             first = heads.first[0]
             for at, key in begun:

@@ -7,7 +7,6 @@ from math import inf
 from typing import Final
 
 import numpy as np
-from msgspec.structs import replace
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Job, Request, Resources
@@ -30,8 +29,7 @@ from hpcshell.sim.machines import Layout
 from hpcshell.sim.policies import Policy
 from hpcshell.sim.replay import Manner, Replay
 from hpcshell.trace.clean import Workload
-from hpcshell.trace.oddities import Tally
-from hpcshell.trace.part import rows
+from hpcshell.trace.part import noted, rows
 from hpcshell.trace.record import Bools
 
 UNBOUNDED: Final = 1 << 40
@@ -114,14 +112,6 @@ def without(workload: Workload, gone: Bools, word: str) -> Workload:
     if not gone.any():
         return workload
     return rows(noted(workload, gone, word), np.flatnonzero(~gone))
-
-
-def noted(workload: Workload, odd: Bools, word: str) -> Workload:
-    """The same, with these jobs counted as that oddity."""
-    tally = Tally(workload.oddities, workload.examples)
-    found = workload.id[odd].tolist()
-    tally.add(word, (f"job {job}" for job in found), len(found))
-    return replace(workload, oddities=tally.counts, examples=tally.examples)
 
 
 def rules_of(policy: Policy) -> decide.Policy:

@@ -17,6 +17,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Record
 from hpcshell.core.words import quote
 from hpcshell.policy.reserve import Reservation
+from hpcshell.sim.apart import Use
 from hpcshell.sim.cases import case_of
 from hpcshell.sim.faults import NO_ROW, Fault, Outages
 from hpcshell.sim.kernel import arrays
@@ -24,11 +25,12 @@ from hpcshell.sim.kernel.play import play
 from hpcshell.sim.kernel.state import BEGUN, Case, Rules, Work, plans, prepared
 from hpcshell.sim.logged import has_gangs
 from hpcshell.sim.machines import Layout
-from hpcshell.sim.policies import Policy, replays
+from hpcshell.sim.policies import Policy, unplayable
 from hpcshell.sim.replay import Replay, Toll
-from hpcshell.sim.replaying import allowed, noted, replay_of
+from hpcshell.sim.replaying import allowed, replay_of
 from hpcshell.trace.clean import Workload
 from hpcshell.trace.measures import Measures, Pieces, Schedule, measure
+from hpcshell.trace.part import noted
 from hpcshell.trace.record import Bools, Floats, Ints
 
 Engine = Literal["auto", "compiled", "python"]
@@ -60,7 +62,7 @@ class Simulation(Record, frozen=True, kw_only=True, eq=False):
     one that stood before it in line. `cpu_seconds` counts the simulation alone, not the reading.
     `killed` and `lost` count what faults did, `toll` what preemption did; `pieces` are what jobs
     held, where they may stand still or run again. `layout`: the nodes, where jobs were placed on
-    them.
+    them. `uses`: what became of the reservations that were for somebody.
     """
 
     policy: Policy
@@ -77,6 +79,7 @@ class Simulation(Record, frozen=True, kw_only=True, eq=False):
     lost: int = 0
     toll: Toll = Toll()
     pieces: Pieces | None = None
+    uses: tuple[Use, ...] = ()
 
     @property
     def started(self) -> Bools:
@@ -180,13 +183,20 @@ def beyond_kernel(
     faults: tuple[Fault, ...] = (),
     layout: Layout | None = None,
     reservations: tuple[Reservation, ...] = (),
-) -> bool:
-    """Whether that is more than the kernel knows. (A fault takes what has been promised.)"""
-    if layout is not None or reservations or has_gangs(workload):
-        return True
-    if replays(policy, workload.machine):
-        return True
-    return bool(faults) and plans(policy.rules(workload.machine))
+) -> str:
+    """What in that is more than the kernel knows, in words; "": nothing."""
+    if layout is not None:
+        return "jobs are placed on nodes"
+    if reservations:
+        return "parts of the machine are set apart"
+    if has_gangs(workload):
+        return "some jobs start together"
+    if policy.settings is not None:
+        return "it is a policy file"
+    if unknown := unplayable(policy.rules(workload.machine)):
+        return unknown
+    faulty = faults and plans(policy.rules(workload.machine))
+    return "faults take what has been promised to many" if faulty else ""
 
 
 def replayed(
@@ -236,6 +246,7 @@ def _found(workload: Workload, policy: Policy, replay: Replay, layout: Layout | 
         lost=replay.lost,
         toll=replay.toll,
         pieces=pieces,
+        uses=replay.uses.told(),
     )
 
 

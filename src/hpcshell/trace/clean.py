@@ -54,7 +54,8 @@ class Workload(Record, frozen=True, kw_only=True, eq=False):
     log, read-only. For all of them 0 < run, 0 < request, 0 < procs <= machine and 0 <= submit.
 
     Seconds; `memory` is what the whole job asked for, bytes, 0 unknown. `row` is the place of the
-    job in the trace it came from. The numbers of `user group queue partition qos gang` stand for
+    job in the trace it came from, and so in `labels`, the log's own ids where these are no numbers
+    (else empty). The numbers of `user group queue partition qos gang` stand for
     `names`, where the log has words; -1: not known. `saves`: every so many seconds of its run a job
     saves what it has done; 0: never. `oddities` and `examples` are those of the trace, and what was
     left out or changed since.
@@ -78,10 +79,17 @@ class Workload(Record, frozen=True, kw_only=True, eq=False):
     names: dict[str, tuple[str, ...]]
     oddities: dict[str, int]
     examples: dict[str, tuple[str, ...]]
+    labels: tuple[str, ...] = ()
     saves: float = 0.0
 
     def __len__(self) -> int:
         return len(self.id)
+
+    def called(self, chosen: Ints | slice) -> list[str]:
+        """The log's own ids of the jobs of these rows."""
+        if not self.labels:
+            return [str(number) for number in self.id[chosen].tolist()]
+        return [self.labels[row] for row in self.row[chosen].tolist()]
 
     def words(self, column: str) -> list[str]:
         """What the log calls the user, group, ... of each job: its word, or else its number; "":
@@ -97,15 +105,18 @@ CODED: Final = ("user", "group", "queue", "partition", "qos", "gang")
 """The columns whose numbers stand for words, or for themselves."""
 
 
-def clean(trace: Trace, machine: int | None = None, chosen: Filter = DEFAULT) -> Workload:
+def clean(
+    trace: Trace, machine: int | None = None, chosen: Filter = DEFAULT, *, guessed: bool = False
+) -> Workload:
     """The jobs of `trace` for a machine of so many processors; None: as its log says, or else its
-    largest job.
+    largest job. `guessed`: the machine is that of the largest job, of a whole of which this is a
+    part.
 
     Raises `Wrong` when no job is left, saying what became of them.
     """
     if machine is not None and machine < 1:
         raise Wrong(f"a machine of {machine} processors runs nothing", "give at least one")
-    return _Cleaning(trace, chosen).workload(machine)
+    return _Cleaning(trace, chosen).workload(machine, guessed)
 
 
 class _Cleaning:
@@ -118,10 +129,10 @@ class _Cleaning:
         self._run, self._request = trace.run.copy(), trace.request.copy()
         self._procs = self._sizes()
 
-    def workload(self, machine: int | None) -> Workload:
+    def workload(self, machine: int | None, guessed: bool) -> Workload:
         self._drop_what_never_ran()
         self._ask()
-        size = self._fit(machine)
+        size = self._fit(machine, guessed)
         self._end()
         return self._sorted(size)
 
@@ -159,11 +170,12 @@ class _Cleaning:
         self._note("asked_ages", (self._request > AGES) & np.isfinite(self._request))
         np.minimum(self._request, AGES, out=self._request)
 
-    def _fit(self, machine: int | None) -> int:
+    def _fit(self, machine: int | None, guessed: bool) -> int:
         """The size of the machine; no job that stays is larger."""
         size = machine or self._trace.machine
         if not size and self._kept.any():
-            size = int(self._procs[self._kept].max())
+            size, guessed = int(self._procs[self._kept].max()), True
+        if guessed:
             self._tally.add("machine_unknown", [f"{size:,} processor{'s' * (size != 1)}"])
         over = self._procs > size
         if self._chosen.over_machine == "drop":
@@ -202,6 +214,7 @@ class _Cleaning:
             names={field: words for field, words in trace.names.items() if field in CODED},
             oddities=self._tally.counts,
             examples=self._tally.examples,
+            labels=trace.labels,
         )
 
     def _look_at_order(self, row: Ints) -> None:

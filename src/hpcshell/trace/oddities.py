@@ -11,6 +11,8 @@ from typing import Final
 ODDITIES: Final = {
     # lines of the log
     "unreadable": "not the numbers of a job: left out",
+    "misfit": "not as many fields as the first line names: left out",
+    "no_submit": "says no time at which it was submitted: left out",
     "cut_off": "the last line breaks off: left out",
     "short": "fewer fields than the format has: the missing ones are unknown",
     "long": "more fields than the format has: what follows them is ignored",
@@ -23,6 +25,7 @@ ODDITIES: Final = {
     # jobs
     "negative_submit": "submitted before the log begins: left out",
     "negative_run": "ended before it began: left out",
+    "turned_back": "ended before it began: taken to have run as long as its elapsed time says",
     "unknown_run": "never ran, or for an unknown time: left out",
     "run_assumed": "never ran, or for an unknown time: taken to run as long as the filter says",
     "zero_run": "ran for no time at all: left out",
@@ -43,6 +46,7 @@ ODDITIES: Final = {
     "overrun": "ran longer than it asked for: kept",
     "unsorted": "submitted before the job in the line above: sorted",
     "same_id": "has the id of an earlier job: kept",
+    "gang_parted": "in a gang of which not all jobs are simulated: starts with those that are",
     "machine_unknown": "the log does not say how large the machine is: taken to be as large as its "
     "largest job",
 }

@@ -112,7 +112,9 @@ class Trace(Record, frozen=True, kw_only=True, eq=False):
     def where(self, row: int) -> str:
         """The place of a job in its log, as `NAME:LINE`, or by its id."""
         line = int(self.line[row])
-        return f"{self.name}:{line}" if line else f"{self.name}: job {self.id[row]}"
+        if line:
+            return f"{self.name}:{line}"
+        return f"{self.name}: job {self.labels[row] if self.labels else self.id[row]}"
 
 
 def empty_columns(rows: int) -> Columns:

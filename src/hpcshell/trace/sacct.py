@@ -123,12 +123,12 @@ class _Table:
     def _odd(self, words: list[str]) -> str:
         """Why the line is no job; "" where it is one."""
         if len(words) != self._width:
-            return "unreadable"  # a name with a | in it: what follows is not where it belongs
+            return "misfit"  # a name with a | in it: what follows is not where it belongs
         if "." in words[self._label]:
             return "step"
         if "[" in words[self._label]:
             return "never_began"
-        return "" if _instant(words[self._fields["submit"]]) > 0 else "unreadable"
+        return "" if _instant(words[self._fields["submit"]]) > 0 else "no_submit"
 
     def trace(self) -> Trace:
         if not self._rows:
@@ -188,9 +188,12 @@ class _Table:
         going: Bools = np.isin(self._states(), _GOING)
         if "end" in self._fields:
             going |= np.isnan(end)
-        places = (f"{self._name}:{self._lines[row]}" for row in np.flatnonzero(going)[:SHOWN])
-        self._tally.add("not_ended", places, int(going.sum()))
+        self._count("not_ended", going)
         return going
+
+    def _count(self, word: str, odd: Bools) -> None:
+        places = (f"{self._name}:{self._lines[row]}" for row in np.flatnonzero(odd)[:SHOWN])
+        self._tally.add(word, places, int(odd.sum()))
 
     def _run(self, start: Floats, end: Floats) -> Floats:
         """Of those that have ended."""
@@ -199,7 +202,8 @@ class _Table:
         elif "elapsed" in self._fields:
             run = self._floats("elapsed", _clock)
         else:
-            run = end - start
+            return np.where(np.isnan(end - start), UNKNOWN, end - start)
+        self._count("turned_back", (end < start) & ~np.isnan(run))
         return np.where(np.isnan(run), UNKNOWN, run)
 
     def _request(self) -> Floats:

@@ -74,10 +74,18 @@ def jobs_csv(found: Simulation) -> Iterator[str]:
     that was not started is left empty."""
     yield ",".join(JOB_FIELDS) + "\n"
     work, start = found.workload, found.start
-    columns = (work.id, work.submit, start, found.end, start - work.submit)
+    columns = (work.submit, start, found.end, start - work.submit)
     for first in range(0, len(work), BATCH):
-        words = (_words(column[first : first + BATCH]) for column in columns)
-        yield "".join(",".join(line) + "\n" for line in zip(*words, strict=True))
+        chosen = slice(first, first + BATCH)
+        called = map(_field, work.called(chosen))
+        words = (_words(column[chosen]) for column in columns)
+        yield "".join(",".join(line) + "\n" for line in zip(called, *words, strict=True))
+
+
+def _field(word: str) -> str:
+    """A word of a log as a field of CSV."""
+    word = _text(word)
+    return '"' + word.replace('"', '""') + '"' if set(word) & set(',"\r\n') else word
 
 
 def _words(column: np.ndarray[Any, Any]) -> list[str]:

@@ -186,7 +186,8 @@ def slowdown(axes: Axes, simulations: Simulations) -> None:
         means = [values[size == of].mean() if (size == of).any() else np.nan for of in classes]
         places = np.array(classes) + (at + 0.5) * width - 0.4
         axes.bar(places, means, width, label=found.policy.label, color=COLOURS[at % len(COLOURS)])
-    names = ["1", *(f"{1 << of}-{min((2 << of) - 1, largest)}" for of in classes[1:])]
+    names = ["1", *(f"{1 << of}-{(2 << of) - 1}" for of in classes[1:-1])]
+    names += [f"{1 << of} and more" for of in classes[1:][-1:]]
     axes.set_xticks(np.array(classes), names, rotation=30 if len(names) > 8 else 0)
     axes.set_yscale("log")
     axes.grid(axis="x", visible=False)

@@ -3,7 +3,6 @@ what happens besides."""
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -15,14 +14,13 @@ from msgspec.structs import replace
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.units import count, duration, factor
 from hpcshell.core.words import nearest, quote, safe
-from hpcshell.machine.configfiles import policy_settings
 from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.reserve import Reservation
 from hpcshell.sim.bookings import reservations_of
 from hpcshell.sim.faults import Fault, fault_of
 from hpcshell.sim.lublin import MODELS, lublin
 from hpcshell.sim.machines import Layout, MachineFile, machine_of
-from hpcshell.sim.policies import Policy, configured, policy_names, policy_of
+from hpcshell.sim.policies import Policy
 from hpcshell.sim.replaying import fitting
 from hpcshell.sim.simulate import check
 from hpcshell.trace.clean import FILTERS, Workload, clean
@@ -65,30 +63,6 @@ def scene_of(trace: Trace, policies: list[Policy], chosen: Chosen) -> Scene:
     check(workload, faults, layout)
     apart = () if machine is None else reservations_of(machine, workload.machine, layout)
     return Scene(workload, policies, faults, layout, apart)
-
-
-# --------------------------------------------------------------------------------------- policies
-
-
-def policies_of(chosen: Chosen) -> list[Policy]:
-    """Those that were named, each once; EASY if none was."""
-    names = list(chosen["policies"])
-    if chosen["compare"] is not None:
-        names += policy_names(chosen["compare"])
-    how = {option: chosen[option] for option in ("order", "fill", "predict", "variant")}
-    found = [_policy(name, how) for name in names or ["easy"]]
-    return list({policy.name: policy for policy in found}.values())
-
-
-def _policy(name: str, how: dict[str, Any]) -> Policy:
-    """One policy: by its name, or as a file configures it."""
-    if "/" not in name and not name.endswith(".toml"):
-        return policy_of(name, **how)
-    given = next((option for option in ("order", "fill", "predict") if how[option]), None)
-    if given is not None:
-        raise Wrong(f"--{given} beside the policy file {name}", "say it in the file")
-    stem = os.path.basename(name).removesuffix(".toml")
-    return configured(stem, policy_settings(name), how["variant"])
 
 
 # ------------------------------------------------------------------------------ log and machine

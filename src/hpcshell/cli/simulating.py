@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from hpcshell.cli import exits
+from hpcshell.cli.contenders import policies_of
 from hpcshell.cli.outcome import keep, tell, write
-from hpcshell.cli.scene import Chosen, Scene, policies_of, scene_of, trace_of
+from hpcshell.cli.scene import Chosen, Scene, scene_of, trace_of
 from hpcshell.cli.talk import Talk
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Request

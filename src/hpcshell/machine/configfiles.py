@@ -17,7 +17,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from hpcshell.core.errors import Broken, Wrong
+from hpcshell.core.errors import Broken, NotFound, Wrong
 from hpcshell.core.settings import NAMED, SECTIONS, Settings
 from hpcshell.core.settings_read import Layer, Loaded, read_layers
 from hpcshell.core.words import quote, safe
@@ -102,10 +102,10 @@ def _trusted(places: Places, site: str) -> list[Layer]:
 
 def policy_settings(path: str) -> Settings:
     """What one file alone configures, for a policy to be tried out. Raises `Wrong`, with the file
-    and the line, also where there is no such file."""
+    and the line, and `NotFound`."""
     layers = _file(path)
     if not layers:
-        raise Wrong(f"{safe(path)}: there is no such file", "name a TOML file, or a policy")
+        raise NotFound(f"{safe(path)}: there is no such file", "name a TOML file, or a policy")
     return read_layers(layers).settings
 
 

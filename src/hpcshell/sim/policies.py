@@ -87,7 +87,7 @@ class Policy(Record, frozen=True, kw_only=True):
     @property
     def slug(self) -> str:
         """The name as a part of the name of a file."""
-        return self.name.replace(":", "-")
+        return self.name.replace(":", "-").replace("/", "--")
 
     def rules(self, machine: int) -> Rules:
         """The same for the kernel, on a machine of so many processors."""

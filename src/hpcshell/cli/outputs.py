@@ -56,7 +56,10 @@ def _inputs(chosen: Mapping[str, Any]) -> Iterator[tuple[str, str | int]]:
         named += policy_names(chosen["compare"])
     for name in filter(is_file, named):
         yield "the policy file itself", name
-    for option, what in (("machine", "the machine file itself"), ("gangs", "the gangs file itself")):
+    for option, what in (
+        ("machine", "the machine file itself"),
+        ("gangs", "the gangs file itself"),
+    ):
         if chosen[option] is not None:
             yield what, chosen[option]
 
@@ -68,9 +71,7 @@ def _stdin() -> int | None:
         return None
 
 
-def _outputs(
-    chosen: Mapping[str, Any], policies: list[Policy]
-) -> Iterator[tuple[str, str]]:
+def _outputs(chosen: Mapping[str, Any], policies: list[Policy]) -> Iterator[tuple[str, str]]:
     """The option of each file that is written, and its path; of several policies each has its
     own."""
     for option in ("csv", "jobs_out", "report", "plot", "out"):

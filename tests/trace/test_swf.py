@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hpcshell.core.errors import Wrong
 from hpcshell.trace.gunzip import gunzip
 from hpcshell.trace.record import FIELDS, Trace
-from hpcshell.trace.swf import BLOCK, read_swf
+from hpcshell.trace.swf import BLOCK, HEADER, LONGEST, read_swf
 from hpcshell.trace.write import write_swf
 from tests.support.traces import shared_trace
 from tests.trace.made import attempt, equal, jobs, traces
@@ -226,3 +226,27 @@ def test_sixty_thousand_lines_take_a_blink() -> None:
         read_swf("log", text)
         taken.append(time.process_time() - since)
     assert min(taken) < 0.15
+
+
+@pytest.mark.parametrize("before", [0, 3])
+@pytest.mark.parametrize("start", [b";", b"1 "])
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_line_without_an_end_is_refused_with_its_place(
+    before: int, start: bytes, ends: bool
+) -> None:
+    text = b"; Version: 2\n" * before + start + b" " * (LONGEST + 1) + (b"\n" if ends else b"")
+    with pytest.raises(Wrong, match=rf"^log:{before + 1}: is too long for a line of a trace"):
+        read_swf("log", text)
+
+
+def test_of_remarks_without_end_a_part_is_kept() -> None:
+    text = b"; MaxProcs: 4\n; Note: a\n" + b"; more\n" * 100_000 + jobs((0, 9, 1, 9), header="")
+    trace = read_swf("log", text)
+    assert trace.header["MaxProcs"] == "4"
+    assert len(trace.header["Note"]) < 2 * HEADER
+
+
+@given(st.integers(1, 50), st.booleans())
+def test_the_shortest_lines_are_all_read(lines: int, ends: bool) -> None:
+    text = b"\n".join([b"1 1 1 1 1"] * lines) + (b"\n" if ends else b"")
+    assert len(read_swf("log", text)) == lines

@@ -23,7 +23,7 @@ def policies_of(chosen: Mapping[str, Any]) -> list[Policy]:
     how = {option: chosen[option] for option in ("order", "fill", "predict", "variant")}
     found: dict[tuple[str, str], Policy] = {}
     for name in names or ["easy"]:
-        if _is_file(name):
+        if is_file(name):
             found.setdefault(("file", os.path.realpath(name)), _of_file(name, how))
         else:
             policy = policy_of(name, **how)
@@ -32,7 +32,8 @@ def policies_of(chosen: Mapping[str, Any]) -> list[Policy]:
     return _told_apart(list(found.values()), paths)
 
 
-def _is_file(name: str) -> bool:
+def is_file(name: str) -> bool:
+    """Whether that names a file, and no policy that has a name."""
     return "/" in name or name.endswith(".toml")
 
 

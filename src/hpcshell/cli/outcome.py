@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from hpcshell.cli.outputs import jobs_path
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.core.errors import Wrong
@@ -124,7 +124,7 @@ def keep(simulations: list[Simulation], chosen: Mapping[str, Any]) -> None:
         write(chosen["csv"], [table_csv(simulations)], "--csv")
     if chosen["jobs_out"] is not None:
         for found in simulations:
-            path = _path_of(chosen["jobs_out"], found, len(simulations))
+            path = jobs_path(chosen["jobs_out"], found.policy, len(simulations))
             write(path, jobs_csv(found), "--jobs-out")
     if chosen["plot"] is not None:
         from hpcshell.sim.report.pictures import draw
@@ -134,14 +134,6 @@ def keep(simulations: list[Simulation], chosen: Mapping[str, Any]) -> None:
         from hpcshell.sim.report.page import page
 
         write(chosen["report"], [page(simulations)], "--report")
-
-
-def _path_of(path: str, found: Simulation, policies: int) -> str:
-    """Where the jobs go: of several policies, the name stands before the ending of the file's."""
-    if policies == 1:
-        return path
-    stem, ending = os.path.splitext(path)
-    return f"{stem}-{found.policy.slug}{ending}"
 
 
 def write(path: str, pieces: Iterable[str], option: str) -> None:

@@ -4,14 +4,14 @@ what happens besides."""
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from math import inf
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.errors import NotFound, Wrong
+from hpcshell.cli.inputs import LARGEST_LIST, LARGEST_TABLE, content, stdin_content
+from hpcshell.core.errors import Wrong
 from hpcshell.core.units import count, duration, factor
 from hpcshell.core.words import nearest, quote, safe
 from hpcshell.policy.place.deal import WAYS
@@ -74,7 +74,7 @@ def trace_of(chosen: Chosen) -> Trace:
     if chosen["maps"]:
         trace = mapped(trace, chosen["maps"])
     if chosen["gangs"] is not None:
-        trace = ganged(trace, safe(chosen["gangs"]), _content(chosen["gangs"]))
+        trace = ganged(trace, safe(chosen["gangs"]), content(chosen["gangs"], LARGEST_LIST))
     return trace
 
 
@@ -83,20 +83,8 @@ def _trace(chosen: Chosen) -> Trace:
         return _generated(chosen)
     name = chosen["trace"]
     if name == "-":
-        return read_trace("stdin", sys.stdin.buffer.read())
-    return read_trace(safe(name), _content(name))
-
-
-def _content(path: str) -> bytes:
-    """A file's bytes. Raises `NotFound` and, for what cannot be read, `Wrong`."""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        raise NotFound(f"{path}: there is no such file", "check the path") from None
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise Wrong(f"{path}: cannot be read: {why}", "name a file that can be read") from None
+        return read_trace("stdin", stdin_content())
+    return read_trace(safe(name), content(name))
 
 
 def _generated(chosen: Chosen) -> Trace:
@@ -129,7 +117,7 @@ def _jobs_to_make(text: str) -> int:
 def machine_file(chosen: Chosen) -> MachineFile | None:
     """The machine file, if one was given."""
     name = chosen["machine"]
-    return None if name is None else machine_of(safe(name), _content(name))
+    return None if name is None else machine_of(safe(name), content(name, LARGEST_TABLE))
 
 
 def _processors(chosen: Chosen, machine: MachineFile | None) -> int | None:

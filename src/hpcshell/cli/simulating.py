@@ -11,6 +11,7 @@ from typing import Final
 from hpcshell.cli import exits
 from hpcshell.cli.contenders import policies_of
 from hpcshell.cli.outcome import keep, tell, write
+from hpcshell.cli.outputs import check_outputs
 from hpcshell.cli.scene import Chosen, Scene, scene_of, trace_of
 from hpcshell.cli.talk import Talk
 from hpcshell.core.errors import Wrong
@@ -66,21 +67,6 @@ def answer(talk: Talk, chosen: Chosen) -> int:
 # ------------------------------------------------------------------------------- what was asked for
 
 
-def _check_outputs(chosen: Chosen) -> None:
-    """Refuse before anything long begins what could not be written, or would destroy the trace."""
-    trace = chosen["trace"] or "-"
-    for option in ("csv", "jobs_out", "report", "plot", "out"):
-        path = chosen[option]
-        if path is None or path == "-":
-            continue
-        told = f"--{option.replace('_', '-')}: {safe(path)}"
-        if os.path.exists(path) and os.path.exists(trace) and os.path.samefile(path, trace):
-            raise Wrong(f"{told} is the trace itself", "name another file")
-        folder = os.path.dirname(path) or "."
-        if not os.path.isdir(folder):
-            raise Wrong(f"{told} cannot be written", f"there is no directory {safe(folder)}")
-
-
 def _check(chosen: Chosen, policies: list[Policy]) -> None:
     """Refuse what cannot be meant, before anything long begins."""
     trace, made = chosen["trace"], chosen["generate"]
@@ -100,7 +86,7 @@ def _check(chosen: Chosen, policies: list[Policy]) -> None:
             "--checkpoint: none of the policies lets jobs make room for others",
             "name a policy file with preempts, preempt_gap or tier",
         )
-    _check_outputs(chosen)
+    check_outputs(chosen, policies)
     plot = chosen["plot"]
     if plot is not None and not os.path.isdir(plot):
         ending = os.path.splitext(plot)[1].lower()

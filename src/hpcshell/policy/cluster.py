@@ -45,7 +45,7 @@ class Cluster(Room):
     ) -> None:
         self.way = way
         self._fleet = Fleet(nodes)
-        self._hosts = [Host(replace(node, domains=())) for node in nodes]
+        self._hosts = [Host(replace(node, domains=()) if node.domains else node) for node in nodes]
         super().__init__(
             Resources(
                 cpus=sum(node.cpus for node in nodes),

@@ -21,6 +21,8 @@ def reservations_of(
 ) -> tuple[Reservation, ...]:
     """What is set apart of a machine of so many processors, or of its nodes. Raises `Wrong`, with
     the file, the line and the key: times that are none, more than there is, nobody it is for."""
+    if not file.machine.reservation:
+        return ()
     room = Room(Resources(cpus=processors)) if layout is None else cluster_of(layout)
     book = Book(room)
     for number, one in enumerate(file.machine.reservation):
@@ -64,7 +66,7 @@ def _made(
             f"{place}: whom is it for?", "give users or accounts; or maintenance = true, for nobody"
         )
     request = _request(one, place, processors, layout)
-    idle = None if one.idle is None else _seconds(one.idle, place.of("idle"))
+    idle = None if one.idle is None else _seconds(one.idle, place, "idle")
     if end <= start:
         raise Wrong(f"{place}: it ends before it starts", f"give an end after its start; {_WHEN}")
     return Reservation(
@@ -80,17 +82,20 @@ def _made(
 
 
 def _span(one: Apart, place: _Place) -> tuple[float, float]:
-    start = _seconds(one.start, place.of("start"), zero=True)
+    start = _seconds(one.start, place, "start", zero=True)
     if (one.end is None) == (one.duration is None):
         both = "neither end nor duration" if one.end is None else "both end and duration"
         raise Wrong(f"{place}: says {both}", f"give one of them; {_WHEN}")
     if one.end is not None:
-        return start, _seconds(one.end, place.of("end"))
-    return start, start + _seconds(one.duration or 0, place.of("duration"))
+        return start, _seconds(one.end, place, "end")
+    return start, start + _seconds(one.duration or 0, place, "duration")
 
 
-def _seconds(value: str | int, place: str, *, zero: bool = False) -> float:
-    return duration(str(value), place, zero=zero)
+def _seconds(value: str | int, place: _Place, key: str, *, zero: bool = False) -> float:
+    try:
+        return duration(str(value), key, zero=zero)
+    except Wrong:  # the line of the key is looked for only where it is to be said
+        return duration(str(value), place.of(key), zero=zero)
 
 
 def _request(one: Apart, place: _Place, processors: int, layout: Layout | None) -> Request:

@@ -35,6 +35,12 @@ from hpcshell.core.words import safe
 from hpcshell.policy.place.nodes import Node
 
 MOST: Final = 2**53
+MOST_NODES: Final = 100_000
+"""Nodes of one machine: each is there by itself where jobs are placed."""
+MOST_GPUS: Final = 1_000
+"""GPUs of one node."""
+MOST_RESERVATIONS: Final = 1_000
+"""As many as the daemon keeps."""
 Count = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
 _HINT: Final = "write cpus = 128, or [[node]] with count and cpus"
 _APART_HINT: Final = 'write start = "5d8h", duration = "2h", cpus = 32, users = ["ann", "ben"]'
@@ -47,9 +53,9 @@ class Nodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`count` nodes that are alike; `memory` as people write it."""
 
     cpus: Count
-    count: Count = 1
+    count: Annotated[int, msgspec.Meta(ge=1, le=MOST_NODES)] = 1
     memory: str = "0"
-    gpus: Annotated[int, msgspec.Meta(ge=0, le=MOST)] = 0
+    gpus: Annotated[int, msgspec.Meta(ge=0, le=MOST_GPUS)] = 0
     features: tuple[str, ...] = ()
 
     @property
@@ -138,15 +144,34 @@ def machine_of(name: str, content: bytes) -> MachineFile:
         raise Wrong(f"{name}: is not text", _HINT) from None
     found = MachineFile(name, text, _read(name, text))
     machine = found.machine
-    for number, nodes in enumerate(machine.node):
-        size(nodes.memory, found.place(f"node[{number}].memory"), zero=True)
     if machine.cpus is not None and machine.node:
         raise Wrong(f"{name}: says both cpus and node", _HINT)
     if not (machine.processors or machine.reservation):
         raise Wrong(f"{name}: says neither cpus nor node", _HINT)
     if machine.processors > MOST:
         raise Wrong(f"{name}: {machine.processors:,} processors are too many", _HINT)
+    _check_size(name, machine)
+    for number, kind in enumerate(machine.node):
+        _check_memory(found, number, kind)
     return found
+
+
+def _check_size(name: str, machine: Machine) -> None:
+    nodes = sum(kind.count for kind in machine.node)
+    counts = {
+        "nodes": (nodes, MOST_NODES),
+        "reservations": (len(machine.reservation), MOST_RESERVATIONS),
+    }
+    for what, (count, most) in counts.items():
+        if count > most:
+            raise Wrong(f"{name}: {count:,} {what} are too many", f"give at most {most:,}")
+
+
+def _check_memory(found: MachineFile, number: int, kind: Nodes) -> None:
+    try:
+        size(kind.memory, "memory", zero=True)
+    except Wrong:  # the line of the key is looked for only where it is to be said
+        size(kind.memory, found.place(f"node[{number}].memory"), zero=True)
 
 
 def _read(name: str, text: str) -> Machine:

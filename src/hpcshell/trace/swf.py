@@ -39,12 +39,19 @@ ESSENTIAL: Final = 5
 """Without a number in each of the first fields (id, submit, wait, run, processors) it is no job."""
 LARGEST: Final = 2.0**53
 """Whole numbers are exact in a float up to this."""
+SHORTEST: Final = 2 * ESSENTIAL
+"""Bytes of the shortest line that may be a job: these fields, each with a blank behind it."""
+LONGEST: Final = 2 * BLOCK
+"""Bytes of a block that is not one endless line."""
+HEADER: Final = 1 << 16
+"""Letters of directives and remarks that are kept."""
 DIGITS: Final = 15
 """Tokens of at most so many characters are exact, as whole number and as float."""
 
 _HINT: Final = (
     "a line of it has 18 numbers: job, submit, wait, run, processors, ...; remarks begin with ;"
 )
+_REMARK: Final = re.compile(rb"[^\S\n]*;")
 _PLAIN: Final = b"0123456789-. \t\r\n"
 _DIRECTIVE: Final = r"([A-Za-z]\w*):(?!//)(.*)"
 _WHOLE: Final = tuple(at for at, field in enumerate(FIELDS) if field not in REAL)
@@ -54,14 +61,15 @@ _SPACE, _NEWLINE, _MINUS, _DOT, _ZERO = 32, 10, 45, 46, 48
 def read_swf(name: str, text: bytes) -> Trace:
     """The jobs of a log in the order of its lines. Raises `Wrong`: no text, no job, not this
     format."""
-    if not text.strip():
+    if not text or text.isspace():
         raise Wrong(f"{name}: is empty", "a trace has at least one job")
     zero = text.find(b"\0")
     if zero >= 0:
         line = text.count(b"\n", 0, zero) + 1
         raise Wrong(f"{name}:{line}: is binary, not text", _HINT)
-    reading = _Reading(name, rows=text.count(b"\n") + 1)
-    for part in _parts(text):
+    rows = min(text.count(b"\n"), len(text) // SHORTEST) + 1
+    reading = _Reading(name, rows)
+    for part in _parts(name, text):
         if part.remark:
             reading.remark(part.text)
         else:
@@ -80,13 +88,16 @@ class _Part(NamedTuple):
     remark: bool = False
 
 
-def _parts(text: bytes) -> Iterator[_Part]:
+def _parts(name: str, text: bytes) -> Iterator[_Part]:
     at, line = (3, 1) if text.startswith(b"\xef\xbb\xbf") else (0, 1)
     while at < len(text):
         end = _after(text, at)
-        remark = text[at:end].lstrip()[:1] == b";"
+        remark = _REMARK.match(text, at, end) is not None
         if not remark:
             end = _block_end(text, at, end)
+        if end - at > LONGEST:
+            line += text.count(b"\n", at, end - 1)
+            raise Wrong(f"{name}:{line}: is too long for a line of a trace", _HINT)
         yield _Part(text[at:end], line, remark)
         line += text.count(b"\n", at, end)
         at = end
@@ -115,13 +126,15 @@ class _Reading:
         self._count = 0
         self._header: dict[str, str] = {}
         self._directive = ""
+        self._kept = 0
 
     def remark(self, line: bytes) -> None:
         """`; Key: value`; what follows without a key belongs to the key before, and a key that is
         said again has one line more."""
         text = _decoded(line).strip().lstrip(";").strip()
-        if not text:
+        if not text or self._kept > HEADER:
             return
+        self._kept += len(text)
         found = re.match(_DIRECTIVE, text)
         if found:
             self._directive, text = found[1], found[2].strip()

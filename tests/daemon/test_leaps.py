@@ -76,10 +76,14 @@ def end(code: int, bench: Bench, _: Clock) -> None:
 def checkpoint(bench: Bench, clock: Clock) -> None:
     """The youngest run writes one."""
     for run in sorted(bench.runner.alive)[-1:]:
-        file = Path(bench.places.checkpoints) / str(run)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-        os.utime(file, (clock.wall, clock.wall))
+        write_checkpoint(bench, clock, run)
+
+
+def write_checkpoint(bench: Bench, clock: Clock, run: int) -> None:
+    file = Path(bench.places.checkpoints) / str(run)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    os.utime(file, (clock.wall, clock.wall))
 
 
 def set_clock(by: float, bench: Bench, clock: Clock) -> None:
@@ -177,6 +181,36 @@ def test_turns_are_taken_slice_by_slice(make: Make, clock: Clock, leap: float) -
         pass_time(10.0, bench, clock)
         turns += [job for job in (one, two, late) if bench.state(job) == "RUNNING"]
     assert turns == [two, late, one] * 2
+
+
+@leaps
+def test_a_turn_that_has_begun_is_over_when_it_was_to_be(
+    make: Make, clock: Clock, leap: float
+) -> None:
+    bench = make(partitions={"main": {"time_sliced": True}}, scheduler={"time_slice": "10s"})
+    one, _ = (bench.submit(request={"cpus": CPUS}) for _ in range(2))
+    pass_time(10.0, bench, clock)
+    pass_time(10.0, bench, clock)
+    assert bench.state(one) == "RUNNING"
+    pass_time(3.0, bench, clock)
+    set_clock(leap, bench, clock)
+    assert bench.state(one) == "RUNNING"
+    assert bench.engine.view.next_wake() == pytest.approx(clock.wall + 7.0)
+
+
+@pytest.mark.parametrize("leap", [-HOUR, HOUR])
+@pytest.mark.parametrize("last", [0, 1])
+def test_whoever_loses_least_makes_room(make: Make, clock: Clock, leap: float, last: int) -> None:
+    bench = make(qos={"low": {}, "high": {"preempts": ["low"]}})
+    jobs = [bench.submit(qos="low", request={"cpus": CPUS // 2}) for _ in range(2)]
+    for job in (jobs[1 - last], jobs[last]):
+        pass_time(100.0, bench, clock)
+        write_checkpoint(bench, clock, bench.run_of(job))
+    set_clock(leap, bench, clock)
+    pass_time(10.0, bench, clock)
+    bench.submit(qos="high", request={"cpus": CPUS // 2})
+    assert bench.state(jobs[last]) == "COMPLETING"
+    assert bench.state(jobs[1 - last]) == "RUNNING"
 
 
 @leaps

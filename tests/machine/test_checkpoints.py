@@ -25,6 +25,19 @@ def test_it_is_never_in_the_future(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert checkpoints.last_checkpoint(str(tmp_path), 7) == 5000.0
 
 
+def test_it_keeps_its_age_when_the_clock_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, time in (("7", 4000.0), ("8", 4950.0), ("other", 4000.0)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time, time))
+    monkeypatch.setattr(clock, "now", lambda: 5000.0)
+    checkpoints.move(str(tmp_path), 900.0)
+    times = {path.name: path.stat().st_mtime for path in tmp_path.iterdir()}
+    assert times == {"7": 4900.0, "8": 4950.0, "other": 4000.0}, "8 is by the new clock already"
+    checkpoints.move(str(tmp_path / "nowhere"), 900.0)
+
+
 def test_what_runs_left_behind_is_removed(tmp_path: Path) -> None:
     for name in ("1", "2", "12", "other"):
         (tmp_path / name).touch()

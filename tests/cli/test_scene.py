@@ -152,3 +152,42 @@ def test_compiling_is_told_where_it_takes_place_and_only_there(
     )
     assert first.count("compiling the kernel") == 1
     assert "compiling the kernel" not in second
+
+
+@pytest.mark.parametrize(
+    ("every", "said"),
+    [("nan", "is no duration"), ("-1", "is no duration"), ("0", "is no time at all")],
+)
+def test_how_often_jobs_save_is_looked_at_before_whether_they_need_to(
+    trace: Path, every: str, said: str
+) -> None:
+    refused = call("simulate", trace, "--checkpoint", every)
+    assert refused.code == 2
+    assert f"--checkpoint: '{every}' {said}" in refused.err
+
+
+def test_gangs_of_one_are_told_but_not_without_end(queues: Path) -> None:
+    Path("gangs.csv").write_text("1,x\n2,y\n")
+    said = call("simulate", queues, "--gangs", "gangs.csv", check=True)
+    assert "gang x: has one job, which waits for nobody" in said.err
+    queues.write_bytes(jobs(*[(0, 9, 1, 9)] * 20))
+    Path("gangs.csv").write_text("".join(f"{job},g{job}\n" for job in range(1, 21)))
+    many = call("simulate", queues, "--gangs", "gangs.csv", check=True)
+    assert many.err.count("has one job") == 8
+    assert "and 12 more" in many.err
+
+
+def test_a_policy_file_breaks_no_table_by_its_name(trace: Path) -> None:
+    Path("evil\nline.toml").write_text("")
+    said = call("simulate", trace, "--policy", "evil\nline.toml", check=True)
+    assert "evil\\x0aline" in said.out
+    assert said.out.splitlines()[1].startswith("evil")
+    assert "25.0%" in said.out.splitlines()[1]
+
+
+def test_a_policy_file_that_ends_too_early_says_its_line(trace: Path) -> None:
+    Path("p.toml").write_text("# mine\nx = [\n")
+    for words in (("--policy", "p.toml"), ("--machine", "p.toml")):
+        refused = call("simulate", trace, *words)
+        assert (refused.code, refused.out) == (2, "")
+        assert "p.toml line 2: " in refused.err

@@ -6,7 +6,7 @@ import pytest
 
 from hpcshell.core.errors import Wrong
 from hpcshell.trace.clean import clean
-from hpcshell.trace.naming import MEANT, SAID, ganged, mapped
+from hpcshell.trace.naming import MEANT, SAID, alone, ganged, mapped
 from hpcshell.trace.record import Trace
 from hpcshell.trace.sacct import read_sacct
 from hpcshell.trace.swf import read_swf
@@ -52,6 +52,7 @@ def test_a_list_says_who_starts_together() -> None:
         (b"1,a\n1,b\n", "list line 2: job 1 is in a gang already"),
         (b"1,a\n7,a\n", "list line 2: the log has no job '7'"),
         (b"1 a\n", "list line 1: '1 a' is no job and its gang"),
+        (b"2,b\n1,a,b\n", "list line 2: '1,a,b' is no job and its gang"),
         (b"1,\n", "list line 1: '1,' is no job and its gang"),
         (b"\xff\xfe", "list: is not text"),
     ],
@@ -61,3 +62,15 @@ def test_any_other_list_is_wrong(text: bytes, said: str) -> None:
         ganged(three(), "list", text)
     assert refused.value.message == said
     assert refused.value.hint
+
+
+@pytest.mark.parametrize("pairs", [["qos=queue", "qos=user"], ["qos=user", "user=app", "QOS=app"]])
+def test_nothing_is_said_by_two_columns(pairs: list[str]) -> None:
+    with pytest.raises(Wrong, match=r"^--map: qos is both "):
+        mapped(LOG, pairs)
+    assert mapped(LOG, ["qos=user", "qos=user"]).qos.tolist() == [5, 5]
+
+
+def test_a_gang_of_one_is_alone() -> None:
+    assert alone(clean(ganged(three(), "list", b"1,a\n2,b\n3,a\n"))) == ["b"]
+    assert alone(clean(three())) == []

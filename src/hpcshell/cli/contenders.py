@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.words import safe
 from hpcshell.machine.configfiles import policy_settings
 from hpcshell.sim.policies import Policy, configured, policy_names, policy_of
 
@@ -40,13 +41,13 @@ def is_file(name: str) -> bool:
 def _of_file(name: str, how: Mapping[str, Any]) -> Policy:
     given = next((option for option in ("order", "fill", "predict") if how[option]), None)
     if given is not None:
-        raise Wrong(f"--{given} beside the policy file {name}", "say it in the file")
+        raise Wrong(f"--{given} beside the policy file {safe(name)}", "say it in the file")
     return configured(_stem(name, 1), policy_settings(name), how["variant"])
 
 
 def _stem(path: str, parts: int) -> str:
-    """The last parts of a path, without the ending."""
-    return "/".join(path.split("/")[-parts:]).removesuffix(".toml")
+    """The last parts of a path, without the ending; as it is told."""
+    return safe("/".join(path.split("/")[-parts:]).removesuffix(".toml"))
 
 
 def _told_apart(policies: list[Policy], paths: list[str]) -> list[Policy]:

@@ -16,7 +16,7 @@ from hpcshell.cli.scene import Chosen, Scene, scene_of, trace_of
 from hpcshell.cli.talk import Talk
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Request
-from hpcshell.core.units import format_duration
+from hpcshell.core.units import duration, format_duration
 from hpcshell.core.words import quote, safe
 from hpcshell.policy.booking import allowed
 from hpcshell.policy.choice import rights_of
@@ -32,6 +32,7 @@ from hpcshell.sim.simulate import (
     load_compiled,
     simulate,
 )
+from hpcshell.trace.naming import alone
 from hpcshell.trace.write import write_swf
 
 GENERATING: Final = ("seed", "load", "overestimate", "out")
@@ -81,11 +82,8 @@ def _check(chosen: Chosen, policies: list[Policy]) -> None:
     part = chosen["since"] is not None or chosen["until"] is not None
     if trace is not None and part and chosen["jobs"] is not None:
         raise Wrong("--jobs and --from or --until both choose a part", "give one of them")
-    if chosen["checkpoint"] is not None and not any(map(_preempts, policies)):
-        raise Wrong(
-            "--checkpoint: none of the policies lets jobs make room for others",
-            "name a policy file with preempts, preempt_gap or tier",
-        )
+    if chosen["checkpoint"] is not None:
+        _check_saving(chosen["checkpoint"], policies)
     check_outputs(chosen, policies)
     plot = chosen["plot"]
     if plot is not None and not os.path.isdir(plot):
@@ -93,6 +91,15 @@ def _check(chosen: Chosen, policies: list[Policy]) -> None:
         if ending and ending not in PICTURES:
             hint = "end it in .png or .svg, or name a directory"
             raise Wrong(f"--plot: {quote(plot)} is no picture that can be drawn", hint)
+
+
+def _check_saving(every: str, policies: list[Policy]) -> None:
+    duration(every, "--checkpoint")
+    if not any(map(_preempts, policies)):
+        raise Wrong(
+            "--checkpoint: none of the policies lets jobs make room for others",
+            "name a policy file with preempts, preempt_gap or tier",
+        )
 
 
 def _preempts(policy: Policy) -> bool:
@@ -132,8 +139,19 @@ def _introduce(talk: Talk, scene: Scene, chosen: Chosen) -> None:
             told = f"no job is of {kind} {safe(name)}: {_there(there)}"
             talk.say(f"reservation {safe(one.name)}: {told}")
     talk.say(*_unused(scene, chosen))
+    if chosen["gangs"] is not None:
+        told = (
+            f"gang {safe(gang)}: has one job, which waits for nobody" for gang in alone(workload)
+        )
+        talk.say(*_some(list(told)))
     for policy in policies:
         talk.say(*_doubts(scene, policy, chosen))
+
+
+def _some(told: list[str]) -> list[str]:
+    """Not more lines than are read."""
+    more = [f"and {len(told) - NAMES:,} more"] if len(told) > NAMES else []
+    return told[:NAMES] + more
 
 
 def _many(number: int, what: str) -> str:

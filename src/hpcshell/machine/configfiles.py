@@ -20,6 +20,7 @@ from typing import Any, Final
 from hpcshell.core.errors import Broken, NotFound, Wrong
 from hpcshell.core.settings import NAMED, SECTIONS, Settings
 from hpcshell.core.settings_read import Layer, Loaded, read_layers
+from hpcshell.core.toml import fault_of
 from hpcshell.core.words import quote, safe
 from hpcshell.machine.paths import Places
 
@@ -32,7 +33,6 @@ LARGEST: Final = 1 << 20
 _HEADER: Final = r"\s*\[\[?([^\[\]]+)\]\]?\s*(?:#.*)?\Z"
 _WORD: Final = r"[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'"
 _KEY: Final = rf"\s*((?:{_WORD})(?:\s*\.\s*(?:{_WORD}))*)\s*="
-_AT_LINE: Final = r" \(at line (\d+), column \d+\)| \(at end of document\)"
 
 
 def daemon_settings(places: Places, environ: Mapping[str, str], site: str = SITE_FILE) -> Settings:
@@ -122,11 +122,9 @@ def _file(path: str, *, project: bool = False) -> list[Layer]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(_AT_LINE, str(error))
-        at = f" line {line[1]}" if line is not None and line[1] else ""
-        reason = re.sub(_AT_LINE, "", str(error))
+        line, reason = fault_of(error, text)
         raise Wrong(
-            f"{shown}{at}: {safe(reason)}", "it is TOML: key = value, text in quotes"
+            f"{shown} line {line}: {safe(reason)}", "it is TOML: key = value, text in quotes"
         ) from None
     except ValueError as error:  # a number of thousands of digits
         raise Wrong(f"{shown}: {safe(str(error))[:200]}", "write a shorter number") from None

@@ -30,6 +30,7 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.toml import fault_of
 from hpcshell.core.units import size
 from hpcshell.core.words import safe
 from hpcshell.policy.place.nodes import Node
@@ -45,7 +46,6 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
 _HINT: Final = "write cpus = 128, or [[node]] with count and cpus"
 _APART_HINT: Final = 'write start = "5d8h", duration = "2h", cpus = 32, users = ["ann", "ben"]'
 _PROBLEM: Final = r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?"
-_AT: Final = r"(?P<what>.*) \(at (?:line (?P<line>[0-9]+)|end of document).*"
 _PART: Final = r"([^.\[\]]+)(?:\[([0-9]+)\])?"
 
 
@@ -178,10 +178,8 @@ def _read(name: str, text: str) -> Machine:
     try:
         return msgspec.convert(tomllib.loads(text), Machine)
     except tomllib.TOMLDecodeError as error:
-        at = re.fullmatch(_AT, str(error))
-        line = f" line {at['line']}" if at is not None and at["line"] else ""
-        what = str(error) if at is None else at["what"]
-        raise Wrong(f"{name}{line}: {safe(what)}", _HINT) from None
+        line, what = fault_of(error, text)
+        raise Wrong(f"{name} line {line}: {safe(what)}", _HINT) from None
     except msgspec.ValidationError as error:
         raise _misfit(name, text, str(error)) from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, or a deep nest

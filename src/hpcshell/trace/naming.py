@@ -3,6 +3,7 @@ and a list of gangs."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import nearest, quote, safe
+from hpcshell.trace.clean import Workload
 from hpcshell.trace.numbering import coded
 from hpcshell.trace.record import UNKNOWN, Trace
 
@@ -22,11 +24,16 @@ GANGS_HINT: Final = "a line of it is a job of the log and the name of its gang: 
 
 def mapped(trace: Trace, pairs: Iterable[str]) -> Trace:
     """The trace in which columns say what others do, by pairs such as `qos=queue`. Raises `Wrong`
-    for words that are none, and a column that says nothing."""
+    for words that are none, a column that says nothing, and two that say the same."""
     columns = {}
     names = dict(trace.names)
+    told: dict[str, str] = {}
     for pair in pairs:
         meant, said = _pair(pair)
+        if told.setdefault(meant, said) != said:
+            raise Wrong(
+                f"--map: {meant} is both {told[meant]} and {said}", f"say once what {meant} is"
+            )
         if (getattr(trace, said) == UNKNOWN).all():
             raise Wrong(
                 f"--map {safe(pair)}: {trace.name} says no {said} of its jobs",
@@ -77,9 +84,15 @@ def ganged(trace: Trace, name: str, content: bytes) -> Trace:
     return replace(trace, gang=column, names={**trace.names, "gang": known})
 
 
+def alone(workload: Workload) -> list[str]:
+    """The gangs of one job, who waits for nobody."""
+    members = Counter(workload.words("gang"))
+    return [gang for gang, count in members.items() if gang and count == 1]
+
+
 def _member(place: str, line: str, rows: dict[str, int]) -> tuple[int, str]:
     job, comma, gang = (word.strip() for word in line.partition(","))
-    if not (comma and job and gang):
+    if not (comma and job and gang) or "," in gang:
         raise Wrong(f"{place}: {quote(line.strip())} is no job and its gang", GANGS_HINT)
     if job not in rows:
         raise Wrong(f"{place}: the log has no job {quote(job)}", GANGS_HINT)

@@ -308,6 +308,7 @@ GAP = read_layers([Layer(source="ours", tables={"scheduler": {"preempt_gap": 50}
         ),
         ({"priority": ("1=900",)}, GAP, ""),
         ({"priority": ("2=900",)}, Settings(), ""),
+        ({"priority": ("1=900",)}, FIFO, "the order fifo does not look at it"),
         ({"priority": ("2=500",)}, Settings(), "job 2 has that priority already"),
         ({"priority": ("2=900",)}, FIFO, "the order fifo does not look at it"),
         ({"priority": ("2=900",), "order": "multifactor"}, FIFO, ""),
@@ -389,7 +390,7 @@ def foreseen(**fields: Any) -> Row:
             Wrong,
             "--submit: a job in QOS short may run for 1h",
         ),
-        ({"qos": "few", "array": "0-4"}, NotYet, "3"),
+        ({"qos": "few", "array": "0-4"}, NotYet, "has 0; this would add 5"),
         ({"deadline": -5.0}, Wrong, "--submit: the deadline is"),
         ({"gang": Gang(name="z", size=2), "array": "0-1"}, Wrong, "cannot be in a gang"),
     ],
@@ -401,6 +402,19 @@ def test_a_new_job_is_refused_as_it_would_be(
         foreseen(**fields)
     assert said in refused.value.message
     assert refused.value.hint
+
+
+def test_what_runs_counts_towards_the_most_that_may_be_submitted() -> None:
+    world = World(Resources(cpus=4))
+    for job in (make_job(1, qos="few", cpus=4), make_job(2, qos="few", cpus=4)):
+        world.arrive(job, same(Act(100.0)))
+    world.tick()
+    snapshot = replace(snapshot_of(world), settings=SITE)
+    new = make_job(3, qos="few", array="0-1")
+    changes = changes_of(Wish(jobs=(new,)), snapshot, "u", Settings())
+    with pytest.raises(NotYet) as refused:
+        changes.make(Forward(snapshot, part_of_limit(), regime_of(snapshot)))
+    assert "has 2; this would add 2" in refused.value.message
 
 
 def test_a_new_member_of_a_gang_waits_for_the_others() -> None:

@@ -127,6 +127,9 @@ def view_of(snapshot: Snapshot, regime: Regime | None = None) -> View:
                 view.put_task(task)
     for claim in snapshot.runs:
         view.claim(claim)
+    if view.bounds is not None:  # what has begun of a job counts with it
+        for entry in view.queue.jobs.values():
+            view.bounds.submitted(entry.job, entry.alive())
     for run in snapshot.waking:
         view.wake(run)
     view.since.update(snapshot.since)

@@ -57,11 +57,13 @@ def _idle_priority(one: Standing, priority: int, settings: Settings) -> str:
     number, order = one.job.id, settings.scheduler.order
     if one.job.priority == priority:
         return f"job {number} has that priority already"
-    if rights_of(settings) is not None or sharing_of(settings) is not None:
+    if settings.scheduler.preempt_gap is not None or sharing_of(settings) is not None:
         return ""  # it may say who makes room
-    if not _waits(one, None):
+    if order in ORDERS:
+        return f"the order {order} does not look at it"
+    if rights_of(settings) is None and not _waits(one, None):
         return f"nothing of job {number} waits"
-    return f"the order {order} does not look at it" if order in ORDERS else ""
+    return ""
 
 
 def _idle_amounts(total: Resources, changes: Changes, snapshot: Snapshot) -> Iterator[str]:

@@ -12,7 +12,6 @@ from hpcshell.policy.bounds import Bounds
 from hpcshell.policy.decide import Policy, decide, forecast
 from hpcshell.policy.limits import Claimant, Limits, Rule, Throttle
 from hpcshell.policy.regime import Fill, Regime
-from hpcshell.policy.room import fits
 from hpcshell.policy.view import Unit
 from tests.policy.made import make_job
 from tests.policy.reference import in_line
@@ -175,7 +174,7 @@ def test_whoever_has_room_in_its_limits_and_in_the_machine_starts_at_once(
     def look(world: World) -> None:
         keeps = kept(world)
         for unit, shape in in_line(world.view):
-            assert unit in keeps or not fits(shape.need, world.view.room.free)
+            assert unit in keeps or shape.taken(world.view.room.free) is None
 
     world = load.world(Policy(promises=0), limited(regime, rules))
     world.watch.append(look)

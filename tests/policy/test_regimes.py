@@ -11,7 +11,6 @@ from hpcshell.core.records import Request, Resources, State
 from hpcshell.policy.decide import Policy, decide, forecast
 from hpcshell.policy.regime import Regime
 from hpcshell.policy.reserve import Reservation
-from hpcshell.policy.room import fits
 from hpcshell.policy.view import Unit
 from tests.policy.made import elements_of, make_job
 from tests.policy.pauses import suspend, wake
@@ -221,7 +220,7 @@ def test_without_promises_whatever_fits_starts(
 ) -> None:
     def look(world: World) -> None:
         for _, shape in in_line(world.view):
-            assert not fits(shape.need, world.view.room.free)
+            assert shape.taken(world.view.room.free) is None  # all in one place
 
     world = load.world(Policy(promises=0, window=window), regime)
     world.watch.append(look)

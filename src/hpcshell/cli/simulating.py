@@ -140,10 +140,8 @@ def _introduce(talk: Talk, scene: Scene, chosen: Chosen) -> None:
             talk.say(f"reservation {safe(one.name)}: {told}")
     talk.say(*_unused(scene, chosen))
     if chosen["gangs"] is not None:
-        told = (
-            f"gang {safe(gang)}: has one job, which waits for nobody" for gang in alone(workload)
-        )
-        talk.say(*_some(list(told)))
+        single = "has one job, which waits for nobody"
+        talk.say(*_some([f"gang {safe(gang)}: {single}" for gang in alone(workload)]))
     for policy in policies:
         talk.say(*_doubts(scene, policy, chosen))
 

@@ -9,12 +9,20 @@ from hpcshell.core.errors import Broken, HpcError, NotYet, Wrong
 from hpcshell.core.words import quote
 from hpcshell.daemon.asked import check_args
 from hpcshell.daemon.verbs import LOOKS, VERBS
+from hpcshell.daemon.verbs.look import document_of
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
     from hpcshell.daemon.server import Ask, Peer
 
 Request = tuple["Peer", "Ask"]
+
+
+def tell(daemon: Daemon) -> None:
+    """Mail, webhooks and the desktop, for the jobs that asked for them."""
+    tidings, daemon.engine.tidings = daemon.engine.tidings, []
+    for job, what, index in tidings:
+        daemon.notices.offer(job, what, document_of(daemon.engine, job, index))
 
 
 def change(daemon: Daemon, asked: list[Request]) -> list[Any]:

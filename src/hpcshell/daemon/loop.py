@@ -17,7 +17,7 @@ from typing import Final
 from hpcshell.core.errors import Broken, HpcError
 from hpcshell.daemon.acting import RETRY_AFTER, Acts
 from hpcshell.daemon.alarms import Alarms
-from hpcshell.daemon.answering import Request, answer, change
+from hpcshell.daemon.answering import Request, answer, change, tell
 from hpcshell.daemon.attachment import Attachment
 from hpcshell.daemon.deciding import decide_now, wake_due
 from hpcshell.daemon.engine import Engine
@@ -36,7 +36,6 @@ from hpcshell.daemon.signals import Signals
 from hpcshell.daemon.succession import recall_anew
 from hpcshell.daemon.upkeep import Upkeep
 from hpcshell.daemon.verbs.daemon import stopped_view
-from hpcshell.daemon.verbs.look import document_of
 from hpcshell.daemon.watchers import Watchers
 from hpcshell.machine import checkpoints, clock
 from hpcshell.machine.logfile import LogFile
@@ -119,7 +118,7 @@ class Loop:
         self.runner.open()
         while not self.stopping:
             self._read(self.selector.select(self._timeout()))
-            self.turn()
+            self.tick()
             self.runner.tend()
             self.stopping = self.stopping or self._may_leave()
         self._farewell()
@@ -167,15 +166,11 @@ class Loop:
             else:
                 owner()
 
-    def turn(self) -> None:
-        """Do what is due, and what was heard and asked."""
+    def tick(self) -> None:
+        """One turn: what is due, then what was heard and asked, and what follows from it, in one
+        commit."""
         self._mind_the_clock()
         self.alarms.ring()
-        self.tick()
-
-    def tick(self) -> None:
-        """What was heard and asked, and what follows from it, in one commit."""
-        self._mind_the_clock()
         heard, asked = self._next_turn()
         try:
             with self.store.change() as records:
@@ -196,7 +191,7 @@ class Loop:
             self._committed(heard)
             answer(self, asked, done)
             self.watchers.look(self.engine)
-            self._tell()
+            tell(self)
         self.server.flush()
 
     def _next_turn(self) -> tuple[list[wire.AnyEvent], list[Request]]:
@@ -259,12 +254,6 @@ class Loop:
         del self.heard[: len(heard)]
         self._one_by_one = self._one_by_one and bool(self.heard)
         self.acts.carry_out(self.engine)
-
-    def _tell(self) -> None:
-        """Mail, webhooks and the desktop, for the jobs that asked for them."""
-        tidings, self.engine.tidings = self.engine.tidings, []
-        for job, what, index in tidings:
-            self.notices.offer(job, what, document_of(self.engine, job, index))
 
     def _defect(self, error: Exception, heard: list[wire.AnyEvent]) -> None:
         """Leave a trace, and find out whether it was one word of the runner's."""

@@ -372,7 +372,7 @@ SITE = read_layers(
 def foreseen(**fields: Any) -> Row:
     """The row of a new job at a site that has QOS and accounts."""
     snapshot = replace(FOUR, settings=SITE)
-    changes = changes_of(Wish(jobs=(make_job(5, **fields),)), snapshot, "u", Settings())  # type: ignore[arg-type]
+    changes = changes_of(Wish(jobs=(make_job(5, **fields),)), snapshot, "u", Settings())
     before, after = (Forward(snapshot, part_of_limit(), regime_of(snapshot)) for _ in range(2))
     changes.make(after)
     (new,) = [row for row in compare(before.play(), after.play()).rows if row.new]

@@ -17,6 +17,7 @@ from typing import Final
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Claim, Job, Record
+from hpcshell.policy.ground import Ground
 from hpcshell.policy.holdings import Unit
 from hpcshell.policy.line import Entry, Shape
 from hpcshell.policy.plan import Preempt
@@ -79,21 +80,22 @@ class Candidate(Record, frozen=True, kw_only=True):
     cost: float
 
 
-def preempts(view: View, unit: Unit, shape: Shape, profile: Profile, now: float) -> list[Preempt]:
+def preempts(view: View, unit: Unit, shape: Shape, ground: Ground, now: float) -> list[Preempt]:
     """What has to make room now for the first in line; nothing if that would not let it start, or
-    if enough is coming free for it already."""
+    if enough is coming free for it already. `ground`: what it is met from, which nothing is set
+    apart of: what runs in a reservation would make room for others there."""
     entry, need = view.entry(unit[0]), shape.need
     if entry is None or need is None:
         return []
-    free = view.room.free
+    free = ground.free
     for run in view.leaving:
-        if run in view.claims:
+        if run in view.claims and not _set_apart(view, run):
             free = plus(free, view.room.held[run])
     if shape.taken(free) is not None:
         return []
     candidates = _candidates(view, entry, now)
     chosen = _cheapest(candidates, shape, need, free)
-    if not chosen or not _starts_then(chosen, shape, profile, now):
+    if not chosen or not _starts_then(chosen, shape, ground.places().profile, now):
         return []
     cause = f"makes room for job {unit[0]}" + ("" if unit[1] < 0 else f"_{unit[1]}")
     return [
@@ -109,6 +111,8 @@ def _candidates(view: View, entry: Entry, now: float) -> list[Candidate]:
         victim = view.entry(claim.job)
         if victim is None or run in view.leaving or claim.suspended is not None:
             continue
+        if _set_apart(view, run):
+            continue
         mode = _mode(view, entry, victim, claim, now)
         if mode == "suspend":
             frees, cost = view.room.to_give(run), view.on_since(claim) - now
@@ -118,6 +122,11 @@ def _candidates(view: View, entry: Entry, now: float) -> list[Candidate]:
             continue
         found.append(Candidate(claim=claim, mode=mode, frees=frees, cost=cost))
     return sorted(found, key=lambda one: (MODES.index(one.mode), one.cost, -one.claim.run))
+
+
+def _set_apart(view: View, run: int) -> bool:
+    """Whether it runs in what a reservation sets apart."""
+    return view.pools.get(run) in view.book.known
 
 
 def _mode(view: View, first: Entry, runs: Entry, claim: Claim, now: float) -> str:

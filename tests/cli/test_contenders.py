@@ -35,7 +35,10 @@ def test_files_of_one_name_are_told_apart_by_their_paths_wherever_they_are_named
     rows = [line.split() for line in said.out.splitlines()[1:3]]
     assert [row[0] for row in rows] == ["a/p", "b/p"]
     assert [row[-2] for row in rows] == ["0.0%", "25.0%"]
-    assert [row["policy"] for row in csv.DictReader(Path("t.csv").open())] == ["a/p", "b/p"]
+    assert [row["policy"] for row in csv.DictReader(Path("t.csv").read_text().splitlines())] == [
+        "a/p",
+        "b/p",
+    ]
     assert Path("jobs-a--p.csv").read_text() != Path("jobs-b--p.csv").read_text()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hpcshell.core.errors import Wrong
 from hpcshell.sim.bookings import reservations_of
-from hpcshell.sim.machines import MachineFile, machine_of
+from hpcshell.sim.machines import machine_of
 
 NODES = '[[node]]\ncpus = 2\nmemory = "1G"\n'
 APART = 'start = "{0}m"\nduration = "1m"\nidle = "9m"\ncpus = 1\nusers = ["ann"]\n'
@@ -57,8 +57,7 @@ def test_times_of_reservations_are_read_without_looking_for_their_lines() -> Non
 
 def refusal(text: str) -> str:
     with pytest.raises(Wrong) as refused:
-        found: MachineFile = machine_of("m", text.encode())
-        reservations_of(found, 4, None)
+        reservations_of(machine_of("m", text.encode()), 4, None)
     return refused.value.message
 
 

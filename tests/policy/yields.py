@@ -10,6 +10,7 @@ from hpcshell.core.records import NO_INDEX, Claim
 from hpcshell.policy.line import Shape
 from hpcshell.policy.plan import Plan, Preempt
 from hpcshell.policy.room import plus
+from hpcshell.policy.setapart import stock_of
 from hpcshell.policy.view import Unit
 from hpcshell.policy.waking import sleepers
 from tests.policy.pauses import end_later, suspend, wake
@@ -99,9 +100,11 @@ def in_turn(world: World, one: Preempt, claim: Claim) -> bool:
 def check_none_is_too_many(world: World, plan: Plan) -> None:
     """Without any one of them the element would not fit, whatever else is being ended."""
     first, room = plan.preempts[0], world.view.room
-    shape, free = lacked(world, (first.job, first.index)), room.free
+    shape = lacked(world, (first.job, first.index))
+    free = stock_of(world.view, shape, world.now).free
     for run in world.view.leaving:
-        free = plus(free, room.held[run])
+        if world.view.pools.get(run) not in world.view.book.known:
+            free = plus(free, room.held[run])
     frees = {
         one.run: room.to_give(one.run) if one.mode == "suspend" else room.held[one.run]
         for one in plan.preempts

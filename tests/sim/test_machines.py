@@ -56,11 +56,8 @@ def test_times_of_reservations_are_read_without_looking_for_their_lines() -> Non
 
 
 def refusal(text: str) -> str:
-    def read() -> None:
-        reservations_of(machine_of("m", text.encode()), 4, None)
-
     with pytest.raises(Wrong) as refused:
-        read()
+        reservations_of(machine_of("m", text.encode()), 4, None)
     return refused.value.message
 
 

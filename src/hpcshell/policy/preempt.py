@@ -17,12 +17,12 @@ from typing import Final
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Claim, Job, Record
-from hpcshell.policy.ground import Ground
 from hpcshell.policy.holdings import Unit
 from hpcshell.policy.line import Entry, Shape
 from hpcshell.policy.plan import Preempt
 from hpcshell.policy.profile import Profile
 from hpcshell.policy.room import Vector, fits, minus, plus
+from hpcshell.policy.setapart import stock_of
 from hpcshell.policy.spots import spot_at
 from hpcshell.policy.view import View, safe_until, turn_ends
 
@@ -80,14 +80,14 @@ class Candidate(Record, frozen=True, kw_only=True):
     cost: float
 
 
-def preempts(view: View, unit: Unit, shape: Shape, ground: Ground, now: float) -> list[Preempt]:
+def preempts(view: View, unit: Unit, shape: Shape, profile: Profile, now: float) -> list[Preempt]:
     """What has to make room now for the first in line; nothing if that would not let it start, or
-    if enough is coming free for it already. `ground`: what it is met from, which nothing is set
-    apart of: what runs in a reservation would make room for others there."""
+    if enough is coming free for it already. `profile`: of what nothing is set apart of; what runs
+    in a reservation would make room for others there."""
     entry, need = view.entry(unit[0]), shape.need
     if entry is None or need is None:
         return []
-    free = ground.free
+    free = stock_of(view, shape, now).free
     for run in view.leaving:
         if run in view.claims and not _set_apart(view, run):
             free = plus(free, view.room.held[run])
@@ -95,7 +95,7 @@ def preempts(view: View, unit: Unit, shape: Shape, ground: Ground, now: float) -
         return []
     candidates = _candidates(view, entry, now)
     chosen = _cheapest(candidates, shape, need, free)
-    if not chosen or not _starts_then(chosen, shape, ground.places().profile, now):
+    if not chosen or not _starts_then(chosen, shape, profile, now):
         return []
     cause = f"makes room for job {unit[0]}" + ("" if unit[1] < 0 else f"_{unit[1]}")
     return [

@@ -329,7 +329,8 @@ class Round:
         if possible and ground.first is None:
             ground.first = unit
             if self._preempting and ground is self.public:
-                self.preempts = preempts(self.view, unit, shape, ground, self.now)
+                profile = ground.places().profile
+                self.preempts = preempts(self.view, unit, shape, profile, self.now)
                 ground.kept = bool(self.preempts)  # what is free is its own, too
         more = False
         if possible and ground.left > 0:

@@ -299,7 +299,7 @@ class Bench:
     def tick(self) -> None:
         """Hear what the runner has said, and go round once."""
         self.loop.heard.extend(self.runner.receive())
-        self.loop.turn()
+        self.loop.tick()
 
     def settle(self) -> None:
         """Go round until nothing is left to do but wait."""

@@ -79,9 +79,9 @@ def _move_jobs(engine: Engine, by: float) -> None:
     for live in engine.live.values():
         engine.change.update_job(amend(live.job, submit_time=live.job.submit_time + by))
         for task in live.tasks.values():
-            if task.state is State.PENDING and task.not_before:
-                moved = replace(_moved(task, by), not_before=task.not_before + by)
-                engine.change.put_task(moved)
+            if task.state is State.PENDING:
+                again = task.not_before and task.not_before + by
+                engine.change.put_task(replace(_moved(task, by), not_before=again))
 
 
 def _moved(task: Task, by: float) -> Task:

@@ -13,13 +13,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import amend
-from hpcshell.core.records import Claim, Job, Run, State, Task
+from hpcshell.core.records import Claim, Job, State, Task
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.orders import limit_of, suspend_order
-from hpcshell.daemon.regimes import keep_usage
+from hpcshell.daemon.regimes import carry_over, keep_usage
 from hpcshell.daemon.runner import wire
-from hpcshell.machine import clock
+from hpcshell.machine import checkpoints, clock
 from hpcshell.policy.plan import held_to
+from hpcshell.policy.view import View
 
 TOLERANCE: Final = 1.0
 """Seconds by which time servers may correct the clock unnoticed."""
@@ -58,22 +59,29 @@ class Pace:
 def move(engine: Engine, by: float) -> None:
     """Put what is live and what users have used on record as of a clock that was set forward by so
     much. The engine is to be loaded again then."""
+    with engine.store.change() as change:
+        engine.begin(change)
+        _move_runs(engine, by)
+        _move_jobs(engine, by)
+        keep_usage(engine, change, clock.now() - by, by)
+
+
+def _move_runs(engine: Engine, by: float) -> None:
     for run in engine.runs.values():
-        job = engine.live[run.job].job
-        _move_run(engine, job, run, engine.live[run.job].tasks[run.index], by)
+        live = engine.live[run.job]
+        task = live.tasks[run.index]
+        claim = _moved_claim(live.job, run.claim, task, by)
+        engine.change.update_run(replace(run, start_time=run.start_time + by, claim=claim))
+        engine.change.put_task(_moved(task, by))
+
+
+def _move_jobs(engine: Engine, by: float) -> None:
     for live in engine.live.values():
         engine.change.update_job(amend(live.job, submit_time=live.job.submit_time + by))
         for task in live.tasks.values():
-            if task.state is State.PENDING and task.not_before:
-                moved = replace(_moved(task, by), not_before=task.not_before + by)
-                engine.change.put_task(moved)
-    keep_usage(engine, engine.change, clock.now() - by, by)
-
-
-def _move_run(engine: Engine, job: Job, run: Run, task: Task, by: float) -> None:
-    claim = _moved_claim(job, run.claim, task, by)
-    engine.change.update_run(replace(run, start_time=run.start_time + by, claim=claim))
-    engine.change.put_task(_moved(task, by))
+            if task.state is State.PENDING:
+                again = task.not_before and task.not_before + by
+                engine.change.put_task(replace(_moved(task, by), not_before=again))
 
 
 def _moved(task: Task, by: float) -> Task:
@@ -100,7 +108,14 @@ def _later(instant: float | None, by: float) -> float | None:
     return None if instant is None else instant + by
 
 
-def remind_of_deadlines(engine: Engine, now: float) -> None:
+def carry_on(engine: Engine, before: View, by: float) -> None:
+    """Let an engine that has been loaded since know what is on no record."""
+    checkpoints.move(engine.host.places.checkpoints, by)
+    carry_over(before, engine.view, by)
+    _remind_of_deadlines(engine, clock.now())
+
+
+def _remind_of_deadlines(engine: Engine, now: float) -> None:
     """Tell the runner, which goes by its own clock, how much time deadlines leave by this one."""
     for run in engine.runs.values():
         live = engine.live[run.job]

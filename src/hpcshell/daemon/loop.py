@@ -22,11 +22,11 @@ from hpcshell.daemon.attachment import Attachment
 from hpcshell.daemon.deciding import decide_now, wake_due
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.hearing import hear
-from hpcshell.daemon.leaps import Pace, move, remind_of_deadlines
+from hpcshell.daemon.leaps import Pace, carry_on, move
 from hpcshell.daemon.lent import Lent
 from hpcshell.daemon.loading import load
 from hpcshell.daemon.notices import Notices
-from hpcshell.daemon.regimes import carry_over, set_up
+from hpcshell.daemon.regimes import set_up
 from hpcshell.daemon.reranking import Reranking
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runner.link import RunnerLink
@@ -37,7 +37,7 @@ from hpcshell.daemon.succession import recall_anew
 from hpcshell.daemon.upkeep import Upkeep
 from hpcshell.daemon.verbs.daemon import stopped_view
 from hpcshell.daemon.watchers import Watchers
-from hpcshell.machine import checkpoints, clock
+from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
 from hpcshell.machine.processes import await_ends
 from hpcshell.store.store import Store
@@ -226,25 +226,17 @@ class Loop:
             return
         if by := self.pace.leap():
             try:
-                self._leap(by)
+                move(self.engine, by)
+                self.log.write("warning", "the clock was set", forward=by)
+                self.heard = [self.pace.restamped(event, by) for event in self.heard]
+                before, self.engine = self.engine.view, self._load_again()
+                carry_on(self.engine, before, by)
             except HpcError as error:
                 self._commit_failed(error, [])
                 return
             except Exception as error:  # as in a tick; what runs has another age then
                 self._defect(error, [])
         self.pace.follow()
-
-    def _leap(self, by: float) -> None:
-        with self.store.change() as records:
-            self.engine.begin(records)
-            move(self.engine, by)
-        self.log.write("warning", "the clock was set", forward=by)
-        self.heard = [self.pace.restamped(report, by) for report in self.heard]
-        checkpoints.move(self.engine.host.places.checkpoints, by)
-        before = self.engine.view
-        self.engine = self._load_again()
-        carry_over(before, self.engine.view, by)
-        remind_of_deadlines(self.engine, clock.now())
 
     def _committed(self, heard: list[wire.AnyEvent]) -> None:
         """It is on disk: act on it."""
@@ -279,6 +271,7 @@ class Loop:
     def _try_again(self) -> None:
         self.trouble = None
         self.engine.dirty = True
+        self._mind_the_clock()
 
     # -- beginning and end -----------------------------------------------------------------------
 

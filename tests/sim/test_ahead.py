@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import NamedTuple
 
 import msgspec
@@ -131,7 +132,7 @@ def test_with_the_change_it_starts_when_it_is_told(site: Site, later: int) -> No
                 continue
             assert told.start is None or told.change.start < told.start
             job = changed_by(world.jobs[unit[0]], told.change.options)
-            forward = Forward(snapshot_of(world), part_of_limit(), site.way.regime())
+            forward = Forward(snapshot_of(world), part_of_limit(1.0, inf), site.way.regime())
             forward.change(job)
             assert forward.play().starts[unit] == told.change.start
 

@@ -219,7 +219,7 @@ def test_explain_tells_who_is_in_the_way_and_between_when_and_when_it_starts(lin
     assert told["change"]["options"] == "--cpus=2"
     said = line("explain", "wide", check=True).out
     assert "in the way: job 1 (runs until" in said
-    assert "at the earliest now, if all that runs were to end at once" in said
+    assert "at the earliest now, if all that runs or goes before it were to end at once" in said
     assert "starts at the latest" in said
 
 

@@ -11,7 +11,6 @@ from hpcshell.cli.reach import client, ids_argument, selectors
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
-from hpcshell.core.units import format_duration
 from hpcshell.core.words import safe
 
 FRONT: Final = (
@@ -53,6 +52,8 @@ def command(talk: Talk, ids: tuple[str, ...], user: str | None, normal: bool, we
     if len(found["rows"]) < found["total"]:
         talk.say(f"the first {len(found['rows']):,} of {found['total']:,}; name others by their id")
     if found["renewed_every"]:
+        from hpcshell.core.units import format_duration
+
         every = format_duration(found["renewed_every"])
         talk.say(f"figures are of now; the jobs are put in order by them every {every}")
     return 0

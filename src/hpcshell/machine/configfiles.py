@@ -20,7 +20,6 @@ from typing import Any, Final
 from hpcshell.core.errors import Broken, NotFound, Wrong
 from hpcshell.core.settings import NAMED, SECTIONS, Settings
 from hpcshell.core.settings_read import Layer, Loaded, read_layers
-from hpcshell.core.toml import fault_of
 from hpcshell.core.words import quote, safe
 from hpcshell.machine.paths import Places
 
@@ -122,6 +121,8 @@ def _file(path: str, *, project: bool = False) -> list[Layer]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
+        from hpcshell.core.toml import fault_of
+
         line, reason = fault_of(error, text)
         raise Wrong(
             f"{shown} line {line}: {safe(reason)}", "it is TOML: key = value, text in quotes"

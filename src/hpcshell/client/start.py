@@ -174,10 +174,12 @@ def _stderr(places: Places) -> Iterator[int]:
 def _first_line(descriptor: int) -> str | None:
     """What the daemon wrote until it closed the pipe; None if it wrote nothing in time."""
     deadline = time.monotonic() + READY_WITHIN
+    poll = select.poll()  # a program that asks may have more files open than select() can watch
+    poll.register(descriptor, select.POLLIN)
     said = b""
     while b"\n" not in said:
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+        if left <= 0 or not poll.poll(left * 1000):
             return None
         chunk = os.read(descriptor, 4096)
         if not chunk:

@@ -13,6 +13,7 @@ is worth something where the line puts those who have it first.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Final
 
 from hpcshell.core.errors import Wrong
@@ -71,6 +72,11 @@ class Rights(Record, frozen=True, kw_only=True):
         return self.gap is not None and maker.priority - victim.priority >= self.gap
 
 
+SETTLES: Final = 1.0
+"""Seconds for which a run that has gone on is left alone: what let it go on may be what would send
+it away again, and so for ever."""
+
+
 class Candidate(Record, frozen=True, kw_only=True):
     """A run that could make room: what comes free, and what that costs in cpu-seconds of work."""
 
@@ -111,7 +117,7 @@ def _candidates(view: View, entry: Entry, now: float) -> list[Candidate]:
         victim = view.entry(claim.job)
         if victim is None or run in view.leaving or claim.suspended is not None:
             continue
-        if _set_apart(view, run):
+        if _set_apart(view, run) or now < view.since.get(run, -inf) + SETTLES:
             continue
         mode = _mode(view, entry, victim, claim, now)
         if mode == "suspend":

@@ -1,0 +1,1 @@
+"""The schedulers of other machines: Slurm, PBS, LSF, Grid Engine, and what entry points add."""

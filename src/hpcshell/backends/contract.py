@@ -1,0 +1,349 @@
+"""What a back end is: words to say to a site's scheduler, and what its answers mean.
+
+A back end runs nothing, keeps nothing and knows no clock: whoever holds it has its `Words` said
+(here or through ssh) and gives it the `Answer`. So it is tested with text alone. A word of the
+scheduler that it does not know is kept as said, and the state is UNKNOWN: never guessed. What a
+scheduler does not mention is not finished.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal
+
+from hpcshell.core.jobspec import JobSpec
+from hpcshell.core.records import Record
+
+UNKNOWN: Final = "UNKNOWN"
+"""The state of a job of which nobody can tell what it is doing."""
+LIVE: Final = frozenset({"PENDING", "RUNNING", "SUSPENDED", "COMPLETING"})
+ENDED: Final = frozenset(
+    {
+        *("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY"),
+        *("NODE_FAIL", "PREEMPTED", "DEADLINE"),
+    }
+)
+
+
+class Words(Record, frozen=True, kw_only=True):
+    """One command for the site: argv, what it reads, what is added to its environment, and after
+    how many seconds without an answer it is given up."""
+
+    argv: tuple[str, ...]
+    stdin: bytes = b""
+    env: Mapping[str, str] = {}
+    patience: float = 30.0
+
+
+class Answer(Record, frozen=True, kw_only=True):
+    """What came of it. `code` is None where no answer came in time; `missing`: there is no such
+    command. Bytes that are not UTF-8 are replaced."""
+
+    code: int | None
+    out: str = ""
+    err: str = ""
+    missing: bool = False
+
+    @property
+    def said(self) -> str:
+        """What was said, errors first, on one line or more."""
+        return "\n".join(text.strip() for text in (self.err, self.out) if text.strip())
+
+
+Kind = Literal["wrong", "limit", "busy", "denied", "gone", "broken"]
+"""`wrong`: will never be taken as it stands. `limit`: not now, the user has as many as allowed.
+`busy`: the scheduler does not answer or asks to try again (transient). `denied`: not allowed to
+this user. `gone`: it knows no such job. `broken`: anything else."""
+
+
+class Trouble(Record, frozen=True, kw_only=True):
+    """Why something was not done: the kind, the site's own sentence, and what to do about it."""
+
+    kind: Kind
+    message: str
+    hint: str = ""
+
+
+class Parent(Record, frozen=True, kw_only=True):
+    """One condition of a dependency: `kind` as in `core.dependencies`, the native ids of the jobs
+    that it names (several: all of them), `delay` in seconds. `directories` are those of the parents
+    that were submitted here, in the order of `ids` ("" for others). `singleton` has no ids."""
+
+    kind: str
+    ids: tuple[str, ...] = ()
+    delay: float = 0.0
+    directories: tuple[str, ...] = ()
+
+
+class Order(Record, frozen=True, kw_only=True):
+    """A job, or a part of an array, that is to be submitted now.
+
+    `key` is a word that no other submission has; the site's scheduler must show it again with the
+    job (in its comment, name, or wherever there is room). `directory` is the job's own directory on
+    the cluster, absolute: it holds `job.sh` (what `script` returns), `script` (the user's, where
+    there is one), `env` (assignments for the shell) and `record/`. `indices` are those of this part
+    of the array as index text ("" for a plain job), `throttle` how many may run at once (0: all).
+    `any`: one of the parents is enough. `now`: Unix seconds. `capture`: output goes to its files by
+    the job script itself, so that it can be read as it is written and every pattern means the same
+    everywhere; without it the scheduler is told of the files.
+    """
+
+    spec: JobSpec
+    key: str
+    directory: str
+    indices: str = ""
+    throttle: int = 0
+    parents: tuple[Parent, ...] = ()
+    any: bool = False
+    now: float = 0.0
+    capture: bool = True
+
+    @property
+    def job_script(self) -> str:
+        return f"{self.directory}/job.sh"
+
+
+class Sighting(Record, frozen=True, kw_only=True):
+    """One job, or one element, or what is left of an array, as the scheduler shows it.
+
+    `native` is the id that its commands take. `number` is the part of it that all of an array
+    share; `element` its index, `waiting` the index text of elements that have no line of their own
+    yet. `state` is one of `LIVE`, `ENDED` or UNKNOWN, `word` what the scheduler said. `ended` tells
+    how: `exit_code`, or the `signal`. Instants are Unix seconds, sizes bytes; None and "": not
+    told. `key` is that of the `Order`, where it is seen.
+    """
+
+    native: str
+    number: str
+    element: int | None = None
+    waiting: str = ""
+    key: str = ""
+    state: str = UNKNOWN
+    word: str = ""
+    held: bool = False
+    reason: str = ""
+    reason_code: str = ""
+    name: str = ""
+    user: str = ""
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    priority: int | None = None
+    submit_time: float | None = None
+    start_time: float | None = None
+    end_time: float | None = None
+    expected_start: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    cpus: int | None = None
+    memory: int | None = None
+    gpus: int | None = None
+    time_limit: float | None = None
+    nodes: tuple[str, ...] = ()
+    restarts: int = 0
+    cpu_time: float | None = None
+    max_rss: int | None = None
+    cwd: str = ""
+    stdout: str = ""
+    stderr: str = ""
+
+
+class Seen(Record, frozen=True, kw_only=True):
+    """What an answer to a question about jobs says. `whole`: it can be believed in what it does not
+    mention, too. Without it (no answer, half of one, another language) `trouble` says why, and
+    nothing follows from what is missing. `absent`: ids that it says it does not know."""
+
+    sightings: tuple[Sighting, ...] = ()
+    whole: bool = True
+    absent: tuple[str, ...] = ()
+    trouble: Trouble | None = None
+
+
+class Partition(Record, frozen=True, kw_only=True):
+    """A queue of the site, and the most that an element may ask for in it (None: not told)."""
+
+    name: str
+    default: bool = False
+    up: bool = True
+    max_time: float | None = None
+    default_time: float | None = None
+    nodes: int | None = None
+    cpus_per_node: int | None = None
+    memory_per_node: int | None = None
+    gpus_per_node: int | None = None
+    gpu_types: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+
+
+class Site(Record, frozen=True, kw_only=True):
+    """What a site told of itself. `most_elements`: of one array; `highest_index` inclusive."""
+
+    version: str = ""
+    flavour: str = ""
+    partitions: tuple[Partition, ...] = ()
+    accounts: tuple[str, ...] = ()
+    qos: tuple[str, ...] = ()
+    most_elements: int | None = None
+    highest_index: int | None = None
+    accounting: bool = True
+
+
+class Estimate(Record, frozen=True, kw_only=True):
+    """When the site expects a job to start (Unix seconds), and where; `trouble`: it would not be
+    taken."""
+
+    start: float | None = None
+    nodes: tuple[str, ...] = ()
+    partition: str = ""
+    trouble: Trouble | None = None
+
+
+class Change(Record, frozen=True, kw_only=True):
+    """What an answer to a change says of each id: nothing went wrong with those not in
+    `troubles`."""
+
+    troubles: Mapping[str, Trouble] = {}
+
+
+Edit = Literal["time_limit", "priority", "nice", "partition", "qos", "account", "name", "throttle"]
+"""What of a waiting job can be changed."""
+
+
+class Backend(ABC):
+    """One kind of scheduler. Objects are cheap and hold at most what the site told of itself.
+
+    A method that says something returns `Words`, or several; the method of the same name with
+    `read_` in front makes sense of the answers, given in the same order. None instead of words: the
+    scheduler has no such thing, and `lacks` says so in a sentence.
+    """
+
+    name: str
+    """`slurm`: as it stands after --on and in the configuration."""
+    title: str
+    """`Slurm`: as people write it."""
+    dialect: str
+    """Whose directives its scripts carry: one of `core.options.row.DIALECTS`."""
+    programs: tuple[str, ...]
+    """The commands that must be there."""
+    lacks: Mapping[str, str] = {}
+    """What it cannot do (a verb, a kind of dependency, an option), each with a sentence that says
+    so and names the nearest thing."""
+    carries_environment = False
+    """Whether its submit command hands on the environment that it is run with."""
+
+    # ------------------------------------------------------------------------------- who is there
+
+    @abstractmethod
+    def probe(self) -> Words:
+        """A harmless question that only a living scheduler of this kind answers."""
+
+    @abstractmethod
+    def read_probe(self, answer: Answer) -> Site | Trouble:
+        """Version and flavour, or why this is not such a scheduler (a wrapper over another)."""
+
+    def ask_site(self) -> Sequence[Words]:
+        """Questions about queues and limits."""
+        return ()
+
+    def read_site(self, answers: Sequence[Answer]) -> Site:
+        return Site()
+
+    # --------------------------------------------------------------------------------- submitting
+
+    @abstractmethod
+    def script(self, order: Order) -> str:
+        """The job script. Raises `Wrong` for what the scheduler cannot be asked for."""
+
+    @abstractmethod
+    def submit(self, order: Order) -> Words:
+        """The command that submits `order.job_script`, which is there by then."""
+
+    @abstractmethod
+    def read_submit(self, answer: Answer) -> str | Trouble:
+        """The native id (of an array: of the whole), or why it was not taken. A `busy` trouble may
+        hide a submission that was taken: the key must be looked for before another try."""
+
+    def estimate(self, order: Order) -> Words | None:
+        """Asks when it would start, without submitting it."""
+        return None
+
+    def read_estimate(self, answer: Answer) -> Estimate:
+        return Estimate()
+
+    # ----------------------------------------------------------------------------------- watching
+
+    @abstractmethod
+    def queue(self, user: str | None) -> Sequence[Words]:
+        """Asks, in as few questions as can be, for all live jobs of a user (None: of all)."""
+
+    @abstractmethod
+    def read_queue(self, answers: Sequence[Answer]) -> Seen:
+        """All of them, elements of arrays apart, and those that ended a short while ago if they are
+        still shown."""
+
+    def history(self, ids: Sequence[str], since: float) -> Sequence[Words]:
+        """Asks the accounting for these jobs (native ids of whole jobs), none of which was
+        submitted before `since`. No words: there is no accounting."""
+        return ()
+
+    def read_history(self, answers: Sequence[Answer]) -> Seen:
+        return Seen(whole=False)
+
+    # ----------------------------------------------------------------------------------- changing
+
+    @abstractmethod
+    def cancel(self, ids: Sequence[str]) -> Sequence[Words]:
+        """Ends jobs (native ids; elements as well), many at a time."""
+
+    @abstractmethod
+    def read_change(self, ids: Sequence[str], answers: Sequence[Answer]) -> Change:
+        """What became of each id under a change: `cancel` and those that follow."""
+
+    def signal(self, ids: Sequence[str], signal: str) -> Sequence[Words] | None:
+        return None
+
+    def hold(self, ids: Sequence[str]) -> Sequence[Words] | None:
+        return None
+
+    def release(self, ids: Sequence[str]) -> Sequence[Words] | None:
+        return None
+
+    def requeue(self, ids: Sequence[str]) -> Sequence[Words] | None:
+        return None
+
+    def suspend(self, ids: Sequence[str]) -> Sequence[Words] | None:
+        return None
+
+    def resume(self, ids: Sequence[str]) -> Sequence[Words] | None:
+        return None
+
+    def edit(self, ids: Sequence[str], changes: Mapping[Edit, object]) -> Sequence[Words] | None:
+        """Changes waiting jobs: `time_limit` in seconds (None: none), `priority` 0 to 1000 around
+        500, `nice`, names of a partition, QOS, account, `name`, and `throttle`. Raises `Refused`
+        with a sentence for what the scheduler cannot change."""
+        return None
+
+    # -------------------------------------------------------------------------------------- names
+
+    @abstractmethod
+    def element_id(self, native: str, index: int) -> str:
+        """The native id of an element of an array: `12_3`, `12[3].host`, `12.3`."""
+
+    @abstractmethod
+    def parse_id(self, native: str) -> tuple[str, int | None]:
+        """`number` and index of a native id: ("12", 3). Raises `Wrong` for what is none."""
+
+
+def first_lines(text: str, most: int = 3) -> str:
+    """The site's own words, shortened: its first lines that are not blank."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "; ".join(lines[:most])
+
+
+def by_number(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
+    """Sightings by the number that the elements of an array share."""
+    found: dict[str, list[Sighting]] = {}
+    for sighting in sightings:
+        found.setdefault(sighting.number, []).append(sighting)
+    return found

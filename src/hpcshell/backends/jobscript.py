@@ -1,0 +1,254 @@
+"""The part of a job script that is the same for every scheduler: it prepares, runs, and records.
+
+A job's directory on the cluster holds
+
+    job.sh              this script, with the scheduler's directives in front
+    script              the user's script, as it was submitted
+    env                 assignments for the shell, readable by nobody else
+    record/N.begin      `ID TIME NODE` of the latest run of element N (`job` for a plain job)
+    record/N.end        `CODE TIME NODE` once it has ended; there is none while it runs
+
+so that how a job ended can be told when the accounting is silent. `TIME` is in Unix seconds. A
+record appears whole or not at all. What cannot be recorded keeps no job from running.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
+from typing import Final
+
+from hpcshell.backends.contract import Order
+from hpcshell.core.records import Record
+
+_IDENTIFIER: Final = re.compile(r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z")
+_HIDDEN: Final = re.compile(
+    r"(?:_|BASH.*|SHLVL|PWD|OLDPWD|HOSTNAME|TMPDIR|EUID|UID|PPID|SHELLOPTS|SSH_.*|DISPLAY"
+    r"|PBS_.*|LSB_.*|LS_.*|SGE_.*|JOB_ID|JOB_NAME|NSLOTS|NHOSTS|QUEUE|REQUEST|RESTARTED|ENVIRONMENT)\Z"
+)
+"""What belongs to the machine or the shell a job was submitted from, or to a job around it."""
+
+
+class Names(Record, frozen=True, kw_only=True):
+    """What a scheduler calls things inside a job, as text for the shell.
+
+    `job` and `element` expand to the number and the index (an empty word outside arrays). `forward`
+    are signals that reach the first process only and are handed on. `submit_dir` is the variable
+    with the directory that it was submitted from.
+    """
+
+    job: str
+    element: str
+    forward: tuple[str, ...] = ()
+    first: Sequence[str] = ()
+
+
+class Recorded(Record, frozen=True, kw_only=True):
+    """What a job has recorded of one element: when and where it began, and how it ended."""
+
+    native: str = ""
+    begun: float | None = None
+    node: str = ""
+    code: int | None = None
+    ended: float | None = None
+
+
+def job_script(directives: Iterable[str], order: Order, names: Names) -> str:
+    """The whole script: directive lines as they are to stand there, then what they are for."""
+    parts = [
+        "#!/bin/bash",
+        *directives,
+        f"# Submitted with hpc as {order.key}.",
+        "",
+        *_who(order, names),
+        *_surroundings(order),
+        *(_capture(order) if order.capture else ()),
+        *_setup(order),
+        *_run(order, names),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _who(order: Order, names: Names) -> list[str]:
+    """Who this is, and the record of its beginning."""
+    return [
+        f"hpc_dir={quote(order.directory)}",
+        f"hpc_job={names.job}",
+        f"hpc_element={names.element}",
+        'hpc_record="$hpc_dir/record/${hpc_element:-job}"',
+        "hpc_note() { # FILE WORDS...",
+        "    local file=$1",
+        "    shift",
+        '    { echo "$@" >"$file.$$" && mv -f "$file.$$" "$file"; } 2>/dev/null',
+        "}",
+        'rm -f "$hpc_record.end"',
+        'hpc_note "$hpc_record.begin" "$hpc_job" "$(date +%s)" "$(uname -n)"',
+        "",
+    ]
+
+
+def _surroundings(order: Order) -> list[str]:
+    submission = order.spec.submission
+    lines = [
+        'if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi',
+        'export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=' + quote(order.key),
+        f"export HPC_JOB_NAME={quote(submission.name)}",
+    ]
+    if submission.array:
+        lines.append('export HPC_ARRAY_JOB_ID="$hpc_job" HPC_ARRAY_TASK_ID="$hpc_element"')
+    if submission.cwd:
+        lines += [
+            f"export HPC_SUBMIT_DIR={quote(submission.env.get('HPC_SUBMIT_DIR', submission.cwd))}",
+            f'cd -- {quote(submission.cwd)} || {{ hpc_note "$hpc_record.end" 1 '
+            '"$(date +%s)" "$(uname -n)"; exit 1; }',
+        ]
+    return [*lines, f"umask {submission.umask:04o}", ""]
+
+
+_FIELD: Final = re.compile(r"%(?:%|(\d{0,9})([jAaxNutnbsr]))")
+
+
+def _capture(order: Order) -> list[str]:
+    """The job's own output files, opened as the patterns say, each only once."""
+    submission = order.spec.submission
+    if not submission.stdout:
+        return []
+    into = ">>" if submission.append else ">"
+    lines = [
+        'hpc_parents() { case $1 in */*) mkdir -p -- "${1%/*}" ;; esac; }',
+        f"hpc_out={shell_pattern(submission.stdout, submission.name)}",
+        f'hpc_parents "$hpc_out"; exec {into}"$hpc_out" || exit 1',
+    ]
+    if not submission.stderr:
+        return [*lines, "exec 2>&1", ""]
+    return [
+        *lines,
+        f"hpc_err={shell_pattern(submission.stderr, submission.name)}",
+        f'hpc_parents "$hpc_err"; exec 2{into}"$hpc_err" || exit 1',
+        "",
+    ]
+
+
+def shell_pattern(pattern: str, name: str) -> str:
+    """A pattern of `core.patterns` as words that the shell of the job makes its path of."""
+    parts: list[str] = []
+    last = 0
+    for found in _FIELD.finditer(pattern):
+        parts += [quote(pattern[last : found.start()])] if found.start() > last else []
+        parts.append(_field(found, name))
+        last = found.end()
+    parts += [quote(pattern[last:])] if last < len(pattern) else []
+    return "".join(parts) or "''"
+
+
+def _field(found: re.Match[str], name: str) -> str:
+    width = min(int(found[1] or 0), 10)
+    match found[2]:
+        case None:
+            return "'%'"
+        case "x":
+            return quote(_one_part(name)) if name else '"$(basename "$0")"'
+        case "u":
+            return '"$(id -un)"'
+        case "N":
+            return '"$(uname -n)"'
+        case "s":
+            return "batch"
+        case "n" | "t" | "r":
+            return "0".zfill(max(width, 1))
+        case "j" if not width:
+            return '"$hpc_job${hpc_element:+_$hpc_element}"'
+        case "j" | "A":
+            return f'"$(printf \'%0{width or 1}d\' "$hpc_job")"' if width else '"$hpc_job"'
+        case "b":
+            return f"\"$(printf '%0{width or 1}d' $((10#${{hpc_element:-4294967294}} % 10)))\""
+        case _:
+            index = '"${hpc_element:-4294967294}"'
+            return f"\"$(printf '%0{width}d' {index})\"" if width else index
+
+
+def _one_part(text: str) -> str:
+    part = text.replace("/", "_")
+    return "_" + part[1:] if part.startswith(".") else part
+
+
+def _setup(order: Order) -> list[str]:
+    """Modules, environments, and lines of the user's own, in this order."""
+    spec = order.spec
+    lines = [f"module load {' '.join(map(quote, spec.modules))}"] if spec.modules else []
+    if spec.conda:
+        lines += [
+            'eval "$(conda shell.bash hook)"',
+            f"conda activate {quote(spec.conda)}",
+        ]
+    if spec.venv:
+        lines.append(f". {quote(spec.venv + '/bin/activate')}")
+    lines += spec.setup
+    return [*lines, ""] if lines else []
+
+
+def _run(order: Order, names: Names) -> list[str]:
+    """Run it with the standard input that the job has, wait for it, record how it ended."""
+    submission = order.spec.submission
+    words = list(submission.argv)
+    script = submission.script is not None
+    shown = " ".join(['"$hpc_dir/script"', *map(quote, words[1:])] if script else map(quote, words))
+    source = f"<{shell_pattern(submission.stdin, submission.name)}" if submission.stdin else "<&0"
+    return [
+        "hpc_signals=0",
+        "trap 'hpc_signals=$((hpc_signals + 1))' TERM INT HUP XCPU",
+        *(
+            f"trap 'hpc_signals=$((hpc_signals + 1)); kill -{name} \"$hpc_child\"' {name}"
+            for name in names.forward
+        ),
+        "# in the background both would be ignored",
+        f"{{ trap - INT QUIT; exec {shown}; }} {source} &",
+        "hpc_child=$!",
+        "hpc_heard=-1",
+        "while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time",
+        "    hpc_heard=$hpc_signals",
+        '    wait "$hpc_child"',
+        "    hpc_code=$?",
+        "done",
+        'hpc_note "$hpc_record.end" "$hpc_code" "$(date +%s)" "$(uname -n)"',
+        "exit $hpc_code",
+    ]
+
+
+# ------------------------------------------------------------------------------- the other files
+
+
+def environment_file(variables: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The text of `env`, and the names that no shell could set."""
+    lines, left = [], []
+    for name, value in variables.items():
+        if not _IDENTIFIER.match(name) or "\0" in value:
+            left.append(name)
+        elif not _HIDDEN.match(name):
+            lines.append(f"export {name}={quote(value)}")
+    return "".join(line + "\n" for line in lines), left
+
+
+def read_records(files: Mapping[str, str]) -> dict[int | None, Recorded]:
+    """What a job's directory `record` says, by element (None: a plain job). Files whose names or
+    contents are not ours are passed over."""
+    found: dict[int | None, Recorded] = {}
+    for name in {file.rpartition(".")[0] for file in files}:
+        element = None if name == "job" else int(name) if name.isdecimal() else -1
+        begin, end = files.get(f"{name}.begin", "").split(), files.get(f"{name}.end", "").split()
+        if element == -1 or not (len(begin) == 3 or len(end) == 3):
+            continue
+        known = Recorded()
+        if len(begin) == 3 and begin[1].isdecimal():
+            known = Recorded(native=begin[0], begun=float(begin[1]), node=begin[2])
+        if len(end) == 3 and end[0].isdecimal() and end[1].isdecimal():
+            known = Recorded(
+                native=known.native,
+                begun=known.begun,
+                node=end[2],
+                code=int(end[0]),
+                ended=float(end[1]),
+            )
+        found[element] = known
+    return found

@@ -84,6 +84,7 @@ def _who(order: Order, names: Names) -> list[str]:
         "}",
         'rm -f "$hpc_record.end"',
         'hpc_note "$hpc_record.begin" "$hpc_job" "$(date +%s)" "$(uname -n)"',
+        'trap \'hpc_note "$hpc_record.end" $? "$(date +%s)" "$(uname -n)"\' EXIT',
         "",
     ]
 
@@ -100,8 +101,7 @@ def _surroundings(order: Order) -> list[str]:
     if submission.cwd:
         lines += [
             f"export HPC_SUBMIT_DIR={quote(submission.env.get('HPC_SUBMIT_DIR', submission.cwd))}",
-            f'cd -- {quote(submission.cwd)} || {{ hpc_note "$hpc_record.end" 1 '
-            '"$(date +%s)" "$(uname -n)"; exit 1; }',
+            f"cd -- {quote(submission.cwd)} || exit 1",
         ]
     return [*lines, f"umask {submission.umask:04o}", ""]
 
@@ -211,7 +211,6 @@ def _run(order: Order, names: Names) -> list[str]:
         '    wait "$hpc_child"',
         "    hpc_code=$?",
         "done",
-        'hpc_note "$hpc_record.end" "$hpc_code" "$(date +%s)" "$(uname -n)"',
         "exit $hpc_code",
     ]
 

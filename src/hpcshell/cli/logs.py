@@ -12,7 +12,7 @@ import click
 
 from hpcshell.cli import describe, exits
 from hpcshell.cli.follow import Following, Row, Tail, start_of_last
-from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import NotFound, NotYet
@@ -25,6 +25,7 @@ from hpcshell.core.words import safe
     "hpc logs -f @",
     "hpc logs --lines 20 7_3",
     "hpc logs --path 12",
+    on=True,
 )
 @ids_argument()
 @click.option("-f", "--follow", is_flag=True, help="Go on until it has ended, as it is written.")
@@ -42,7 +43,7 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
     named = selectors(ids, "@")
     if not named:
         return 0
-    daemon = client()
+    daemon = door()
     streams = (chosen["which"],) if chosen["which"] else ("stdout", "stderr")
     if chosen["follow"] and not (talk.json or chosen["path"]):
         return _follow(Following(daemon, named, lambda row: []), streams, chosen["lines"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from hpcshell.cli.reach import client
+from hpcshell.cli.reach import door
 from hpcshell.cli.requests import WORDS, Requesting, job_options, take_settings, what_to_run
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
@@ -22,6 +22,7 @@ from hpcshell.jobs.prepare import Prepared, prepare
     "hpc submit --afterok @ --name merge -- ./merge",
     "generate-script | hpc submit -",
     changes=True,
+    on=True,
     kind=Requesting,
     settings={"allow_interspersed_args": False},
 )
@@ -37,7 +38,7 @@ def command(talk: Talk, words: tuple[str, ...], wait: bool, **chosen: Any) -> in
     settings = take_settings(chosen)
     argv, script = what_to_run(words, "submit")
     prepared = prepare(argv, script, settings)
-    daemon = client()
+    daemon = door()
     answer = daemon.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
     job = answer["jobs"][0]
     say_understood(talk, prepared)

@@ -21,6 +21,7 @@ from hpcshell.clusters.known import Known, spread
 from hpcshell.clusters.lookout import Picture, closed, picture
 from hpcshell.clusters.parents import parents_of
 from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec
+from hpcshell.clusters.tending import tend
 from hpcshell.core.errors import Refused, Unreachable, Wrong
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.sightings import ENDED, LIVE
@@ -64,7 +65,9 @@ class Desk:
         return self._verbs[verb](**args)
 
     def look(self, *, age: float | None = None) -> Picture:
-        """What is known now; what was just changed is looked at anew."""
+        """What is known now; what was just changed is looked at anew. What waits here is sent, if
+        the site takes it."""
+        tend(self.cluster, self.pause)
         return picture(self.cluster, age=age, since=self._changed)
 
     # ----------------------------------------------------------------------------------- submitting
@@ -185,6 +188,7 @@ class Desk:
                     "element": view["element"],
                     "label": view["label"],
                     "state": view["state"],
+                    "reason": view["reason"],
                     "run": view["native"] if view["start_time"] else None,
                     "stdout": view["stdout"],
                     "stderr": view["stderr"],

@@ -16,7 +16,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from hpcshell.backends.contract import Order, Parent, Site, Trouble
+from hpcshell.backends.contract import Order, Parent, Seen, Site, Trouble
 from hpcshell.backends.jobscript import environment_file
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.troubles import raised
@@ -169,11 +169,11 @@ class Submitting:
         for pause in (*PAUSES, None):
             told = self.cluster.backend.read_submit(self.cluster.say(words))
             if isinstance(told, str):
-                self._known(part, told)
+                self.take_note(part, told)
                 return None
             if told.kind == "busy" and (native := self.look_for(part)) is not None:
                 if native:
-                    self._known(part, native)
+                    self.take_note(part, native)
                     return None
                 if pause is not None:
                     self.pause(pause)
@@ -187,7 +187,8 @@ class Submitting:
     def look_for(self, part: Part) -> str | None:
         """The native id of a part that may have been taken; "": it was not; None: nobody can tell.
 
-        It is believed not to be there after the last of several looks that were answered in whole.
+        It is believed not to be there after the last of several looks that were answered in whole,
+        and only if it has not recorded that it began: it may have ended meanwhile.
         """
         sure = False
         for pause in SETTLE:
@@ -195,13 +196,22 @@ class Submitting:
             look = self.cluster.queue(age=0.0, since=part.since)
             seen = self.cluster.read_queue(look)
             sure = not look.trouble and seen.whole
-            for sighting in seen.sightings if sure else ():
-                if sighting.key == part.key:
-                    number = sighting.number or sighting.native
-                    return sighting.native if sighting.element is None else number
-        return "" if sure else None
+            if sure and (native := shown(part, seen)):
+                return native
+        return self.begun(part) if sure else None
 
-    def _known(self, part: Part, native: str) -> None:
+    def begun(self, part: Part) -> str:
+        """The native id of a part by what it recorded itself; "": nothing."""
+        entry = self.cluster.ledger.entry(part.serial)
+        if entry is None:
+            return ""
+        first = "job" if not part.indices else str(IndexSet.parse(part.indices).first)
+        files = self.cluster.link.read(f"{entry.directory}/record", [f"{first}.begin"])
+        words = next(iter(files.values()), b"").decode(errors="replace").split()
+        return words[0] if words else ""
+
+    def take_note(self, part: Part, native: str) -> None:
+        """The site has it, under this id."""
         number, _ = self.cluster.backend.parse_id(native)
         with self.cluster.ledger.change() as change:
             change.known(part, native, number, clock.now())
@@ -227,12 +237,11 @@ class Submitting:
     # ----------------------------------------------------------------------------------- the files
 
     def _order(self, entry: Entry, key: str, indices: str, offset: int) -> Order:
-        shifted = str(IndexSet.of(index - offset for index in IndexSet.parse(indices)))
         return Order(
             spec=replace(entry.spec, submission=replace(entry.spec.submission, hold=entry.held)),
             key=key,
             directory=entry.directory,
-            indices=shifted if indices and offset else indices,
+            indices=_shifted(indices, offset),
             offset=offset,
             throttle=entry.throttle,
             parents=entry.parents,
@@ -257,8 +266,23 @@ class Submitting:
         return files, [f"variable {name} is left out: no shell can set it" for name in left[:5]]
 
 
+def shown(part: Part, seen: Seen) -> str:
+    """The native id under which the site shows a part, by its key; "": it does not."""
+    for sighting in seen.sightings:
+        if sighting.key == part.key:
+            return sighting.native if sighting.element is None else sighting.number
+    return ""
+
+
 def _script_name(order: Order) -> str:
     return order.job_script.rpartition("/")[2]
+
+
+def _shifted(indices: str, offset: int) -> str:
+    """Our indices as the site is told them."""
+    if not offset:
+        return indices
+    return str(IndexSet.of(index - offset for index in IndexSet.parse(indices)))
 
 
 def new_key() -> str:

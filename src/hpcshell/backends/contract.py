@@ -152,6 +152,9 @@ class Backend(ABC):
     carries_environment = False
     """Whether its submit command hands on the environment that it is run with."""
 
+    def __init__(self, site: Site | None = None) -> None:
+        self.site = site or Site()
+
     # ------------------------------------------------------------------------------- who is there
 
     @abstractmethod

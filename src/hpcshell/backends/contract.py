@@ -154,7 +154,8 @@ class Partition(Record, frozen=True, kw_only=True):
 
 
 class Site(Record, frozen=True, kw_only=True):
-    """What a site told of itself. `most_elements`: of one array; `highest_index` inclusive."""
+    """What a site told of itself. `most_elements`: of one array; `highest_index` inclusive.
+    `details`: what its back end alone wants to know again, in words of its own."""
 
     version: str = ""
     flavour: str = ""
@@ -164,6 +165,7 @@ class Site(Record, frozen=True, kw_only=True):
     most_elements: int | None = None
     highest_index: int | None = None
     accounting: bool = True
+    details: Mapping[str, str] = {}
 
 
 class Estimate(Record, frozen=True, kw_only=True):
@@ -208,6 +210,9 @@ class Backend(ABC):
     so and names the nearest thing."""
     carries_environment = False
     """Whether its submit command hands on the environment that it is run with."""
+
+    def __init__(self, site: Site | None = None) -> None:
+        self.site = site or Site()
 
     # ------------------------------------------------------------------------------- who is there
 

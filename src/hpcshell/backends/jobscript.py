@@ -34,8 +34,8 @@ class Names(Record, frozen=True, kw_only=True):
     """What a scheduler calls things inside a job, as text for the shell.
 
     `job` and `element` expand to the number and the index (an empty word outside arrays). `forward`
-    are signals that reach the first process only and are handed on. `submit_dir` is the variable
-    with the directory that it was submitted from.
+    are signals that reach the first process only and are handed on. `first` are lines of shell that
+    come before everything but the record of the beginning.
     """
 
     job: str
@@ -62,6 +62,7 @@ def job_script(directives: Iterable[str], order: Order, names: Names) -> str:
         f"# Submitted with hpc as {order.key}.",
         "",
         *_who(order, names),
+        *names.first,
         *_surroundings(order),
         *(_capture(order) if order.capture else ()),
         *_setup(order),

@@ -97,7 +97,8 @@ class Partition(Record, frozen=True, kw_only=True):
 
 
 class Site(Record, frozen=True, kw_only=True):
-    """What a site told of itself. `most_elements`: of one array; `highest_index` inclusive."""
+    """What a site told of itself. `most_elements`: of one array; `highest_index` inclusive.
+    `details`: what its back end alone wants to know again, in words of its own."""
 
     version: str = ""
     flavour: str = ""
@@ -107,6 +108,7 @@ class Site(Record, frozen=True, kw_only=True):
     most_elements: int | None = None
     highest_index: int | None = None
     accounting: bool = True
+    details: Mapping[str, str] = {}
 
 
 class Estimate(Record, frozen=True, kw_only=True):

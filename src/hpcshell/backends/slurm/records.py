@@ -1,0 +1,42 @@
+"""How the tables of squeue and sacct are taken apart, whatever stands in names and comments.
+
+Fields end with a control character that separates them. Names and comments may hold anything that
+can be typed, newlines and bars too, so what only Slurm writes stands in front and a record begins
+where the front of one is seen: whatever is in a name spoils at most the texts behind it. The first
+line names the fields: without it nothing is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from hpcshell.backends.contract import Answer, Trouble
+from hpcshell.backends.slurm.troubles import classify
+
+GAP: Final = "\x1f"
+KEY: Final = "hpc:"
+"""What stands in front of an order's key in a job's comment."""
+
+
+def split(body: str, front: re.Pattern[str], fields: Sequence[str]) -> list[list[str]]:
+    """The records in `body`, each with all its fields; what is no record is passed over."""
+    count = len(fields)
+    found = [record.split(GAP, count - 1) for record in front.split(body) if record]
+    return [record for record in found if len(record) == count]
+
+
+def key_of(comment: str) -> str:
+    if not comment.startswith(KEY):
+        return ""
+    return comment[len(KEY) :].split(None, 1)[0] if len(comment) > len(KEY) else ""
+
+
+def silence(answer: Answer, program: str) -> Trouble:
+    """Why an answer is not believed, though it may say nothing of a trouble."""
+    if answer.code == 0 and not answer.missing and "rror:" not in answer.err:
+        return Trouble(
+            kind="busy", message=f"{program}'s answer is not whole, or is none", hint="ask again"
+        )
+    return classify(answer)

@@ -22,6 +22,7 @@ FIELDS: Final = {
     "cpus": "cpus",
     "memory": "memory",
     "gpus": "gpus",
+    "gpus_per_node": "gpus",
     "resource": "others",
     "exclusive": "exclusive",
     "time_limit": "time_limit",

@@ -18,7 +18,7 @@ from hpcshell.core.instants import Offset, instant
 from hpcshell.core.options.row import Setting
 from hpcshell.core.options.table import BY_NAME
 from hpcshell.core.patterns import check_pattern
-from hpcshell.core.records import Gang, Record, WarnSignal
+from hpcshell.core.records import WHOLE, Gang, Record, WarnSignal
 from hpcshell.core.words import check_name, nearest, one_line, quote, warn_signal
 
 LEVELS: Final = {"critical": 1000, "high": 750, "normal": 500, "low": 250}
@@ -42,17 +42,25 @@ _YES: Final = frozenset({"yes", "y", "true", "on", "1"})
 _NO: Final = frozenset({"no", "n", "false", "off", "0"})
 _WORD: Final = r"\A[A-Za-z_][A-Za-z0-9_.@+-]{0,127}\Z"
 _VARIABLE: Final = r"\A[A-Za-z_][A-Za-z0-9_]*\Z"
+_GRES_GPU: Final = r"\A(?:gres[/:])?gpus?(?:[:=](.*))?\Z"
+_MODULE: Final = r"(?a)\A\w[\w./+@:=~-]{0,127}\Z"
+_SHARED_SOMEHOW: Final = ("user", "mcs", "topo")
+"""What a cluster may mean by exclusive, beyond yes."""
 _GPU_COUNT: Final = r"(?a)\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9.]{1,12})\Z"
 
 
 class Place(Record, frozen=True, kw_only=True):
-    """Where a submission is made: the clock, the zone, the caller's directory and environment."""
+    """Where a submission is made: the clock, the zone, the caller's directory and environment.
+
+    `site` is the dialect of the cluster that options are read for; "": this one machine.
+    """
 
     now: float
     offset: Offset
     cwd: str
     env: Mapping[str, str]
     umask: int = 0o022
+    site: str = ""
 
 
 Reader = Callable[[str, str, Place], Any]
@@ -69,17 +77,17 @@ def _count0(text: str, origin: str, place: Place) -> int:
     return units.count(text, origin, least=0)
 
 
-def _nodes(text: str, origin: str, place: Place) -> int:
-    least, _, most = text.partition("-")
+def _nodes(text: str, origin: str, place: Place) -> tuple[int, int | None]:
+    """The least and, of a range, the most. Here there is one."""
+    least, dash, most = text.partition("-")
     number = units.count(least, origin)
-    if most:
-        units.count(most, origin, least=number)
-    if number > 1:
+    last = units.count(most, origin, least=number) if dash else None
+    if number > 1 and not place.site:
         raise Wrong(
             f"{origin}: {number} nodes are asked for, and this is one machine",
             "ask for CPUs instead: --ntasks and --cpus",
         )
-    return number
+    return number, last
 
 
 def _memory(text: str, origin: str, place: Place) -> int:
@@ -87,12 +95,35 @@ def _memory(text: str, origin: str, place: Place) -> int:
 
 
 def _gpus(text: str, origin: str, place: Place) -> int:
-    """`2`, `0.5`, `a100:2`, `a100:1,v100:1` in hundredths: the models are not told apart."""
+    """`2`, `0.5`, `a100:2`, `a100:1,v100:1` in hundredths; for the model see `gpu_model`."""
     total = 0
     for part in text.split(","):
         found = re.match(_GPU_COUNT, part.strip())
         total += units.gpus(part if found is None else found["count"], origin)
-    return total
+    return _whole_gpus(total, origin, place)
+
+
+def _whole_gpus(hundredths: int, origin: str, place: Place) -> int:
+    if place.site and hundredths % WHOLE:
+        raise Wrong(
+            f"{origin}: {units.format_gpus(hundredths)} GPUs: a cluster gives whole ones",
+            "write a whole number",
+        )
+    return hundredths
+
+
+def gpu_model(text: str, origin: str, *, gres: bool = False) -> str:
+    """`a100` of `a100:2` or, in `gres`, of `gpu:a100:2`; "" where no model is named."""
+    parts = [part.strip() for part in text.split(",")]
+    if gres:
+        parts = [found[1] or "" for part in parts if (found := re.match(_GRES_GPU, part))]
+    models = {re.split("[:=]", part)[0] for part in parts if part[:1].isalpha()}
+    if len(models) > 1:
+        raise Wrong(
+            f"{origin}: {quote(text)} names GPUs of several models",
+            "name one; more can be said in the site's own words: --native",
+        )
+    return models.pop() if models else ""
 
 
 def _limit(text: str, origin: str, place: Place) -> float | None:
@@ -171,6 +202,35 @@ def _switch(text: str, origin: str, place: Place) -> bool:
     return word in _YES
 
 
+def _exclusive(text: str, origin: str, place: Place) -> bool | str:
+    """Yes or no; for a cluster also with whom a node may be shared."""
+    word = text.strip().lower()
+    return word if place.site and word in _SHARED_SOMEHOW else _switch(text, origin, place)
+
+
+def _modules(text: str, origin: str, place: Place) -> list[str]:
+    """One or several, as after `module load`."""
+    found = text.replace(",", " ").split()
+    for name in found or [text]:
+        if not re.match(_MODULE, name):
+            raise Wrong(f"{origin}: {quote(name)} is no name of a module", "write gcc/12.2")
+    return found
+
+
+def _activated(text: str, origin: str, place: Place) -> str:
+    """A name or a path, and no option."""
+    if not text.strip() or text.lstrip().startswith("-"):
+        raise Wrong(f"{origin}: {quote(text)} names no environment", "write its name or its path")
+    return one_line(text, origin)
+
+
+def _native(text: str, origin: str, place: Place) -> tuple[str, ...]:
+    """Split as a shell would."""
+    from hpcshell.core.options.parse import words
+
+    return tuple(words(one_line(text, origin), origin))
+
+
 def _choice(text: str, origin: str, place: Place) -> str:
     return text.strip().lower()  # `build` knows the row, and with it what may be chosen
 
@@ -217,11 +277,12 @@ def pairs(text: str, origin: str, example: str) -> list[tuple[str, str]]:
 
 
 def _resource(text: str, origin: str, place: Place) -> dict[str, int]:
-    """`matlab=2`, `matlab:2`, `matlab@server:2`, or `matlab` alone for one."""
+    """`matlab=2`, `matlab:2`, `matlab@server:2`, or `matlab` alone for one. Only clusters tell
+    servers apart."""
     found: dict[str, int] = {}
     for part in text.split(","):
         name, _, value = part.strip().replace(":", "=").partition("=")
-        name = name.partition("@")[0]
+        name = name if place.site else name.partition("@")[0]
         if not re.match(_WORD, name):
             raise Wrong(
                 f"{origin}: {quote(part)} names no resource", "write NAME=N, as in matlab=1"
@@ -236,7 +297,7 @@ def _resource(text: str, origin: str, place: Place) -> dict[str, int]:
 
 def _gres(text: str, origin: str, place: Place) -> dict[str, int]:
     """`gpu:2`, `gpu:a100:0.5`, `licence:3`: counts by name, the GPUs, in hundredths, under
-    `gpu`."""
+    `gpu`. Only clusters tell types apart: there `fpga:x2:1` is one of `fpga:x2`."""
     found: dict[str, int] = {}
     if text.strip().lower() == "none":
         return found
@@ -248,9 +309,11 @@ def _gres(text: str, origin: str, place: Place) -> dict[str, int]:
         if not re.match(_WORD, name) or len(words) > 3:
             raise Wrong(f"{origin}: {quote(part)} is no resource", "write gpu:2 or gpu:a100:1")
         gpus = name in ("gpu", "gpus")
-        key = "gpu" if gpus else name
+        typed = place.site and len(words) > 1 and words[1] != value
+        key = "gpu" if gpus else f"{name}:{words[1]}" if typed else name
         number = units.gpus(value, origin) if gpus else units.count(value, origin, least=0)
         found[key] = found.get(key, 0) + number
+    _whole_gpus(found.get("gpu", 0), origin, place)
     return found
 
 
@@ -408,6 +471,7 @@ def _gang(text: str, origin: str, place: Place) -> Gang:
 
 
 READERS: Final[dict[str, Reader]] = {
+    "activated": _activated,
     "address": _address,
     "array": _array,
     "caps": _caps,
@@ -419,6 +483,7 @@ READERS: Final[dict[str, Reader]] = {
     "directory": _directory,
     "duration": _duration,
     "duration0": _duration0,
+    "exclusive": _exclusive,
     "export": _export,
     "factor": _factor,
     "gang": _gang,
@@ -430,7 +495,9 @@ READERS: Final[dict[str, Reader]] = {
     "limit": _limit,
     "line": _line,
     "memory": _memory,
+    "modules": _modules,
     "name": _name,
+    "native": _native,
     "nice": _nice,
     "nodes": _nodes,
     "notices": _notices,

@@ -1,10 +1,11 @@
-"""The rows of the option table that say what a job asks for, when, and in which queue."""
+"""The rows of the option table that say what a job asks for, when, in which queue, and what only
+clusters have."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from hpcshell.core.options.row import QUEUE, RESOURCES, TIME, Option
+from hpcshell.core.options.row import CLUSTERS, QUEUE, RESOURCES, TIME, Option
 
 RESOURCE_ROWS: Final = (
     Option(
@@ -31,36 +32,14 @@ RESOURCE_ROWS: Final = (
         project=True,
     ),
     Option(
-        name="tasks_per_node",
-        kind="count",
-        help="Tasks of each element, as other schedulers count them.",
-        panel=RESOURCES,
-        metavar="N",
-        hpc=("--ntasks-per-node",),
-        sbatch=("--ntasks-per-node", "--tasks-per-node"),
-        project=True,
-        hidden=True,
-    ),
-    Option(
-        name="nodes",
-        kind="nodes",
-        help="Machines; there is one.",
-        panel=RESOURCES,
-        metavar="N",
-        hpc=("--nodes", "-N"),
-        sbatch=("--nodes", "-N"),
-        project=True,
-        hidden=True,
-    ),
-    Option(
         name="memory",
         kind="memory",
-        help="Memory of each element: 512M, 8G; a bare number is MiB.",
+        help="Memory of each element, on clusters of each of its nodes: 512M, 8G; a bare number is "
+        "MiB.",
         panel=RESOURCES,
         metavar="SIZE",
         hpc=("--memory", "--mem"),
         sbatch=("--mem",),
-        pbs=("-l mem", "-l vmem"),
         group="memory",
         project=True,
     ),
@@ -90,6 +69,17 @@ RESOURCE_ROWS: Final = (
         hidden=True,
     ),
     Option(
+        name="memory_total",
+        kind="memory",
+        help="Memory of all nodes together.",
+        panel=RESOURCES,
+        metavar="SIZE",
+        pbs=("-l mem", "-l vmem"),
+        group="memory",
+        project=True,
+        hidden=True,
+    ),
+    Option(
         name="memory_limit",
         kind="memory",
         help="Memory limit; asks for that much where nothing else asks for memory.",
@@ -102,11 +92,12 @@ RESOURCE_ROWS: Final = (
     Option(
         name="gpus",
         kind="gpus",
-        help="GPUs of each element: 2, or 0.5 for a share of one.",
+        help="GPUs of each element: 2, 0.5 for a share of one; on clusters also with a model, as in "
+        "a100:2.",
         panel=RESOURCES,
         metavar="N",
-        hpc=("--gpus", "-g", "-G", "--gpus-per-node"),
-        sbatch=("--gpus", "-G", "--gpus-per-node"),
+        hpc=("--gpus", "-g", "-G"),
+        sbatch=("--gpus", "-G"),
         pbs=("-l ngpus", "-l gpus"),
         sge=("-l gpu", "-l gpus", "-l ngpus"),
         group="gpus",
@@ -143,7 +134,6 @@ RESOURCE_ROWS: Final = (
         metavar="LIST",
         hpc=("--gres",),
         sbatch=("--gres", "--tres-per-node"),
-        group="gpus",
         project=True,
         hidden=True,
     ),
@@ -160,7 +150,7 @@ RESOURCE_ROWS: Final = (
     ),
     Option(
         name="exclusive",
-        kind="switch",
+        kind="exclusive",
         help="The whole machine, shared with no other job.",
         panel=RESOURCES,
         hpc=("--exclusive",),
@@ -348,5 +338,98 @@ QUEUE_ROWS: Final = (
         panel=QUEUE,
         hpc=("--unique",),
         bare="yes",
+    ),
+)
+
+CLUSTER_ROWS: Final = (
+    Option(
+        name="nodes",
+        kind="nodes",
+        help="Nodes: 2, or 2-4; on one machine there is one.",
+        panel=CLUSTERS,
+        metavar="N[-MOST]",
+        hpc=("--nodes", "-N"),
+        sbatch=("--nodes", "-N"),
+        project=True,
+    ),
+    Option(
+        name="tasks_per_node",
+        kind="count",
+        help="Tasks on each node.",
+        panel=CLUSTERS,
+        metavar="N",
+        hpc=("--ntasks-per-node",),
+        sbatch=("--ntasks-per-node", "--tasks-per-node"),
+        project=True,
+    ),
+    Option(
+        name="gpus_per_node",
+        kind="gpus",
+        help="GPUs of each node.",
+        panel=CLUSTERS,
+        metavar="N",
+        hpc=("--gpus-per-node",),
+        sbatch=("--gpus-per-node",),
+        group="gpus",
+        project=True,
+    ),
+    Option(
+        name="constraint",
+        kind="line",
+        help="What the nodes must have, in the site's own words: skylake, 'a100|h100'.",
+        panel=CLUSTERS,
+        metavar="FEATURES",
+        hpc=("--constraint", "-C"),
+        sbatch=("--constraint", "-C"),
+        pbs=("-l feature",),
+        project=True,
+        clusters=True,
+    ),
+    Option(
+        name="module",
+        kind="modules",
+        help="A module to load before it starts, such as gcc/12.2; may be repeated.",
+        panel=CLUSTERS,
+        metavar="NAME",
+        hpc=("--module",),
+        multiple=True,
+        project=True,
+    ),
+    Option(
+        name="conda",
+        kind="activated",
+        help="Conda environment to activate before it starts: a name or a path.",
+        panel=CLUSTERS,
+        metavar="NAME",
+        hpc=("--conda",),
+        project=True,
+    ),
+    Option(
+        name="venv",
+        kind="activated",
+        help="Directory of a virtual environment to activate before it starts.",
+        panel=CLUSTERS,
+        metavar="DIR",
+        hpc=("--venv",),
+        project=True,
+    ),
+    Option(
+        name="setup",
+        kind="line",
+        help="A line of shell to run before it starts; may be repeated.",
+        panel=CLUSTERS,
+        metavar="LINE",
+        hpc=("--setup",),
+        multiple=True,
+    ),
+    Option(
+        name="native",
+        kind="native",
+        help="Words for the site's own submit command, as they stand; may be repeated.",
+        panel=CLUSTERS,
+        metavar="WORDS",
+        hpc=("--native",),
+        multiple=True,
+        clusters=True,
     ),
 )

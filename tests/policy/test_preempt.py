@@ -16,7 +16,7 @@ from hpcshell.policy.ranks import SHORT_STEP, STEP, squeezed, stepped
 from hpcshell.policy.regime import Regime
 from tests.policy.made import make_job
 from tests.policy.regimes import Halved, policies, rank_of, regimes
-from tests.policy.workloads import Load, shared_loads
+from tests.policy.workloads import OWNERS, Load, shared_loads
 from tests.policy.world import Act, World, same
 from tests.policy.yields import check_debts
 
@@ -89,6 +89,14 @@ def test_no_more_often_than_there_are_others(
     world = preempting(load, policy, regime, rights, grace, stands).run()
     elements = len(world.tasks)
     assert len(world.yielded.preempts) <= elements * elements
+
+
+@given(rights, OWNERS, OWNERS)
+def test_whom_nobody_can_reach_nobody_may_preempt(
+    rights: Rights, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    maker, victim = make_job(1, **first), make_job(2, **second)
+    assert rights.reach(victim) or not rights.mode_of(maker, victim)
 
 
 # -- cases ---------------------------------------------------------------------------------------

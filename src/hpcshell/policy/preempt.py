@@ -56,10 +56,21 @@ class Rights(Record, frozen=True, kw_only=True):
         """How `victim` makes room for `maker`; "" when it need not."""
         if maker.id == victim.id or not self._outranks(maker, victim):
             return ""
+        mode = self._mode_for(victim)
+        return "cancel" if mode == "requeue" and not victim.requeue else mode
+
+    def reach(self, victim: Job) -> bool:
+        """Whether there is any that could preempt it, by what is told of QOS, tiers and gap."""
+        if not self._mode_for(victim):
+            return False
+        tier = self.tiers.get(victim.partition)
+        above = tier is not None and tier < max(self.tiers.values())
+        below = any(victim.qos in names for names in self.qos.values())
+        return above or below or self.gap is not None
+
+    def _mode_for(self, victim: Job) -> str:
         mode = self.modes.get(victim.qos) or self.modes.get(f"partition/{victim.partition}")
         mode = mode or self.mode
-        if mode == "requeue" and not victim.requeue:
-            return "cancel"
         return "" if mode == "off" else mode
 
     def _outranks(self, maker: Job, victim: Job) -> bool:

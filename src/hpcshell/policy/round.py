@@ -20,7 +20,7 @@ from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
 from hpcshell.policy.room import Vector
 from hpcshell.policy.setapart import no_reservation, set_apart
-from hpcshell.policy.view import Unit, View
+from hpcshell.policy.view import Unit, View, any_may_yield
 from hpcshell.policy.waking import sleepers
 
 
@@ -43,7 +43,7 @@ class Round:
         self.parts = Parts(view, policy, now)
         self.public = self.parts.public
         self._limits = Allowance(view.bounds)
-        self._preempting = view.queue.regime.preempting
+        self._preempting = any_may_yield(view)
         self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
         self._until = until

@@ -43,18 +43,18 @@ def pair(policy: Policy | None = None) -> World:
 
 @st.composite
 def owned(draw: st.DrawFn) -> Load:
-    """As `loads`, of several QOS and partitions."""
-    load = draw(loads())
-    return load._replace(work=[(replace(job, **draw(OWNERS)), run) for job, run in load.work])
+    """As `loads`, of several QOS and partitions; all make room within one time."""
+    load, grace = draw(loads()), draw(graces)
+    work = [(replace(job, grace=grace, **draw(OWNERS)), run) for job, run in load.work]
+    return load._replace(work=work)
 
 
-@given(owned(), PROMISES, rights, graces)
+@given(owned(), PROMISES, rights)
 def test_nobody_makes_room_on_nodes_but_for_one_who_then_starts(
-    load: Load, promises: int | None, rights: Rights, grace: float
+    load: Load, promises: int | None, rights: Rights
 ) -> None:
     """That none of them is too many is checked on the way."""
     world = load.world(Policy(promises=promises), entitled(rights))
-    world.yielded.grace = grace
     world.watch += [check_nodes, check_debts]
     world.run()
     assert not world.left

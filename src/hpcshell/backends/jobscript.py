@@ -33,13 +33,15 @@ _HIDDEN: Final = re.compile(
 class Names(Record, frozen=True, kw_only=True):
     """What a scheduler calls things inside a job, as text for the shell.
 
-    `job` and `element` expand to the number and the index (an empty word outside arrays). `forward`
-    are signals that reach the first process only and are handed on. `first` are lines of shell that
-    come before everything but the record of the beginning.
+    `job` and `element` expand to the number and the index (an empty word outside arrays). `index`
+    is the variable in which programs look for the index. `forward` are signals that reach the first
+    process only and are handed on. `first` are lines of shell that come before everything but the
+    record of the beginning.
     """
 
     job: str
     element: str
+    index: str = ""
     forward: tuple[str, ...] = ()
     first: Sequence[str] = ()
 
@@ -77,6 +79,7 @@ def _who(order: Order, names: Names) -> list[str]:
         f"hpc_dir={quote(order.directory)}",
         f"hpc_job={names.job}",
         f"hpc_element={names.element}",
+        *_moved(order, names),
         'hpc_record="$hpc_dir/record/${hpc_element:-job}"',
         "hpc_note() { # FILE WORDS...",
         "    local file=$1",
@@ -88,6 +91,14 @@ def _who(order: Order, names: Names) -> list[str]:
         'trap \'hpc_note "$hpc_record.end" $? "$(date +%s)" "$(uname -n)"\' EXIT',
         "",
     ]
+
+
+def _moved(order: Order, names: Names) -> list[str]:
+    """Our own index, where the site was told of a part of the array with smaller ones."""
+    if not order.offset:
+        return []
+    moved = f"hpc_element=$((hpc_element + {order.offset}))"
+    return [moved, f'export {names.index}="$hpc_element"'] if names.index else [moved]
 
 
 def _surroundings(order: Order) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +37,7 @@ class Cluster:
         self.ledger = ledger
         self.polls = Polls(f"{places.state}/clusters/{name}", settings.poll)
         self._site: Site | None = None
+        self._told = 0.0
 
     @property
     def here(self) -> bool:
@@ -67,19 +69,16 @@ class Cluster:
     def known_site(self) -> Site | None:
         """What it told of itself, if that is on record."""
         if self._site is None and (found := self.ledger.site(self.name)) is not None:
-            try:
+            with contextlib.suppress(msgspec.MsgspecError):
                 self._site = msgspec.json.decode(found[1], type=Site)
-            except msgspec.MsgspecError:
-                return None
+                self._told = found[0]
         return self._site
 
     def site(self, *, anew: bool = False) -> Site:
         """What it tells of itself; asked for once a day, or now."""
-        found = self.ledger.site(self.name)
-        if not anew and found is not None and clock.now() - found[0] < SITE_AGE:
-            known = self.known_site()
-            if known is not None:
-                return known
+        known = None if anew else self.known_site()
+        if known is not None and clock.now() - self._told < SITE_AGE:
+            return known
         told = self.backend.read_site(self.say_all(self.backend.ask_site()))
         probed = self.backend.read_probe(self.say(self.backend.probe()))
         if isinstance(probed, Trouble):
@@ -87,9 +86,14 @@ class Cluster:
         told = msgspec.structs.replace(told, version=probed.version, flavour=probed.flavour)
         with self.ledger.change() as change:
             change.tell(self.name, msgspec.json.encode(told), clock.now())
-        self._site = told
+        self._site, self._told = told, clock.now()
         self.__dict__["backend"] = backend_named(self.settings.backend, told)
         return told
+
+    def known_accounting(self) -> bool:
+        """Whether it has an accounting, as far as is known."""
+        site = self.known_site()
+        return (site is None or site.accounting) and bool(self.backend.history(["0"], 0.0))
 
     # ---------------------------------------------------------------------------------- asking it
 

@@ -7,6 +7,7 @@ desk.call("show", ids=["12"])
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ from hpcshell.clusters.lookout import Picture, closed, picture
 from hpcshell.clusters.parents import parents_of
 from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec
 from hpcshell.clusters.tending import tend
-from hpcshell.core.errors import Refused, Unreachable, Wrong
+from hpcshell.core.errors import NotYet, Refused, Unreachable, Wrong
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.sightings import ENDED, LIVE
 from hpcshell.core.words import signal_number
@@ -77,6 +78,8 @@ class Desk:
         return {"jobs": [self._submit(spec, dry_run) for spec in submissions]}
 
     def _submit(self, spec: JobSpec, dry_run: bool) -> dict[str, Any]:
+        with contextlib.suppress(NotYet):  # one that does not answer may be submitted to later
+            self.cluster.site()
         notes = check_spec(spec, self.cluster)
         submitting = Submitting(self.cluster, self.pause)
         terms, any_one = parents_of(self.cluster, spec.submission.dependency, self.look)

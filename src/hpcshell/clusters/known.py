@@ -20,6 +20,8 @@ from hpcshell.core.records import Record
 from hpcshell.core.sightings import ENDED, GONE, LIVE, UNKNOWN, Sighting
 from hpcshell.store.ledger.entries import Entry, Part
 
+SETTLED_AFTER: Final = 30.0
+"""Seconds for which the accounting may still tell more of an end that the queue shows."""
 GONE_AFTER: Final = 600.0
 """Seconds without a trace after which a job counts as forgotten."""
 
@@ -73,10 +75,13 @@ class Assessing:
         self.offset = part.offset
         self.elements: dict[Element, Sighting] = {}
         self.fresh: dict[Element, Sighting] = {}
-        """How elements ended that were not on record."""
+        """How elements ended that were not on record, and now are to be."""
+        self.over = False
+        """Whether all of it has ended, and is on record (or is to be)."""
         self.shown = False
         """Whether the queue shows anything of it."""
         self._ended = ended
+        self._certain: set[Element] = set()
         self._members = frozenset(elements_of(part.indices))
         self.missing = set(self._members)
 
@@ -113,6 +118,7 @@ class Assessing:
                     continue
                 self.elements[element] = one
                 self.missing.discard(element)
+                self._certain.add(element)
 
     def remember(self, records: Mapping[Element, Recorded]) -> None:
         """What the job recorded itself, of what nobody else tells."""
@@ -133,12 +139,19 @@ class Assessing:
             )
             self.missing.discard(element)
 
-    def settle(self, now: float) -> None:
-        """Take down what has ended since."""
+    def settle(self, now: float, *, lags: bool) -> None:
+        """Take down what has ended since. `lags`: there is an accounting, which may tell more."""
+        waits = False
         for element, one in self.elements.items():
-            if (one.state in ENDED or one.state == GONE) and element not in self._ended:
-                self.fresh[element] = one if one.end_time else replace(one, end_time=now)
-                self.elements[element] = self.fresh[element]
+            if element in self._ended or not (one.state in ENDED or one.state == GONE):
+                waits = waits or one.state not in ENDED
+                continue
+            one = self.elements[element] = one if one.end_time else replace(one, end_time=now)
+            if element in self._certain or not lags or now - (one.end_time or now) > SETTLED_AFTER:
+                self.fresh[element] = one
+            else:
+                waits = True
+        self.over = not waits
 
     def run_again(self) -> list[Element]:
         """Elements that are on record as ended, and alive."""

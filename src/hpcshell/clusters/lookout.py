@@ -85,12 +85,14 @@ class Looking:
 
     def strangers(self) -> list[Sighting]:
         """What the queue shows that was not submitted here."""
-        return [
+        others = [
             one
             for number, several in self._by_number.items()
             if number not in self._ours
             for one in several
         ]
+        keys = self.cluster.ledger.have(one.key for one in others if one.key)
+        return [one for one in others if one.key not in keys]
 
     # ------------------------------------------------------------------------------- who else knows
 
@@ -127,7 +129,7 @@ class Looking:
                 records = self._records(entry) if records is None else records
                 each.remember(records)
             self._judge(entry, each)
-            each.settle(self.now)
+            each.settle(self.now, lags=self.cluster.known_accounting())
             elements |= each.elements
         known = Known(entry=entry, parts=tuple(parts), elements=elements)
         self._record(known, assessing)
@@ -168,13 +170,14 @@ class Looking:
             for element in each.run_again()
         ]
         shown = [each.part for each in assessing if each.shown and self.at > (each.part.seen or 0)]
-        if not (fresh or again or shown or known.over):
+        over = known.over and all(each.over for each in assessing)
+        if not (fresh or again or shown or over):
             return
         with self.cluster.ledger.change() as change:
             change.forget_ending(entry.serial, again)
             change.end(entry.serial, fresh)
             change.seen(shown, self.at)
-            if known.over:
+            if over:
                 change.close(entry.serial)
 
 

@@ -59,6 +59,8 @@ def stranger(sighting: Sighting, element: Element, cluster: str) -> View:
         "submit_time": sighting.submit_time or 0.0,
         "array": sighting.waiting or None,
         "cwd": sighting.cwd,
+        "stdout": sighting.stdout,
+        "stderr": sighting.stderr or sighting.stdout,
     }
     return base | _seen(sighting)
 
@@ -296,8 +298,5 @@ def paths(known: Known, element: Element, sighting: Sighting) -> View:
             ),
         )
 
-    out = sighting.stdout or path(asked.stdout)
-    return {
-        "stdout": out,
-        "stderr": sighting.stderr or (path(asked.stderr) if asked.stderr else out),
-    }
+    out = path(asked.stdout)
+    return {"stdout": out, "stderr": path(asked.stderr) if asked.stderr else out}

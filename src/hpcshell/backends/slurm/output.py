@@ -16,9 +16,11 @@ _SAME: Final = frozenset("AauN")
 def native_file(order: Order) -> tuple[str, str] | None:
     """Patterns for output and errors ("": they go where the output goes); None where the job's
     script has to open its files itself: a backslash ends all patterns for Slurm, it knows fewer
-    fields, and it makes no directories whose names are only known on the node."""
+    fields (and other indices, in a part of an array), and it makes no directories whose names are only known on the node."""
     submission = order.spec.submission
     array = bool(submission.array)
+    if order.offset:
+        return None
     shown = [
         _in_slurm(pattern, submission.name, array) if pattern else ""
         for pattern in (submission.stdout, submission.stderr)

@@ -34,6 +34,7 @@ _MAILED: Final = {"begin", "end", "fail", "requeue", "time_limit"}
 _NAMES: Final = Names(
     job='"${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"',
     element='"${SLURM_ARRAY_TASK_ID-}"',
+    index="SLURM_ARRAY_TASK_ID",
     # Slurm tells the first process alone, also when it ends a job, and kills the rest soon after
     forward=("TERM", "INT", "HUP", "USR1", "USR2", "ALRM", "WINCH", "URG", "XCPU"),
 )

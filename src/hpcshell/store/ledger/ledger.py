@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -148,6 +148,13 @@ class Ledger:
     def clusters(self) -> list[str]:
         """Names under which something was submitted."""
         return [name for (name,) in self._rows("SELECT DISTINCT cluster FROM entry ORDER BY 1")]
+
+    def have(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys that are a part's."""
+        known = (
+            self._rows("SELECT 1 FROM part WHERE key = ?", (key,)) and key for key in set(keys)
+        )
+        return {key for key in known if key}
 
     def parts(self, serial: int) -> list[Part]:
         return self._parts("WHERE serial = ? ORDER BY number", (serial,))

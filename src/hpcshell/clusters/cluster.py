@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -29,12 +29,19 @@ class Cluster:
     """One cluster. Nothing is asked of it before it is needed."""
 
     def __init__(
-        self, name: str, settings: ClusterSettings, places: Places, link: Link, ledger: Ledger
+        self,
+        name: str,
+        settings: ClusterSettings,
+        places: Places,
+        link: Link,
+        ledger: Ledger,
+        make: Callable[[str, Site | None], Backend] = backend_named,
     ) -> None:
         self.name = name
         self.settings = settings
         self.link = link
         self.ledger = ledger
+        self._make = make
         self.polls = Polls(f"{places.state}/clusters/{name}", settings.poll)
         self._site: Site | None = None
         self._told = 0.0
@@ -47,7 +54,7 @@ class Cluster:
     @cached_property
     def backend(self) -> Backend:
         """Its scheduler; of what it told of itself, what is on record."""
-        return backend_named(self.settings.backend, self.known_site())
+        return self._make(self.settings.backend, self.known_site())
 
     @cached_property
     def user(self) -> str:
@@ -87,7 +94,7 @@ class Cluster:
         with self.ledger.change() as change:
             change.tell(self.name, msgspec.json.encode(told), clock.now())
         self._site, self._told = told, clock.now()
-        self.__dict__["backend"] = backend_named(self.settings.backend, told)
+        self.__dict__["backend"] = self._make(self.settings.backend, told)
         return told
 
     def known_accounting(self) -> bool:

@@ -280,9 +280,8 @@ def toy_cluster(directory: Path, site: ToySite, **settings: Any) -> Cluster:
     )
     settings = {"poll": 0.0} | settings
     ledger = Ledger.open(directory / "state" / "clusters.db")
-    cluster = Cluster("toy", ClusterSettings(backend="toy", **settings), places, site, ledger)
-    cluster.__dict__["backend"] = ToyBackend(cluster.known_site())
-    return cluster
+    known = ClusterSettings(backend="toy", **settings)
+    return Cluster("toy", known, places, site, ledger, make=lambda name, told: ToyBackend(told))
 
 
 def toy_desk(directory: Path, site: ToySite, **settings: Any) -> Desk:

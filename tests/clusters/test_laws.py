@@ -39,7 +39,7 @@ FAULTS = st.lists(
     max_size=8,
 )
 DOOM = st.one_of(st.none(), st.none(), st.integers(0, 30))
-DURING = st.one_of(st.none(), st.integers(1, 6))
+DURING = st.one_of(st.none(), st.integers(1, 6), st.integers(-6, -1))
 WHO = st.integers(0, 1)
 ARRAYS = st.sampled_from(["", "", "0-3", "2-8:2", "7-20:6,3", "0-11%2"])
 ENDS = {"COMPLETED": "done", "FAILED": "bad", "CANCELLED": "gone"}
@@ -107,7 +107,13 @@ class Desks(RuleBasedStateMachine):
         self.world.doom = doom
         self.world.meanwhile.clear()
         if during is not None:
-            self.world.during(during, lambda: self.looks(other))
+            self.world.during(abs(during), (lambda: self.looks(other)) if during > 0 else self.runs)
+
+    def runs(self) -> None:
+        """Everything at the site begins, and ends."""
+        for row in self.world.live():
+            self.world.begin(row)
+            self.world.end(row)
 
     def calm(self) -> None:
         self.trouble([], None, None, 0)
@@ -181,9 +187,7 @@ class Desks(RuleBasedStateMachine):
             self.looks(0)
             if not self.world.desk().cluster.ledger.unsent("toy"):
                 break
-            for row in self.world.live():
-                self.world.begin(row)
-                self.world.end(row)
+            self.runs()
         assert not self.world.desk().cluster.ledger.unsent("toy")
         self.nothing_is_there_twice()
         for name, elements in self.accepted.items():

@@ -71,7 +71,8 @@ class Change:
 
     def claim(self, part: Part, now: float) -> Part | None:
         """The part marked as being asked for (again), unless somebody else has."""
-        if not self._found(part, "SET state = 'asking', since = ?, reason = ''", now):
+        wanted = part.state in ("planned", "asking")
+        if not wanted or not self._found(part, "SET state = 'asking', since = ?, reason = ''", now):
             return None
         return replace(part, state="asking", since=now, reason="")
 

@@ -48,6 +48,8 @@ class Desk:
             "history": self.history,
             "wait": self.wait,
             "outputs": self.outputs,
+            "size": self.size,
+            "read": self.read,
             "cancel": self.cancel,
             "edit": self.edit,
             **{
@@ -201,6 +203,14 @@ class Desk:
                 for view in documents(one, self.cluster.name, apart=True)
             ]
         }
+
+    def size(self, path: str) -> dict[str, int | None]:
+        """The size of a file there; None: there is none."""
+        return {"size": self.cluster.link.sizes([path])[path]}
+
+    def read(self, path: str, offset: int, most: int) -> dict[str, bytes]:
+        """A piece of a file there."""
+        return {"bytes": self.cluster.link.read_from(path, offset, most) or b""}
 
     def wait(
         self, ids: Sequence[str], any: bool = False, timeout: float | None = None

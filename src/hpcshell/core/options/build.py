@@ -48,6 +48,7 @@ _LEAST: Final[tuple[str, ...]] = (
 )
 _PLAIN_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+
 class Built(Record, frozen=True, kw_only=True):
     """What a client hands over, and what it tells the person."""
 

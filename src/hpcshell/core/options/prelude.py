@@ -1,7 +1,7 @@
 """What is to be done in the shell before a job starts: modules, environments, lines of its own.
 
-    prelude.lines()                         what a shell is told
-    prelude.before(argv, script)            a command or shell script that does it first
+prelude.lines()                         what a shell is told
+prelude.before(argv, script)            a command or shell script that does it first
 """
 
 from __future__ import annotations

@@ -61,6 +61,10 @@ class Gathered:
         """Words for the site's submit command, in the order they were given."""
         return [word for native in self._native for word in native.words]
 
+    def stands_for(self, row: str) -> bool:
+        """Whether native words say what the row says."""
+        return any(native.row == row for native in self._native)
+
     def take(self, setting: Setting, rank: int) -> None:
         """One more setting, of a layer that is at least as strong as those before."""
         if not setting.heard_at(self.place.site):

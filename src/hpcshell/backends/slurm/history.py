@@ -44,7 +44,7 @@ def read_history(answers: Sequence[Answer]) -> Seen:
         if head is None or answer.code != 0:
             trouble = trouble or silence(answer, "sacct")
         body = answer.out[head.end() + 1 :] if head else ""
-        for record in split(body, _FRONT, FIELDS):
+        for record in split(body, "\n", _FRONT, FIELDS):
             job, _, step = record[1].partition(".")
             if step:
                 steps[job] = max(steps.get(job, 0), amount(record[9]) or 0)

@@ -20,10 +20,16 @@ KEY: Final = "hpc:"
 """What stands in front of an order's key in a job's comment."""
 
 
-def split(body: str, front: re.Pattern[str], fields: Sequence[str]) -> list[list[str]]:
-    """The records in `body`, each with all its fields; what is no record is passed over."""
+def split(body: str, end: str, front: re.Pattern[str], fields: Sequence[str]) -> list[list[str]]:
+    """The records in `body`, each with all its fields; what is no record is passed over.
+
+    Only where a text has an end or a gap in it are the fronts looked for.
+    """
     count = len(fields)
-    found = [record.split(GAP, count - 1) for record in front.split(body) if record]
+    found = [record.split(GAP) for record in body.split(end) if record]
+    if all(len(record) == count for record in found):
+        return found
+    found = [record.removesuffix(end).split(GAP, count - 1) for record in front.split(body)]
     return [record for record in found if len(record) == count]
 
 

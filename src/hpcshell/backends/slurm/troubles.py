@@ -141,7 +141,8 @@ _RULES: Final[tuple[tuple[str, Kind, Hint], ...]] = (
      r"|no longer pending|already (?:running|suspended)|Duplicate|must be in|Requested operation",
      "wrong", _say("as it stands now this cannot be done to the job")),
     (r"is ambiguous|requires an argument"
-     r"|is not a valid|Unknown job signal|nrecognized|[Ii]nvalid|too few arguments|No valid entity|is required",
+     r"|is not a valid|Unknown job signal|nrecognized|[Ii]nvalid|too few arguments"
+     r"|No valid entity|is required",
      "wrong", _say("")),
 )  # fmt: skip
 _COMPILED: Final = tuple((re.compile(text), kind, hint) for text, kind, hint in _RULES)

@@ -7,6 +7,7 @@ tests. `with Sshd(directory) as sshd:`, then `sshd.account("name", ...)` and `Ss
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import signal
@@ -123,11 +124,13 @@ class Sshd:
             keys.write(f'command="{command}" {public}')
         return Account(home, self.client(name))
 
+    def key(self, name: str) -> None:
+        """A key that opens nothing."""
+        _key(self.here / name)
+
     def client(self, name: str, **changes: str) -> tuple[str, ...]:
         """The options of ssh for an account; `changes` replace words of its configuration."""
-        text = _CLIENT.format(
-            user=os.environ.get("USER") or "root", port=self.port, here=self.here, name=name
-        )
+        text = _CLIENT.format(user=getpass.getuser(), port=self.port, here=self.here, name=name)
         for word, value in changes.items():
             text = text.replace("Host *\n", f"Host *\n    {word} {value}\n")
         path = self.here / f"{name}{len(list(self.here.iterdir()))}.config"

@@ -5,9 +5,10 @@ Rsync carries them where both sides have it and the far account prints nothing b
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from hpcshell.core.errors import Broken, NotFound
@@ -34,26 +35,25 @@ def here(source: str, target: str) -> None:
     import shutil
 
     _check_there(source)
-    try:
+    with _told(source, target):
         if os.path.isdir(source):
             shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
         else:
             os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
             shutil.copy2(source, target)
-    except (OSError, shutil.Error) as error:
-        raise Broken(f"{source} cannot be copied to {target}: {error}.") from error
-    compare(digests(source), digests(target), target)
+        compare(digests(source), digests(target), target)
 
 
 def put(link: SshLink, local: str, remote: str) -> None:
     """From here to there."""
     _check_there(local)
     local = os.path.abspath(local)
-    sent = digests(local)
-    _made(link, os.path.dirname(remote))
-    end = "/" if os.path.isdir(local) else ""
-    if not _rsync(link, local + end, f"far:{remote}{end}"):
-        _send(link, local, remote)
+    with _told(local, remote):
+        sent = digests(local)
+        _made(link, os.path.dirname(remote))
+        end = "/" if os.path.isdir(local) else ""
+        if not _rsync(link, local + end, f"far:{remote}{end}"):
+            _send(link, local, remote)
     compare(sent, far_digests(link, remote), f"{link.master.destination}:{remote}")
 
 
@@ -61,11 +61,24 @@ def fetch(link: SshLink, remote: str, local: str) -> None:
     """From there to here."""
     local = os.path.abspath(local)
     sent = far_digests(link, remote)
-    os.makedirs(os.path.dirname(local), exist_ok=True)
     end = "" if "" in sent else "/"
-    if not _rsync(link, f"far:{remote}{end}", local + end):
-        _take(link, remote, local, single="" in sent)
-    compare(sent, digests(local), local)
+    with _told(remote, local):
+        os.makedirs(os.path.dirname(local), exist_ok=True)
+        if not _rsync(link, f"far:{remote}{end}", local + end):
+            _take(link, remote, local, single="" in sent)
+        compare(sent, digests(local), local)
+
+
+@contextlib.contextmanager
+def _told(source: str, target: str) -> Iterator[None]:
+    """What this machine refuses (`shutil.Error` is an `OSError`, too), for a person."""
+    try:
+        yield
+    except OSError as error:
+        raise Broken(
+            f"{source} cannot be copied to {target}: {error.strerror or error}.",
+            hint="Is there room, and may you read the one and write the other?",
+        ) from error
 
 
 def compare(sent: Digests, arrived: Digests, where: str) -> None:

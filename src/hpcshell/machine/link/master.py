@@ -25,7 +25,7 @@ _CONNECT: Final = 20
 _TO_TYPE: Final = 180.0
 _TO_ANSWER: Final = 60.0
 _LOOK: Final = 0.01
-_COMMON: Final = (
+_USUAL: Final = (
     *("-T", "-x", "-o", "LogLevel=ERROR", "-o", "ServerAliveInterval=15"),
     *(
         "-o",
@@ -55,11 +55,13 @@ class Master:
 
     def session(self, *command: str) -> list[str]:
         """The words for ssh to have one command line run there, through the shared connection."""
-        own = ("-o", "ControlMaster=no", "-o", "BatchMode=yes")
-        return [*self._ssh(), *own, "--", self.destination, *command]
+        return self._ssh("-o", "ControlMaster=no", "-o", "BatchMode=yes", command=command)
 
-    def _ssh(self) -> list[str]:
-        return ["ssh", "-S", self.socket.replace("%", "%%"), *_COMMON, *self._options]
+    def _ssh(self, *own: str, command: Sequence[str] = ()) -> list[str]:
+        """What ssh is told first counts: what we cannot do without, what was asked for, and what
+        is usual."""
+        first = ("ssh", "-S", self.socket.replace("%", "%%"), *own)
+        return [*first, *self._options, *_USUAL, "--", self.destination, *command]
 
     def up(self) -> bool:
         """Whether the connection is held by somebody."""
@@ -96,11 +98,9 @@ class Master:
 
     def _connect(self) -> None:
         asking = _has_terminal()
-        argv = [
-            *self._ssh(),
-            *("-M", "-N", "-f", "-o", f"ControlPersist={_PERSIST}"),
-            *("-o", f"BatchMode={'no' if asking else 'yes'}", "--", self.destination),
-        ]
+        batch = "no" if asking else "yes"
+        persist = f"ControlPersist={_PERSIST}"
+        argv = self._ssh("-M", "-N", "-f", "-o", persist, "-o", f"BatchMode={batch}")
         code, text = _started(argv, _TO_TYPE if asking else _TO_ANSWER)
         if code != 0 or not self.up():
             raise link_down(self.destination, text)
@@ -110,8 +110,7 @@ class Master:
         from hpcshell.machine.link import process
 
         if self.up():
-            argv = [*self._ssh(), "-O", "exit", "--", self.destination]
-            process.run(argv, os.environ, patience=5.0)
+            process.run(self._ssh("-O", "exit"), os.environ, patience=5.0)
 
 
 def _started(argv: Sequence[str], patience: float) -> tuple[int | None, str]:

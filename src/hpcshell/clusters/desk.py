@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from hpcshell.clusters import views
 from hpcshell.clusters.changing import EDITS, Changing, check_edit, record_wish
 from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.explaining import explain
 from hpcshell.clusters.finding import Found, find
 from hpcshell.clusters.known import Known, spread
 from hpcshell.clusters.lookout import Picture, closed, picture
@@ -24,6 +27,7 @@ from hpcshell.clusters.parents import parents_of
 from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec
 from hpcshell.clusters.tending import tend
 from hpcshell.core.errors import NotYet, Refused, Unreachable, Wrong
+from hpcshell.core.indexset import IndexSet
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.sightings import ENDED, LIVE
 from hpcshell.core.words import signal_number
@@ -48,6 +52,8 @@ class Desk:
             "history": self.history,
             "wait": self.wait,
             "outputs": self.outputs,
+            "explain": self.explain,
+            "rerun": self.rerun,
             "size": self.size,
             "read": self.read,
             "cancel": self.cancel,
@@ -111,6 +117,27 @@ class Desk:
             "start": None,
             "notes": [*notes, *taken.notes],
         }
+
+    def rerun(
+        self, ids: Sequence[str], failed: bool | None = None, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Submit ended jobs again; with `failed` only the elements that did not complete."""
+        found = find(self.cluster, self.look(), ids)
+        answers = []
+        for known in (one.known for one in found):
+            if known is None:
+                raise Refused("only what was submitted here can be submitted again")
+            if not known.over:
+                raise Refused(f"job {views.label_of(known)} has not ended", "cancel it first")
+            spec = known.entry.spec
+            if failed and known.entry.array:
+                bad = [i for i, one in known.elements.items() if one.state != "COMPLETED"]
+                if not bad:
+                    raise Refused(f"all of job {views.label_of(known)} has completed")
+                array = str(IndexSet.of(i for i in bad if i is not None))
+                spec = replace(spec, submission=replace(spec.submission, array=array))
+            answers.append(self._submit(spec, dry_run))
+        return {"jobs": answers}
 
     # -------------------------------------------------------------------------------------- looking
 
@@ -182,6 +209,10 @@ class Desk:
                 members = [views.document(known)]
             rows += [row for row in members if _wanted(row, filters)]
         return {"rows": rows[offset : offset + limit] if limit else rows, "total": len(rows)}
+
+    def explain(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Why jobs wait, in the site's words, and when it expects to start them."""
+        return {"jobs": explain(self.cluster, self.show(ids)["jobs"])}
 
     def outputs(self, ids: Sequence[str]) -> dict[str, Any]:
         """Where the output of jobs lies, an entry for every element."""
@@ -332,8 +363,6 @@ def just_submitted(taken: Taken) -> Known:
 
 
 def _count(spec: JobSpec) -> int:
-    from hpcshell.core.indexset import IndexSet
-
     array = spec.submission.array.partition("%")[0]
     return len(IndexSet.parse(array)) if array else 1
 

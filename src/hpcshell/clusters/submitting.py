@@ -64,10 +64,8 @@ class Submitting:
 
     def enter(self, wanted: Wanted) -> tuple[Entry, list[str]]:
         """Put a submission on record and its files where they are to be; nothing is asked yet."""
-        cluster, spec = self.cluster, wanted.spec
+        cluster, spec = self.cluster, completed(wanted.spec)
         key = new_key()
-        asked = spec.submission
-        spec = replace(spec, submission=replace(asked, name=asked.name or name_of(spec)))
         entry = Entry(
             serial=0,
             key=key,
@@ -80,7 +78,7 @@ class Submitting:
             spec=spec,
             parents=wanted.parents,
             any=wanted.any,
-            held=asked.hold,
+            held=spec.submission.hold,
             chosen=wanted.chosen,
             origin=wanted.origin,
         )
@@ -110,17 +108,18 @@ class Submitting:
 
     def script(self, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
         """The job script and the command of a submission that is not made (its first part)."""
-        key = f"{KEY}{'x' * 13}"
+        key = f"{KEY}{'x' * 16}"
+        spec = completed(wanted.spec)
         entry = Entry(
             serial=0,
             key=key,
             cluster=self.cluster.name,
             backend=self.cluster.backend.name,
-            name=wanted.spec.submission.name,
+            name=spec.submission.name,
             user=self.cluster.user,
             submitted=clock.now(),
             directory=f"{self.cluster.directory}/{key}",
-            spec=wanted.spec,
+            spec=spec,
             parents=wanted.parents,
             any=wanted.any,
         )
@@ -288,6 +287,13 @@ def _shifted(indices: str, offset: int) -> str:
 def new_key() -> str:
     """A word that no other submission has: 80 random bits."""
     return KEY + "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(16))
+
+
+def completed(spec: JobSpec) -> JobSpec:
+    """With the name and the output file of a job for which none was said, as on this machine."""
+    asked = spec.submission
+    output = asked.stdout or f"hpc-{'%A_%a' if asked.array else '%j'}.out"
+    return replace(spec, submission=replace(asked, name=asked.name or name_of(spec), stdout=output))
 
 
 def name_of(spec: JobSpec) -> str:

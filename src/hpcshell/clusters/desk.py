@@ -136,7 +136,8 @@ class Desk:
                     raise Refused(f"all of job {views.label_of(known)} has completed")
                 array = str(IndexSet.of(i for i in bad if i is not None))
                 spec = replace(spec, submission=replace(spec.submission, array=array))
-            answers.append(self._submit(spec, dry_run))
+            label = views.number(views.label_of(known))
+            answers.append(self._submit(spec, dry_run) | {"of": label})
         return {"jobs": answers}
 
     # -------------------------------------------------------------------------------------- looking

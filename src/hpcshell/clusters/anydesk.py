@@ -79,13 +79,12 @@ class AnyDesk:
         reason = "; ".join([why(made, best), *choice.notes])
         desk, spec = self.desks[best.cluster], choice.specs[best.cluster]
         if dry_run:
-            answer = desk.submit([spec], dry_run=True)["jobs"][0]
+            answer: dict[str, Any] = desk.submit([spec], dry_run=True)["jobs"][0]
         else:
             elsewhere = {name: each for name, each in choice.specs.items() if name != best.cluster}
             answer = desk.submit_chosen(spec, reason, elsewhere, choice.movable)
         answer["notes"] = [f"on {best.cluster}: {reason}", *answer["notes"]]
-        told: dict[str, Any] = answer | {"cluster": best.cluster}
-        return told
+        return answer | {"cluster": best.cluster}
 
     # -------------------------------------------------------------------------------------- looking
 

@@ -49,8 +49,13 @@ def guard(order: Order, torque: bool) -> list[str]:
     indices = IndexSet.parse(order.indices)
     if len(_range(indices)) == len(indices):
         return []
-    tests = " || ".join(_test(part) for part in indices.ranges)
-    return [f"(( {tests} )) || exit 0 # not asked for; PBS takes one range only"]
+    return [
+        "hpc_asked_for() { # the others are there because PBS takes one range only",
+        *(f"    (( {_test(part)} )) && return" for part in indices.ranges),
+        "    return 1",
+        "}",
+        "hpc_asked_for || exit 0",
+    ]
 
 
 def _test(part: range) -> str:
@@ -58,7 +63,7 @@ def _test(part: range) -> str:
     if len(part) == 1:
         return f"{index} == {part[0]}"
     step = f" && ({index} - {part[0]}) % {part.step} == 0" if part.step > 1 else ""
-    return f"({index} >= {part[0]} && {index} <= {part[-1]}{step})"
+    return f"{index} >= {part[0]} && {index} <= {part[-1]}{step}"
 
 
 def _range(indices: IndexSet) -> range:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from hpcshell.backends.contract import Order, Site
+from hpcshell.core.errors import Wrong
 from hpcshell.core.jobspec import JobSpec, Layout
 from hpcshell.core.records import Request
 from hpcshell.core.submission import Submission
 
+T = TypeVar("T")
 OPENPBS = Site(version="23.06.06", flavour="openpbs")
 TORQUE = Site(version="6.1.2", flavour="torque")
 
@@ -40,3 +43,13 @@ def order(
 def directives(text: str) -> list[str]:
     """The #PBS lines of a script, without the marker."""
     return [line[5:] for line in text.splitlines() if line.startswith("#PBS ")]
+
+
+def unless_refused(make: Callable[[], T]) -> T | None:
+    """What it makes; None where that was refused, with a hint."""
+    try:
+        return make()
+    except Wrong as refusal:
+        hint = refusal.hint
+    assert hint
+    return None

@@ -62,9 +62,10 @@ def _native(order: Order) -> Iterator[str]:
 
 
 def read_submit(answer: Answer, site: Site | None) -> str | Trouble:
-    """The id, on a line of its own; without one nobody knows whether it was submitted."""
+    """The id, on a line of its own. Who submits with `-W block=true` gets it, too, and with it the
+    code of the job, in time or not. Without an id nobody knows whether it was submitted."""
     found = _JOB.findall(answer.out)
-    if answer.code == 0 and len(found) == 1:
+    if len(found) == 1 and (answer.code in (0, None) or not answer.err.strip()):
         return str(found[0])
     if answer.code == 0:
         return Trouble(kind="busy", message=answer.said or "qsub says nothing", hint=_LOOK)

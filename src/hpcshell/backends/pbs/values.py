@@ -34,8 +34,9 @@ def instant(text: str) -> float | None:
 
 
 def stamp(when: float) -> str:
-    """`CCYYMMDDhhmm.SS` in UTC, no earlier than that."""
-    return (_EPOCH + timedelta(seconds=ceil(when))).strftime("%Y%m%d%H%M.%S")
+    """`CCYYMMDDhhmm[.SS]` in UTC, no earlier than that."""
+    moment = _EPOCH + timedelta(seconds=ceil(when))
+    return moment.strftime("%Y%m%d%H%M.%S" if moment.second else "%Y%m%d%H%M")
 
 
 def seconds(text: str) -> float | None:

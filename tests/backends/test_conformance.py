@@ -26,7 +26,9 @@ class Shouting(LsfBackend):
 
 
 class Mute(LsfBackend):
-    lacks = {"estimate": "no"}
+    def __init__(self) -> None:
+        super().__init__()
+        self.lacks = {"estimate": "no"}
 
     def signal(self, ids: Sequence[str], signal: str) -> Sequence[Words]:
         return None  # type: ignore[return-value]
@@ -99,10 +101,10 @@ class Reckoning(LsfBackend):
         (Mute, "signal: it has no words for it, and lacks does not say so"),
         (Elsewhere, "parse_id: '12[2]' is read as ('12', 1)"),
         (Trusting, "parse_id: '$(date)' is taken for an id"),
-        (Hopeful, "read_queue: '12', exit 0 is believed to be all there is"),
-        (Hasty, "read_queue: '12', exit 0 ends a job"),
-        (Silent, "read_history: '12', exit 0 cannot be believed, and no trouble says why"),
-        (Guessing, "read_submit: '12', exit 0 is taken for a job"),
+        (Hopeful, "read_queue: '12 jobs\\n', exit 0 is believed to be all there is"),
+        (Hasty, "read_queue: '12 jobs\\n', exit 0 ends a job"),
+        (Silent, "read_history: '12 jobs\\n', exit 0 cannot be believed, and no trouble says why"),
+        (Guessing, "read_submit: '12 jobs\\n', exit 0 is taken for a job"),
         (Guessing, "read_change: without an answer nothing has been changed for certain"),
         (Leaking, "script: the name 'a\\n#!evil' becomes a line of its own"),
         (Careless, "cancel: without ids it must say nothing"),

@@ -73,18 +73,8 @@ class TspBackend(Backend):
         """The label is the key, so that the job is known again in the list."""
         after = [word for parent in order.parents for word in ("-D", *parent.ids)]
         slots = str(max(order.spec.layout.cpus, order.spec.submission.request.cpus))
-        argv = (
-            "tsp",
-            "-B",
-            "-L",
-            f"hpc:{order.key}",
-            "-N",
-            slots,
-            *after,
-            "bash",
-            order.job_script,
-        )
-        return Words(argv=argv)
+        queued = ("tsp", "-B", "-L", f"hpc:{order.key}", "-N", slots, *after)
+        return Words(argv=(*queued, "bash", order.job_script))
 
     def read_submit(self, answer: Answer) -> str | Trouble:
         word = answer.out.strip()

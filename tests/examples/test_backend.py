@@ -3,12 +3,14 @@ real task-spooler."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -17,7 +19,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.backends.conformance import Sample, check, order
-from hpcshell.backends.contract import ENDED, Answer, Order, Parent, Seen, Sighting, Trouble
+from hpcshell.backends.contract import (
+    ENDED,
+    Answer,
+    Backend,
+    Kind,
+    Order,
+    Parent,
+    Seen,
+    Sighting,
+    Trouble,
+)
 from hpcshell.backends.jobscript import read_records
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Request
@@ -211,3 +223,26 @@ def test_once_installed_it_is_found_by_its_name(tmp_path):
         [sys.executable, "-c", asked, tmp_path / "site"], capture_output=True, text=True
     )
     assert done.stdout == "True task-spooler hpcshell_tsp\n", done.stderr
+
+
+# ------------------------------------------------------------------------------------- explained
+
+
+def test_the_page_shows_the_example_as_it_is():
+    page = (EXAMPLE.parents[1] / "docs" / "how-to" / "write-a-backend.md").read_text("utf-8")
+    real = (
+        (EXAMPLE / "hpcshell_tsp.py").read_text("utf-8")
+        + (EXAMPLE / "pyproject.toml").read_text("utf-8")
+        + Path(__file__).read_text("utf-8")
+    )
+    shown = re.findall(r"^```(?:python|toml)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(shown) > 5
+    for block in shown:
+        assert block in real
+
+
+def test_the_page_names_every_method_and_every_kind_of_trouble():
+    page = (EXAMPLE.parents[1] / "docs" / "how-to" / "write-a-backend.md").read_text("utf-8")
+    methods = [name for name, value in vars(Backend).items() if callable(value) and name[0] != "_"]
+    for word in (*methods, *get_args(Kind)):
+        assert f"`{word}`" in page, word

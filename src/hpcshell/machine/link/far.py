@@ -185,15 +185,14 @@ def packed(greeted: Greeted) -> bytes:
     """For a file; `unpacked` is its way back."""
     flags = f"{greeted.noisy:d}{greeted.rsync:d}"
     pairs = (f"{name}={value}" for name, value in greeted.login.items())
-    return os.fsencode("\0".join([greeted.home, greeted.user, flags, *pairs, "end"]))
+    return os.fsencode("\0".join([greeted.home, greeted.user, flags, *pairs, "", ""]))
 
 
 def unpacked(content: bytes) -> Greeted | None:
     """None for half a file."""
-    parts = os.fsdecode(content).split("\0")
-    if len(parts) < 4 or parts[-1] != "end":
+    if not content.endswith(b"\0\0"):
         return None
-    home, user, flags, *pairs, _ = parts
+    home, user, flags, *pairs = os.fsdecode(content[:-2]).split("\0")
     login = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
     return Greeted(home, user, login, noisy=flags[0] == "1", rsync=flags[1] == "1")
 

@@ -203,9 +203,11 @@ def _switch(text: str, origin: str, place: Place) -> bool:
 
 
 def _exclusive(text: str, origin: str, place: Place) -> bool | str:
-    """Yes or no; for a cluster also with whom a node may be shared."""
+    """Yes or no; for a cluster also with whom a node may be shared, which here means yes."""
     word = text.strip().lower()
-    return word if place.site and word in _SHARED_SOMEHOW else _switch(text, origin, place)
+    if word in _SHARED_SOMEHOW:
+        return word if place.site else True
+    return _switch(text, origin, place)
 
 
 def _modules(text: str, origin: str, place: Place) -> list[str]:
@@ -228,7 +230,7 @@ def _native(text: str, origin: str, place: Place) -> tuple[str, ...]:
     """Split as a shell would."""
     from hpcshell.core.options.parse import words
 
-    return tuple(words(one_line(text, origin), origin))
+    return tuple(words(one_line(text, origin, 1 << 16), origin))
 
 
 def _choice(text: str, origin: str, place: Place) -> str:

@@ -40,6 +40,7 @@ RESOURCE_ROWS: Final = (
         metavar="SIZE",
         hpc=("--memory", "--mem"),
         sbatch=("--mem",),
+        pbs=("-l mem", "-l vmem"),
         group="memory",
         project=True,
     ),
@@ -74,7 +75,6 @@ RESOURCE_ROWS: Final = (
         help="Memory of all nodes together.",
         panel=RESOURCES,
         metavar="SIZE",
-        pbs=("-l mem", "-l vmem"),
         group="memory",
         project=True,
         hidden=True,
@@ -92,7 +92,7 @@ RESOURCE_ROWS: Final = (
     Option(
         name="gpus",
         kind="gpus",
-        help="GPUs of each element: 2, 0.5 for a share of one; on clusters also with a model, as in "
+        help="GPUs of each element: 2, or 0.5 for a share of one; on clusters with a model, too: "
         "a100:2.",
         panel=RESOURCES,
         metavar="N",

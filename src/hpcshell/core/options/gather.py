@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.options.read import READERS, Place, gpu_model, read_setting
+from hpcshell.core.options.read import READERS, Place, read_setting
+from hpcshell.core.options.resources import gpu_model
 from hpcshell.core.options.row import Option, Setting
 from hpcshell.core.options.table import BY_NAME, OPTIONS, by_key
 from hpcshell.core.records import Record

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hpcshell.backends.contract import ENDED, Order, Parent, Sighting, Trouble
-from hpcshell.core.jobspec import JobSpec
+from hpcshell.backends.contract import ENDED, Order, Sighting, Trouble
+from hpcshell.core.jobspec import JobSpec, Layout
 from hpcshell.core.records import Request
 from hpcshell.core.submission import Submission
 from tests.support.clusters.slurm import SlurmCluster
@@ -119,7 +119,7 @@ class Jobs:
 @pytest.fixture
 def jobs(slurm_cluster: SlurmCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     home = tmp_path_factory.mktemp(f"slurm{time.time_ns()}")
-    for parent in (home, home.parent, home.parent.parent):
+    for parent in list(home.parents)[:-2]:  # for jobs of other users; not /tmp itself
         parent.chmod(0o755)
     home.chmod(0o777)
     made = Jobs(slurm_cluster, home)
@@ -142,11 +142,7 @@ def long_ago(
     made = Jobs(slurm_cluster, tmp_path_factory.mktemp("slurm"))
     minute = Request(time_limit=60.0)
     limited = made.submit("sleep 600", name="limited", request=minute)
-    held = made.submit(hold=True)
-    late = made.submit(
-        request=minute,
-        deadline=time.time() + 75,
-        of_order={"parents": (Parent(kind="afterok", ids=(held,)),)},
-    )
+    wide = {"layout": Layout(nodes=9)}
+    late = made.submit(request=minute, deadline=time.time() + 75, of_spec=wide)
     yield LongAgo(made.home, limited, late)
     made.end()

@@ -63,7 +63,6 @@ def test_what_can_never_run_waits_and_says_why(jobs: Jobs) -> None:
 
 def test_as_many_as_allowed_is_not_wrong(jobs: Jobs) -> None:
     """The account of this user takes two jobs."""
-    jobs.home.chmod(0o777)
     first = jobs.submit(user="news", begin=4e9)
     jobs.submit(user="news", begin=4e9)
     trouble = jobs.refusal(user="news", begin=4e9)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.backends.slurm.conftest import Jobs, LongAgo
+from tests.backends.slurm.live.conftest import Jobs, LongAgo
 from tests.support.runners import eventually
 
 MINUTES = 150.0

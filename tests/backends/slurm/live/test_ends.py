@@ -8,7 +8,7 @@ from hpcshell.backends.contract import Sighting
 from hpcshell.core.jobspec import Layout
 from hpcshell.core.records import Request
 from hpcshell.core.units import MIB
-from tests.backends.slurm.conftest import Jobs
+from tests.backends.slurm.live.conftest import Jobs
 
 
 def outcome(job: Sighting) -> tuple[str, int | None, int | None]:

@@ -9,7 +9,7 @@ from hpcshell.backends.slurm import SlurmBackend
 from hpcshell.core.jobspec import Layout
 from hpcshell.core.records import Request
 from hpcshell.core.units import MIB
-from tests.backends.slurm.conftest import Jobs
+from tests.backends.slurm.live.conftest import Jobs
 from tests.support.clusters.slurm import SlurmCluster
 
 LISTEN = "echo ready; for turn in {1..300}; do read -t 0.1 <> <(:); done"

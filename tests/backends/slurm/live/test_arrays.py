@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hpcshell.backends.contract import ENDED, Sighting
 from hpcshell.core.indexset import IndexSet
-from tests.backends.slurm.conftest import PATIENCE, Jobs
+from tests.backends.slurm.live.conftest import PATIENCE, Jobs
 from tests.support.runners import eventually
 
 

@@ -57,10 +57,11 @@ class Jobs:
         key = f"{self.home.name}-{number}"
         return Order(spec=spec, key=key, directory=str(directory), **of_order)
 
-    def tried(self, order: Order, user: str = "") -> str | Trouble:
-        """What comes of submitting it."""
+    def tried(self, order: Order, user: str = "", **env: str) -> str | Trouble:
+        """What comes of submitting it, from an environment with `env` in it."""
         lay_out(self.backend, order)
-        got = self.backend.read_submit(self.cluster.ask(self.backend.submit(order), user))
+        answer = self.cluster.ask(self.backend.submit(order), user, **env)
+        got = self.backend.read_submit(answer)
         if isinstance(got, str):
             self.ids.append(got)
         return got
@@ -142,7 +143,8 @@ def long_ago(
     made = Jobs(slurm_cluster, tmp_path_factory.mktemp("slurm"))
     minute = Request(time_limit=60.0)
     limited = made.submit("sleep 600", name="limited", request=minute)
-    wide = {"layout": Layout(nodes=9)}
-    late = made.submit(request=minute, deadline=time.time() + 75, of_spec=wide)
+    only = {"layout": Layout(licenses={"idl": 1})}
+    made.submit("sleep 300", of_spec=only)
+    late = made.submit(request=minute, deadline=time.time() + 75, of_spec=only)
     yield LongAgo(made.home, limited, late)
     made.end()

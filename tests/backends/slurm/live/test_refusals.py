@@ -10,7 +10,7 @@ from hpcshell.backends.contract import Parent
 from hpcshell.core.jobspec import Layout
 from hpcshell.core.records import Request
 from hpcshell.core.units import MIB
-from tests.backends.slurm.conftest import Jobs
+from tests.backends.slurm.live.conftest import Jobs
 
 GIB = 1024 * MIB
 

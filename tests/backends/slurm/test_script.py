@@ -118,8 +118,9 @@ ANY = st.text(max_size=60)
     st.sampled_from(["name", "comment", "partition", "account", "qos", "reservation", "cwd"]), ANY
 )
 def test_a_value_arrives_or_is_refused(field: str, value: str) -> None:
+    fields: dict[str, Any] = {field: value}
     try:
-        text = BACKEND.script(order(**{field: value}))
+        text = BACKEND.script(order(**fields))
     except Wrong:
         return
     said = [directive(line[8:]) for line in text.splitlines() if line.startswith("#SBATCH ")]
@@ -134,8 +135,9 @@ def test_a_value_arrives_or_is_refused(field: str, value: str) -> None:
 
 @given(st.sampled_from(["name", "comment", "partition", "stdout", "cwd"]), ANY)
 def test_no_value_brings_an_option_of_its_own(field: str, value: str) -> None:
+    fields: dict[str, Any] = {field: value + "\n#SBATCH --hold"}
     try:
-        text = BACKEND.script(order(**{field: value + "\n#SBATCH --hold"}))
+        text = BACKEND.script(order(**fields))
     except Wrong:
         return
     pytest.fail(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hpcshell.backends.contract import Sighting
@@ -46,7 +48,7 @@ def test_a_cancelled_job_says_by_whom(jobs: Jobs) -> None:
 
 
 def test_a_job_that_makes_room_was_preempted(jobs: Jobs) -> None:
-    whole = {"partition": "small", "of_spec": {"layout": Layout(exclusive="yes")}}
+    whole: dict[str, Any] = {"partition": "small", "of_spec": {"layout": Layout(exclusive="yes")}}
     low = jobs.submit("sleep 60", qos="low", requeue=False, **whole)
     jobs.running(low)
     high = jobs.submit(qos="high", **whole)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hpcshell.backends.contract import Parent, Site
@@ -191,11 +193,12 @@ def test_priority_is_how_far_a_job_stands_back(jobs: Jobs) -> None:
 
 def test_each_id_has_a_trouble_of_its_own(jobs: Jobs) -> None:
     held = jobs.submit(hold=True)
-    for verb, more in {
+    verbs: dict[str, dict[str, Any]] = {
         "release": {},
         "hold": {},
         "edit": {"changes": {"time_limit": 60.0}},
-    }.items():
+    }
+    for verb, more in verbs.items():
         troubles = jobs.changed(verb, "999999", held, **more)
         assert set(troubles) == {"999999"}, verb
         assert troubles["999999"].kind == "gone"

@@ -1,7 +1,7 @@
 """Grid Engine's refusals by their own texts, as 8.1 says them.
 
-One table: the kind of trouble, what to do, and the patterns it is known by. A hint may name the nearest right value
-that the site has told of.
+One table: the kind of trouble, what to do, and the patterns it is known by. A hint may name the
+nearest right value that the site has told of.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ _TABLE: Final[Sequence[tuple[Kind, Hint, tuple[str, ...]]]] = (
     (
         "wrong",
         "only jobs that were submitted with --requeue can be put back",
-        ("not rerunable",),
+        ("not (?:rerunable|restartable)",),
     ),
     (
         "wrong",

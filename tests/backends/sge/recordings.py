@@ -45,11 +45,11 @@ def _read(path: Path) -> Iterator[Recording]:
             texts[part].append(line)
 
 
-def answer_to(command: str, file: str = "", turn: int = 0) -> Answer:
-    """The answer to exactly this command, the first time or a later one."""
+def answer_to(command: str, file: str = "") -> Answer:
+    """The answer to exactly this command, the first time it was asked."""
     found = [one.answer for one in recordings(file) if one.command == command]
     assert found, f"nobody asked: {command}"
-    return found[turn]
+    return found[0]
 
 
 def asked(*programs: str) -> list[Recording]:

@@ -51,8 +51,12 @@ def test_a_job_that_does_well_completed_and_its_record_agrees(ends: Ends) -> Non
     order, end = ends["completed"]
     record = recorded(order)
     assert (end.state, end.exit_code, end.signal) == ("COMPLETED", 0, None)
-    assert record is not None and record.code == 0 and record.native == end.native
-    assert record.begun is not None and end.start_time is not None and end.end_time is not None
+    assert record is not None
+    assert record.code == 0
+    assert record.native == end.native
+    assert record.begun is not None
+    assert end.start_time is not None
+    assert end.end_time is not None
     assert abs(record.begun - end.start_time) < 5
     assert end.end_time - end.start_time < 30
 
@@ -62,14 +66,16 @@ def test_a_job_that_fails_keeps_its_exit_code(ends: Ends, job: str, code: int) -
     order, end = ends[job]
     record = recorded(order)
     assert (end.state, end.exit_code) == ("FAILED", code)
-    assert record is not None and record.code == code
+    assert record is not None
+    assert record.code == code
 
 
 def test_a_job_over_its_time_limit_is_timed_out_and_leaves_no_end(ends: Ends) -> None:
     order, end = ends["limit"]
     record = recorded(order)
     assert (end.state, end.signal, end.time_limit) == ("TIMEOUT", 9, 2)
-    assert record is not None and record.code is None
+    assert record is not None
+    assert record.code is None
 
 
 def test_exit_99_puts_a_job_back_and_only_the_last_attempt_counts(ends: Ends) -> None:
@@ -117,4 +123,6 @@ def test_a_job_deleted_while_it_waited_is_nowhere_and_not_ended(
     assert sge.backend.read_change([native], answers).troubles == {}
     sge.until_gone(native)
     seen = sge.history(native)
-    assert seen.whole and seen.absent == (native,) and not seen.sightings
+    assert seen.whole
+    assert seen.absent == (native,)
+    assert not seen.sightings

@@ -13,6 +13,7 @@ from hpcshell.backends.contract import Answer, Change, Edit, Order, Parent, Site
 from hpcshell.backends.sge.script import job_name
 from hpcshell.core.errors import Wrong
 from hpcshell.core.jobspec import Layout
+from hpcshell.core.records import WarnSignal
 from tests.backends.sge.conftest import Orders, said_by
 from tests.support.clusters.sge import SgeCluster
 from tests.support.runners import eventually
@@ -49,8 +50,11 @@ def test_a_qmaster_that_is_not_there_is_busy_and_says_nothing_of_jobs(sge: SgeCl
 
     probed = sge.backend.read_probe(nowhere(sge.backend.probe()))
     seen = sge.backend.read_queue([nowhere(words) for words in sge.backend.queue("root")])
-    assert isinstance(probed, Trouble) and probed.kind == "busy"
-    assert not seen.whole and seen.trouble is not None and seen.trouble.kind == "busy"
+    assert isinstance(probed, Trouble)
+    assert probed.kind == "busy"
+    assert not seen.whole
+    assert seen.trouble is not None
+    assert seen.trouble.kind == "busy"
     lost = sge.backend.read_change(["12"], [nowhere(sge.backend.cancel(["12"])[0])])
     assert lost.troubles["12"].kind == "busy"
 
@@ -77,7 +81,8 @@ def test_a_running_job_shows_what_it_asked_for_and_since_when(
     seen = sge.until(native, "RUNNING")
     assert (seen.name, seen.user, seen.cpus, seen.gpus) == ("shown.job", "root", 2, 2)
     assert (seen.memory, seen.time_limit, seen.nodes) == (400 * MB, 90, (os.uname().nodename,))
-    assert seen.start_time is not None and abs(seen.start_time - begun) < 30
+    assert seen.start_time is not None
+    assert abs(seen.start_time - begun) < 30
     changed(sge, "cancel", native)
 
 
@@ -104,7 +109,8 @@ def test_what_can_never_run_is_refused_at_once_with_the_sites_words_and_a_hint(
     assert isinstance(answer, Trouble)
     assert answer.kind == kind
     assert part in answer.hint
-    assert answer.message and "Exiting" not in answer.message
+    assert answer.message
+    assert "Exiting" not in answer.message
 
 
 def test_whether_it_could_run_is_told_without_submitting_it(sge: SgeCluster, order: Orders) -> None:
@@ -114,7 +120,8 @@ def test_whether_it_could_run_is_told_without_submitting_it(sge: SgeCluster, ord
         sge.written(one)
         told.append(sge.backend.read_estimate(sge.say(sge.backend.estimate(one))).trouble)
     assert told[0] is None
-    assert told[1] is not None and told[1].kind == "wrong"
+    assert told[1] is not None
+    assert told[1].kind == "wrong"
     assert all(one.key not in (fits.key, never.key) for one in sge.queue().sightings)
 
 
@@ -159,7 +166,8 @@ def test_paths_arguments_and_values_reach_the_job_as_they_were_given(
     assert sge.ended(native)[0].state == "COMPLETED"
     said = (where / "o 'ut,$(x).txt").read_text()
     assert said == f"{odd}\0{odd}\0{where}\0done\n"
-    assert not (where / "evil").exists() and not Path("/root/evil").exists()
+    assert not (where / "evil").exists()
+    assert not Path("/root/evil").exists()
 
 
 def test_a_jobs_directory_of_any_name_will_do(
@@ -275,7 +283,8 @@ def test_of_one_name_only_one_runs_at_a_time(sge: SgeCluster, order: Orders) -> 
     second = sge.submit(order("true", name="alone", parents=alone))
     assert sge.until(second, "PENDING").reason == f"waits for the end of {first}"
     ends = [sge.ended(native)[0] for native in (first, second)]
-    assert ends[0].end_time is not None and ends[1].start_time is not None
+    assert ends[0].end_time is not None
+    assert ends[1].start_time is not None
     assert ends[0].end_time <= ends[1].start_time
 
 
@@ -305,7 +314,8 @@ def test_only_what_may_be_run_again_can_be_put_back(sge: SgeCluster, order: Orde
         sge.until(native, "RUNNING")
     eventually(lambda: Path(again.directory, "seen").exists(), 40)
     troubles = changed(sge, "requeue", *natives).troubles
-    assert list(troubles) == [natives[1]] and troubles[natives[1]].kind == "wrong"
+    assert list(troubles) == [natives[1]]
+    assert troubles[natives[1]].kind == "wrong"
     assert [(one.state, one.restarts) for one in sge.ended(natives[0])] == [("COMPLETED", 1)]
     changed(sge, "cancel", natives[1])
 
@@ -314,7 +324,12 @@ def test_an_edit_changes_what_was_asked_and_leaves_the_other_resources(
     sge: SgeCluster, order: Orders
 ) -> None:
     native = sge.submit(order("true", hold=True, layout=Layout(gpus=1, memory=100 * MB)))
-    edits: dict[Edit, object] = {"time_limit": 45.0, "name": "renamed", "partition": "short.q", "priority": 400}
+    edits: dict[Edit, object] = {
+        "time_limit": 45.0,
+        "name": "renamed",
+        "partition": "short.q",
+        "priority": 400,
+    }
     answers = sge.say_all(sge.backend.edit([native], edits))
     assert sge.backend.read_change([native], answers).troubles == {}
     seen = sge.until(native, "PENDING")
@@ -359,6 +374,15 @@ def test_nobody_changes_the_jobs_of_others(sge: SgeCluster, order: Orders, verb:
 # ------------------------------------------------------------------------------------------- times
 
 
+def test_a_warning_reaches_the_job_before_its_time_limit(sge: SgeCluster, order: Orders) -> None:
+    script = """trap 'echo warned; exit 7' USR1
+for i in $(seq 300); do sleep 0.1; done"""
+    one = order(script=script, limit=60, warn=WarnSignal(number=10, before=57))
+    end = sge.ended(sge.submit(one))[0]
+    assert (end.state, end.exit_code) == ("FAILED", 7)
+    assert said_by(one) == "warned\n"
+
+
 def test_a_job_does_not_begin_before_its_time_and_the_zone_is_nobodys(
     sge: SgeCluster, order: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,9 +390,11 @@ def test_a_job_does_not_begin_before_its_time_and_the_zone_is_nobodys(
     begin = time.time() + 6
     native = sge.submit(order("true", begin=begin))
     seen = sge.until(native, "PENDING")
-    assert seen.submit_time is not None and abs(seen.submit_time - begin) < 60
+    assert seen.submit_time is not None
+    assert abs(seen.submit_time - begin) < 60
     end = sge.ended(native)[0]
-    assert end.start_time is not None and begin - 1 <= end.start_time <= begin + 30
+    assert end.start_time is not None
+    assert begin - 1 <= end.start_time <= begin + 30
 
 
 def test_many_jobs_are_looked_up_in_the_accounting_at_once(sge: SgeCluster, order: Orders) -> None:
@@ -392,4 +418,5 @@ def test_a_site_is_known_by_a_back_end_made_from_what_it_told(
     again = type(sge.backend)(sge.backend.site)
     one = order("true", layout=Layout(tasks=4))
     assert again.script(one) == sge.backend.script(one)
-    assert isinstance(again.site, Site) and "#$ -pe mpi 4\n" in again.script(one)
+    assert isinstance(again.site, Site)
+    assert "#$ -pe mpi 4\n" in again.script(one)

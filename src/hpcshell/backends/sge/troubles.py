@@ -231,8 +231,16 @@ def classify_text(text: str, site: Site) -> Trouble | None:
         if found:
             value = found[1] if found.lastindex else ""
             advice = hint if isinstance(hint, str) else hint(value, site)
-            return Trouble(kind=kind, message=shown(text), hint=advice)
+            return Trouble(kind=kind, message=_sentence(text, found), hint=advice)
     return None
+
+
+def _sentence(text: str, found: re.Match[str]) -> str:
+    """All that was said, or of a page of usage the line that matters."""
+    if "\nusage:" not in text:
+        return shown(text)
+    begin, end = text.rfind("\n", 0, found.start()) + 1, text.find("\n", found.end())
+    return text[begin : end if end >= 0 else len(text)].strip()
 
 
 def shown(text: str) -> str:

@@ -268,10 +268,12 @@ def test_a_signal_to_all_leaves_the_job_its_time_to_end(made, tmp_path, name):
 )
 def test_a_job_that_does_not_care_is_ended_by_it_and_recorded(made, tmp_path, name, code):
     script = made("sh", "-c", "echo ready; exec sleep 60", stdout="out")
-    shell = begun(script, tmp_path / "out")
-    os.killpg(shell.pid, getattr(signal, name))
-    assert shell.wait(30) == code
-    assert recorded(script)[None].code == code
+    for _ in range(5):  # bash may lose a code when two things happen at once
+        (tmp_path / "out").unlink(missing_ok=True)
+        shell = begun(script, tmp_path / "out")
+        os.killpg(shell.pid, getattr(signal, name))
+        assert shell.wait(30) == code
+        assert recorded(script)[None].code == code
 
 
 def test_neither_interrupt_nor_quit_is_ignored_in_a_job(made, tmp_path):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from hpcshell.core.errors import Broken, NotFound
 from hpcshell.machine.link import far, process
 from hpcshell.machine.link.far import quoted
+from hpcshell.machine.link.troubles import link_down
 
 if TYPE_CHECKING:
     from hpcshell.machine.link.shell import FarShell
@@ -215,6 +216,8 @@ def _carry(
 
 
 def _check_carried(shell: FarShell, done: bool, told: str) -> None:
+    if not done and not shell.master.up():
+        raise link_down(shell.master.destination, told)
     if not done:
         raise Broken(
             f"Files cannot be copied to or from {shell.master.destination}: {told}.",

@@ -29,7 +29,9 @@ CHANGING: Final = (*ASKING, "cli.changing")
 SHOWING: Final = (*ASKING, "cli.describe", "core.instants", "core.units")
 SUBMITTING: Final = (
     *("core.dependencies", "core.instants", "core.patterns", "core.submission", "core.units"),
-    *("core.options", "core.options.build", "core.options.conduct", "core.options.read"),
+    *("core.jobspec", "core.options", "core.options.build", "core.options.conduct"),
+    *("core.options.clusters", "core.options.gather", "core.options.place"),
+    *("core.options.prelude", "core.options.read", "core.options.resources"),
     *("core.options.request", "core.options.row", "core.options.table", "core.options.values"),
     *("core.settings", "core.settings_read", "machine.configfiles"),
     *("jobs", "jobs.looking", "jobs.prepare", "jobs.surroundings"),

@@ -7,11 +7,14 @@ is installed without a controller is nobody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from hpcshell.backends.contract import Site, Trouble
+from hpcshell.backends.contract import Backend, Site, Trouble
 from hpcshell.backends.registry import backend, names
 from hpcshell.core.commands import Words
+from hpcshell.core.errors import Broken
 from hpcshell.core.records import Record
 from hpcshell.machine.link import Link
 
@@ -43,12 +46,23 @@ class Finding(Record, frozen=True, kw_only=True):
         return f"{self.title}{version}{flavour} answered"
 
 
+PREFERRED: Final = ("slurm", "pbs", "lsf", "sge")
+"""Which is chosen where several answer; those that other packages bring come last."""
+
+
 def detect(link: Link) -> list[Finding]:
     """One finding for every kind that there is, in the order in which they are preferred."""
-    kinds = [backend(name) for name in names()]
+    kinds = list(_kinds())
     wanted = sorted({program for kind in kinds for program in kind.programs})
     there = _there(link, wanted)
     return [_finding(link, kind.name, there) for kind in kinds]
+
+
+def _kinds() -> Iterator[Backend]:
+    """All that can be used: one of another package that is broken is none."""
+    for name in dict.fromkeys([*PREFERRED, *names()]):
+        with contextlib.suppress(Broken):
+            yield backend(name)
 
 
 def chosen(findings: Sequence[Finding]) -> Finding | None:

@@ -7,6 +7,7 @@ tests. `with Sshd(directory) as sshd:`, then `sshd.account("name", ...)` and `Ss
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import signal
@@ -111,11 +112,11 @@ class Sshd:
         """How often somebody was let in."""
         return (self.here / "log").read_text().count("Accepted publickey")
 
-    def account(self, name: str, shell: str = "/bin/bash") -> Account:
-        """A new account with an empty home directory."""
+    def account(self, name: str, shell: str = "/bin/bash", passphrase: str = "") -> Account:
+        """A new account with an empty home directory; its key may have a passphrase."""
         home = self.here / f"home-{name}"
         home.mkdir()
-        _key(self.here / f"{name}.key")
+        _key(self.here / f"{name}.key", passphrase)
         run = f'cd {quote(str(home))}; exec env -u SHLVL HOME="$PWD" SHELL={shell} {shell} -c '
         command = (run + '"$SSH_ORIGINAL_COMMAND"').replace('"', '\\"')
         public = (self.here / f"{name}.key.pub").read_text()
@@ -123,11 +124,13 @@ class Sshd:
             keys.write(f'command="{command}" {public}')
         return Account(home, self.client(name))
 
+    def key(self, name: str) -> None:
+        """A key that opens nothing."""
+        _key(self.here / name)
+
     def client(self, name: str, **changes: str) -> tuple[str, ...]:
         """The options of ssh for an account; `changes` replace words of its configuration."""
-        text = _CLIENT.format(
-            user=os.environ.get("USER") or "root", port=self.port, here=self.here, name=name
-        )
+        text = _CLIENT.format(user=getpass.getuser(), port=self.port, here=self.here, name=name)
         for word, value in changes.items():
             text = text.replace("Host *\n", f"Host *\n    {word} {value}\n")
         path = self.here / f"{name}{len(list(self.here.iterdir()))}.config"
@@ -168,8 +171,8 @@ def _need(*pairs: str) -> None:
         pytest.skip(f"not installed, and only root can: {', '.join(missing)}")
 
 
-def _key(path: Path) -> None:
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)]
+def _key(path: Path, passphrase: str = "") -> None:
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-f", str(path)]
     subprocess.run(command, check=True)
 
 

@@ -57,7 +57,7 @@ class ToyBackend(Backend):
     accounting = True
 
     def __init__(self, site: Site | None = None) -> None:
-        self.site = site
+        self.site = site or Site()
 
     def probe(self) -> Words:
         return _words("version")

@@ -10,15 +10,15 @@ from hpcshell.backends.slurm.fields import length, moment, nodes, number, resour
 from hpcshell.backends.slurm.records import key_of, silence, split
 from hpcshell.backends.slurm.states import (
     GOING,
-    HELD,
-    HELD_WORDS,
     STATES,
     ending,
+    is_held,
     reason_of,
 )
 
 END: Final = "\x1e"
 """What ends a line of squeue's, before the newline."""
+_LINE: Final = END + "\n"
 FIELDS: Final = (
     *("JobArrayID", "ArrayJobID", "ArrayTaskID", "State", "exit_code", "RestartCnt"),
     *("PriorityLong", "SubmitTime", "StartTime", "EndTime", "TimeLimit", "tres-alloc"),
@@ -30,13 +30,13 @@ _HEAD: Final = re.compile(r"^JOBID\x1f[^\n]*\x1f[A-Z_]+\x1e$", re.M)
 
 
 def read_queue(answer: Answer) -> Seen:
-    """The jobs that squeue shows. Its last line has to be whole, and nothing may have gone wrong."""
+    """The jobs that squeue shows. Its last line has to be whole, and nothing gone wrong."""
     head = _HEAD.search(answer.out)
     if head is None:
         return Seen(whole=False, trouble=silence(answer, "squeue"))
     body = answer.out[head.end() + 1 :]
-    cut = "" if body.endswith(END + "\n") or not body else body.rpartition(END + "\n")[2]
-    sightings = tuple(map(_job, split(body[: len(body) - len(cut)], _FRONT, FIELDS)))
+    lines, end, cut = body.rpartition(_LINE)
+    sightings = tuple(map(_job, split(lines + end, _LINE, _FRONT, FIELDS)))
     if answer.code != 0 or cut or "rror:" in answer.err:
         return Seen(sightings=sightings, whole=False, trouble=silence(answer, "squeue"))
     return Seen(sightings=sightings)
@@ -62,10 +62,10 @@ def _job(record: list[str]) -> Sighting:
         key=key_of(comment),
         state=state,
         word=word,
-        held=waits and (why in HELD or word in HELD_WORDS),
+        held=waits and is_held(word, why),
         reason=reason_of(why) if waits else "",
         reason_code=why if waits and why != "None" else "",
-        name=name.rstrip("\n").removesuffix(END),
+        name=name,
         user=user,
         partition=partition,
         account=told(account),

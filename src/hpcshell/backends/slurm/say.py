@@ -20,6 +20,8 @@ ENVIRONMENT: Final = {"LC_ALL": "C", "SLURM_TIME_FORMAT": "%s", "SLURM_BITSTR_LE
 """Exact answers; without the last, squeue cuts the indices that wait at 64 characters."""
 MANY: Final = 1000
 """Ids in one command: far below what a command line may hold."""
+_EARLIEST: Final = 1_000_000
+"""Slurm takes smaller numbers of seconds for a slip."""
 _SKEW: Final = 3600.0
 """The accounting's clock may not be ours: so much earlier is asked for, too."""
 
@@ -30,10 +32,11 @@ _OVERRULED: Final = frozenset(
     {
         *("account", "array", "constraint", "cpus-per-gpu", "exclusive", "gpus", "gpus-per-task"),
         *("gres", "job-name", "mem", "mem-per-cpu", "mem-per-gpu", "open-mode", "partition"),
-        *("qos", "requeue", "no-requeue", "reservation", "signal", "time"),
+        *("qos", "requeue", "no-requeue", "reservation", "signal", "time", "comment"),
     }
 )
-"""Options for which a variable (SBATCH_PARTITION) would be heard rather than the script."""
+"""Options for which a variable (SBATCH_PARTITION) would be heard rather than the script; and the
+comment, since no word of the user's own may take the key away."""
 
 
 def say(*argv: str, stdin: bytes = b"", patience: float = 30.0) -> Words:
@@ -67,7 +70,7 @@ def history(ids: Sequence[str], since: float) -> Sequence[Words]:
     what = (
         *("--parsable2", "--duplicates", "--noconvert", "--allusers", f"--delimiter={GAP}"),
         f"--format={','.join(past.FIELDS)}",
-        f"--starttime=uts{max(int(since - _SKEW), 1)}",
+        f"--starttime=uts{max(int(since - _SKEW), _EARLIEST)}",
     )
     return [say("sacct", *what, f"--jobs={','.join(few)}", patience=60.0) for few in chunks(ids)]
 

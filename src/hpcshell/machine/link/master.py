@@ -25,7 +25,8 @@ _CONNECT: Final = 20
 _TO_TYPE: Final = 180.0
 _TO_ANSWER: Final = 60.0
 _LOOK: Final = 0.01
-_COMMON: Final = (
+_MOST_ERRORS: Final = 1 << 16
+_USUAL: Final = (
     *("-T", "-x", "-o", "LogLevel=ERROR", "-o", "ServerAliveInterval=15"),
     *(
         "-o",
@@ -52,14 +53,18 @@ class Master:
         self._options = (*(("-J", jump) if jump else ()), *options)
         self.socket = f"{directory}/{_short(destination, *self._options)}"
         _check_socket(self.socket)
+        self.account = f"{self.socket}.account"
+        """What was learnt of the far account, as long as the connection lasts."""
 
     def session(self, *command: str) -> list[str]:
         """The words for ssh to have one command line run there, through the shared connection."""
-        own = ("-o", "ControlMaster=no", "-o", "BatchMode=yes")
-        return [*self._ssh(), *own, "--", self.destination, *command]
+        return self._ssh("-o", "ControlMaster=no", "-o", "BatchMode=yes", command=command)
 
-    def _ssh(self) -> list[str]:
-        return ["ssh", "-S", self.socket.replace("%", "%%"), *_COMMON, *self._options]
+    def _ssh(self, *own: str, command: Sequence[str] = ()) -> list[str]:
+        """What ssh is told first counts: what we cannot do without, what was asked for, and what
+        is usual."""
+        first = ("ssh", "-S", self.socket.replace("%", "%%"), *own)
+        return [*first, *self._options, *_USUAL, "--", self.destination, *command]
 
     def up(self) -> bool:
         """Whether the connection is held by somebody."""
@@ -69,8 +74,10 @@ class Master:
             knock.settimeout(1.0)
             try:
                 knock.connect(self.socket)
-            except OSError:
+            except (FileNotFoundError, ConnectionRefusedError):
                 return False
+            except OSError:  # somebody is there, and busy
+                return True
         return True
 
     def ensure(self) -> None:
@@ -80,8 +87,9 @@ class Master:
         os.makedirs(os.path.dirname(self.socket), 0o700, exist_ok=True)
         with self._alone():
             if not self.up():
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(self.socket)
+                for left in (self.socket, self.account):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(left)
                 self._connect()
 
     @contextlib.contextmanager
@@ -96,12 +104,11 @@ class Master:
 
     def _connect(self) -> None:
         asking = _has_terminal()
-        argv = [
-            *self._ssh(),
-            *("-M", "-N", "-f", "-o", f"ControlPersist={_PERSIST}"),
-            *("-o", f"BatchMode={'no' if asking else 'yes'}", "--", self.destination),
-        ]
-        code, text = _started(argv, _TO_TYPE if asking else _TO_ANSWER)
+        batch = "no" if asking else "yes"
+        persist = f"ControlPersist={_PERSIST}"
+        level = "INFO" if asking else "ERROR"
+        own = ("-o", persist, "-o", f"BatchMode={batch}", "-o", f"LogLevel={level}")
+        code, text = _started(self._ssh("-M", "-N", "-f", *own), asking)
         if code != 0 or not self.up():
             raise link_down(self.destination, text)
 
@@ -110,13 +117,13 @@ class Master:
         from hpcshell.machine.link import process
 
         if self.up():
-            argv = [*self._ssh(), "-O", "exit", "--", self.destination]
-            process.run(argv, os.environ, patience=5.0)
+            process.run(self._ssh("-O", "exit"), os.environ, patience=5.0)
 
 
-def _started(argv: Sequence[str], patience: float) -> tuple[int | None, str]:
-    """Runs ssh until it goes to the background or gives up; it may use our terminal. What it says
-    goes to a file: the one in the background would hold a pipe open."""
+def _started(argv: Sequence[str], asking: bool) -> tuple[int | None, str]:
+    """Runs ssh until it goes to the background or gives up. If it may ask, it has our terminal,
+    and what it says besides is shown there as well. That goes to a file first: the one in the
+    background would hold a pipe open."""
     errors = os.memfd_create("ssh")
     try:
         null = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0)
@@ -127,21 +134,24 @@ def _started(argv: Sequence[str], patience: float) -> tuple[int | None, str]:
             raise LinkDown(
                 "There is no ssh on this machine.", hint="Install OpenSSH's client."
             ) from None
-        code = _awaited(pid, patience)
-        text = os.pread(errors, 1 << 16, 0).decode(errors="replace")
+        code = _awaited(pid, _TO_TYPE if asking else _TO_ANSWER, errors if asking else None)
+        text = os.pread(errors, _MOST_ERRORS, 0).decode(errors="replace")
         return code, text if code is not None else f"{text}\nConnection timed out"
     finally:
         os.close(errors)
 
 
-def _awaited(pid: int, patience: float) -> int | None:
+def _awaited(pid: int, patience: float, shown: int | None) -> int | None:
     import signal
     import time
 
     deadline = clock.monotonic() + patience
+    offset = 0
     try:
         while clock.monotonic() < deadline:
             ended, status = os.waitpid(pid, os.WNOHANG)
+            if shown is not None:
+                offset += _show(os.pread(shown, _MOST_ERRORS, offset))
             if ended:
                 pid = 0
                 return os.waitstatus_to_exitcode(status)
@@ -151,6 +161,14 @@ def _awaited(pid: int, patience: float) -> int | None:
         if pid:
             os.kill(pid, signal.SIGTERM)
             os.waitpid(pid, 0)
+
+
+def _show(text: bytes) -> int:
+    """On the terminal, wherever our own streams lead; how much it was."""
+    if text:
+        with contextlib.suppress(OSError), open("/dev/tty", "wb", buffering=0) as terminal:
+            terminal.write(text)
+    return len(text)
 
 
 def _has_terminal() -> bool:

@@ -69,7 +69,6 @@ _TABLE: Final = (
         "It may be overloaded or in maintenance; try again later.",
     ),
 )
-_WORDS: Final = tuple((re.compile(row.text), row) for row in _TABLE)
 
 
 def link_down(destination: str, text: str) -> LinkDown:
@@ -77,15 +76,15 @@ def link_down(destination: str, text: str) -> LinkDown:
     host = destination.rpartition("@")[2] or destination
     last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
     told = f" ({last.rstrip('.')})" if last else ""
-    for pattern, row in _WORDS:
-        if pattern.search(text):
+    for row in _TABLE:
+        if re.search(row.text, text):
             return LinkDown(row.sentence.format(host=host) + told + ".", hint=row.hint)
     return LinkDown(
         f"There is no connection to {host}{told}.", hint="Does `ssh` to it work by hand?"
     )
 
 
-_NOTHING_SENT: Final = re.compile(
+_NOTHING_SENT: Final = (
     r"Could not resolve|Connection refused|Connection timed out|No route to host|Permission denied"
     r"|Network is unreachable|Host key verification failed|Too many authentication"
     r"|kex_exchange_identification|banner exchange|Bad configuration|Bad owner or permissions"
@@ -94,4 +93,4 @@ _NOTHING_SENT: Final = re.compile(
 
 def nothing_sent(text: str) -> bool:
     """Whether this is said only before any command is handed over."""
-    return _NOTHING_SENT.search(text) is not None
+    return re.search(_NOTHING_SENT, text) is not None

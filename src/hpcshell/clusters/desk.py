@@ -77,8 +77,11 @@ class Desk:
     def look(self, *, age: float | None = None) -> Picture:
         """What is known now; what was just changed is looked at anew. What waits here is sent, if
         the site takes it."""
-        tend(self.cluster, self.pause)
-        return picture(self.cluster, age=age, since=self._changed)
+        seen = picture(self.cluster, age=age, since=self._changed)
+        if self.cluster.ledger.unsent(self.cluster.name):  # what has ended makes room for it
+            tend(self.cluster, self.pause)
+            seen = picture(self.cluster, age=age, since=self._changed)
+        return seen
 
     # ----------------------------------------------------------------------------------- submitting
 

@@ -1,8 +1,8 @@
 """The documents of jobs on clusters: the same fields as those of this machine's.
 
 Further fields: `cluster`, `native` (the site's id), `word` (the state as the site says it),
-`unknown_since` (when it was last known what it does, where that is not known now), `chosen` (why it
-was sent there).
+`unknown_since` (when it was last known what it does, where that is not known now), `expected_start`
+(when the site expects it to start), `chosen` (why it was sent there).
 """
 
 from __future__ import annotations

@@ -90,9 +90,7 @@ def test_several_elements_of_several_parts(make_world) -> None:
     assert [bad["element"] for bad in seen["elements"]["failed"]] == [2, 3, 4, 9]
 
 
-@given(
-    indices=INDICES, most=st.integers(1, 12), highest=st.integers(5, 60)
-)
+@given(indices=INDICES, most=st.integers(1, 12), highest=st.integers(5, 60))
 def test_the_script_of_a_part_adds_what_its_indices_are_less_by(indices, most, highest) -> None:
     with brief_world(limits=Site(most_elements=most, highest_index=highest)) as world:
         world.submit("true", name="a", array=str(IndexSet.of(indices)))

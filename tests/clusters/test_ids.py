@@ -60,7 +60,7 @@ def test_what_is_no_id_is_wrong(four: World, word: str) -> None:
 
 
 def test_all_that_is_named_must_be_there(four: World) -> None:
-    with pytest.raises(HpcError, match="'8'|8"):
+    with pytest.raises(HpcError, match="8"):
         four.show("1", "8")
 
 
@@ -85,7 +85,7 @@ def test_jobs_of_others_are_known_by_the_queue_and_by_the_accounting(world: Worl
     assert world.state("1") == "COMPLETED"
 
 
-# --------------------------------------------------------------------------------- numbers given again
+# ------------------------------------------------------------------------------ numbers given again
 
 
 def test_a_number_that_was_given_again_means_the_latest(world: World) -> None:

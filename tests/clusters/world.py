@@ -72,7 +72,7 @@ class World(ToySite):
         self.records = True
         self.accounts = True
         """Whether the accounting knows at once how jobs ended."""
-        self.settings = ClusterSettings(**{"backend": "toy", "poll": 0.0} | settings)
+        self.settings = ClusterSettings(backend="toy", **{"poll": 0.0} | settings)
         self.kind = type("Told", (backend,), {"limits": limits or Site()})
         self._desks: dict[int, Desk] = {}
         self._commands = 0
@@ -155,7 +155,7 @@ class World(ToySite):
         self.step()
         super().remove(directory)
 
-    # ------------------------------------------------------------------------------ life at the site
+    # ----------------------------------------------------------------------------- life at the site
 
     def live(self) -> list[dict[str, Any]]:
         return [row for row in self.jobs if row["state"] in LIVE]

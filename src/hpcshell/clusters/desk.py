@@ -178,15 +178,22 @@ class Desk:
     ) -> dict[str, Any]:
         """What has ended of what was submitted here, the latest first."""
         self.look(age=LONGEST)
-        entries = self.cluster.ledger.ended_entries(self.cluster.name, 0, 0)
-        rows: list[dict[str, Any]] = []
-        for known in (closed(self.cluster, entry) for entry in entries):
+        ledger, name = self.cluster.ledger, self.cluster.name
+        if not elements and not any(filters.values()):
+            page = ledger.ended_entries(name, limit, offset)
+            rows = [views.document(closed(self.cluster, entry)) for entry in page]
+            return {"rows": rows, "total": ledger.count_ended(name)}
+        rows = []
+        for known in (closed(self.cluster, entry) for entry in ledger.ended_entries(name, 0, 0)):
             if elements and known.entry.array:
-                members = [views.document(known, each, whole=False) for each in known.elements]
+                members = list(views.of_elements(known, known.elements))
             else:
                 members = [views.document(known)]
             rows += [row for row in members if wanted(row, filters)]
-        return {"rows": rows[offset : offset + limit] if limit else rows, "total": len(rows)}
+        return {
+            "rows": rows[offset : offset + limit] if limit else rows[offset:],
+            "total": len(rows),
+        }
 
     def explain(self, ids: Sequence[str]) -> dict[str, Any]:
         """Why jobs wait, in the site's words, and when it expects to start them."""

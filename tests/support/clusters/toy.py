@@ -6,7 +6,7 @@
 
 Faults, one for each command in turn ("" for none): `lost` (done, no answer), `dead` (not done, no
 answer), `busy` (the scheduler says to try again), `garbage` (an answer in no language), `half` (the
-first half of it), `full` (the user may have no more jobs), `wrong` (it is never taken as it stands).
+first half of it), `full` (the user may have no more jobs), `wrong` (it is never taken).
 """
 
 from __future__ import annotations

@@ -96,6 +96,15 @@ class Submissions(Rows):
         where = "WHERE cluster = ? AND open = 0 ORDER BY serial DESC LIMIT ? OFFSET ?"
         return self._entries(where, (cluster, limit if limit else -1, offset))
 
+    def clusters(self) -> list[str]:
+        """Names under which something was submitted."""
+        return [name for (name,) in self._rows("SELECT DISTINCT cluster FROM entry ORDER BY 1")]
+
+    def count_ended(self, cluster: str) -> int:
+        """How many there are of which nothing is to come."""
+        which = "SELECT COUNT(*) FROM entry WHERE cluster = ? AND open = 0"
+        return int(self._rows(which, (cluster,))[0][0])
+
 
 class Reading(Submissions):
     """Questions about all that there is."""

@@ -52,71 +52,21 @@ class Limited(ToyBackend):
         return self.limits
 
 
-class World(ToySite):
-    """The site, the way to it, the clock, and the desks."""
+class LivingSite(ToySite):
+    """The site, and the way to it; at every step a process may be killed."""
 
-    def __init__(
-        self,
-        directory: Path,
-        patch: pytest.MonkeyPatch,
-        *,
-        limits: Site | None = None,
-        backend: type[ToyBackend] = Limited,
-        **settings: Any,
-    ) -> None:
+    offsets: Mapping[str, int] = {}
+    """What the indices of each part at the site are less by."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.directory = directory
         self.now = START
         self.doom: int | None = None
         self.meanwhile: dict[int, Callable[[], None]] = {}
         self.records = True
         self.accounts = True
         """Whether the accounting knows at once how jobs ended."""
-        self.settings = ClusterSettings(backend="toy", **{"poll": 0.0} | settings)
-        self.kind = type("Told", (backend,), {"limits": limits or Site()})
-        self._desks: dict[int, Desk] = {}
         self._commands = 0
-        patch.setattr(clock, "now", lambda: self.now)
-        patch.setattr(polls, "HANGS", 0.0)
-        patch.setattr(polls, "MOMENT", 0.0)
-        plain = Ledger.change
-
-        @contextlib.contextmanager
-        def change(ledger: Ledger) -> Iterator[Change]:
-            self.step()
-            with plain(ledger) as writing:
-                yield writing
-            self.step()
-
-        patch.setattr(Ledger, "change", change)
-
-    # -------------------------------------------------------------------------------- the desks
-
-    def desk(self, number: int = 0) -> Desk:
-        """The desk of one process, which is started if it does not run."""
-        if number not in self._desks:
-            self._desks[number] = Desk(self.cluster(), pause=self.passes)
-        return self._desks[number]
-
-    def cluster(self) -> Cluster:
-        places = Places(*(str(self.directory / name) for name in ("state", "conf", "run", "cache")))
-        ledger = Ledger.open(self.directory / "state" / "clusters.db")
-        kind = self.kind
-        return Cluster(
-            "toy", self.settings, places, self, ledger, make=lambda name, told: kind(told)
-        )
-
-    def ends(self, number: int) -> None:
-        """The process of that desk is no more."""
-        if (desk := self._desks.pop(number, None)) is not None:
-            desk.cluster.ledger.close()
-
-    def close(self) -> None:
-        for number in list(self._desks):
-            self.ends(number)
-
-    def passes(self, seconds: float) -> None:
-        self.now += seconds
 
     def step(self) -> None:
         if self.doom is not None:
@@ -186,17 +136,6 @@ class World(ToySite):
         name = "job" if row["index"] is None else str(row["index"] + part)
         return f"/home/me/.hpcshell/jobs/{entry}/record/{name}"
 
-    @property
-    def offsets(self) -> dict[str, int]:
-        """What the indices of each part at the site are less by."""
-        desk = self.desk()
-        ledger = desk.cluster.ledger
-        entries = [
-            *ledger.open_entries("toy"),
-            *ledger.ended_entries("toy", 0, 0),
-        ]
-        return {part.key: part.offset for entry in entries for part in ledger.parts(entry.serial)}
-
     def do_queue(self) -> list[dict[str, Any]]:
         return [row for row in self.jobs if not (self.forgets and row["state"] in OVER)]
 
@@ -212,6 +151,77 @@ class World(ToySite):
     def of(self, name: str) -> list[dict[str, Any]]:
         """What the site has of a submission."""
         return [row for row in self.jobs if row["name"] == name]
+
+
+class World(LivingSite):
+    """The site, the way to it, the clock, and the desks."""
+
+    def __init__(
+        self,
+        directory: Path,
+        patch: pytest.MonkeyPatch,
+        *,
+        limits: Site | None = None,
+        backend: type[ToyBackend] = Limited,
+        **settings: Any,
+    ) -> None:
+        super().__init__()
+        self.directory = directory
+        self.settings = ClusterSettings(backend="toy", **{"poll": 0.0} | settings)
+        self.kind = type("Told", (backend,), {"limits": limits or Site()})
+        self._desks: dict[int, Desk] = {}
+        patch.setattr(clock, "now", lambda: self.now)
+        patch.setattr(polls, "HANGS", 0.0)
+        patch.setattr(polls, "MOMENT", 0.0)
+        plain = Ledger.change
+
+        @contextlib.contextmanager
+        def change(ledger: Ledger) -> Iterator[Change]:
+            self.step()
+            with plain(ledger) as writing:
+                yield writing
+            self.step()
+
+        patch.setattr(Ledger, "change", change)
+
+    # -------------------------------------------------------------------------------- the desks
+
+    def desk(self, number: int = 0) -> Desk:
+        """The desk of one process, which is started if it does not run."""
+        if number not in self._desks:
+            self._desks[number] = Desk(self.cluster(), pause=self.passes)
+        return self._desks[number]
+
+    def cluster(self) -> Cluster:
+        places = Places(*(str(self.directory / name) for name in ("state", "conf", "run", "cache")))
+        ledger = Ledger.open(self.directory / "state" / "clusters.db")
+        kind = self.kind
+        return Cluster(
+            "toy", self.settings, places, self, ledger, make=lambda name, told: kind(told)
+        )
+
+    def ends(self, number: int) -> None:
+        """The process of that desk is no more."""
+        if (desk := self._desks.pop(number, None)) is not None:
+            desk.cluster.ledger.close()
+
+    def close(self) -> None:
+        for number in list(self._desks):
+            self.ends(number)
+
+    def passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @property
+    def offsets(self) -> dict[str, int]:  # type: ignore[override]
+        """What the indices of each part at the site are less by."""
+        desk = self.desk()
+        ledger = desk.cluster.ledger
+        entries = [
+            *ledger.open_entries("toy"),
+            *ledger.ended_entries("toy", 0, 0),
+        ]
+        return {part.key: part.offset for entry in entries for part in ledger.parts(entry.serial)}
 
     # ------------------------------------------------------------------------------- what is said
 

@@ -12,6 +12,7 @@ from hpcshell.backends.slurm.states import (
     GOING,
     STATES,
     ending,
+    exit_of,
     is_held,
     reason_of,
 )
@@ -50,8 +51,7 @@ def _job(record: list[str]) -> Sighting:
     element, waiting = _place(native, index)
     over = state not in GOING and state != UNKNOWN
     waits = state == "PENDING"
-    status = number(code) or 0 if over else 0
-    exit_code, signal = ending(state, status >> 8, status & 127) if over else (None, None)
+    exit_code, signal = _ending(state, code) if over else (None, None)
     held = resources(tres)
     start = moment(started)
     return Sighting(
@@ -87,6 +87,14 @@ def _job(record: list[str]) -> Sighting:
         stdout=told(out),
         stderr=told(err),
     )
+
+
+def _ending(state: str, word: str) -> tuple[int | None, int | None]:
+    """squeue tells what `wait` told Slurm: 768 for an exit with 3. `3:0` is what sacct says."""
+    if ":" in word:
+        return exit_of(state, word)
+    status = number(word) or 0
+    return ending(state, status >> 8, status & 127)
 
 
 def _place(native: str, index: str) -> tuple[int | None, str]:

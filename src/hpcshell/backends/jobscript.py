@@ -212,6 +212,7 @@ def _run(order: Order, names: Names) -> list[str]:
         '    wait "$hpc_child"',
         "    hpc_code=$?",
         "done",
+        "trap '' TERM INT HUP XCPU USR1 USR2 # one in the midst of the exit would change its code",
         "exit $hpc_code",
     ]
 

@@ -243,6 +243,7 @@ def _run(order: Order, names: Names) -> list[str]:
         "    hpc_last=$? # bash may lose it (-1) where a signal ended both",
         "    [ $hpc_last -lt 0 ] || hpc_code=$hpc_last",
         "done",
+        "trap '' TERM INT HUP XCPU USR1 USR2 # one in the midst of the exit would change its code",
         "exit $hpc_code",
     ]
 

@@ -210,11 +210,11 @@ class LocalScheduler(Scheduler):
         if parents:
             kwargs["dependency"] = "afterok:" + ":".join(parents)
         options = _options(job_name, resources, kwargs)
-        job = jobs.submit_script(script_path, interpreter="bash", **options)
+        job = jobs.submit_script(script_path, interpreter="bash", on="local", **options)
         job_id = f"local_{job.id}"
         self._remember(job_id, job_name, dependencies)
         if parents and self.wait_for_dependencies:
-            jobs.wait(parents)
+            jobs.wait(parents, on="local")
         self._refresh([job_id])
         return job_id
 
@@ -246,9 +246,9 @@ class LocalScheduler(Scheduler):
         if job_id not in _views([job_id]):
             return False
         number = _number(job_id)
-        if not jobs.call("cancel", ids=[number])["jobs"]:
+        if not jobs.call("cancel", on="local", ids=[number])["jobs"]:
             return False
-        jobs.wait([number], timeout=_STOP_PATIENCE)
+        jobs.wait([number], timeout=_STOP_PATIENCE, on="local")
         return self.get_job_status(job_id) is JobStatus.CANCELLED
 
     def get_queue_info(self) -> list[JobInfo]:
@@ -266,7 +266,7 @@ class LocalScheduler(Scheduler):
         from hpcshell import jobs
 
         try:
-            answer = jobs.wait([_number(job_id)], timeout=timeout)
+            answer = jobs.wait([_number(job_id)], timeout=timeout, on="local")
         except NotFound:
             return JobStatus.UNKNOWN
         if answer["timed_out"]:
@@ -303,7 +303,7 @@ def _options(
     cpus = _positive(resources.tasks_per_node, "tasks_per_node") * _positive(
         resources.cpus_per_task, "cpus_per_task"
     )
-    total = jobs.call("resources")["total"]
+    total = jobs.call("resources", on="local")["total"]
     options: dict[str, Any] = {
         "name": job_name,
         "cpus": _within(total["cpus"], cpus, "cpus"),
@@ -355,7 +355,7 @@ def _views(job_ids: Iterable[str]) -> dict[str, View]:
     if not names:
         return {}
     try:
-        views = jobs.call("show", ids=[_number(each) for each in names])["jobs"]
+        views = jobs.call("show", on="local", ids=[_number(each) for each in names])["jobs"]
     except NotFound:
         if len(names) == 1:
             return {}

@@ -25,6 +25,12 @@ class Asked(Record, frozen=True):
     notes: tuple[str, ...] = ()
     meaning: tuple[str, ...] = ()
 
+    @property
+    def array(self) -> str:
+        """Its index text; "" for a plain job."""
+        asked = self.submission
+        return (asked.submission if isinstance(asked, JobSpec) else asked).array
+
 
 def prepare_for(
     door: Door,

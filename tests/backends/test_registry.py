@@ -93,7 +93,7 @@ def test_another_package_cannot_take_the_place_of_ours(install):
         ("pass", "has no attribute 'Queue'"),
         ("def Queue(site): return 3", "is no Backend"),
         ("from hpcshell.backends.contract import Backend as Queue", "abstract"),
-        (GOOD.format(name="other"), 'it calls itself "other"'),
+        (GOOD.format(name="other"), "it calls itself 'other'"),
     ],
 )
 def test_a_broken_one_is_told_with_its_package(install, source, said):

@@ -30,7 +30,8 @@ SHOWING: Final = (*ASKING, "cli.describe", "core.instants", "core.units")
 SUBMITTING: Final = (
     *("core.dependencies", "core.instants", "core.patterns", "core.submission", "core.units"),
     *("core.jobspec", "core.options", "core.options.build", "core.options.conduct"),
-    *("core.options.gather", "core.options.prelude", "core.options.read"),
+    *("core.options.clusters", "core.options.gather", "core.options.place"),
+    *("core.options.prelude", "core.options.read", "core.options.resources"),
     *("core.options.request", "core.options.row", "core.options.table", "core.options.values"),
     *("core.settings", "core.settings_read", "machine.configfiles"),
     *("jobs", "jobs.looking", "jobs.prepare", "jobs.surroundings"),

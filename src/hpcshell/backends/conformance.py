@@ -25,7 +25,7 @@ GARBAGE: Final = (
     "<!DOCTYPE html>\n<html><body><h1>503 Service Unavailable</h1></body></html>\n",
     '{"jobs": [{"job_id": 12, "state": "DONE"',
     "Verbindungsaufbau abgelehnt: Auftrag 12 beendet\n",
-    "12",
+    "12 jobs\n",
     "\x00\x1b[2J\ufffd\ufffd",
 )
 """What is heard instead of an answer: a banner, a web page, half of one, another language."""
@@ -62,7 +62,8 @@ def _names(backend: Backend) -> Iterator[str]:
 
 def _lacks(backend: Backend, ids: Sequence[str]) -> Iterator[str]:
     for what, why in backend.lacks.items():
-        if not (why[:1].isupper() and why.endswith(".") and " " in why and "\n" not in why):
+        begun = why[:1].isupper() or why.startswith(backend.title)
+        if not (begun and why.endswith(".") and " " in why and "\n" not in why):
             yield f"lacks[{what!r}]: {why!r} is no sentence"
     for verb in OPTIONAL:
         if _said(backend, verb, ids) is None and verb not in backend.lacks:
@@ -120,7 +121,6 @@ def _scripts(backend: Backend) -> Iterator[str]:
     for name in HOSTILE:
         try:
             script = backend.script(order(name))
-            backend.submit(order(name))
         except Wrong:
             continue
         if any(line.startswith("#!evil") for line in script.splitlines()):

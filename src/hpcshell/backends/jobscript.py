@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from shlex import quote
+from shlex import quote as plainly_quoted
 from typing import Final
 
 from hpcshell.backends.contract import Order
@@ -54,6 +54,17 @@ class Recorded(Record, frozen=True, kw_only=True):
     node: str = ""
     code: int | None = None
     ended: float | None = None
+
+
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r"})
+
+
+def quote(text: str) -> str:
+    """The text as one word for bash, on one line: some schedulers read directives from any line of
+    a script, and no value may bring one of its own."""
+    if "\n" in text or "\r" in text:
+        return f"$'{text.translate(_ESCAPES)}'"
+    return plainly_quoted(text)
 
 
 def job_script(directives: Iterable[str], order: Order, names: Names) -> str:

@@ -328,6 +328,28 @@ def _partition(one: dict[str, Any]) -> list[str]:
     ]
 
 
+@verb("rebalance", "hpc cluster rebalance", "hpc cluster rebalance slurm:12")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+def rebalance(talk: Talk, ids: tuple[str, ...]) -> int:
+    """Move waiting jobs to clusters that are expected to have them done noticeably sooner.
+
+    Of those that were submitted with --on any; without an ID, of those with --rebalance. A job is
+    held, ended there, and only when that is certain submitted elsewhere: there are never two.
+    """
+    from hpcshell.jobs.doors import door
+
+    jobs = door("any").call("rebalance", ids=list(ids))["jobs"]
+    if talk.json:
+        talk.document({"schema": SCHEMA, "jobs": jobs})
+    elif jobs:
+        talk.data(
+            *(f"job {one['id']} on {safe(one['cluster'])}: {safe(one['told'])}" for one in jobs)
+        )
+    else:
+        talk.say("nothing waits that may be moved")
+    return 0
+
+
 @verb("tend", "hpc cluster tend", "hpc cluster tend mycluster")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--once", is_flag=True, help="Try once, instead of until nothing is left.")
@@ -350,5 +372,5 @@ def tend(talk: Talk, names: tuple[str, ...], once: bool) -> int:
     return exits.TRY_LATER if left else 0
 
 
-for each in (listing, status, show, add, remove, detect, tend):
+for each in (listing, status, show, add, remove, detect, rebalance, tend):
     command.add_command(each)

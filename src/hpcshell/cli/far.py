@@ -24,8 +24,11 @@ Row = dict[str, Any]
 class FarTail:
     """One growing file there. It may not exist yet."""
 
-    def __init__(self, door: Door, path: str, sink: Sink, lines: int | None = None) -> None:
+    def __init__(
+        self, door: Door, row: Row, path: str, sink: Sink, lines: int | None = None
+    ) -> None:
         self._door = door
+        self._cluster = row["cluster"]
         self.path = path
         self._sink = sink
         self._lines = lines
@@ -41,7 +44,7 @@ class FarTail:
         return moved
 
     def _chunks(self) -> Iterator[bytes]:
-        size = self._door.call("size", path=self.path)["size"]
+        size = self._door.call("size", cluster=self._cluster, path=self.path)["size"]
         if size is None:
             return
         self.there = True
@@ -56,7 +59,8 @@ class FarTail:
             yield chunk
 
     def _read(self, offset: int, most: int) -> bytes:
-        found: bytes = self._door.call("read", path=self.path, offset=offset, most=most)["bytes"]
+        where = {"cluster": self._cluster, "path": self.path}
+        found: bytes = self._door.call("read", offset=offset, most=most, **where)["bytes"]
         return found
 
     def _start_of_last(self, size: int, lines: int) -> int:
@@ -112,7 +116,7 @@ def _over(row: Row) -> bool:
 
 def copy(door: Door, row: Row, path: str, sink: Sink, lines: int | None) -> None:
     """All of a file there, or its last lines. Raises `NotFound` where there is none."""
-    tail = FarTail(door, path, sink, lines)
+    tail = FarTail(door, row, path, sink, lines)
     tail.pump()
     if not tail.there:
         raise NotFound(

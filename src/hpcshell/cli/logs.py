@@ -84,7 +84,7 @@ def _follow_far(source: Door, ids: list[str], streams: tuple[str, ...], lines: i
     def tails(row: Row) -> list[far.FarTail]:
         headed.several = row["element"] is not None or len(ids) > 1
         return [
-            far.FarTail(source, path, headed.sink(row["label"], stream), lines)
+            far.FarTail(source, row, path, headed.sink(row["label"], stream), lines)
             for stream, path in _files(row, streams)
         ]
 

@@ -29,17 +29,23 @@ from hpcshell.jobs.prepare import Prepared
 )
 @job_options()
 @click.option("--wait", "-W", is_flag=True, help="Return when it has ended, with its exit code.")
+@click.option(
+    "--rebalance",
+    is_flag=True,
+    help="With --on any: while it waits it may be moved to a cluster that has it done sooner.",
+)
 @click.argument(WORDS, nargs=-1, metavar="SCRIPT [ARGS]... | -- COMMAND...")
-def command(talk: Talk, words: tuple[str, ...], wait: bool, **chosen: Any) -> int:
+def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     """Put a script or a command into the queue.
 
     A script's #HPC, #SBATCH, #PBS, #BSUB and #$ lines count; the command line wins over them. Once
     the id is printed the job is on disk, and will run whatever happens to this machine.
     """
+    wait, movable = chosen.pop("wait"), chosen.pop("rebalance")
     settings = take_settings(chosen)
     argv, script = what_to_run(words, "submit")
     way = door()
-    prepared = prepare_for(way, argv, script, settings)
+    prepared = prepare_for(way, argv, script, settings, movable=movable)
     answer = way.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
     job = answer["jobs"][0]
     say_understood(talk, prepared)

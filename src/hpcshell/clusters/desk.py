@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -85,15 +85,15 @@ class Desk:
         """Hand jobs over, one after the other."""
         return {"jobs": [self._submit(spec, dry_run) for spec in submissions]}
 
-    def _submit(self, spec: JobSpec, dry_run: bool) -> dict[str, Any]:
+    def _submit(self, spec: JobSpec, dry_run: bool, **wanted: Any) -> dict[str, Any]:
         with contextlib.suppress(NotYet):  # one that does not answer may be submitted to later
             self.cluster.site()
         notes = check_spec(spec, self.cluster)
         submitting = Submitting(self.cluster, self.pause)
         terms, any_one = parents_of(self.cluster, spec.submission.dependency, self.look)
-        wanted = Wanted(spec=spec, parents=terms, any=any_one)
+        order = Wanted(spec=spec, parents=terms, any=any_one, **wanted)
         if dry_run:
-            script, argv = submitting.script(wanted)
+            script, argv = submitting.script(order)
             return {
                 "id": None,
                 "name": spec.submission.name,
@@ -102,9 +102,15 @@ class Desk:
                 "script": script,
                 "argv": list(argv),
             }
-        taken = submitting.submit(wanted)
+        taken = submitting.submit(order)
         self._changed = clock.now()
         return self._accepted(taken, notes)
+
+    def submit_chosen(
+        self, spec: JobSpec, chosen: str, elsewhere: Mapping[str, JobSpec], movable: bool
+    ) -> dict[str, Any]:
+        """Hand over a job that was sent here for a reason, and could run elsewhere."""
+        return self._submit(spec, False, chosen=chosen, elsewhere=elsewhere, movable=movable)
 
     def _accepted(self, taken: Taken, notes: list[str]) -> dict[str, Any]:
         known = just_submitted(taken)
@@ -236,11 +242,11 @@ class Desk:
             ]
         }
 
-    def size(self, path: str) -> dict[str, int | None]:
+    def size(self, cluster: str, path: str) -> dict[str, int | None]:
         """The size of a file there; None: there is none."""
         return {"size": self.cluster.link.sizes([path])[path]}
 
-    def read(self, path: str, offset: int, most: int) -> dict[str, bytes]:
+    def read(self, cluster: str, path: str, offset: int, most: int) -> dict[str, bytes]:
         """A piece of a file there."""
         return {"bytes": self.cluster.link.read_from(path, offset, most) or b""}
 

@@ -13,6 +13,7 @@ import os
 from msgspec.structs import replace
 
 from hpcshell.backends.registry import names
+from hpcshell.clusters.anydesk import AnyDesk
 from hpcshell.clusters.cluster import Cluster, ledger_path
 from hpcshell.clusters.desk import Desk
 from hpcshell.clusters.detecting import Finding, chosen, detect
@@ -29,12 +30,26 @@ LOCAL = "local"
 ANY = "any"
 
 
-def open_desk(name: str, settings: Settings, places: Places) -> Desk | None:
+def open_desk(name: str, settings: Settings, places: Places) -> Desk | AnyDesk | None:
     """The desk of a cluster; None: `auto` found no scheduler. Raises `NotFound` for no cluster."""
+    if name == ANY:
+        return open_all(settings, places)
     if name == AUTO:
         found = find_here(places)
         return None if found is None else open_desk(found, settings, places)
     return Desk(open_cluster(name, settings, places))
+
+
+def open_all(settings: Settings, places: Places) -> AnyDesk | None:
+    """One desk for all clusters that may be chosen: those that are configured, else the scheduler
+    that is found here. None: there are none."""
+    clusters = [name for name, each in settings.clusters.items() if each.any]
+    if not clusters and (found := find_here(places)) is not None:
+        clusters = [found]
+    if not clusters:
+        return None
+    opened = {name: Desk(open_cluster(name, settings, places)) for name in clusters}
+    return AnyDesk(opened)
 
 
 def open_cluster(name: str, settings: Settings, places: Places) -> Cluster:

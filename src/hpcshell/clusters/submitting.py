@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from hpcshell.backends.contract import Order, Parent, Seen, Site, Trouble
 from hpcshell.backends.jobscript import environment_file
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.troubles import raised
+from hpcshell.core.commands import Words
 from hpcshell.core.errors import HpcError, Refused, Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.jobspec import JobSpec
@@ -44,13 +45,17 @@ class Taken(Record, frozen=True, kw_only=True):
 
 
 class Wanted(Record, frozen=True, kw_only=True):
-    """A submission whose parents are resolved. `origin`: see `Entry`."""
+    """A submission whose parents are resolved. `origin`, `chosen` and `elsewhere`: see `Entry`.
+    `key`: the key to use, where it follows from something; else a new one."""
 
     spec: JobSpec
     parents: tuple[Parent, ...] = ()
     any: bool = False
     chosen: str = ""
     origin: str = ""
+    key: str = ""
+    elsewhere: Mapping[str, JobSpec] = {}
+    movable: bool = False
 
 
 class Submitting:
@@ -65,7 +70,7 @@ class Submitting:
     def enter(self, wanted: Wanted) -> tuple[Entry, list[str]]:
         """Put a submission on record and its files where they are to be; nothing is asked yet."""
         cluster, spec = self.cluster, completed(wanted.spec)
-        key = new_key()
+        key = wanted.key or new_key()
         entry = Entry(
             serial=0,
             key=key,
@@ -81,6 +86,8 @@ class Submitting:
             held=spec.submission.hold,
             chosen=wanted.chosen,
             origin=wanted.origin,
+            elsewhere=dict(wanted.elsewhere),
+            movable=wanted.movable,
         )
         parts = split(entry.array, cluster.known_site(), key)
         files, notes = self._files(entry, parts)
@@ -108,8 +115,16 @@ class Submitting:
 
     def script(self, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
         """The job script and the command of a submission that is not made (its first part)."""
-        key = f"{KEY}{'x' * 16}"
-        spec = completed(wanted.spec)
+        order = self._imagined(wanted)
+        return self.cluster.backend.script(order), self.cluster.backend.submit(order).argv
+
+    def estimate(self, wanted: Wanted) -> Words | None:
+        """The question when it would start; None: the site has no such question."""
+        return self.cluster.backend.estimate(self._imagined(wanted))
+
+    def _imagined(self, wanted: Wanted) -> Order:
+        """The order for the first part of a submission that is not made."""
+        key, spec = f"{KEY}{'x' * 16}", completed(wanted.spec)
         entry = Entry(
             serial=0,
             key=key,
@@ -123,9 +138,7 @@ class Submitting:
             parents=wanted.parents,
             any=wanted.any,
         )
-        part = split(entry.array, self.cluster.known_site(), key)[0]
-        order = self._order(entry, *part)
-        return self.cluster.backend.script(order), self.cluster.backend.submit(order).argv
+        return self._order(entry, *split(entry.array, self.cluster.known_site(), key)[0])
 
     # ------------------------------------------------------------------------------ handing over
 

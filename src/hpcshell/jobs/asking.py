@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
+from hpcshell.core.errors import HpcError
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.options.table import Setting
-from hpcshell.core.records import Record
 from hpcshell.core.submission import Submission
 from hpcshell.jobs.doors import Door
 from hpcshell.jobs.prepare import prepare, prepare_spec
 
 if TYPE_CHECKING:
+    from hpcshell.clusters.anydesk import Choice
     from hpcshell.clusters.cluster import Cluster
+    from hpcshell.clusters.desk import Desk
 
 
-class Asked(Record, frozen=True):
+class Asked(NamedTuple):
     """What is handed over, what is worth a note, and what was understood, a few words each."""
 
-    submission: Submission | JobSpec
+    submission: Submission | JobSpec | Choice
     notes: tuple[str, ...] = ()
     meaning: tuple[str, ...] = ()
 
@@ -39,13 +41,45 @@ def prepare_for(
     settings: Sequence[Setting],
     *,
     interpreter: str | None = None,
+    movable: bool = False,
 ) -> Asked:
-    """As `jobs.prepare.prepare`, for this machine or for the cluster behind the door."""
+    """As `jobs.prepare.prepare`, for this machine or for what is behind the door. `movable`: see
+    `clusters.anydesk.Choice`."""
+    desks: Mapping[str, Desk] | None = getattr(door, "desks", None)
+    if desks is not None:
+        return _prepare_any(desks, argv, script, settings, interpreter, movable)
     cluster: Cluster | None = getattr(door, "cluster", None)
-    if cluster is None:
-        made = prepare(argv, script, settings, interpreter=interpreter)
-        return Asked(made.submission, made.notes, made.meaning)
-    return prepare_at(cluster, argv, script, settings, interpreter=interpreter)
+    if cluster is not None:
+        return prepare_at(cluster, argv, script, settings, interpreter=interpreter)
+    made = prepare(argv, script, settings, interpreter=interpreter)
+    return Asked(made.submission, made.notes, made.meaning)
+
+
+def _prepare_any(
+    desks: Mapping[str, Desk],
+    argv: Sequence[str],
+    script: bytes | None,
+    settings: Sequence[Setting],
+    interpreter: str | None,
+    movable: bool,
+) -> Asked:
+    """For each of several clusters, in its own words; raises if none of them can be asked."""
+    from hpcshell.clusters.anydesk import Choice
+
+    made: dict[str, Asked] = {}
+    errors: dict[str, HpcError] = {}
+    for name, desk in desks.items():
+        try:
+            made[name] = prepare_at(desk.cluster, argv, script, settings, interpreter=interpreter)
+        except HpcError as error:
+            errors[name] = error
+    if not made:
+        raise next(iter(errors.values()))
+    first = next(iter(made.values()))
+    specs = {name: each.submission for name, each in made.items()}
+    notes = tuple(f"{name} cannot be asked: {error.message}" for name, error in errors.items())
+    choice = Choice(specs=specs, notes=notes, movable=movable)  # type: ignore[arg-type]
+    return Asked(choice, first.notes, first.meaning)
 
 
 def prepare_at(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from hpcshell.backends.contract import ENDED, Order, Sighting, Trouble
+from hpcshell.backends.contract import ENDED, Order, Parent, Sighting, Trouble
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Request
 from hpcshell.core.submission import Submission
@@ -117,11 +117,36 @@ class Jobs:
 
 
 @pytest.fixture
-def jobs(slurm_cluster: SlurmCluster, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def jobs(slurm_cluster: SlurmCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     home = tmp_path_factory.mktemp(f"slurm{time.time_ns()}")
     for parent in (home, home.parent, home.parent.parent):
         parent.chmod(0o755)
     home.chmod(0o777)
     made = Jobs(slurm_cluster, home)
     yield made
+    made.end()
+
+
+class LongAgo(NamedTuple):
+    """Jobs that end after more than a minute, begun before the first test."""
+
+    home: Path
+    limited: str
+    late: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def long_ago(
+    slurm_cluster: SlurmCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LongAgo]:
+    made = Jobs(slurm_cluster, tmp_path_factory.mktemp("slurm"))
+    minute = Request(time_limit=60.0)
+    limited = made.submit("sleep 600", name="limited", request=minute)
+    held = made.submit(hold=True)
+    late = made.submit(
+        request=minute,
+        deadline=time.time() + 75,
+        of_order={"parents": (Parent(kind="afterok", ids=(held,)),)},
+    )
+    yield LongAgo(made.home, limited, late)
     made.end()

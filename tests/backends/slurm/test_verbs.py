@@ -12,6 +12,9 @@ from hpcshell.core.units import MIB
 from tests.backends.slurm.conftest import Jobs
 from tests.support.clusters.slurm import SlurmCluster
 
+LISTEN = "echo ready; for turn in {1..300}; do read -t 0.1 <> <(:); done"
+"""Half a minute in which a trap is run at once."""
+
 
 def test_a_living_slurm_tells_its_version(slurm_cluster: SlurmCluster) -> None:
     backend = slurm_cluster.backend
@@ -59,11 +62,21 @@ def test_a_job_is_submitted_seen_and_accounted(jobs: Jobs) -> None:
 
 def test_what_is_asked_for_is_given(jobs: Jobs) -> None:
     layout = Layout(
-        nodes=1, tasks_per_node=2, cpus_per_task=2, memory=300 * MIB, gpus_per_node=2, gpu_type="fake"
+        nodes=1,
+        tasks_per_node=2,
+        cpus_per_task=2,
+        memory=300 * MIB,
+        gpus_per_node=2,
+        gpu_type="fake",
     )
     limit = Request(time_limit=90.0)
     number = jobs.submit(
-        "sleep 30", partition="gpu", qos="high", request=limit, of_spec={"layout": layout}
+        "sleep 30",
+        partition="gpu",
+        qos="high",
+        account="science",
+        request=limit,
+        of_spec={"layout": layout},
     )
     job = jobs.running(number)
     assert (job.cpus, job.memory, job.gpus) == (4, 300 * MIB, 2)
@@ -135,8 +148,7 @@ def test_a_running_job_is_put_back(jobs: Jobs) -> None:
 
 
 def test_a_signal_reaches_the_program_once(jobs: Jobs) -> None:
-    heard = "trap 'echo heard' USR1; echo ready; for i in {1..300}; do read -t 0.1 <> <(:); done"
-    number = jobs.submit(heard, name="listener")
+    number = jobs.submit(f"trap 'echo heard' USR1; {LISTEN}", name="listener")
     out = jobs.home / f"listener-{number}.out"
     jobs.when(number, lambda job: out.exists() and "ready" in out.read_text())
     assert jobs.changed("signal", number, name="USR1") == {}
@@ -146,8 +158,7 @@ def test_a_signal_reaches_the_program_once(jobs: Jobs) -> None:
 
 
 def test_a_cancelled_program_is_told_before_it_is_killed(jobs: Jobs) -> None:
-    heard = "trap 'echo heard; exit 0' TERM; echo ready; for i in {1..300}; do read -t 0.1 <> <(:); done"
-    number = jobs.submit(heard, name="tidy")
+    number = jobs.submit(f"trap 'echo heard; exit 0' TERM; {LISTEN}", name="tidy")
     out = jobs.home / f"tidy-{number}.out"
     jobs.when(number, lambda job: out.exists() and "ready" in out.read_text())
     assert jobs.changed("cancel", number) == {}
@@ -171,16 +182,20 @@ def test_a_waiting_job_is_changed(jobs: Jobs) -> None:
 
 
 def test_priority_is_how_far_a_job_stands_back(jobs: Jobs) -> None:
-    first, second = jobs.submit(begin=4e9, priority=400), jobs.submit(begin=4e9)
-    assert jobs.changed("edit", first, changes={"priority": 300}) == {}
-    shown = jobs.cluster.ask(jobs.backend.queue(None)[0])
-    assert shown.code == 0
-    assert jobs.changed("edit", second, changes={"priority": 300}) == {}
+    plain, later = jobs.submit(begin=4e9), jobs.submit(begin=4e9, priority=400, nice=7)
+    behind = (jobs.one(plain).priority or 0) - (jobs.one(later).priority or 0)
+    assert behind == 107
+    assert jobs.changed("edit", later, changes={"priority": 300}) == {}
+    assert (jobs.one(plain).priority or 0) - (jobs.one(later).priority or 0) == 200
 
 
 def test_each_id_has_a_trouble_of_its_own(jobs: Jobs) -> None:
     held = jobs.submit(hold=True)
-    for verb, more in {"release": {}, "hold": {}, "edit": {"changes": {"time_limit": 60.0}}}.items():
+    for verb, more in {
+        "release": {},
+        "hold": {},
+        "edit": {"changes": {"time_limit": 60.0}},
+    }.items():
         troubles = jobs.changed(verb, "999999", held, **more)
         assert set(troubles) == {"999999"}, verb
         assert troubles["999999"].kind == "gone"

@@ -179,8 +179,9 @@ def test_when_patience_is_over_all_of_it_is_killed(link: Link) -> None:
     answer = link.say(Words(argv=("sh", "-c", script), patience=2))
     assert answer.code is None
     assert answer.err == "no answer within 2 s"
-    for pid in map(int, answer.out.split()):
-        eventually(lambda pid=pid: gone(pid))
+    pids = [int(pid) for pid in answer.out.split()]
+    assert len(pids) == 2
+    eventually(lambda: all(map(gone, pids)))
 
 
 def gone(pid: int) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import signal
 import socket
+import stat
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +18,7 @@ import pytest
 
 from hpcshell.core.commands import Answer, Words
 from hpcshell.core.errors import Unreachable, Wrong
-from hpcshell.machine.link import LinkDown, SshLink
+from hpcshell.machine.link import LinkDown, SshLink, ssh
 from tests.support.clusters.sshd import Account, Sshd
 from tests.support.runners import eventually
 
@@ -65,8 +68,77 @@ def test_two_that_connect_at_once_share_the_connection(
     with ThreadPoolExecutor(4) as pool:
         assert [a.code for a in pool.map(lambda link: link.say(TRUE), links)] == [0] * 4
     assert sshd.logins() - before == 1
-    assert len(os.listdir(apart)) == 2
+    assert len([name for name in os.listdir(apart) if "." not in name]) == 1
     links[0].close()
+
+
+def test_who_we_are_there_is_asked_once_by_all_processes(
+    fresh: SshLink, plain: Account, apart: str
+) -> None:
+    profile = plain.home / ".bash_profile"
+    try:
+        profile.write_text(f"echo login >>{apart}/log; export SITE='a\nb' HPC_TOKEN=x\n")
+        assert fresh.home() == str(plain.home)
+        other = SshLink(HOST, options=plain.options, control=apart)
+        assert other.greeted() == fresh.greeted()
+        assert other.greeted().login["SITE"] == "a\nb"
+        assert "HPC_TOKEN" not in other.greeted().login
+        assert (Path(apart) / "log").read_text() == "login\n"
+        assert stat.S_IMODE(os.stat(fresh.master.account).st_mode) == 0o600
+        fresh.close()
+        assert SshLink(HOST, options=plain.options, control=apart).user() == fresh.user()
+        assert (Path(apart) / "log").read_text() == "login\n" * 2
+    finally:
+        profile.unlink()
+
+
+def test_a_profile_that_never_ends_costs_its_variables_only(
+    sshd: Sshd, apart: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "_TO_GREET", 2.0)
+    account = sshd.account("endless")
+    (account.home / ".bash_profile").write_text("export SITE=x; while :; do sleep 1; done\n")
+    link = SshLink(HOST, options=account.options, control=apart)
+    assert link.home() == str(account.home)
+    assert "SITE" not in link.greeted().login
+    assert link.say(Words(argv=("echo", "x"))).out == "x\n"
+    link.close()
+
+
+ON_A_TERMINAL = """
+import sys
+from hpcshell.core.commands import Words
+from hpcshell.machine.link import SshLink
+link = SshLink(sys.argv[1], options=sys.argv[3:], control=sys.argv[2])
+print("said", link.say(Words(argv=("echo", "through"))).out)
+"""
+
+
+def test_the_first_connection_may_ask_on_the_terminal(sshd: Sshd, apart: str) -> None:
+    account = sshd.account("asking", passphrase="open it")
+    link = SshLink(HOST, options=account.options, control=apart)
+    with pytest.raises(LinkDown, match="does not let you in"):
+        link.say(TRUE)
+    argv = [sys.executable, "-c", ON_A_TERMINAL, HOST, apart, *account.options]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(argv[0], argv)
+    shown = read_until(terminal, b"passphrase for key")
+    os.write(terminal, b"open it\n")
+    shown += read_until(terminal, b"said through")
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    assert b"You are being watched." in shown
+    assert link.say(Words(argv=("echo", "and for others"))).out == "and for others\n"
+    link.close()
+
+
+def read_until(terminal: int, words: bytes) -> bytes:
+    """What is shown on a terminal until it holds these words."""
+    shown = b""
+    while words not in shown:
+        shown += os.read(terminal, 1000)
+    return shown
 
 
 def test_several_commands_are_one_session_unless_they_read(sshd: Sshd, far: SshLink) -> None:

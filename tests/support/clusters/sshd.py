@@ -112,11 +112,11 @@ class Sshd:
         """How often somebody was let in."""
         return (self.here / "log").read_text().count("Accepted publickey")
 
-    def account(self, name: str, shell: str = "/bin/bash") -> Account:
-        """A new account with an empty home directory."""
+    def account(self, name: str, shell: str = "/bin/bash", passphrase: str = "") -> Account:
+        """A new account with an empty home directory; its key may have a passphrase."""
         home = self.here / f"home-{name}"
         home.mkdir()
-        _key(self.here / f"{name}.key")
+        _key(self.here / f"{name}.key", passphrase)
         run = f'cd {quote(str(home))}; exec env -u SHLVL HOME="$PWD" SHELL={shell} {shell} -c '
         command = (run + '"$SSH_ORIGINAL_COMMAND"').replace('"', '\\"')
         public = (self.here / f"{name}.key.pub").read_text()
@@ -171,8 +171,8 @@ def _need(*pairs: str) -> None:
         pytest.skip(f"not installed, and only root can: {', '.join(missing)}")
 
 
-def _key(path: Path) -> None:
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)]
+def _key(path: Path, passphrase: str = "") -> None:
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-f", str(path)]
     subprocess.run(command, check=True)
 
 

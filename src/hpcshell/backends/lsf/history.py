@@ -71,7 +71,6 @@ def _sighting(text: str, now: float | None) -> Sighting:
     story = _story(text, now)
     number, index = header[1], int(header[2] or 0)
     key = KEY.match(_field(header[0], "Job Description"))
-    queue = re.search(r"\bto Queue ?<([^>]*)>", text)
     return Sighting(
         native=f"{number}[{index}]" if index else number,
         number=number,
@@ -83,7 +82,7 @@ def _sighting(text: str, now: float | None) -> Sighting:
         name=_field(header[0], "Job Name"),
         user=_field(header[0], "User"),
         account=_field(header[0], "Project"),
-        partition=queue[1] if queue else "",
+        partition=_field(text, "to Queue"),
         submit_time=story.submitted,
         start_time=story.begun,
         end_time=story.ended,
@@ -93,8 +92,9 @@ def _sighting(text: str, now: float | None) -> Sighting:
     )
 
 
-def _field(header: str, name: str) -> str:
-    found = re.search(rf", {name} ?<([^>]*)>", header)
+def _field(text: str, name: str) -> str:
+    """What stands behind a name; folding may have swallowed a blank in it."""
+    found = re.search(rf"\b{name.replace(' ', ' ?')} ?<([^>]*)>", text)
     return found[1] if found else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from hpcshell.backends.contract import Answer, Seen, Sighting, Site, Trouble
@@ -106,6 +107,7 @@ def _number(text: str) -> float | None:
     return float(found[0]) if found else None
 
 
+@lru_cache(maxsize=256)
 def limit(text: str) -> float | None:
     """Seconds of `1440.0/hostA`: minutes on that host."""
     minutes = _number(text)

@@ -19,6 +19,7 @@ _VERSION: Final = re.compile(r"(?am)^(.{0,60}\bLSF\b[^\d\n]{0,30})(\d{1,4}\.\d{1
 _CLUSTER: Final = "My cluster name is "
 _PARAMETER: Final = re.compile(r"(?m)^\s*([A-Z_]+)\s*=\s*(\S.*?)\s*$")
 _CHANGED: Final = re.compile(r"(?am)^(?:Parameters of job|Job) <(\d{1,15}(?:\[\d{1,9}\])?)>(.*)$")
+_GOOD: Final = re.compile(r" (?:(?:is|are) being|is switched|has been) ")
 _OLDEST: Final = [10, 1]
 _DEFAULT_ARRAY: Final = 1000
 
@@ -80,15 +81,15 @@ def _partition(queue: Queue, default: list[str]) -> Partition:
 
 def change(ids: Sequence[str], answers: Sequence[Answer], site: Site) -> Change:
     """`Job <11> is being terminated` is good, `Job <22>: No matching job found` is not. What is
-    not mentioned went well only if every command says so with its exit code."""
+    not mentioned went well only if the exit code of every command says so."""
     done: set[str] = set()
     troubles: dict[str, Trouble] = {}
     for answer in answers:
         for native, said in _CHANGED.findall(answer.said):
-            if said.startswith(":"):
-                troubles[native] = sentence(said.removeprefix(":").strip(), site)
-            else:
+            if _GOOD.match(said):
                 done.add(native)
+            else:
+                troubles[native] = sentence(said.lstrip(": "), site)
     failed = next((answer for answer in answers if answer.code != 0), None)
     for native in ids:
         if failed is not None and native not in done:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from hpcshell.backends.contract import UNKNOWN
@@ -73,6 +74,7 @@ def end(reason: str) -> str:
     return ENDS.get(reason.partition(":")[0].strip(), "FAILED")
 
 
+@lru_cache(maxsize=256)  # thousands of jobs wait for the same reason
 def reason_code(reason: str) -> str:
     """Our word for a pending reason; "" where there is none."""
     said = " ".join(reason.lower().split())

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.options.read import READERS, Place, gpu_model, read_setting
+from hpcshell.core.options.read import READERS, Place, read_setting
+from hpcshell.core.options.resources import gpu_model
 from hpcshell.core.options.row import Option, Setting
 from hpcshell.core.options.table import BY_NAME, OPTIONS, by_key
 from hpcshell.core.records import Record
@@ -81,7 +82,7 @@ class Gathered:
             shown = f"{setting.origin} {safe(setting.text[:60])}"
             self.notes.append(f"ignored: {shown} (there is one machine)")
             return
-        for name, part in _parts(option, value, setting):
+        for name, part in _parts(option, value, self._model(option, setting)):
             self._replace(name, rank, setting)
             self._put(name, part)
             self._ranks[name] = rank
@@ -92,6 +93,12 @@ class Gathered:
         if row:
             self._silence(option, rank, setting)
         self._native.append(_Native(row=row, rank=rank, words=words, setting=setting))
+
+    def _model(self, option: Option, setting: Setting) -> str:
+        """The model of the GPUs that are asked for; on one machine, models are not told apart."""
+        if not self.place.site or option.kind not in ("gpus", "gres"):
+            return ""
+        return gpu_model(setting.text, setting.origin, gres=option.kind == "gres")
 
     def _replace(self, name: str, rank: int, setting: Setting) -> None:
         """Take out what a stronger layer replaces; refuse two of one layer that exclude each
@@ -185,14 +192,13 @@ def _says(row: str, option: Option) -> bool:
     return bool(row) and (row == option.name or BY_NAME[row].group == option.group != "")
 
 
-def _parts(option: Option, value: Any, setting: Setting) -> list[tuple[str, Any]]:
+def _parts(option: Option, value: Any, model: str) -> list[tuple[str, Any]]:
     """The rows a value belongs to: its own, but for Slurm's joint and our sugared ones. The model
     of GPUs, which is no row, goes with the last that asked for some."""
     if option.kind == "gpus":
-        return [(option.name, value), ("gpu_model", gpu_model(setting.text, setting.origin))]
+        return [(option.name, value), ("gpu_model", model)]
     if option.kind == "gres":
         own = {name: count for name, count in value.items() if name != "gpu" and count}
-        model = gpu_model(setting.text, setting.origin, gres=True)
         gpus = [("gpus_per_node", value["gpu"]), ("gpu_model", model)] if "gpu" in value else []
         return [*gpus, ("gres", own)] if own else gpus
     if option.kind == "parents":

@@ -5,7 +5,8 @@
 
 #HPC is stronger than #SBATCH, that than #PBS, #BSUB and #$. Directives end at the first line that
 is neither blank nor a comment, as in Slurm. What another scheduler knows and one machine cannot
-mean is accepted: it becomes a note, and words for sites that speak the dialect. An unknown option is `Wrong`, with the nearest right one.
+mean is accepted: it becomes a note, and words for sites that speak the dialect. An unknown option
+is `Wrong`, with the nearest right one.
 """
 
 from __future__ import annotations

@@ -45,10 +45,15 @@ def _resource(name: str, value: str, origin: str) -> Pairs:
         return _own(name, value, origin)
     if row.kind == "memory":
         said = f"{pbs_size(value, origin)}B"
-        return [(row.name, said)] if name == "mem" else _exactly(row.name, said, name, value)
+        row_name = _ALL_NODES.get(row.name, row.name)
+        return [(row_name, said)] if name == "mem" else _exactly(row_name, said, name, value)
     if row.name == "time_limit":
         return [("time_limit", _walltime(value, origin))]
     return _exactly(row.name, value, name, value) if name == "feature" else [(row.name, value)]
+
+
+_ALL_NODES: Final = {"memory": "memory_total"}
+"""What counts for the whole job, outside of chunks."""
 
 
 def _exactly(row: str, said: str, name: str, value: str) -> Pairs:
@@ -163,7 +168,8 @@ def _totals(chunks: list[_Chunk]) -> Pairs:
         if name in _PROCESSES or not amount:
             continue
         if row is not None:
-            found.append((row.name, f"{amount}B" if row.kind == "memory" else str(amount)))
+            said = f"{amount}B" if row.kind == "memory" else str(amount)
+            found.append((_ALL_NODES.get(row.name, row.name), said))
         else:
             found.append(("resource", f"{name}={amount}"))
     return found

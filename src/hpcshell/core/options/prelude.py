@@ -11,7 +11,10 @@ from typing import Final
 
 from hpcshell.core.records import Record
 
-_SHELLS: Final = rb"\A#![^\n]*?\b(?:bash|sh|dash|ksh|zsh)(?=\s|\Z)[^\n]*\n?"
+_SHELLS: Final = (
+    rb"\A#![ \t]*(?:\S*/env[ \t]+(?:-\S+[ \t]+)*)?(?:\S*/)?(?:ba|da|k|z)?sh(?=\s|\Z)[^\n]*\n?"
+)
+"""The first line of a script of a shell that understands the lines."""
 
 
 class Prelude(Record, frozen=True, kw_only=True):

@@ -8,17 +8,19 @@ and a hint. What a value may depend on, the clock and the caller's directory and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from hpcshell.core import dependencies, ids, units
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.instants import Offset, instant
+from hpcshell.core.instants import instant
+from hpcshell.core.options import resources
+from hpcshell.core.options.place import Place as Place
+from hpcshell.core.options.place import Reader
 from hpcshell.core.options.row import Setting
 from hpcshell.core.options.table import BY_NAME
 from hpcshell.core.patterns import check_pattern
-from hpcshell.core.records import WHOLE, Gang, Record, WarnSignal
+from hpcshell.core.records import Gang, WarnSignal
 from hpcshell.core.words import check_name, nearest, one_line, quote, warn_signal
 
 LEVELS: Final = {"critical": 1000, "high": 750, "normal": 500, "low": 250}
@@ -40,30 +42,10 @@ GROWS: Final = {
 
 _YES: Final = frozenset({"yes", "y", "true", "on", "1"})
 _NO: Final = frozenset({"no", "n", "false", "off", "0"})
-_WORD: Final = r"\A[A-Za-z_][A-Za-z0-9_.@+-]{0,127}\Z"
 _VARIABLE: Final = r"\A[A-Za-z_][A-Za-z0-9_]*\Z"
-_GRES_GPU: Final = r"\A(?:gres[/:])?gpus?(?:[:=](.*))?\Z"
 _MODULE: Final = r"(?a)\A\w[\w./+@:=~-]{0,127}\Z"
 _SHARED_SOMEHOW: Final = ("user", "mcs", "topo")
 """What a cluster may mean by exclusive, beyond yes."""
-_GPU_COUNT: Final = r"(?a)\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9.]{1,12})\Z"
-
-
-class Place(Record, frozen=True, kw_only=True):
-    """Where a submission is made: the clock, the zone, the caller's directory and environment.
-
-    `site` is the dialect of the cluster that options are read for; "": this one machine.
-    """
-
-    now: float
-    offset: Offset
-    cwd: str
-    env: Mapping[str, str]
-    umask: int = 0o022
-    site: str = ""
-
-
-Reader = Callable[[str, str, Place], Any]
 
 
 # -------------------------------------------------------------------------------------- numbers
@@ -77,53 +59,8 @@ def _count0(text: str, origin: str, place: Place) -> int:
     return units.count(text, origin, least=0)
 
 
-def _nodes(text: str, origin: str, place: Place) -> tuple[int, int | None]:
-    """The least and, of a range, the most. Here there is one."""
-    least, dash, most = text.partition("-")
-    number = units.count(least, origin)
-    last = units.count(most, origin, least=number) if dash else None
-    if number > 1 and not place.site:
-        raise Wrong(
-            f"{origin}: {number} nodes are asked for, and this is one machine",
-            "ask for CPUs instead: --ntasks and --cpus",
-        )
-    return number, last
-
-
 def _memory(text: str, origin: str, place: Place) -> int:
     return units.size(text, origin)
-
-
-def _gpus(text: str, origin: str, place: Place) -> int:
-    """`2`, `0.5`, `a100:2`, `a100:1,v100:1` in hundredths; for the model see `gpu_model`."""
-    total = 0
-    for part in text.split(","):
-        found = re.match(_GPU_COUNT, part.strip())
-        total += units.gpus(part if found is None else found["count"], origin)
-    return _whole_gpus(total, origin, place)
-
-
-def _whole_gpus(hundredths: int, origin: str, place: Place) -> int:
-    if place.site and hundredths % WHOLE:
-        raise Wrong(
-            f"{origin}: {units.format_gpus(hundredths)} GPUs: a cluster gives whole ones",
-            "write a whole number",
-        )
-    return hundredths
-
-
-def gpu_model(text: str, origin: str, *, gres: bool = False) -> str:
-    """`a100` of `a100:2` or, in `gres`, of `gpu:a100:2`; "" where no model is named."""
-    parts = [part.strip() for part in text.split(",")]
-    if gres:
-        parts = [found[1] or "" for part in parts if (found := re.match(_GRES_GPU, part))]
-    models = {re.split("[:=]", part)[0] for part in parts if part[:1].isalpha()}
-    if len(models) > 1:
-        raise Wrong(
-            f"{origin}: {quote(text)} names GPUs of several models",
-            "name one; more can be said in the site's own words: --native",
-        )
-    return models.pop() if models else ""
 
 
 def _limit(text: str, origin: str, place: Place) -> float | None:
@@ -203,9 +140,11 @@ def _switch(text: str, origin: str, place: Place) -> bool:
 
 
 def _exclusive(text: str, origin: str, place: Place) -> bool | str:
-    """Yes or no; for a cluster also with whom a node may be shared."""
+    """Yes or no; for a cluster also with whom a node may be shared, which here means yes."""
     word = text.strip().lower()
-    return word if place.site and word in _SHARED_SOMEHOW else _switch(text, origin, place)
+    if word in _SHARED_SOMEHOW:
+        return word if place.site else True
+    return _switch(text, origin, place)
 
 
 def _modules(text: str, origin: str, place: Place) -> list[str]:
@@ -228,7 +167,7 @@ def _native(text: str, origin: str, place: Place) -> tuple[str, ...]:
     """Split as a shell would."""
     from hpcshell.core.options.parse import words
 
-    return tuple(words(one_line(text, origin), origin))
+    return tuple(words(one_line(text, origin, 1 << 16), origin))
 
 
 def _choice(text: str, origin: str, place: Place) -> str:
@@ -273,47 +212,6 @@ def pairs(text: str, origin: str, example: str) -> list[tuple[str, str]]:
         if not equals or not name or not value:
             raise Wrong(f"{origin}: {quote(part)} is no pair", f"write {example}")
         found.append((name, value))
-    return found
-
-
-def _resource(text: str, origin: str, place: Place) -> dict[str, int]:
-    """`matlab=2`, `matlab:2`, `matlab@server:2`, or `matlab` alone for one. Only clusters tell
-    servers apart."""
-    found: dict[str, int] = {}
-    for part in text.split(","):
-        name, _, value = part.strip().replace(":", "=").partition("=")
-        name = name if place.site else name.partition("@")[0]
-        if not re.match(_WORD, name):
-            raise Wrong(
-                f"{origin}: {quote(part)} names no resource", "write NAME=N, as in matlab=1"
-            )
-        if name.lower() in ("cpus", "cpu", "memory", "mem", "gpus", "gpu"):
-            raise Wrong(f"{origin}: {name} has an option of its own", f"write --{name.lower()}")
-        if name in found:
-            raise Wrong(f"{origin}: {name} is asked for twice", f"add them up: {name}=N")
-        found[name] = units.count(value, f"{origin} {name}") if value else 1
-    return found
-
-
-def _gres(text: str, origin: str, place: Place) -> dict[str, int]:
-    """`gpu:2`, `gpu:a100:0.5`, `licence:3`: counts by name, the GPUs, in hundredths, under
-    `gpu`. Only clusters tell types apart: there `fpga:x2:1` is one of `fpga:x2`."""
-    found: dict[str, int] = {}
-    if text.strip().lower() == "none":
-        return found
-    for part in text.split(","):
-        words = re.split(r"[:=]", part.strip().removeprefix("gres/").removeprefix("gres:"))
-        name = words[0]
-        last = words[-1] if len(words) > 1 else "1"
-        value = last if last[:1].isdigit() else "1"
-        if not re.match(_WORD, name) or len(words) > 3:
-            raise Wrong(f"{origin}: {quote(part)} is no resource", "write gpu:2 or gpu:a100:1")
-        gpus = name in ("gpu", "gpus")
-        typed = place.site and len(words) > 1 and words[1] != value
-        key = "gpu" if gpus else f"{name}:{words[1]}" if typed else name
-        number = units.gpus(value, origin) if gpus else units.count(value, origin, least=0)
-        found[key] = found.get(key, 0) + number
-    _whole_gpus(found.get("gpu", 0), origin, place)
     return found
 
 
@@ -487,8 +385,8 @@ READERS: Final[dict[str, Reader]] = {
     "export": _export,
     "factor": _factor,
     "gang": _gang,
-    "gpus": _gpus,
-    "gres": _gres,
+    "gpus": resources.gpus,
+    "gres": resources.gres,
     "growth": _growth,
     "instant": _instant,
     "jitter": _jitter,
@@ -499,13 +397,13 @@ READERS: Final[dict[str, Reader]] = {
     "name": _name,
     "native": _native,
     "nice": _nice,
-    "nodes": _nodes,
+    "nodes": resources.nodes,
     "notices": _notices,
     "on_never": _on_never,
     "parents": _parents,
     "pattern": _pattern,
     "priority": _priority,
-    "resource": _resource,
+    "resource": resources.resource,
     "signal": _signal,
     "switch": _switch,
     "umask": _umask,

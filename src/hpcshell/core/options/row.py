@@ -17,7 +17,8 @@ class Option(Record, frozen=True, kw_only=True):
     `kind` names the reader in `options.read`. `bare` is the text that the flag alone stands for:
     such a row takes no value. `off` are spellings that say no. `group`: a row of a higher layer
     replaces all rows of its group in lower layers. `project`: harmless, so a project's file may set
-    it. `clusters`: it means something on clusters only. In other dialects a spelling with a blank is a part of a larger option: `-l walltime`.
+    it. `clusters`: it means something on clusters only. In other dialects a spelling with a blank
+    is a part of a larger option: `-l walltime`.
     """
 
     name: str
@@ -108,8 +109,8 @@ class Syntax(Record, frozen=True, kw_only=True):
 
     `convert` by flag or row; `arity` where it is not what the row says; `left`: flag -> (arity,
     why): handed on to sites that speak the dialect, but for those of `steering`, which tell the
-    submit command what to do rather than what is asked for. `long`: options are long or clustered letters, as GNU's; else each is one word with one
-    dash.
+    submit command what to do rather than what is asked for. `long`: options are long or clustered
+    letters, as GNU's; else each is one word with one dash.
     """
 
     convert: Mapping[str, Converter] = {}

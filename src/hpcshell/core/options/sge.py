@@ -81,7 +81,8 @@ _ON_ONE_NODE: Final = r"(?i)smp|thread|openmp(?!i)|omp(?!i)|shm|shared"
 
 
 def _slots(text: str, origin: str) -> Pairs:
-    """`-pe smp 4`: the slots are CPUs, in an environment over nodes tasks; of a range, the least."""
+    """`-pe smp 4`: the slots are CPUs; where they may lie on several nodes, tasks. Of a range, the
+    least."""
     name, _, slots = text.partition(" ")
     least = slots.strip().partition("-")[0]
     number = str(units.count(least, f"{origin} {safe(name[:30])}"))

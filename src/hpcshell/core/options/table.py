@@ -19,8 +19,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+from hpcshell.core.options.clusters import CLUSTER_ROWS
 from hpcshell.core.options.conduct import ARRAY_ROWS, FILE_ROWS, NOTICE_ROWS, RETRY_ROWS
-from hpcshell.core.options.request import CLUSTER_ROWS, QUEUE_ROWS, RESOURCE_ROWS, TIME_ROWS
+from hpcshell.core.options.request import QUEUE_ROWS, RESOURCE_ROWS, TIME_ROWS
 from hpcshell.core.options.row import DIALECTS as DIALECTS
 from hpcshell.core.options.row import Dialect, Option
 from hpcshell.core.options.row import Setting as Setting

@@ -23,6 +23,7 @@ _SHELLS_OWN: Final = re.compile(
     r"|LC_.*|LANG|LANGUAGE|TERM|SSH_.*|MAIL|HOST|HOSTTYPE|VENDOR|OSTYPE|MACHTYPE|GROUP)\Z"
 )
 """Variables that a shell keeps for itself, or that belong to a terminal."""
+_SECRET: Final = re.compile(r"(?i).*(?:TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY)")
 _MOST_ENVIRONMENT: Final = 1 << 17
 _FUNCTIONS: Final = r"""
 hpc_mark() {
@@ -167,14 +168,33 @@ def greeted(word: str, said: Sequence[Said], noisy: bool) -> Greeted:
     now = variables(plain.out)
     then = variables(login.out.partition(word.encode() + b"\n")[2]) if login.code == 0 else {}
     added = {
-        name: value
-        for name, value in then.items()
-        if now.get(name) != value and _IDENTIFIER.match(name) and not _SHELLS_OWN.match(name)
+        name: value for name, value in then.items() if now.get(name) != value and _carried(name)
     }
     if sum(map(len, added.values())) > _MOST_ENVIRONMENT:
         added = {name: added[name] for name in ("PATH",) if name in added}
     name = os.fsdecode(user.out).strip()
     return Greeted(now.get("HOME", ""), name, added, noisy, rsync=rsync.code == 0)
+
+
+def _carried(name: str) -> bool:
+    """Whether a variable goes with every command: none that looks like a secret does."""
+    return bool(_IDENTIFIER.match(name) and not _SHELLS_OWN.match(name) and not _SECRET.match(name))
+
+
+def packed(greeted: Greeted) -> bytes:
+    """For a file; `unpacked` is its way back."""
+    flags = f"{greeted.noisy:d}{greeted.rsync:d}"
+    pairs = (f"{name}={value}" for name, value in greeted.login.items())
+    return os.fsencode("\0".join([greeted.home, greeted.user, flags, *pairs, "", ""]))
+
+
+def unpacked(content: bytes) -> Greeted | None:
+    """None for half a file."""
+    if not content.endswith(b"\0\0"):
+        return None
+    home, user, flags, *pairs = os.fsdecode(content[:-2]).split("\0")
+    login = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+    return Greeted(home, user, login, noisy=flags[0] == "1", rsync=flags[1] == "1")
 
 
 def variables(listing: bytes) -> dict[str, str]:

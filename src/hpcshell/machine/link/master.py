@@ -25,6 +25,7 @@ _CONNECT: Final = 20
 _TO_TYPE: Final = 180.0
 _TO_ANSWER: Final = 60.0
 _LOOK: Final = 0.01
+_MOST_ERRORS: Final = 1 << 16
 _USUAL: Final = (
     *("-T", "-x", "-o", "LogLevel=ERROR", "-o", "ServerAliveInterval=15"),
     *(
@@ -52,6 +53,8 @@ class Master:
         self._options = (*(("-J", jump) if jump else ()), *options)
         self.socket = f"{directory}/{_short(destination, *self._options)}"
         _check_socket(self.socket)
+        self.account = f"{self.socket}.account"
+        """What was learnt of the far account, as long as the connection lasts."""
 
     def session(self, *command: str) -> list[str]:
         """The words for ssh to have one command line run there, through the shared connection."""
@@ -71,8 +74,10 @@ class Master:
             knock.settimeout(1.0)
             try:
                 knock.connect(self.socket)
-            except OSError:
+            except (FileNotFoundError, ConnectionRefusedError):
                 return False
+            except OSError:  # somebody is there, and busy
+                return True
         return True
 
     def ensure(self) -> None:
@@ -82,8 +87,9 @@ class Master:
         os.makedirs(os.path.dirname(self.socket), 0o700, exist_ok=True)
         with self._alone():
             if not self.up():
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(self.socket)
+                for left in (self.socket, self.account):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(left)
                 self._connect()
 
     @contextlib.contextmanager
@@ -100,8 +106,9 @@ class Master:
         asking = _has_terminal()
         batch = "no" if asking else "yes"
         persist = f"ControlPersist={_PERSIST}"
-        argv = self._ssh("-M", "-N", "-f", "-o", persist, "-o", f"BatchMode={batch}")
-        code, text = _started(argv, _TO_TYPE if asking else _TO_ANSWER)
+        level = "INFO" if asking else "ERROR"
+        own = ("-o", persist, "-o", f"BatchMode={batch}", "-o", f"LogLevel={level}")
+        code, text = _started(self._ssh("-M", "-N", "-f", *own), asking)
         if code != 0 or not self.up():
             raise link_down(self.destination, text)
 
@@ -113,9 +120,10 @@ class Master:
             process.run(self._ssh("-O", "exit"), os.environ, patience=5.0)
 
 
-def _started(argv: Sequence[str], patience: float) -> tuple[int | None, str]:
-    """Runs ssh until it goes to the background or gives up; it may use our terminal. What it says
-    goes to a file: the one in the background would hold a pipe open."""
+def _started(argv: Sequence[str], asking: bool) -> tuple[int | None, str]:
+    """Runs ssh until it goes to the background or gives up. If it may ask, it has our terminal,
+    and what it says besides is shown there as well. That goes to a file first: the one in the
+    background would hold a pipe open."""
     errors = os.memfd_create("ssh")
     try:
         null = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0)
@@ -126,21 +134,24 @@ def _started(argv: Sequence[str], patience: float) -> tuple[int | None, str]:
             raise LinkDown(
                 "There is no ssh on this machine.", hint="Install OpenSSH's client."
             ) from None
-        code = _awaited(pid, patience)
-        text = os.pread(errors, 1 << 16, 0).decode(errors="replace")
+        code = _awaited(pid, _TO_TYPE if asking else _TO_ANSWER, errors if asking else None)
+        text = os.pread(errors, _MOST_ERRORS, 0).decode(errors="replace")
         return code, text if code is not None else f"{text}\nConnection timed out"
     finally:
         os.close(errors)
 
 
-def _awaited(pid: int, patience: float) -> int | None:
+def _awaited(pid: int, patience: float, shown: int | None) -> int | None:
     import signal
     import time
 
     deadline = clock.monotonic() + patience
+    offset = 0
     try:
         while clock.monotonic() < deadline:
             ended, status = os.waitpid(pid, os.WNOHANG)
+            if shown is not None:
+                offset += _show(os.pread(shown, _MOST_ERRORS, offset))
             if ended:
                 pid = 0
                 return os.waitstatus_to_exitcode(status)
@@ -150,6 +161,14 @@ def _awaited(pid: int, patience: float) -> int | None:
         if pid:
             os.kill(pid, signal.SIGTERM)
             os.waitpid(pid, 0)
+
+
+def _show(text: bytes) -> int:
+    """On the terminal, wherever our own streams lead; how much it was."""
+    if text:
+        with contextlib.suppress(OSError), open("/dev/tty", "wb", buffering=0) as terminal:
+            terminal.write(text)
+    return len(text)
 
 
 def _has_terminal() -> bool:

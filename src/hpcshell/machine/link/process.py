@@ -19,6 +19,7 @@ from hpcshell.machine.link.contract import CANNOT_RUN, MOST_OUTPUT, NO_COMMAND
 _CHUNK: Final = 1 << 18
 _LONGEST_WAIT: Final = 3600.0
 _LOOK_AGAIN: Final = 0.02
+_LOOK_SOON: Final = 0.001
 _CLOSED: Final = -1
 _USUAL: Final = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)
 """Signals that Python, or whoever started it, may have set aside: a program gets them as usual."""
@@ -140,14 +141,17 @@ class _Child:
         return Ended(self._code(), *self._said())
 
     def _over(self) -> bool:
-        """Whether it has ended; what it left behind may hold the pipes open for ever. Where the
-        kernel cannot tell of its end, the end of the pipes comes first."""
-        if self.status is None and "end" not in self.fds and not {"out", "err"} & set(self.fds):
+        """Whether it has ended; what it left behind may hold the pipes open for ever."""
+        if self.status is None and "end" not in self.fds:
             self._reap(os.WNOHANG)
         return self.status is not None
 
     def _wait(self, left: float) -> float:
-        return min(left, _LONGEST_WAIT if len(self.fds) > ("in" in self.fds) else _LOOK_AGAIN)
+        """How long to wait for a word of it: where the kernel does not tell of its end, it is
+        looked for."""
+        if "end" in self.fds:
+            return min(left, _LONGEST_WAIT)
+        return min(left, _LOOK_AGAIN if {"out", "err"} & set(self.fds) else _LOOK_SOON)
 
     def _feed(self, rest: memoryview, poll: select.poll) -> memoryview:
         try:

@@ -12,6 +12,7 @@ from typing import Final
 
 from hpcshell.core.commands import Answer, Words
 from hpcshell.core.errors import Broken
+from hpcshell.machine import clock
 from hpcshell.machine.link import far, process
 from hpcshell.machine.link.contract import (
     Link,
@@ -22,6 +23,7 @@ from hpcshell.machine.link.contract import (
     check_removable,
     check_words,
 )
+from hpcshell.machine.link.local import LocalLink
 from hpcshell.machine.link.master import Master
 from hpcshell.machine.link.troubles import link_down, nothing_sent
 
@@ -30,6 +32,7 @@ _AT_ONCE: Final = 8
 _SSH_FAILED: Final = 255
 _TO_GREET: Final = 30.0
 _FOR_FILES: Final = 300.0
+_KNOWN_FOR: Final = 3600.0
 _TO_END: Final = 5.0
 _NOT_THERE: Final = 44
 
@@ -75,11 +78,21 @@ class SshLink(Link):
         return self.greeted().user
 
     def greeted(self) -> far.Greeted:
-        """Who we are there; asked once."""
+        """Who we are there; asked once by all who share the connection, and again every hour."""
         with self._greeting:
             if self._greeted is None:
-                self._greeted = self._greet()
+                self.master.ensure()
+                self._greeted = self._known() or self._greet()
             return self._greeted
+
+    def _known(self) -> far.Greeted | None:
+        """What another process has learnt."""
+        try:
+            with open(self.master.account, "rb") as file:
+                fresh = clock.now() - os.fstat(file.fileno()).st_mtime < _KNOWN_FOR
+                return far.unpacked(file.read()) if fresh else None
+        except OSError:
+            return None
 
     def _login(self) -> Mapping[str, str]:
         return self.greeted().login
@@ -92,6 +105,10 @@ class SshLink(Link):
         greeted = far.greeted(word, said, noisy=not ended.out.startswith(b"\n" + word.encode()))
         if not greeted.home:
             raise link_down(self.master.destination, ended.err.decode(errors="replace"))
+        LocalLink().write(
+            os.path.dirname(self.master.account),
+            {os.path.basename(self.master.account): (far.packed(greeted), 0o600)},
+        )
         return greeted
 
     def _said(self, group: Sequence[Words], login: Mapping[str, str]) -> list[Answer]:

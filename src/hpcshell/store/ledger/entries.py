@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from hpcshell.core.jobspec import JobSpec
@@ -22,6 +23,8 @@ class Entry(Record, frozen=True, kw_only=True):
     `cancelled`: when somebody asked for its end. `moved`: the cluster that it was moved to; its own
     parts are withdrawn then. `chosen`: why it was sent there, where it was not said. `origin`: the
     directory here whose files were sent along, and into which what the job writes comes back.
+    `elsewhere`: the same job for other clusters that could run it; `movable`: it may be moved there
+    while it waits.
     """
 
     serial: int
@@ -42,6 +45,8 @@ class Entry(Record, frozen=True, kw_only=True):
     moved: str = ""
     chosen: str = ""
     origin: str = ""
+    elsewhere: Mapping[str, JobSpec] = {}
+    movable: bool = False
 
     @property
     def array(self) -> str:

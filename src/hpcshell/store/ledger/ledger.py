@@ -114,6 +114,10 @@ class Ledger:
         found = self._entries("WHERE serial = ?", (serial,))
         return found[0] if found else None
 
+    def keyed(self, key: str) -> Entry | None:
+        found = self._entries("WHERE key = ?", (key,))
+        return found[0] if found else None
+
     def open_entries(self, cluster: str) -> list[Entry]:
         """Those of which something is still to come, oldest first."""
         return self._entries("WHERE cluster = ? AND open = 1 ORDER BY serial", (cluster,))
@@ -123,6 +127,14 @@ class Ledger:
         where = "WHERE cluster = ? ORDER BY serial DESC LIMIT 1 OFFSET ?"
         found = self._entries(where, (cluster, back))
         return found[0] if found else None
+
+    def latest(self, clusters: Sequence[str], most: int) -> list[Entry]:
+        """The latest submissions to any of some clusters, latest first; what was moved counts only
+        where it is."""
+        marks = ", ".join("?" * len(clusters))
+        where = f"WHERE cluster IN ({marks}) ORDER BY serial DESC LIMIT ?"
+        found = self._entries(where, (*clusters, most * 2))
+        return [entry for entry in found if not entry.moved][:most]
 
     def named(self, cluster: str, name: str) -> list[Entry]:
         return self._entries("WHERE cluster = ? AND name = ? ORDER BY serial", (cluster, name))
@@ -255,6 +267,14 @@ class Change:
             "UPDATE part SET state = ?, native = NULL, site = NULL, since = ?, reason = ?"
             " WHERE serial = ? AND number = ?",
             (state, now, reason, part.serial, part.number),
+        )
+
+    def withdraw(self, serial: int, now: float, reason: str) -> None:
+        """What is not at the site will never be."""
+        self._execute(
+            "UPDATE part SET state = 'withdrawn', since = ?, reason = ?"
+            " WHERE serial = ? AND state = 'planned'",
+            (now, reason, serial),
         )
 
     def claim(self, part: Part, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""The public Python face of the scheduler here and of clusters; `hpcshell` offers most of it itself.
+"""The public Python face of all schedulers; `hpcshell` offers the most of it by itself.
 
 The commands of the package use its parts, and only some of them: each is loaded when it is used.
 """

@@ -31,7 +31,10 @@ class Asked(NamedTuple):
     def array(self) -> str:
         """Its index text; "" for a plain job."""
         asked = self.submission
-        return (asked.submission if isinstance(asked, JobSpec) else asked).array
+        if isinstance(asked, Submission):
+            return asked.array
+        spec = asked if isinstance(asked, JobSpec) else next(iter(asked.specs.values()))
+        return spec.submission.array
 
 
 def prepare_for(

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 from hpcshell.jobs.surroundings import environment, here, working_directory
 
 LOCAL: Final = "local"
+ANY: Final = "any"
 _VARIABLE: Final = "HPC_DEFAULTS__ON"
 _SAID: Final = re.compile(rb"^\s*(?:defaults\s*\.\s*)?on\s*=", re.MULTILINE)
 

@@ -5,14 +5,15 @@
     print(job.state, job.logs())
 
 `on` names what takes a job: `local`, a cluster of the configuration, a kind of scheduler, `auto`;
-None: as the configuration says. A job remembers where it is. Any number of threads may use it at once. Errors are `HpcError`s: message, hint, exit code.
+None: as the configuration says. A job remembers where it is. Any number of threads may use it at
+once. Errors are `HpcError`s: message, hint, exit code.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hpcshell.core.errors import HpcError, WaitTimedOut, Wrong
@@ -174,29 +175,30 @@ def _prepared(way: Door, command: Command, options: Mapping[str, Any]) -> Asked:
 
 
 def _submit(way: Door, prepared: Sequence[Asked]) -> list[Job]:
-    where = name_of(way)
-    if where == LOCAL:
-        accepted = way.call("submit", submissions=[each.submission for each in prepared])["jobs"]
-    else:
-        accepted = list(_one_by_one(way, prepared))
-    return [
-        Job(answer["id"], elements=answer["elements"] if each.array else None, on=where)
-        for each, answer in zip(prepared, accepted, strict=True)
-    ]
-
-
-def _one_by_one(way: Door, prepared: Sequence[Asked]) -> Iterator[View]:
-    """What a cluster answers to each; when it refuses one nothing is left of those before it."""
-    taken: list[str] = []
+    """This machine takes all of them at once; whoever else takes one after the other."""
+    if name_of(way) == LOCAL:
+        return _hand_over(way, prepared)
+    taken: list[Job] = []
     try:
         for each in prepared:
-            (answer,) = way.call("submit", submissions=[each.submission])["jobs"]
-            taken.append(str(answer["id"]))
-            yield answer
+            taken += _hand_over(way, [each])
     except HpcError:
-        if taken:
-            way.call("cancel", ids=taken)
+        for on in {one.on for one in taken}:
+            door(on).call("cancel", ids=[one.label for one in taken if one.on == on])
         raise
+    return taken
+
+
+def _hand_over(way: Door, prepared: Sequence[Asked]) -> list[Job]:
+    accepted = way.call("submit", submissions=[each.submission for each in prepared])["jobs"]
+    return [
+        Job(
+            answer["id"],
+            elements=answer["elements"] if each.array else None,
+            on=answer.get("cluster") or name_of(way),
+        )
+        for each, answer in zip(prepared, accepted, strict=True)
+    ]
 
 
 # ------------------------------------------------------------------------------------- the jobs
@@ -204,11 +206,10 @@ def _one_by_one(way: Door, prepared: Sequence[Asked]) -> Iterator[View]:
 
 def job(selector: int | str, *, on: str | None = None) -> Job:
     """The job that an id, an element (`"12_3"`), a name or `"@"` means. Raises `NotFound`."""
-    way = door(on)
-    views = way.call("show", ids=[str(selector)])["jobs"]
+    views = call("show", on=on, ids=[str(selector)])["jobs"]
     if len(views) != 1:
         raise Wrong(f"{selector!r} names {len(views)} jobs", "use hpcshell.queue() for several")
-    return _job_of(views[0], name_of(way))
+    return _job_of(views[0])
 
 
 def queue(*, on: str | None = None, **filters: Any) -> list[Job]:
@@ -220,13 +221,14 @@ def queue(*, on: str | None = None, **filters: Any) -> list[Job]:
     way, found = door(on), list[Job]()
     while True:
         page = way.call("queue", limit=1000, offset=len(found), **filters)
-        found += [_job_of(view, name_of(way)) for view in page["rows"]]
+        found += [_job_of(view) for view in page["rows"]]
         if not page["rows"] or len(found) >= page["total"]:
             return found
 
 
-def _job_of(view: View, on: str) -> Job:
+def _job_of(view: View) -> Job:
     total = view["elements"]["total"] if view.get("elements") else None
+    on = view.get("cluster") or LOCAL
     return Job(view["id"], element=view["element"], elements=total, on=on)
 
 
@@ -347,7 +349,7 @@ class Job:
 
     def _read(self, path: str, last: int | None = None) -> str:
         """The content of a log, or its last bytes; nothing if it is gone."""
-        return read_here(path, last) if self.on == LOCAL else read_there(door(self.on), path, last)
+        return read_here(path, last) if self.on == LOCAL else read_there(self.on, path, last)
 
 
 def read_here(path: str, last: int | None = None) -> str:
@@ -361,11 +363,12 @@ def read_here(path: str, last: int | None = None) -> str:
         return ""
 
 
-def read_there(way: Door, path: str, last: int | None = None) -> str:
+def read_there(cluster: str, path: str, last: int | None = None) -> str:
     """The same of a file that lies on a cluster."""
-    size = way.call("size", path=path)["size"] or 0
+    way, where = door(cluster), {"cluster": cluster, "path": path}
+    size = way.call("size", **where)["size"] or 0
     at, pieces = 0 if last is None else max(0, size - last), []
-    while at < size and (piece := way.call("read", path=path, offset=at, most=PIECE)["bytes"]):
+    while at < size and (piece := way.call("read", **where, offset=at, most=PIECE)["bytes"]):
         pieces.append(piece)
         at += len(piece)
     return b"".join(pieces).decode(errors="replace")

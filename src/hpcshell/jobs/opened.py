@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import local
-from typing import TYPE_CHECKING
 
 from hpcshell.client.client import Client
-from hpcshell.jobs.doors import LOCAL, Door, chosen
+from hpcshell.jobs.doors import ANY, LOCAL, Door, chosen
 from hpcshell.jobs.surroundings import configured, environment, here, working_directory
 
-if TYPE_CHECKING:
-    from hpcshell.clusters.desk import Desk
-
 _client: tuple[Mapping[str, str] | None, Client | None] = (None, None)
-_desks = local()
+_mine = local()
 
 
 def client() -> Client:
@@ -43,18 +39,20 @@ def door(on: str | None = None) -> Door:
 def name_of(door: Door) -> str:
     """What to ask for to get this door again."""
     cluster = getattr(door, "cluster", None)
-    return LOCAL if cluster is None else str(cluster.name)
+    if cluster is not None:
+        return str(cluster.name)
+    return ANY if hasattr(door, "desks") else LOCAL
 
 
-def _desk(name: str) -> Desk | None:
+def _desk(name: str) -> Door | None:
     """The desk of a cluster, of this thread; opened anew when what it was made from has changed."""
     env, settings = environment(), configured(working_directory()).settings
-    made_from, desks = getattr(_desks, "mine", (None, {}))
-    if made_from is None or made_from[0] is not env or made_from[1] is not settings:
-        _desks.mine = ((env, settings), desks := {})
+    known: tuple[object, object, dict[str, Door | None]] = getattr(_mine, "desks", (None, None, {}))
+    if known[0] is not env or known[1] is not settings:
+        known = _mine.desks = (env, settings, {})
+    desks = known[2]
     if name not in desks:
         from hpcshell.clusters.desks import open_desk
 
         desks[name] = open_desk(name, settings, here())
-    found: Desk | None = desks[name]
-    return found
+    return desks[name]

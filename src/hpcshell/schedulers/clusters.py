@@ -39,6 +39,7 @@ class ClusterScheduler(Tracking):
             raise Wrong(f"{on} is a {found.title} cluster", f"ClusterScheduler({on!r}) takes any")
         _check_alive(desk)
         super().__init__(self.title or found.title, on)
+        self.here = desk.cluster.here
 
     def submit_job(
         self,

@@ -24,10 +24,14 @@ from hpcshell.core.records import Record
 
 _IDENTIFIER: Final = re.compile(r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z")
 _HIDDEN: Final = re.compile(
-    r"(?:_|BASH.*|SHLVL|PWD|OLDPWD|HOSTNAME|TMPDIR|EUID|UID|PPID|SHELLOPTS|SSH_.*|DISPLAY"
-    r"|PBS_.*|LSB_.*|LS_.*|SGE_.*|JOB_ID|JOB_NAME|NSLOTS|NHOSTS|QUEUE|REQUEST|RESTARTED|ENVIRONMENT)\Z"
+    r"(?:_|BASH.*|SHLVL|IFS|PWD|OLDPWD|HOSTNAME|TMPDIR|EUID|UID|PPID|SHELLOPTS|SSH_.*|DISPLAY"
+    r"|PBS_.*|LSB_.*|LS_.*|SGE_.*|JOB_ID|JOB_NAME|NSLOTS|NHOSTS|QUEUE|REQUEST|RESTARTED|ENVIRONMENT"
+    r"|hpc_(?:dir|job|element|record|path|out|err|signals|child|heard|last|code))\Z"
 )
-"""What belongs to the machine or the shell a job was submitted from, or to a job around it."""
+"""What belongs to the machine or the shell a job was submitted from, to a job around it, or to the
+script itself."""
+_SURVIVED: Final = ("TERM", "INT", "HUP", "XCPU", "USR1", "USR2")
+"""Signals that a scheduler sends to all of a job, and that are the job's to answer."""
 
 
 class Names(Record, frozen=True, kw_only=True):
@@ -92,14 +96,14 @@ def _who(order: Order, names: Names) -> list[str]:
         f"hpc_element={names.element}",
         *_moved(order, names),
         'hpc_record="$hpc_dir/record/${hpc_element:-job}"',
-        "hpc_note() { # FILE WORDS...",
-        "    local file=$1",
-        "    shift",
-        '    { echo "$@" >"$file.$$" && mv -f "$file.$$" "$file"; } 2>/dev/null',
+        "hpc_path=$PATH",
+        "hpc_note() { # FILE WORD",
+        '    local PATH=$hpc_path file="$1.$$"',
+        '    { echo "$2 $(date +%s) $(uname -n)" >"$file" && mv -f "$file" "$1"; } 2>/dev/null',
         "}",
         'rm -f "$hpc_record.end"',
-        'hpc_note "$hpc_record.begin" "$hpc_job" "$(date +%s)" "$(uname -n)"',
-        'trap \'hpc_note "$hpc_record.end" $? "$(date +%s)" "$(uname -n)"\' EXIT',
+        'hpc_note "$hpc_record.begin" "$hpc_job"',
+        "trap 'hpc_note \"$hpc_record.end\" $?' EXIT",
         "",
     ]
 
@@ -129,7 +133,7 @@ def _surroundings(order: Order) -> list[str]:
     return [*lines, f"umask {submission.umask:04o}", ""]
 
 
-_FIELD: Final = re.compile(r"%(?:%|(\d{0,9})([jAaxNutnbsr]))")
+_FIELD: Final = re.compile(r"(?a)%(?:%|(\d{0,9})([jAaxNutnbsr]))")
 
 
 def _capture(order: Order) -> list[str]:
@@ -180,10 +184,13 @@ def _field(found: re.Match[str], name: str) -> str:
             return "batch"
         case "n" | "t" | "r":
             return "0".zfill(max(width, 1))
-        case "j" if not width:
+        case "j" if width:
+            plain = f"printf '%0{width}d' \"$hpc_job\""
+            return f'"$([ "$hpc_element" ] && echo "${{hpc_job}}_$hpc_element" || {plain})"'
+        case "j":
             return '"$hpc_job${hpc_element:+_$hpc_element}"'
-        case "j" | "A":
-            return f'"$(printf \'%0{width or 1}d\' "$hpc_job")"' if width else '"$hpc_job"'
+        case "A":
+            return f'"$(printf \'%0{width}d\' "$hpc_job")"' if width else '"$hpc_job"'
         case "b":
             return f"\"$(printf '%0{width or 1}d' $((10#${{hpc_element:-4294967294}} % 10)))\""
         case _:
@@ -218,21 +225,23 @@ def _run(order: Order, names: Names) -> list[str]:
     script = submission.script is not None
     shown = " ".join(['"$hpc_dir/script"', *map(quote, words[1:])] if script else map(quote, words))
     source = f"<{shell_pattern(submission.stdin, submission.name)}" if submission.stdin else "<&0"
+    every = " ".join(dict.fromkeys((*_SURVIVED, "QUIT", *names.forward)))
     return [
         "hpc_signals=0",
-        "trap 'hpc_signals=$((hpc_signals + 1))' TERM INT HUP XCPU",
+        f"trap '' {' '.join(name for name in _SURVIVED if name not in names.forward)}",
         *(
             f"trap 'hpc_signals=$((hpc_signals + 1)); kill -{name} \"$hpc_child\"' {name}"
             for name in names.forward
         ),
-        "# in the background both would be ignored",
-        f"{{ trap - INT QUIT; exec {shown}; }} {source} &",
+        "# none of them is ignored in the job, not even those that are so in the background",
+        f"{{ trap - {every}; exec {shown}; }} {source} &",
         "hpc_child=$!",
         "hpc_heard=-1",
         "while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time",
         "    hpc_heard=$hpc_signals",
         '    wait "$hpc_child"',
-        "    hpc_code=$?",
+        "    hpc_last=$? # bash may lose it (-1) where a signal ended both",
+        "    [ $hpc_last -lt 0 ] || hpc_code=$hpc_last",
         "done",
         "exit $hpc_code",
     ]

@@ -53,8 +53,7 @@ def _brought() -> dict[str, EntryPoint]:
     """The entry points of other packages, the first of a name."""
     found: dict[str, EntryPoint] = {}
     for entry in entry_points(group=GROUP):
-        if entry.name not in BACKENDS:
-            found.setdefault(entry.name, entry)
+        found.setdefault(entry.name, entry)
     return found
 
 

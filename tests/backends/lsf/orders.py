@@ -6,35 +6,18 @@ from typing import Any
 
 import msgspec
 
-from hpcshell.backends.contract import Order, Parent
+from hpcshell.backends.contract import Order
 from hpcshell.core.jobspec import JobSpec, Layout
 from hpcshell.core.submission import Submission
 
 PLAIN = Layout()
 
 
-def order(
-    *,
-    layout: Layout = PLAIN,
-    native: tuple[str, ...] = (),
-    indices: str = "",
-    throttle: int = 0,
-    parents: tuple[Parent, ...] = (),
-    any: bool = False,
-    capture: bool = True,
-    directory: str = "/home/ada/.hpc/k3y",
-    **submission: Any,
-) -> Order:
+def order(*, layout: Layout = PLAIN, native: tuple[str, ...] = (), **asked: Any) -> Order:
+    """`asked`: fields of the order, and of its submission."""
+    mine = {name: asked.pop(name) for name in Order.__struct_fields__ if name in asked}
     plain = Submission(argv=("true",), cwd="/scratch/ada", env={}, name="prep")
-    asked = msgspec.structs.replace(plain, **({"array": indices} if indices else {}), **submission)
-    return Order(
-        spec=JobSpec(submission=asked, layout=layout, native=native),
-        key="k3y",
-        directory=directory,
-        indices=indices,
-        throttle=throttle,
-        parents=parents,
-        any=any,
-        now=1_767_225_600.0,
-        capture=capture,
-    )
+    submission = msgspec.structs.replace(plain, array=mine.get("indices", ""), **asked)
+    spec = JobSpec(submission=submission, layout=layout, native=native)
+    known = {"directory": "/home/ada/.hpc/k3y", "now": 1_767_225_600.0}
+    return Order(spec=spec, key="k3y", **{**known, **mine})

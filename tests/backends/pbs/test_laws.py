@@ -123,10 +123,10 @@ def test_no_value_brings_a_directive_of_its_own(
 def test_the_range_holds_all_indices_and_the_guard_ends_the_others(members, throttle):
     wanted = IndexSet.of(members)
     asked = order(array=str(wanted), asked={"indices": str(wanted), "throttle": throttle})
-    words = unless_refused(lambda: dict(array_words(asked, torque=False)))
+    words = unless_refused(lambda: list(array_words(asked, torque=False)))
     if words is None:
         return
-    found = re.fullmatch(r"(\d+)-(\d+)(?::(\d+))?(?:%\d+)?", words["-J"])
+    found = re.fullmatch(r"(\d+)-(\d+)(?::(\d+))?(?:%\d+)?", words[0][1])
     assert found is not None
     covered = list(range(int(found[1]), int(found[2]) + 1, int(found[3] or 1)))
     assert members <= set(covered)

@@ -37,7 +37,8 @@ def test_nothing_follows_from_what_another_answer_leaves_out(out, err, code):
     seen = read(out, err, code)
     assert not seen.whole
     assert seen.trouble is not None
-    assert seen.sightings == seen.absent == ()
+    assert not seen.sightings
+    assert not seen.absent
 
 
 def test_a_banner_in_front_hides_no_job_but_is_not_whole():

@@ -280,6 +280,7 @@ def test_native_words_are_handed_on_in_their_order():
             ("-l", "select=2:ncpus=2:mem=1gb+1:ncpus=1"),
         ),
         ("#PBS -l select=1:ncpus=2:host=n1", "pbs", ("-l", "select=1:ncpus=2:host=n1")),
+        ("#PBS -l select=1:ncpus=8:mpiprocs=3", "pbs", ("-l", "select=1:ncpus=8:mpiprocs=3")),
         ("#PBS -l nodes=2:ppn=4:fast", "pbs", ("-l", "nodes=2:ppn=4:fast")),
         ("#PBS -l nodes=1:ppn=4+2:ppn=8", "pbs", ("-l", "nodes=1:ppn=4+2:ppn=8")),
         ("#PBS -W group_list=staff", "pbs", ("-W", "group_list=staff")),

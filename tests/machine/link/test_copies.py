@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import filecmp
 import os
+import signal
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from hpcshell.core.errors import Broken, NotFound
-from hpcshell.machine.link import Link, LocalLink, SshLink
+from hpcshell.machine.link import Link, LinkDown, LocalLink, SshLink
 from tests.support.clusters.sshd import Account, Sshd
 
 NAMES = (
@@ -90,7 +92,7 @@ def test_copied_again_it_is_renewed_and_what_else_is_there_stays(
     }
 
 
-@pytest.mark.parametrize("name", [*NAMES, "colon:name"])
+@pytest.mark.parametrize("name", ["a b", "-rf", "new\nline", "'q\"$(id)", "colon:name"])
 def test_a_single_file_takes_the_name_that_is_given(
     any_link: Link, tmp_path: Path, name: str
 ) -> None:
@@ -144,3 +146,24 @@ def test_a_file_that_arrives_damaged_is_an_error(
         (tmp_path / "tree" / name).write_text("good\n")
     with pytest.raises(Broken, match=r"1 of 2 files are not in .*'file' first"):
         reach(account).put(f"{tmp_path}/tree", f"{tmp_path}/there")
+
+
+def test_a_connection_that_breaks_on_the_way_is_told(
+    sshd: Sshd, reach: Callable[[Account], SshLink], tmp_path: Path
+) -> None:
+    account = sshd.account("broken")
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    program = account.home / "tar"
+    program.write_text(f"#!/bin/sh\necho $$ >{started}; exec sleep 600\n")
+    program.chmod(0o755)
+    (account.home / ".bashrc").write_text("echo noise; export PATH=$HOME:$PATH\n")
+    (tmp_path / "file").write_text("x" * 100_000)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(reach(account).put, f"{tmp_path}/file", f"{tmp_path}/there")
+        pid = int(started.read_text())
+        sshd.drop()
+        with pytest.raises(LinkDown):
+            waiting.result(30)
+    os.kill(pid, signal.SIGKILL)
+    assert not (tmp_path / "there").exists()

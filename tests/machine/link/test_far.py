@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from hpcshell.core.commands import Words
@@ -40,13 +41,23 @@ def test_an_answer_that_was_cut_has_no_code(said: bytes, code: int, data: some.D
     assert far.heard(WORD, 1, cut, cut)[0].code is None
 
 
+@pytest.fixture(scope="module", params=["dash", "bash"])
+def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PATH where `sh` is that shell."""
+    directory = tmp_path_factory.mktemp(request.param)
+    (directory / "sh").symlink_to(f"/bin/{request.param}")
+    return f"{directory}:{os.environ['PATH']}"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.lists(some.text(some.characters(exclude_characters="\0", exclude_categories=["Cs"]))))
-def test_a_program_for_the_shell_says_what_was_asked(words: list[str]) -> None:
-    asked = Words(argv=("printf", "%s\\0", "first", *words))
-    line = far.first_line(len(program := far.command_program(WORD, {}, [asked])), WORD)
-    ended = process.run(("sh", "-c", line), os.environ, program)
-    (said,) = far.heard(WORD, 1, ended.out, ended.err)
+def test_a_program_for_the_shell_says_what_was_asked(path: str, words: list[str]) -> None:
+    many = [Words(argv=("printf", "%s\\0", "first", *words)), Words(argv=("none",))]
+    line = far.first_line(len(program := far.command_program(WORD, {}, many)), WORD)
+    ended = process.run(("sh", "-c", line), {**os.environ, "PATH": path}, program)
+    said, none = far.heard(WORD, 2, ended.out, ended.err)
     assert said.out == "".join(f"{word}\0" for word in ("first", *words)).encode()
+    assert none.missing
 
 
 @given(

@@ -18,7 +18,7 @@ import pytest
 
 from hpcshell.core.commands import Answer, Words
 from hpcshell.core.errors import Unreachable, Wrong
-from hpcshell.machine.link import LinkDown, SshLink, ssh
+from hpcshell.machine.link import LinkDown, SshLink, far, shell
 from tests.support.clusters.sshd import Account, Sshd
 from tests.support.runners import eventually
 
@@ -72,6 +72,14 @@ def test_two_that_connect_at_once_share_the_connection(
     links[0].close()
 
 
+def learnt(link: SshLink) -> far.Greeted:
+    """What all who share the connection know of the account."""
+    link.home()
+    greeted = far.unpacked(Path(link.master.account).read_bytes())
+    assert greeted is not None
+    return greeted
+
+
 def test_who_we_are_there_is_asked_once_by_all_processes(
     fresh: SshLink, plain: Account, apart: str
 ) -> None:
@@ -80,9 +88,9 @@ def test_who_we_are_there_is_asked_once_by_all_processes(
         profile.write_text(f"echo login >>{apart}/log; export SITE='a\nb' HPC_TOKEN=x\n")
         assert fresh.home() == str(plain.home)
         other = SshLink(HOST, options=plain.options, control=apart)
-        assert other.greeted() == fresh.greeted()
-        assert other.greeted().login["SITE"] == "a\nb"
-        assert "HPC_TOKEN" not in other.greeted().login
+        assert learnt(other) == learnt(fresh)
+        assert learnt(other).login["SITE"] == "a\nb"
+        assert "HPC_TOKEN" not in learnt(other).login
         assert (Path(apart) / "log").read_text() == "login\n"
         assert stat.S_IMODE(os.stat(fresh.master.account).st_mode) == 0o600
         fresh.close()
@@ -95,12 +103,12 @@ def test_who_we_are_there_is_asked_once_by_all_processes(
 def test_a_profile_that_never_ends_costs_its_variables_only(
     sshd: Sshd, apart: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh, "_TO_GREET", 2.0)
+    monkeypatch.setattr(shell, "_TO_GREET", 2.0)
     account = sshd.account("endless")
     (account.home / ".bash_profile").write_text("export SITE=x; while :; do sleep 1; done\n")
     link = SshLink(HOST, options=account.options, control=apart)
     assert link.home() == str(account.home)
-    assert "SITE" not in link.greeted().login
+    assert "SITE" not in learnt(link).login
     assert link.say(Words(argv=("echo", "x"))).out == "x\n"
     link.close()
 
@@ -149,8 +157,7 @@ def test_several_commands_are_one_session_unless_they_read(sshd: Sshd, far: SshL
     before, many = sessions(), [TRUE, Words(argv=("cat",)), TRUE]
     far.say_all(many)
     first = sessions() - before
-    reading = Words(argv=("cat",), stdin=b"x")
-    answers = far.say_all([*many, reading, *many])
+    answers = far.say_all([*many, reading(), *many])
     assert answers[3] == Answer(code=0, out="x")
     assert (first, sessions() - before - first) == (1, 3)
 
@@ -181,7 +188,9 @@ def test_of_several_those_before_the_break_are_answered(
 ) -> None:
     started = tmp_path / "started"
     os.mkfifo(started)
-    wait = Words(argv=("sh", "-c", f"echo $$ >{started}; exec sleep 600"))
+    # More than can be on its way: what came before has arrived once all of it is said.
+    script = f"head -c 10000000 /dev/zero; echo $$ >{started}; exec sleep 600"
+    wait = Words(argv=("sh", "-c", script))
     fresh.home()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(fresh.say_all, [Words(argv=("echo", "first")), wait, TRUE])
@@ -191,6 +200,22 @@ def test_of_several_those_before_the_break_are_answered(
     os.kill(pid, signal.SIGKILL)
     assert answers[0] == Answer(code=0, out="first\n")
     assert [answer.code for answer in answers[1:]] == [None, None]
+
+
+def test_of_several_sessions_those_before_the_break_are_answered(
+    sshd: Sshd, fresh: SshLink
+) -> None:
+    fresh.home()
+    stop = Words(argv=("kill", str(sshd.pid), *map(str, sshd.connections())))
+    answers = fresh.say_all([TRUE, reading(), stop, TRUE, reading(), TRUE])
+    sshd.stop()
+    sshd.start()
+    assert [answer.code for answer in answers[:2]] == [0, 0]
+    assert [answer.code for answer in answers[3:]] == [None] * 3
+
+
+def reading() -> Words:
+    return Words(argv=("cat",), stdin=b"x")
 
 
 def test_a_server_that_hangs_is_given_up_in_time(sshd: Sshd, fresh: SshLink) -> None:
@@ -329,9 +354,9 @@ def test_a_directory_with_a_hostile_name_can_hold_the_socket(plain: Account, apa
 def test_a_session_more_than_the_server_takes_finds_its_own_way(
     sshd: Sshd, plain: Account, apart: str
 ) -> None:
-    links = [SshLink(HOST, options=plain.options, control=apart) for _ in range(3)]
-    answers = [Words(argv=("echo", str(n))) for n in range(24)]
-    with ThreadPoolExecutor(24) as pool:
-        said = list(pool.map(lambda n: links[n % 3].say(answers[n]), range(24)))
-    assert [answer.out for answer in said] == [f"{n}\n" for n in range(24)]
+    links = [SshLink(HOST, options=plain.options, control=apart) for _ in range(2)]
+    words = [Words(argv=("echo", str(n))) for n in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        said = list(pool.map(lambda n: links[n % 2].say(words[n]), range(16)))
+    assert [answer.out for answer in said] == [f"{n}\n" for n in range(16)]
     links[0].close()

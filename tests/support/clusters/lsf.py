@@ -105,8 +105,10 @@ class Lsf:
             job |= {"stat": "RUN", "start": time.time()}
             self._save(jobs)
             mine = {"LSB_JOBID": str(job["number"]), "LSB_JOBINDEX": str(job["index"])}
+            spooled = self.folder / f"{job['number']}.sh"
+            spooled.write_text(job["script"], "utf-8")
             done = subprocess.run(
-                ["bash"], input=job["script"], text=True, env=os.environ | mine, check=False
+                ["bash", spooled], stdin=subprocess.DEVNULL, env=os.environ | mine, check=False
             )
             _end(job, done.returncode, "")
         self._save(jobs)

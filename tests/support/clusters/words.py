@@ -1,4 +1,4 @@
-"""Says a back end's words on this machine, and lays a job's directory out as whoever submits does."""
+"""Says a back end's words here, and lays a job's directory out as whoever submits does."""
 
 from __future__ import annotations
 

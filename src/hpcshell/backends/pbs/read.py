@@ -26,9 +26,10 @@ from hpcshell.backends.contract import (
     Sighting,
     Site,
     Trouble,
+    first_lines,
 )
 from hpcshell.backends.pbs import values
-from hpcshell.backends.pbs.ids import PATTERN, is_array, parse_id
+from hpcshell.backends.pbs.ids import PATTERN, parse_id
 from hpcshell.backends.pbs.states import ENDINGS, STATES, End, how_it_ended
 from hpcshell.backends.pbs.troubles import trouble, trouble_of
 
@@ -43,12 +44,11 @@ _ATTRIBUTES: Final = (
     " Resource_List.nodes resources_used.mem resources_used.cput resources_used.walltime"
     " array_state_count array_indices_submitted array_indices_remaining"
 )
-_LINE: Final = re.compile(
-    rf"^(?:Job Id: ({PATTERN})[ \t]*$"
-    rf"|    ({'|'.join(map(re.escape, _ATTRIBUTES.split()))}) = (.*))",
-    re.MULTILINE,
+_ATTRIBUTE: Final = re.compile(
+    rf"^    ({'|'.join(map(re.escape, _ATTRIBUTES.split()))}) = (.*)", re.MULTILINE
 )
-_FRONT: Final = re.compile(r"\AJob Id: |\nJob Id: ")
+_ID: Final = re.compile(rf"({PATTERN})[ \t]*(?:\n|\Z)")
+_FRONT: Final = re.compile(r"^Job Id: ", re.MULTILINE)
 _KEY: Final = re.compile(rf"(?:\A|,){KEY}=([A-Za-z0-9_.+-]+)")
 _OF_ONE: Final = re.compile(
     rf"\w+: (?:(?:(?P<gone>Unknown Job Id)(?: Error)? (?P<unknown>{PATTERN})"
@@ -63,11 +63,13 @@ def read_jobs(answer: Answer, site: Site | None = None) -> Seen:
     """What one answer says. An empty one is believed where it comes with no word of complaint."""
     if answer.missing or answer.code is None:
         return Seen(whole=False, trouble=trouble(answer, site))
-    text = answer.out.replace("\r\n", "\n")
+    text = answer.out.replace("\r\n", "\n") if "\r" in answer.out else answer.out
     front = _FRONT.search(text)
     before, body = (text[: front.start()], text[front.start() :]) if front else (text, "")
     absent, complaint = _complaints(answer, site)
     shown = _blocks(body)
+    if body and not shown:
+        complaint = complaint or trouble_of(first_lines(body))
     if body and not body.endswith("\n\n"):
         shown = shown[:-1]
         complaint = complaint or Trouble(kind="busy", message="the answer of qstat was cut off")
@@ -109,13 +111,16 @@ def _complaints(answer: Answer, site: Site | None) -> tuple[tuple[str, ...], Tro
 def _blocks(text: str) -> list[tuple[str, Shown]]:
     """Each job's id, and those of its attributes that mean something here."""
     jobs: list[tuple[str, Shown]] = []
-    shown: Shown = {}
-    for native, name, value in _LINE.findall(text.replace("\n\t", "")):
-        if native:
-            shown = {}
-            jobs.append((native, shown))
-        elif shown.setdefault(name, value) != value:
-            shown[_TWICE] = name
+    for block in ("\n" + text.replace("\n\t", "")).split("\nJob Id: ")[1:]:
+        pairs = _ATTRIBUTE.findall(block)
+        shown = dict(pairs)
+        if len(shown) < len(pairs) and any(shown[name] != value for name, value in pairs):
+            shown[_TWICE] = "an attribute"
+        native = _ID.match(block)
+        if native is not None:
+            jobs.append((native[1], shown))
+        elif jobs:
+            jobs[-1][1][_TWICE] = "an id"
     return jobs
 
 
@@ -123,13 +128,13 @@ def _sightings(jobs: Iterable[tuple[str, Shown]]) -> Iterable[Sighting]:
     """Elements in place of their array, where they are shown."""
     known: dict[str, Shown] = {}
     for native, shown in jobs:
-        if known.setdefault(native, shown) != shown:
-            known[native] = {_TWICE: "Job Id", **shown}
-    arrays = {parse_id(native)[0]: shown for native, shown in known.items() if is_array(native)}
-    elements = {number for number, index in map(parse_id, known) if index is not None}
+        if known.setdefault(native, shown) is not shown and known[native] != shown:
+            known[native] = {_TWICE: "a job", **shown}
+    arrays = {parse_id(native)[0]: known[native] for native in known if "[]" in native}
+    elements = {parse_id(native)[0] for native in known if "[" in native and "[]" not in native}
     for native, shown in known.items():
         number, _ = parse_id(native)
-        if is_array(native):
+        if "[]" in native:
             if number not in elements:
                 yield _array(native, shown)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import ceil
 from typing import Final
 
@@ -16,6 +17,11 @@ _SIZE: Final = re.compile(r"(\d{1,18})([kmgtp]?)([bw]?)\Z", re.IGNORECASE)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+_remembered = lru_cache(maxsize=4096)
+"""Jobs say the same over and over."""
+
+
+@_remembered
 def instant(text: str) -> float | None:
     """Unix seconds of `Sat Nov 21 20:38:28 2026`: PBS's commands write times in the zone that they
     are run in, and they are run in UTC."""
@@ -39,6 +45,7 @@ def stamp(when: float) -> str:
     return moment.strftime("%Y%m%d%H%M.%S" if moment.second else "%Y%m%d%H%M")
 
 
+@_remembered
 def seconds(text: str) -> float | None:
     """`[[[DD:]HH:]MM:]SS`."""
     found = _CLOCK.match(text)
@@ -59,6 +66,7 @@ def clock(duration: float) -> str:
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
+@_remembered
 def size(text: str) -> int | None:
     """Bytes of `64mb`, `8gb`, `100` (bytes) and `5kw` (words of 8 bytes)."""
     found = _SIZE.match(text)

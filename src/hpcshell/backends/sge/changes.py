@@ -29,12 +29,12 @@ done
 """
 """`qalter -l` replaces all resources of a job, so those that stay are said again."""
 _JOB: Final = (
-    r'(?a)(?:job-array task|job|[Tt]he job) "?(?P<number>[0-9]+)(?:\.(?P<task>[0-9]+))?"?'
+    r'(?ai)(?:job-array task|job) "?(?P<number>[0-9]+)(?:\.(?P<task>[0-9]+))?"?'
     r'(?: task "(?P<other>[0-9]+)")?'
 )
 _FAULT: Final = re.compile(
     r"does not exist|invalid queue or job|privileges|no permission|must be at least owner"
-    r"|can not be applied|not rerunable|former resource request|dependency cycle"
+    r"|can not be applied|not rerunable|not restartable|former resource request|dependency cycle"
 )
 _HARMLESS: Final = re.compile(r"is not in error state")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from hpcshell.backends.contract import Answer, Seen, Sighting, Site, Trouble, Words
 from hpcshell.backends.sge.script import KEY
@@ -30,14 +30,27 @@ broken=$(printf '%s\n' "$seen" | awk -F '[<>]' '
 [ -z "$broken" ] || qstat -j "$broken" 2>/dev/null
 exit 0
 """
-_JOB: Final = re.compile(r"<job_list\b[^>]*>(.*?)</job_list>", re.DOTALL)
-_PART: Final = re.compile(r'<(\w+)(?: name="([^"]*)")?[^>]*>([^<]*)</')
+_JOB: Final = re.compile(r"<job_list\b[^>]*>")
+_FIELD: Final = re.compile(r"<(\w+)>([^<]*)</")
+_REQUEST: Final = re.compile(r'<hard_request name="([^"]*)"[^>]*>([^<]*)</')
+_PARENT: Final = re.compile(r"<(?:ad_)?predecessor_jobs>([^<]*)</")
 _ERROR: Final = re.compile(r"(?a)error reason\s+([0-9]+):\s*(?:\S+ \S+ \[[0-9:]+\]: )?(.*)")
 _ERROR_STATE: Final = (
     "Grid Engine put it into the error state (Eqw): look at qstat -j, then release it"
 )
 
-Fields = dict[str, list[str]]
+Reasons = Mapping[tuple[str, int], str]
+"""Of the error state, by job and task."""
+
+
+class _Common(NamedTuple):
+    """What is the same for many jobs of a queue."""
+
+    slots: int
+    limit: float | None
+    memory: int | None
+    gpus: int | None
+    parents: tuple[str, ...]
 
 
 def question(user: str | None) -> Words:
@@ -49,14 +62,19 @@ def read_queue(answers: Sequence[Answer], site: Site) -> Seen:
     if answer.code != 0:
         return Seen(whole=False, trouble=classify(answer, site))
     xml, end, rest = answer.out.rpartition("</job_info>")
-    jobs = _JOB.findall(xml)
-    if not (_begins(xml) and end and xml.count("</job_info>") == 1 and _whole(xml, jobs)):
+    jobs = _JOB.split(xml)[1:]
+    if not (_begins(xml) and end and xml.count("</job_info>") == 1 and _whole(jobs)):
         return Seen(whole=False, trouble=_not_understood(answer))
     reasons = _errors(rest)
-    sightings = tuple(_sighting(job, reasons, site) for job in jobs)
-    if any(sighting is None for sighting in sightings):
+    known: dict[str, _Common] = {}
+    try:
+        sightings = [_sighting(job, known, site, reasons) for job in jobs]
+    except Wrong:  # the tasks of an array are no indices
         return Seen(whole=False, trouble=_not_understood(answer))
-    return Seen(sightings=tuple(sighting for sighting in sightings if sighting is not None))
+    read = tuple(sighting for sighting in sightings if sighting is not None)
+    if len(read) < len(jobs):
+        return Seen(sightings=read, whole=False, trouble=_not_understood(answer))
+    return Seen(sightings=read)
 
 
 def _begins(xml: str) -> bool:
@@ -64,8 +82,8 @@ def _begins(xml: str) -> bool:
     return start.startswith("<?xml") and "<job_info" in start
 
 
-def _whole(xml: str, jobs: Sequence[str]) -> bool:
-    return xml.count("<job_list") == xml.count("</job_list>") == len(jobs)
+def _whole(jobs: Sequence[str]) -> bool:
+    return all(job.count("</job_list>") == 1 for job in jobs)
 
 
 def _not_understood(answer: Answer) -> Trouble:
@@ -77,7 +95,7 @@ def _not_understood(answer: Answer) -> Trouble:
     )
 
 
-def _errors(text: str) -> dict[tuple[str, int], str]:
+def _errors(text: str) -> Reasons:
     """`error reason` by job and task, out of the text of `qstat -j`."""
     found: dict[tuple[str, int], str] = {}
     number = ""
@@ -89,101 +107,75 @@ def _errors(text: str) -> dict[tuple[str, int], str]:
     return found
 
 
-def _sighting(job: str, reasons: Mapping[tuple[str, int], str], site: Site) -> Sighting | None:
-    """None where it is no job at all."""
-    fields, requests = _fields(job)
-    number, word = _one(fields, "JB_job_number"), _one(fields, "state")
+def _sighting(job: str, known: dict[str, _Common], site: Site, reasons: Reasons) -> Sighting | None:
+    """None where it is no job at all. What many jobs share is read once."""
+    head, _, tail = job.partition("<slots>")
+    fields = dict(_FIELD.findall(head))
+    key, tail = _cut(tail, f"<predecessor_jobs_req>{KEY}=")
+    _, tail = _cut(tail, "<full_job_name>")
+    tasks, tail = _cut(tail, "<tasks>")
+    number, word = fields.get("JB_job_number", ""), fields.get("state", "")
     if not number.isdecimal() or not word:
         return None
-    try:
-        element, waiting = _tasks(_one(fields, "tasks"))
-    except Wrong:
-        return None
+    common = known.get(tail)
+    if common is None:
+        common = known[tail] = _common(tail, site)
+    element, waiting = _tasks(tasks)
     state = live_state(word)
-    reason = _reason(fields, word, _why(number, element, reasons))
-    slots = whole_number(_one(fields, "slots")) or 1
-    queue, _, host = _one(fields, "queue_name").partition("@")
+    code, reason = _reason(word, common.parents)
+    if code == "ErrorState":
+        reason = _why(number, element, reasons)
+    queue, _, host = fields.get("queue_name", "").partition("@")
     return Sighting(
         native=number if element is None else f"{number}.{element + 1}",
         number=number,
         element=element,
         waiting=waiting,
-        key=_key(fields),
+        key=_plain(key),
         state=state,
         word=word,
-        held=state == "PENDING" and reason[0] in ("ErrorState", "Held"),
-        reason_code=reason[0],
-        reason=reason[1],
-        name=_name(fields),
-        user=_one(fields, "JB_owner"),
+        held=state == "PENDING" and code in ("ErrorState", "Held"),
+        reason_code=code,
+        reason=reason,
+        name=_plain(fields.get("JB_name", "")),
+        user=fields.get("JB_owner", ""),
         partition=queue,
-        submit_time=iso_instant(_one(fields, "JB_submission_time")),
-        start_time=iso_instant(_one(fields, "JAT_start_time")) if state != "PENDING" else None,
-        cpus=slots,
+        submit_time=iso_instant(fields.get("JB_submission_time", "")),
+        start_time=iso_instant(fields.get("JAT_start_time", "")) if state != "PENDING" else None,
+        cpus=common.slots,
+        time_limit=common.limit,
+        memory=common.memory,
+        gpus=common.gpus,
         nodes=(host,) if host else (),
         restarts=int("R" in word),
-        time_limit=seconds(requests.get("h_rt", "")),
-        memory=_total(requests, MEMORIES, slots, site),
-        gpus=_total(requests, GPUS, slots, site),
     )
 
 
-def _fields(job: str) -> tuple[Fields, dict[str, str]]:
-    fields: Fields = {}
-    requests: dict[str, str] = {}
-    for tag, name, text in _PART.findall(job):
-        if tag == "hard_request":
-            requests[name] = text
-        else:
-            fields.setdefault(tag, []).append(text)
-    return fields, requests
+def _cut(text: str, mark: str) -> tuple[str, str]:
+    """The value after the mark, and the text without it."""
+    before, found, after = text.partition(mark)
+    if not found:
+        return "", text
+    value, _, rest = after.partition("<")
+    return value, before + rest
 
 
-def _one(fields: Fields, tag: str) -> str:
-    return fields.get(tag, [""])[0]
-
-
-def _name(fields: Fields) -> str:
+def _plain(text: str) -> str:
     """8.1 writes `%lt;` for `<`."""
-    text = _one(fields, "full_job_name") or _one(fields, "JB_name")
-    return html.unescape(text.replace("%lt;", "&lt;"))
+    return html.unescape(text.replace("%lt;", "&lt;")) if ";" in text else text
 
 
-def _key(fields: Fields) -> str:
-    marks = (name.partition(f"{KEY}=") for name in fields.get("predecessor_jobs_req", ()))
-    return next((html.unescape(key) for before, mark, key in marks if mark and not before), "")
-
-
-def _tasks(text: str) -> tuple[int | None, str]:
-    """The index of one element, or index text of several that wait: `4-10:1`, `5,9`. Grid Engine's
-    tasks are one more than our indices."""
-    if not text:
-        return None, ""
-    tasks = IndexSet.parse(text)
-    if tasks.first < 1:
-        raise Wrong(f"{text} has a task 0", "tasks begin at 1")
-    if len(tasks) == 1:
-        return tasks.first - 1, ""
-    shifted = tuple(range(part.start - 1, part.stop - 1, part.step) for part in tasks.ranges)
-    return None, str(IndexSet(shifted))
-
-
-def _why(number: str, element: int | None, reasons: Mapping[tuple[str, int], str]) -> str:
-    exact = reasons.get((number, 1 if element is None else element + 1))
-    any_of_it = (text for (job, _), text in reasons.items() if job == number)
-    return exact or next(any_of_it, "")
-
-
-def _reason(fields: Fields, word: str, error: str) -> tuple[str, str]:
-    """A code, and a sentence."""
-    if "E" in word:
-        return "ErrorState", error or _ERROR_STATE
-    parents = [*fields.get("predecessor_jobs", ()), *fields.get("ad_predecessor_jobs", ())]
-    if "h" in word and parents:
-        return "Dependency", f"waits for the end of {', '.join(dict.fromkeys(parents))}"
-    if "h" in word:
-        return "Held", "held"
-    return "", ""
+def _common(tail: str, site: Site) -> _Common:
+    """What stands behind `<slots>`."""
+    requests = dict(_REQUEST.findall(tail))
+    slots = whole_number(tail.partition("<")[0]) or 1
+    return _Common(
+        slots=slots,
+        limit=seconds(requests.get("h_rt", "")),
+        memory=_total(requests, MEMORIES, slots, site),
+        gpus=_total(requests, GPUS, slots, site),
+        parents=tuple(dict.fromkeys(_PARENT.findall(tail))),
+    )
 
 
 def _total(requests: Mapping[str, str], names: Sequence[str], slots: int, site: Site) -> int | None:
@@ -193,3 +185,30 @@ def _total(requests: Mapping[str, str], names: Sequence[str], slots: int, site: 
         if each is not None:
             return each if kind(site, name)[2] in ("JOB", "HOST") else each * slots
     return None
+
+
+def _tasks(text: str) -> tuple[int | None, str]:
+    """The index of one element, or index text of several that wait: `4-10:1`, `5,9`. Grid Engine's
+    tasks are one more than our indices."""
+    if not text:
+        return None, ""
+    if text.isdecimal():
+        return int(text) - 1, ""
+    tasks = IndexSet.parse(text)
+    shifted = tuple(range(part.start - 1, part.stop - 1, part.step) for part in tasks.ranges)
+    return None, str(IndexSet(shifted))
+
+
+def _reason(word: str, parents: tuple[str, ...]) -> tuple[str, str]:
+    """A code, and a sentence."""
+    if "E" in word:
+        return "ErrorState", ""
+    if "h" in word and parents:
+        return "Dependency", f"waits for the end of {', '.join(parents)}"
+    return ("Held", "held") if "h" in word else ("", "")
+
+
+def _why(number: str, element: int | None, reasons: Reasons) -> str:
+    exact = reasons.get((number, 1 if element is None else element + 1))
+    any_of_it = (text for (job, _), text in reasons.items() if job == number)
+    return exact or next(any_of_it, _ERROR_STATE)

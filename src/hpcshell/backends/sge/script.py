@@ -27,6 +27,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.words import quote, signal_number
 
+_PREFIX: Final = "#$"
 KEY: Final = "hpc"
 """The variable in the context, and what stands before the key in the list of those waited for."""
 _WORD: Final = re.compile(r"(?a)[A-Za-z0-9_./%+=~^][\w.:;@%+=~^/*!|&()-]*\Z")
@@ -47,8 +48,15 @@ def script(order: Order, site: Site) -> str:
     _check(order)
     element = '"$((SGE_TASK_ID - 1))"' if order.indices else "''"
     names = Names(job='"$JOB_ID"', element=element, first=[*guard(order), _GROUP_SIGNALS])
-    directives = [f"#$ {text}" for text in _directives(order, site)]
-    return job_script([*directives, *_elements(order)], order, names)
+    directives = [f"{_PREFIX} {text}" for text in _directives(order, site)]
+    text = job_script([*directives, *_elements(order)], order, names)
+    if sum(line.startswith(_PREFIX) for line in text.split("\n")) != len(directives):
+        raise Wrong(
+            f"a line of the command begins with {_PREFIX}, and Grid Engine takes every such line "
+            "of a job script for options",
+            f"put a blank in front of the {_PREFIX}, or put the command into a script of its own",
+        )
+    return text
 
 
 def _directives(order: Order, site: Site) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from hpcshell.backends.contract import UNKNOWN
@@ -11,8 +12,9 @@ _LETTERS: Final = frozenset("dEhrRtsSTwq")
 _SUSPENDED: Final = frozenset("sST")
 """By a person, with its queue, or by a load threshold."""
 
-RESCHEDULED: Final = frozenset({24, 25})
-"""`failed` of an attempt after which the job was put back into the queue."""
+NO_END: Final = frozenset({*range(1, 12), 24, 25, *range(26, 37), 38, 39})
+"""`failed` of an attempt that did not end the job: it could not be started, was put back into the
+queue, or stays there in the error state (the codes are those of sge_status(5))."""
 _LIMIT: Final = 37
 _SIGNALLED: Final = 100
 _LOST: Final = 21
@@ -27,6 +29,7 @@ class Ending(Record, frozen=True, kw_only=True):
     signal: int | None = None
 
 
+@cache
 def live_state(word: str) -> str:
     """`r`, `hqw`, `Eqw`, `dr`, `Rt` ... as one of `contract.LIVE`. A letter never heard of makes
     the whole unknown."""
@@ -47,7 +50,7 @@ def ending(failed: int, status: int, *, deleted: bool, out_of_memory: bool) -> E
     most of its numbers the status is 0. `deleted`: it says who deleted the job (UGE does);
     `out_of_memory`: it had used what it was allowed."""
     signal = status - 128 if status > 128 else None
-    if failed in RESCHEDULED:
+    if failed in NO_END:
         return Ending(state=UNKNOWN)
     if deleted:
         return Ending(state="CANCELLED", signal=signal)

@@ -1,7 +1,7 @@
 """Grid Engine's refusals by their own texts, as 8.1 says them.
 
-One table: the kind of trouble, what to do, and the patterns it is known by. A hint may name the nearest right value
-that the site has told of.
+One table: the kind of trouble, what to do, and the patterns it is known by. A hint may name the
+nearest right value that the site has told of.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ _TABLE: Final[Sequence[tuple[Kind, Hint, tuple[str, ...]]]] = (
     (
         "wrong",
         "only jobs that were submitted with --requeue can be put back",
-        ("not rerunable",),
+        ("not (?:rerunable|restartable)",),
     ),
     (
         "wrong",
@@ -231,8 +231,16 @@ def classify_text(text: str, site: Site) -> Trouble | None:
         if found:
             value = found[1] if found.lastindex else ""
             advice = hint if isinstance(hint, str) else hint(value, site)
-            return Trouble(kind=kind, message=shown(text), hint=advice)
+            return Trouble(kind=kind, message=_sentence(text, found), hint=advice)
     return None
+
+
+def _sentence(text: str, found: re.Match[str]) -> str:
+    """All that was said, or of a page of usage the line that matters."""
+    if "\nusage:" not in text:
+        return shown(text)
+    begin, end = text.rfind("\n", 0, found.start()) + 1, text.find("\n", found.end())
+    return text[begin : end if end >= 0 else len(text)].strip()
 
 
 def shown(text: str) -> str:

@@ -17,7 +17,7 @@ from hpcshell.backends.slurm.fields import (
     resources,
 )
 from hpcshell.backends.slurm.records import key_of, silence, split
-from hpcshell.backends.slurm.states import GOING, HELD, ending, reason_of, state_of
+from hpcshell.backends.slurm.states import GOING, ending, is_held, reason_of, state_of
 
 FIELDS: Final = (
     *("JobID", "JobIDRaw", "State", "ExitCode", "Submit", "Start", "End", "TimelimitRaw"),
@@ -34,7 +34,8 @@ def read_history(answers: Sequence[Answer]) -> Seen:
     """The jobs that sacct knows, each as it was at last; usage is that of its steps.
 
     A record without a partition is one of which the accounting has only heard the end (it names it
-    `allocation`, and an element does not know its array): nothing is believed of it.
+    `allocation`, and an element does not know its array): nothing is believed of it. sacct tells an
+    exit code above 127 as 128 less; squeue, and what the job itself recorded, tell it as it was.
     """
     jobs: dict[str, list[list[str]]] = {}
     steps: dict[str, int] = {}
@@ -69,6 +70,7 @@ def _ended(runs: list[list[str]], steps: dict[str, int]) -> Sighting:
     waits = state == "PENDING"
     over = state not in GOING and state != UNKNOWN
     exit_code, signal = _exit(state, code) if over else (None, None)
+    ran_on = nodes(where)
     held = resources(tres) if tres else Resources()
     return Sighting(
         native=array if waiting else native,
@@ -78,7 +80,7 @@ def _ended(runs: list[list[str]], steps: dict[str, int]) -> Sighting:
         key=key_of(comment),
         state=state,
         word=word,
-        held=waits and why in HELD,
+        held=waits and is_held(word, why),
         reason=reason_of(why) if waits else "",
         reason_code=why if waits and why != "None" else "",
         name=name,
@@ -88,7 +90,7 @@ def _ended(runs: list[list[str]], steps: dict[str, int]) -> Sighting:
         qos=qos,
         priority=number(priority),
         submit_time=moment(submitted),
-        start_time=moment(started),
+        start_time=moment(started) if ran_on else None,
         end_time=moment(ended),
         exit_code=exit_code,
         signal=signal,
@@ -96,7 +98,7 @@ def _ended(runs: list[list[str]], steps: dict[str, int]) -> Sighting:
         memory=held.memory,
         gpus=held.gpus,
         time_limit=60.0 * whole if (whole := number(limit)) is not None else None,
-        nodes=nodes(where),
+        nodes=ran_on,
         restarts=len(runs) - 1,
         cpu_time=length(cpu) if over else None,
         max_rss=steps.get(raw) or None,

@@ -10,10 +10,9 @@ from hpcshell.backends.slurm.fields import length, moment, nodes, number, resour
 from hpcshell.backends.slurm.records import key_of, silence, split
 from hpcshell.backends.slurm.states import (
     GOING,
-    HELD,
-    HELD_WORDS,
     STATES,
     ending,
+    is_held,
     reason_of,
 )
 
@@ -63,7 +62,7 @@ def _job(record: list[str]) -> Sighting:
         key=key_of(comment),
         state=state,
         word=word,
-        held=waits and (why in HELD or word in HELD_WORDS),
+        held=waits and is_held(word, why),
         reason=reason_of(why) if waits else "",
         reason_code=why if waits and why != "None" else "",
         name=name,

@@ -23,14 +23,20 @@ KEY: Final = "hpc:"
 def split(body: str, end: str, front: re.Pattern[str], fields: Sequence[str]) -> list[list[str]]:
     """The records in `body`, each with all its fields; what is no record is passed over.
 
-    Only where a text has an end or a gap in it are the fronts looked for.
+    Only where a text has an end or a gap in it are the fronts looked for. A front that stands in a
+    text is told by the fields that are missing before it or behind it.
     """
     count = len(fields)
     found = [record.split(GAP) for record in body.split(end) if record]
     if all(len(record) == count for record in found):
         return found
-    found = [record.removesuffix(end).split(GAP, count - 1) for record in front.split(body)]
-    return [record for record in found if len(record) == count]
+    found, begun = [], ""
+    for piece in front.split(body):
+        begun = piece if piece.count(GAP) >= count - 1 else begun + piece
+        if begun.count(GAP) >= count - 1:
+            found.append(begun.removesuffix(end).split(GAP, count - 1))
+            begun = ""
+    return found
 
 
 def key_of(comment: str) -> str:

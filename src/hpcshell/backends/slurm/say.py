@@ -32,10 +32,11 @@ _OVERRULED: Final = frozenset(
     {
         *("account", "array", "constraint", "cpus-per-gpu", "exclusive", "gpus", "gpus-per-task"),
         *("gres", "job-name", "mem", "mem-per-cpu", "mem-per-gpu", "open-mode", "partition"),
-        *("qos", "requeue", "no-requeue", "reservation", "signal", "time"),
+        *("qos", "requeue", "no-requeue", "reservation", "signal", "time", "comment"),
     }
 )
-"""Options for which a variable (SBATCH_PARTITION) would be heard rather than the script."""
+"""Options for which a variable (SBATCH_PARTITION) would be heard rather than the script; and the
+comment, since no word of the user's own may take the key away."""
 
 
 def say(*argv: str, stdin: bytes = b"", patience: float = 30.0) -> Words:

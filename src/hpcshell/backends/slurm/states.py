@@ -75,10 +75,20 @@ def state_of(word: str) -> str | None:
 
 
 def reason_of(word: str) -> str:
-    """A sentence for why a job waits; "" where nothing is said."""
+    """A sentence for why a job waits; "" where nothing is said. squeue shows elements of an array
+    that wait for different things on one line, with all of their reasons."""
     if word in ("", "None"):
         return ""
-    return REASONS.get(word) or REASONS.get(word.split(",", 1)[0], word)
+    if word in REASONS:
+        return REASONS[word]
+    parts = [part.strip() for part in word.split(",")]
+    known = [REASONS[part] for part in parts if part in REASONS]
+    return "; ".join(known) if known else word
+
+
+def is_held(word: str, why: str) -> bool:
+    """Whether all that a line stands for is held; of `BeginTime,JobHeldUser` only a part is."""
+    return word in HELD_WORDS or all(part in HELD for part in why.split(","))
 
 
 def ending(state: str, code: int, signal: int) -> tuple[int | None, int | None]:

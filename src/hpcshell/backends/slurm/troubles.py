@@ -105,7 +105,7 @@ _RULES: Final[tuple[tuple[str, Kind, Hint], ...]] = (
      r"|maximum number of jobs|Job limit|MaxJobCount", "limit", _say(_SUBMIT_LIMIT)),
     # unknown names
     (r"invalid partition specified: (?P<wanted>\S+)", "wrong", _partition),
-    (r"Invalid partition name", "wrong", _partition),
+    (r"Invalid partition name|Required partition not available", "wrong", _partition),
     (r"Invalid account", "wrong", _account),
     (r"Invalid qos|Invalid QOS", "wrong", _qos),
     (r"Invalid feature|constraint", "wrong",
@@ -122,7 +122,7 @@ _RULES: Final[tuple[tuple[str, Kind, Hint], ...]] = (
      "wrong", _largest),
     (r"time limit is invalid|TimeLimit|time limit|--time specification", "wrong", _longest),
     (r"Invalid job array|array spec", "wrong", _array),
-    (r"dependency problem|Dependency", "wrong",
+    (r"dependency problem|Dependency|Circular", "wrong",
      _say("the ids have to be those of jobs, as in afterok:12:13; a circle is never met")),
     (r"Pathname of a file, directory or other parameter too long", "wrong",
      _say("the script, a path or the environment is too large for this site")),
@@ -131,8 +131,8 @@ _RULES: Final[tuple[tuple[str, Kind, Hint], ...]] = (
      _say("its first line has to be #!/bin/sh or the like")),
     (r"Invalid --nice value", "denied", _say("only operators may raise a priority: leave it out")),
     # not allowed
-    (r"[Pp]ermission denied|Invalid user id|only permitted by root|not permitted|Invalid group id"
-     r"|does not have permission|access denied|not authorized|not allowed",
+    (r"[Pp]ermission denied|Invalid user id|only permitted by root|not permitted to"
+     r"|Invalid group id|does not have permission|access denied|not authorized|not allowed",
      "denied", _say("it is not yours, or this takes an operator")),
     # no such job
     (r"Invalid job id|already completing or completed|already finished|Job/step already|No jobs in",
@@ -142,7 +142,7 @@ _RULES: Final[tuple[tuple[str, Kind, Hint], ...]] = (
      "wrong", _say("as it stands now this cannot be done to the job")),
     (r"is ambiguous|requires an argument"
      r"|is not a valid|Unknown job signal|nrecognized|[Ii]nvalid|too few arguments"
-     r"|No valid entity|is required",
+     r"|No valid entity|is required|not permitted with|No job identification",
      "wrong", _say("")),
 )  # fmt: skip
 _COMPILED: Final = tuple((re.compile(text), kind, hint) for text, kind, hint in _RULES)
@@ -176,7 +176,9 @@ def sentence(text: str, site: Site | None = None) -> Trouble:
     return Trouble(kind="broken", message=message or "Slurm refused and said nothing")
 
 
-_ABOUT: Final = re.compile(r"for job (\S+)$|on job id ([^\s:]+): |Invalid job id (\S+)$")
+_ABOUT: Final = re.compile(
+    r"for job (\S+)$|on job id ([^\s:]+): |Invalid job id (?!specified)(\S+)$"
+)
 
 
 def by_job(text: str, site: Site | None = None) -> dict[str, Trouble]:

@@ -20,7 +20,7 @@ _GLOB: Final = re.compile(r"(?a)[A-Za-z0-9_./*?-]+\Z")
 
 
 class LinkDown(Unreachable):
-    """The way to the cluster does not work, and nothing was done there."""
+    """The way to the cluster does not work."""
 
 
 class Link(ABC):
@@ -28,7 +28,8 @@ class Link(ABC):
 
     One rule for everything that can go wrong with the way itself: when nothing was done yet,
     `LinkDown` is raised. When it broke after a command was handed over, that command may have been
-    run: its `Answer` has the code None, and nothing is tried again.
+    run: its `Answer` has the code None, and nothing is tried again. What is done to files can be
+    done again: there `LinkDown` is raised in both cases.
     """
 
     @abstractmethod

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 from hpcshell.core.errors import Broken, NotFound
 from hpcshell.machine.link import far, process
 from hpcshell.machine.link.far import quoted
+from hpcshell.machine.link.troubles import link_down
 
 if TYPE_CHECKING:
-    from hpcshell.machine.link.ssh import SshLink
+    from hpcshell.machine.link.shell import FarShell
 
 Digests = Mapping[str, str]
 """SHA-256 of each regular file by its name within the tree; that of a single file by ""."""
@@ -44,28 +45,28 @@ def here(source: str, target: str) -> None:
         compare(digests(source), digests(target), target)
 
 
-def put(link: SshLink, local: str, remote: str) -> None:
+def put(shell: FarShell, local: str, remote: str) -> None:
     """From here to there."""
     _check_there(local)
     local = os.path.abspath(local)
     with _told(local, remote):
         sent = digests(local)
-        _made(link, os.path.dirname(remote))
+        _made(shell, os.path.dirname(remote))
         end = "/" if os.path.isdir(local) else ""
-        if not _rsync(link, local + end, f"far:{remote}{end}"):
-            _send(link, local, remote)
-    compare(sent, far_digests(link, remote), f"{link.master.destination}:{remote}")
+        if not _rsync(shell, local + end, f"far:{remote}{end}"):
+            _send(shell, local, remote)
+    compare(sent, far_digests(shell, remote), f"{shell.master.destination}:{remote}")
 
 
-def fetch(link: SshLink, remote: str, local: str) -> None:
+def fetch(shell: FarShell, remote: str, local: str) -> None:
     """From there to here."""
     local = os.path.abspath(local)
-    sent = far_digests(link, remote)
+    sent = far_digests(shell, remote)
     end = "" if "" in sent else "/"
     with _told(remote, local):
         os.makedirs(os.path.dirname(local), exist_ok=True)
-        if not _rsync(link, f"far:{remote}{end}", local + end):
-            _take(link, remote, local, single="" in sent)
+        if not _rsync(shell, f"far:{remote}{end}", local + end):
+            _take(shell, remote, local, single="" in sent)
         compare(sent, digests(local), local)
 
 
@@ -115,19 +116,19 @@ def _digest(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def far_digests(link: SshLink, path: str) -> Digests:
+def far_digests(shell: FarShell, path: str) -> Digests:
     """Those of a file or a tree there. NotFound where there is none."""
     name = quoted(path)
-    said = link.ask(
+    said = shell.ask(
         f"if [ -d {name} ]; then cd {name} && find . -type f -exec sha256sum {{}} +\n"
         f"elif [ -e {name} ]; then sha256sum <{name}\n"
         "else echo gone; fi",
         patience=_PATIENCE,
     )
     if said.out == b"gone\n":
-        raise NotFound(f"{path} is not there on {link.master.destination}.")
+        raise NotFound(f"{path} is not there on {shell.master.destination}.")
     if said.code != 0:
-        raise link.broken(f"{path} cannot be read", said)
+        raise shell.broken(f"{path} cannot be read", said)
     return dict(_listed(line) for line in os.fsdecode(said.out).split("\n") if line)
 
 
@@ -142,24 +143,24 @@ def _listed(line: str) -> tuple[str, str]:
 # ---------------------------------------------------------------------------------- the carriers
 
 
-def _rsync(link: SshLink, source: str, target: str) -> bool:
+def _rsync(shell: FarShell, source: str, target: str) -> bool:
     """Whether rsync did it. What it cannot do, tar tries, and says why if it cannot, either."""
-    greeted = link.greeted()
+    greeted = shell.greeted()
     if greeted.noisy or not greeted.rsync:
         return False
     # It names a host, here always the same word, before the command: the link knows the way.
-    way = f'shift; exec {" ".join(map(quoted, link.master.session()))} "$@"'.replace('"', '""')
+    way = f'shift; exec {" ".join(map(quoted, shell.master.session()))} "$@"'.replace('"', '""')
     argv = ("rsync", "-rlptcs", "-e", f'sh -c "{way}" rsh', "--", source, target)
     return process.run(argv, os.environ, patience=_PATIENCE).code == 0
 
 
-def _made(link: SshLink, directory: str) -> None:
-    said = link.ask(f"umask 077; mkdir -p {quoted(directory)}")
+def _made(shell: FarShell, directory: str) -> None:
+    said = shell.ask(f"umask 077; mkdir -p {quoted(directory)}")
     if said.code != 0:
-        raise link.broken(f"{directory} cannot be made", said)
+        raise shell.broken(f"{directory} cannot be made", said)
 
 
-def _send(link: SshLink, local: str, remote: str) -> None:
+def _send(shell: FarShell, local: str, remote: str) -> None:
     word = far.new_word()
     if os.path.isdir(local):
         folder, name = local, "."
@@ -170,9 +171,9 @@ def _send(link: SshLink, local: str, remote: str) -> None:
         body = _single(remote, f"{remote}.{word}", last)
     program = far.body_program(word, f"umask 077\n{body}")
     argv = ("sh", "-c", _SEND, "sh", str(len(program)), folder, name)
-    ended, told = _carry(link, word, argv, program)
+    ended, told = _carry(shell, word, argv, program)
     (said,) = far.heard(word, 1, ended.out, ended.err)
-    _check_carried(link, said.code == 0, told)
+    _check_carried(shell, said.code == 0, told)
 
 
 def _single(remote: str, passing: str, name: str) -> str:
@@ -184,7 +185,7 @@ def _single(remote: str, passing: str, name: str) -> str:
     )
 
 
-def _take(link: SshLink, remote: str, local: str, single: bool) -> None:
+def _take(shell: FarShell, remote: str, local: str, single: bool) -> None:
     import shutil
     import tempfile
 
@@ -194,8 +195,8 @@ def _take(link: SshLink, remote: str, local: str, single: bool) -> None:
     into = tempfile.mkdtemp(prefix=".hpc-", dir=os.path.dirname(local)) if single else local
     try:
         os.makedirs(into, exist_ok=True)
-        ended, told = _carry(link, word, ("sh", "-c", _TAKE, "sh", word, into), program)
-        _check_carried(link, ended.code == 0, told)
+        ended, told = _carry(shell, word, ("sh", "-c", _TAKE, "sh", word, into), program)
+        _check_carried(shell, ended.code == 0, told)
         if single:
             os.replace(f"{into}/{name}", local)
     finally:
@@ -204,20 +205,22 @@ def _take(link: SshLink, remote: str, local: str, single: bool) -> None:
 
 
 def _carry(
-    link: SshLink, word: str, argv: Sequence[str], program: bytes
+    shell: FarShell, word: str, argv: Sequence[str], program: bytes
 ) -> tuple[process.Ended, str]:
     """Runs local words that have an ssh in them; what came of them, and what was complained of."""
-    link.master.ensure()
-    ssh = link.master.session(far.first_line(len(program), word))
+    shell.master.ensure()
+    ssh = shell.master.session(far.first_line(len(program), word))
     ended = process.run((*argv, *ssh), os.environ, program, _PATIENCE)
     marks = re.compile(rb"\n%s [^\n]*\n" % word.encode())
     return ended, marks.sub(b"", ended.err).decode(errors="replace").strip()
 
 
-def _check_carried(link: SshLink, done: bool, told: str) -> None:
+def _check_carried(shell: FarShell, done: bool, told: str) -> None:
+    if not done and not shell.master.up():
+        raise link_down(shell.master.destination, told)
     if not done:
         raise Broken(
-            f"Files cannot be copied to or from {link.master.destination}: {told}.",
+            f"Files cannot be copied to or from {shell.master.destination}: {told}.",
             hint="Is there room, and is the directory yours?",
         )
 

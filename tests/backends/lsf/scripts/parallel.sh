@@ -24,14 +24,14 @@ hpc_dir=/home/ada/.hpc/k3y
 hpc_job="$LSB_JOBID"
 hpc_element=''
 hpc_record="$hpc_dir/record/${hpc_element:-job}"
-hpc_note() { # FILE WORDS...
-    local file=$1
-    shift
-    { echo "$@" >"$file.$$" && mv -f "$file.$$" "$file"; } 2>/dev/null
+hpc_path=$PATH
+hpc_note() { # FILE WORD
+    local PATH=$hpc_path file="$1.$$"
+    { echo "$2 $(date +%s) $(uname -n)" >"$file" && mv -f "$file" "$1"; } 2>/dev/null
 }
 rm -f "$hpc_record.end"
-hpc_note "$hpc_record.begin" "$hpc_job" "$(date +%s)" "$(uname -n)"
-trap 'hpc_note "$hpc_record.end" $? "$(date +%s)" "$(uname -n)"' EXIT
+hpc_note "$hpc_record.begin" "$hpc_job"
+trap 'hpc_note "$hpc_record.end" $?' EXIT
 
 unset LC_ALL LSB_NTRIES TZ
 if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
@@ -42,14 +42,15 @@ cd -- /scratch/ada || exit 1
 umask 0022
 
 hpc_signals=0
-trap 'hpc_signals=$((hpc_signals + 1))' TERM INT HUP XCPU
-# in the background both would be ignored
-{ trap - INT QUIT; exec true; } <&0 &
+trap '' TERM INT HUP XCPU USR1 USR2
+# none of them is ignored in the job, not even those that are so in the background
+{ trap - TERM INT HUP XCPU USR1 USR2 QUIT; exec true; } <&0 &
 hpc_child=$!
 hpc_heard=-1
 while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
     hpc_heard=$hpc_signals
     wait "$hpc_child"
-    hpc_code=$?
+    hpc_last=$? # bash may lose it (-1) where a signal ended both
+    [ $hpc_last -lt 0 ] || hpc_code=$hpc_last
 done
 exit $hpc_code

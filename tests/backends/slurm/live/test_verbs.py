@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hpcshell.backends.contract import Parent, Site
@@ -9,7 +11,7 @@ from hpcshell.backends.slurm import SlurmBackend
 from hpcshell.core.jobspec import Layout
 from hpcshell.core.records import Request
 from hpcshell.core.units import MIB
-from tests.backends.slurm.conftest import Jobs
+from tests.backends.slurm.live.conftest import Jobs
 from tests.support.clusters.slurm import SlurmCluster
 
 LISTEN = "echo ready; for turn in {1..300}; do read -t 0.1 <> <(:); done"
@@ -191,11 +193,12 @@ def test_priority_is_how_far_a_job_stands_back(jobs: Jobs) -> None:
 
 def test_each_id_has_a_trouble_of_its_own(jobs: Jobs) -> None:
     held = jobs.submit(hold=True)
-    for verb, more in {
+    verbs: dict[str, dict[str, Any]] = {
         "release": {},
         "hold": {},
         "edit": {"changes": {"time_limit": 60.0}},
-    }.items():
+    }
+    for verb, more in verbs.items():
         troubles = jobs.changed(verb, "999999", held, **more)
         assert set(troubles) == {"999999"}, verb
         assert troubles["999999"].kind == "gone"

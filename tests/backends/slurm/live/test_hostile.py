@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from hpcshell.backends.contract import Order, Words
 from hpcshell.core.errors import Wrong
-from tests.backends.slurm.conftest import Jobs
+from tests.backends.slurm.live.conftest import Jobs
 
 ODD = (
     "two words",
@@ -24,6 +23,7 @@ ODD = (
     "*?[a-z]{1,2}~",
     "hpc:another key",
 )
+PRINT_ALL = "for name in ${!ODD_@}; do printf '%s=%s\\0' $name \"${!name}\"; done"
 BROKEN = ("a\nb", "a\n#SBATCH --hold\n", "a\rb", "tab\there", "bell\x07", "gap\x1fgap", "null\0")
 
 
@@ -49,42 +49,32 @@ def test_what_no_line_can_hold_is_refused(jobs: Jobs, field: str, text: str) -> 
 def test_directories_and_files_may_have_any_name(jobs: Jobs, text: str) -> None:
     cwd = jobs.home / f"in {text}"
     cwd.mkdir()
-    number = jobs.submit(f"pwd; cat {'<&0'}", cwd=str(cwd), stdout=f"sub {text}/{text}.txt")
+    number = jobs.submit("pwd", cwd=str(cwd), stdout=f"sub {text}/{text}.txt")
     assert jobs.ended(number).state == "COMPLETED"
     assert (cwd / f"sub {text}" / f"{text}.txt").read_text() == f"{cwd}\n"
 
 
 def test_a_pattern_that_slurm_has_not_is_opened_by_the_job(jobs: Jobs) -> None:
     number = jobs.submit("echo here", stdout="%x/%j-%r-%%.out", name="a/b", array="12")
-    eventually_there = jobs.home / "a_b" / f"{number}_12-0-%.out"
+    file = jobs.home / "a_b" / f"{number}_12-0-%.out"
     jobs.when(number, lambda job: job.state == "COMPLETED")
-    assert eventually_there.read_text() == "here\n"
+    assert file.read_text() == "here\n"
 
 
 def test_the_callers_environment_arrives_as_it_is(jobs: Jobs) -> None:
     values = {f"ODD_{place}": text for place, text in enumerate((*ODD, "two\nlines"))}
-    order = jobs.order("for name in ${!ODD_@}; do printf '%s=%s\\0' $name \"${!name}\"; done")
-    got = _run(jobs, order, values)
-    assert got == values
+    assert _run(jobs, jobs.order(PRINT_ALL), values) == values
 
 
 def test_named_variables_arrive_as_they_are(jobs: Jobs) -> None:
     values = {f"ODD_{place}": text for place, text in enumerate((*ODD, "two\nlines"))}
-    order = jobs.order(
-        "for name in ${!ODD_@}; do printf '%s=%s\\0' $name \"${!name}\"; done",
-        of_spec={"named": values},
-    )
-    assert _run(jobs, order, {}) == values
+    assert _run(jobs, jobs.order(PRINT_ALL, of_spec={"named": values}), {}) == values
 
 
-def _run(jobs: Jobs, order: Any, env: dict[str, str]) -> dict[str, str]:
+def _run(jobs: Jobs, order: Order, env: dict[str, str]) -> dict[str, str]:
     """The variables that a job printed."""
-    from tests.support.clusters.words import lay_out
-
-    lay_out(jobs.backend, order)
-    number = jobs.backend.read_submit(jobs.cluster.ask(jobs.backend.submit(order), **env))
+    number = jobs.tried(order, **env)
     assert isinstance(number, str), number
-    jobs.ids.append(number)
     assert jobs.ended(number).state == "COMPLETED"
     text = (jobs.home / f"{order.spec.submission.name}-{number}.out").read_text()
     return dict(entry.split("=", 1) for entry in text.split("\0") if entry)
@@ -92,8 +82,6 @@ def _run(jobs: Jobs, order: Any, env: dict[str, str]) -> dict[str, str]:
 
 def test_jobs_of_others_with_any_name_spoil_nothing(jobs: Jobs) -> None:
     """Names that no job of ours can have, as plain sbatch takes them."""
-    from hpcshell.backends.contract import Words
-
     forged = "x\x1e\n999999999\x1f999999999\x1fN/A\x1fCOMPLETED\x1f0\x1f0\x1f"
     names = ("a\nb", "gap\x1fgap", "end\x1e\nend", forged, "bar|bar")
     numbers = []
@@ -112,13 +100,9 @@ def test_jobs_of_others_with_any_name_spoil_nothing(jobs: Jobs) -> None:
 
 
 def test_variables_of_sbatch_do_not_overrule_what_was_asked(jobs: Jobs) -> None:
-    from tests.support.clusters.words import lay_out
-
     order = jobs.order(partition="debug", name="mine", hold=True)
-    lay_out(jobs.backend, order)
     env = {"SBATCH_PARTITION": "small", "SBATCH_JOB_NAME": "other", "SBATCH_TIMELIMIT": "1"}
-    number = jobs.backend.read_submit(jobs.cluster.ask(jobs.backend.submit(order), **env))
+    number = jobs.tried(order, **env)
     assert isinstance(number, str)
-    jobs.ids.append(number)
     job = jobs.one(number)
     assert (job.partition, job.name, job.time_limit) == ("debug", "mine", 600)

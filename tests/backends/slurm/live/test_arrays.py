@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hpcshell.backends.contract import ENDED, Sighting
 from hpcshell.core.indexset import IndexSet
-from tests.backends.slurm.conftest import PATIENCE, Jobs
+from tests.backends.slurm.live.conftest import PATIENCE, Jobs
 from tests.support.runners import eventually
 
 
@@ -71,12 +71,16 @@ def test_one_element_is_cancelled_and_the_others_are_not(jobs: Jobs) -> None:
 
 
 def test_one_element_is_held_and_let_go(jobs: Jobs) -> None:
+    """Those that wait share a line, which is held only if all of them are."""
     number = jobs.submit(array="0-2", begin=4e9)
     one = jobs.backend.element_id(number, 1)
     assert jobs.changed("hold", one) == {}
-    assert [job.element for job in jobs.seen(number) if job.held] == [1]
+    assert "JobHeld" in jobs.one(number).reason_code
+    assert not jobs.one(number).held
     assert jobs.changed("release", one) == {}
-    assert not [job for job in jobs.seen(number) if job.held]
+    assert "JobHeld" not in jobs.one(number).reason_code
+    assert jobs.changed("hold", number) == {}
+    assert jobs.one(number).held
 
 
 def test_how_many_run_at_once_is_changed(jobs: Jobs) -> None:

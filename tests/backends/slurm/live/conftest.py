@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hpcshell.backends.contract import ENDED, Order, Parent, Sighting, Trouble
-from hpcshell.core.jobspec import JobSpec
+from hpcshell.backends.contract import ENDED, Order, Sighting, Trouble
+from hpcshell.core.jobspec import JobSpec, Layout
 from hpcshell.core.records import Request
 from hpcshell.core.submission import Submission
 from tests.support.clusters.slurm import SlurmCluster
@@ -57,10 +57,11 @@ class Jobs:
         key = f"{self.home.name}-{number}"
         return Order(spec=spec, key=key, directory=str(directory), **of_order)
 
-    def tried(self, order: Order, user: str = "") -> str | Trouble:
-        """What comes of submitting it."""
+    def tried(self, order: Order, user: str = "", **env: str) -> str | Trouble:
+        """What comes of submitting it, from an environment with `env` in it."""
         lay_out(self.backend, order)
-        got = self.backend.read_submit(self.cluster.ask(self.backend.submit(order), user))
+        answer = self.cluster.ask(self.backend.submit(order), user, **env)
+        got = self.backend.read_submit(answer)
         if isinstance(got, str):
             self.ids.append(got)
         return got
@@ -119,7 +120,7 @@ class Jobs:
 @pytest.fixture
 def jobs(slurm_cluster: SlurmCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     home = tmp_path_factory.mktemp(f"slurm{time.time_ns()}")
-    for parent in (home, home.parent, home.parent.parent):
+    for parent in list(home.parents)[:-2]:  # for jobs of other users; not /tmp itself
         parent.chmod(0o755)
     home.chmod(0o777)
     made = Jobs(slurm_cluster, home)
@@ -142,11 +143,8 @@ def long_ago(
     made = Jobs(slurm_cluster, tmp_path_factory.mktemp("slurm"))
     minute = Request(time_limit=60.0)
     limited = made.submit("sleep 600", name="limited", request=minute)
-    held = made.submit(hold=True)
-    late = made.submit(
-        request=minute,
-        deadline=time.time() + 75,
-        of_order={"parents": (Parent(kind="afterok", ids=(held,)),)},
-    )
+    only = {"layout": Layout(licenses={"idl": 1})}
+    made.submit("sleep 300", of_spec=only)
+    late = made.submit(request=minute, deadline=time.time() + 75, of_spec=only)
     yield LongAgo(made.home, limited, late)
     made.end()

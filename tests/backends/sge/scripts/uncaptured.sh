@@ -1,0 +1,45 @@
+#!/bin/bash
+#$ -N run
+#$ -S /bin/bash
+#$ -w e
+#$ -r y
+#$ -ac hpc=k9
+#$ -o /home/ada/w/logs/$JOB_NAME-$JOB_ID.out
+#$ -e /home/ada/w/$JOB_ID.err
+#$ -hold_jid hpc=k9
+hpc_elements=1
+# Submitted with hpc as k9.
+
+hpc_dir=/home/ada/.hpc/jobs/9
+hpc_job="$JOB_ID"
+hpc_element=''
+hpc_record="$hpc_dir/record/${hpc_element:-job}"
+hpc_note() { # FILE WORDS...
+    local file=$1
+    shift
+    { echo "$@" >"$file.$$" && mv -f "$file.$$" "$file"; } 2>/dev/null
+}
+rm -f "$hpc_record.end"
+hpc_note "$hpc_record.begin" "$hpc_job" "$(date +%s)" "$(uname -n)"
+trap 'hpc_note "$hpc_record.end" $? "$(date +%s)" "$(uname -n)"' EXIT
+
+trap 'hpc_signals=$((hpc_signals + 1))' USR1 USR2
+if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
+export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k9
+export HPC_JOB_NAME=run
+export HPC_SUBMIT_DIR=/home/ada/w
+cd -- /home/ada/w || exit 1
+umask 0022
+
+hpc_signals=0
+trap 'hpc_signals=$((hpc_signals + 1))' TERM INT HUP XCPU
+# in the background both would be ignored
+{ trap - INT QUIT; exec ./run 'a b'; } <&0 &
+hpc_child=$!
+hpc_heard=-1
+while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
+    hpc_heard=$hpc_signals
+    wait "$hpc_child"
+    hpc_code=$?
+done
+exit $hpc_code

@@ -53,7 +53,7 @@ def _job(record: list[str]) -> Sighting:
     waits = state == "PENDING"
     exit_code, signal = _ending(state, code) if over else (None, None)
     held = resources(tres)
-    start = moment(started)
+    start, ran_on = moment(started), nodes(where)
     return Sighting(
         native=array if waiting else native,
         number=array,
@@ -72,7 +72,8 @@ def _job(record: list[str]) -> Sighting:
         qos=told(qos),
         priority=number(priority),
         submit_time=moment(submitted),
-        start_time=None if waits else start,
+        # what was cancelled while it waited "started" at that moment, and nowhere
+        start_time=None if waits or (over and not ran_on) else start,
         end_time=moment(ended) if over else None,
         expected_start=start if waits else None,
         exit_code=exit_code,
@@ -81,7 +82,7 @@ def _job(record: list[str]) -> Sighting:
         memory=held.memory,
         gpus=held.gpus,
         time_limit=length(limit),
-        nodes=nodes(where),
+        nodes=ran_on,
         restarts=number(restarts) or 0,
         cwd=told(cwd),
         stdout=told(out),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hpcshell.backends.contract import Answer, Change, Edit, Order, Parent, Site, Trouble, Words
+from hpcshell.backends.jobscript import read_records
 from hpcshell.backends.sge.script import job_name
 from hpcshell.core.errors import Wrong
 from hpcshell.core.jobspec import Layout
@@ -232,8 +233,9 @@ def after(kind: str, native: str, parent: Order) -> tuple[Parent, ...]:
     return (Parent(kind=kind, ids=(native,), directories=(parent.directory,)),)
 
 
-def never(order: Order, element: str = "job") -> str:
-    return Path(order.directory, f"record/{element}.never").read_text().strip()
+def never(order: Order, element: int | None = None) -> str:
+    files = {file.name: file.read_text() for file in Path(order.directory, "record").iterdir()}
+    return read_records(files)[element].never
 
 
 def test_a_job_waits_for_its_parent_and_the_guard_lets_it_run_or_not(
@@ -273,7 +275,7 @@ def test_an_array_completed_when_all_of_its_elements_did(sge: SgeCluster, order:
     children = [sge.submit(child) for child in (whole, one, alike)]
     codes = [[end.exit_code for end in sge.ended(child)] for child in children]
     assert codes == [[1], [0], [0, 1, 0]]
-    assert never(alike, "1") == f"job {native} did not complete"
+    assert never(alike, 1) == f"job {native} did not complete"
 
 
 def test_of_one_name_only_one_runs_at_a_time(sge: SgeCluster, order: Orders) -> None:

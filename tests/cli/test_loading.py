@@ -29,11 +29,15 @@ CHANGING: Final = (*ASKING, "cli.changing")
 SHOWING: Final = (*ASKING, "cli.describe", "core.instants", "core.units")
 SUBMITTING: Final = (
     *("core.dependencies", "core.instants", "core.patterns", "core.submission", "core.units"),
-    *("core.options", "core.options.build", "core.options.conduct", "core.options.read"),
+    *("core.jobspec", "core.options", "core.options.build", "core.options.conduct"),
+    *("core.options.clusters", "core.options.gather", "core.options.place"),
+    *("core.options.prelude", "core.options.read", "core.options.resources"),
     *("core.options.request", "core.options.row", "core.options.table", "core.options.values"),
     *("core.settings", "core.settings_read", "machine.configfiles"),
     *("jobs", "jobs.looking", "jobs.prepare", "jobs.surroundings"),
 )
+
+FACE: Final = ("jobs.asking", "jobs.doors", "jobs.face", "jobs.opened")
 
 OURS: Final[dict[str, tuple[str, ...]]] = {
     "--help": MAIN,
@@ -122,7 +126,7 @@ def test_a_verb_loads_what_is_listed_and_nothing_else(loaded, typed):
 
 def test_to_submit_from_python_loads_no_more_than_from_the_prompt(loaded):
     modules = loaded("from hpcshell import submit; submit(['true'])")
-    assert ours_of(modules) == {*CLIENT, *SUBMITTING, "jobs.face"}
+    assert ours_of(modules) == {*CLIENT, *SUBMITTING, *FACE}
     others = {name for name in modules if name.partition(".")[0] != "hpcshell"}
     assert not others - brought_along("msgspec, socket, struct, threading")
 

@@ -265,3 +265,10 @@ def test_a_time_limit_before_the_deadline_counts(cli):
     job = cli("submit", "--quiet", *limits, "--", "sleep", "600", check=True).out.strip()
     cli("wait", job)
     assert cli("show", job, "--json").json["state"] == "TIMEOUT"
+
+
+def test_what_only_clusters_know_is_noted_and_lines_of_setup_run(cli):
+    job = script("prepared.sh", "#!/bin/sh", "#HPC -C fast --setup A=7", "exit $A")
+    said = cli("submit", "--wait", "--time", "1", job)
+    assert said.code == 7
+    assert "note: ignored: prepared.sh line 2: #HPC -C fast (there is one machine)" in said.err

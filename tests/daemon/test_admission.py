@@ -3,44 +3,19 @@ limits makes so is told that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Resources
-from hpcshell.core.settings import Settings
-from hpcshell.core.settings_read import Layer, read_layers
-from tests.support.benches import Bench, Clock, submission
+from tests.support.benches import Bench, Make, configuration, submission
 
-Make = Callable[..., Bench]
 LIMITED = {"partitions": {"main": {}, "few": {"max_cpus_per_user": 3}}}
 PAIR = {"name": "g", "size": 2}
 TOO_LARGE = "with 1 more of gang g it asks for more than there is: 6 cpus in all"
 TOO_MANY = "in partition few may hold 3 cpus; together they ask for 4 cpus"
 NEVER = "it never starts, unless the limit is raised, or less is asked for"
-
-
-def settings(**tables: Any) -> Settings:
-    return read_layers([Layer(source="test", tables=tables)]).settings
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Makes the bench of a configuration, of 4 cpus; one in a test."""
-    Clock(monkeypatch)
-    made: list[Bench] = []
-
-    def bench(**tables: Any) -> Bench:
-        made.append(Bench(tmp_path, settings=settings(**tables)))
-        return made[0]
-
-    yield bench
-    for one in made:
-        one.close()
-        assert not one.complaints()
 
 
 def member(bench: Bench, cpus: int, **fields: Any) -> int:
@@ -170,7 +145,7 @@ def test_a_gang_of_more_jobs_than_may_run_at_once_is_refused(make: Make) -> None
 def test_a_gang_that_a_lowered_limit_keeps_is_told_so(make: Make) -> None:
     bench = make(partitions={"main": {}, "few": {}})
     first, second = (member(bench, 2, partition="few", hold=True) for _ in range(2))
-    bench.settings = settings(**LIMITED)
+    bench.settings = configuration(**LIMITED)
     bench.ask("reload")
     bench.ask("release", ids=[first, second])
     bench.settle()
@@ -184,7 +159,7 @@ def test_a_gang_that_a_lowered_limit_keeps_is_told_so(make: Make) -> None:
 def test_a_job_that_a_lowered_limit_keeps_is_told_that_it_never_starts(make: Make) -> None:
     bench = make(partitions={"main": {}, "few": {}})
     job = bench.submit("true", hold=True, request={"cpus": 4}, partition="few")
-    bench.settings = settings(**LIMITED)
+    bench.settings = configuration(**LIMITED)
     bench.ask("reload")
     bench.ask("release", ids=[job])
     bench.settle()

@@ -19,11 +19,6 @@ ME = user_name(os.geteuid())
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
 def bench(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcshell.core.settings import Settings
-from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.daemon.admission import user_name
 from hpcshell.daemon.runner import wire
-from tests.support.benches import Bench, Clock
+from tests.support.benches import Bench, Clock, Make, configuration
 
 HOUR, YEAR = 3600.0, 365.25 * 86400
 LEAPS: Final = (-YEAR, -HOUR, -2.0, 2.0, HOUR, YEAR)
@@ -25,31 +23,6 @@ CPUS: Final = 4
 
 ME: Final = user_name(os.geteuid())
 Step = Callable[[Bench, Clock], None]
-Make = Callable[..., Bench]
-
-
-def configuration(**tables: Any) -> Settings:
-    return read_layers([Layer(source="test", tables=tables)]).settings
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def make(tmp_path: Path, clock: Clock) -> Iterator[Make]:
-    """Makes the bench of a configuration; one in a test."""
-    made: list[Bench] = []
-
-    def bench(**tables: Any) -> Bench:
-        made.append(Bench(tmp_path, settings=configuration(**tables)))
-        return made[0]
-
-    yield bench
-    for one in made:
-        one.close()
-        assert not one.complaints()
 
 
 # -- the law ------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ time."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from hpcshell.core.errors import NotYet, Wrong
-from hpcshell.core.settings import Settings
-from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.daemon.admission import user_name
-from tests.support.benches import Bench, Clock
+from tests.support.benches import Bench, Clock, Make, configuration
 
 ME = user_name(os.geteuid())
-Make = Callable[..., Bench]
-
-
-def settings(**tables: Any) -> Settings:
-    return read_layers([Layer(source="test", tables=tables)]).settings
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def make(tmp_path: Path, clock: Clock) -> Iterator[Make]:
-    """Makes the bench of a configuration; one in a test."""
-    made: list[Bench] = []
-
-    def bench(**tables: Any) -> Bench:
-        made.append(Bench(tmp_path, settings=settings(**tables)))
-        return made[0]
-
-    yield bench
-    for one in made:
-        one.close()
-        assert not one.complaints()
 
 
 def asks(cpus: int = 1, limit: float | None = 600.0) -> dict[str, Any]:
@@ -118,7 +90,7 @@ def test_another_order_holds_at_once(make: Make) -> None:
     running = bench.submit(request=asks(cpus=4))
     long, short = (bench.submit(request=asks(4, limit)) for limit in (900.0, 60.0))
     assert [row["id"] for row in bench.ask("queue")["rows"]] == [running, long, short]
-    bench.settings = settings(scheduler={"order": "sjf"})
+    bench.settings = configuration(scheduler={"order": "sjf"})
     bench.ask("reload")
     assert [row["id"] for row in bench.ask("queue")["rows"]] == [running, short, long]
     bench.finish(running)
@@ -134,7 +106,7 @@ def test_nothing_is_lost_when_the_policy_changes(make: Make, clock: Clock) -> No
     held = bench.submit(hold=True)
     before = [bench.state(job) for job in (parent, child, array, held)]
     claims = dict(bench.engine.view.claims)
-    bench.settings = settings(
+    bench.settings = configuration(
         scheduler={"order": "multifactor", "backfill": "conservative", "predict": "last2"},
         limits={"max_jobs": 100},
     )
@@ -241,7 +213,7 @@ def test_usage_goes_over_to_another_tree(make: Make, clock: Clock) -> None:
     bench = make(accounts=TWO, fairshare={"half_life": "unlimited"})
     bench.submit(account="physics", request=asks(2, None))
     clock.pass_time(50.0)
-    bench.settings = settings(
+    bench.settings = configuration(
         accounts={"science": {}, "physics": {"parent": "science", "users": {ME: 2}}},
         fairshare={"half_life": "unlimited", "algorithm": "tree"},
         scheduler={"order": "fairshare"},
@@ -375,7 +347,7 @@ def test_jobs_take_turns_slice_by_slice(make: Make, clock: Clock) -> None:
         turns.append((bench.state(one), bench.state(two)))
     assert turns == [("SUSPENDED", "RUNNING"), ("RUNNING", "SUSPENDED")] * 2
     bench.ask("reload")
-    bench.settings = settings(
+    bench.settings = configuration(
         partitions={"main": {"time_sliced": True}}, scheduler={"time_slice": "20s"}
     )
     clock.pass_time(6.0)

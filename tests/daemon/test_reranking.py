@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.daemon.reranking import BURST, SHARE, Reranking
 from hpcshell.machine import clock as clocks
-from tests.support.benches import Bench, Clock
+from tests.support.benches import Bench, Clock, configuration
 
 
 class Queue:
@@ -43,7 +42,7 @@ class Engine:
 
     def __init__(self, view: View, age: str) -> None:
         tables = {"scheduler": {"order": "wfp3", "rerank": age}}
-        found = read_layers([Layer(source="test", tables=tables)]).settings
+        found = configuration(**tables)
         self.view = view
         self.dirty = False
         self.regime = type("Regime", (), {"timely": True})
@@ -78,7 +77,7 @@ def test_a_short_queue_is_in_order_at_every_decision(
 ) -> None:
     clock = Clock(monkeypatch)
     tables = {"scheduler": {"order": "wfp3", "rerank": "0s"}}
-    bench = Bench(tmp_path, settings=read_layers([Layer(source="t", tables=tables)]).settings)
+    bench = Bench(tmp_path, settings=configuration(**tables))
     blocker = bench.submit(request={"cpus": 4})
     long = bench.submit(request={"cpus": 4, "time_limit": 6000.0})
     clock.pass_time(10.0)

@@ -20,11 +20,6 @@ from tests.support.benches import Bench, Clock
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
 def bench(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench

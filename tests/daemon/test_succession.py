@@ -16,11 +16,6 @@ from tests.support.benches import Bench, Clock, submission
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
 def bench(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
     """A machine with one processor."""
     bench = Bench(tmp_path, Resources(cpus=1))

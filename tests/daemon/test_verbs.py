@@ -18,11 +18,6 @@ from tests.support.refusals import refusal
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
 def bench(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench

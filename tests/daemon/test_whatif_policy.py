@@ -7,9 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.policy.snapshot import Snapshot, Standing, regime_of, view_of
-from tests.support.benches import Bench, Clock
+from tests.support.benches import Bench, Clock, configuration
 
 
 @pytest.mark.parametrize("order", ["priority", "sjf", "fairshare", "multifactor", "levels"])
@@ -22,7 +21,7 @@ def test_a_snapshot_has_the_order_of_the_daemon(
         "qos": {"low": {}, "high": {"preempts": ["low"]}},
         "accounts": {"a": {}, "b": {}},
     }
-    bench = Bench(tmp_path, settings=read_layers([Layer(source="t", tables=tables)]).settings)
+    bench = Bench(tmp_path, settings=configuration(**tables))
     bench.submit(request={"cpus": 4, "time_limit": 1e5}, account="a", qos="high")
     for number in range(1, 7):
         request = {"cpus": 4, "time_limit": 1000.0 * (7 - number)}

@@ -12,7 +12,8 @@ LAUNCH = Launch(argv=("true",), cwd="/")
 def make_job(
     number: int, *, array: str | Array | None = None, throttle: int = 0, **fields: object
 ) -> Job:
-    """A job of which a test says only what it cares about, fields of the request included."""
+    """A job of which a test says only what it cares about, fields of the request included. Its runs
+    make room at once."""
     if isinstance(array, str):
         array = Array(indices=array, throttle=throttle)
     asked = {name: fields.pop(name) for name in list(fields) if name in Request.__struct_fields__}
@@ -24,6 +25,7 @@ def make_job(
             "uid": 1,
             "submit_time": 0.0,
             "launch": LAUNCH,
+            "grace": 0.0,
             "request": Request(**asked),  # type: ignore[arg-type]
             "array": array,
             **fields,

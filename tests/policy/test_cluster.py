@@ -17,23 +17,10 @@ from hpcshell.policy.place.nodes import Node
 from hpcshell.policy.view import Unit
 from tests.policy.clusters import Load, check_nodes, loads, nodes, ways
 from tests.policy.made import make_job
+from tests.policy.promised import run_as_promised
 from tests.policy.world import Act, World, same
 
 PROMISES = st.sampled_from((0, 1, 2, None))
-
-
-def remember_promises(world: World) -> dict[Unit, float]:
-    """The first promise of each element; that no later one is worse is checked on the way."""
-    first: dict[Unit, float] = {}
-
-    def look(world: World) -> None:
-        plan = forecast(world.view, world.policy, world.now)
-        world.view.keep(plan.promises, plan.spots)
-        for unit, start in plan.promises.items():
-            assert start <= first.setdefault(unit, start)
-
-    world.watch.append(look)
-    return first
 
 
 @settings(max_examples=300)
@@ -96,10 +83,7 @@ def test_easy_never_pushes_back_the_promise_of_the_first_in_line(load: Load) -> 
 @given(loads(), st.sampled_from((2, 3, None)))
 def test_no_job_starts_later_than_its_first_promise(load: Load, promises: int | None) -> None:
     world = load.world(Policy(promises=promises))
-    first = remember_promises(world)
-    world.run()
-    for unit, start in first.items():
-        assert world.starts[unit] <= start
+    run_as_promised(world)
 
 
 def queue_of(random: Random) -> World:
@@ -124,9 +108,7 @@ def test_promises_hold_in_queues_for_which_nodes_must_be_remembered() -> None:
     """Some of these need that a promise is of nodes, and not of an instant alone."""
     for seed in range(110):
         world = queue_of(Random(seed))
-        first = remember_promises(world)
-        world.run()
-        assert all(world.starts[unit] <= start for unit, start in first.items())
+        run_as_promised(world)
 
 
 @given(loads(exclusive=False), PROMISES)

@@ -17,23 +17,9 @@ from hpcshell.policy.room import Vector
 from hpcshell.policy.view import Unit
 from tests.policy.made import elements_of, make_job
 from tests.policy.picture import picture
+from tests.policy.promised import run_as_promised
 from tests.policy.workloads import Load, Work, loads
 from tests.policy.world import Act, World, same
-
-
-def remember_promises(world: World) -> dict[Unit, float]:
-    """The first promise of each element; that no later one is worse is checked on the way."""
-    first: dict[Unit, float] = {}
-
-    def look(world: World) -> None:
-        plan = forecast(world.view, world.policy, world.now)
-        world.view.keep(plan.promises)
-        for unit, start in plan.promises.items():
-            assert start <= first.setdefault(unit, start)
-
-    world.watch.append(look)
-    return first
-
 
 PROMISES = st.sampled_from((0, 1, 2, None))
 
@@ -97,10 +83,7 @@ def test_easy_never_pushes_back_the_promise_of_the_first_in_line(load: Load) -> 
 @given(loads(simple=True), st.sampled_from((2, 3, None)))
 def test_no_job_starts_later_than_its_first_promise(load: Load, promises: int | None) -> None:
     world = load.world(Policy(promises=promises))
-    first = remember_promises(world)
-    world.run()
-    for unit, start in first.items():
-        assert world.starts[unit] <= start
+    run_as_promised(world)
 
 
 @pytest.mark.parametrize("promises", [1, 2, 3, None])
@@ -117,9 +100,7 @@ def test_promises_hold_in_plain_queues_of_many_lengths(promises: int | None) -> 
             cpus = random.randint(1, world.view.total.cpus)
             job = make_job(number, submit_time=at, cpus=cpus, time_limit=float(limit))
             world.submit(job, same(act))
-        first = remember_promises(world)
-        world.run()
-        assert all(world.starts[unit] <= start for unit, start in first.items())
+        run_as_promised(world)
 
 
 @given(loads(simple=True), PROMISES)

@@ -19,11 +19,11 @@ from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.place.nodes import Node, NodeState
 from hpcshell.policy.preempt import Rights
 from hpcshell.policy.reserve import Reservation
-from hpcshell.policy.view import Unit
 from tests.policy.apart import check_apart, make, reserve
 from tests.policy.clusters import Load, check_nodes, loads
 from tests.policy.made import make_job
 from tests.policy.pauses import suspend, wake
+from tests.policy.promised import run_as_promised
 from tests.policy.test_preempt import entitled, graces, rights
 from tests.policy.workloads import OWNERS
 from tests.policy.world import Act, World, same
@@ -43,18 +43,18 @@ def pair(policy: Policy | None = None) -> World:
 
 @st.composite
 def owned(draw: st.DrawFn) -> Load:
-    """As `loads`, of several QOS and partitions."""
-    load = draw(loads())
-    return load._replace(work=[(replace(job, **draw(OWNERS)), run) for job, run in load.work])
+    """As `loads`, of several QOS and partitions; all make room within one time."""
+    load, grace = draw(loads()), draw(graces)
+    work = [(replace(job, grace=grace, **draw(OWNERS)), run) for job, run in load.work]
+    return load._replace(work=work)
 
 
-@given(owned(), PROMISES, rights, graces)
+@given(owned(), PROMISES, rights)
 def test_nobody_makes_room_on_nodes_but_for_one_who_then_starts(
-    load: Load, promises: int | None, rights: Rights, grace: float
+    load: Load, promises: int | None, rights: Rights
 ) -> None:
     """That none of them is too many is checked on the way."""
     world = load.world(Policy(promises=promises), entitled(rights))
-    world.yielded.grace = grace
     world.watch += [check_nodes, check_debts]
     world.run()
     assert not world.left
@@ -138,19 +138,7 @@ def test_a_gang_starts_together_over_nodes_or_not_at_all(load: Load, promises: i
 
 @given(ganged(), st.sampled_from((1, 2, None)))
 def test_no_gang_starts_later_than_its_first_promise(load: Load, promises: int | None) -> None:
-    first: dict[Unit, float] = {}
-
-    def look(world: World) -> None:
-        plan = forecast(world.view, world.policy, world.now)
-        if promises != 1:
-            world.view.keep(plan.promises, plan.spots)
-        for unit, start in plan.promises.items():
-            assert start <= first.setdefault(unit, start)
-
-    world = load.world(Policy(promises=promises))
-    world.watch.append(look)
-    world.run()
-    assert all(world.starts[unit] <= start for unit, start in first.items())
+    run_as_promised(load.world(Policy(promises=promises)))
 
 
 def test_the_members_of_a_gang_may_be_on_different_nodes() -> None:

@@ -15,8 +15,8 @@ from hpcshell.policy.preempt import MODES, Rights
 from hpcshell.policy.ranks import SHORT_STEP, STEP, squeezed, stepped
 from hpcshell.policy.regime import Regime
 from tests.policy.made import make_job
-from tests.policy.regimes import policies, rank_of, regimes
-from tests.policy.workloads import Load, shared_loads
+from tests.policy.regimes import Halved, policies, rank_of, regimes
+from tests.policy.workloads import OWNERS, Load, shared_loads
 from tests.policy.world import Act, World, same
 from tests.policy.yields import check_debts
 
@@ -57,9 +57,7 @@ def preempting(
 ) -> World:
     """`stands`: whoever has a right goes first; else the order of the line knows of no rights."""
     regime = entitled(rights, regime) if stands else regime._replace(rights=rights)
-    world = load.world(policy, regime)
-    world.yielded.grace = grace
-    return world
+    return load.lingering(grace).world(policy, regime)
 
 
 @given(shared_loads(), policies, regimes(), rights, graces, st.booleans())
@@ -93,6 +91,14 @@ def test_no_more_often_than_there_are_others(
     assert len(world.yielded.preempts) <= elements * elements
 
 
+@given(rights, OWNERS, OWNERS)
+def test_whom_nobody_can_reach_nobody_may_preempt(
+    rights: Rights, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    maker, victim = make_job(1, **first), make_job(2, **second)
+    assert rights.reach(victim) or not rights.mode_of(maker, victim)
+
+
 # -- cases ---------------------------------------------------------------------------------------
 
 
@@ -100,8 +106,7 @@ def two(mode: str, grace: float = 0.0, policy: Policy | None = None, **fields: A
     """One of low QOS runs alone on the machine when one of high QOS comes."""
     given = Rights(qos={"high": ("low",)}, mode=mode, **fields)
     world = World(Resources(cpus=2, memory=2), policy, entitled(given))
-    world.yielded.grace = grace
-    low = make_job(1, qos="low", cpus=2, time_limit=20.0)
+    low = make_job(1, qos="low", cpus=2, time_limit=20.0, grace=grace)
     high = make_job(2, qos="high", cpus=1, time_limit=5.0, submit_time=3.0)
     world.submit(low, same(Act(10.0)))
     world.submit(high, same(Act(4.0)))
@@ -240,13 +245,40 @@ def test_in_an_order_that_changes_another_may_overtake_who_is_made_room_for() ->
 
     regime = Regime(rank=rank, timely=True, rights=Rights(gap=1))
     world = World(Resources(cpus=1), Policy(promises=0), regime)
-    world.yielded.grace = 2.0
     world.watch.append(check_debts)
-    world.submit(make_job(1, priority=100), same(Act(9.0)))
+    world.submit(make_job(1, priority=100, grace=2.0), same(Act(9.0)))
     world.submit(make_job(2, submit_time=1.0, priority=100), same(Act(3.0)))
     world.submit(make_job(3, submit_time=5.0), same(Act(3.0)))
     assert world.run().starts == {(1, -1): 0.0, (2, -1): 7.0, (3, -1): 10.0}
     assert victims(world) == [1]
+
+
+def test_what_may_outlast_its_expectation_does_not_start_where_room_is_being_made() -> None:
+    """It would have to make room in its turn, and what was sent away before would start then."""
+    regime = Regime(foresight=Halved(), rights=Rights(gap=1))
+    world = World(Resources(cpus=2), Policy(promises=0), regime)
+    for number, submit in ((1, 0.0), (2, 1.0)):
+        low = make_job(number, priority=100, grace=2.0, time_limit=4.0, submit_time=submit)
+        world.submit(low, same(Act(4.0)))
+    world.submit(make_job(3, cpus=2, time_limit=2.0, submit_time=1.0), same(Act(1.0)))
+    assert world.run().starts == {(1, -1): 0.0, (3, -1): 3.0, (2, -1): 4.0}
+    assert victims(world) == [1]
+
+
+@pytest.mark.parametrize(("grace", "made", "start"), [(0.0, 2.0, 2.0), (1.0, 3.0, 4.0)])
+def test_nobody_makes_room_that_is_promised_to_others_by_the_time_it_is_there(
+    grace: float, made: float, start: float
+) -> None:
+    """The fifth was promised 4 when the fourth was to run until then, and the last ones 2 and 3."""
+    world = World(Resources(cpus=3), Policy(promises=None), Regime(rights=Rights(gap=1)))
+    for number in (1, 2, 3):
+        world.submit(make_job(number, priority=900, time_limit=1.0), same(Act(1.0)))
+    world.submit(make_job(4, priority=800, time_limit=3.0), same(Act(1.0)))
+    world.submit(make_job(5, cpus=3, time_limit=1.0), same(Act(1.0)))
+    low = make_job(6, array="0-2", cpus=2, priority=100, time_limit=1.0, grace=grace)
+    world.submit(low, same(Act(1.0)))
+    assert world.run().starts[5, -1] == start
+    assert [at for at, _ in world.yielded.preempts] == [made]
 
 
 def test_of_equals_who_was_there_first_is_left_alone() -> None:

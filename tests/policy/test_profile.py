@@ -65,6 +65,25 @@ def test_the_earliest_start_fits_and_no_earlier_one_does(
         assert profile.fits(found, limit, (need,))
 
 
+@given(
+    st.lists(st.tuples(LIMITS, st.integers(1, 3)), min_size=1, max_size=4),
+    st.sampled_from((0.0, 4.0)),
+    st.sampled_from((0.0, 8.0)),
+)
+def test_what_is_let_go_was_never_held(
+    runs: list[tuple[float | None, int]], resolution: float, now: float
+) -> None:
+    def profile(held: list[tuple[float | None, int]]) -> Profile:
+        free = TOTAL - sum(cpus for _, cpus in held)
+        return Profile(now, (free,), [(end, (cpus,)) for end, cpus in held], resolution)
+
+    (end, cpus), *others = runs
+    found, meant = profile(runs), profile(others)
+    found.let_go(end, (cpus,))
+    for at in found.times:
+        assert found.least(at, 0.0) == meant.least(at, 0.0)
+
+
 def test_a_run_that_should_have_ended_is_about_to() -> None:
     profile = Profile(100.0, (0,), [(90.0, (2,))])
     assert profile.earliest(5.0, (1,)) == 100.0 + LATE

@@ -15,6 +15,7 @@ from hpcshell.policy.view import Unit
 from tests.policy.made import elements_of, make_job
 from tests.policy.pauses import suspend, wake
 from tests.policy.picture import picture
+from tests.policy.promised import run_as_promised
 from tests.policy.reference import in_line
 from tests.policy.regimes import policies, rank_of, regimes, shortest
 from tests.policy.workloads import Load, loads
@@ -154,19 +155,7 @@ def test_nobody_starts_later_than_its_first_promise(
     load: Load, promises: int | None, resolution: float
 ) -> None:
     policy = Policy(promises=promises, resolution=resolution)
-    first: dict[Unit, float] = {}
-
-    def look(world: World) -> None:
-        plan = forecast(world.view, world.policy, world.now)
-        world.view.keep(plan.promises)
-        for unit, start in plan.promises.items():
-            assert start <= first.setdefault(unit, start)
-
-    world = load.world(policy)
-    world.watch.append(look)
-    world.run()
-    for unit, start in first.items():
-        assert world.starts[unit] <= start
+    run_as_promised(load.world(policy))
 
 
 @given(loads(simple=True), policies, st.floats(0.5, 9.0))

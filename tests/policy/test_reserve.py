@@ -20,6 +20,7 @@ from hpcshell.policy.room import fits, plus
 from hpcshell.policy.view import Unit
 from tests.policy.apart import check_apart, make, reserve
 from tests.policy.made import make_job
+from tests.policy.promised import run_as_promised
 from tests.policy.test_laws import PROMISES
 from tests.policy.workloads import Draw, Load, draw_request, loads
 from tests.policy.world import Act, World, same
@@ -124,20 +125,12 @@ def test_no_job_starts_later_than_its_first_promise(site: Site, promises: int | 
     """In a reservation that is too short for all who want to run in it, some have no promise, and
     take their turn when others end early: what goes behind them is promised nothing certain."""
     ends = {one.name: one.end - one.start for _, one in site.made}
-    first: dict[Unit, float] = {}
-
-    def look(world: World) -> None:
-        plan = forecast(world.view, world.policy, world.now)
-        world.view.keep(plan.promises)
-        for unit, start in plan.promises.items():
-            if ends.get(world.jobs[unit[0]].reservation, LONG) == LONG:
-                assert start <= first.setdefault(unit, start)
-
     world = site.world(Policy(promises=promises))
-    world.watch.append(look)
-    world.run()
-    for unit, start in first.items():
-        assert world.starts[unit] <= start
+
+    def counts(unit: Unit) -> bool:
+        return ends.get(world.jobs[unit[0]].reservation, LONG) == LONG
+
+    run_as_promised(world, counts)
 
 
 @given(sites(), PROMISES)

@@ -13,8 +13,8 @@ from hpcshell.policy.host import Host
 from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.place.nodes import Node
 from hpcshell.policy.room import Room
-from hpcshell.policy.view import Unit
 from tests.policy.made import make_job
+from tests.policy.promised import run_as_promised
 from tests.policy.workloads import Load, loads
 from tests.policy.world import Act, World, same
 
@@ -59,20 +59,7 @@ def test_each_holds_as_much_as_it_asked_for_and_a_share_is_of_one_card(
 
 @given(loads(simple=True), st.sampled_from((1, 2, None)))
 def test_no_promise_is_pushed_back_where_cards_are_shared(load: Load, promises: int | None) -> None:
-    first: dict[Unit, float] = {}
-
-    def look(world: World) -> None:
-        plan = forecast(world.view, world.policy, world.now)
-        if promises != 1:
-            world.view.keep(plan.promises, plan.spots)
-        for unit, start in plan.promises.items():
-            assert start <= first.setdefault(unit, start)
-
-    world = load.world(Policy(promises=promises))
-    world.watch.append(look)
-    world.run()
-    for unit, start in first.items():
-        assert world.starts[unit] <= start
+    run_as_promised(load.world(Policy(promises=promises)))
 
 
 @given(loads())

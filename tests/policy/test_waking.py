@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from hpcshell.core.records import Claim, Resources, State
 from hpcshell.policy.decide import Policy, forecast
 from hpcshell.policy.explain import explain, explain_suspended
+from hpcshell.policy.preempt import Rights
+from hpcshell.policy.regime import Regime
 from hpcshell.policy.room import Room, resumed
 from tests.policy.made import elements_of, make_job
 from tests.policy.pauses import suspend, wake
@@ -253,3 +255,18 @@ def test_it_is_told_what_keeps_it() -> None:
     world.end_run(2, world.ends[2])
     soon = explain_suspended(world.view, world.policy, 1, world.now)
     assert (soon.reason.code, soon.start) == ("None", 10.0)
+
+
+@pytest.mark.parametrize(("priority", "before"), [(100, []), (950, [1])])
+def test_it_keeps_nobody_that_goes_before_it(priority: int, before: list[int]) -> None:
+    regime = Regime(rights=Rights(gap=1, modes={"safe": "off"}))
+    world = World(Resources(cpus=4), Policy(promises=2), regime)
+    world.arrive(make_job(1, cpus=4, time_limit=50.0, priority=priority), same(Act(50.0)))
+    world.tick()
+    suspend(world, 1)
+    qos = "safe" if before else ""
+    arrive(world, 2, cpus=4, time_limit=20.0, priority=200, qos=qos)
+    wake(world, 1)
+    world.arrive(make_job(3, cpus=4, time_limit=5.0, priority=900), same(Act(5.0)))
+    told = explain(world.view, world.policy, 3, -1, world.now)
+    assert [blocker.id for blocker in told.blockers] == [2, *before]

@@ -46,6 +46,11 @@ class Load(NamedTuple):
             world.submit(work.job, work.script())
         return world
 
+    def lingering(self, grace: float) -> Load:
+        """The same, whose runs live on for so many seconds once they are to make room."""
+        late = (work._replace(job=replace(work.job, grace=grace)) for work in self.work)
+        return self._replace(work=tuple(late))
+
 
 @st.composite
 def machines(draw: st.DrawFn) -> Resources:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from hpcshell.core.records import NO_INDEX, Claim
 from hpcshell.policy.line import Shape
 from hpcshell.policy.plan import Plan, Preempt
+from hpcshell.policy.preempt import room_after
 from hpcshell.policy.room import plus
 from hpcshell.policy.setapart import stock_of
 from hpcshell.policy.view import Unit
@@ -32,10 +33,9 @@ class Debt(NamedTuple):
 
 
 class Yielded:
-    """All that was preempted. `grace`: seconds that runs live on for which are to make room."""
+    """All that was preempted, and for whom."""
 
     def __init__(self) -> None:
-        self.grace = 0.0
         self.preempts: list[tuple[float, Preempt]] = []
         self.debts: list[Debt] = []
 
@@ -61,10 +61,11 @@ def _yield(world: World, one: Preempt) -> None:
         suspend(world, one.run)
         wake(world, one.run)
         return
-    end, until = world.ends[one.run], world.now + world.yielded.grace
-    if until < end.time or not world.yielded.grace:
+    grace = room_after(world.jobs[world.runs[one.run].job])
+    end, until = world.ends[one.run], world.now + grace
+    if until < end.time or not grace:
         end = replace(end, time=until, exit_code=None, signal=15, stopped_by=STOPS[one.mode])
-    if world.yielded.grace:
+    if grace:
         world.view.leave(one.run, end.time)
         end_later(world, one.run, end)
     else:
@@ -129,14 +130,16 @@ def lacked(world: World, unit: Unit) -> Shape:
 
 
 def check_debts(world: World) -> None:
-    """Whoever was made room for has started as soon as it was made, unless it was overtaken by
-    something that goes before it and did not when room began to be made."""
+    """Whoever was made room for has started, or gone on if it stood still, as soon as it was made,
+    unless it was overtaken by something that goes before it and did not when room began to be
+    made."""
     for debt in world.yielded.debts[:]:
         if any(_holds(world, run) for run in debt.runs):
             continue
         world.yielded.debts.remove(debt)
-        started = [at for at, unit in world.restarts if unit == debt.maker and at >= debt.since]
-        if not started:
+        went_on = [(at, (job, index)) for at, job, index in world.resumed]
+        begun = [at for at, unit in (*world.restarts, *went_on) if unit == debt.maker]
+        if not any(at >= debt.since for at in begun):
             assert _before(world, debt.maker) - debt.before
 
 

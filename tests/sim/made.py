@@ -48,11 +48,13 @@ def workload(rows: Rows, machine: int = MACHINE) -> Workload:
 
 
 WORKLOADS = st.lists(JOB, max_size=40).map(workload)
-POLICIES = st.builds(
+ANY = st.builds(
     policy_of,
     st.sampled_from([*NAMED, "hybrid:2", "hybrid:5"]),
     order=st.sampled_from([None, *ORDERS]),
     fill=st.sampled_from([None, *ORDERS]),
     predict=st.sampled_from([None, *PREDICTORS]),
     variant=st.sampled_from(list(VARIANTS)),
-).filter(lambda policy: not unplayable(policy.rules(MACHINE)))
+)
+"""Whatever can be said."""
+POLICIES = ANY.filter(lambda policy: not unplayable(policy.rules(MACHINE)))

@@ -18,9 +18,9 @@ from hpcshell.sim.replaying import fitting
 from hpcshell.sim.simulate import Simulation, replayed, simulate
 from hpcshell.trace.clean import Workload
 from tests.sim.configured import OWNED, policy_with, tables
-from tests.sim.made import MACHINE, workload
+from tests.sim.made import ANY, MACHINE, workload
 from tests.sim.test_replay import held_at_once
-from tests.sim.test_replaying import ANY, CLEAR, KEPT, layouts
+from tests.sim.test_replaying import CLEAR, KEPT, layouts
 
 
 @st.composite

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hpcshell.core.records import NO_INDEX, Claim, Job, Outcome, Resources
-from hpcshell.policy.formulas import ORDERS
 from hpcshell.policy.plan import Preempt
 from hpcshell.policy.snapshot import Snapshot
 from hpcshell.sim.bouts import Bouts
@@ -155,12 +154,6 @@ def test_and_when_they_do_in_a_queue_that_is_played_forward(work: Workload, poli
 
 @given(OWNED, tables(sliced=False))
 def test_rights_that_nobody_has_change_nothing(work: Workload, told: dict[str, Any]) -> None:
-    """But for when promises are made and orders that change with time are looked at: when a run
-    may be made to go, too."""
-    if told["scheduler"]["backfill"] == "conservative":
-        told["scheduler"]["backfill"] = "easy"
-    if told["scheduler"].get("order") in ORDERS and ORDERS[told["scheduler"]["order"]].ages:
-        told["scheduler"]["order"] = "sjf"
     told["qos"] = {"other": {"preempts": ["low"]}, "low": {}}
     told["scheduler"].pop("preempt_gap", None)
     told["partitions"] = {"main": {}}

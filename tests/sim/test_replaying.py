@@ -18,25 +18,16 @@ from hpcshell.sim import replay
 from hpcshell.sim.faults import Fault
 from hpcshell.sim.machines import Layout, machine_of
 from hpcshell.sim.outage import NOBODY
-from hpcshell.sim.policies import NAMED, ORDERS, PREDICTORS, VARIANTS, Policy, policy_of
+from hpcshell.sim.policies import NAMED, Policy, policy_of
 from hpcshell.sim.replaying import fitting, replay_of
 from hpcshell.sim.simulate import Simulation, replayed, simulate
 from hpcshell.trace.clean import Workload
-from tests.sim.made import JOB, MACHINE, POLICIES, Rows, workload
+from tests.sim.made import ANY, JOB, MACHINE, POLICIES, Rows, workload
 from tests.sim.test_faults import FAULTS
 from tests.sim.test_simulate import most_busy, same
 
 KEPT = st.lists(JOB.filter(lambda job: job[3] >= 1), max_size=30).map(workload)
 """Jobs that run no longer than they asked for."""
-ANY = st.builds(
-    policy_of,
-    st.sampled_from([*NAMED, "hybrid:2", "hybrid:5"]),
-    order=st.sampled_from([None, *ORDERS]),
-    fill=st.sampled_from([None, *ORDERS]),
-    predict=st.sampled_from([None, *PREDICTORS]),
-    variant=st.sampled_from(list(VARIANTS)),
-)
-"""Whatever can be said."""
 CLEAR = st.builds(policy_of, st.sampled_from([*NAMED, "hybrid:2"]))
 
 

@@ -12,7 +12,7 @@ import os
 import selectors
 import socket
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from hpcshell.client.wire import Failure, error_of
 from hpcshell.core.records import Resources
 from hpcshell.core.settings import Settings
+from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.host import Host, this_host
 from hpcshell.daemon.loading import load
@@ -37,7 +38,14 @@ from hpcshell.policy.decide import Policy
 from hpcshell.store.change import OnWrite
 from hpcshell.store.store import Store
 
+Make = Callable[..., "Bench"]
+"""Makes the bench of a configuration, of which it is given the tables."""
 TOTAL = Resources(cpus=4, memory=1000, gpus=2, others={"seats": 3})
+
+
+def configuration(**tables: Any) -> Settings:
+    """What a file with these tables says."""
+    return read_layers([Layer(source="test", tables=tables)]).settings
 
 
 class Clock:

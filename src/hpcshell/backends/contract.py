@@ -10,23 +10,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Literal
 
 from hpcshell.core.commands import Answer as Answer
 from hpcshell.core.commands import Words as Words
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
-
-UNKNOWN: Final = "UNKNOWN"
-"""The state of a job of which nobody can tell what it is doing."""
-LIVE: Final = frozenset({"PENDING", "RUNNING", "SUSPENDED", "COMPLETING"})
-ENDED: Final = frozenset(
-    {
-        *("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY"),
-        *("NODE_FAIL", "PREEMPTED", "DEADLINE"),
-    }
-)
-
+from hpcshell.core.sightings import ENDED as ENDED
+from hpcshell.core.sightings import LIVE as LIVE
+from hpcshell.core.sightings import UNKNOWN as UNKNOWN
+from hpcshell.core.sightings import Parent as Parent
+from hpcshell.core.sightings import Sighting as Sighting
 
 Kind = Literal["wrong", "limit", "busy", "denied", "gone", "broken"]
 """`wrong`: will never be taken as it stands. `limit`: not now, the user has as many as allowed.
@@ -42,17 +36,6 @@ class Trouble(Record, frozen=True, kw_only=True):
     hint: str = ""
 
 
-class Parent(Record, frozen=True, kw_only=True):
-    """One condition of a dependency: `kind` as in `core.dependencies`, the native ids of the jobs
-    that it names (several: all of them), `delay` in seconds. `directories` are those of the parents
-    that were submitted here, in the order of `ids` ("" for others). `singleton` has no ids."""
-
-    kind: str
-    ids: tuple[str, ...] = ()
-    delay: float = 0.0
-    directories: tuple[str, ...] = ()
-
-
 class Order(Record, frozen=True, kw_only=True):
     """A job, or a part of an array, that is to be submitted now.
 
@@ -61,6 +44,8 @@ class Order(Record, frozen=True, kw_only=True):
     the cluster, absolute: it holds `job.sh` (what `script` returns), `script` (the user's, where
     there is one), `env` (assignments for the shell) and `record/`. `indices` are those of this part
     of the array as index text ("" for a plain job), `throttle` how many may run at once (0: all).
+    `offset` is what they are less than ours: the job script adds it to the index that it is given
+    (an array that the site takes only in parts); then the job script opens the output files.
     `any`: one of the parents is enough. `now`: Unix seconds. `capture`: output goes to its files by
     the job script itself, so that it can be read as it is written and every pattern means the same
     everywhere; without it the scheduler is told of the files.
@@ -70,6 +55,7 @@ class Order(Record, frozen=True, kw_only=True):
     key: str
     directory: str
     indices: str = ""
+    offset: int = 0
     throttle: int = 0
     parents: tuple[Parent, ...] = ()
     any: bool = False
@@ -78,52 +64,9 @@ class Order(Record, frozen=True, kw_only=True):
 
     @property
     def job_script(self) -> str:
-        return f"{self.directory}/job.sh"
-
-
-class Sighting(Record, frozen=True, kw_only=True):
-    """One job, or one element, or what is left of an array, as the scheduler shows it.
-
-    `native` is the id that its commands take. `number` is the part of it that all of an array
-    share; `element` its index, `waiting` the index text of elements that have no line of their own
-    yet. `state` is one of `LIVE`, `ENDED` or UNKNOWN, `word` what the scheduler said. `ended` tells
-    how: `exit_code`, or the `signal`. Instants are Unix seconds, sizes bytes; None and "": not
-    told. `key` is that of the `Order`, where it is seen.
-    """
-
-    native: str
-    number: str
-    element: int | None = None
-    waiting: str = ""
-    key: str = ""
-    state: str = UNKNOWN
-    word: str = ""
-    held: bool = False
-    reason: str = ""
-    reason_code: str = ""
-    name: str = ""
-    user: str = ""
-    partition: str = ""
-    account: str = ""
-    qos: str = ""
-    priority: int | None = None
-    submit_time: float | None = None
-    start_time: float | None = None
-    end_time: float | None = None
-    expected_start: float | None = None
-    exit_code: int | None = None
-    signal: int | None = None
-    cpus: int | None = None
-    memory: int | None = None
-    gpus: int | None = None
-    time_limit: float | None = None
-    nodes: tuple[str, ...] = ()
-    restarts: int = 0
-    cpu_time: float | None = None
-    max_rss: int | None = None
-    cwd: str = ""
-    stdout: str = ""
-    stderr: str = ""
+        """Where the job script lies: one for each part of an array that was split."""
+        part = self.key.removeprefix(self.directory.rpartition("/")[2]).lstrip(".")
+        return f"{self.directory}/job{f'-{part}' if part else ''}.sh"
 
 
 class Seen(Record, frozen=True, kw_only=True):

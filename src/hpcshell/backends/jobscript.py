@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from shlex import quote
+from shlex import quote as plainly_quoted
 from typing import Final
 
 from hpcshell.backends.contract import Order
@@ -25,22 +25,28 @@ from hpcshell.core.records import Record
 
 _IDENTIFIER: Final = re.compile(r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z")
 _HIDDEN: Final = re.compile(
-    r"(?:_|BASH.*|SHLVL|PWD|OLDPWD|HOSTNAME|TMPDIR|EUID|UID|PPID|SHELLOPTS|SSH_.*|DISPLAY"
-    r"|PBS_.*|LSB_.*|LS_.*|SGE_.*|JOB_ID|JOB_NAME|NSLOTS|NHOSTS|QUEUE|REQUEST|RESTARTED|ENVIRONMENT)\Z"
+    r"(?:_|BASH.*|SHLVL|IFS|PWD|OLDPWD|HOSTNAME|TMPDIR|EUID|UID|PPID|SHELLOPTS|SSH_.*|DISPLAY"
+    r"|PBS_.*|LSB_.*|LS_.*|SGE_.*|JOB_ID|JOB_NAME|NSLOTS|NHOSTS|QUEUE|REQUEST|RESTARTED|ENVIRONMENT"
+    r"|hpc_(?:dir|job|element|record|path|out|err|signals|child|heard|last|code))\Z"
 )
-"""What belongs to the machine or the shell a job was submitted from, or to a job around it."""
+"""What belongs to the machine or the shell a job was submitted from, to a job around it, or to the
+script itself."""
+_SURVIVED: Final = ("TERM", "INT", "HUP", "XCPU", "USR1", "USR2")
+"""Signals that a scheduler sends to all of a job, and that are the job's to answer."""
 
 
 class Names(Record, frozen=True, kw_only=True):
     """What a scheduler calls things inside a job, as text for the shell.
 
-    `job` and `element` expand to the number and the index (an empty word outside arrays). `forward`
-    are signals that reach the first process only and are handed on. `first` are lines of shell that
-    come before everything but the record of the beginning.
+    `job` and `element` expand to the number and the index (an empty word outside arrays). `index`
+    is the variable in which programs look for the index. `forward` are signals that reach the first
+    process only and are handed on. `first` are lines of shell that come before everything but the
+    record of the beginning.
     """
 
     job: str
     element: str
+    index: str = ""
     forward: tuple[str, ...] = ()
     first: Sequence[str] = ()
 
@@ -55,6 +61,17 @@ class Recorded(Record, frozen=True, kw_only=True):
     code: int | None = None
     ended: float | None = None
     never: str = ""
+
+
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r"})
+
+
+def quote(text: str) -> str:
+    """The text as one word for bash, on one line: some schedulers read directives from any line of
+    a script, and no value may bring one of its own."""
+    if "\n" in text or "\r" in text:
+        return f"$'{text.translate(_ESCAPES)}'"
+    return plainly_quoted(text)
 
 
 def job_script(directives: Iterable[str], order: Order, names: Names) -> str:
@@ -80,17 +97,26 @@ def _who(order: Order, names: Names) -> list[str]:
         f"hpc_dir={quote(order.directory)}",
         f"hpc_job={names.job}",
         f"hpc_element={names.element}",
+        *_moved(order, names),
         'hpc_record="$hpc_dir/record/${hpc_element:-job}"',
-        "hpc_note() { # FILE WORDS...",
-        "    local file=$1",
-        "    shift",
-        '    { echo "$@" >"$file.$$" && mv -f "$file.$$" "$file"; } 2>/dev/null',
+        "hpc_path=$PATH",
+        "hpc_note() { # FILE WORD",
+        '    local PATH=$hpc_path file="$1.$$"',
+        '    { echo "$2 $(date +%s) $(uname -n)" >"$file" && mv -f "$file" "$1"; } 2>/dev/null',
         "}",
         'rm -f "$hpc_record.end"',
-        'hpc_note "$hpc_record.begin" "$hpc_job" "$(date +%s)" "$(uname -n)"',
-        'trap \'hpc_note "$hpc_record.end" $? "$(date +%s)" "$(uname -n)"\' EXIT',
+        'hpc_note "$hpc_record.begin" "$hpc_job"',
+        "trap 'hpc_note \"$hpc_record.end\" $?' EXIT",
         "",
     ]
+
+
+def _moved(order: Order, names: Names) -> list[str]:
+    """Our own index, where the site was told of a part of the array with smaller ones."""
+    if not order.offset:
+        return []
+    moved = f"hpc_element=$((hpc_element + {order.offset}))"
+    return [moved, f'export {names.index}="$hpc_element"'] if names.index else [moved]
 
 
 def _surroundings(order: Order) -> list[str]:
@@ -110,7 +136,7 @@ def _surroundings(order: Order) -> list[str]:
     return [*lines, f"umask {submission.umask:04o}", ""]
 
 
-_FIELD: Final = re.compile(r"%(?:%|(\d{0,9})([jAaxNutnbsr]))")
+_FIELD: Final = re.compile(r"(?a)%(?:%|(\d{0,9})([jAaxNutnbsr]))")
 
 
 def _capture(order: Order) -> list[str]:
@@ -161,10 +187,13 @@ def _field(found: re.Match[str], name: str) -> str:
             return "batch"
         case "n" | "t" | "r":
             return "0".zfill(max(width, 1))
-        case "j" if not width:
+        case "j" if width:
+            plain = f"printf '%0{width}d' \"$hpc_job\""
+            return f'"$([ "$hpc_element" ] && echo "${{hpc_job}}_$hpc_element" || {plain})"'
+        case "j":
             return '"$hpc_job${hpc_element:+_$hpc_element}"'
-        case "j" | "A":
-            return f'"$(printf \'%0{width or 1}d\' "$hpc_job")"' if width else '"$hpc_job"'
+        case "A":
+            return f'"$(printf \'%0{width}d\' "$hpc_job")"' if width else '"$hpc_job"'
         case "b":
             return f"\"$(printf '%0{width or 1}d' $((10#${{hpc_element:-4294967294}} % 10)))\""
         case _:
@@ -199,21 +228,24 @@ def _run(order: Order, names: Names) -> list[str]:
     script = submission.script is not None
     shown = " ".join(['"$hpc_dir/script"', *map(quote, words[1:])] if script else map(quote, words))
     source = f"<{shell_pattern(submission.stdin, submission.name)}" if submission.stdin else "<&0"
+    every = " ".join(dict.fromkeys((*_SURVIVED, "QUIT", *names.forward)))
+    survived = [name for name in _SURVIVED if name not in names.forward]
     return [
         "hpc_signals=0",
-        "trap 'hpc_signals=$((hpc_signals + 1))' TERM INT HUP XCPU",
+        *([f"trap '' {' '.join(survived)}"] if survived else []),
         *(
             f"trap 'hpc_signals=$((hpc_signals + 1)); kill -{name} \"$hpc_child\"' {name}"
             for name in names.forward
         ),
-        "# in the background both would be ignored",
-        f"{{ trap - INT QUIT; exec {shown}; }} {source} &",
+        "# none of them is ignored in the job, not even those that are so in the background",
+        f"{{ trap - {every}; exec {shown}; }} {source} &",
         "hpc_child=$!",
         "hpc_heard=-1",
         "while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time",
         "    hpc_heard=$hpc_signals",
         '    wait "$hpc_child"',
-        "    hpc_code=$?",
+        "    hpc_last=$? # bash may lose it (-1) where a signal ended both",
+        "    [ $hpc_last -lt 0 ] || hpc_code=$hpc_last",
         "done",
         "trap '' TERM INT HUP XCPU USR1 USR2 # one in the midst of the exit would change its code",
         "exit $hpc_code",

@@ -8,7 +8,7 @@ import click
 
 from hpcshell.cli.changing import report
 from hpcshell.cli.filters import given, names_option, parse_states, states_option, user_option
-from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
@@ -22,6 +22,7 @@ from hpcshell.core.words import safe
     "hpc cancel --name sweep --state PENDING",
     "hpc cancel 12 --signal USR1",
     changes=True,
+    on=True,
 )
 @ids_argument()
 @click.option(
@@ -50,7 +51,7 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
     )
     if not named and not filters.keys() & {"user", "states", "names", "all"}:
         raise Wrong("which jobs?", "name ids, or choose with --name, --state, --user or --all")
-    answer = client().call("cancel", ids=named, dry_run=talk.dry_run, **filters)
+    answer = door().call("cancel", ids=named, dry_run=talk.dry_run, **filters)
     if not named:  # what a filter passed over was not asked for
         answer["unchanged"] = []
     if not answer["jobs"] and not answer["unchanged"]:

@@ -126,9 +126,12 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
     ran, still = elapsed(view, now), view.get("suspended")
     rows: Sequence[tuple[str, str | None]] = (
         ("Name", safe(view["name"])),
+        ("Cluster", safe(view["cluster"]) if view.get("cluster") else None),
         ("State", _state(view)),
         ("Elements", progress(view["elements"]) if view.get("elements") else None),
         ("Reason", safe(view["reason"]) if view["reason"] else None),
+        ("Unknown since", instant(since) if (since := view.get("unknown_since")) else None),
+        ("Chosen", safe(view["chosen"]) if view.get("chosen") else None),
         ("Exit code", _code(view)),
         ("User", safe(view["user"])),
         ("Request", request(view)),
@@ -136,6 +139,7 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
         ("Submitted", instant(view["submit_time"])),
         ("Begin", instant(view["begin"]) if view["begin"] else None),
         ("Deadline", instant(view["deadline"]) if view["deadline"] else None),
+        ("Expected start", _expected(view)),
         ("Started", instant(view["start_time"]) if view["start_time"] else None),
         ("Ended", instant(view["end_time"]) if view["end_time"] else None),
         ("Ran", format_duration(round(ran, 1)) if ran is not None else None),
@@ -146,7 +150,7 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
         ("Array", _array(view)),
         ("Waits for", safe(view["dependency"]) if view["dependency"] else None),
         ("Priority", _priority(view)),
-        ("Partition", safe(view["partition"] or "")),
+        ("Partition", safe(view["partition"]) if view["partition"] else None),
         ("Account", safe(view["account"]) if view["account"] else None),
         ("QOS", safe(view["qos"]) if view["qos"] else None),
         ("Reservation", safe(view["reservation"]) if view.get("reservation") else None),
@@ -162,6 +166,11 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value is not None]
 
 
+def _expected(view: View) -> str | None:
+    start = view.get("expected_start")
+    return instant(start) if start and view["state"] == "PENDING" else None
+
+
 def _state(view: View) -> str:
     held = view.get("held") and view["state"] in LIVE
     return f"{view['state']} (held)" if held else str(view["state"])
@@ -173,7 +182,9 @@ def _code(view: View) -> str | None:
     return None if view.get("exit_code") is None else str(view["exit_code"])
 
 
-def _priority(view: View) -> str:
+def _priority(view: View) -> str | None:
+    if view["priority"] is None:
+        return None
     return str(view["priority"]) + (f", nice {view['nice']}" if view["nice"] else "")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from hpcshell.cli import describe
-from hpcshell.cli.reach import client, selectors
+from hpcshell.cli.reach import door, selectors
 from hpcshell.cli.requests import Requesting, job_options, take_settings
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
@@ -22,6 +22,7 @@ FIELDS: Final = {
     "cpus": "cpus",
     "memory": "memory",
     "gpus": "gpus",
+    "gpus_per_node": "gpus",
     "resource": "others",
     "exclusive": "exclusive",
     "time_limit": "time_limit",
@@ -64,6 +65,7 @@ CLEARED: Final[dict[str, Any]] = {
     "hpc edit 20-25 --priority high",
     "hpc edit 7 --throttle 16",
     changes=True,
+    on=True,
     kind=Requesting,
 )
 @job_options(lambda row: row.name in FIELDS)
@@ -81,7 +83,7 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
         raise Wrong("nothing to change", "name at least one option, for example --time 2h")
     if not (named := selectors(ids)):
         return 0
-    answer = client().call("edit", ids=named, changes=changes, dry_run=talk.dry_run)
+    answer = door().call("edit", ids=named, changes=changes, dry_run=talk.dry_run)
     if talk.json:
         talk.document({"schema": SCHEMA, "dry_run": talk.dry_run, **answer})
         return 0

@@ -6,7 +6,7 @@ import time
 from typing import Any, Final
 
 from hpcshell.cli import describe
-from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.units import format_duration
@@ -16,7 +16,7 @@ BLOCKERS: Final = 5
 """Of those in the way so many are named."""
 
 
-@verb("explain", "hpc explain 12", "hpc explain 12 15-17", "hpc explain @ --json")
+@verb("explain", "hpc explain 12", "hpc explain 12 15-17", "hpc explain @ --json", on=True)
 @ids_argument()
 def command(talk: Talk, ids: tuple[str, ...]) -> int:
     """Say why jobs wait, and when they are to start.
@@ -28,7 +28,7 @@ def command(talk: Talk, ids: tuple[str, ...]) -> int:
     named = selectors(ids, "@")
     if not named:
         return 0
-    jobs = client().call("explain", ids=named)["jobs"]
+    jobs = door().call("explain", ids=named)["jobs"]
     if talk.json:
         talk.document({"schema": SCHEMA, "jobs": jobs})
         return 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from hpcshell.cli.talk import Talk
-from hpcshell.client.client import Client
 from hpcshell.core.errors import Wrong
+
+if TYPE_CHECKING:
+    from hpcshell.jobs.doors import Door
 
 STATES: Final = (
     "PENDING",
@@ -114,7 +116,7 @@ def given(**filters: Any) -> dict[str, Any]:
 
 
 def pages(
-    client: Client, verb: str, limit: int, offset: int, **args: Any
+    client: Door, verb: str, limit: int, offset: int, **args: Any
 ) -> Iterator[dict[str, Any]]:
     """Answers of a listing verb until `limit` rows (0: all) have been had; at least one answer."""
     left = limit

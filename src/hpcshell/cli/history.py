@@ -20,7 +20,7 @@ from hpcshell.cli.filters import (
     tags_option,
     user_option,
 )
-from hpcshell.cli.reach import client
+from hpcshell.cli.reach import door
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
@@ -74,6 +74,7 @@ CSV_FIELDS: Final = (
     "hpc history --since today",
     "hpc history --state FAILED --name sweep",
     "hpc history --since 2026-01-01 --csv > jobs.csv",
+    on=True,
 )
 @user_option("Only this user's jobs.")
 @states_option("Only what ended in this state (COMPLETED, FAILED, ...; may be repeated).")
@@ -99,7 +100,7 @@ def command(talk: Talk, **chosen: Any) -> int:
         elements=chosen["elements"] or None,
     )
     limit = most(talk, chosen["limit"], SHOWN, whole=chosen["as_csv"])
-    answers = pages(client(), "history", limit, chosen["offset"], **filters)
+    answers = pages(door(), "history", limit, chosen["offset"], **filters)
     if chosen["as_csv"]:
         _write_csv(answers)
         return 0

@@ -6,17 +6,25 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from hpcshell.cli import describe, exits
 from hpcshell.cli.follow import Following, Row, Tail, start_of_last
-from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
+from hpcshell.client.client import Client
 from hpcshell.core.errors import NotFound, NotYet
 from hpcshell.core.words import safe
+
+if TYPE_CHECKING:
+    from hpcshell.jobs.doors import Door
+
+Copy = Callable[[Row, str, Callable[[bytes], None], int | None], None]
+"""Passes on a file of an element, or the last lines of it."""
 
 
 @verb(
@@ -25,6 +33,7 @@ from hpcshell.core.words import safe
     "hpc logs -f @",
     "hpc logs --lines 20 7_3",
     "hpc logs --path 12",
+    on=True,
 )
 @ids_argument()
 @click.option("-f", "--follow", is_flag=True, help="Go on until it has ended, as it is written.")
@@ -42,18 +51,45 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
     named = selectors(ids, "@")
     if not named:
         return 0
-    daemon = client()
+    source = door()
     streams = (chosen["which"],) if chosen["which"] else ("stdout", "stderr")
     if chosen["follow"] and not (talk.json or chosen["path"]):
-        return _follow(Following(daemon, named, lambda row: []), streams, chosen["lines"])
-    rows = daemon.call("outputs", ids=named)["outputs"]
+        if isinstance(source, Client):
+            return _follow(Following(source, named, lambda row: []), streams, chosen["lines"])
+        return _follow_far(source, named, streams, chosen["lines"])
+    rows = source.call("outputs", ids=named)["outputs"]
     if talk.json:
         talk.document({"schema": SCHEMA, "outputs": rows})
     elif chosen["path"]:
         talk.data(*(safe(path) for row in rows for _, path in _files(row, streams)))
     else:
-        _print(rows, streams, chosen["lines"])
+        _print(rows, streams, chosen["lines"], _copier(source))
     return 0
+
+
+def _copier(source: Door) -> Copy:
+    """How a file of what is behind this door is read."""
+    if isinstance(source, Client):
+        return _copy
+    from hpcshell.cli import far
+
+    return partial(far.copy, source)
+
+
+def _follow_far(source: Door, ids: list[str], streams: tuple[str, ...], lines: int | None) -> int:
+    from hpcshell.cli import far
+
+    headed = Headed(streams, True)
+
+    def tails(row: Row) -> list[far.FarTail]:
+        headed.several = row["element"] is not None or len(ids) > 1
+        return [
+            far.FarTail(source, row, path, headed.sink(row["label"], stream), lines)
+            for stream, path in _files(row, streams)
+        ]
+
+    far.follow(source, ids, tails)
+    return exits.OK
 
 
 def _files(row: Row, streams: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -107,7 +143,7 @@ def _follow(following: Following, streams: tuple[str, ...], lines: int | None) -
     return exits.OK
 
 
-def _print(rows: list[Row], streams: tuple[str, ...], lines: int | None) -> None:
+def _print(rows: list[Row], streams: tuple[str, ...], lines: int | None, copy: Copy) -> None:
     begun = [row for row in rows if row["run"]]
     if not begun:
         _nothing(rows)
@@ -116,7 +152,7 @@ def _print(rows: list[Row], streams: tuple[str, ...], lines: int | None) -> None
     for row in begun:
         for stream, path in _files(row, streams):
             try:
-                _copy(row, path, headed.sink(row["label"], stream), lines)
+                copy(row, path, headed.sink(row["label"], stream), lines)
             except FileNotFoundError:
                 missing.append(_missing(row, path))
             except NotFound as nothing_kept:

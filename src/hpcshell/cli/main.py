@@ -50,6 +50,9 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "node": "Say whether the machine takes new work.",
         "reservation": "Set parts of the machine apart for a time.",
     },
+    "Clusters": {
+        "cluster": "Say which clusters there are, and how they answer.",
+    },
     "Set up": {
         "daemon": "Start, stop and look after the daemon.",
         "doctor": "Look for everything that can be wrong, and say how to mend it.",

@@ -19,7 +19,7 @@ from hpcshell.cli.filters import (
     tags_option,
     user_option,
 )
-from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
@@ -49,6 +49,7 @@ COLUMNS: Final = (
     "hpc queue --state PENDING --user ada",
     "hpc queue --watch",
     "hpc queue --quiet --name sweep | hpc cancel -",
+    on=True,
 )
 @ids_argument()
 @user_option("Only this user's jobs.")
@@ -78,7 +79,7 @@ def command(talk: Talk, ids: tuple[str, ...], watch: float | None, **chosen: Any
         partition=chosen["partition"],
     )
     filters |= {"elements": chosen["elements"], "all": chosen["ended"]}
-    daemon = client()
+    daemon = door()
 
     def draw() -> list[str]:
         answers = list(pages(daemon, "queue", limit, offset, **filters))

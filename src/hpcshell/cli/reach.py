@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpcshell.cli.verb import ON
 from hpcshell.client.client import Client
 from hpcshell.core.ids import split
 from hpcshell.machine.paths import places
+
+if TYPE_CHECKING:
+    from hpcshell.jobs.doors import Door
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -19,6 +23,13 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 def client(*, autostart: bool = True) -> Client:
     """A client of the daemon this environment means."""
     return Client(places(os.environ), autostart)
+
+
+def door() -> Door:
+    """What takes the verbs of jobs: this machine's daemon, or the cluster that is meant."""
+    from hpcshell.jobs.doors import door
+
+    return door(click.get_current_context().meta.get(ON))
 
 
 def ids_argument(*, required: bool = False) -> Decorator:

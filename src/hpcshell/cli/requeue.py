@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from hpcshell.cli.changing import report
-from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
 
 
-@verb("requeue", "hpc requeue 12", "hpc requeue 7_3", changes=True)
+@verb("requeue", "hpc requeue 12", "hpc requeue 7_3", changes=True, on=True)
 @ids_argument(required=True)
 def command(talk: Talk, ids: tuple[str, ...]) -> int:
     """Stop running jobs and put them back into the queue.
@@ -18,4 +18,4 @@ def command(talk: Talk, ids: tuple[str, ...]) -> int:
     """
     if not (named := selectors(ids)):
         return 0
-    return report(talk, client().call("requeue", ids=named, dry_run=talk.dry_run), "requeued")
+    return report(talk, door().call("requeue", ids=named, dry_run=talk.dry_run), "requeued")

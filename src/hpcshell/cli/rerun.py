@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 
 
-@verb("rerun", "hpc rerun 12", "hpc rerun --failed 7", changes=True)
+@verb("rerun", "hpc rerun 12", "hpc rerun --failed 7", changes=True, on=True)
 @ids_argument(required=True)
 @click.option("--failed", is_flag=True, help="Of an array, only what did not complete.")
 def command(talk: Talk, ids: tuple[str, ...], failed: bool) -> int:
@@ -19,7 +19,7 @@ def command(talk: Talk, ids: tuple[str, ...], failed: bool) -> int:
     """
     if not (named := selectors(ids)):
         return 0
-    answer = client().call("rerun", ids=named, failed=failed, dry_run=talk.dry_run)
+    answer = door().call("rerun", ids=named, failed=failed, dry_run=talk.dry_run)
     if talk.json:
         talk.document({"schema": SCHEMA, "dry_run": talk.dry_run, **answer})
     elif talk.quiet:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from hpcshell.cli.changing import report
-from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
 
 
-@verb("resume", "hpc resume 12", "hpc resume 7[3-5]", changes=True)
+@verb("resume", "hpc resume 12", "hpc resume 7[3-5]", changes=True, on=True)
 @ids_argument(required=True)
 def command(talk: Talk, ids: tuple[str, ...]) -> int:
     """Let suspended jobs go on.
@@ -18,4 +18,4 @@ def command(talk: Talk, ids: tuple[str, ...]) -> int:
     """
     if not (named := selectors(ids)):
         return 0
-    return report(talk, client().call("resume", ids=named, dry_run=talk.dry_run), "resumed")
+    return report(talk, door().call("resume", ids=named, dry_run=talk.dry_run), "resumed")

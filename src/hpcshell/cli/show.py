@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hpcshell.cli import describe
-from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
 from hpcshell.cli.watch import watch_option, watched
@@ -20,6 +20,7 @@ from hpcshell.core.words import safe
     "hpc show 12",
     "hpc show 7_3 --story",
     "hpc show @ --json | jq .exit_code",
+    on=True,
 )
 @ids_argument()
 @click.option("--story", is_flag=True, help="Also what happened to it, and why.")
@@ -32,7 +33,7 @@ def command(talk: Talk, ids: tuple[str, ...], story: bool, watch: float | None) 
     named = selectors(ids, "@")
     if not named:
         return 0
-    daemon = client()
+    daemon = door()
 
     def draw() -> list[str]:
         views = daemon.call("show", ids=named, story=story)["jobs"]

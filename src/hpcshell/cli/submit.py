@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from hpcshell.cli.reach import client
+from hpcshell.cli.reach import door
 from hpcshell.cli.requests import WORDS, Requesting, job_options, take_settings, what_to_run
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.words import quote, safe
-from hpcshell.jobs.prepare import Prepared, prepare
+from hpcshell.jobs.asking import Asked, prepare_for
+from hpcshell.jobs.prepare import Prepared
 
 
 @verb(
@@ -22,35 +23,45 @@ from hpcshell.jobs.prepare import Prepared, prepare
     "hpc submit --afterok @ --name merge -- ./merge",
     "generate-script | hpc submit -",
     changes=True,
+    on=True,
     kind=Requesting,
     settings={"allow_interspersed_args": False},
 )
 @job_options()
 @click.option("--wait", "-W", is_flag=True, help="Return when it has ended, with its exit code.")
+@click.option(
+    "--rebalance",
+    is_flag=True,
+    help="With --on any: while it waits it may be moved to a cluster that has it done sooner.",
+)
 @click.argument(WORDS, nargs=-1, metavar="SCRIPT [ARGS]... | -- COMMAND...")
-def command(talk: Talk, words: tuple[str, ...], wait: bool, **chosen: Any) -> int:
+def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     """Put a script or a command into the queue.
 
     A script's #HPC, #SBATCH, #PBS, #BSUB and #$ lines count; the command line wins over them. Once
     the id is printed the job is on disk, and will run whatever happens to this machine.
     """
+    wait, movable = chosen.pop("wait"), chosen.pop("rebalance")
     settings = take_settings(chosen)
     argv, script = what_to_run(words, "submit")
-    prepared = prepare(argv, script, settings)
-    daemon = client()
-    answer = daemon.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
+    way = door()
+    prepared = prepare_for(way, argv, script, settings, movable=movable)
+    answer = way.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
     job = answer["jobs"][0]
     say_understood(talk, prepared)
+    if "script" in job:
+        present_script(talk, job, prepared)
+        return 0
     present(talk, job, prepared)
     if not wait or talk.dry_run:
         return 0
     from hpcshell.cli import exits
 
-    ends = daemon.call("wait", ids=[str(job["id"])], any=False, timeout=None)["done"]
+    ends = way.call("wait", ids=[str(job["id"])], any=False, timeout=None)["done"]
     return exits.of_ends(ends, propagate=len(ends) == 1)
 
 
-def say_understood(talk: Talk, prepared: Prepared) -> None:
+def say_understood(talk: Talk, prepared: Asked | Prepared) -> None:
     """On stderr: what was made of the options, unless there is nothing to it; and notes."""
     if prepared.meaning and prepared.meaning != ("1 CPU",):
         talk.say(f"asked: {safe(', '.join(prepared.meaning))}")
@@ -70,7 +81,21 @@ def foretold(job: dict[str, Any]) -> str:
     return f"it would wait: {safe(view['reason'])}{ahead}"
 
 
-def present(talk: Talk, job: dict[str, Any], prepared: Prepared) -> None:
+def present_script(talk: Talk, job: dict[str, Any], prepared: Asked) -> None:
+    """What a cluster would be told: the job script, and the command that submits it."""
+    import shlex
+
+    talk.say(*(f"note: {safe(note)}" for note in job["notes"]))
+    if talk.json:
+        notes = [*prepared.notes, *job["notes"]]
+        said = {"meaning": prepared.meaning, "notes": notes, "dry_run": True}
+        talk.document({"schema": SCHEMA, **job, **said})
+        return
+    talk.data(*(safe(line) for line in job["script"].splitlines()))
+    talk.say(f"submitted with: {safe(shlex.join(job['argv']))}")
+
+
+def present(talk: Talk, job: dict[str, Any], prepared: Asked | Prepared) -> None:
     """Say what was (or would be) accepted."""
     talk.say(*(f"note: {safe(note)}" for note in job.get("notes", ())))
     if talk.json:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from hpcshell.cli.changing import report
-from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
 
 
-@verb("suspend", "hpc suspend 12", "hpc suspend 7[3-5]", changes=True)
+@verb("suspend", "hpc suspend 12", "hpc suspend 7[3-5]", changes=True, on=True)
 @ids_argument(required=True)
 def command(talk: Talk, ids: tuple[str, ...]) -> int:
     """Let running jobs stand still.
@@ -18,4 +18,4 @@ def command(talk: Talk, ids: tuple[str, ...]) -> int:
     """
     if not (named := selectors(ids)):
         return 0
-    return report(talk, client().call("suspend", ids=named, dry_run=talk.dry_run), "suspended")
+    return report(talk, door().call("suspend", ids=named, dry_run=talk.dry_run), "suspended")

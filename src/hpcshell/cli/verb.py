@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from hpcshell.cli.talk import Talk
+
+ON: Final = "hpcshell.on"
+"""Key of `ctx.meta`: the cluster that was named."""
 
 Run = Callable[..., int | None]
 """A verb's function: takes a `Talk` and its own options, returns the exit code (None: 0)."""
@@ -18,12 +21,13 @@ def verb(
     name: str,
     *examples: str,
     changes: bool = False,
+    on: bool = False,
     kind: type[click.Command] = click.Command,
     settings: dict[str, Any] | None = None,
 ) -> Callable[[Run], click.Command]:
     """Make a function a verb of `hpc`, its docstring the help, the examples below it.
 
-    One that `changes` anything takes --dry-run.
+    One that `changes` anything takes --dry-run, one about jobs that may be `on` a cluster --on.
     """
 
     def decorate(function: Run) -> click.Command:
@@ -41,7 +45,7 @@ def verb(
 
         return kind(
             name,
-            params=[*reversed(own), *_common(changes)],
+            params=[*reversed(own), *_common(changes, on)],
             callback=callback,
             help=inspect.getdoc(function),
             epilog="\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples),
@@ -51,7 +55,11 @@ def verb(
     return decorate
 
 
-def _common(changes: bool) -> list[click.Parameter]:
+def _remember_on(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    ctx.meta[ON] = value
+
+
+def _common(changes: bool, on: bool) -> list[click.Parameter]:
     options: list[click.Parameter] = [
         click.Option(["--json"], is_flag=True, help="Answer with a JSON document."),
         click.Option(["--quiet"], is_flag=True, help="Print ids only, and no talk."),
@@ -65,6 +73,15 @@ def _common(changes: bool) -> list[click.Parameter]:
             ["--debug"], is_flag=True, is_eager=True, help="Show the traceback of a defect."
         ),
     ]
+    if on:
+        where = click.Option(
+            ["--on"],
+            metavar="CLUSTER",
+            expose_value=False,
+            callback=_remember_on,
+            help="Where: local, the name of a cluster, slurm, pbs, lsf, sge, auto or any.",
+        )
+        options.insert(0, where)
     if changes:
         dry = click.Option(
             ["--dry-run"], is_flag=True, help="Say what would be done, and do nothing."

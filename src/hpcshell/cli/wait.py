@@ -8,7 +8,7 @@ import click
 
 from hpcshell.cli import describe, exits
 from hpcshell.cli.changing import label
-from hpcshell.cli.reach import client, ids_argument, selectors
+from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 
@@ -18,6 +18,7 @@ from hpcshell.cli.verb import verb
     "hpc wait 12",
     "hpc wait --any 20-25",
     "hpc wait 12 --timeout 90s --propagate",
+    on=True,
 )
 @ids_argument()
 @click.option("--any", "any_one", is_flag=True, help="Until the first of them has ended.")
@@ -37,7 +38,7 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
     if not named:
         return 0
     timeout = _seconds(talk, chosen["timeout"])
-    answer = client().call("wait", ids=named, any=chosen["any_one"], timeout=timeout)
+    answer = door().call("wait", ids=named, any=chosen["any_one"], timeout=timeout)
     if talk.json:
         talk.document({"schema": SCHEMA, **answer})
     else:

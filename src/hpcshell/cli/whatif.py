@@ -268,7 +268,7 @@ def _new_job(
     from msgspec.structs import replace
 
     from hpcshell.core.dependencies import parse
-    from hpcshell.core.options.build import settings_of
+    from hpcshell.core.options.gather import settings_of
     from hpcshell.jobs.prepare import prepare
     from hpcshell.policy.entrance import job_from
     from hpcshell.policy.snapshot import NO_LAUNCH

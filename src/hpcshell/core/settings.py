@@ -333,6 +333,14 @@ class DefaultSettings(Section, frozen=True, kw_only=True):
     error: Annotated[str, _key("text", "pattern of the error file; empty joins the output")] = ""
     export: Annotated[str, _key("text", "environment: ALL, NONE, or a list as in --export")] = "ALL"
     mail_user: Annotated[str, _key("text", "who gets mail about jobs")] = ""
+    on: Annotated[
+        str,
+        _key(
+            "text",
+            "where jobs go, and whose jobs are listed: `local` (this machine), a cluster by name,"
+            " `auto` (the scheduler found here) or `any` (whichever starts it first)",
+        ),
+    ] = "local"
 
 
 class PartitionSettings(GroupSettings, frozen=True, kw_only=True):
@@ -403,6 +411,39 @@ class NotifySettings(Section, frozen=True, kw_only=True):
     ] = False
 
 
+class ClusterSettings(Section, frozen=True, kw_only=True):
+    """[clusters.NAME]: a cluster that jobs go to with `--on NAME`. Never taken from a project's
+    file."""
+
+    backend: Annotated[
+        str, _key("text", "its scheduler: slurm, pbs, lsf, sge; empty: found out")
+    ] = ""
+    ssh: Annotated[
+        str, _key("text", "its login node, as ssh is told; empty: its commands are here")
+    ] = ""
+    jump: Annotated[str, _key("text", "hosts on the way to it, as for `ssh -J`")] = ""
+    ssh_options: Annotated[tuple[str, ...], _key("words", "further options of ssh")] = ()
+    directory: Annotated[
+        str,
+        _key("text", "directory on the cluster in which every job gets one of its own"),
+    ] = "~/.hpcshell/jobs"
+    workdir: Annotated[
+        str, _key("text", "directory on the cluster in which jobs run that were sent through ssh")
+    ] = "~"
+    options: Annotated[
+        tuple[str, ...],
+        _key("words", "options that every job there gets: `--account=p1 --partition=short`"),
+    ] = ()
+    poll: Annotated[
+        float, _key("duration", "how long an answer about the jobs is good; it may be longer")
+    ] = 5.0
+    max_jobs: Annotated[
+        int | None,
+        _key("count", "most jobs of yours there at a time; the others wait here"),
+    ] = None
+    any: Annotated[bool, _key("switch", "whether `--on any` may choose it")] = True
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration, every value settled."""
 
@@ -422,6 +463,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     daemon: DaemonSettings = DaemonSettings()
     retry: RetrySettings = RetrySettings()
     notify: NotifySettings = NotifySettings()
+    clusters: dict[str, ClusterSettings] = {}
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -453,6 +495,7 @@ RECORDS: Final[dict[str, type[Section]]] = {
     "accounts": AccountSettings,
     "qos": QosSettings,
     "users": UserSettings,
+    "clusters": ClusterSettings,
 }
 NAMED: Final = ("profiles", *RECORDS)
 """Sections whose next level is a name."""

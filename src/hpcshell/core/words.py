@@ -93,6 +93,11 @@ def check_name(text: str, option: str = "name") -> str:
     return text
 
 
+def name_from(word: str) -> str:
+    """A job's name from a file's, which may be what no job's may: control bytes are written out."""
+    return safe(word).encode()[:LONGEST_NAME].decode(errors="ignore").strip()
+
+
 def one_line(text: str, option: str, longest: int = 4096) -> str:
     """Free text (a comment, a path) on one line: no control bytes, at most `longest` bytes."""
     if hidden := re.search(_HIDDEN, text):

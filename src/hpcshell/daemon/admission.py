@@ -17,7 +17,7 @@ from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.records import Job, Launch, Notify
 from hpcshell.core.settings import Settings
 from hpcshell.core.submission import Submission
-from hpcshell.core.words import LONGEST_NAME, quote, safe
+from hpcshell.core.words import name_from, quote
 from hpcshell.daemon.bounds import check_figures, check_texts
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import resolve_dependencies
@@ -129,9 +129,7 @@ def fingerprint(submission: Submission) -> str:
 
 
 def _name_of(submission: Submission) -> str:
-    """A file's name may be what no job's may: control bytes are written out."""
-    word = safe(os.path.basename(submission.argv[0])).encode()[:LONGEST_NAME]
-    return word.decode(errors="ignore").strip() or "job"
+    return name_from(os.path.basename(submission.argv[0])) or "job"
 
 
 def _check_launch(submission: Submission) -> None:

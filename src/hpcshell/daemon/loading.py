@@ -10,8 +10,8 @@ from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.parents import parent_facts, parents_of
 from hpcshell.daemon.succession import begun_at
-from hpcshell.daemon.suspending import room_after
 from hpcshell.machine import clock
+from hpcshell.policy.preempt import room_after
 from hpcshell.policy.retry import MAKE_ROOM
 from hpcshell.store.rows import LiveJob as StoredLive
 from hpcshell.store.store import Store

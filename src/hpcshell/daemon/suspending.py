@@ -12,12 +12,13 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind
-from hpcshell.core.records import Claim, Job, State, Task
+from hpcshell.core.records import Claim, State, Task
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import limit_of, suspend_order
 from hpcshell.daemon.runner import wire
 from hpcshell.policy.plan import held_to
+from hpcshell.policy.preempt import room_after
 
 SPEAKS: Final = 3
 """The protocol from which on a runner knows how to suspend."""
@@ -86,12 +87,6 @@ def preempt(
     word = "preempt" if back else "down" if mode == "down" else "evict"
     engine.view.leave(task.run, now + room_after(live.job, grace))
     return engine.stop(live, task, word, cause, now, grace=grace)
-
-
-def room_after(job: Job, grace: float | None = None) -> float:
-    """Within how many seconds a run of the job has made room, once it is told to."""
-    ahead = 0.0 if job.checkpoint is None else job.checkpoint.before
-    return ahead + (job.grace if grace is None else grace)
 
 
 def _record(engine: Engine, claim: Claim) -> None:

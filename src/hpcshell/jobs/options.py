@@ -31,8 +31,6 @@ class Options(TypedDict, total=False):
     # Resources
     cpus: int | str | None
     tasks: int | str | None
-    tasks_per_node: int | str | None
-    nodes: int | str | None
     memory: int | str | None
     memory_per_cpu: int | str | None
     memory_per_gpu: int | str | None
@@ -41,7 +39,7 @@ class Options(TypedDict, total=False):
     cpus_per_gpu: int | str | None
     gres: Several | None
     resource: Counts | None
-    exclusive: bool | None
+    exclusive: bool | str | None
 
     # Time
     time_limit: Duration | None
@@ -102,6 +100,17 @@ class Options(TypedDict, total=False):
     notify_on: Several | None
     webhook: str | None
     notify: str | None
+
+    # Clusters
+    nodes: int | str | None
+    tasks_per_node: int | str | None
+    gpus_per_node: int | str | None
+    constraint: str | None
+    module: Several | None
+    conda: Text | None
+    venv: Text | None
+    setup: Several | None
+    native: Several | None
 
     # the same by their long flags
     time: Duration | None

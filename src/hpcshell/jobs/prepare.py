@@ -1,4 +1,6 @@
-"""From what somebody wants run to a `Submission`: directives, options, configuration, environment.
+"""From what somebody wants run to a `Submission`, or to a `JobSpec` for a cluster.
+
+It is made of directives, options, configuration, and the environment.
 
 The daemon checks all of it again; what is refused here is refused sooner and with better words.
 """
@@ -13,11 +15,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.options.build import Built, build
+from hpcshell.core.options.prelude import Prelude
 from hpcshell.core.options.read import Place
 from hpcshell.core.options.table import BY_NAME, Setting
 from hpcshell.core.records import Record
 from hpcshell.core.submission import Submission
+from hpcshell.core.words import name_from, quote
 from hpcshell.jobs.looking import check_submission
 from hpcshell.jobs.surroundings import configured, environment, umask, working_directory
 
@@ -29,6 +34,14 @@ class Prepared(Record, frozen=True):
     """A submission, what is worth a note, and what was understood, a few words each."""
 
     submission: Submission
+    notes: tuple[str, ...] = ()
+    meaning: tuple[str, ...] = ()
+
+
+class PreparedSpec(Record, frozen=True):
+    """The same for a cluster."""
+
+    spec: JobSpec
     notes: tuple[str, ...] = ()
     meaning: tuple[str, ...] = ()
 
@@ -45,17 +58,88 @@ def prepare(
     `argv` begins with the script's name where there is one; a script without a first line is run
     by `interpreter`, if one is named.
     """
-    if script is not None and interpreter is not None and not script.startswith(b"#!"):
-        script = INTERPRETERS[interpreter] + script
-    layers: tuple[tuple[Setting, ...], ...] = ()
-    if script is not None:
-        from hpcshell.core.options.parse import directives
-
-        layers = directives(script, argv[0]).layers
+    script, layers = _read(argv, script, interpreter)
     built = _build(layers, tuple(settings), tuple(argv), script)
     submission = replace(built.submission, argv=tuple(argv))
     check_submission(submission)
-    return Prepared(submission, built.notes, built.meaning)
+    submission, notes = _with_prelude(submission, built)
+    return Prepared(submission, notes, built.meaning)
+
+
+def prepare_spec(
+    argv: Sequence[str],
+    script: bytes | None,
+    settings: Sequence[Setting],
+    *,
+    dialect: str,
+    interpreter: str | None = None,
+    defaults: Mapping[str, str] | None = None,
+    here: bool = False,
+) -> PreparedSpec:
+    """Everything for a cluster whose directives are in `dialect`.
+
+    `defaults` are those of the cluster. Of those of this machine only how jobs are run goes along,
+    not what they ask for. `here`: the cluster has the files of this machine, so directory, files
+    and interpreter are looked at as well.
+    """
+    from hpcshell.core.options.spec import build_spec
+
+    script, layers = _read(argv, script, interpreter)
+    cwd = working_directory()
+    conf = configured(cwd)
+    built = build_spec(
+        [*layers, tuple(settings)],
+        _place(cwd, umask(), environment()),
+        tuple(argv),
+        dialect=dialect,
+        script=script,
+        profiles=conf.settings.profiles,
+        defaults={**_going_along(conf.defaults), **(defaults or {})},
+    )
+    if here:
+        check_submission(built.spec.submission)
+    elif script is not None:
+        from hpcshell.core.options.script import check_script
+
+        check_script(script, argv[0])
+    return PreparedSpec(built.spec, built.notes, built.meaning)
+
+
+_GOING_ALONG: Final = ("output", "error", "export", "mail_user", "on_never", "retries")
+"""Defaults of this machine that mean the same on any other."""
+
+
+def _going_along(defaults: Mapping[str, str]) -> dict[str, str]:
+    return {name: defaults[name] for name in _GOING_ALONG if name in defaults}
+
+
+Layers = tuple[tuple[Setting, ...], ...]
+
+
+def _read(
+    argv: Sequence[str], script: bytes | None, interpreter: str | None
+) -> tuple[bytes | None, Layers]:
+    """The script with a first line, and the settings of its directives."""
+    if script is None:
+        return None, ()
+    if interpreter is not None and not script.startswith(b"#!"):
+        script = INTERPRETERS[interpreter] + script
+    from hpcshell.core.options.parse import directives
+
+    return script, directives(script, argv[0]).layers
+
+
+def _with_prelude(submission: Submission, built: Built) -> tuple[Submission, tuple[str, ...]]:
+    """What is to be done in the shell first, in front of a command or of a shell's script."""
+    if built.prelude == Prelude():
+        return submission, built.notes
+    found = built.prelude.before(submission.argv, submission.script)
+    if found is None:
+        note = f"{quote(submission.argv[0])} is no script of a shell: no module, environment or "
+        return submission, (*built.notes, f"{note}line of --setup goes before it")
+    argv, script = found
+    name = submission.name or name_from(os.path.basename(submission.argv[0]))
+    return replace(submission, argv=argv, script=script, name=name), built.notes
 
 
 # A program that submits a thousand commands with the same options reads the options once.
@@ -95,10 +179,9 @@ def _build(
         and (last.cwd, last.umask, last.settings) == (cwd, mask, settings)
     ):
         return last.built
-    place = Place(now=time.time(), offset=_offset, cwd=cwd, env=env, umask=mask)
     built = build(
         [*layers, settings],
-        place,
+        _place(cwd, mask, env),
         argv,
         script=script,
         profiles=conf.settings.profiles,
@@ -108,6 +191,10 @@ def _build(
     if script is None and timeless:
         _last = _Known(settings, cwd, mask, env, conf, built)
     return built
+
+
+def _place(cwd: str, mask: int, env: Mapping[str, str]) -> Place:
+    return Place(now=time.time(), offset=_offset, cwd=cwd, env=env, umask=mask)
 
 
 def _offset(unix: float) -> float:

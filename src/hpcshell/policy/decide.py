@@ -24,7 +24,7 @@ from __future__ import annotations
 from hpcshell.policy.plan import Plan, Policy, Start
 from hpcshell.policy.room import fits
 from hpcshell.policy.round import Round
-from hpcshell.policy.view import Unit, View
+from hpcshell.policy.view import Unit, View, any_may_yield
 from hpcshell.policy.waking import any_may_go_on
 
 __all__ = ["Plan", "Policy", "Start", "decide", "forecast"]
@@ -32,8 +32,7 @@ __all__ = ["Plan", "Policy", "Start", "decide", "forecast"]
 
 def decide(view: View, policy: Policy, now: float) -> Plan:
     """What starts now. The view must have been told the time (`advance`)."""
-    waits = view.queue.regime.preempting and bool(view.queue.turn.heads or view.waking)
-    starts = not view.closed and (waits or _any_room(view, policy))
+    starts = not view.closed and (any_may_yield(view) or _any_room(view, policy))
     if not (starts or any_may_go_on(view)):
         return Plan(starts=[], promises=view.promised, spots=view.spots, next_wake=view.next_wake())
     return Round(view, policy, now, thorough=False, until=None).decide()

@@ -34,7 +34,7 @@ from hpcshell.policy.setapart import no_reservation, set_apart, stock_of
 from hpcshell.policy.sooner import Variant, interval, sooner
 from hpcshell.policy.standing import not_ready
 from hpcshell.policy.view import Unit, View
-from hpcshell.policy.waking import sleepers
+from hpcshell.policy.waking import Sleeper, sleepers
 
 MOST_BLOCKERS: Final = 20
 LOOKED_AT: Final = 1000
@@ -346,22 +346,25 @@ def _blockers(view: View, line: Line, plan: Plan, unit: Unit) -> tuple[Blocker, 
         if in_part or any(n > max(0, f) and h for n, f, h in zip(need, free, held, strict=False)):
             found.append(_running(claim.run, view))
             free = tuple(f + h for f, h in zip(free, held, strict=True))
+    asleep = {one.unit: one for one in sleepers(view)}
     for other in plan.promises:
         if other == unit or len(found) >= MOST_BLOCKERS:
             break
-        if _goes_before(view, other, line, unit):
+        if _goes_before(view, other, asleep.get(other), line, unit):
             element = None if other[1] < 0 else other[1]
             found.append(Blocker(id=other[0], element=element, why="before it in line"))
     return tuple(found[:MOST_BLOCKERS])
 
 
-def _goes_before(view: View, other: Unit, line: Line, unit: Unit) -> bool:
-    """Whether what is promised to the other comes first, of the same part of the machine."""
+def _goes_before(view: View, other: Unit, sleeper: Sleeper | None, line: Line, unit: Unit) -> bool:
+    """Whether what is promised to the other, or to it as a `sleeper`, comes first, of the same part
+    of the machine."""
+    turn = line.turn_of(unit[1])
+    if sleeper is not None:
+        return sleeper[:2] <= turn[:2] and sleeper.shape.pool == line.shape.pool
     ahead = view.queue.standing(*other)
-    if ahead is None:  # it is suspended
-        return True
-    first = ahead.turn_of(other[1]) < line.turn_of(unit[1])
-    return first and ahead.shape.pool == line.shape.pool
+    first = ahead is not None and ahead.turn_of(other[1]) < turn
+    return first and ahead is not None and ahead.shape.pool == line.shape.pool
 
 
 def _latest_end(claim: Claim) -> float:

@@ -14,14 +14,15 @@ from hpcshell.policy.places import Places
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.profile import Profile
 from hpcshell.policy.reserve import Stock
-from hpcshell.policy.room import Vector, fits, minus
+from hpcshell.policy.room import Vector, fits, minus, plus
 from hpcshell.policy.spots import Spot
 
 
 class Ground:
     """`left`: how many promises may still be given. `first`: the first in line that cannot start.
     `barred`: nobody may pass it, but what has begun may go on; `kept`: not even that, since room is
-    being made for it. `passing`: others may, in an order of their own. `spots`: what is promised,
+    to be made for it. `coming`: what comes free where room is being made already, and the first
+    instant of that. `passing`: others may, in an order of their own. `spots`: what is promised,
     where there was a choice."""
 
     def __init__(self, stock: Stock, policy: Policy, now: float, gpus: list[int]) -> None:
@@ -31,9 +32,11 @@ class Ground:
         self.first: Unit | None = None
         self.barred = False
         self.kept = False
+        self.coming: Spot | None = None
         self.passing = False
         self.promises: dict[Unit, float] = {}
         self.spots: dict[Unit, Vector] = {}
+        self._lead: Shape | None = None
         self._stock = stock
         self._policy = policy
         self._now = now
@@ -57,7 +60,21 @@ class Ground:
             return None
         if self._owed:
             self.pay()
-        return need if self._places is None else self._places.fits_now(shape)
+        if self._places is not None:
+            need = self._places.fits_now(shape)
+        return None if need is None or self._in_the_way(unit, shape, need) else need
+
+    def _in_the_way(self, unit: Unit, shape: Shape, need: Vector) -> bool:
+        """Whether it may still hold some of what is meant for the first in line once that has been
+        made room for. That runs are expected to be over by then is not enough: if they were not,
+        the room would have been made in vain, and so again and again."""
+        if self.coming is None or self._lead is None or self.first == unit:
+            return False
+        freed, limit = self.coming, shape.request.time_limit
+        if limit is not None and self._now + limit <= freed.start:
+            return False
+        then = plus(self.free, freed.need)
+        return self._lead.taken(then) is not None and self._lead.taken(minus(then, need)) is None
 
     def take(self, need: Vector, length: float | None) -> None:
         """This is held from now on, for so long."""
@@ -66,6 +83,16 @@ class Ground:
             self._taken.append((None if length is None else self._now + length, need))
         else:
             self._places.take(Spot(self._now, need), length)
+
+    def lead(self, unit: Unit, shape: Shape) -> None:
+        """This is the first in line, and cannot start."""
+        self.first, self._lead = unit, shape
+
+    def may_owe(self, unit: Unit, *, promised: bool) -> bool:
+        """Whether what cannot start is to be promised a start, if it was `promised` one before or
+        not. Whom room is to be made for starts as soon as it is there: promised a later start now,
+        it would then wait for what others have been promised until that."""
+        return self.left > 0 and (promised or not self.kept or self.first != unit)
 
     def owe(self, unit: Unit, shape: Shape) -> None:
         """Promise the element a start."""

@@ -101,6 +101,10 @@ class Holdings:
         """The run is being ended, and will have by then."""
         self.leaving[run] = until
 
+    def set_apart(self, run: int) -> bool:
+        """Whether it runs in what a reservation sets apart."""
+        return self.pools.get(run) in self.book.known
+
     def checkpointed(self, run: int, time: float) -> None:
         """What the run has done until then is safe."""
         self.checkpoints[run] = time

@@ -12,6 +12,8 @@ from hpcshell.policy.line import Shape
 from hpcshell.policy.plan import Policy
 from hpcshell.policy.reserve import Stock
 from hpcshell.policy.room import fits
+from hpcshell.policy.setapart import coming
+from hpcshell.policy.spots import Spot
 from hpcshell.policy.view import View
 
 
@@ -76,6 +78,8 @@ class Parts:
         ground = Ground(stock, self._policy, self._now, gpus)
         if view.leaving:  # somebody's room is being made: it is promised even where nothing else is
             ground.left = max(1, ground.left)
+            if view.queue.regime.preempting:
+                ground.coming = Spot(min(view.leaving.values()), coming(view))
         return ground
 
     def _flex(self, shape: Shape) -> bool:

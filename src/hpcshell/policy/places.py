@@ -72,13 +72,20 @@ class Places:
     def fits_now(self, shape: Shape) -> Vector | None:
         """What it may take now; None: it may not have its place yet."""
         need = spot_at(self.profile, self._now, shape)
-        mine, beside = self._mine, self._beside
-        if need is None or beside is None:
-            return need
-        due = mine is None or mine.promised <= self._now
-        if due:
+        if need is None:
+            return None
+        if self.at_hand is self.profile:
             return self._undisturbed(self._now, shape, need)
-        return spot_at(beside, self._now, shape)
+        return spot_at(self.at_hand, self._now, shape)
+
+    @property
+    def at_hand(self) -> Profile:
+        """What whose turn it is may start in now: not in what others are promised, as long as its
+        own promise is still to come."""
+        mine, beside = self._mine, self._beside
+        if beside is None or mine is None or mine.promised <= self._now:
+            return self.profile
+        return beside
 
     def first(self, shape: Shape, since: float = -inf) -> Spot | None:
         """The first spot, no earlier than `since`, that it may have; None: never."""

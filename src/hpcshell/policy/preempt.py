@@ -13,7 +13,6 @@ is worth something where the line puts those who have it first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
 from typing import Final
 
 from hpcshell.core.errors import Wrong
@@ -21,10 +20,10 @@ from hpcshell.core.records import Claim, Job, Record
 from hpcshell.policy.holdings import Unit
 from hpcshell.policy.line import Entry, Shape
 from hpcshell.policy.plan import Preempt
-from hpcshell.policy.profile import Profile
+from hpcshell.policy.profile import Profile, rounded
 from hpcshell.policy.room import Vector, fits, minus, plus
-from hpcshell.policy.setapart import stock_of
-from hpcshell.policy.spots import spot_at
+from hpcshell.policy.setapart import coming, stock_of
+from hpcshell.policy.spots import spot_for
 from hpcshell.policy.view import View, safe_until, turn_ends
 
 MODES: Final = ("suspend", "requeue", "cancel")
@@ -57,10 +56,21 @@ class Rights(Record, frozen=True, kw_only=True):
         """How `victim` makes room for `maker`; "" when it need not."""
         if maker.id == victim.id or not self._outranks(maker, victim):
             return ""
+        mode = self._mode_for(victim)
+        return "cancel" if mode == "requeue" and not victim.requeue else mode
+
+    def reach(self, victim: Job) -> bool:
+        """Whether there is any that could preempt it, by what is told of QOS, tiers and gap."""
+        if not self._mode_for(victim):
+            return False
+        tier = self.tiers.get(victim.partition)
+        above = tier is not None and tier < max(self.tiers.values())
+        below = any(victim.qos in names for names in self.qos.values())
+        return above or below or self.gap is not None
+
+    def _mode_for(self, victim: Job) -> str:
         mode = self.modes.get(victim.qos) or self.modes.get(f"partition/{victim.partition}")
         mode = mode or self.mode
-        if mode == "requeue" and not victim.requeue:
-            return "cancel"
         return "" if mode == "off" else mode
 
     def _outranks(self, maker: Job, victim: Job) -> bool:
@@ -70,11 +80,6 @@ class Rights(Record, frozen=True, kw_only=True):
         if above is not None and below is not None and above > below:
             return True
         return self.gap is not None and maker.priority - victim.priority >= self.gap
-
-
-SETTLES: Final = 1.0
-"""Seconds for which a run that has gone on is left alone: what let it go on may be what would send
-it away again, and so for ever."""
 
 
 class Candidate(Record, frozen=True, kw_only=True):
@@ -88,20 +93,17 @@ class Candidate(Record, frozen=True, kw_only=True):
 
 def preempts(view: View, unit: Unit, shape: Shape, profile: Profile, now: float) -> list[Preempt]:
     """What has to make room now for the first in line; nothing if that would not let it start, or
-    if enough is coming free for it already. `profile`: of what nothing is set apart of; what runs
-    in a reservation would make room for others there."""
+    if enough is coming free for it already. `profile`: in which it has to fit, of what nothing is
+    set apart of; what runs in a reservation would make room for others there."""
     entry, need = view.entry(unit[0]), shape.need
     if entry is None or need is None:
         return []
-    free = stock_of(view, shape, now).free
-    for run in view.leaving:
-        if run in view.claims and not _set_apart(view, run):
-            free = plus(free, view.room.held[run])
+    free = plus(stock_of(view, shape, now).free, coming(view))
     if shape.taken(free) is not None:
         return []
     candidates = _candidates(view, entry, now)
     chosen = _cheapest(candidates, shape, need, free)
-    if not chosen or not _starts_then(chosen, shape, profile, now):
+    if not chosen or not _starts_then(view, chosen, shape, profile, now):
         return []
     cause = f"makes room for job {unit[0]}" + ("" if unit[1] < 0 else f"_{unit[1]}")
     return [
@@ -117,7 +119,7 @@ def _candidates(view: View, entry: Entry, now: float) -> list[Candidate]:
         victim = view.entry(claim.job)
         if victim is None or run in view.leaving or claim.suspended is not None:
             continue
-        if _set_apart(view, run) or now < view.since.get(run, -inf) + SETTLES:
+        if view.set_apart(run):
             continue
         mode = _mode(view, entry, victim, claim, now)
         if mode == "suspend":
@@ -128,11 +130,6 @@ def _candidates(view: View, entry: Entry, now: float) -> list[Candidate]:
             continue
         found.append(Candidate(claim=claim, mode=mode, frees=frees, cost=cost))
     return sorted(found, key=lambda one: (MODES.index(one.mode), one.cost, -one.claim.run))
-
-
-def _set_apart(view: View, run: int) -> bool:
-    """Whether it runs in what a reservation sets apart."""
-    return view.pools.get(run) in view.book.known
 
 
 def _mode(view: View, first: Entry, runs: Entry, claim: Claim, now: float) -> str:
@@ -195,10 +192,23 @@ def _cheapest(
     return chosen
 
 
-def _starts_then(chosen: list[Candidate], shape: Shape, profile: Profile, now: float) -> bool:
-    """Whether what waits fits once they have made room, for as long as it is expected to run."""
-    then = profile.copy()
+def _starts_then(
+    view: View, chosen: list[Candidate], shape: Shape, profile: Profile, now: float
+) -> bool:
+    """Whether what waits fits for as long as it is expected to run, whenever they have made room:
+    in their grace, something that is set apart or promised to others may begin."""
+    then, last = profile.copy(), now
     for one in chosen:
-        end = one.claim.end
-        then.give_back(now, None if end is None else max(1.0, end - now), one.frees)
-    return spot_at(then, now, shape) is not None
+        then.let_go(view.end_of(one.claim), one.frees)
+        if one.mode != "suspend":
+            last = max(last, now + room_after(view.queue.jobs[one.claim.job].job))
+    taken = rounded(last, then.resolution) - now if last > now else 0.0
+    length = None if shape.length is None else taken + shape.length
+    return spot_for(then, now, shape, length) is not None
+
+
+def room_after(job: Job, grace: float | None = None) -> float:
+    """Within how many seconds a run of the job has made room, once it is told to. `grace` replaces
+    the job's own; its checkpoint signal comes before that."""
+    ahead = 0.0 if job.checkpoint is None else job.checkpoint.before
+    return ahead + (job.grace if grace is None else grace)

@@ -149,6 +149,13 @@ class Profile:
             for at in span:
                 column[at] += n
 
+    def let_go(self, end: float | None, vector: Vector) -> None:
+        """What is held until that expected end, or a part of it, comes free now."""
+        last = self._cut(_end(end, self.times[0], self.resolution))
+        for column, n in self._columns(vector):
+            for at in range(last):
+                column[at] += n
+
     def _columns(self, need: Vector) -> list[tuple[list[int], int]]:
         """What is asked for of what: places of which nothing is asked are not looked at."""
         return [(column, n) for column, n in zip(self.free, need, strict=False) if n]

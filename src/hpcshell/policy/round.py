@@ -20,7 +20,7 @@ from hpcshell.policy.profile import NEVER, Profile
 from hpcshell.policy.reasons import blocked
 from hpcshell.policy.room import Vector
 from hpcshell.policy.setapart import no_reservation, set_apart
-from hpcshell.policy.view import Unit, View
+from hpcshell.policy.view import Unit, View, any_may_yield
 from hpcshell.policy.waking import sleepers
 
 
@@ -43,7 +43,7 @@ class Round:
         self.parts = Parts(view, policy, now)
         self.public = self.parts.public
         self._limits = Allowance(view.bounds)
-        self._preempting = view.queue.regime.preempting
+        self._preempting = any_may_yield(view)
         self._patient = bool(view.book.known) or self._preempting
         self._thorough = thorough
         self._until = until
@@ -327,13 +327,13 @@ class Round:
             kept = set_apart(self.view, shape, ground, self.now, ahead)
             self.reasons[unit] = kept or blocked(shape, self.view.room, ground.free, ahead)
         if possible and ground.first is None:
-            ground.first = unit
+            ground.lead(unit, shape)
             if self._preempting and ground is self.public:
-                profile = ground.places().profile
+                profile = ground.places().at_hand
                 self.preempts = preempts(self.view, unit, shape, profile, self.now)
                 ground.kept = bool(self.preempts)  # what is free is its own, too
         more = False
-        if possible and ground.left > 0:
+        if possible and ground.may_owe(unit, promised=unit in self.view.promised):
             self._slots[unit[0]] = self._slots.get(unit[0], 0) + slots
             self._done.add(unit)
             ground.owe(unit, shape)

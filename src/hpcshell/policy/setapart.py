@@ -30,6 +30,15 @@ def stock_of(view: View, shape: Shape, now: float) -> Stock:
     return view.book.public(now, free, runs)
 
 
+def coming(view: View) -> Vector:
+    """What comes free of what is not set apart, once all that is being ended has."""
+    found = (0,) * len(view.room.size)
+    for run in view.leaving:
+        if run in view.claims and not view.set_apart(run):
+            found = plus(found, view.room.held[run])
+    return found
+
+
 def set_apart(
     view: View, shape: Shape, ground: Ground | Stock, now: float, ahead: tuple[int, int] | None
 ) -> Reason | None:

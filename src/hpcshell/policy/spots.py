@@ -21,11 +21,16 @@ class Spot(NamedTuple):
 
 def spot_at(profile: Profile, start: float, shape: Shape) -> Vector | None:
     """What the shape takes from `start` on; None: it does not fit."""
-    if not profile.fits(start, shape.length, shape.need):
+    return spot_for(profile, start, shape, shape.length)
+
+
+def spot_for(profile: Profile, start: float, shape: Shape, length: float | None) -> Vector | None:
+    """The same, were it to have it for another length than it is expected to take."""
+    if not profile.fits(start, length, shape.need):
         return None
     if shape.place is None:
         return shape.need
-    return shape.place(profile.least(start, shape.length))
+    return shape.place(profile.least(start, length))
 
 
 def earliest(profile: Profile, shape: Shape, since: float) -> Spot | None:

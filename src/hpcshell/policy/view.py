@@ -39,6 +39,7 @@ Costs grow with what a call changes (and the logarithm of what waits), never wit
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import inf
 from typing import Final
 
@@ -246,19 +247,29 @@ def slice_ends(view: View, now: float) -> float | None:
     which it was safe."""
     if not view.queue.regime.preempting or not (view.queue.turn.heads or view.waking):
         return None
+    return min((end for end in _turns(view) if now < end < inf), default=None)
+
+
+def any_may_yield(view: View) -> bool:
+    """Whether anything that runs may have to make room for what waits, sooner or later."""
+    if not view.queue.regime.preempting or not (view.queue.turn.heads or view.waking):
+        return False
+    return any(end < inf for end in _turns(view))
+
+
+def _turns(view: View) -> Iterator[float]:
+    """From when each run may have to make room, by right and in turn."""
     known, claims = view.queue.jobs, view.claims.values()  # what is out of order, no job holds
     running = (claim for claim in claims if claim.suspended is None and claim.job in known)
-    ends = (end(view, claim) for claim in running for end in (safe_until, turn_ends))
-    return min((end for end in ends if now < end < inf), default=None)
+    return (end(view, claim) for claim in running for end in (safe_until, turn_ends))
 
 
 def safe_until(view: View, claim: Claim) -> float:
     """Until when a run need not make room by anybody's right; `inf`: for ever."""
-    rights = view.queue.regime.rights
-    if rights is None:
+    rights, job = view.queue.regime.rights, view.queue.jobs[claim.job].job
+    if rights is None or not rights.reach(job):
         return inf
-    qos = view.queue.jobs[claim.job].job.qos
-    return claim.start + claim.paused + rights.exempts.get(qos, rights.exempt)
+    return claim.start + claim.paused + rights.exempts.get(job.qos, rights.exempt)
 
 
 def turn_ends(view: View, claim: Claim) -> float:

@@ -39,8 +39,8 @@ class Owner(NamedTuple):
 
 
 def jobs_of(workload: Workload, layout: Layout | None, settings: Settings | None) -> list[Job]:
-    """The jobs, named by their rows. On nodes, processors and memory go where there is room; the
-    memory counts where every node says how much it has."""
+    """The jobs, named by their rows; their runs make room at once. On nodes, processors and memory
+    go where there is room; the memory counts where every node says how much it has."""
     nodes = 1 if layout is None else 0
     counted = layout is not None and all(node.memory for node in layout.nodes)
     columns = (getattr(workload, name) for name in ("submit", "procs", "memory", "request"))
@@ -65,6 +65,7 @@ def jobs_of(workload: Workload, layout: Layout | None, settings: Settings | None
             qos=owner.qos,
             priority=owner.priority,
             gang=gang,
+            grace=0.0,
         )
         for row, ((submit, procs, memory, request), owner, gang) in enumerate(
             zip(told, owners, gangs, strict=True)

@@ -15,6 +15,7 @@ from tests.support.refusals import refusal
 PLACE = Place(now=1_790_000_000.0, offset=lambda unix: 0.0, cwd="/work", env={})
 
 EXAMPLES = {
+    "activated": "analysis",
     "address": "ada@example.org",
     "array": "0-9:2%3",
     "caps": "mem=64G",
@@ -25,6 +26,7 @@ EXAMPLES = {
     "directory": "sub",
     "duration": "2h",
     "duration0": "0",
+    "exclusive": "no",
     "export": "ALL,A=1",
     "factor": "2",
     "gpus": "a100:2",
@@ -35,7 +37,9 @@ EXAMPLES = {
     "limit": "unlimited",
     "line": "free text",
     "memory": "1.5G",
+    "modules": "gcc/12.2",
     "name": "a name",
+    "native": "--nodelist=n1",
     "nice": "-5",
     "nodes": "1",
     "notices": "end,fail",
@@ -181,7 +185,12 @@ def test_a_hostile_value_is_refused_with_a_short_line_or_harmless(row: Option):
         ("umask", "027", 0o27),
         ("chdir", "sub", "/work/sub"),
         ("chdir", "/abs", "/abs"),
-        ("nodes", "1-4", 1),
+        ("nodes", "1-4", (1, 4)),
+        ("nodes", "1", (1, None)),
+        ("exclusive", "yes", True),
+        ("exclusive", "user", True),
+        ("module", "gcc/12.2, openmpi", ["gcc/12.2", "openmpi"]),
+        ("native", "--nodelist=n1 --comment='a b'", ("--nodelist=n1", "--comment=a b")),
     ],
 )
 def test_values(name: str, text: str, value: object):
@@ -192,6 +201,13 @@ def test_values(name: str, text: str, value: object):
     ("name", "text", "words"),
     [
         ("nodes", "2", "one machine"),
+        ("module", "-f", "no name of a module"),
+        ("module", "", "no name of a module"),
+        ("conda", "--help", "names no environment"),
+        ("venv", " ", "names no environment"),
+        ("setup", "a\nb", "cannot be printed"),
+        ("native", "--x='", "is not closed"),
+        ("exclusive", "perhaps", "neither yes nor no"),
         ("gpus", "1.505", "no number of GPUs"),
         ("gpus", "-1", "no number of GPUs"),
         ("gpus", "nan", "no number of GPUs"),

@@ -5,32 +5,28 @@
     built.notes      ("ignored: ...",)
     built.meaning    ("4 CPUs", "memory 8G", "time limit 30m 0s")
 
-Layers come weakest first. Below them all lie `defaults`, then the profile that the strongest layer
-names. A setting of a stronger layer replaces the weaker one's; tags and resources add up. What the
-caller's environment becomes is said at `environment`.
+What layers are is said in `gather`; what the caller's environment becomes at `environment`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from hpcshell.core import dependencies
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.instants import format_instant
-from hpcshell.core.options.read import Place, read_setting
-from hpcshell.core.options.row import Option, Setting
-from hpcshell.core.options.table import BY_NAME, OPTIONS, by_key
+from hpcshell.core.options.gather import Gathered, Values, gather
+from hpcshell.core.options.prelude import Prelude
+from hpcshell.core.options.read import Place
+from hpcshell.core.options.row import Setting
+from hpcshell.core.options.table import BY_NAME
 from hpcshell.core.records import WHOLE, Notify, Record, Request, Retry
 from hpcshell.core.submission import Submission
 from hpcshell.core.units import MOST, format_duration, format_gpus, format_size
-from hpcshell.core.words import format_warn_signal, nearest, quote, safe, shortened
+from hpcshell.core.words import format_warn_signal, quote, safe, shortened
 
-_ADD_UP: Final = frozenset({"resource", "env", "retry_grow", "retry_cap"})
-"""Rows whose values are tables that add up, also over layers."""
-_EXCLUDING: Final = frozenset({"memory", "gpus"})
-"""Groups of which one layer may name only one row."""
 _JOB_VARIABLES: Final = (
     *("HPC_JOB_", "HPC_ARRAY_", "HPC_RUN_ID", "HPC_ATTEMPT", "HPC_CPUS", "HPC_MEMORY", "HPC_GPU"),
     *("HPC_RESTART_COUNT", "HPC_CHECKPOINT_FILE"),
@@ -52,8 +48,6 @@ _LEAST: Final[tuple[str, ...]] = (
 )
 _PLAIN_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-Values = dict[str, Any]
-
 
 class Built(Record, frozen=True, kw_only=True):
     """What a client hands over, and what it tells the person."""
@@ -61,6 +55,7 @@ class Built(Record, frozen=True, kw_only=True):
     submission: Submission
     notes: tuple[str, ...] = ()
     meaning: tuple[str, ...] = ()
+    prelude: Prelude = Prelude()
 
 
 def build(
@@ -73,112 +68,29 @@ def build(
     defaults: Mapping[str, str] | None = None,
 ) -> Built:
     """The submission. Raises `Wrong` at the first value that cannot be meant."""
-    given = [list(layer) for layer in layers]
-    base = settings_of(defaults or {}, "configuration: defaults.")
-    name = _chosen_profile([base, *given])
-    profile = _profile(name, profiles or {}) if name else []
-    values, notes = _gather([base, profile, *given], place)
-    submission = _submission(values, place, argv, script, notes)
-    _check_times(submission, place, notes)
-    _check_retries(values, submission, notes)
+    found = gather(layers, place, profiles, defaults)
+    submission = submission_of(found, argv, script)
     return Built(
         submission=submission,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys(found.notes)),
         meaning=tuple(meaning(submission, place)),
+        prelude=prelude_of(found.values),
     )
-
-
-def settings_of(options: Mapping[str, str], prefix: str) -> list[Setting]:
-    """Settings of a profile or of defaults: by row or long flag; an empty value says nothing."""
-    found = []
-    for key, text in options.items():
-        row = by_key(key)
-        if row is None:
-            near = nearest(key, [option.name for option in OPTIONS])
-            hint = f"did you mean {near}?" if near else "see: hpc submit --help"
-            raise Wrong(f"{prefix}{safe(key[:60])} is no option of a job", hint)
-        if text:
-            found.append(Setting(option=row.name, text=text, origin=f"{prefix}{key}"))
-    return found
-
-
-def _chosen_profile(layers: Sequence[Sequence[Setting]]) -> Setting | None:
-    named = [setting for layer in layers for setting in layer if setting.option == "profile"]
-    return named[-1] if named else None
-
-
-def _profile(chosen: Setting, profiles: Mapping[str, Mapping[str, str]]) -> list[Setting]:
-    if chosen.text not in profiles:
-        near = nearest(chosen.text, profiles)
-        raise Wrong(
-            f"{chosen.origin}: there is no profile {quote(chosen.text)}",
-            f"did you mean {near}?" if near else "there are " + ", ".join(sorted(profiles)),
-        )
-    found = settings_of(profiles[chosen.text], f"profile {chosen.text}: ")
-    return [setting for setting in found if setting.option != "profile"]
-
-
-# -------------------------------------------------------------------------------------- layers
-
-
-def _gather(layers: Sequence[Sequence[Setting]], place: Place) -> tuple[Values, list[str]]:
-    values: Values = {}
-    ranks: dict[str, int] = {}
-    notes: list[str] = []
-    for rank, layer in enumerate(layers):
-        for setting in layer:
-            if not setting.option:
-                notes.append(setting.text)
-                continue
-            option = BY_NAME[setting.option]
-            for name, value in _parts(option, read_setting(setting, place)):
-                _make_way(BY_NAME[name], rank, setting, values, ranks)
-                _put(name, value, values)
-                ranks[name] = rank
-    return values, notes
-
-
-def _parts(option: Option, value: Any) -> list[tuple[str, Any]]:
-    """The rows a value belongs to: its own, but for Slurm's joint and our sugared ones."""
-    if option.kind == "gres":
-        own = {name: count for name, count in value.items() if name != "gpu" and count}
-        gpus = [("gpus", value["gpu"])] if "gpu" in value else []
-        return [*gpus, ("resource", own)] if own else gpus
-    if option.kind == "parents":
-        return [("dependency", f"{option.name}:{value}")]
-    return [(option.name, value)]
-
-
-def _make_way(
-    option: Option, rank: int, setting: Setting, values: Values, ranks: dict[str, int]
-) -> None:
-    """Take out what a stronger layer replaces; refuse two of one layer that exclude each other."""
-    if not option.group:
-        return
-    for other in [row.name for row in OPTIONS if row.group == option.group and row.name in values]:
-        if ranks[other] < rank:
-            del values[other], ranks[other]
-        elif option.group in _EXCLUDING and other != option.name:
-            raise Wrong(
-                f"{setting.origin} and {BY_NAME[other].flag} exclude each other", "give one of them"
-            )
-
-
-def _put(name: str, value: Any, values: Values) -> None:
-    if name in _ADD_UP:
-        values[name] = {**values.get(name, {}), **value}
-    elif BY_NAME[name].multiple:
-        values[name] = [*values.get(name, ()), value]
-    else:
-        values[name] = value
 
 
 # ---------------------------------------------------------------------------------- submission
 
 
-def _submission(
-    values: Values, place: Place, argv: tuple[str, ...], script: bytes | None, notes: list[str]
-) -> Submission:
+def submission_of(found: Gathered, argv: tuple[str, ...], script: bytes | None) -> Submission:
+    """The submission, with what is worth a note added to the notes."""
+    submission = _submission(found, argv, script)
+    _check_times(submission, found.place, found.notes)
+    _check_retries(found.values, submission, found.notes)
+    return submission
+
+
+def _submission(found: Gathered, argv: tuple[str, ...], script: bytes | None) -> Submission:
+    values, place, notes = found.values, found.place, found.notes
     get = values.get
     array, output, error = _array(values), *_files(values)
     return Submission(
@@ -219,38 +131,56 @@ def _submission(
     )
 
 
+def _nodes(values: Values) -> int:
+    least, _ = values.get("nodes", (1, None))
+    return int(least)
+
+
 def _tasks(values: Values) -> int:
-    return int(values.get("tasks") or values.get("tasks_per_node", 1))
+    return int(values.get("tasks") or values.get("tasks_per_node", 1) * _nodes(values))
 
 
 def _told(values: Values, place: Place) -> dict[str, str]:
     """What the job is told of its submission: where it was made, if it runs elsewhere, and of how
-    many tasks, if it asked for some."""
+    many tasks, if it asked for some; on a cluster, the site tells that."""
     told = {"HPC_SUBMIT_DIR": place.cwd} if "chdir" in values else {}
-    if "tasks" in values or "tasks_per_node" in values:
+    if not place.site and ("tasks" in values or "tasks_per_node" in values):
         told |= dict.fromkeys(("SLURM_NTASKS", "SLURM_NPROCS"), str(_tasks(values)))
     return told
 
 
 def _request(values: Values) -> Request:
+    """What all nodes give together."""
     get = values.get
-    tasks = _tasks(values)
-    gpus = get("gpus", get("gpus_per_task", 0) * tasks)
+    nodes, tasks = _nodes(values), _tasks(values)
+    gpus = get("gpus", get("gpus_per_node", 0) * nodes or get("gpus_per_task", 0) * tasks)
     cpus = get("cpus", 1) * tasks
     if "cpus" not in values and gpus:
         cpus = max(cpus, _for_gpus(get("cpus_per_gpu", 0), gpus))
     if cpus > MOST:
         raise Wrong(f"{cpus:,} CPUs are more than there can be", f"the most is {MOST:,}")
-    memory = get("memory", get("memory_per_cpu", 0) * cpus)
+    memory = get("memory", 0) * nodes or get("memory_total", get("memory_per_cpu", 0) * cpus)
     memory = memory or _for_gpus(get("memory_per_gpu", 0), gpus)
     return Request(
         cpus=cpus,
-        memory=memory or get("memory_limit", 0),
+        memory=memory or get("memory_limit", 0) * nodes,
         gpus=gpus // WHOLE,
         gpu_share=gpus % WHOLE,
-        others=get("resource", {}),
-        exclusive=get("exclusive", False),
+        others=get("gres", {}) | get("resource", {}),
+        exclusive=bool(get("exclusive")),
         time_limit=get("time_limit"),
+        nodes=1 if nodes == 1 else 0,
+    )
+
+
+def prelude_of(values: Values) -> Prelude:
+    """What is to be done in the shell before the job starts."""
+    modules = [name for names in values.get("module", ()) for name in names]
+    return Prelude(
+        modules=tuple(dict.fromkeys(modules)),
+        conda=values.get("conda", ""),
+        venv=values.get("venv", ""),
+        setup=tuple(values.get("setup", ())),
     )
 
 
@@ -407,8 +337,12 @@ def _check_retries(values: Values, submission: Submission, notes: list[str]) -> 
 
 def meaning(submission: Submission, place: Place) -> list[str]:
     """What was understood, a few words each: `4 CPUs`, `memory 8G`, `time limit 30m 0s`."""
-    request = submission.request
-    found = [_many(request.cpus, "CPU")]
+    return [*asked(submission.request), *conditions(submission, place)]
+
+
+def asked(request: Request) -> list[str]:
+    """What was understood of the resources."""
+    found = [many(request.cpus, "CPU")]
     if request.memory:
         found.append(f"memory {format_size(request.memory)}")
     if gpus := request.gpu_hundredths:
@@ -416,12 +350,18 @@ def meaning(submission: Submission, place: Place) -> list[str]:
     found += [f"{number} {name}" for name, number in request.others.items()]
     if request.exclusive:
         found.append("the whole machine")
+    return found
+
+
+def conditions(submission: Submission, place: Place) -> list[str]:
+    """What was understood of everything but the resources."""
+    request, found = submission.request, list[str]()
     if request.time_limit is not None:
         found.append(f"time limit {format_duration(request.time_limit)}")
     if submission.array:
         indices, _, most = submission.array.partition("%")
         at_once = f", {most} at once" if most else ""
-        found.append(_many(len(IndexSet.parse(indices)), "element") + at_once)
+        found.append(many(len(IndexSet.parse(indices)), "element") + at_once)
     if submission.begin > place.now:
         found.append(f"not before {format_instant(submission.begin, place.offset)}")
     if submission.deadline is not None:
@@ -435,11 +375,12 @@ def meaning(submission: Submission, place: Place) -> list[str]:
     if submission.reservation:
         found.append(f"in reservation {safe(submission.reservation)}")
     if (gang := submission.gang) is not None:
-        found.append(f"starts together with {_many(gang.size - 1, 'other', 'others')}")
+        found.append(f"starts together with {many(gang.size - 1, 'other', 'others')}")
     if submission.retry.limit:
-        found.append(_many(submission.retry.limit, "retry", "retries"))
+        found.append(many(submission.retry.limit, "retry", "retries"))
     return found
 
 
-def _many(number: int, one: str, several: str = "") -> str:
+def many(number: int, one: str, several: str = "") -> str:
+    """`1 CPU`, `1,000 CPUs`."""
     return f"{number:,} {one if number == 1 else several or one + 's'}"

@@ -1,17 +1,19 @@
-"""#BSUB: the words of LSF."""
+"""#BSUB: the words of LSF.
+
+What means more or less to LSF than it does in our words is also said to it as it stands.
+"""
 
 from __future__ import annotations
 
 import re
+from shlex import join
 from typing import Final
 
 from hpcshell.core import units
 from hpcshell.core.errors import Wrong
 from hpcshell.core.ids import split
-from hpcshell.core.options.row import Syntax
+from hpcshell.core.options.row import Pairs, Syntax
 from hpcshell.core.words import quote, safe
-
-Pairs = list[tuple[str, str]]
 
 _NAME: Final = r"\A(?P<name>[^\[\]]*)(?:\[(?P<indices>[^\]]*)\](?:%(?P<most>[0-9]+))?)?\Z"
 _SECTION: Final = r"([a-z]+)\[([^\]]*)\]"
@@ -24,6 +26,8 @@ _KINDS: Final = {
     "": "afterok",
 }
 _ELEMENT: Final = r"\A(?P<job>.+)\[(?P<index>\*|[0-9,:-]+)\]\Z"
+_MODEL: Final = r"(?a)\A[A-Za-z][\w.-]*\Z"
+_COUNTED: Final = "GPUs are counted, not chosen"
 _INTERACTIVE: Final = "interactive jobs are not submitted; use: hpc run -- COMMAND"
 
 
@@ -40,9 +44,13 @@ def _name(text: str, origin: str) -> Pairs:
 
 
 def _slots(text: str, origin: str) -> Pairs:
+    """Slots are CPUs of one machine, and tasks where there are nodes; of a range, the least."""
     least, comma, _ = text.partition(",")
-    note = [("", f"{safe(text[:60])} is taken as {safe(least[:60])}")] if comma else []
-    return [("cpus", least), *note]
+    found = [("cpus@here", least), ("tasks@cluster", least)]
+    if not comma:
+        return found
+    note = ("@-lsf", f"{safe(text[:60])} is taken as {safe(least[:60])}")
+    return [*found, note, ("tasks!lsf", join(["-n", text]))]
 
 
 def _limit(text: str, origin: str) -> Pairs:
@@ -56,33 +64,65 @@ def _limit(text: str, origin: str) -> Pairs:
 
 
 def _memory_limit(text: str, origin: str) -> Pairs:
-    return [("memory_limit", f"{units.size(text.rstrip('!'), origin, bare=units.KIB)}B")]
+    size = units.size(text.rstrip("!"), origin, bare=units.KIB)
+    return [("memory_limit", f"{size}B"), ("memory_limit!lsf", join(["-M", text]))]
 
 
 def _gpu(text: str, origin: str) -> Pairs:
-    """`num=2:mode=exclusive_process`: the number counts, the rest cannot be promised."""
-    number, notes = "1", []
-    for word in text.split(":") if text.strip() not in ("-", "") else []:
+    """`num=2:gmodel=A100:mode=exclusive_process`: the number on each host; the rest cannot be
+    promised here."""
+    number, per, model, notes = "1", "", "", []
+    plain = text.strip() not in ("-", "")
+    for word in text.split(":") if plain else []:
         name, _, value = word.strip().partition("=")
         if name == "num":
-            number = value.partition("/")[0]
+            number, _, per = value.partition("/")
+        elif name == "gmodel" and re.match(_MODEL, value):
+            model = f"{value}:"
+            notes.append(("@here", f"{safe(word[:60])} is ignored ({_COUNTED})"))
         else:
-            notes.append(("", f"{safe(word[:60])} is ignored (GPUs are counted, not chosen)"))
-    return [("gpus", number), *notes]
+            notes.append(("@-lsf", f"{safe(word[:60])} is ignored ({_COUNTED})"))
+            plain = False
+    each = "gpus_per_task" if per == "task" else "gpus_per_node"
+    exact = [] if plain else [(f"{each}!lsf", join(["-gpu", text]))]
+    return [("gpus@here", number), (f"{each}@cluster", model + number), *notes, *exact]
 
 
 def _requirement(text: str, origin: str) -> Pairs:
     """`rusage[mem=4G:ngpus_physical=1] span[hosts=1] select[...]`."""
     found: Pairs = []
-    for section, inside in re.findall(_SECTION, text):
+    sections = re.findall(_SECTION, text)
+    for section, inside in sections:
         if section == "rusage":
             for word in re.split(r"[:,]", inside):
                 found += _use(word.strip(), origin)
-        elif section != "span":
-            found.append(("", f"{section}[...] is ignored (there is one machine)"))
-    if not found and not re.search(_SECTION, text):
-        found.append(("", f"{safe(text[:60])} is ignored (there is one machine)"))
+        elif section == "span":
+            found += _span(inside, origin)
+        else:
+            found.append(("@-lsf", f"{section}[...] is ignored (there is one machine)"))
+            found.append(_exact(section, inside))
+    if not sections:
+        found.append(("@-lsf", f"{safe(text[:60])} is ignored (there is one machine)"))
+        found.append(("native@lsf", join(["-R", text])))
     return found
+
+
+def _exact(section: str, inside: str) -> tuple[str, str]:
+    return ("native@lsf", join(["-R", f"{section}[{inside}]"]))
+
+
+def _span(inside: str, origin: str) -> Pairs:
+    name, _, value = inside.replace(" ", "").partition("=")
+    if (name, value) == ("hosts", "1"):
+        return [("nodes@cluster", "1")]
+    if name == "ptile" and value.isascii() and value.isdigit():
+        return [("tasks_per_node@cluster", value)]
+    note = ("@cluster-lsf", f"span[{safe(inside[:60])}] is ignored (a word of LSF)")
+    return [note, _exact("span", inside)]
+
+
+_MEMORY: Final = {"task": "memory_per_cpu", "job": "memory_total"}
+"""What memory counts for; else for each host."""
 
 
 def _use(word: str, origin: str) -> Pairs:
@@ -90,12 +130,13 @@ def _use(word: str, origin: str) -> Pairs:
     amount, _, per = value.partition("/")
     if name == "mem":
         number = units.size(amount, f"{origin} mem")
-        return [("memory_per_cpu" if per == "task" else "memory", f"{number}B")]
+        return [(_MEMORY.get(per, "memory"), f"{number}B")]
     if name in ("ngpus_physical", "ngpus", "ngpus_excl_p", "ngpus_shared"):
-        return [("gpus", amount)]
+        return [("gpus_per_node", amount)]
+    exact = _exact("rusage", word)
     if amount.isascii() and amount.isdigit() and name not in ("swp", "tmp", "duration", "decay"):
-        return [("resource", f"{name}={amount}")]
-    return [("", f"{safe(word[:60])} is ignored (there is one machine)")]
+        return [("resource@-lsf", f"{name}={amount}"), exact]
+    return [("@-lsf", f"{safe(word[:60])} is ignored (there is one machine)"), exact]
 
 
 def _wait(text: str, origin: str) -> Pairs:
@@ -130,7 +171,8 @@ def _condition(part: str, text: str, origin: str) -> str:
 
 def _priority(text: str, origin: str) -> Pairs:
     """1 to 100 around 50, on our scale around 500."""
-    return [("priority", str(10 * units.count(text, origin, most=100)))]
+    number = units.count(text, origin, most=100)
+    return [("priority", str(10 * number)), ("priority!lsf", join(["-sp", str(number)]))]
 
 
 def when(text: str, origin: str) -> str:
@@ -256,6 +298,7 @@ LSF: Final = Syntax(
     },
     arity={"-B": "none", "-N": "none", "-ti": "none", "-cwd": "maybe"},
     left=_LEFT,
+    steering=frozenset({"-K", "-Zs", "-L"}),
     refused=dict.fromkeys(("-I", "-Ip", "-Is", "-IS", "-ISp", "-ISs", "-IX"), _INTERACTIVE),
     long=False,
 )

@@ -5,7 +5,8 @@
 
 #HPC is stronger than #SBATCH, that than #PBS, #BSUB and #$. Directives end at the first line that
 is neither blank nor a comment, as in Slurm. What another scheduler knows and one machine cannot
-mean is accepted and becomes a note. An unknown option is `Wrong`, with the nearest right one.
+mean is accepted: it becomes a note, and words for sites that speak the dialect. An unknown option
+is `Wrong`, with the nearest right one.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from shlex import join
 from typing import Final
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.options.row import Arity, Dialect, Option, Setting, Syntax
+from hpcshell.core.options.row import Arity, Dialect, Option, Setting, Syntax, setting_of
 from hpcshell.core.options.table import by_flag
 from hpcshell.core.records import Record
 from hpcshell.core.words import nearest, quote, safe
@@ -185,16 +187,25 @@ def _settle(flag: str, value: str | None, dialect: Dialect, origin: str) -> list
     syntax = syntax_of(dialect)
     row = by_flag(dialect).get(flag)
     if flag in syntax.left and row is None and flag not in syntax.convert:
-        shown = origin if value is None else f"{origin} {safe(value[:60])}"
-        return [
-            Setting(option="", text=f"ignored: {shown} ({syntax.left[flag][1]})", origin=origin)
-        ]
+        return _left_alone(flag, value, dialect, origin)
     convert = syntax.convert.get(flag) or (syntax.convert.get(row.name) if row else None)
     text = _text(flag, value, row)
     found = convert(text, origin) if convert else [(row.name if row else "", text)]
+    return [setting_of(name, said, origin) for name, said in found]
+
+
+def _left_alone(flag: str, value: str | None, dialect: Dialect, origin: str) -> list[Setting]:
+    """A note for everybody but those who speak the dialect; they get the words."""
+    syntax = syntax_of(dialect)
+    shown = origin if value is None else f"{origin} {safe(value[:60])}"
+    note = f"ignored: {shown} ({syntax.left[flag][1]})"
+    if flag in syntax.steering:
+        return [Setting(option="", text=note, origin=origin)]
+    said = [flag] if value is None else [flag, value]
+    words = join(["=".join(said)] if flag.startswith("--") else said)
     return [
-        Setting(option=name, text=said if name else f"{origin}: {said}", origin=origin)
-        for name, said in found
+        Setting(option="", text=note, origin=origin, only=f"-{dialect}"),
+        Setting(option="native", text=words, origin=origin, only=dialect),
     ]
 
 

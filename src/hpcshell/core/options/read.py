@@ -8,17 +8,19 @@ and a hint. What a value may depend on, the clock and the caller's directory and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from hpcshell.core import dependencies, ids, units
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
-from hpcshell.core.instants import Offset, instant
+from hpcshell.core.instants import instant
+from hpcshell.core.options import resources
+from hpcshell.core.options.place import Place as Place
+from hpcshell.core.options.place import Reader
 from hpcshell.core.options.row import Setting
 from hpcshell.core.options.table import BY_NAME
 from hpcshell.core.patterns import check_pattern
-from hpcshell.core.records import Gang, Record, WarnSignal
+from hpcshell.core.records import Gang, WarnSignal
 from hpcshell.core.words import check_name, nearest, one_line, quote, warn_signal
 
 LEVELS: Final = {"critical": 1000, "high": 750, "normal": 500, "low": 250}
@@ -40,22 +42,10 @@ GROWS: Final = {
 
 _YES: Final = frozenset({"yes", "y", "true", "on", "1"})
 _NO: Final = frozenset({"no", "n", "false", "off", "0"})
-_WORD: Final = r"\A[A-Za-z_][A-Za-z0-9_.@+-]{0,127}\Z"
 _VARIABLE: Final = r"\A[A-Za-z_][A-Za-z0-9_]*\Z"
-_GPU_COUNT: Final = r"(?a)\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9.]{1,12})\Z"
-
-
-class Place(Record, frozen=True, kw_only=True):
-    """Where a submission is made: the clock, the zone, the caller's directory and environment."""
-
-    now: float
-    offset: Offset
-    cwd: str
-    env: Mapping[str, str]
-    umask: int = 0o022
-
-
-Reader = Callable[[str, str, Place], Any]
+_MODULE: Final = r"(?a)\A\w[\w./+@:=~-]{0,127}\Z"
+_SHARED_SOMEHOW: Final = ("user", "mcs", "topo")
+"""What a cluster may mean by exclusive, beyond yes."""
 
 
 # -------------------------------------------------------------------------------------- numbers
@@ -69,30 +59,8 @@ def _count0(text: str, origin: str, place: Place) -> int:
     return units.count(text, origin, least=0)
 
 
-def _nodes(text: str, origin: str, place: Place) -> int:
-    least, _, most = text.partition("-")
-    number = units.count(least, origin)
-    if most:
-        units.count(most, origin, least=number)
-    if number > 1:
-        raise Wrong(
-            f"{origin}: {number} nodes are asked for, and this is one machine",
-            "ask for CPUs instead: --ntasks and --cpus",
-        )
-    return number
-
-
 def _memory(text: str, origin: str, place: Place) -> int:
     return units.size(text, origin)
-
-
-def _gpus(text: str, origin: str, place: Place) -> int:
-    """`2`, `0.5`, `a100:2`, `a100:1,v100:1` in hundredths: the models are not told apart."""
-    total = 0
-    for part in text.split(","):
-        found = re.match(_GPU_COUNT, part.strip())
-        total += units.gpus(part if found is None else found["count"], origin)
-    return total
 
 
 def _limit(text: str, origin: str, place: Place) -> float | None:
@@ -171,6 +139,37 @@ def _switch(text: str, origin: str, place: Place) -> bool:
     return word in _YES
 
 
+def _exclusive(text: str, origin: str, place: Place) -> bool | str:
+    """Yes or no; for a cluster also with whom a node may be shared, which here means yes."""
+    word = text.strip().lower()
+    if word in _SHARED_SOMEHOW:
+        return word if place.site else True
+    return _switch(text, origin, place)
+
+
+def _modules(text: str, origin: str, place: Place) -> list[str]:
+    """One or several, as after `module load`."""
+    found = text.replace(",", " ").split()
+    for name in found or [text]:
+        if not re.match(_MODULE, name):
+            raise Wrong(f"{origin}: {quote(name)} is no name of a module", "write gcc/12.2")
+    return found
+
+
+def _activated(text: str, origin: str, place: Place) -> str:
+    """A name or a path, and no option."""
+    if not text.strip() or text.lstrip().startswith("-"):
+        raise Wrong(f"{origin}: {quote(text)} names no environment", "write its name or its path")
+    return one_line(text, origin)
+
+
+def _native(text: str, origin: str, place: Place) -> tuple[str, ...]:
+    """Split as a shell would."""
+    from hpcshell.core.options.parse import words
+
+    return tuple(words(one_line(text, origin, 1 << 16), origin))
+
+
 def _choice(text: str, origin: str, place: Place) -> str:
     return text.strip().lower()  # `build` knows the row, and with it what may be chosen
 
@@ -213,44 +212,6 @@ def pairs(text: str, origin: str, example: str) -> list[tuple[str, str]]:
         if not equals or not name or not value:
             raise Wrong(f"{origin}: {quote(part)} is no pair", f"write {example}")
         found.append((name, value))
-    return found
-
-
-def _resource(text: str, origin: str, place: Place) -> dict[str, int]:
-    """`matlab=2`, `matlab:2`, `matlab@server:2`, or `matlab` alone for one."""
-    found: dict[str, int] = {}
-    for part in text.split(","):
-        name, _, value = part.strip().replace(":", "=").partition("=")
-        name = name.partition("@")[0]
-        if not re.match(_WORD, name):
-            raise Wrong(
-                f"{origin}: {quote(part)} names no resource", "write NAME=N, as in matlab=1"
-            )
-        if name.lower() in ("cpus", "cpu", "memory", "mem", "gpus", "gpu"):
-            raise Wrong(f"{origin}: {name} has an option of its own", f"write --{name.lower()}")
-        if name in found:
-            raise Wrong(f"{origin}: {name} is asked for twice", f"add them up: {name}=N")
-        found[name] = units.count(value, f"{origin} {name}") if value else 1
-    return found
-
-
-def _gres(text: str, origin: str, place: Place) -> dict[str, int]:
-    """`gpu:2`, `gpu:a100:0.5`, `licence:3`: counts by name, the GPUs, in hundredths, under
-    `gpu`."""
-    found: dict[str, int] = {}
-    if text.strip().lower() == "none":
-        return found
-    for part in text.split(","):
-        words = re.split(r"[:=]", part.strip().removeprefix("gres/").removeprefix("gres:"))
-        name = words[0]
-        last = words[-1] if len(words) > 1 else "1"
-        value = last if last[:1].isdigit() else "1"
-        if not re.match(_WORD, name) or len(words) > 3:
-            raise Wrong(f"{origin}: {quote(part)} is no resource", "write gpu:2 or gpu:a100:1")
-        gpus = name in ("gpu", "gpus")
-        key = "gpu" if gpus else name
-        number = units.gpus(value, origin) if gpus else units.count(value, origin, least=0)
-        found[key] = found.get(key, 0) + number
     return found
 
 
@@ -408,6 +369,7 @@ def _gang(text: str, origin: str, place: Place) -> Gang:
 
 
 READERS: Final[dict[str, Reader]] = {
+    "activated": _activated,
     "address": _address,
     "array": _array,
     "caps": _caps,
@@ -419,26 +381,29 @@ READERS: Final[dict[str, Reader]] = {
     "directory": _directory,
     "duration": _duration,
     "duration0": _duration0,
+    "exclusive": _exclusive,
     "export": _export,
     "factor": _factor,
     "gang": _gang,
-    "gpus": _gpus,
-    "gres": _gres,
+    "gpus": resources.gpus,
+    "gres": resources.gres,
     "growth": _growth,
     "instant": _instant,
     "jitter": _jitter,
     "limit": _limit,
     "line": _line,
     "memory": _memory,
+    "modules": _modules,
     "name": _name,
+    "native": _native,
     "nice": _nice,
-    "nodes": _nodes,
+    "nodes": resources.nodes,
     "notices": _notices,
     "on_never": _on_never,
     "parents": _parents,
     "pattern": _pattern,
     "priority": _priority,
-    "resource": _resource,
+    "resource": resources.resource,
     "signal": _signal,
     "switch": _switch,
     "umask": _umask,

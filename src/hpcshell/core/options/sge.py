@@ -1,14 +1,18 @@
-"""#$: the words of Grid Engine."""
+"""#$: the words of Grid Engine.
+
+What means more or less to Grid Engine than it does in our words is also said to it as it stands.
+"""
 
 from __future__ import annotations
 
 import re
+from shlex import join
 from typing import Final
 
 from hpcshell.core import units
 from hpcshell.core.errors import Wrong
-from hpcshell.core.options.pbs import Pairs, centred, mails, when
-from hpcshell.core.options.row import Syntax
+from hpcshell.core.options.pbs import centred, mails, when
+from hpcshell.core.options.row import Pairs, Syntax
 from hpcshell.core.options.table import by_flag
 from hpcshell.core.words import quote, safe
 
@@ -30,25 +34,37 @@ _VARIABLES: Final = (
 )
 
 
+_EVERYWHERE: Final = ("h_rt", "h_vmem", "gpu")
+"""Resources that every site has by these names, if it has them."""
+
+
 def _resources(text: str, origin: str) -> Pairs:
     """`-l h_rt=01:00:00,h_vmem=4G,gpu=1`; memory counts for each slot."""
     found: Pairs = []
     for part in text.split(","):
         name, equals, value = part.strip().partition("=")
-        where = f"{origin} {name}"
-        row = by_flag("sge").get(f"-l {name}")
-        if row is not None and row.name == "time_limit":
-            found.append(("time_limit", _seconds(value, where)))
-        elif row is not None and row.kind == "memory":
-            number = units.size(value, where, bare=1, small=_DECIMAL)
-            found.append((row.name, f"{number}B"))
-        elif row is not None:
-            found.append((row.name, value if equals else "1"))
-        elif value.isascii() and value.isdigit() and name not in _LEFT_RESOURCES:
-            found.append(("resource", f"{name}={value}"))
+        said = _resource(name, value if equals else "1", part, f"{origin} {name}")
+        if name in _EVERYWHERE:
+            found.append(said)
         else:
-            found.append(("", f"{safe(part[:60])} is ignored (there is one machine)"))
+            row, meaning = said
+            stands = row if row in ("gpus", "memory_per_cpu") else ""
+            found.append((f"{row}@-sge", meaning))
+            found.append((f"{stands}!sge" if stands else "native@sge", join(["-l", part.strip()])))
     return found
+
+
+def _resource(name: str, value: str, part: str, origin: str) -> tuple[str, str]:
+    row = by_flag("sge").get(f"-l {name}")
+    if row is not None and row.name == "time_limit":
+        return ("time_limit", _seconds(value, origin))
+    if row is not None and row.kind == "memory":
+        return (row.name, f"{units.size(value, origin, bare=1, small=_DECIMAL)}B")
+    if row is not None:
+        return (row.name, value)
+    if value.isascii() and value.isdigit() and name not in _LEFT_RESOURCES and "=" in part:
+        return ("resource", f"{name}={value}")
+    return ("", f"{safe(part[:60])} is ignored (there is one machine)")
 
 
 def _seconds(text: str, origin: str) -> str:
@@ -60,12 +76,28 @@ def _seconds(text: str, origin: str) -> str:
     return f"{units.duration(text, origin, bare=1.0)}s"
 
 
+_ON_ONE_NODE: Final = r"(?i)smp|thread|openmp(?!i)|omp(?!i)|shm|shared"
+"""Names that parallel environments have where all slots are on one node."""
+
+
 def _slots(text: str, origin: str) -> Pairs:
-    """`-pe smp 4`: the slots are CPUs, whatever the environment; of a range, the least."""
+    """`-pe smp 4`: the slots are CPUs; where they may lie on several nodes, tasks. Of a range, the
+    least."""
     name, _, slots = text.partition(" ")
     least = slots.strip().partition("-")[0]
-    note = [] if slots.strip() == least else [("", f"{safe(slots[:60])} is taken as {least}")]
-    return [("cpus", str(units.count(least, f"{origin} {safe(name[:30])}"))), *note]
+    number = str(units.count(least, f"{origin} {safe(name[:30])}"))
+    row = "cpus" if re.search(_ON_ONE_NODE, name) else "tasks"
+    note = ("@-sge", f"{safe(slots[:60])} is taken as {least}")
+    return [
+        ("cpus@here", number),
+        (f"{row}@cluster", number),
+        *([] if slots.strip() == least else [note]),
+        ("tasks!sge", join(["-pe", name, slots.strip()])),
+    ]
+
+
+def _priority(text: str, origin: str) -> Pairs:
+    return [*centred(text, origin), ("priority!sge", join(["-p", text]))]
 
 
 def _held(text: str, origin: str) -> Pairs:
@@ -151,7 +183,7 @@ SGE: Final = Syntax(
         "export": _listed,
         "begin": _begin,
         "deadline": _deadline,
-        "priority": centred,
+        "priority": _priority,
         "notify_on": mails,
         "join": _join,
         "hold": _hold,
@@ -180,5 +212,6 @@ SGE: Final = Syntax(
         "-masterq": ("one", "there is one machine"),
         "-C": ("one", "directives begin with #$"),
     },
+    steering=frozenset({"-S", "-shell", "-now", "-sync", "-terse", "-verify", "-clear", "-C"}),
     long=False,
 )

@@ -1,12 +1,16 @@
-"""#SBATCH and sbatch: what Slurm says differently, and what it has that one machine has not."""
+"""#SBATCH and sbatch: what Slurm says differently, and what it has that one machine has not.
+
+What means more or less to Slurm than it does in our words is also said to it as it stands.
+"""
 
 from __future__ import annotations
 
+from shlex import join
 from typing import Final
 
 from hpcshell.core import dependencies, units
 from hpcshell.core.options.read import MOST_PRIORITY
-from hpcshell.core.options.row import Syntax
+from hpcshell.core.options.row import Pairs, Syntax
 from hpcshell.core.words import safe
 
 _ONE_MACHINE: Final = "there is one machine"
@@ -14,56 +18,72 @@ _HARDWARE: Final = "the choice of hardware is not made here"
 _NOT_KEPT: Final = "nothing is kept of it"
 
 
-def _memory(text: str, origin: str) -> list[tuple[str, str]]:
+_NO_MEMORY: Final = ("@-sbatch", "no memory is set apart (in Slurm, 0 is all of a node's)")
+
+
+def _memory(text: str, origin: str) -> Pairs:
     if text.strip() == "0":
-        return [("", "no memory is set apart (in Slurm, 0 is all of a node's)")]
+        return [_NO_MEMORY, ("memory!sbatch", "--mem=0")]
     return [("memory", text)]
 
 
-def _memory_per_cpu(text: str, origin: str) -> list[tuple[str, str]]:
+def _memory_per_cpu(text: str, origin: str) -> Pairs:
     if text.strip() == "0":
-        return [("", "no memory is set apart (in Slurm, 0 is all of a node's)")]
+        return [_NO_MEMORY, ("memory_per_cpu!sbatch", "--mem-per-cpu=0")]
     return [("memory_per_cpu", text)]
 
 
-def _time(text: str, origin: str) -> list[tuple[str, str]]:
-    return [("time_limit", "unlimited" if text.strip() in ("0", "-1") else text)]
+def _time(text: str, origin: str) -> Pairs:
+    if text.strip().lower() in ("0", "-1", "unlimited", "infinite"):
+        return [("time_limit", "unlimited"), ("time_limit!sbatch", "--time=UNLIMITED")]
+    return [("time_limit", text)]
 
 
-def _exclusive(text: str, origin: str) -> list[tuple[str, str]]:
+def _exclusive(text: str, origin: str) -> Pairs:
     if text in ("", "yes"):
         return [("exclusive", "yes")]
-    return [("exclusive", "yes"), ("", f"{safe(text[:60])} is taken as plain --exclusive")]
+    note = f"{safe(text[:60])} is taken as plain --exclusive"
+    return [("exclusive@here", "yes"), ("@here", note), ("exclusive@cluster", text)]
 
 
-def _nice(text: str, origin: str) -> list[tuple[str, str]]:
+def _nice(text: str, origin: str) -> Pairs:
     number = units.count(text or "100", origin, least=-(2**31), most=2**31)
     clamped = max(-MOST_PRIORITY, min(MOST_PRIORITY, number))
-    note = [] if clamped == number else [("", f"{number} is taken as {clamped}")]
-    return [("nice", str(clamped)), *note]
+    if clamped == number:
+        return [("nice", str(number))]
+    return [*_clamped("nice", number, clamped), ("nice!sbatch", f"--nice={number}")]
 
 
-def _priority(text: str, origin: str) -> list[tuple[str, str]]:
+def _priority(text: str, origin: str) -> Pairs:
     if text.strip().upper() == "TOP":
-        return [("priority", str(MOST_PRIORITY))]
+        return [("priority", str(MOST_PRIORITY)), ("priority!sbatch", "--priority=TOP")]
     number = units.count(text, origin, least=0, most=2**32)
+    exact = ("priority!sbatch", f"--priority={number}")
     if number <= MOST_PRIORITY:
-        return [("priority", str(number))]
-    return [("priority", str(MOST_PRIORITY)), ("", f"{number} is taken as {MOST_PRIORITY}")]
+        return [("priority", str(number)), exact]
+    return [*_clamped("priority", number, MOST_PRIORITY), exact]
 
 
-def _dependency(text: str, origin: str) -> list[tuple[str, str]]:
+def _clamped(row: str, number: int, clamped: int) -> Pairs:
+    return [(row, str(clamped)), ("@-sbatch", f"{number} is taken as {clamped}")]
+
+
+def _dependency(text: str, origin: str) -> Pairs:
     """In Slurm a parent without a kind means afterany."""
     expression = dependencies.parse(text, origin, bare="afterany")
     return [("dependency", dependencies.format_expression(expression))]
 
 
-def _open_mode(text: str, origin: str) -> list[tuple[str, str]]:
+def _open_mode(text: str, origin: str) -> Pairs:
     return [("open_mode", {"a": "append", "t": "truncate"}.get(text.strip().lower(), text))]
 
 
-def _gpus_per_socket(text: str, origin: str) -> list[tuple[str, str]]:
-    return [("gpus", text), ("", "taken as --gpus")]
+def _gpus_per_socket(text: str, origin: str) -> Pairs:
+    return [
+        ("gpus@-sbatch", text),
+        ("@-sbatch", "taken as --gpus"),
+        ("gpus!sbatch", join([f"--gpus-per-socket={text}"])),
+    ]
 
 
 _LEFT: Final[dict[str, tuple[str, str]]] = {
@@ -75,8 +95,6 @@ _LEFT: Final[dict[str, tuple[str, str]]] = {
             "--cluster-constraint",
             "--clusters",
             "-M",
-            "--constraint",
-            "-C",
             "--prefer",
             "--exclude",
             "-x",
@@ -147,6 +165,13 @@ _LEFT: Final[dict[str, tuple[str, str]]] = {
     **dict.fromkeys(("--wait", "-W"), ("none", "wait with: hpc wait")),
 }
 
+_STEERING: Final = frozenset(
+    {
+        *("--parsable", "--quiet", "-Q", "--test-only", "--verbose", "-v", "--wait", "-W"),
+        *("--uid", "--gid", "--clusters", "-M", "--export-file", "--ignore-pbs"),
+    }
+)
+
 SLURM: Final = Syntax(
     convert={
         "memory": _memory,
@@ -161,6 +186,7 @@ SLURM: Final = Syntax(
     },
     arity={"--exclusive": "maybe", "--nice": "maybe"},
     left=_LEFT,
+    steering=_STEERING,
     refused={"--wrap": "a script cannot wrap another command"},
     prefixes=True,
     hash_inside=True,

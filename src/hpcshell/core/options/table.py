@@ -8,6 +8,7 @@
     options.parse.directives(script, "job.sh")      settings of #HPC, #SBATCH, #PBS, #BSUB, #$ lines
     options.values.from_keywords(cpus=2, ...)       settings
     options.build.build(layers, place, argv)        Submission, notes, and what was understood
+    options.spec.build_spec(layers, place, argv)    the same for a cluster: a JobSpec
     options.script.check_script(script, "job.sh")   refuses what cannot be run
 
 A `Setting` is one option given somewhere, still as text, with the words to blame when it is wrong.
@@ -18,6 +19,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+from hpcshell.core.options.clusters import CLUSTER_ROWS
 from hpcshell.core.options.conduct import ARRAY_ROWS, FILE_ROWS, NOTICE_ROWS, RETRY_ROWS
 from hpcshell.core.options.request import QUEUE_ROWS, RESOURCE_ROWS, TIME_ROWS
 from hpcshell.core.options.row import DIALECTS as DIALECTS
@@ -32,6 +34,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     *ARRAY_ROWS,
     *RETRY_ROWS,
     *NOTICE_ROWS,
+    *CLUSTER_ROWS,
 )
 BY_NAME: Final[dict[str, Option]] = {option.name: option for option in OPTIONS}
 

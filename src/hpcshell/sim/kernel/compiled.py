@@ -15,7 +15,7 @@ from numba.extending import overload, register_jitable
 
 from hpcshell.policy import formulas
 from hpcshell.predict import runtimes, shrunk
-from hpcshell.sim.kernel import ahead, arrays, easy, events, plan, play, primitives, scores, state
+from hpcshell.sim.kernel import arrays, easy, events, plan, play, primitives, profile, scores, state
 
 OPTIONS: Final[Any] = {"_nrt": False, "error_model": "numpy"}
 """Nothing in the kernel makes arrays, so that numba need not count who uses them: seven times as
@@ -29,7 +29,7 @@ def _twin(name: str) -> None:
     register(lambda *_: implementation)
 
 
-MODULES: Final = (formulas, scores, state, events, easy, ahead, plan, play)
+MODULES: Final = (formulas, scores, state, events, easy, profile, plan, play)
 
 for _name in primitives.__all__:
     _twin(_name)

@@ -11,7 +11,8 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from hpcshell.sim.kernel.ahead import (
+from hpcshell.sim.kernel.events import begin, least
+from hpcshell.sim.kernel.profile import (
     add_up,
     earlier,
     earliest,
@@ -22,7 +23,6 @@ from hpcshell.sim.kernel.ahead import (
     remember,
     take,
 )
-from hpcshell.sim.kernel.events import begin, least
 from hpcshell.sim.kernel.state import (
     ALL,
     FREE,
@@ -41,37 +41,37 @@ def lay_out(case: Case, now: float) -> None:
     """What is free from when: beside what runs, and beside what has been promised. Most edges are
     those of the decision before."""
     state, procs, lengths = case.state, case.work.procs, case.found.estimate
-    tally, ahead, planned = state.tally, state.ahead, state.planned
-    first = open_at(ahead, now)
+    tally, profile, planned = state.tally, state.profile, state.planned
+    first = open_at(profile, now)
     for at in range(tally[RUNNING]):
         end = max(now, state.ends[at]) if at >= tally[LATE] else now + SOON
-        ahead.room[edge(ahead, end, 0)] += procs[state.holders[at]]
+        profile.room[edge(profile, end, 0)] += procs[state.holders[at]]
     for at in range(tally[QUEUED]):
         job = state.queue.jobs[at]
         if planned[job] == inf:
             break
         if planned[job] >= now:
-            ahead.room[edge(ahead, planned[job], 0)] -= procs[job]
-            ahead.room[edge(ahead, planned[job] + lengths[job], 0)] += procs[job]
-    add_up(ahead, first, tally[FREE], tally[RUNNING] + 2 * tally[QUEUED] + SPARE)
+            profile.room[edge(profile, planned[job], 0)] -= procs[job]
+            profile.room[edge(profile, planned[job] + lengths[job], 0)] += procs[job]
+    add_up(profile, first, tally[FREE], tally[RUNNING] + 2 * tally[QUEUED] + SPARE)
 
 
 def place(case: Case, job: int) -> Any:
     """The job gives its place back, if it has one, and takes the first that disturbs nobody. One
     in the past was lost to a run that is overdue."""
-    ahead, planned = case.state.ahead, case.state.planned
+    profile, planned = case.state.profile, case.state.planned
     procs, length, own = case.work.procs[job], case.found.estimate[job], planned[job]
-    start, placed = inf, ahead.edges[0] <= own < inf
-    if placed and not ahead.tally[OVERDRAWN]:
-        start = earlier(ahead, procs, length, own)
+    start, placed = inf, profile.edges[0] <= own < inf
+    if placed and not profile.tally[OVERDRAWN]:
+        start = earlier(profile, procs, length, own)
     if start != own or not placed:
         if placed:
-            give_back(ahead, procs, own, length)
+            give_back(profile, procs, own, length)
         if start == inf:
-            start = earliest(ahead, procs, length)
-        take(ahead, procs, start, length)
+            start = earliest(profile, procs, length)
+        take(profile, procs, start, length)
         planned[job] = start
-    remember(ahead, procs, length, start)
+    remember(profile, procs, length, start)
     return start
 
 
@@ -96,7 +96,7 @@ def decide_all(case: Case, now: float) -> None:
     Where nothing can, nobody needs to know a start yet; as published (`stepwise`), all do.
     """
     state, rules, procs, lengths = case.state, case.rules, case.work.procs, case.found.estimate
-    tally, ahead, queue = state.tally, state.ahead, state.queue.jobs
+    tally, profile, queue = state.tally, state.profile, state.queue.jobs
     enough = 0 if rules.stepwise else least(case)
     if tally[FREE] < enough or not (rules.stepwise or matter(case, now)):
         return
@@ -109,8 +109,8 @@ def decide_all(case: Case, now: float) -> None:
         if left > 0 or state.planned[job] < inf:
             starts = place(case, job) <= now
             left -= not starts
-        elif fits_now(ahead, procs[job], lengths[job]):
-            take(ahead, procs[job], now, lengths[job])
+        elif fits_now(profile, procs[job], lengths[job]):
+            take(profile, procs[job], now, lengths[job])
             starts = True
         if starts:
             case.found.backfilled[job] = at > 0

@@ -21,7 +21,7 @@ SOON: Final = 1.0
 """A run that should have ended by now is taken to end so many seconds from now, as by `decide`."""
 UNTAKEN: Final = 1 << 62
 
-# places in Ahead.tally
+# places in Profile.tally
 SEGMENTS, OVERDRAWN = range(2)
 SPARE: Final = 64
 """So many edges more than could be needed are kept from one decision to the next."""
@@ -83,7 +83,7 @@ class Past(NamedTuple):
     counts: Any
 
 
-class Ahead(NamedTuple):
+class Profile(NamedTuple):
     """What is free from when (`OVERDRAWN`: at some time less than nothing). By slot: before the
     instant `since` nothing of so many `procs` fits for so long."""
 
@@ -120,7 +120,7 @@ class State(NamedTuple):
     outrun: Any
     over: Any
     planned: Any
-    ahead: Ahead
+    profile: Profile
     last: Any
     before: Any
     lasts: Any
@@ -165,7 +165,7 @@ def prepared(work: Work, rules: Rules, lists: ModuleType) -> Case:
         outrun=lists.ints(number),
         over=lists.ints(number),
         planned=lists.floats(number),
-        ahead=Ahead(
+        profile=Profile(
             lists.ints(2),
             lists.growing_floats(most),
             lists.growing_ints(most),

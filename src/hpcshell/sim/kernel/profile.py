@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import Any
 
 from hpcshell.sim.kernel.primitives import left_of, put, trim
-from hpcshell.sim.kernel.state import OVERDRAWN, REACH, SEGMENTS, SLOTS, Ahead
+from hpcshell.sim.kernel.state import OVERDRAWN, REACH, SEGMENTS, SLOTS, Profile
 
 
-def open_at(ahead: Ahead, now: float) -> int:
+def open_at(profile: Profile, now: float) -> int:
     """The number of the segment that begins now. Nothing is held from then on: `room` tells, until
     `add_up`, by how much it changes at each edge."""
-    tally, edges, room = ahead.tally, ahead.edges, ahead.room
+    tally, edges, room = profile.tally, profile.edges, profile.room
     first = left_of(edges, tally[SEGMENTS], now)
     if first == tally[SEGMENTS] or edges[first] > now:
         first -= 1
@@ -34,11 +34,11 @@ def open_at(ahead: Ahead, now: float) -> int:
     return first
 
 
-def add_up(ahead: Ahead, first: int, free: int, most: int) -> None:
+def add_up(profile: Profile, first: int, free: int, most: int) -> None:
     """From changes to what is free, from so much in segment `first` on. Edges that are past go, and
     those at which nothing changes if there are more than `most`: the next decision may need them
     again."""
-    tally, edges, room = ahead.tally, ahead.edges, ahead.room
+    tally, edges, room = profile.tally, profile.edges, profile.room
     crowded = tally[SEGMENTS] - first > most
     kept = tally[OVERDRAWN] = 0
     for at in range(first, tally[SEGMENTS]):
@@ -52,13 +52,13 @@ def add_up(ahead: Ahead, first: int, free: int, most: int) -> None:
     trim(edges, kept)
     trim(room, kept)
     tally[SEGMENTS] = kept
-    forget(ahead, edges[0])
+    forget(profile, edges[0])
 
 
-def edge(ahead: Ahead, time: float, like: int) -> int:
+def edge(profile: Profile, time: float, like: int) -> int:
     """The number of the segment that begins at `time`, made if there is none: its room is 0, or
     (`like` 1) that of the one which it shortens."""
-    tally, edges, room = ahead.tally, ahead.edges, ahead.room
+    tally, edges, room = profile.tally, profile.edges, profile.room
     place = left_of(edges, tally[SEGMENTS], time)
     if place == tally[SEGMENTS] or edges[place] != time:
         put(edges, tally[SEGMENTS], place, time)
@@ -67,23 +67,23 @@ def edge(ahead: Ahead, time: float, like: int) -> int:
     return place
 
 
-def take(ahead: Ahead, procs: int, start: float, length: float) -> None:
+def take(profile: Profile, procs: int, start: float, length: float) -> None:
     """Hold so many from `start` for so long; their first place may have been that."""
-    first = edge(ahead, start, 1)
-    for at in range(first, edge(ahead, start + length, 1)):
-        ahead.room[at] -= procs
+    first = edge(profile, start, 1)
+    for at in range(first, edge(profile, start + length, 1)):
+        profile.room[at] -= procs
 
 
-def give_back(ahead: Ahead, procs: int, start: float, length: float) -> None:
+def give_back(profile: Profile, procs: int, start: float, length: float) -> None:
     """Undo `take`."""
-    take(ahead, -procs, start, length)
-    forget(ahead, start)
+    take(profile, -procs, start, length)
+    forget(profile, start)
 
 
-def earliest(ahead: Ahead, procs: int, length: float) -> Any:
+def earliest(profile: Profile, procs: int, length: float) -> Any:
     """The first instant at which so many are free for so long."""
-    segments, edges, room = ahead.tally[SEGMENTS], ahead.edges, ahead.room
-    start = at = left_of(edges, segments, known(ahead, procs, length))
+    segments, edges, room = profile.tally[SEGMENTS], profile.edges, profile.room
+    start = at = left_of(edges, segments, known(profile, procs, length))
     while at < segments and (at == start or edges[at] < edges[start] + length):
         if room[at] < procs:
             start = at + 1
@@ -91,11 +91,11 @@ def earliest(ahead: Ahead, procs: int, length: float) -> Any:
     return edges[start]
 
 
-def earlier(ahead: Ahead, procs: int, length: float, own: float) -> Any:
+def earlier(profile: Profile, procs: int, length: float, own: float) -> Any:
     """The same for who holds a place from `own` on: that at the latest. Either it is out of the way
     of that, or it reaches into it and so follows the last obstacle before it."""
-    edges, room, last = ahead.edges, ahead.room, edge(ahead, own, 1)
-    start = at = left_of(edges, last, known(ahead, procs, length))
+    edges, room, last = profile.edges, profile.room, edge(profile, own, 1)
+    start = at = left_of(edges, last, known(profile, procs, length))
     while start < last and edges[start] <= own - length:
         if room[at] < procs:
             start = at + 1
@@ -107,11 +107,11 @@ def earlier(ahead: Ahead, procs: int, length: float, own: float) -> Any:
     return edges[last]
 
 
-def fits_now(ahead: Ahead, procs: int, length: float) -> bool:
+def fits_now(profile: Profile, procs: int, length: float) -> bool:
     """Whether so many are free from now on for so long."""
-    last = left_of(ahead.edges, ahead.tally[SEGMENTS], ahead.edges[0] + length)
+    last = left_of(profile.edges, profile.tally[SEGMENTS], profile.edges[0] + length)
     for at in range(max(1, last)):  # noqa: SIM110 - compiled, too
-        if ahead.room[at] < procs:
+        if profile.room[at] < procs:
             return False
     return True
 
@@ -119,29 +119,30 @@ def fits_now(ahead: Ahead, procs: int, length: float) -> bool:
 # -- what is known of sizes -----------------------------------------------------------------------
 
 
-def known(ahead: Ahead, procs: int, length: float) -> Any:
+def known(profile: Profile, procs: int, length: float) -> Any:
     """Before this instant nothing of that size fits for so long."""
-    at, since = slot(procs, length), ahead.edges[0]
-    if ahead.procs[at] == procs and ahead.lengths[at] == length:
-        return max(since, ahead.since[at])
+    at, since = slot(procs, length), profile.edges[0]
+    if profile.procs[at] == procs and profile.lengths[at] == length:
+        return max(since, profile.since[at])
     for at in range(SLOTS):
-        if ahead.since[at] > since and ahead.procs[at] <= procs and ahead.lengths[at] <= length:
-            since = ahead.since[at]
+        smaller = profile.procs[at] <= procs and profile.lengths[at] <= length
+        if smaller and profile.since[at] > since:
+            since = profile.since[at]
     return since
 
 
-def remember(ahead: Ahead, procs: int, length: float, start: float) -> None:
+def remember(profile: Profile, procs: int, length: float, start: float) -> None:
     """One has the first place there was for its size: nothing like it fits before."""
     at = slot(procs, length)
-    ahead.procs[at] = procs
-    ahead.lengths[at] = length
-    ahead.since[at] = start
+    profile.procs[at] = procs
+    profile.lengths[at] = length
+    profile.since[at] = start
 
 
-def forget(ahead: Ahead, start: float) -> None:
+def forget(profile: Profile, start: float) -> None:
     """There is more room from that instant on: what reaches into that may fit now."""
     for at in range(SLOTS):
-        ahead.since[at] = min(ahead.since[at], start - ahead.lengths[at])
+        profile.since[at] = min(profile.since[at], start - profile.lengths[at])
 
 
 def slot(procs: int, length: float) -> int:

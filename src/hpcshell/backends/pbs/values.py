@@ -1,0 +1,92 @@
+"""How PBS writes instants, durations and sizes, and how it wants to hear them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from math import ceil
+from typing import Final
+
+_MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
+_INSTANT: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4})\Z"
+)
+_CLOCK: Final = re.compile(r"(?:(?:(\d{1,9}):)?(?:(\d{1,9}):)?(\d{1,9}):)?(\d{1,15})\Z")
+_SIZE: Final = re.compile(r"(\d{1,18})([kmgtp]?)([bw]?)\Z", re.IGNORECASE)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_remembered = lru_cache(maxsize=4096)
+"""Jobs say the same over and over."""
+
+
+@_remembered
+def instant(text: str) -> float | None:
+    """Unix seconds of `Sat Nov 21 20:38:28 2026`: PBS's commands write times in the zone that they
+    are run in, and they are run in UTC."""
+    if text.isascii() and text.isdecimal() and len(text) <= 12:
+        return float(text)
+    found = _INSTANT.match(text)
+    month = _MONTHS.find(found[1]) if found else -1
+    if found is None or month % 3:
+        return None
+    day, hour, minute, second, year = map(int, found.groups()[1:])
+    try:
+        when = datetime(year, month // 3 + 1, day, hour, minute, 0, tzinfo=UTC)
+    except ValueError:
+        return None
+    return when.timestamp() + second
+
+
+def stamp(when: float) -> str:
+    """`CCYYMMDDhhmm[.SS]` in UTC, no earlier than that."""
+    moment = _EPOCH + timedelta(seconds=ceil(when))
+    return moment.strftime("%Y%m%d%H%M.%S" if moment.second else "%Y%m%d%H%M")
+
+
+@_remembered
+def seconds(text: str) -> float | None:
+    """`[[[DD:]HH:]MM:]SS`."""
+    found = _CLOCK.match(text)
+    if found is None:
+        return None
+    days, hours, minutes, rest = (int(part or 0) for part in _from_the_right(text))
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + rest)
+
+
+def _from_the_right(text: str) -> list[str]:
+    parts = text.split(":")
+    return ["0"] * (4 - len(parts)) + parts
+
+
+def clock(duration: float) -> str:
+    """`HH:MM:SS`, as many hours as it takes."""
+    whole = ceil(duration)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+@_remembered
+def size(text: str) -> int | None:
+    """Bytes of `64mb`, `8gb`, `100` (bytes) and `5kw` (words of 8 bytes)."""
+    found = _SIZE.match(text)
+    if found is None:
+        return None
+    power = " kmgtp".index(found[2].lower()) if found[2] else 0
+    unit: int = 1024**power
+    return int(found[1]) * unit * (8 if found[3] in ("w", "W") else 1)
+
+
+def amount(number: int) -> str:
+    """A size for PBS, which takes whole numbers only: in the largest unit that says it exactly, or
+    in kb, rounded up."""
+    for unit, power in (("gb", 3), ("mb", 2)):
+        if number % 1024**power == 0:
+            return f"{number // 1024**power}{unit}"
+    return f"{-(-number // 1024)}kb"
+
+
+def whole(text: str) -> int | None:
+    """A count, where it is one."""
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdecimal() and len(digits) <= 15 else None

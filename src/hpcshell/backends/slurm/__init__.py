@@ -1,0 +1,3 @@
+"""Slurm: sbatch, squeue, sacct, scancel, scontrol, sinfo."""
+
+from hpcshell.backends.slurm.backend import SlurmBackend as SlurmBackend

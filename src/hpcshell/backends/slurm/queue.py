@@ -1,0 +1,104 @@
+"""What squeue says of jobs."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from hpcshell.backends.contract import UNKNOWN, Answer, Seen, Sighting
+from hpcshell.backends.slurm.fields import length, moment, nodes, number, resources, told
+from hpcshell.backends.slurm.records import key_of, silence, split
+from hpcshell.backends.slurm.states import (
+    GOING,
+    STATES,
+    ending,
+    exit_of,
+    is_held,
+    reason_of,
+)
+
+END: Final = "\x1e"
+"""What ends a line of squeue's, before the newline."""
+_LINE: Final = END + "\n"
+FIELDS: Final = (
+    *("JobArrayID", "ArrayJobID", "ArrayTaskID", "State", "exit_code", "RestartCnt"),
+    *("PriorityLong", "SubmitTime", "StartTime", "EndTime", "TimeLimit", "tres-alloc"),
+    *("NodeList", "UserName", "Partition", "Account", "QOS", "Reason"),
+    *("Comment", "StdOut", "StdErr", "WorkDir", "Name"),
+)
+_FRONT: Final = re.compile(r"^(?=\d+(?:[_+][^\x1f\n]*)?\x1f\d+\x1f[^\x1f\n]*\x1f[A-Z_]+\x1f)", re.M)
+_HEAD: Final = re.compile(r"^JOBID\x1f[^\n]*\x1f[A-Z_]+\x1e$", re.M)
+
+
+def read_queue(answer: Answer) -> Seen:
+    """The jobs that squeue shows. Its last line has to be whole, and nothing gone wrong."""
+    head = _HEAD.search(answer.out)
+    if head is None:
+        return Seen(whole=False, trouble=silence(answer, "squeue"))
+    body = answer.out[head.end() + 1 :]
+    lines, end, cut = body.rpartition(_LINE)
+    sightings = tuple(map(_job, split(lines + end, _LINE, _FRONT, FIELDS)))
+    if answer.code != 0 or cut or "rror:" in answer.err:
+        return Seen(sightings=sightings, whole=False, trouble=silence(answer, "squeue"))
+    return Seen(sightings=sightings)
+
+
+def _job(record: list[str]) -> Sighting:
+    native, array, index, word, code, restarts, priority, *record = record
+    submitted, started, ended, limit, tres, where, user, partition, *record = record
+    account, qos, why, comment, out, err, cwd, name = record
+    state = STATES.get(word, UNKNOWN)
+    element, waiting = _place(native, index)
+    over = state not in GOING and state != UNKNOWN
+    waits = state == "PENDING"
+    exit_code, signal = _ending(state, code) if over else (None, None)
+    held = resources(tres)
+    start = moment(started)
+    return Sighting(
+        native=array if waiting else native,
+        number=array,
+        element=element,
+        waiting=waiting,
+        key=key_of(comment),
+        state=state,
+        word=word,
+        held=waits and is_held(word, why),
+        reason=reason_of(why) if waits else "",
+        reason_code=why if waits and why != "None" else "",
+        name=name,
+        user=user,
+        partition=partition,
+        account=told(account),
+        qos=told(qos),
+        priority=number(priority),
+        submit_time=moment(submitted),
+        start_time=None if waits else start,
+        end_time=moment(ended) if over else None,
+        expected_start=start if waits else None,
+        exit_code=exit_code,
+        signal=signal,
+        cpus=held.cpus,
+        memory=held.memory,
+        gpus=held.gpus,
+        time_limit=length(limit),
+        nodes=nodes(where),
+        restarts=number(restarts) or 0,
+        cwd=told(cwd),
+        stdout=told(out),
+        stderr=told(err),
+    )
+
+
+def _ending(state: str, word: str) -> tuple[int | None, int | None]:
+    """squeue tells what `wait` told Slurm: 768 for an exit with 3. `3:0` is what sacct says."""
+    if ":" in word:
+        return exit_of(state, word)
+    status = number(word) or 0
+    return ending(state, status >> 8, status & 127)
+
+
+def _place(native: str, index: str) -> tuple[int | None, str]:
+    """The element that a line stands for, or the indices of all those that wait under it."""
+    if "[" in native:
+        return None, index.partition("%")[0].strip("[]")
+    return number(index), ""

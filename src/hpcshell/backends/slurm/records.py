@@ -1,0 +1,60 @@
+"""How the tables of squeue and sacct are taken apart, whatever stands in names and comments.
+
+Fields end with a control character that separates them. Names and comments may hold anything that
+can be typed, newlines and bars too, so what only Slurm writes stands in front and a record begins
+where the front of one is seen: whatever is in a name spoils at most the texts behind it. The first
+line names the fields: without it nothing is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from hpcshell.backends.contract import Answer, Trouble
+from hpcshell.backends.slurm.troubles import classify
+
+GAP: Final = "\x1f"
+KEY: Final = "hpc:"
+"""What stands in front of an order's key in a job's comment."""
+
+
+def split(
+    body: str, end: str, front: re.Pattern[str], fields: Sequence[str]
+) -> Iterator[list[str]]:
+    """The records in `body`, each with all its fields; what is no record is passed over.
+
+    Only where a text has an end or a gap in it are the fronts looked for. A front that stands in a
+    text is told by the fields that are missing before it or behind it.
+    """
+    gaps = len(fields) - 1
+    lines = body.removesuffix(end).split(end) if body else []
+    if all(line.count(GAP) == gaps for line in lines):
+        return (line.split(GAP) for line in lines)
+    return (line.split(GAP, gaps) for line in _whole(front.split(body), end, gaps))
+
+
+def _whole(pieces: Iterable[str], end: str, gaps: int) -> Iterator[str]:
+    """Pieces that are records, and those that make one together."""
+    begun = ""
+    for piece in pieces:
+        begun = piece if piece.count(GAP) >= gaps else begun + piece
+        if begun.count(GAP) >= gaps:
+            yield begun.removesuffix(end)
+            begun = ""
+
+
+def key_of(comment: str) -> str:
+    if not comment.startswith(KEY):
+        return ""
+    return comment[len(KEY) :].split(None, 1)[0] if len(comment) > len(KEY) else ""
+
+
+def silence(answer: Answer, program: str) -> Trouble:
+    """Why an answer is not believed, though it may say nothing of a trouble."""
+    if answer.code == 0 and not answer.missing and "rror:" not in answer.err:
+        return Trouble(
+            kind="busy", message=f"{program}'s answer is not whole, or is none", hint="ask again"
+        )
+    return classify(answer)

@@ -1,0 +1,376 @@
+"""`hpc cluster`: the clusters that jobs can be sent to."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from hpcshell.cli import describe, exits
+from hpcshell.cli.group import NearGroup
+from hpcshell.cli.table import Column, table
+from hpcshell.cli.talk import SCHEMA, Talk
+from hpcshell.cli.verb import verb
+from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.core.settings import ClusterSettings, Settings
+from hpcshell.core.units import format_duration, short_size
+from hpcshell.core.words import check_name, safe
+
+if TYPE_CHECKING:
+    from hpcshell.clusters.cluster import Cluster
+    from hpcshell.machine.paths import Places
+
+RESERVED: Final = ("local", "auto", "any")
+
+LISTED: Final = (
+    Column("NAME"),
+    Column("SCHEDULER"),
+    Column("WAY", elastic=True),
+    Column("STATE"),
+    Column("JOBS", right=True),
+    Column("QUESTIONS/H", right=True),
+    Column("TROUBLE", elastic=True),
+)
+FOUND: Final = (
+    Column("SCHEDULER"),
+    Column("FOUND"),
+    Column("COMMANDS", elastic=True),
+    Column("WHY", elastic=True),
+)
+PARTITIONS: Final = (
+    Column("PARTITION"),
+    Column("STATE"),
+    Column("MAX TIME", right=True),
+    Column("NODES", right=True),
+    Column("CPUS", right=True),
+    Column("MEMORY", right=True),
+    Column("GPUS", right=True),
+    Column("FEATURES", elastic=True),
+)
+
+
+@click.group("cluster", cls=NearGroup)
+def command() -> None:
+    """Say which clusters there are, and how they answer.
+
+    A cluster is named in the configuration ([clusters.NAME]), or is a scheduler of this machine:
+    slurm, pbs, lsf, sge. Verbs that are about jobs go there with --on NAME.
+    """
+
+
+def _settings() -> tuple[Settings, Places]:
+    from hpcshell.jobs.surroundings import configured, here, working_directory
+
+    return configured(working_directory()).settings, here()
+
+
+def _open(name: str) -> Cluster:
+    from hpcshell.clusters.desks import AUTO, find_here, open_cluster
+    from hpcshell.core.errors import NotFound
+
+    settings, places = _settings()
+    if name == AUTO:
+        found = find_here(places)
+        if found is None:
+            raise NotFound("no scheduler answers here", "what was tried: hpc cluster detect")
+        name = found
+    return open_cluster(name, settings, places)
+
+
+def _names() -> list[str]:
+    """The clusters that are configured, and those that were submitted to."""
+    from hpcshell.clusters.cluster import ledger_path
+    from hpcshell.store.ledger.ledger import Ledger
+
+    settings, places = _settings()
+    used = Ledger.open(ledger_path(places)).clusters() if ledger_path(places).exists() else []
+    return list(dict.fromkeys([*settings.clusters, *used]))
+
+
+# -------------------------------------------------------------------------------------- finding out
+
+
+@verb("detect", "hpc cluster detect", "hpc cluster detect --ssh ann@login.example.org")
+@click.option("--ssh", metavar="USER@HOST", default="", help="Look there, instead of here.")
+@click.option("--jump", metavar="HOSTS", default="", help="Hosts on the way, as for ssh -J.")
+def detect(talk: Talk, ssh: str, jump: str) -> int:
+    """Say which schedulers are here, how that is known, and which one --on auto takes."""
+    from hpcshell.clusters.desks import link_to
+    from hpcshell.clusters.detecting import chosen
+    from hpcshell.clusters.detecting import detect as look
+    from hpcshell.clusters.survey import finding_document
+
+    _, places = _settings()
+    found = look(link_to(ClusterSettings(ssh=ssh, jump=jump), places))
+    best = chosen(found)
+    rows = [finding_document(each, each is best) for each in found]
+    if talk.json:
+        talk.document({"schema": SCHEMA, "chosen": best.backend if best else None, "found": rows})
+    elif talk.quiet:
+        talk.data(best.backend if best else "local")
+    else:
+        cells = [
+            [
+                row["title"],
+                "yes" if row["found"] else "no",
+                safe(" ".join(row["programs"])),
+                safe(row["why"]),
+            ]
+            for row in rows
+        ]
+        talk.data(*table(talk, list(FOUND), cells))
+        talk.data(_choice(best))
+    return 0
+
+
+def _choice(best: Any) -> str:
+    if best is None:
+        return "chosen: local, this machine's own scheduler: no other answers"
+    return f"chosen: {best.backend}, the first that answered"
+
+
+@verb(
+    "add",
+    "hpc cluster add mycluster --ssh ann@login.example.org",
+    "hpc cluster add deep --ssh ann@inner --jump ann@gate.example.org --backend slurm",
+    "hpc cluster add here --backend slurm --option=--account=p1",
+    changes=True,
+)
+@click.argument("name")
+@click.option("--ssh", metavar="USER@HOST", default="", help="Its login node, as for ssh.")
+@click.option("--jump", metavar="HOSTS", default="", help="Hosts on the way, as for ssh -J.")
+@click.option("--backend", metavar="KIND", default="", help="slurm, pbs, lsf, sge; else found out.")
+@click.option(
+    "--directory", metavar="DIR", default="", help="Where the jobs' directories lie there."
+)
+@click.option("--workdir", metavar="DIR", default="", help="Where jobs run there.")
+@click.option(
+    "--option", "options", multiple=True, metavar="OPTION", help="An option of every job there."
+)
+@click.option("--no-check", is_flag=True, help="Do not connect to it now.")
+def add(talk: Talk, name: str, no_check: bool, **given: Any) -> int:
+    """Add a cluster to your configuration, after a look whether it answers."""
+    from hpcshell.clusters.desks import link_to
+    from hpcshell.core.settings_read import Layer, read_layers
+    from hpcshell.machine.configedit import add_table
+
+    check_name(name, "cluster")
+    if name in RESERVED:
+        raise Wrong(f"{name} is no name for a cluster: it means something else", "use another")
+    values = {key: value for key, value in given.items() if value}
+    layer = Layer(source="hpc cluster add", tables={"clusters": {name: dict(values)}})
+    settings = read_layers([layer]).settings.clusters[name]
+    _, places = _settings()
+    if not no_check:
+        values["backend"] = _checked(talk, settings, link_to(settings, places))
+    if talk.dry_run:
+        talk.data(f"would add {safe(name)} to {safe(places.config_file)}")
+        return 0
+    add_table(places.config_file, "clusters", name, values)
+    talk.data(name if talk.quiet else f"added {safe(name)} to {safe(places.config_file)}")
+    return 0
+
+
+def _checked(talk: Talk, settings: ClusterSettings, link: Any) -> str:
+    """The kind of scheduler that answers there."""
+    from hpcshell.clusters.detecting import chosen, detect
+    from hpcshell.core.errors import Unreachable
+
+    found = detect(link)
+    wanted = [one for one in found if not settings.backend or one.backend == settings.backend]
+    if settings.backend and not wanted:
+        from hpcshell.backends.registry import backend
+
+        backend(settings.backend)  # says which there are
+    best = chosen(wanted)
+    if best is None:
+        why = "; ".join(f"{one.title}: {one.why}" for one in wanted)
+        raise Unreachable(f"no scheduler answers there: {why}", "--no-check adds it all the same")
+    talk.say(f"found: {safe(best.why)}")
+    return best.backend
+
+
+@verb("remove", "hpc cluster remove mycluster", changes=True)
+@click.argument("name")
+def remove(talk: Talk, name: str) -> int:
+    """Take a cluster out of your configuration; its jobs there go on."""
+    from hpcshell.machine.configedit import remove_table
+
+    _, places = _settings()
+    if talk.dry_run:
+        talk.data(f"would remove {safe(name)} from {safe(places.config_file)}")
+        return 0
+    remove_table(places.config_file, "clusters", name)
+    talk.data(name if talk.quiet else f"removed {safe(name)} from {safe(places.config_file)}")
+    return 0
+
+
+# ------------------------------------------------------------------------------------ how they are
+
+
+@verb("list", "hpc cluster list", "hpc cluster list --json")
+def listing(talk: Talk) -> int:
+    """List the clusters, without asking them anything."""
+    return _show(talk, _names(), ask=False)
+
+
+@verb("status", "hpc cluster status", "hpc cluster status mycluster --json")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def status(talk: Talk, names: tuple[str, ...]) -> int:
+    """Show how clusters answer: the circuit, how often they are asked, what waits here."""
+    return _show(talk, list(names) or _names(), ask=True)
+
+
+def _show(talk: Talk, names: list[str], *, ask: bool) -> int:
+    from hpcshell.clusters.survey import status as status_of
+
+    rows = []
+    for name in names:
+        try:
+            rows.append(status_of(_open(name), ask=ask))
+        except HpcError as error:
+            rows.append(_unopened(name, error))
+    if talk.json:
+        talk.document({"schema": SCHEMA, "clusters": rows})
+    elif talk.quiet:
+        talk.data(*(row["name"] for row in rows))
+    elif rows:
+        talk.data(*table(talk, list(LISTED), [_cells(row) for row in rows]))
+    else:
+        talk.say("no clusters: hpc cluster add NAME --ssh USER@HOST, or use --on slurm")
+    return exits.UNREACHABLE if ask and any(row["trouble"] for row in rows) else 0
+
+
+def _unopened(name: str, error: HpcError) -> dict[str, Any]:
+    nothing = dict.fromkeys(("ssh", "retry", "answered", "took"))
+    return nothing | {
+        "name": name,
+        "backend": "",
+        "title": "-",
+        "version": "",
+        "flavour": "",
+        "answers": False,
+        "trouble": error.message,
+        "circuit": "closed",
+        "questions": 0.0,
+        "jobs": 0,
+        "waiting_here": 0,
+    }
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    state = row["circuit"] if row["circuit"] != "closed" else "silent"
+    if row["retry"]:
+        state += f" ({format_duration(max(1.0, round(row['retry'] - time.time())))} left)"
+    if row["answers"]:
+        state = "answers"
+    elif not row["answered"] and not row["trouble"]:
+        state = "not asked"
+    waiting = f" (+{row['waiting_here']} here)" if row["waiting_here"] else ""
+    return [
+        safe(row["name"]),
+        safe(f"{row['title']} {row['version']}".rstrip()),
+        safe(row["ssh"] or "here"),
+        state,
+        f"{row['jobs']}{waiting}",
+        f"{row['questions']:.0f}",
+        safe(row["trouble"] or ""),
+    ]
+
+
+@verb("show", "hpc cluster show mycluster", "hpc cluster show slurm --refresh")
+@click.argument("name")
+@click.option("--refresh", is_flag=True, help="Ask the site anew.")
+def show(talk: Talk, name: str, refresh: bool) -> int:
+    """Show a cluster's queues and limits, and what its scheduler cannot do."""
+    from hpcshell.clusters.survey import site_document
+
+    site = site_document(_open(name), anew=refresh)
+    if talk.json:
+        talk.document({"schema": SCHEMA, **site})
+        return 0
+    if talk.quiet:
+        talk.data(*(one["name"] for one in site["partitions"]))
+        return 0
+    talk.data(*_limits(site))
+    if site["partitions"]:
+        rows = [_partition(one) for one in site["partitions"]]
+        talk.data("", *table(talk, list(PARTITIONS), rows))
+    if site["lacks"]:
+        talk.data("", "What it has not:", *(f"  {safe(text)}" for text in site["lacks"].values()))
+    return 0
+
+
+def _limits(site: dict[str, Any]) -> list[str]:
+    rows = (
+        ("Version", f"{site['version']} {site['flavour']}".strip()),
+        ("Accounts", " ".join(site["accounts"])),
+        ("QOS", " ".join(site["qos"])),
+        ("Elements of an array", str(site["most_elements"] or "")),
+        ("Highest index", "" if site["highest_index"] is None else str(site["highest_index"])),
+        ("Accounting", "yes" if site["accounting"] else "no"),
+    )
+    return [f"{name:<21}{safe(value)}" for name, value in rows if value]
+
+
+def _partition(one: dict[str, Any]) -> list[str]:
+    kinds = f" {','.join(one['gpu_types'])}" if one["gpu_types"] else ""
+    return [
+        safe(one["name"]) + ("*" if one["default"] else ""),
+        "up" if one["up"] else "down",
+        describe.clock(one["max_time"]),
+        str(one["nodes"] or "-"),
+        str(one["cpus_per_node"] or "-"),
+        short_size(one["memory_per_node"]) if one["memory_per_node"] else "-",
+        f"{one['gpus_per_node'] or '-'}{safe(kinds)}",
+        safe(" ".join(one["features"])),
+    ]
+
+
+@verb("rebalance", "hpc cluster rebalance", "hpc cluster rebalance slurm:12")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+def rebalance(talk: Talk, ids: tuple[str, ...]) -> int:
+    """Move waiting jobs to clusters that are expected to have them done noticeably sooner.
+
+    Of those that were submitted with --on any; without an ID, of those with --rebalance. A job is
+    held, ended there, and only when that is certain submitted elsewhere: there are never two.
+    """
+    from hpcshell.jobs.doors import door
+
+    jobs = door("any").call("rebalance", ids=list(ids))["jobs"]
+    if talk.json:
+        talk.document({"schema": SCHEMA, "jobs": jobs})
+    elif jobs:
+        talk.data(
+            *(f"job {one['id']} on {safe(one['cluster'])}: {safe(one['told'])}" for one in jobs)
+        )
+    else:
+        talk.say("nothing waits that may be moved")
+    return 0
+
+
+@verb("tend", "hpc cluster tend", "hpc cluster tend mycluster")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--once", is_flag=True, help="Try once, instead of until nothing is left.")
+def tend(talk: Talk, names: tuple[str, ...], once: bool) -> int:
+    """Send what waits here for a cluster to take it, until nothing waits.
+
+    Every command that looks at the cluster does so, too; submissions that had to wait leave one of
+    these running.
+    """
+    from hpcshell.clusters.tending import EVERY
+    from hpcshell.clusters.tending import tend as try_once
+
+    clusters = [_open(name) for name in list(names) or _names()]
+    while True:
+        left = sum(try_once(cluster, time.sleep) for cluster in clusters)
+        if not left or once:
+            break
+        time.sleep(EVERY)
+    talk.say("nothing waits here" if not left else f"{left} still wait here")
+    return exits.TRY_LATER if left else 0
+
+
+for each in (listing, status, show, add, remove, detect, rebalance, tend):
+    command.add_command(each)

@@ -1,0 +1,281 @@
+"""Verbs that change jobs on a cluster: each is said of many jobs at once, and answered for each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from hpcshell.backends.contract import Change, Edit, Trouble, Words
+from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.finding import Found
+from hpcshell.clusters.known import Element, Known, elements_of
+from hpcshell.clusters.submitting import CANCELLED
+from hpcshell.clusters.troubles import raised
+from hpcshell.clusters.views import label_of, number
+from hpcshell.core.errors import Refused, Wrong
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.records import Record
+from hpcshell.core.sightings import UNKNOWN, Sighting
+from hpcshell.machine import clock
+from hpcshell.store.ledger.entries import Part
+
+Say = Callable[[Sequence[str]], "Sequence[Words] | None"]
+
+FITS: Final[dict[str, frozenset[str]]] = {
+    "cancel": frozenset({"PENDING", "RUNNING", "SUSPENDED", "COMPLETING", UNKNOWN}),
+    "signal": frozenset({"RUNNING", "SUSPENDED"}),
+    "hold": frozenset({"PENDING"}),
+    "release": frozenset({"PENDING"}),
+    "requeue": frozenset({"RUNNING", "SUSPENDED", "COMPLETING"}),
+    "suspend": frozenset({"RUNNING"}),
+    "resume": frozenset({"SUSPENDED"}),
+    "edit": frozenset({"PENDING", "RUNNING", "SUSPENDED"}),
+}
+"""The states in which a verb means something."""
+NOTHING: Final = {
+    "signal": "runs, and only what runs gets a signal",
+    "hold": "waits: what runs cannot be held",
+    "release": "waits: there is nothing to let go",
+    "requeue": "runs, and only what runs can be put back into the queue",
+    "suspend": "runs, and only what runs can be suspended",
+    "resume": "is suspended: there is nothing to resume",
+    "edit": "can be changed",
+    "cancel": "can be cancelled",
+}
+RESULT: Final = {
+    "cancel": "CANCELLED",
+    "requeue": "PENDING",
+    "suspend": "SUSPENDED",
+    "resume": "RUNNING",
+}
+
+
+class Target(Record, frozen=True, kw_only=True):
+    """What one id of the site's stands for: a job, a part of an array, or one element. `part`: the
+    part that all of it is, where it is one."""
+
+    native: str
+    id: int | str
+    part: Part | None = None
+    element: Element = None
+    was: str = ""
+    elements: int = 0
+
+
+class Changing:
+    """One verb on what was found."""
+
+    def __init__(self, cluster: Cluster, verb: str, found: Sequence[Found], states: set[str]):
+        self.cluster = cluster
+        self.verb = verb
+        self.found = found
+        self.states = states
+        self.changed: list[dict[str, Any]] = []
+        self.unchanged: list[dict[str, Any]] = []
+
+    def carry_out(self, say: Say, *, dry_run: bool = False) -> dict[str, Any]:
+        """Say it of all that it fits. The answer is that of the daemon's verb."""
+        targets = [target for one in self.found for target in self._targets(one, dry_run)]
+        if dry_run or not targets:
+            self._done(targets, dry_run=dry_run)
+            return {"jobs": self.changed, "unchanged": self.unchanged}
+        natives = list(dict.fromkeys(target.native for target in targets))
+        words = say(natives)
+        if words is None:
+            raise self._lacking()
+        change = self.cluster.backend.read_change(natives, self.cluster.say_all(words))
+        self._answered(targets, change)
+        return {"jobs": self.changed, "unchanged": self.unchanged}
+
+    def _lacking(self) -> Refused:
+        backend = self.cluster.backend
+        told = backend.lacks.get(self.verb, f"{backend.title} has no such thing")
+        sentence, _, nearest = told.partition("; ")
+        return Refused(f"{self.cluster.name}: {sentence}", nearest or None)
+
+    def _answered(self, targets: Sequence[Target], change: Change) -> None:
+        done = [target for target in targets if target.native not in change.troubles]
+        if self.verb == "cancel" and (parts := [each.part for each in done if each.part]):
+            with self.cluster.ledger.change() as record:
+                record.cancelled(parts, clock.now())
+        self._done(done)
+        for target in targets:
+            if (trouble := change.troubles.get(target.native)) is None:
+                continue
+            if trouble.kind in ("busy", "broken") and not self.changed and not self.unchanged:
+                raise raised(trouble, self.cluster.name)
+            self.unchanged.append(_refusal(target, trouble))
+
+    def _done(self, targets: Iterable[Target], *, dry_run: bool = False) -> None:
+        """A line for each job, and for each element that was named; the parts of one are one."""
+        lines: dict[tuple[object, ...], tuple[dict[str, Any], int]] = {}
+        for target in targets:
+            now = None if dry_run else RESULT.get(self.verb, target.was)
+            line = {"id": target.id, "element": target.element, "was": target.was, "now": now}
+            which = (*line.values(), target.part is None)
+            count = lines.setdefault(which, (line, 0))[1] + target.elements
+            lines[which] = line, count
+        for line, count in lines.values():
+            self.changed.append(line | ({"elements": count} if count > 1 else {}))
+
+    # -------------------------------------------------------------------------------- what is meant
+
+    def _targets(self, found: Found, dry_run: bool) -> list[Target]:
+        if found.known is None:
+            return [self._stranger(one) for one in found.strangers if self._fits(one)]
+        known = found.known
+        targets: list[Target] = []
+        self._unsent(found, dry_run)
+        if found.elements is None and not self.states:
+            targets += [
+                target for part in known.parts if (target := self._whole(known, part)) is not None
+            ]
+        else:
+            targets += self._elements(found)
+        if not targets and not self.changed:
+            self._say_why(known)
+        return targets
+
+    def _fits(self, sighting: Sighting) -> bool:
+        return sighting.state in FITS[self.verb] and (
+            not self.states or sighting.state in self.states
+        )
+
+    def _stranger(self, one: Sighting) -> Target:
+        return Target(native=one.native, id=number(one.number), element=one.element, was=one.state)
+
+    def _whole(self, known: Known, part: Part) -> Target | None:
+        """All of a part that the site has, by the id of the whole."""
+        if part.state != "known":
+            return None
+        members = _members(known, part)
+        fitting = [one for one in members.values() if self._fits(one)]
+        if not fitting:
+            return None
+        was = Counter(one.state for one in fitting).most_common(1)[0][0]
+        return Target(
+            native=part.native,
+            id=number(label_of(known)),
+            part=part,
+            was=was,
+            elements=len(fitting),
+        )
+
+    def _elements(self, found: Found) -> list[Target]:
+        known = found.known
+        assert known is not None
+        element_id = self.cluster.backend.element_id
+        of, label = parts_of(known), number(label_of(known))
+        targets = []
+        for element in found.members():
+            part, one = of[element], known.elements[element]
+            if part.state != "known" or not self._fits(one):
+                continue
+            native = part.native
+            if element is not None:
+                native = element_id(part.native, element - part.offset)
+            targets.append(Target(native=native, id=label, element=element, was=one.state))
+        return targets
+
+    def _unsent(self, found: Found, dry_run: bool) -> None:
+        """What waits here: it can be cancelled, held and released without asking the site. What the
+        site may have is ended once it is found there."""
+        known = found.known
+        assert known is not None
+        whole = found.elements is None and not self.states
+        states = ("planned", "asking") if self.verb == "cancel" else ("planned",)
+        parts = [part for part in known.parts if part.state in states]
+        if not parts or not whole or self.verb not in ("cancel", "hold", "release"):
+            return
+        label = number(label_of(known))
+        line = {"id": label, "element": None, "was": known.elements[_first(parts[0])].state}
+        line["now"] = RESULT.get(self.verb, line["was"]) if not dry_run else None
+        if not dry_run and self.verb == "cancel":
+            with self.cluster.ledger.change() as change:
+                for part in parts:
+                    if part.state == "planned":
+                        change.mark(part, "withdrawn", clock.now(), CANCELLED)
+        self.changed.append(line)
+
+    def _say_why(self, known: Known) -> None:
+        label, ended = label_of(known), known.over
+        why = f"job {label} has ended" if ended else f"nothing of job {label} {NOTHING[self.verb]}"
+        self.unchanged.append({"id": number(label), "why": why, "ended": ended})
+
+
+def _members(known: Known, part: Part) -> Mapping[Element, Sighting]:
+    if len(known.parts) == 1:
+        return known.elements
+    return {element: known.elements[element] for element in elements_of(part.indices)}
+
+
+def parts_of(known: Known) -> Mapping[Element, Part]:
+    """The part that each element belongs to."""
+    return {element: part for part in known.parts for element in elements_of(part.indices)}
+
+
+def _first(part: Part) -> Element:
+    return IndexSet.parse(part.indices).first if part.indices else None
+
+
+def _refusal(target: Target, trouble: Trouble) -> dict[str, Any]:
+    name = str(target.id) if target.element is None else f"{target.id}_{target.element}"
+    gone = trouble.kind == "gone"
+    why = f"job {name}: {trouble.message}" + (f" ({trouble.hint})" if trouble.hint else "")
+    return {"id": target.id, "why": why, "ended": gone}
+
+
+# -------------------------------------------------------------------------------- what is recorded
+
+
+def record_wish(cluster: Cluster, verb: str, found: Sequence[Found]) -> list[Found]:
+    """Keep what somebody wants of whole submissions that the site does not have, or may not have:
+    their end, or to be held. Returns what was found with its parts as they are after that."""
+    wishes: dict[str, dict[str, Any]] = {
+        "cancel": {"cancelled": clock.now()},
+        "hold": {"held": True},
+        "release": {"held": False},
+    }
+    return [_wished(cluster, one, wishes[verb]) if verb in wishes else one for one in found]
+
+
+def _wished(cluster: Cluster, found: Found, wish: Mapping[str, Any]) -> Found:
+    known = found.known
+    if known is None or found.elements is not None:
+        return found
+    if all(part.state == "known" for part in known.parts):
+        return found
+    serial = known.entry.serial
+    with cluster.ledger.change() as change:
+        entry = cluster.ledger.entry(serial)
+        if entry is None or not entry.open:
+            return found
+        entry = replace(entry, **wish)
+        change.rewrite(entry)
+        parts = tuple(cluster.ledger.parts(serial))
+    return replace(found, known=replace(known, entry=entry, parts=parts))
+
+
+EDITS: Final[dict[str, Edit]] = {
+    "time_limit": "time_limit",
+    "priority": "priority",
+    "nice": "nice",
+    "partition": "partition",
+    "qos": "qos",
+    "account": "account",
+    "name": "name",
+    "throttle": "throttle",
+}
+
+
+def check_edit(cluster: Cluster, changes: Mapping[str, Any]) -> None:
+    """Refuse what no site can change of a job that it has."""
+    unknown = [field for field in changes if field not in EDITS]
+    if unknown:
+        raise Wrong(
+            f"{cluster.name}: {unknown[0].replace('_', ' ')} of a job there cannot be changed",
+            "what can: " + ", ".join(EDITS),
+        )

@@ -1,0 +1,419 @@
+"""One cluster behind the verbs of the daemon: the same questions, the same documents.
+
+desk = Desk(cluster)
+desk.call("submit", submissions=[spec, ...])
+desk.call("show", ids=["12"])
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from hpcshell.clusters import views
+from hpcshell.clusters.changing import EDITS, Changing, check_edit, record_wish
+from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.explaining import explain
+from hpcshell.clusters.finding import Found, find
+from hpcshell.clusters.known import Known, spread
+from hpcshell.clusters.lookout import Picture, closed, picture
+from hpcshell.clusters.parents import parents_of
+from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec
+from hpcshell.clusters.tending import tend
+from hpcshell.core.errors import NotYet, Refused, Unreachable, Wrong
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.jobspec import JobSpec
+from hpcshell.core.sightings import ENDED, LIVE
+from hpcshell.core.words import signal_number
+from hpcshell.machine import clock
+
+PAGE: Final = 1000
+LONGEST: Final = 60.0
+"""Seconds between two looks of somebody who only waits, at the most."""
+
+
+class Desk:
+    """The verbs of jobs, on one cluster. `pause` waits between looks."""
+
+    def __init__(self, cluster: Cluster, pause: Callable[[float], None] = time.sleep) -> None:
+        self.cluster = cluster
+        self.pause = pause
+        self._changed = 0.0
+        self._verbs: dict[str, Callable[..., Any]] = {
+            "submit": self.submit,
+            "queue": self.queue,
+            "show": self.show,
+            "history": self.history,
+            "wait": self.wait,
+            "outputs": self.outputs,
+            "explain": self.explain,
+            "rerun": self.rerun,
+            "size": self.size,
+            "read": self.read,
+            "cancel": self.cancel,
+            "edit": self.edit,
+            **{
+                verb: partial(self.change, verb)
+                for verb in ("hold", "release", "requeue", "suspend", "resume")
+            },
+        }
+
+    def call(self, verb: str, **args: Any) -> Any:
+        """Do one thing; raises the `HpcError` that says why not."""
+        if verb not in self._verbs:
+            raise Refused(
+                f"hpc {verb} asks this machine's scheduler; {self.cluster.name} has its own",
+                "leave --on out, or use the site's own commands",
+            )
+        return self._verbs[verb](**args)
+
+    def look(self, *, age: float | None = None) -> Picture:
+        """What is known now; what was just changed is looked at anew. What waits here is sent, if
+        the site takes it."""
+        tend(self.cluster, self.pause)
+        return picture(self.cluster, age=age, since=self._changed)
+
+    # ----------------------------------------------------------------------------------- submitting
+
+    def submit(self, submissions: Sequence[JobSpec], dry_run: bool = False) -> dict[str, Any]:
+        """Hand jobs over, one after the other."""
+        return {"jobs": [self._submit(spec, dry_run) for spec in submissions]}
+
+    def _submit(self, spec: JobSpec, dry_run: bool, **wanted: Any) -> dict[str, Any]:
+        with contextlib.suppress(NotYet):  # one that does not answer may be submitted to later
+            self.cluster.site()
+        notes = check_spec(spec, self.cluster)
+        submitting = Submitting(self.cluster, self.pause)
+        terms, any_one = parents_of(self.cluster, spec.submission.dependency, self.look)
+        order = Wanted(spec=spec, parents=terms, any=any_one, **wanted)
+        if dry_run:
+            script, argv = submitting.script(order)
+            return {
+                "id": None,
+                "name": spec.submission.name,
+                "elements": _count(spec),
+                "notes": notes,
+                "script": script,
+                "argv": list(argv),
+            }
+        taken = submitting.submit(order)
+        self._changed = clock.now()
+        return self._accepted(taken, notes)
+
+    def submit_chosen(
+        self, spec: JobSpec, chosen: str, elsewhere: Mapping[str, JobSpec], movable: bool
+    ) -> dict[str, Any]:
+        """Hand over a job that was sent here for a reason, and could run elsewhere."""
+        return self._submit(spec, False, chosen=chosen, elsewhere=elsewhere, movable=movable)
+
+    def _accepted(self, taken: Taken, notes: list[str]) -> dict[str, Any]:
+        known = just_submitted(taken)
+        label = views.label_of(known)
+        return {
+            "id": views.number(label),
+            "name": taken.entry.name,
+            "elements": len(known.elements),
+            "job": views.document(known, None),
+            "start": None,
+            "notes": [*notes, *taken.notes],
+        }
+
+    def rerun(
+        self, ids: Sequence[str], failed: bool | None = None, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Submit ended jobs again; with `failed` only the elements that did not complete."""
+        found = find(self.cluster, self.look(), ids)
+        answers = []
+        for known in (one.known for one in found):
+            if known is None:
+                raise Refused("only what was submitted here can be submitted again")
+            if not known.over:
+                raise Refused(f"job {views.label_of(known)} has not ended", "cancel it first")
+            spec = known.entry.spec
+            if failed and known.entry.array:
+                bad = [i for i, one in known.elements.items() if one.state != "COMPLETED"]
+                if not bad:
+                    raise Refused(f"all of job {views.label_of(known)} has completed")
+                array = str(IndexSet.of(i for i in bad if i is not None))
+                spec = replace(spec, submission=replace(spec.submission, array=array))
+            label = views.number(views.label_of(known))
+            answers.append(self._submit(spec, dry_run) | {"of": label})
+        return {"jobs": answers}
+
+    # -------------------------------------------------------------------------------------- looking
+
+    def queue(self, limit: int, offset: int = 0, **filters: Any) -> dict[str, Any]:
+        """What has not ended: first what runs, then what waits."""
+        seen = self.look()
+        rows = [row for row in self._rows(seen, filters) if _wanted(row, filters)]
+        rows.sort(key=lambda row: (row["start_time"] is None, row["start_time"] or 0.0))
+        counts: Counter[str] = Counter()
+        for row in rows:
+            counts.update((row.get("elements") or {}).get("counts") or {row["state"]: 1})
+        answer = {
+            "rows": rows[offset : offset + limit] if limit else rows[offset:],
+            "total": len(rows),
+            "counts": dict(counts),
+        }
+        if seen.trouble:
+            answer["trouble"] = self._silence(seen)
+        return answer
+
+    def _silence(self, seen: Picture) -> dict[str, Any]:
+        return {"cluster": self.cluster.name, "message": seen.trouble, "since": seen.at or None}
+
+    def _rows(self, seen: Picture, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """A row for every job, or with `elements` for every element."""
+        if filters.get("ids"):
+            found = find(self.cluster, seen, filters["ids"])
+            yield from (view for one in found for view in documents(one, self.cluster.name))
+            return
+        split_up = bool(filters.get("elements"))
+        for known in seen.known:
+            if known.over and not filters.get("all"):
+                continue
+            if split_up and known.entry.array:
+                yield from (
+                    views.document(known, element, whole=False)
+                    for element, one in known.elements.items()
+                    if one.state not in ENDED
+                )
+            else:
+                yield views.document(known)
+        for one in seen.strangers:
+            if one.state in LIVE or one.state not in ENDED or filters.get("all"):
+                yield views.stranger(one, one.element, self.cluster.name)
+
+    def show(self, ids: Sequence[str], story: bool = False) -> dict[str, Any]:
+        """Everything about the jobs named."""
+        found = find(self.cluster, self.look(), ids)
+        jobs = [view for one in found for view in documents(one, self.cluster.name)]
+        for view in jobs if story else ():
+            view["story"] = _story(view)
+        return {"jobs": jobs}
+
+    def history(
+        self,
+        limit: int,
+        offset: int = 0,
+        elements: bool | None = None,
+        **filters: Any,
+    ) -> dict[str, Any]:
+        """What has ended of what was submitted here, the latest first."""
+        self.look(age=LONGEST)
+        entries = self.cluster.ledger.ended_entries(self.cluster.name, 0, 0)
+        rows: list[dict[str, Any]] = []
+        for known in (closed(self.cluster, entry) for entry in entries):
+            if elements and known.entry.array:
+                members = [views.document(known, each, whole=False) for each in known.elements]
+            else:
+                members = [views.document(known)]
+            rows += [row for row in members if _wanted(row, filters)]
+        return {"rows": rows[offset : offset + limit] if limit else rows, "total": len(rows)}
+
+    def explain(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Why jobs wait, in the site's words, and when it expects to start them."""
+        return {"jobs": explain(self.cluster, self.show(ids)["jobs"])}
+
+    def outputs(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Where the output of jobs lies, an entry for every element."""
+        found = find(self.cluster, self.look(), ids)
+        return {
+            "outputs": [
+                {
+                    "id": view["id"],
+                    "element": view["element"],
+                    "label": view["label"],
+                    "state": view["state"],
+                    "reason": view["reason"],
+                    "run": view["native"] if view["start_time"] else None,
+                    "stdout": view["stdout"],
+                    "stderr": view["stderr"],
+                    "cluster": self.cluster.name,
+                }
+                for one in found
+                for view in documents(one, self.cluster.name, apart=True)
+            ]
+        }
+
+    def size(self, cluster: str, path: str) -> dict[str, int | None]:
+        """The size of a file there; None: there is none."""
+        return {"size": self.cluster.link.sizes([path])[path]}
+
+    def read(self, cluster: str, path: str, offset: int, most: int) -> dict[str, bytes]:
+        """A piece of a file there."""
+        return {"bytes": self.cluster.link.read_from(path, offset, most) or b""}
+
+    def wait(
+        self, ids: Sequence[str], any: bool = False, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Until all (or one) of the jobs have ended; looks less often the less happens."""
+        deadline = None if timeout is None else clock.monotonic() + timeout
+        interval, before = self.cluster.settings.poll, ""
+        while True:
+            found = find(self.cluster, self.look(), ids)
+            jobs = [view for one in found for view in documents(one, self.cluster.name)]
+            done = [views.end_of(view) for view in jobs if views.is_over(view)]
+            pending = [
+                {"id": view["id"], "element": view["element"]}
+                for view in jobs
+                if not views.is_over(view)
+            ]
+            if not pending or (any and done):
+                return {"done": done, "pending": pending, "timed_out": False}
+            left = None if deadline is None else deadline - clock.monotonic()
+            if left is not None and left <= 0:
+                return {"done": done, "pending": pending, "timed_out": True}
+            now = str([(view["state"], view["elements"]) for view in jobs])
+            interval = self.cluster.settings.poll if now != before else interval * 1.5
+            interval, before = min(interval, LONGEST), now
+            self.pause(interval if left is None else min(interval, left))
+
+    # ------------------------------------------------------------------------------------- changing
+
+    def cancel(
+        self,
+        ids: Sequence[str] = (),
+        signal: str | None = None,
+        dry_run: bool = False,
+        **filters: Any,
+    ) -> dict[str, Any]:
+        """End jobs, or with `signal` only send them one."""
+        if signal:
+            signal_number(signal)
+            say = partial(self.cluster.backend.signal, signal=signal)
+            return self._change("signal", ids, say, dry_run, filters)
+        return self._change("cancel", ids, self.cluster.backend.cancel, dry_run, filters)
+
+    def change(
+        self, verb: str, ids: Sequence[str] = (), dry_run: bool = False, **filters: Any
+    ) -> Any:
+        """hold, release, requeue, suspend, resume."""
+        return self._change(verb, ids, getattr(self.cluster.backend, verb), dry_run, filters)
+
+    def edit(
+        self, ids: Sequence[str], changes: dict[str, Any], dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Change what the site lets be changed."""
+        check_edit(self.cluster, changes)
+        before = self.show(ids)["jobs"]
+        edits = {EDITS[field]: value for field, value in changes.items()}
+        say = partial(self.cluster.backend.edit, changes=edits)
+        answer = self._change("edit", ids, say, dry_run, {})
+        if answer["unchanged"] and not answer["jobs"]:
+            raise Refused(answer["unchanged"][0]["why"])
+        changed = {
+            view["id"]: {field: [view.get(field), new] for field, new in changes.items()}
+            for view in before
+        }
+        return {
+            "jobs": [line | {"changed": changed.get(line["id"], {})} for line in answer["jobs"]],
+            "unchanged": answer["unchanged"],
+        }
+
+    def _change(
+        self, verb: str, ids: Sequence[str], say: Any, dry_run: bool, filters: dict[str, Any]
+    ) -> dict[str, Any]:
+        seen = self.look()
+        found = find(self.cluster, seen, ids) if ids else self._filtered(seen, filters)
+        states = {str(state).upper() for state in filters.get("states") or ()}
+        if not dry_run and not states:
+            found = record_wish(self.cluster, verb, found)
+        answer = Changing(self.cluster, verb, found, states).carry_out(say, dry_run=dry_run)
+        self._changed = clock.now()
+        return answer
+
+    def _filtered(self, seen: Picture, filters: dict[str, Any]) -> list[Found]:
+        """All live jobs that the filters choose."""
+        names, user = filters.get("names"), filters.get("user")
+        if not (names or user or filters.get("states") or filters.get("all")):
+            raise Wrong("no job was named", "give an id, a name, @ for your last job, or a filter")
+        if user and user != self.cluster.user:
+            raise Refused(f"{user}'s jobs are not yours to change", "leave --user out")
+        found = [Found(known=known) for known in seen.known if not known.over]
+        found += [Found(strangers=(one,)) for one in seen.strangers if one.state in LIVE]
+        return [one for one in found if not names or _name(one) in names]
+
+
+def documents(found: Found, cluster: str, *, apart: bool = False) -> list[dict[str, Any]]:
+    """One document for the job, or one for each element that is meant (`apart`: for all)."""
+    if found.known is None:
+        return [
+            views.stranger(one, element, cluster)
+            for sighting in found.strangers
+            for element, one in (spread(sighting, 0) if apart else [(sighting.element, sighting)])
+        ]
+    if found.elements is None and not (apart and found.known.entry.array):
+        return [views.document(found.known)]
+    return [views.document(found.known, each, whole=False) for each in found.members()]
+
+
+def just_submitted(taken: Taken) -> Known:
+    """What is known of a submission before anybody has looked."""
+    from hpcshell.clusters.known import Assessing, unsent
+
+    elements: dict[Any, Any] = {}
+    for part in taken.parts:
+        if part.state != "known":
+            elements |= unsent(part)
+            continue
+        assessing = Assessing(part, {})
+        assessing.fill("PENDING", "it has just been submitted", "JustSubmitted")
+        elements |= assessing.elements
+    return Known(entry=taken.entry, parts=taken.parts, elements=elements)
+
+
+def _count(spec: JobSpec) -> int:
+    array = spec.submission.array.partition("%")[0]
+    return len(IndexSet.parse(array)) if array else 1
+
+
+def _name(found: Found) -> str:
+    return found.known.entry.name if found.known else found.strangers[0].name
+
+
+def _wanted(row: dict[str, Any], filters: dict[str, Any]) -> bool:
+    """Whether a row is what the filters of `hpc queue` and `hpc history` ask for."""
+    states = {str(state).upper() for state in filters.get("states") or ()}
+    counts = (row.get("elements") or {}).get("counts") or {}
+    tests: Iterable[bool] = (
+        not states or row["state"] in states or bool(states & counts.keys()),
+        not filters.get("user") or row["user"] == filters["user"],
+        not filters.get("names") or row["name"] in filters["names"],
+        not filters.get("tags") or bool(set(filters["tags"]) & set(row["tags"])),
+        not filters.get("partition") or row["partition"] == filters["partition"],
+        not filters.get("since") or (row["end_time"] or 0.0) >= filters["since"],
+        not filters.get("until") or (row["end_time"] or 0.0) <= filters["until"],
+    )
+    return all(tests)
+
+
+def _story(view: dict[str, Any]) -> list[dict[str, Any]]:
+    """What happened to a job as far as the site tells."""
+    told = (("submit", "submit_time", "PENDING"), ("start", "start_time", "RUNNING"))
+    ends = (("end", "end_time", view["state"]),) if views.is_over(view) else ()
+    return [
+        {
+            "seq": None,
+            "time": view[field],
+            "job": view["id"],
+            "element": view["element"],
+            "kind": kind,
+            "state": state,
+            "cause": view["reason"] if kind == "end" else None,
+            "detail": None,
+        }
+        for kind, field, state in (*told, *ends)
+        if view[field]
+    ]
+
+
+def unreachable(seen: Picture, cluster: str) -> Unreachable:
+    """The error for those who need an answer."""
+    return Unreachable(f"{cluster} does not answer: {seen.trouble}", "hpc cluster status")

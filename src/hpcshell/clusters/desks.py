@@ -1,0 +1,123 @@
+"""From a name to a desk: a configured cluster, a kind of scheduler that is here, or the one found.
+
+open_desk("mycluster", settings, places)     as [clusters.mycluster] says
+open_desk("slurm", settings, places)         the Slurm of this machine, without configuration
+open_desk("auto", settings, places)          whichever scheduler is found here; None: there is none
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from msgspec.structs import replace
+
+from hpcshell.backends.registry import names
+from hpcshell.clusters.anydesk import AnyDesk
+from hpcshell.clusters.cluster import Cluster, ledger_path
+from hpcshell.clusters.desk import Desk
+from hpcshell.clusters.detecting import Finding, chosen, detect
+from hpcshell.core.errors import NotFound, Unreachable
+from hpcshell.core.settings import ClusterSettings, Settings
+from hpcshell.core.words import nearest, quote
+from hpcshell.machine.filesystems import is_shared
+from hpcshell.machine.link import Link, LocalLink, SshLink
+from hpcshell.machine.paths import Places
+from hpcshell.store.ledger.ledger import Ledger
+
+AUTO = "auto"
+LOCAL = "local"
+ANY = "any"
+
+
+def open_desk(name: str, settings: Settings, places: Places) -> Desk | AnyDesk | None:
+    """The desk of a cluster; None: `auto` found no scheduler. Raises `NotFound` for no cluster."""
+    if name == ANY:
+        return open_all(settings, places)
+    if name == AUTO:
+        found = find_here(places)
+        return None if found is None else open_desk(found, settings, places)
+    return Desk(open_cluster(name, settings, places))
+
+
+def open_all(settings: Settings, places: Places) -> AnyDesk | None:
+    """One desk for all clusters that may be chosen: those that are configured, else the scheduler
+    that is found here. None: there are none."""
+    clusters = [name for name, each in settings.clusters.items() if each.any]
+    if not clusters and (found := find_here(places)) is not None:
+        clusters = [found]
+    if not clusters:
+        return None
+    opened = {name: Desk(open_cluster(name, settings, places)) for name in clusters}
+    return AnyDesk(opened)
+
+
+def open_cluster(name: str, settings: Settings, places: Places) -> Cluster:
+    """The cluster that a name means."""
+    known = settings.clusters.get(name)
+    if known is None and name in names():
+        known = ClusterSettings(backend=name)
+    if known is None:
+        every = [*settings.clusters, *names(), LOCAL, AUTO, ANY]
+        near = nearest(name, every)
+        hint = f"did you mean {near}?" if near else "add it: hpc cluster add NAME --ssh USER@HOST"
+        raise NotFound(f"there is no cluster {quote(name)}", hint)
+    link = link_to(known, places)
+    if not known.backend:
+        known = replace(known, backend=_kind(name, link, places))
+    path = ledger_path(places)
+    return Cluster(name, known, places, link, Ledger.open(path, shared=is_shared(places.state)))
+
+
+def link_to(settings: ClusterSettings, places: Places) -> Link:
+    """The way to a cluster's commands."""
+    if not settings.ssh:
+        return LocalLink()
+    return SshLink(
+        settings.ssh,
+        jump=settings.jump,
+        options=settings.ssh_options,
+        control=f"{places.runtime}/ssh",
+    )
+
+
+def _kind(name: str, link: Link, places: Places) -> str:
+    """The kind of scheduler of a cluster whose configuration does not say; found out once."""
+    remembered = f"{places.state}/clusters/{name}/kind"
+    with contextlib.suppress(OSError), open(remembered, encoding="utf-8") as file:
+        kind = file.read().strip()
+        if kind in names():
+            return kind
+    found = chosen(detect(link))
+    if found is None:
+        raise Unreachable(
+            f"{name}: no scheduler answers there", f"what was tried: hpc cluster detect --on {name}"
+        )
+    _remember(remembered, found.backend)
+    return found.backend
+
+
+def find_here(places: Places) -> str | None:
+    """The scheduler of this machine, by its kind.
+
+    Once one was found it stays the one: when it does not answer that is an error, and no reason to
+    run its jobs on this machine.
+    """
+    remembered = f"{places.state}/clusters/found-here"
+    with contextlib.suppress(OSError), open(remembered, encoding="utf-8") as file:
+        kind = file.read().strip()
+        if kind in names():
+            return kind
+    found: Finding | None = chosen(detect(LocalLink()))
+    if found is None:
+        return None
+    _remember(remembered, found.backend)
+    return found.backend
+
+
+def _remember(path: str, text: str) -> None:
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with open(f"{path}.new", "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        os.replace(f"{path}.new", path)

@@ -1,0 +1,85 @@
+"""How clusters are: who answers, how often they are asked, what waits here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.detecting import Finding
+from hpcshell.core.errors import HpcError
+from hpcshell.machine import clock
+
+
+def status(cluster: Cluster, *, ask: bool = True) -> dict[str, Any]:
+    """The document of one cluster. With `ask` it is asked, unless the circuit is open."""
+    trouble = ""
+    if ask:
+        try:
+            trouble = cluster.queue().trouble
+        except HpcError as error:
+            trouble = error.message
+    health, now = cluster.polls.health(), clock.now()
+    snapshot = cluster.polls.snapshot()
+    site = cluster.known_site()
+    return {
+        "name": cluster.name,
+        "backend": cluster.settings.backend,
+        "title": cluster.backend.title,
+        "ssh": cluster.settings.ssh or None,
+        "version": site.version if site else "",
+        "flavour": site.flavour if site else "",
+        "answers": not trouble and snapshot is not None,
+        "trouble": trouble or None,
+        "circuit": health.circuit(now),
+        "retry": health.until if health.circuit(now) == "open" else None,
+        "answered": health.answered or (snapshot.at if snapshot else None),
+        "took": snapshot.took if snapshot else None,
+        "questions": health.rate(now),
+        "jobs": len(cluster.ledger.open_entries(cluster.name)),
+        "waiting_here": len(cluster.ledger.unsent(cluster.name)),
+    }
+
+
+def site_document(cluster: Cluster, *, anew: bool = False) -> dict[str, Any]:
+    """What a site tells of its queues and limits."""
+    site = cluster.site(anew=anew)
+    return {
+        "name": cluster.name,
+        "version": site.version,
+        "flavour": site.flavour,
+        "accounts": list(site.accounts),
+        "qos": list(site.qos),
+        "most_elements": site.most_elements,
+        "highest_index": site.highest_index,
+        "accounting": site.accounting,
+        "partitions": [
+            {
+                "name": one.name,
+                "default": one.default,
+                "up": one.up,
+                "max_time": one.max_time,
+                "nodes": one.nodes,
+                "cpus_per_node": one.cpus_per_node,
+                "memory_per_node": one.memory_per_node,
+                "gpus_per_node": one.gpus_per_node,
+                "gpu_types": list(one.gpu_types),
+                "features": list(one.features),
+            }
+            for one in site.partitions
+        ],
+        "lacks": dict(cluster.backend.lacks),
+    }
+
+
+def finding_document(finding: Finding, chosen: bool) -> dict[str, Any]:
+    """What was found of one kind of scheduler."""
+    return {
+        "backend": finding.backend,
+        "title": finding.title,
+        "found": finding.alive,
+        "chosen": chosen,
+        "programs": list(finding.programs),
+        "version": finding.site.version if finding.site else "",
+        "flavour": finding.site.flavour if finding.site else "",
+        "why": finding.why,
+    }

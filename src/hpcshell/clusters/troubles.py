@@ -1,0 +1,30 @@
+"""A site's troubles as errors for a person: its own words are kept, and the exit code is ours."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hpcshell.backends.contract import Kind, Trouble
+from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Wrong
+
+_ERRORS: Final[dict[Kind, type[HpcError]]] = {
+    "wrong": Wrong,
+    "limit": NotYet,
+    "busy": NotYet,
+    "denied": Refused,
+    "gone": NotFound,
+    "broken": Broken,
+}
+_HINTS: Final[dict[Kind, str]] = {
+    "limit": "it can be submitted once others of yours have ended",
+    "busy": "try again later; how it answers: hpc cluster status",
+    "denied": "ask the site for the right to do this",
+    "gone": "hpc queue and hpc history list what there is",
+    "broken": "the words above are the scheduler's own",
+}
+
+
+def raised(trouble: Trouble, cluster: str) -> HpcError:
+    """The error to raise for it."""
+    hint = trouble.hint or _HINTS.get(trouble.kind)
+    return _ERRORS[trouble.kind](f"{cluster}: {trouble.message}", hint)

@@ -1,0 +1,126 @@
+"""What somebody wants run, made ready for the door it goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from hpcshell.core.errors import HpcError
+from hpcshell.core.jobspec import JobSpec
+from hpcshell.core.options.table import Setting
+from hpcshell.core.submission import Submission
+from hpcshell.jobs.doors import Door
+from hpcshell.jobs.prepare import prepare, prepare_spec
+
+if TYPE_CHECKING:
+    from hpcshell.clusters.anydesk import Choice
+    from hpcshell.clusters.cluster import Cluster
+    from hpcshell.clusters.desk import Desk
+
+
+class Asked(NamedTuple):
+    """What is handed over, what is worth a note, and what was understood, a few words each."""
+
+    submission: Submission | JobSpec | Choice
+    notes: tuple[str, ...] = ()
+    meaning: tuple[str, ...] = ()
+
+    @property
+    def array(self) -> str:
+        """Its index text; "" for a plain job."""
+        asked = self.submission
+        if isinstance(asked, Submission):
+            return asked.array
+        spec = asked if isinstance(asked, JobSpec) else next(iter(asked.specs.values()))
+        return spec.submission.array
+
+
+def prepare_for(
+    door: Door,
+    argv: Sequence[str],
+    script: bytes | None,
+    settings: Sequence[Setting],
+    *,
+    interpreter: str | None = None,
+    movable: bool = False,
+) -> Asked:
+    """As `jobs.prepare.prepare`, for this machine or for what is behind the door. `movable`: see
+    `clusters.anydesk.Choice`."""
+    desks: Mapping[str, Desk] | None = getattr(door, "desks", None)
+    if desks is not None:
+        return _prepare_any(desks, argv, script, settings, interpreter, movable)
+    cluster: Cluster | None = getattr(door, "cluster", None)
+    if cluster is not None:
+        return prepare_at(cluster, argv, script, settings, interpreter=interpreter)
+    made = prepare(argv, script, settings, interpreter=interpreter)
+    return Asked(made.submission, made.notes, made.meaning)
+
+
+def _prepare_any(
+    desks: Mapping[str, Desk],
+    argv: Sequence[str],
+    script: bytes | None,
+    settings: Sequence[Setting],
+    interpreter: str | None,
+    movable: bool,
+) -> Asked:
+    """For each of several clusters, in its own words; raises if none of them can be asked."""
+    from hpcshell.clusters.anydesk import Choice
+
+    made: dict[str, Asked] = {}
+    errors: dict[str, HpcError] = {}
+    for name, desk in desks.items():
+        try:
+            made[name] = prepare_at(desk.cluster, argv, script, settings, interpreter=interpreter)
+        except HpcError as error:
+            errors[name] = error
+    if not made:
+        raise next(iter(errors.values()))
+    first = next(iter(made.values()))
+    specs = {name: each.submission for name, each in made.items()}
+    notes = tuple(f"{name} cannot be asked: {error.message}" for name, error in errors.items())
+    choice = Choice(specs=specs, notes=notes, movable=movable)  # type: ignore[arg-type]
+    return Asked(choice, first.notes, first.meaning)
+
+
+def prepare_at(
+    cluster: Cluster,
+    argv: Sequence[str],
+    script: bytes | None,
+    settings: Sequence[Setting],
+    *,
+    interpreter: str | None = None,
+) -> Asked:
+    """For a cluster: its own defaults count, and what is not there does not go along."""
+    prepared = prepare_spec(
+        argv,
+        script,
+        settings,
+        dialect=cluster.backend.dialect,
+        interpreter=interpreter,
+        defaults=_defaults(cluster),
+        here=cluster.here,
+    )
+    spec = prepared.spec if cluster.here else _moved(prepared.spec, settings, cluster)
+    return Asked(spec, prepared.notes, prepared.meaning)
+
+
+def _defaults(cluster: Cluster) -> Mapping[str, str]:
+    """The options that every job of this cluster gets."""
+    if not cluster.settings.options:
+        return {}
+    from hpcshell.core.options.parse import parse_flags
+
+    where = f"clusters.{cluster.name}.options: "
+    found = parse_flags(cluster.settings.options, "hpc", where).settings
+    return {setting.option: setting.text for setting in found if setting.option}
+
+
+def _moved(spec: JobSpec, settings: Sequence[Setting], cluster: Cluster) -> JobSpec:
+    """As another machine is to have it: without this one's environment, in a directory of its."""
+    asked = spec.submission
+    named = any(setting.option == "chdir" for setting in settings)
+    cwd = asked.cwd if named else cluster.path(cluster.settings.workdir)
+    return replace(spec, submission=replace(asked, cwd=cwd, env=dict(spec.named)), whole=False)

@@ -1,0 +1,96 @@
+"""What ssh itself complains of, in a sentence and with what to do about it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from hpcshell.machine.link.contract import LinkDown
+
+
+class _Row(NamedTuple):
+    text: str
+    sentence: str
+    hint: str
+
+
+_TABLE: Final = (
+    _Row(
+        r"REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "The host key of {host} is not the one that is known",
+        "Ask the site whether its key has changed; then: ssh-keygen -R HOST, and ssh there once.",
+    ),
+    _Row(
+        r"Host key verification failed|No \S+ host key is known",
+        "The host key of {host} is not known here",
+        "Run ssh there once by hand, compare the key with the one the site publishes, accept it.",
+    ),
+    _Row(
+        r"Too many authentication failures",
+        "{host} was offered too many keys",
+        "Name the right key for this host in ~/.ssh/config: IdentityFile, IdentitiesOnly yes.",
+    ),
+    _Row(
+        r"Permission denied|No supported authentication methods|Authentication failed",
+        "{host} does not let you in",
+        "Does `ssh` to it work by hand? Load your key (ssh-add), renew your ticket (kinit), or "
+        "connect once on a terminal to be asked for a password or code.",
+    ),
+    _Row(
+        r"Could not resolve hostname|Name or service not known|nodename nor servname",
+        "There is no host {host}",
+        "Is the name right, and are you online (or in the site's VPN)?",
+    ),
+    _Row(
+        r"Connection refused",
+        "{host} refuses the connection: no ssh server listens there",
+        "Is the port right? The login node may be down; try again later.",
+    ),
+    _Row(
+        r"timed out|No route to host|Network is unreachable|Host is down",
+        "{host} does not answer",
+        "Are you online (or in the site's VPN)? The login node may be down; try again later.",
+    ),
+    _Row(
+        r"stdio forwarding failed|administratively prohibited|Connection to UNKNOWN",
+        "The jump host does not lead to {host}",
+        "Is the name right, as the jump host knows it?",
+    ),
+    _Row(
+        r"Bad owner or permissions|Bad configuration option|terminating, \d+ bad configuration"
+        r"|keyword .* extra arguments|[Cc]an't open user config",
+        "ssh does not accept its configuration",
+        "Mend the line that it names in ~/.ssh/config or in the cluster's options.",
+    ),
+    _Row(
+        r"[Cc]onnection closed by|Connection reset|kex_exchange_identification|Broken pipe"
+        r"|Session open refused|Connection to \S+ closed",
+        "{host} closed the connection",
+        "It may be overloaded or in maintenance; try again later.",
+    ),
+)
+
+
+def link_down(destination: str, text: str) -> LinkDown:
+    """The error for what ssh said when it could not connect."""
+    host = destination.rpartition("@")[2] or destination
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    told = f" ({last.rstrip('.')})" if last else ""
+    for row in _TABLE:
+        if re.search(row.text, text):
+            return LinkDown(row.sentence.format(host=host) + told + ".", hint=row.hint)
+    return LinkDown(
+        f"There is no connection to {host}{told}.", hint="Does `ssh` to it work by hand?"
+    )
+
+
+_NOTHING_SENT: Final = (
+    r"Could not resolve|Connection refused|Connection timed out|No route to host|Permission denied"
+    r"|Network is unreachable|Host key verification failed|Too many authentication"
+    r"|kex_exchange_identification|banner exchange|Bad configuration|Bad owner or permissions"
+)
+
+
+def nothing_sent(text: str) -> bool:
+    """Whether this is said only before any command is handed over."""
+    return re.search(_NOTHING_SENT, text) is not None

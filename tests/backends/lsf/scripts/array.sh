@@ -1,0 +1,48 @@
+#!/bin/bash
+#BSUB -J "prep[1-100:3,201]%5"
+#BSUB -Jd hpc:k3y
+#BSUB -n 1
+#BSUB -r
+#BSUB -oo /home/ada/.hpc/k3y/lsf.%I.out
+# Submitted with hpc as k3y.
+
+hpc_dir=/home/ada/.hpc/k3y
+hpc_job="$LSB_JOBID"
+hpc_element=$((LSB_JOBINDEX - 1))
+hpc_record="$hpc_dir/record/${hpc_element:-job}"
+hpc_path=$PATH
+hpc_note() { # FILE WORD
+    local PATH=$hpc_path file="$1.$$"
+    { echo "$2 $(date +%s) $(uname -n)" >"$file" && mv -f "$file" "$1"; } 2>/dev/null
+}
+rm -f "$hpc_record.end"
+hpc_note "$hpc_record.begin" "$hpc_job"
+trap 'hpc_note "$hpc_record.end" $?' EXIT
+
+unset LC_ALL LSB_NTRIES TZ
+if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
+export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k3y
+export HPC_JOB_NAME=prep
+export HPC_ARRAY_JOB_ID="$hpc_job" HPC_ARRAY_TASK_ID="$hpc_element"
+export HPC_SUBMIT_DIR=/scratch/ada
+cd -- /scratch/ada || exit 1
+umask 0022
+
+hpc_parents() { case $1 in */*) mkdir -p -- "${1%/*}" ;; esac; }
+hpc_out=logs/prep-"$hpc_job"_"$(printf '%03d' "${hpc_element:-4294967294}")".out
+hpc_parents "$hpc_out"; exec >"$hpc_out" || exit 1
+exec 2>&1
+
+hpc_signals=0
+trap '' TERM INT HUP XCPU USR1 USR2
+# none of them is ignored in the job, not even those that are so in the background
+{ trap - TERM INT HUP XCPU USR1 USR2 QUIT; exec true; } <&0 &
+hpc_child=$!
+hpc_heard=-1
+while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
+    hpc_heard=$hpc_signals
+    wait "$hpc_child"
+    hpc_last=$? # bash may lose it (-1) where a signal ended both
+    [ $hpc_last -lt 0 ] || hpc_code=$hpc_last
+done
+exit $hpc_code

@@ -1,0 +1,56 @@
+#!/bin/bash
+#BSUB -J prep
+#BSUB -Jd hpc:k3y
+#BSUB -q "long normal"
+#BSUB -P physics
+#BSUB -n 16
+#BSUB -M 8192MB
+#BSUB -gpu num=2/host:j_exclusive=yes:gmodel=TeslaV100
+#BSUB -x
+#BSUB -W 91
+#BSUB -rn
+#BSUB -sp 60
+#BSUB -b 2026:01:01:00:01
+#BSUB -t 2026:01:02:00:00
+#BSUB -wa USR1
+#BSUB -wt 2
+#BSUB -u ada@example.org
+#BSUB -B
+#BSUB -N
+#BSUB -oo /home/ada/.hpc/k3y/lsf.out
+# Submitted with hpc as k3y.
+
+hpc_dir=/home/ada/.hpc/k3y
+hpc_job="$LSB_JOBID"
+hpc_element=''
+hpc_record="$hpc_dir/record/${hpc_element:-job}"
+hpc_path=$PATH
+hpc_note() { # FILE WORD
+    local PATH=$hpc_path file="$1.$$"
+    { echo "$2 $(date +%s) $(uname -n)" >"$file" && mv -f "$file" "$1"; } 2>/dev/null
+}
+rm -f "$hpc_record.end"
+hpc_note "$hpc_record.begin" "$hpc_job"
+trap 'hpc_note "$hpc_record.end" $?' EXIT
+
+unset LC_ALL LSB_NTRIES TZ
+if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
+export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k3y
+export HPC_JOB_NAME=prep
+export HPC_SUBMIT_DIR=/scratch/ada
+cd -- /scratch/ada || exit 1
+umask 0022
+
+hpc_signals=0
+trap '' TERM INT HUP XCPU USR1 USR2
+# none of them is ignored in the job, not even those that are so in the background
+{ trap - TERM INT HUP XCPU USR1 USR2 QUIT; exec true; } <&0 &
+hpc_child=$!
+hpc_heard=-1
+while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
+    hpc_heard=$hpc_signals
+    wait "$hpc_child"
+    hpc_last=$? # bash may lose it (-1) where a signal ended both
+    [ $hpc_last -lt 0 ] || hpc_code=$hpc_last
+done
+exit $hpc_code

@@ -1,0 +1,50 @@
+#!/bin/bash
+#SBATCH --job-name=train
+#SBATCH --comment=hpc:k7
+#SBATCH --requeue
+#SBATCH --chdir=/home/ada/work
+#SBATCH --output=train-%A.out
+#SBATCH --open-mode=truncate
+# Submitted with hpc as k7.
+
+hpc_dir=/home/ada/.hpc/jobs/k7
+hpc_job="${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"
+hpc_element="${SLURM_ARRAY_TASK_ID-}"
+hpc_record="$hpc_dir/record/${hpc_element:-job}"
+hpc_note() { # FILE WORDS...
+    local file=$1
+    shift
+    { echo "$@" >"$file.$$" && mv -f "$file.$$" "$file"; } 2>/dev/null
+}
+rm -f "$hpc_record.end"
+hpc_note "$hpc_record.begin" "$hpc_job" "$(date +%s)" "$(uname -n)"
+trap 'hpc_note "$hpc_record.end" $? "$(date +%s)" "$(uname -n)"' EXIT
+
+if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
+export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k7
+export HPC_JOB_NAME=train
+export HPC_SUBMIT_DIR=/home/ada/work
+cd -- /home/ada/work || exit 1
+umask 0022
+
+hpc_signals=0
+trap 'hpc_signals=$((hpc_signals + 1))' TERM INT HUP XCPU
+trap 'hpc_signals=$((hpc_signals + 1)); kill -TERM "$hpc_child"' TERM
+trap 'hpc_signals=$((hpc_signals + 1)); kill -INT "$hpc_child"' INT
+trap 'hpc_signals=$((hpc_signals + 1)); kill -HUP "$hpc_child"' HUP
+trap 'hpc_signals=$((hpc_signals + 1)); kill -USR1 "$hpc_child"' USR1
+trap 'hpc_signals=$((hpc_signals + 1)); kill -USR2 "$hpc_child"' USR2
+trap 'hpc_signals=$((hpc_signals + 1)); kill -ALRM "$hpc_child"' ALRM
+trap 'hpc_signals=$((hpc_signals + 1)); kill -WINCH "$hpc_child"' WINCH
+trap 'hpc_signals=$((hpc_signals + 1)); kill -URG "$hpc_child"' URG
+trap 'hpc_signals=$((hpc_signals + 1)); kill -XCPU "$hpc_child"' XCPU
+# in the background both would be ignored
+{ trap - INT QUIT; exec python train.py; } <&0 &
+hpc_child=$!
+hpc_heard=-1
+while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
+    hpc_heard=$hpc_signals
+    wait "$hpc_child"
+    hpc_code=$?
+done
+exit $hpc_code

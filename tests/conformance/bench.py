@@ -1,0 +1,105 @@
+"""What a behaviour is tried with: jobs through the door people use, in a directory of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+from hpcshell.core.errors import HpcError
+from hpcshell.core.options.values import from_keywords
+from hpcshell.jobs.asking import prepare_for
+from hpcshell.jobs.doors import Door
+
+View = dict[str, Any]
+PATIENCE = 150.0
+"""Seconds for a job to end: some sites look at time limits once a minute."""
+
+
+class Lacking(Exception):
+    """The scheduler has no such thing, and it was said so in a sentence, with what is nearest."""
+
+
+class Bench:
+    """One behaviour's view of a back end. `limits`: what the site of the tests has: `time` (the
+    shortest limit it keeps), `memory` (it is enforced), `gpus` (options with which they are had),
+    `requeue_waits` (what is put back waits for minutes)."""
+
+    def __init__(self, door: Door, directory: Path, limits: View) -> None:
+        self.door = door
+        self.directory = directory
+        self.limits = limits
+
+    def submit(self, *argv: str, script: str | None = None, **options: Any) -> str:
+        """The label of a new job. A refusal that says what is lacking is `Lacking`."""
+        return str(self.accepted(*argv, script=script, **options)["id"])
+
+    def accepted(self, *argv: str, script: str | None = None, **options: Any) -> View:
+        options = {"chdir": self.directory, "time_limit": "5m"} | options
+        content = None if script is None else script.encode()
+        words = list(argv) if script is None else ["job.sh", *argv]
+        asked = prepare_for(self.door, words, content, from_keywords(**options))
+        answer: View = self.door.call("submit", submissions=[asked.submission])["jobs"][0]
+        return answer
+
+    def shell(self, text: str, **options: Any) -> str:
+        return self.submit("sh", "-c", text, **options)
+
+    def show(self, label: str) -> View:
+        view: View = self.door.call("show", ids=[label])["jobs"][0]
+        return view
+
+    def queued(self) -> list[View]:
+        rows: list[View] = self.door.call("queue", limit=1000, offset=0)["rows"]
+        return rows
+
+    def until(self, label: str, *states: str) -> View:
+        """The job's document once it is in one of the states."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            view = self.show(label)
+            if view["state"] in states:
+                return view
+            time.sleep(0.3)
+        raise AssertionError(f"job {label} is {view['state']} ({view['reason']}), not {states}")
+
+    def end(self, label: str) -> View:
+        """The job's document once it has ended."""
+        answer = self.door.call("wait", ids=[label], any=False, timeout=PATIENCE)
+        assert not answer["timed_out"], f"job {label} does not end: {self.show(label)['state']}"
+        return self.show(label)
+
+    def change(self, verb: str, label: str, **args: Any) -> View:
+        """What a verb says of a job; what is lacking is `Lacking`."""
+        try:
+            answer: View = self.door.call(verb, ids=[label], **args)
+        except HpcError as error:
+            raise lacking(error) from error
+        assert not answer.get("unchanged"), answer["unchanged"]
+        return answer
+
+    def change_quietly(self, verb: str, label: str) -> None:
+        """A verb whose answer does not matter: the job may have ended meanwhile."""
+        with contextlib.suppress(HpcError):
+            self.door.call(verb, ids=[label])
+
+    def output(self, label: str) -> str:
+        """What the job wrote, read the way `hpc logs` does on a shared file system."""
+        rows = self.door.call("outputs", ids=[label])["outputs"]
+        deadline = time.monotonic() + 20
+        while True:
+            found = [Path(row["stdout"]) for row in rows]
+            if all(path.exists() for path in found) or time.monotonic() > deadline:
+                return "".join(path.read_text() for path in found)
+            time.sleep(0.2)
+
+    def lines(self, name: str) -> list[str]:
+        """Lines of a file in the directory of the behaviour; none if there is no such file."""
+        path = self.directory / name
+        return path.read_text().splitlines() if path.exists() else []
+
+
+def lacking(error: HpcError) -> Exception:
+    """A refusal that names the scheduler and a way out says what is lacking; else it is itself."""
+    return Lacking(f"{error.message}; {error.hint}" if error.hint else error.message)

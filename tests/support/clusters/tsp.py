@@ -1,0 +1,67 @@
+"""A real task-spooler of the test's own: a server behind a socket in a temporary directory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hpcshell.backends.contract import Answer, Words
+
+Say = Callable[[Words], Answer]
+
+
+def have_tsp() -> None:
+    """Installs it where that is allowed; skips where it is not, and never in CI."""
+    if shutil.which("tsp"):
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        with open(Path(tempfile.gettempdir()) / "hpcshell-tests-apt.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of a run share one machine
+            if not shutil.which("tsp"):
+                _install()
+    elif not os.environ.get("CI"):
+        pytest.skip("there is no tsp; as root: apt-get install task-spooler")
+    assert shutil.which("tsp")
+
+
+def _install() -> None:
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-qy", "--no-install-recommends", "task-spooler"]
+    if subprocess.run(install, env=quiet, capture_output=True).returncode != 0:
+        subprocess.run(["apt-get", "update", "-q"], env=quiet, check=True, capture_output=True)
+        subprocess.run(install, env=quiet, check=True, capture_output=True)
+
+
+@contextmanager
+def task_spooler() -> Iterator[Say]:
+    """Says words to a server that is there only as long as this."""
+    have_tsp()
+    with tempfile.TemporaryDirectory(prefix="tsp-") as folder:
+        mine = os.environ | {"TS_SOCKET": f"{folder}/socket", "TMPDIR": folder}
+
+        def say(words: Words) -> Answer:
+            done = subprocess.run(
+                words.argv,
+                input=words.stdin,
+                env={**mine, **words.env},
+                capture_output=True,
+                timeout=30,
+            )
+            out, err = done.stdout.decode(), done.stderr.decode()
+            return Answer(code=done.returncode, out=out, err=err)
+
+        try:
+            say(Words(argv=("tsp", "-S", "4")))
+            yield say
+        finally:
+            for line in say(Words(argv=("tsp", "-l"))).out.splitlines()[1:]:
+                say(Words(argv=("tsp", "-k", line.split()[0])))
+            say(Words(argv=("tsp", "-K")))

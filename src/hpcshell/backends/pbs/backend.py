@@ -76,7 +76,7 @@ class PbsBackend(_Changing):
         self.site = site
 
     def probe(self) -> Words:
-        return say.words("qstat", "-B", "-f")
+        return say.words("qstat", "-Bf")
 
     def read_probe(self, answer: Answer) -> Site | Trouble:
         found = sites.read_probe(answer)
@@ -86,8 +86,8 @@ class PbsBackend(_Changing):
 
     def ask_site(self) -> Sequence[Words]:
         return [
-            say.words("qstat", "-B", "-f"),
-            say.words("qstat", "-Q", "-f"),
+            say.words("qstat", "-Bf"),
+            say.words("qstat", "-Qf"),
             say.words("pbsnodes", "-a"),
         ]
 

@@ -79,7 +79,7 @@ def test_a_part_of_an_array_that_is_no_range():
 #PBS -j oe
 #PBS -o '/home/alice/.hpc/1/scheduler.out.^array_index^'
 #PBS -S /bin/bash
-#PBS -v HPC_SUBMISSION=k-1
+#PBS -v HPC_SUBMISSION=k-1,HPC_ELEMENTS=1+3+9
 hpc_asked_for() { # the others are there because PBS takes one range only
     (( PBS_ARRAY_INDEX == 1 )) && return
     (( PBS_ARRAY_INDEX == 3 )) && return

@@ -29,5 +29,3 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 def world(make_world: Callable[..., World]) -> World:
     """A site without limits, asked as often as one looks."""
     return make_world()
-
-

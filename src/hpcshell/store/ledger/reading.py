@@ -76,6 +76,10 @@ class Submissions(Rows):
         found = self._entries(where, (*clusters, most * 2))
         return [entry for entry in found if not entry.moved][:most]
 
+    def clusters(self) -> list[str]:
+        """Names under which something was submitted."""
+        return [name for (name,) in self._rows("SELECT DISTINCT cluster FROM entry ORDER BY 1")]
+
     def named(self, cluster: str, name: str) -> list[Entry]:
         return self._entries("WHERE cluster = ? AND name = ? ORDER BY serial", (cluster, name))
 

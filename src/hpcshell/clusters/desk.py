@@ -23,7 +23,7 @@ from hpcshell.clusters.explaining import explain
 from hpcshell.clusters.finding import Found, find
 from hpcshell.clusters.known import Known
 from hpcshell.clusters.lines import Line, documents, lines_of, wanted
-from hpcshell.clusters.lookout import Picture, closed, picture
+from hpcshell.clusters.lookout import Picture, elements_on_record, on_record, picture
 from hpcshell.clusters.parents import parents_of
 from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec
 from hpcshell.clusters.tending import tend
@@ -178,13 +178,14 @@ class Desk:
     ) -> dict[str, Any]:
         """What has ended of what was submitted here, the latest first."""
         self.look(age=LONGEST)
-        ledger, name = self.cluster.ledger, self.cluster.name
+        cluster, ledger = self.cluster, self.cluster.ledger
         if not elements and not any(filters.values()):
-            page = ledger.ended_entries(name, limit, offset)
-            rows = [views.document(closed(self.cluster, entry)) for entry in page]
-            return {"rows": rows, "total": ledger.count_ended(name)}
+            page = ledger.ended_entries(cluster.name, limit, offset)
+            rows = [views.document(on_record(cluster, entry)) for entry in page]
+            return {"rows": rows, "total": ledger.count_ended(cluster.name)}
         rows = []
-        for known in (closed(self.cluster, entry) for entry in ledger.ended_entries(name, 0, 0)):
+        for entry in ledger.ended_entries(cluster.name, 0, 0):
+            known = on_record(cluster, entry)
             if elements and known.entry.array:
                 members = list(views.of_elements(known, known.elements))
             else:
@@ -334,16 +335,7 @@ def _accepted(taken: Taken, notes: list[str]) -> dict[str, Any]:
 
 def just_submitted(taken: Taken) -> Known:
     """What is known of a submission before anybody has looked."""
-    from hpcshell.clusters.known import Assessing, unsent
-
-    elements: dict[Any, Any] = {}
-    for part in taken.parts:
-        if part.state != "known":
-            elements |= unsent(part)
-            continue
-        assessing = Assessing(part, {})
-        assessing.fill("PENDING", "it has just been submitted", "JustSubmitted")
-        elements |= assessing.elements
+    elements = elements_on_record(taken.parts, {})
     return Known(entry=taken.entry, parts=taken.parts, elements=elements)
 
 

@@ -16,7 +16,8 @@ _SAME: Final = frozenset("AauN")
 def native_file(order: Order) -> tuple[str, str] | None:
     """Patterns for output and errors ("": they go where the output goes); None where the job's
     script has to open its files itself: a backslash ends all patterns for Slurm, it knows fewer
-    fields (and other indices, in a part of an array), and it makes no directories whose names are only known on the node."""
+    fields (and other indices, in a part of an array), and it makes no directories whose names are
+    only known on the node."""
     submission = order.spec.submission
     array = bool(submission.array)
     if order.offset:
@@ -42,7 +43,7 @@ def directories(order: Order) -> list[str]:
     for pattern in (named or ()) if submission.stdout else ():
         parent = parent_of(pattern)
         whole = parent if parent.startswith("/") else f"{submission.cwd}/{parent}"
-        if parent and whole.rstrip("/") != submission.cwd.rstrip("/"):
+        if parent not in ("", "/dev") and whole.rstrip("/") != submission.cwd.rstrip("/"):
             found.append(whole)
     return list(dict.fromkeys(found))
 

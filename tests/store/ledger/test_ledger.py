@@ -129,10 +129,9 @@ class Model(RuleBasedStateMachine):
         if part.state in ("planned", "asking"):
             known = {"state": "known", "native": f"{number}.host", "site": str(number)}
             self.keep(replace(part, **known, since=self.now, reason=""))
+            one = self.entries[part.serial]
+            self.entries[part.serial] = replace(one, number=one.number or str(number))
         assert kept == (self.parts[part.serial, part.number].site == str(number))
-        numbers = [p.site for (serial, _), p in sorted(self.parts.items()) if serial == part.serial]
-        first = next((site for site in numbers if site), None)
-        self.entries[part.serial] = replace(self.entries[part.serial], number=first)
 
     @precondition(lambda self: self.parts)
     @rule(which=st.integers(0), over=st.booleans(), missed=st.booleans())

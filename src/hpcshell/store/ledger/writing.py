@@ -90,16 +90,16 @@ class Change:
 
     def known(self, part: Part, native: str, site: str, now: float) -> bool:
         """The site took it, and calls it so; False: it is there under another number already."""
-        self._execute(
+        taken = self._execute(
             "UPDATE part SET state = 'known', native = ?, site = ?, since = ?, reason = ''"
             " WHERE serial = ? AND number = ? AND state IN ('planned', 'asking')",
             (native, site, now, part.serial, part.number),
         )
-        self._execute(
-            "UPDATE entry SET number = (SELECT site FROM part WHERE part.serial = entry.serial"
-            " AND site IS NOT NULL ORDER BY part.number LIMIT 1) WHERE serial = ?",
-            (part.serial,),
-        )
+        if taken.rowcount:
+            self._execute(
+                "UPDATE entry SET number = ? WHERE serial = ? AND number IS NULL",
+                (site, part.serial),
+            )
         row = self._execute(
             "SELECT site FROM part WHERE serial = ? AND number = ?", (part.serial, part.number)
         ).fetchone()

@@ -141,6 +141,15 @@ def test_elements_are_held_with_their_array():
     assert sighting.reason_code == "JobHeldUser"
 
 
+def test_an_element_without_variables_has_those_of_its_array():
+    listed = "    Variable_List = HPC_SUBMISSION=k,HPC_ELEMENTS=1+3-5,PBS_O_QUEUE=q\n"
+    array = f"Job Id: 7[].h\n    job_state = B\n    array_indices_remaining = 1-5\n{listed}\n"
+    elements = "".join(f"Job Id: 7[{n}].h\n    job_state = Q\n\n" for n in range(1, 6))
+    seen = read(array + elements)
+    assert [(one.element, one.key) for one in seen.sightings] == [(n, "k") for n in (1, 3, 4, 5)]
+    assert [one.waiting for one in read(array).sightings] == ["1,3-5"]
+
+
 def test_an_array_alone_tells_which_elements_wait():
     (sighting,) = read(recorded("qstat -f 106[].pbshost").out).sightings
     assert (sighting.number, sighting.element) == ("106", None)

@@ -117,10 +117,15 @@ class Moving:
         """Cancel it, and wait until the site says that it has ended without having begun."""
         with here.ledger.change() as change:
             change.withdraw(entry.serial, clock.now(), f"moved to {entry.moved}")
-        natives = [part.native for part in here.ledger.parts(entry.serial) if part.native]
-        if natives:
-            here.say_all(here.backend.cancel(natives))
-            self._rewrite(here, replace(entry, cancelled=clock.now()))
+        parts = {part.native: part for part in here.ledger.parts(entry.serial) if part.native}
+        if parts:
+            natives = list(parts)
+            answers = here.say_all(here.backend.cancel(natives))
+            troubles = here.backend.read_change(natives, answers).troubles
+            with here.ledger.change() as change:
+                change.rewrite(replace(entry, cancelled=clock.now()))
+                agreed = (part for native, part in parts.items() if native not in troubles)
+                change.cancelled(agreed, clock.now())
         deadline = clock.monotonic() + PATIENCE
         while True:
             known = self._known(here, entry, since=clock.now())

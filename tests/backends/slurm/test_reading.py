@@ -137,6 +137,24 @@ def test_ids_are_read_back(number: int) -> None:
 # ------------------------------------------------------------------------------------------- cases
 
 
+@pytest.mark.parametrize(
+    ("word", "state", "held"),
+    [
+        ("CONFIGURING", "PENDING", False),
+        ("REQUEUED", "PENDING", False),
+        ("REQUEUE_HOLD", "PENDING", True),
+        ("RESIZING", "RUNNING", False),
+        ("STOPPED", "SUSPENDED", False),
+        ("STAGE_OUT", "COMPLETING", False),
+        ("BOOT_FAIL", "NODE_FAIL", False),
+        ("REVOKED", UNKNOWN, False),
+    ],
+)
+def test_words_that_are_not_their_own_state(word: str, state: str, held: bool) -> None:
+    (job,) = shown(line(State=word)).sightings
+    assert (job.state, job.held) == (state, held)
+
+
 def test_an_empty_queue_names_its_fields() -> None:
     assert shown() == Seen()
 
@@ -175,6 +193,8 @@ def test_elements_and_those_that_wait(
     [
         ("COMPLETED", "0", 0, None),
         ("FAILED", "768", 3, None),
+        ("FAILED", "3:0", 3, None),
+        ("FAILED", "0:9", None, 9),
         ("FAILED", "35072", 137, None),
         ("FAILED", "9", None, 9),
         ("TIMEOUT", "15", None, 15),

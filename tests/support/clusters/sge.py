@@ -13,22 +13,32 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from hpcshell.backends.contract import ENDED, Answer, Order, Seen, Sighting, Words
+from hpcshell.backends.contract import ENDED, Answer, Order, Seen, Sighting, Site, Words
 from hpcshell.backends.jobscript import environment_file
 from hpcshell.backends.sge import SgeBackend
-from tests.support.runners import eventually
 
 TOOL = Path(__file__).with_name("sge-cluster")
 PORT = 28644
-PATIENCE = 40.0
+PATIENCE = 90.0
+PAUSE = 0.25
+"""Between two questions: the scheduler looks at its queue once a second."""
 START = 600.0
 """Seconds to start in, with the packages to install."""
+
+
+def eventually(true: Callable[[], object]) -> None:
+    """Wait for something that the cluster will say when it is asked often enough."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, "never came true"
+        time.sleep(PAUSE)
 
 
 @dataclass
@@ -57,8 +67,11 @@ class SgeCluster:
 
     def learn(self) -> None:
         """Ask the site what it has, as a desk does before it submits."""
-        self.backend.read_probe(self.say(self.backend.probe()))
-        self.backend.read_site(self.say_all(self.backend.ask_site()))
+        probed = self.backend.read_probe(self.say(self.backend.probe()))
+        assert isinstance(probed, Site), probed
+        self.backend = SgeBackend(probed)
+        answers = self.say_all(self.backend.ask_site())
+        self.backend = SgeBackend(self.backend.read_site(answers))
 
     def submit(self, order: Order) -> str:
         """Write the job's directory and have the job submitted: its native id."""
@@ -71,7 +84,7 @@ class SgeCluster:
         directory = Path(order.directory)
         (directory / "record").mkdir(parents=True, exist_ok=True)
         submission = order.spec.submission
-        (directory / "job.sh").write_text(self.backend.script(order))
+        Path(order.job_script).write_text(self.backend.script(order))
         (directory / "env").write_text(environment_file(submission.env)[0])
         if submission.script is not None:
             (directory / "script").write_bytes(submission.script)
@@ -90,7 +103,7 @@ class SgeCluster:
         return self.backend.read_history(self.say_all(self.backend.history(natives, 0.0)))
 
     def until_gone(self, *natives: str) -> None:
-        eventually(lambda: not any(map(self.sightings, natives)), PATIENCE)
+        eventually(lambda: not any(map(self.sightings, natives)))
 
     def until(self, native: str, *states: str) -> Sighting:
         """The first sighting of a job in one of these states."""
@@ -100,7 +113,7 @@ class SgeCluster:
             found[:] = [one for one in self.sightings(native) if one.state in states]
             return bool(found)
 
-        eventually(seen, PATIENCE)
+        eventually(seen)
         return found[0]
 
     def ended(self, native: str) -> list[Sighting]:
@@ -112,7 +125,7 @@ class SgeCluster:
             found[:] = self.history(native).sightings
             return bool(found) and all(one.state in ENDED for one in found)
 
-        eventually(told, PATIENCE)
+        eventually(told)
         return sorted(found, key=lambda one: -1 if one.element is None else one.element)
 
 

@@ -23,7 +23,7 @@ from hpcshell.clusters.explaining import explain
 from hpcshell.clusters.finding import Found, find
 from hpcshell.clusters.known import Known
 from hpcshell.clusters.lines import Line, documents, lines_of, wanted
-from hpcshell.clusters.lookout import Picture, closed, picture
+from hpcshell.clusters.lookout import Picture, elements_on_record, on_record, picture
 from hpcshell.clusters.parents import parents_of
 from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec
 from hpcshell.clusters.tending import tend
@@ -177,7 +177,7 @@ class Desk:
         self.look(age=LONGEST)
         entries = self.cluster.ledger.ended_entries(self.cluster.name, 0, 0)
         rows: list[dict[str, Any]] = []
-        for known in (closed(self.cluster, entry) for entry in entries):
+        for known in (on_record(self.cluster, entry) for entry in entries):
             if elements and known.entry.array:
                 members = [views.document(known, each, whole=False) for each in known.elements]
             else:
@@ -324,16 +324,7 @@ def _accepted(taken: Taken, notes: list[str]) -> dict[str, Any]:
 
 def just_submitted(taken: Taken) -> Known:
     """What is known of a submission before anybody has looked."""
-    from hpcshell.clusters.known import Assessing, unsent
-
-    elements: dict[Any, Any] = {}
-    for part in taken.parts:
-        if part.state != "known":
-            elements |= unsent(part)
-            continue
-        assessing = Assessing(part, {})
-        assessing.fill("PENDING", "it has just been submitted", "JustSubmitted")
-        elements |= assessing.elements
+    elements = elements_on_record(taken.parts, {})
     return Known(entry=taken.entry, parts=taken.parts, elements=elements)
 
 

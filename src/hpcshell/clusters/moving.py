@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.federation import Offer, choose
 from hpcshell.clusters.known import Known
-from hpcshell.clusters.lookout import closed, picture
+from hpcshell.clusters.lookout import on_record, picture
 from hpcshell.clusters.submitting import Submitting, Wanted
 from hpcshell.core.errors import HpcError
 from hpcshell.core.sightings import ENDED
@@ -142,7 +142,7 @@ class Moving:
     def _known(self, here: Cluster, entry: Entry, since: float = 0.0) -> Known:
         seen = picture(here, since=since)
         found = next((one for one in seen.known if one.entry.serial == entry.serial), None)
-        return found or closed(here, here.ledger.entry(entry.serial) or entry)
+        return found or on_record(here, here.ledger.entry(entry.serial) or entry)
 
     def _rewrite(self, here: Cluster, entry: Entry) -> None:
         with here.ledger.change() as change:

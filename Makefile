@@ -9,6 +9,7 @@ WORKERS ?= auto
 help:
 	@echo "make demo      install into .venv and run examples/census through the scheduler"
 	@echo "make test      install with the tools of development and run the tests"
+	@echo "make test-clusters  the tests of back ends, against real schedulers (as root, on Debian)"
 	@echo "make campaign  the long tests: crashes at every write, random histories"
 	@echo "make lint      style, types, import contracts, shape, generated pages"
 	@echo "make format    let ruff rewrite the sources"
@@ -22,6 +23,9 @@ demo: venv-package
 
 test: venv-dev
 	$(PYTEST) -m "not slow" -n $(WORKERS) -q
+
+test-clusters: venv-dev # each suite installs, starts and ends the real scheduler that it needs
+	$(PYTEST) $(wildcard tests/backends tests/clusters) -n $(WORKERS) -q
 
 campaign: venv-dev
 	HYPOTHESIS_PROFILE=campaign $(PYTEST) -m slow -n $(WORKERS)
@@ -64,5 +68,5 @@ clean:
 venv-package venv-dev venv-docs: venv-%:
 	@tools/venv.sh $*
 
-.PHONY: help demo test campaign lint format reference reference-check docs bench clean
+.PHONY: help demo test test-clusters campaign lint format reference reference-check docs bench clean
 .PHONY: venv-package venv-dev venv-docs

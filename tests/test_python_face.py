@@ -15,6 +15,8 @@ import hpcshell
 from hpcshell import jobs
 from hpcshell.core.errors import NotFound, Refused, Wrong
 from hpcshell.core.options.table import OPTIONS, by_key
+from tests.support.clusters.faces import on_slurm as on_slurm
+from tests.support.clusters.faces import slurm_cluster as slurm_cluster
 from tests.support.homes import clean_environment
 
 
@@ -244,3 +246,90 @@ def test_an_unknown_filter_is_not_passed_over():
 def test_what_is_no_command_is_refused_in_a_sentence(command):
     with pytest.raises(Wrong, match="a command is a list of at least one word"):
         hpcshell.submit(command)
+
+
+# --------------------------------------------------------------------------------- on a cluster
+
+
+def test_a_cluster_is_one_keyword_away(on_slurm):
+    job = hpcshell.submit("echo hello; echo more", on="slurm", time_limit=5)
+    assert job.on == "slurm"
+    assert job.result() == "hello\nmore\n"
+    assert (job.state, job.show()["cluster"]) == ("COMPLETED", "slurm")
+    assert hpcshell.job(job.id, on="slurm") == job
+    assert job != hpcshell.Job(job.id)
+    assert "on slurm" in repr(job)
+
+
+def test_a_failure_there_is_the_same_failure(on_slurm):
+    job = hpcshell.submit("echo 'it broke' >&2; exit 7", on="slurm", error="own.err")
+    with pytest.raises(hpcshell.JobFailed, match="it broke") as caught:
+        job.result()
+    assert (caught.value.exit_code, caught.value.state) == (7, "FAILED")
+    assert f"hpc logs --on slurm {job.id}" in caught.value.hint
+    assert (job.logs(), job.logs("stderr")) == ("", "it broke\n")
+
+
+def test_an_array_there_has_elements_and_jobs_may_wait_for_one(on_slurm):
+    array = hpcshell.submit(
+        "echo $SLURM_ARRAY_TASK_ID; exit $SLURM_ARRAY_TASK_ID", array=[0, 1], on="slurm"
+    )
+    after = hpcshell.submit(["echo", "after"], afterok=array[0], on="slurm")
+    never = hpcshell.submit(["echo", "never"], afterok=array, on="slurm")
+    assert array.elements == 2
+    assert after.result() == "after\n"
+    assert array.wait() == "FAILED"
+    assert array[1].logs() == "1\n"
+    assert never.wait() == "CANCELLED"
+    with pytest.raises(hpcshell.JobFailed, match="1"):
+        array.result()
+
+
+def test_jobs_there_are_held_released_cancelled_and_listed(on_slurm):
+    job = hpcshell.submit(["sleep", "60"], hold=True, on="slurm")
+    assert job in hpcshell.queue(on="slurm")
+    assert job.release()
+    assert job.hold() or job.state == "RUNNING"
+    with pytest.raises(TimeoutError):
+        job.wait(0.05)
+    assert job.cancel()
+    assert job.wait() == "CANCELLED"
+    assert not job.cancel()
+    assert job not in hpcshell.queue(on="slurm")
+
+
+def test_of_several_there_nothing_is_left_if_one_is_refused(on_slurm):
+    pair = jobs.submit_many([["true"], {"command": ["false"], "name": "x"}], on="slurm")
+    assert [job.wait() for job in pair] == ["COMPLETED", "FAILED"]
+    with pytest.raises(Wrong, match="partition"):
+        jobs.submit_many(
+            [{"command": ["sleep", "60"], "name": "first"}, {"command": ["true"], "partition": "x"}],
+            on="slurm",
+        )
+    assert hpcshell.job("first", on="slurm").wait() == "CANCELLED"
+
+
+def test_the_configuration_says_where_jobs_go_unless_it_is_said(on_slurm, monkeypatch):
+    monkeypatch.setenv("HPC_DEFAULTS__ON", "auto")
+    assert hpcshell.submit(["true"]).on == "slurm"
+    assert hpcshell.submit(["true"], on="local").on == "local"
+    chosen = hpcshell.submit(["echo", "any"], on="any")
+    assert (chosen.on, chosen.result()) == ("slurm", "any\n")
+    with pytest.raises(NotFound, match="no cluster"):
+        hpcshell.submit(["true"], on="nowhere")
+
+
+def test_a_program_opens_a_desk_once_and_again_when_its_configuration_changes(on_slurm):
+    from hpcshell.jobs.opened import door
+    from hpcshell.jobs.surroundings import here
+
+    first = door("slurm")
+    assert door("slurm") is first
+    seen: list[object] = []
+    thread = threading.Thread(target=lambda: seen.append(door("slurm")))
+    thread.start()
+    thread.join()
+    assert seen != [first]
+    config = Path(here().config_file)
+    config.write_text(config.read_text() + "max_jobs = 5\n")
+    assert door("slurm") is not first

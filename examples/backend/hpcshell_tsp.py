@@ -25,20 +25,20 @@ from hpcshell.backends.jobscript import Names, job_script
 from hpcshell.core.errors import Wrong
 
 LACKS = {
-    "array": "task-spooler has no arrays: submit a job for each element.",
-    "time_limit": "task-spooler has no time limits: put timeout(1) before the command.",
-    "begin": "task-spooler begins jobs as soon as it can: submit it later.",
-    "gpus": "task-spooler knows no GPUs: leave them out.",
-    "nodes": "task-spooler has one machine: leave out the nodes.",
-    "dependency": "task-spooler waits for one job that goes well: use afterok with one id.",
-    "signal": "task-spooler sends no signal but TERM: cancel the job.",
-    "hold": "task-spooler holds no job back: submit it later.",
-    "release": "task-spooler holds no job back: there is none to release.",
-    "requeue": "task-spooler runs a job once: submit it again.",
-    "suspend": "task-spooler suspends no job: cancel it, and submit it again.",
-    "resume": "task-spooler suspends no job: there is none to resume.",
-    "edit": "task-spooler changes no job: cancel it, and submit it again.",
-    "history": "task-spooler forgets a job that is removed: the job's own record tells its end.",
+    "array": "task-spooler has no arrays: submit a job for each element",
+    "time_limit": "task-spooler has no time limits: put timeout(1) before the command",
+    "begin": "task-spooler begins jobs as soon as it can: submit it later",
+    "gpus": "task-spooler knows no GPUs: leave them out",
+    "nodes": "task-spooler has one machine: leave out the nodes",
+    "dependency": "task-spooler waits for one job that goes well: use afterok with one id",
+    "signal": "task-spooler sends no signal but TERM: cancel the job",
+    "hold": "task-spooler holds no job back: submit it later",
+    "release": "task-spooler holds no job back: there is none to release",
+    "requeue": "task-spooler runs a job once: submit it again",
+    "suspend": "task-spooler suspends no job: cancel it, and submit it again",
+    "resume": "task-spooler suspends no job: there is none to resume",
+    "edit": "task-spooler changes no job: cancel it, and submit it again",
+    "history": "task-spooler forgets a job that is removed: the job's own record tells its end",
 }
 STATES = {"queued": "PENDING", "running": "RUNNING", "skipped": "CANCELLED"}
 HEADING = "ID   State "
@@ -125,7 +125,7 @@ class TspBackend(Backend):
 
 def sentence(what: str) -> tuple[str, str]:
     """Message and hint for something that it lacks."""
-    message, _, hint = LACKS[what].rstrip(".").partition(": ")
+    message, _, hint = LACKS[what].partition(": ")
     return message, hint
 
 

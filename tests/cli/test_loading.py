@@ -37,6 +37,8 @@ SUBMITTING: Final = (
     *("jobs", "jobs.looking", "jobs.prepare", "jobs.surroundings"),
 )
 
+FACE: Final = ("jobs.asking", "jobs.doors", "jobs.face", "jobs.opened")
+
 OURS: Final[dict[str, tuple[str, ...]]] = {
     "--help": MAIN,
     "--version": MAIN,
@@ -124,7 +126,7 @@ def test_a_verb_loads_what_is_listed_and_nothing_else(loaded, typed):
 
 def test_to_submit_from_python_loads_no_more_than_from_the_prompt(loaded):
     modules = loaded("from hpcshell import submit; submit(['true'])")
-    assert ours_of(modules) == {*CLIENT, *SUBMITTING, "jobs.face"}
+    assert ours_of(modules) == {*CLIENT, *SUBMITTING, *FACE}
     others = {name for name in modules if name.partition(".")[0] != "hpcshell"}
     assert not others - brought_along("msgspec, socket, struct, threading")
 

@@ -193,7 +193,7 @@ def test_a_hostile_name_runs_nothing(tsp, submit, tmp_path, name):
 def test_what_it_lacks_is_said(changes, what):
     with pytest.raises(Wrong) as caught:
         BACKEND.script(msgspec.structs.replace(order("a"), **changes))
-    assert LACKS[what] == f"{caught.value.message}: {caught.value.hint}."
+    assert LACKS[what] == f"{caught.value.message}: {caught.value.hint}"
 
 
 def test_a_limit_that_nobody_would_keep_is_refused():

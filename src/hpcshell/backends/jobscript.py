@@ -226,9 +226,10 @@ def _run(order: Order, names: Names) -> list[str]:
     shown = " ".join(['"$hpc_dir/script"', *map(quote, words[1:])] if script else map(quote, words))
     source = f"<{shell_pattern(submission.stdin, submission.name)}" if submission.stdin else "<&0"
     every = " ".join(dict.fromkeys((*_SURVIVED, "QUIT", *names.forward)))
+    survived = [name for name in _SURVIVED if name not in names.forward]
     return [
         "hpc_signals=0",
-        f"trap '' {' '.join(name for name in _SURVIVED if name not in names.forward)}",
+        *([f"trap '' {' '.join(survived)}"] if survived else []),
         *(
             f"trap 'hpc_signals=$((hpc_signals + 1)); kill -{name} \"$hpc_child\"' {name}"
             for name in names.forward
@@ -243,6 +244,7 @@ def _run(order: Order, names: Names) -> list[str]:
         "    hpc_last=$? # bash may lose it (-1) where a signal ended both",
         "    [ $hpc_last -lt 0 ] || hpc_code=$hpc_last",
         "done",
+        "trap '' TERM INT HUP XCPU USR1 USR2 # one in the midst of the exit would change its code",
         "exit $hpc_code",
     ]
 

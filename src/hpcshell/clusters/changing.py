@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,12 +12,13 @@ from hpcshell.backends.contract import Change, Edit, Trouble, Words
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.finding import Found
 from hpcshell.clusters.known import Element, Known, elements_of
+from hpcshell.clusters.submitting import CANCELLED
 from hpcshell.clusters.troubles import raised
-from hpcshell.clusters.views import number
+from hpcshell.clusters.views import label_of, number
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Record
-from hpcshell.core.sightings import ENDED, GONE, UNKNOWN, Sighting
+from hpcshell.core.sightings import UNKNOWN, Sighting
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Part
 
@@ -52,10 +54,12 @@ RESULT: Final = {
 
 
 class Target(Record, frozen=True, kw_only=True):
-    """What one id of the site's stands for: a job, a part of an array, or one element."""
+    """What one id of the site's stands for: a job, a part of an array, or one element. `part`: the
+    part that all of it is, where it is one."""
 
     native: str
     id: int | str
+    part: Part | None = None
     element: Element = None
     was: str = ""
     elements: int = 0
@@ -76,7 +80,7 @@ class Changing:
         """Say it of all that it fits. The answer is that of the daemon's verb."""
         targets = [target for one in self.found for target in self._targets(one, dry_run)]
         if dry_run or not targets:
-            self.changed += [self._line(target, None) for target in targets]
+            self._done(targets, dry_run=dry_run)
             return {"jobs": self.changed, "unchanged": self.unchanged}
         natives = list(dict.fromkeys(target.native for target in targets))
         words = say(natives)
@@ -92,19 +96,30 @@ class Changing:
         sentence, _, nearest = told.partition("; ")
         return Refused(f"{self.cluster.name}: {sentence}", nearest or None)
 
-    def _answered(self, targets: Iterable[Target], change: Change) -> None:
+    def _answered(self, targets: Sequence[Target], change: Change) -> None:
+        done = [target for target in targets if target.native not in change.troubles]
+        if self.verb == "cancel" and (parts := [each.part for each in done if each.part]):
+            with self.cluster.ledger.change() as record:
+                record.cancelled(parts, clock.now())
+        self._done(done)
         for target in targets:
-            trouble = change.troubles.get(target.native)
-            if trouble is None:
-                self.changed.append(self._line(target, RESULT.get(self.verb, target.was)))
-            elif trouble.kind in ("busy", "broken") and not self.changed and not self.unchanged:
+            if (trouble := change.troubles.get(target.native)) is None:
+                continue
+            if trouble.kind in ("busy", "broken") and not self.changed and not self.unchanged:
                 raise raised(trouble, self.cluster.name)
-            else:
-                self.unchanged.append(_refusal(target, trouble))
+            self.unchanged.append(_refusal(target, trouble))
 
-    def _line(self, target: Target, now: str | None) -> dict[str, Any]:
-        line = {"id": target.id, "element": target.element, "was": target.was, "now": now}
-        return line | ({"elements": target.elements} if target.elements > 1 else {})
+    def _done(self, targets: Iterable[Target], *, dry_run: bool = False) -> None:
+        """A line for each job, and for each element that was named; the parts of one are one."""
+        lines: dict[tuple[object, ...], tuple[dict[str, Any], int]] = {}
+        for target in targets:
+            now = None if dry_run else RESULT.get(self.verb, target.was)
+            line = {"id": target.id, "element": target.element, "was": target.was, "now": now}
+            which = (*line.values(), target.part is None)
+            count = lines.setdefault(which, (line, 0))[1] + target.elements
+            lines[which] = line, count
+        for line, count in lines.values():
+            self.changed.append(line | ({"elements": count} if count > 1 else {}))
 
     # -------------------------------------------------------------------------------- what is meant
 
@@ -112,7 +127,8 @@ class Changing:
         if found.known is None:
             return [self._stranger(one) for one in found.strangers if self._fits(one)]
         known = found.known
-        targets = self._unsent(found, dry_run)
+        targets: list[Target] = []
+        self._unsent(found, dry_run)
         if found.elements is None and not self.states:
             targets += [
                 target for part in known.parts if (target := self._whole(known, part)) is not None
@@ -139,52 +155,55 @@ class Changing:
         fitting = [one for one in members.values() if self._fits(one)]
         if not fitting:
             return None
-        was = max({one.state for one in fitting}, key=[one.state for one in fitting].count)
-        return Target(native=part.native, id=number(part.site), was=was, elements=len(fitting))
+        was = Counter(one.state for one in fitting).most_common(1)[0][0]
+        return Target(
+            native=part.native,
+            id=number(label_of(known)),
+            part=part,
+            was=was,
+            elements=len(fitting),
+        )
 
     def _elements(self, found: Found) -> list[Target]:
         known = found.known
         assert known is not None
+        element_id = self.cluster.backend.element_id
+        of, label = parts_of(known), number(label_of(known))
         targets = []
         for element in found.members():
-            part = part_of(known, element)
-            one = known.elements[element]
-            if part is None or part.state != "known" or not self._fits(one):
+            part, one = of[element], known.elements[element]
+            if part.state != "known" or not self._fits(one):
                 continue
             native = part.native
             if element is not None:
-                native = self.cluster.backend.element_id(part.native, element - part.offset)
-            targets.append(
-                Target(native=native, id=number(part.site), element=element, was=one.state)
-            )
+                native = element_id(part.native, element - part.offset)
+            targets.append(Target(native=native, id=label, element=element, was=one.state))
         return targets
 
-    def _unsent(self, found: Found, dry_run: bool) -> list[Target]:
-        """What waits here: it can be cancelled, held and released without asking the site."""
+    def _unsent(self, found: Found, dry_run: bool) -> None:
+        """What waits here: it can be cancelled, held and released without asking the site. What the
+        site may have is ended once it is found there."""
         known = found.known
         assert known is not None
-        planned = [part for part in known.parts if part.state == "planned"]
-        if (
-            not planned
-            or found.elements is not None
-            or self.verb not in ("cancel", "hold", "release")
-        ):
-            return []
-        label = known.entry.number or f"w{known.entry.serial}"
-        line = {"id": number(label), "element": None, "was": "PENDING", "now": "PENDING"}
+        whole = found.elements is None and not self.states
+        states = ("planned", "asking") if self.verb == "cancel" else ("planned",)
+        parts = [part for part in known.parts if part.state in states]
+        if not parts or not whole or self.verb not in ("cancel", "hold", "release"):
+            return
+        label = number(label_of(known))
+        line = {"id": label, "element": None, "was": known.elements[_first(parts[0])].state}
+        line["now"] = RESULT.get(self.verb, line["was"]) if not dry_run else None
         if not dry_run and self.verb == "cancel":
-            line["now"] = "CANCELLED"
             with self.cluster.ledger.change() as change:
-                for part in planned:
-                    change.mark(part, "withdrawn", clock.now(), "it was cancelled")
+                for part in parts:
+                    if part.state == "planned":
+                        change.mark(part, "withdrawn", clock.now(), CANCELLED)
         self.changed.append(line)
-        return []
 
     def _say_why(self, known: Known) -> None:
-        label = known.entry.number or f"w{known.entry.serial}"
-        over = all(one.state in ENDED or one.state == GONE for one in known.elements.values())
-        why = f"job {label} has ended" if over else f"nothing of job {label} {NOTHING[self.verb]}"
-        self.unchanged.append({"id": number(label), "why": why, "ended": over})
+        label, ended = label_of(known), known.over
+        why = f"job {label} has ended" if ended else f"nothing of job {label} {NOTHING[self.verb]}"
+        self.unchanged.append({"id": number(label), "why": why, "ended": ended})
 
 
 def _members(known: Known, part: Part) -> Mapping[Element, Sighting]:
@@ -193,11 +212,13 @@ def _members(known: Known, part: Part) -> Mapping[Element, Sighting]:
     return {element: known.elements[element] for element in elements_of(part.indices)}
 
 
-def part_of(known: Known, element: Element) -> Part | None:
-    """The part that an element belongs to."""
-    if element is None or len(known.parts) == 1:
-        return known.parts[0]
-    return next((each for each in known.parts if element in IndexSet.parse(each.indices)), None)
+def parts_of(known: Known) -> Mapping[Element, Part]:
+    """The part that each element belongs to."""
+    return {element: part for part in known.parts for element in elements_of(part.indices)}
+
+
+def _first(part: Part) -> Element:
+    return IndexSet.parse(part.indices).first if part.indices else None
 
 
 def _refusal(target: Target, trouble: Trouble) -> dict[str, Any]:
@@ -210,18 +231,32 @@ def _refusal(target: Target, trouble: Trouble) -> dict[str, Any]:
 # -------------------------------------------------------------------------------- what is recorded
 
 
-def record_wish(cluster: Cluster, verb: str, found: Sequence[Found]) -> None:
-    """Keep what somebody wants of whole submissions: its end, or to be held."""
+def record_wish(cluster: Cluster, verb: str, found: Sequence[Found]) -> list[Found]:
+    """Keep what somebody wants of whole submissions that the site does not have, or may not have:
+    their end, or to be held. Returns what was found with its parts as they are after that."""
     wishes: dict[str, dict[str, Any]] = {
         "cancel": {"cancelled": clock.now()},
         "hold": {"held": True},
         "release": {"held": False},
     }
-    whole = [one.known.entry for one in found if one.known and one.elements is None]
-    for entry in whole if verb in wishes else ():
-        if entry.open:
-            with cluster.ledger.change() as change:
-                change.rewrite(replace(entry, **wishes[verb]))
+    return [_wished(cluster, one, wishes[verb]) if verb in wishes else one for one in found]
+
+
+def _wished(cluster: Cluster, found: Found, wish: Mapping[str, Any]) -> Found:
+    known = found.known
+    if known is None or found.elements is not None:
+        return found
+    if all(part.state == "known" for part in known.parts):
+        return found
+    serial = known.entry.serial
+    with cluster.ledger.change() as change:
+        entry = cluster.ledger.entry(serial)
+        if entry is None or not entry.open:
+            return found
+        entry = replace(entry, **wish)
+        change.rewrite(entry)
+        parts = tuple(cluster.ledger.parts(serial))
+    return replace(found, known=replace(known, entry=entry, parts=parts))
 
 
 EDITS: Final[dict[str, Edit]] = {

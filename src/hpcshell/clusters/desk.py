@@ -323,8 +323,8 @@ class Desk:
         seen = self.look()
         found = find(self.cluster, seen, ids) if ids else self._filtered(seen, filters)
         states = {str(state).upper() for state in filters.get("states") or ()}
-        if not dry_run:
-            record_wish(self.cluster, verb, found)
+        if not dry_run and not states:
+            found = record_wish(self.cluster, verb, found)
         answer = Changing(self.cluster, verb, found, states).carry_out(say, dry_run=dry_run)
         self._changed = clock.now()
         return answer

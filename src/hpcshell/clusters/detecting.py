@@ -58,6 +58,11 @@ def detect(link: Link) -> list[Finding]:
     return [_finding(link, kind.name, there) for kind in kinds]
 
 
+def look_for(link: Link, name: str) -> Finding:
+    """What is found there of one kind."""
+    return _finding(link, name, _there(link, backend(name).programs))
+
+
 def _kinds() -> Iterator[Backend]:
     """All that can be used: one of another package that is broken is none."""
     for name in dict.fromkeys([*PREFERRED, *names()]):

@@ -4,7 +4,7 @@ The queue is believed before the accounting, and that before what the job record
 Three values: known; UNKNOWN since an instant, when nobody can tell (the scheduler does not answer,
 or no longer shows it and nobody knows how it ended); GONE, when queue and accounting have answered
 for ten minutes as if there had never been such a job, and it has left no record. What a scheduler
-does not mention has not ended.
+does not mention has not ended, unless it had agreed to end it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from hpcshell.store.ledger.entries import Entry, Part
 SETTLED_AFTER: Final = 30.0
 """Seconds for which the accounting may still tell more of an end that the queue shows."""
 GONE_AFTER: Final = 600.0
-"""Seconds without a trace after which a job counts as forgotten."""
+"""Seconds between two whole answers without a trace, after which a job counts as forgotten."""
+LAGS: Final = 60.0
+"""For so long after its end the queue may still show a job as if it ran."""
+
+_ALIVE: Final = LIVE - {"COMPLETING"}
 
 Element = int | None
 """The index of an element; None: a plain job."""
@@ -39,17 +43,17 @@ class Known(Record, frozen=True, kw_only=True):
     @property
     def over(self) -> bool:
         """Whether nothing of it is to come."""
-        return all(each.state in ENDED or each.state == GONE for each in self.elements.values())
+        return all(over(each) for each in self.elements.values())
+
+
+def over(sighting: Sighting) -> bool:
+    """Whether nothing more is to be expected of it."""
+    return sighting.state in ENDED or sighting.state == GONE
 
 
 def elements_of(indices: str) -> list[Element]:
     """The elements that index text names; of a plain job the only one."""
     return list(IndexSet.parse(indices)) if indices else [None]
-
-
-def belongs(sighting: Sighting, part: Part) -> bool:
-    """Whether it is ours: a site that lost its memory gives numbers out anew."""
-    return not sighting.key or sighting.key == part.key
 
 
 def spread(sighting: Sighting, offset: int) -> Iterator[tuple[Element, Sighting]]:
@@ -66,13 +70,16 @@ def spread(sighting: Sighting, offset: int) -> Iterator[tuple[Element, Sighting]
 class Assessing:
     """One part of an entry, while it is found out what its elements are doing.
 
-    `ended` are the elements that are on record as ended. What is left in `missing` at the end is
-    what nobody has told of.
+    `ended` are the elements that are on record as ended. `latest`: of several submissions to which
+    the site gave the same number the last; what carries no key is taken for that one's. What is
+    left in `missing` at the end is what nobody has told of.
     """
 
-    def __init__(self, part: Part, ended: Mapping[Element, Sighting]) -> None:
+    def __init__(
+        self, part: Part, ended: Mapping[Element, Sighting], *, latest: bool = True
+    ) -> None:
         self.part = part
-        self.offset = part.offset
+        self.latest = latest
         self.elements: dict[Element, Sighting] = {}
         self.fresh: dict[Element, Sighting] = {}
         """How elements ended that were not on record, and now are to be."""
@@ -80,25 +87,27 @@ class Assessing:
         """Whether all of it has ended, and is on record (or is to be)."""
         self.shown = False
         """Whether the queue shows anything of it."""
-        self._ended = ended
+        self.alive = False
+        """Whether it shows that something of it waits or runs."""
         self._certain: set[Element] = set()
         self._members = frozenset(elements_of(part.indices))
         self.missing = set(self._members)
+        self._ended = {each: ended[each] for each in self._members & ended.keys()}
 
     def see(self, sightings: Iterable[Sighting]) -> None:
         """What the queue shows. Ends that it shows may be told better by the accounting."""
         for sighting in sightings:
-            if not belongs(sighting, self.part):
+            if not self._belongs(sighting):
                 continue
             self.shown = True
+            self.alive = self.alive or sighting.state in _ALIVE
             for element, one in self._spread(sighting):
-                if one.state in ENDED and element in self._ended:
-                    continue
-                self.elements[element] = one
-                self.missing.discard(element)
-        for element in [each for each in self.missing if each in self._ended]:
+                if one.state not in ENDED or element not in self._ended:
+                    self.elements[element] = one
+        self.missing -= self.elements.keys()
+        for element in self.missing & self._ended.keys():
             self.elements[element] = self._ended[element]
-            self.missing.discard(element)
+        self.missing -= self._ended.keys()
 
     def unsettled(self) -> bool:
         """Whether the accounting could tell more."""
@@ -110,11 +119,11 @@ class Assessing:
     def account(self, sightings: Iterable[Sighting]) -> None:
         """What the accounting says; it may lag, so it is only believed in what has ended."""
         for sighting in sightings:
-            if not belongs(sighting, self.part) or sighting.state not in ENDED:
+            if not self._belongs(sighting) or sighting.state not in ENDED:
                 continue
             for element, one in self._spread(sighting):
                 known = self.elements.get(element)
-                if element in self._ended or (known is not None and known.state in LIVE):
+                if element in self._ended or (known is not None and known.state not in ENDED):
                     continue
                 self.elements[element] = one
                 self.missing.discard(element)
@@ -124,13 +133,14 @@ class Assessing:
         """What the job recorded itself, of what nobody else tells."""
         for element in sorted(self.missing, key=_order):
             found = records.get(element)
-            if found is None or found.code is None:
+            if found is None or found.code is None or not self._of_this_run(found):
                 continue
-            if found.native and found.native not in (self.part.site, self.part.native):
-                continue
+            state = "COMPLETED" if not found.code else "FAILED"
+            if found.code and self.part.cancelled is not None:
+                state = "CANCELLED"
             self.elements[element] = self._sighting(
                 element,
-                state="FAILED" if found.code else "COMPLETED",
+                state=state,
                 word="by its own record",
                 exit_code=found.code,
                 start_time=found.begun,
@@ -139,42 +149,54 @@ class Assessing:
             )
             self.missing.discard(element)
 
+    def _of_this_run(self, found: Recorded) -> bool:
+        """Whether it is the record of the latest run of this job. One that was alive after the
+        recorded end was put back into the queue."""
+        if found.native and found.native not in (self.part.site, self.part.native):
+            return False
+        if found.ended is None or (found.begun is not None and found.ended < found.begun):
+            return False
+        alive = None if self.part.indices else self.part.seen
+        return alive is None or alive <= found.ended + LAGS
+
     def settle(self, now: float, *, lags: bool) -> None:
         """Take down what has ended since. `lags`: there is an accounting, which may tell more."""
-        waits = False
+        self.over = True
         for element, one in self.elements.items():
-            if element in self._ended or not (one.state in ENDED or one.state == GONE):
-                waits = waits or one.state not in ENDED
+            if element in self._ended and one.state not in LIVE:
                 continue
-            one = self.elements[element] = one if one.end_time else replace(one, end_time=now)
-            if element in self._certain or not lags or now - (one.end_time or now) > SETTLED_AFTER:
-                self.fresh[element] = one
+            if not over(one):
+                self.over = False
+                continue
+            told = one.end_time
+            one = self.elements[element] = one if told else replace(one, end_time=now)
+            waits = lags and element not in self._certain and one.state != GONE
+            if waits and told and not now - told > SETTLED_AFTER:
+                self.over = False
             else:
-                waits = True
-        self.over = not waits
+                self.fresh[element] = one
 
     def run_again(self) -> list[Element]:
         """Elements that are on record as ended, and alive."""
-        return [
-            element
-            for element, one in self.elements.items()
-            if one.state in LIVE and element in self._ended
-        ]
+        return [each for each in self._ended if self.elements[each].state in LIVE]
 
-    def fill(self, state: str, reason: str, code: str, since: float | None = None) -> None:
+    def fill(self, state: str, reason: str, code: str = "", end: float | None = None) -> None:
         """The same of all that are missing."""
         for element in self.missing:
-            end = since if state in ENDED or state == GONE else None
             self.elements[element] = self._sighting(
                 element, state=state, reason=reason, reason_code=code, end_time=end
             )
         self.missing.clear()
 
+    def _belongs(self, sighting: Sighting) -> bool:
+        """Whether it is ours: a site that lost its memory gives numbers out anew."""
+        return sighting.key == self.part.key if sighting.key else self.latest
+
     def _spread(self, sighting: Sighting) -> Iterator[tuple[Element, Sighting]]:
         if not self.part.indices:  # a job that is no array may still be shown as one
             yield None, sighting
             return
-        for element, one in spread(sighting, self.offset):
+        for element, one in spread(sighting, self.part.offset):
             if element in self._members:
                 yield element, one
 

@@ -9,13 +9,20 @@ from hpcshell.backends.contract import Seen, by_number
 from hpcshell.backends.jobscript import Recorded, read_records
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.known import GONE_AFTER, Assessing, Element, Known, unsent
-from hpcshell.core.records import NO_INDEX, Record
+from hpcshell.core.errors import HpcError
+from hpcshell.core.records import Record
 from hpcshell.core.sightings import ENDED, GONE, UNKNOWN, Sighting
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Entry, Part
 
 EARLIER: Final = 3600.0
 """The accounting is asked for so many seconds before a submission: clocks differ."""
+FRESH: Final = 60.0
+"""For so long an answer still tells what is alive when there is no newer one."""
+SEEN_EVERY: Final = 10.0
+"""When something was last seen alive is known to so many seconds."""
+
+Ended = Mapping[Element, Sighting]
 
 
 class Picture(Record, frozen=True, kw_only=True):
@@ -37,10 +44,13 @@ def picture(cluster: Cluster, *, age: float | None = None, since: float = 0.0) -
     seen = cluster.read_queue(look)
     trouble = look.trouble or (seen.trouble.message if seen.trouble else "")
     at = look.snapshot.at if look.snapshot is not None else 0.0
-    entries = cluster.ledger.open_entries(cluster.name)
-    parts = cluster.ledger.open_parts(cluster.name)
+    ledger, name = cluster.ledger, cluster.name
+    entries, parts = ledger.open_entries(name), ledger.open_parts(name)
+    ended = ledger.open_endings(name)
     looking = Looking(cluster, seen, at, trouble)
-    known = looking.assess([(entry, parts.get(entry.serial, [])) for entry in entries])
+    known = looking.assess(
+        [(one, parts.get(one.serial, []), ended.get(one.serial, {})) for one in entries]
+    )
     return Picture(known=tuple(known), strangers=tuple(looking.strangers()), trouble=trouble, at=at)
 
 
@@ -66,30 +76,46 @@ class Looking:
         self.at = at
         self.trouble = trouble
         self.now = clock.now()
-        self._by_number = by_number(seen.sightings) if seen.whole else {}
-        self._ours: set[str] = set()
-        self._accounted: dict[str, list[Sighting]] | None = None
+        self._by_number = by_number(self._believed(seen))
+        self._ours: dict[str, set[str]] = {}
+        self._accounted = False
+        """Whether the accounting has told all that it knows (or there is none)."""
 
-    def assess(self, open_entries: Sequence[tuple[Entry, list[Part]]]) -> list[Known]:
+    def _believed(self, seen: Seen) -> Sequence[Sighting]:
+        """What can still be believed of an answer: of an old one only what has ended."""
+        if not seen.whole:
+            return ()
+        if self.trouble and not 0 <= self.now - self.at <= FRESH:
+            return [one for one in seen.sightings if one.state in ENDED]
+        return seen.sightings
+
+    def assess(self, open_entries: Sequence[tuple[Entry, list[Part], Ended]]) -> list[Known]:
         """What is known of each, and on record from now on if it has ended."""
+        latest = {part.site: part for _, parts, _ in open_entries for part in parts}
         begun: list[tuple[Entry, list[Part], list[Assessing]]] = []
-        for entry, parts in open_entries:
-            ended = self.cluster.ledger.endings(entry.serial)
-            assessing = [Assessing(part, ended) for part in parts if part.state == "known"]
-            for each in assessing:
-                self._ours.add(each.part.site)
+        for entry, parts, ended in open_entries:
+            several = [
+                Assessing(part, ended, latest=latest[part.site] is part)
+                for part in parts
+                if part.state == "known"
+            ]
+            for each in several:
+                self._ours.setdefault(each.part.site, set()).add(each.part.key)
                 each.see(self._by_number.get(each.part.site, ()))
-            begun.append((entry, parts, assessing))
+            begun.append((entry, parts, several))
         self._account([each for _, _, several in begun for each in several])
-        return [self._finish(entry, parts, several) for entry, parts, several in begun]
+        found = [(self._finish(*one), one[2]) for one in begun]
+        self._record(found)
+        return [known for known, _ in found]
 
     def strangers(self) -> list[Sighting]:
         """What the queue shows that was not submitted here."""
         others = [
             one
             for number, several in self._by_number.items()
-            if number not in self._ours
+            for ours in (self._ours.get(number),)
             for one in several
+            if ours is None or (one.key and one.key not in ours)
         ]
         keys = self.cluster.ledger.have(one.key for one in others if one.key)
         return [one for one in others if one.key not in keys]
@@ -105,81 +131,118 @@ class Looking:
         backend = self.cluster.backend
         words = backend.history([each.part.native for each in asked], earliest)
         if not words:
-            self._accounted = {}
+            self._accounted = True
             return
-        answer = backend.read_history(self.cluster.say_all(words))
+        try:
+            answer = backend.read_history(self.cluster.say_all(words))
+        except HpcError:
+            return
         if not answer.whole:
             return
-        self._accounted = by_number(answer.sightings)
+        self._accounted = True
+        told = by_number(answer.sightings)
         for each in asked:
-            each.account(self._accounted.get(each.part.site, ()))
+            each.account(told.get(each.part.site, ()))
 
     def _should_show(self, assessing: Assessing) -> bool:
-        """Whether the queue was asked after the site took it."""
-        return assessing.part.since < self.at
+        """Whether the queue was asked after the site took it (or the clock was set back)."""
+        return assessing.part.since < self.at or assessing.part.since > self.now
 
     def _finish(self, entry: Entry, parts: list[Part], assessing: list[Assessing]) -> Known:
         elements: dict[Element, Sighting] = {}
         for part in parts:
             if part.state != "known":
                 elements |= unsent(part)
-        records = None
+        records: Mapping[Element, Recorded] | None = {}
+        if any(self._left_out(each) for each in assessing):
+            records = self._records(entry)
         for each in assessing:
-            if each.missing and self._should_show(each) and not self.trouble:
-                records = self._records(entry) if records is None else records
-                each.remember(records)
-            self._judge(entry, each)
+            if each.missing and self._left_out(each):
+                each.remember(records or {})
+            self._judge(each, sure=self._accounted and records is not None)
             each.settle(self.now, lags=self.cluster.known_accounting())
             elements |= each.elements
-        known = Known(entry=entry, parts=tuple(parts), elements=elements)
-        self._record(known, assessing)
-        return known
+        return Known(entry=entry, parts=tuple(parts), elements=elements)
 
-    def _records(self, entry: Entry) -> Mapping[Element, Recorded]:
-        files = self.cluster.link.read(f"{entry.directory}/record", "*")
+    def _left_out(self, each: Assessing) -> bool:
+        """Whether whole answers do not mention something that they should."""
+        return bool(each.missing) and self._should_show(each) and not self.trouble
+
+    def _records(self, entry: Entry) -> Mapping[Element, Recorded] | None:
+        """What the job recorded; None: that cannot be read now."""
+        try:
+            files = self.cluster.link.read(f"{entry.directory}/record", "*")
+        except HpcError:
+            return None
         return read_records({name: text.decode(errors="replace") for name, text in files.items()})
 
     # ------------------------------------------------------------------------- what to make of it
 
-    def _judge(self, entry: Entry, each: Assessing) -> None:
-        """Say of what nobody told what can be said of it."""
+    def _judge(self, each: Assessing, *, sure: bool) -> None:
+        """Say of what nobody told what can be said of it. `sure`: all who could know were asked."""
         if not each.missing:
             return
-        part = each.part
-        last = part.seen or part.since
+        part, at = each.part, self.at
         if self.trouble:
-            since = max(last, self.at)
-            each.fill(UNKNOWN, f"{self.cluster.name} does not answer: {self.trouble}", "", since)
+            each.fill(UNKNOWN, f"{self.cluster.name} does not answer: {self.trouble}")
         elif not self._should_show(each):
             each.fill("PENDING", "it has just been submitted", "JustSubmitted")
-        elif entry.cancelled is not None and self._accounted is not None:
-            each.fill("CANCELLED", "it was cancelled", "", self.now)
-        elif self._accounted is not None and self.now - last > GONE_AFTER:
+        elif sure and part.cancelled is not None and part.cancelled < at:
+            each.fill("CANCELLED", "it was cancelled", end=part.cancelled)
+        elif sure and part.missed is not None and not each.shown and at - part.missed > GONE_AFTER:
             why = "its scheduler has forgotten it, and it has left no record of its end"
-            each.fill(GONE, why, "", self.now)
+            each.fill(GONE, why, end=self.now)
         else:
-            each.fill(UNKNOWN, "it has left the queue, and nothing tells (yet) how it ended", "")
+            each.fill(UNKNOWN, "it has left the queue, and nothing tells (yet) how it ended")
 
-    def _record(self, known: Known, assessing: Sequence[Assessing]) -> None:
-        """Take down what was found out."""
-        entry = known.entry
-        fresh = [item for each in assessing for item in each.fresh.items()]
-        again = [
-            NO_INDEX if element is None else element
-            for each in assessing
-            for element in each.run_again()
-        ]
-        shown = [each.part for each in assessing if each.shown and self.at > (each.part.seen or 0)]
-        over = known.over and all(each.over for each in assessing)
-        if not (fresh or again or shown or over):
+    def _record(self, found: Sequence[tuple[Known, list[Assessing]]]) -> None:
+        """Take down what was found out, all of it at once."""
+        news = _News()
+        for known, assessing in found:
+            for each in assessing:
+                self._note(news, known.entry.serial, each)
+            if known.over and all(each.over for each in assessing):
+                news.closed.append(known.entry.serial)
+        if not any(vars(news).values()):
             return
         with self.cluster.ledger.change() as change:
-            change.forget_ending(entry.serial, again)
-            change.end(entry.serial, fresh)
-            change.seen(shown, self.at)
-            if over:
-                change.close(entry.serial)
+            for serial, elements in news.again:
+                change.forget_endings(serial, elements)
+            for serial, fresh in news.ended:
+                change.end(serial, fresh)
+            change.seen(news.alive, self.at)
+            change.missed(news.missed, self.at)
+            change.missed(news.back, None)
+            change.over(news.over, True)
+            change.over(news.on, False)
+            change.close(news.closed)
+
+    def _note(self, news: _News, serial: int, each: Assessing) -> None:
+        part = each.part
+        if each.fresh:
+            news.ended.append((serial, list(each.fresh.items())))
+        if again := each.run_again():
+            news.again.append((serial, again))
+        if each.alive and not 0 <= self.at - (part.seen or 0) < SEEN_EVERY:
+            news.alive.append(part)
+        missed = self._accounted and not each.shown and not self.trouble and self._should_show(each)
+        if missed and part.missed is None and not each.over:
+            news.missed.append(part)
+        elif each.shown and part.missed is not None:
+            news.back.append(part)
+        if each.over != part.over:
+            (news.over if each.over else news.on).append(part)
 
 
-def ended(sighting: Sighting) -> bool:
-    return sighting.state in ENDED or sighting.state == GONE
+class _News:
+    """What a look has found out and is not on record yet."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[int, list[tuple[Element, Sighting]]]] = []
+        self.again: list[tuple[int, list[Element]]] = []
+        self.alive: list[Part] = []
+        self.missed: list[Part] = []
+        self.back: list[Part] = []
+        self.over: list[Part] = []
+        self.on: list[Part] = []
+        self.closed: list[int] = []

@@ -115,9 +115,12 @@ class Moving:
 
     def _ended_unstarted(self, here: Cluster, entry: Entry) -> bool:
         """Cancel it, and wait until the site says that it has ended without having begun."""
+        parts = here.ledger.parts(entry.serial)
         with here.ledger.change() as change:
-            change.withdraw(entry.serial, clock.now(), f"moved to {entry.moved}")
-        natives = [part.native for part in here.ledger.parts(entry.serial) if part.native]
+            for part in parts:
+                if part.state == "planned":
+                    change.mark(part, "withdrawn", clock.now(), f"moved to {entry.moved}")
+        natives = [part.native for part in parts if part.native]
         if natives:
             here.say_all(here.backend.cancel(natives))
             self._rewrite(here, replace(entry, cancelled=clock.now()))

@@ -7,25 +7,22 @@ that have ended are decided here: what holds is left out, what can never hold is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from hpcshell.backends.contract import Parent
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.finding import Found, find
+from hpcshell.clusters.known import Element, elements_of
 from hpcshell.clusters.lookout import Picture
 from hpcshell.core.dependencies import Term, parse
 from hpcshell.core.errors import NotYet, Refused
 from hpcshell.core.ids import format_selector
+from hpcshell.core.indexset import IndexSet
 from hpcshell.core.sightings import ENDED, GONE, Sighting
+from hpcshell.store.ledger.entries import Entry, Part
 
-_HOLDS: Final[dict[str, Callable[[Sighting], bool]]] = {
-    "after": lambda one: True,
-    "afterany": lambda one: True,
-    "afterok": lambda one: one.state == "COMPLETED",
-    "afternotok": lambda one: one.state != "COMPLETED",
-    "aftercorr": lambda one: one.state == "COMPLETED",
-}
+_NEEDS_SUCCESS: Final = ("afterok", "aftercorr")
 
 
 def parents_of(
@@ -60,30 +57,89 @@ def _term(cluster: Cluster, seen: Picture, term: Term) -> tuple[bool | None, lis
     """Whether a condition is settled (None: not yet), and what to ask of the site."""
     if term.parent is None:
         return None, [Parent(kind=term.kind)]
-    natives: list[str] = []
-    directories: list[str] = []
+    ids: list[tuple[str, str]] = []
     verdicts: list[bool | None] = []
     for one in find(cluster, seen, [format_selector(term.parent)]):
-        sightings = list(_sightings(one))
-        over = all(each.state in ENDED or each.state == GONE for each in sightings)
-        if over and sightings:
-            verdicts.append(all(_HOLDS[term.kind](each) for each in sightings))
-            continue
-        verdicts.append(None)
-        for native, directory in _natives(cluster, one):
-            natives.append(native)
-            directories.append(directory)
+        verdict = _verdict(term.kind, _sightings(one))
+        verdicts.append(verdict)
+        if verdict is None:
+            ids += _natives(cluster, one)
     if False in verdicts:
         return False, []
-    if natives:
-        parent = Parent(
-            kind=term.kind,
-            ids=tuple(natives),
-            delay=term.delay,
-            directories=tuple(directories),
-        )
-        return None, [parent]
-    return True, []
+    if not ids:
+        return True, []
+    return None, [_parent(term.kind, term.delay, ids)]
+
+
+def _parent(kind: str, delay: float, ids: Sequence[tuple[str, str]]) -> Parent:
+    natives, directories = zip(*ids, strict=True)
+    return Parent(kind=kind, ids=natives, delay=delay, directories=directories)
+
+
+def _verdict(kind: str, sightings: Iterable[Sighting]) -> bool | None:
+    """Whether a condition on one job holds; None: it is not settled.
+
+    `afternotok` asks for one element that did not complete. Where an element ended in a way that
+    nobody knows, only conditions that ask for any end can hold.
+    """
+    several = list(sightings)
+    unsent = any(one.state in ENDED and not one.native for one in several)
+    if kind in _NEEDS_SUCCESS and unsent:  # the site never hears of what it was not sent
+        return False
+    if not several or not all(one.state in ENDED or one.state == GONE for one in several):
+        return None
+    if kind in ("after", "afterany"):
+        return True
+    if kind == "afternotok":
+        return any(one.state in ENDED and one.state != "COMPLETED" for one in several)
+    good = {one.state == "COMPLETED" for one in several}
+    if kind == "aftercorr" and len(good) == 2:  # it holds for some of the elements
+        return None
+    return good == {True}
+
+
+def still_wanted(cluster: Cluster, entry: Entry) -> tuple[tuple[Parent, ...], bool]:
+    """The conditions of a submission that has waited here, as they are now: parents have ended
+    meanwhile, and the site may have forgotten how. Raises `Refused` for what can never hold."""
+    kept: list[Parent] = []
+    for parent in entry.parents:
+        ids = []
+        verdicts = []
+        for native, directory in zip(parent.ids, parent.directories, strict=False):
+            verdicts.append(_verdict(parent.kind, _ended(cluster, native, directory)))
+            if verdicts[-1] is None:
+                ids.append((native, directory))
+        settled = _settled(verdicts) if parent.ids else None
+        if settled is True and entry.any:
+            return (), False
+        if settled is False and not entry.any:
+            raise Refused(f"{parent.kind}: that can never hold: the job has ended otherwise")
+        if settled is None:
+            kept.append(_parent(parent.kind, parent.delay, ids) if ids else parent)
+    if entry.parents and entry.any and not kept:
+        raise Refused("none of the conditions can ever hold")
+    return tuple(kept), entry.any
+
+
+def _settled(verdicts: Sequence[bool | None]) -> bool | None:
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True
+
+
+def _ended(cluster: Cluster, native: str, directory: str) -> list[Sighting]:
+    """How what an id of the site's stands for has ended, as far as that is on record; nothing if it
+    has not, or was not submitted here."""
+    number, index = cluster.backend.parse_id(native)
+    entry = cluster.ledger.keyed(directory.rpartition("/")[2]) if directory else None
+    if entry is None:
+        return []
+    part = next((p for p in cluster.ledger.parts(entry.serial) if p.site == number), None)
+    if part is None:
+        return []
+    wanted = elements_of(part.indices) if index is None else [index + part.offset]
+    ended = cluster.ledger.endings(entry.serial)
+    return [ended[each] for each in wanted] if all(each in ended for each in wanted) else []
 
 
 def _sightings(found: Found) -> Iterator[Sighting]:
@@ -100,6 +156,9 @@ def _natives(cluster: Cluster, found: Found) -> Iterator[tuple[str, str]]:
         return
     directory = found.known.entry.directory
     for part in found.known.parts:
+        wanted = _wanted(part, found.elements)
+        if not wanted:
+            continue
         if part.state in ("planned", "asking"):
             raise NotYet(
                 f"job w{part.serial} waits here: {cluster.name} does not know it yet",
@@ -110,9 +169,13 @@ def _natives(cluster: Cluster, found: Found) -> Iterator[tuple[str, str]]:
         if found.elements is None:
             yield part.native, directory
             continue
-        from hpcshell.core.indexset import IndexSet
+        for index in wanted:
+            assert index is not None
+            yield cluster.backend.element_id(part.native, index - part.offset), directory
 
-        mine = IndexSet.parse(part.indices)
-        for index in found.elements:
-            if index in mine:
-                yield cluster.backend.element_id(part.native, index - part.offset), directory
+
+def _wanted(part: Part, indices: IndexSet | None) -> list[Element]:
+    """The elements of a part that are meant."""
+    if indices is None:
+        return elements_of(part.indices)
+    return list(IndexSet.parse(part.indices).within(indices))

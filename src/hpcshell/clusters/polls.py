@@ -5,8 +5,12 @@ while the others wait for what it learns. Answers are kept as they were given.
 
 An answer is good for the least interval, or for longer: for twenty times what it took to get (so
 that we take no more than a twentieth of the scheduler's time), and while nothing changes up to a
-minute for those who only wait. After three failures in a row the circuit is open: nobody asks for a
-while that doubles with each further failure, then one does (half-open), and on success it closes.
+minute for those who only wait. After a failure nobody asks for the least interval. After three in a
+row the circuit is open: nobody asks for a while that doubles with each further failure, then one
+does (half-open), and on success it closes.
+
+The clock may be set: what lies in the future, or farther in it than any pause is long, was written
+before that, and holds nobody back.
 """
 
 from __future__ import annotations
@@ -15,12 +19,14 @@ import contextlib
 import fcntl
 import os
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from hpcshell.core.commands import Answer
+from hpcshell.core.errors import HpcError
 from hpcshell.core.records import Record
 from hpcshell.machine import clock
 
@@ -30,6 +36,11 @@ FIRST_PAUSE: Final = 5.0
 LONGEST_PAUSE: Final = 300.0
 SHARE: Final = 20.0
 """An answer is good for so many times what it took."""
+JITTER: Final = 0.2
+"""The part of itself by which a pause is longer or shorter."""
+HANGS: Final = 60.0
+"""Seconds after which nobody waits any longer for another process to ask."""
+MOMENT: Final = 0.01
 REMEMBERED: Final = 200
 """Questions whose instants are kept, for the rate."""
 
@@ -45,7 +56,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
 
 
 class Health(Record, frozen=True, kw_only=True):
-    """How a site has answered of late. `trouble`: what it said when it last failed."""
+    """How a site has answered of late. `until`: nobody asks before that. `trouble`: what it said
+    when it last failed."""
 
     failures: int = 0
     until: float = 0.0
@@ -56,7 +68,11 @@ class Health(Record, frozen=True, kw_only=True):
     def circuit(self, now: float) -> Circuit:
         if self.failures < FAILURES:
             return "closed"
-        return "open" if now < self.until else "half-open"
+        return "open" if self.pauses(now) else "half-open"
+
+    def pauses(self, now: float) -> bool:
+        """Whether it is to be left alone now."""
+        return 0.0 < self.until - now <= LONGEST_PAUSE * (1 + JITTER)
 
     def rate(self, now: float) -> float:
         """Questions in the last hour."""
@@ -89,15 +105,20 @@ class Polls:
 
     def look(self, ask: Ask, judge: Judge, *, age: float | None = None, since: float = 0.0) -> Look:
         """An answer at most `age` seconds old (None: as fresh as is fair), asked after `since`."""
+        if since > clock.now():
+            since = 0.0
         found = self._fresh(age, since)
         if found is not None:
             return Look(snapshot=found)
-        with self._locked():
+        with self._turn() as mine:
+            if not mine:
+                trouble = "another process of yours has been waiting for its answer for long"
+                return Look(snapshot=self.snapshot(), trouble=trouble)
             found = self._fresh(age, since)
             if found is not None:
                 return Look(snapshot=found)
-            health, now = self.health(), clock.now()
-            if health.circuit(now) == "open":
+            health = self.health()
+            if health.pauses(clock.now()):
                 return Look(snapshot=self.snapshot(), trouble=health.trouble)
             return self._ask(ask, judge, health)
 
@@ -105,16 +126,19 @@ class Polls:
         found = self.snapshot()
         if found is None or found.at <= since:
             return None
-        good = max(self.least if age is None else age, SHARE * found.took)
+        good = max(self.least if age is None else age, min(LONGEST_PAUSE, SHARE * found.took))
         return found if 0 <= clock.now() - found.at < good else None
 
     def _ask(self, ask: Ask, judge: Judge, health: Health) -> Look:
-        begun = clock.now()
-        steady = clock.monotonic()
-        answers = tuple(ask())
+        begun, steady = clock.now(), clock.monotonic()
+        answers: tuple[Answer, ...] = ()
+        try:
+            answers = tuple(ask())
+            trouble = judge(answers)
+        except HpcError as error:  # there is no way to it
+            trouble = error.message
         took = clock.monotonic() - steady
         asked = (*health.asked[-REMEMBERED + 1 :], begun)
-        trouble = judge(answers)
         if trouble:
             self._failed(health, asked, trouble)
             return Look(snapshot=self.snapshot(), trouble=trouble)
@@ -125,10 +149,14 @@ class Polls:
 
     def _failed(self, health: Health, asked: tuple[float, ...], trouble: str) -> None:
         failures = health.failures + 1
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** max(0, failures - FAILURES))
+        pause = min(self.least, LONGEST_PAUSE)
+        if failures >= FAILURES:
+            doubled = FIRST_PAUSE * 2.0 ** min(failures - FAILURES, 16)
+            spread = 1 - JITTER + 2 * JITTER * self._chance()
+            pause = max(pause, min(LONGEST_PAUSE, doubled) * spread)
         failed = Health(
             failures=failures,
-            until=clock.now() + pause * (0.8 + 0.4 * self._chance()),
+            until=clock.now() + pause,
             trouble=trouble,
             answered=health.answered,
             asked=asked,
@@ -162,11 +190,38 @@ class Polls:
             os.replace(new, path)
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        os.makedirs(self.directory, mode=0o700, exist_ok=True)
-        lock = os.open(f"{self.directory}/lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    def _turn(self) -> Iterator[bool]:
+        """Whether nobody else asks, once whoever does is done; False: that takes too long."""
+        with exclusive(f"{self.directory}/lock") as mine:
+            until = clock.monotonic() + HANGS
+            while not mine() and clock.monotonic() < until:
+                time.sleep(MOMENT)
+            yield mine()
+
+
+@contextlib.contextmanager
+def exclusive(path: str) -> Iterator[Callable[[], bool]]:
+    """A lock that one thread of one process holds, over NFS as well: tells, when called, whether it
+    could be had by now. Where no file can be made for it everybody has it."""
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError:
+        yield lambda: True
+        return
+
+    def mine() -> bool:
         try:
-            fcntl.lockf(lock, fcntl.LOCK_EX)  # of the kinds of locks the one that works over NFS
-            yield
-        finally:
-            os.close(lock)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system without locks
+            return True
+        return True
+
+    try:
+        yield mine
+    finally:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_UN)  # of a child that was forked meanwhile, too
+        os.close(lock)

@@ -2,13 +2,15 @@
 
 A part is on record as `asking` before its command is said. When no answer comes the site is looked
 through for the part's key before anything else; only if a whole answer that was asked for later
-does not show it, and shows it again not some seconds after, is it sent once more. What the site
-does not take now (its limit of jobs, a scheduler that is away) waits here, and is sent as soon as
-it may be.
+does not show it, and shows it again not some seconds after, is it sent once more. Whoever asks
+belongs to the record, too: if somebody else has gone on with the part meanwhile, he stops. What the
+site does not take now (its limit of jobs, a scheduler that is away) waits here, and is sent in
+order as soon as it may be.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,14 +28,19 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
 from hpcshell.machine import clock
-from hpcshell.store.ledger.entries import Entry, Part
+from hpcshell.machine.link import LinkDown
+from hpcshell.store.ledger.entries import Entry, Part, PartState
 
 KEY: Final = "hpc"
 SETTLE: Final = (1.0, 3.0, 6.0)
-"""Pauses before each look for a submission that was not answered. Two whole answers without it, the
-last after all of them, and it was not taken."""
+"""Pauses before each look for a submission that was not answered. If the last answer is whole and
+does not show it, it was not taken."""
 PAUSES: Final = (0.5, 1.5, 4.0)
 """Pauses before a submission is tried again that the site could not look at."""
+
+CANCELLED: Final = "it was cancelled before the site had it"
+_AWAY: Final = Trouble(kind="busy", message="there is no way to it just now")
+_IN_LINE: Final = Trouble(kind="limit", message="what was submitted earlier waits here")
 
 
 class Taken(Record, frozen=True, kw_only=True):
@@ -99,19 +106,19 @@ class Submitting:
         """Enter it and hand over what the site takes now. Raises an `HpcError` if it takes nothing
         for good; then nothing of it is left."""
         entry, notes = self.enter(wanted)
-        try:
-            waits = self.hand_over(entry)
-        except HpcError as error:
-            self._withdraw(entry, error)
-            raise
-        parts = self.cluster.ledger.parts(entry.serial)
-        if waits:
-            notes.append(waits)
-        return Taken(
-            entry=self.cluster.ledger.entry(entry.serial) or entry,
-            parts=tuple(parts),
-            notes=tuple(notes),
-        )
+        ledger = self.cluster.ledger
+        trouble: Trouble | None = _IN_LINE
+        if not ledger.wait_before(self.cluster.name, entry.serial):
+            trouble = self.hand_over(entry)
+        parts = ledger.parts(entry.serial)
+        if all(part.state == "refused" for part in parts):
+            self._withdraw(entry)
+            why = trouble or Trouble(kind="wrong", message=parts[0].reason)
+            raise raised(why, self.cluster.name)
+        if trouble is not None:
+            notes.append(f"{self.cluster.name}: {trouble.message}; {_left(parts)}")
+        entry = ledger.entry(entry.serial) or entry
+        return Taken(entry=entry, parts=tuple(parts), notes=tuple(notes))
 
     def script(self, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
         """The job script and the command of a submission that is not made (its first part)."""
@@ -142,75 +149,89 @@ class Submitting:
 
     # ------------------------------------------------------------------------------ handing over
 
-    def hand_over(self, entry: Entry) -> str:
+    def hand_over(self, entry: Entry) -> Trouble | None:
         """Submit the parts that are planned, in order, as long as the site takes them.
 
-        Returns why some still wait, or "". Raises for what the site will never take, if it has
-        taken nothing of the entry.
+        Returns what went wrong last: why the rest waits, or why something is not taken for good.
+        That is marked as refused, and with it all of an entry of which nothing was taken.
         """
+        trouble = None
         for part in self.cluster.ledger.parts(entry.serial):
-            if part.state != "planned":
+            if part.state != "planned" or (told := self._part(entry, part)) is None:
                 continue
-            trouble = self._room() or self._part(entry, part)
-            if trouble is None:
-                continue
-            if trouble.kind in ("limit", "busy"):
-                self._mark(part, "planned", trouble.message, only=("planned",))
-                return f"{self.cluster.name}: {trouble.message}; the rest waits here"
-            self._refuse(entry, part, trouble)
-        return ""
-
-    def _room(self) -> Trouble | None:
-        """Whether the configured limit of jobs there leaves room for one more."""
-        most = self.cluster.settings.max_jobs
-        if most is None:
-            return None
-        open_parts = self.cluster.ledger.open_parts(self.cluster.name)
-        there = sum(part.state in ("known", "asking") for ps in open_parts.values() for part in ps)
-        if there < most:
-            return None
-        return Trouble(kind="limit", message=f"{there} of yours are there, of {most} at most")
+            trouble = told
+            if trouble.kind in ("limit", "busy") or self._refuse(part, trouble):
+                break
+        return trouble
 
     def _part(self, entry: Entry, part: Part) -> Trouble | None:
-        """Submit one part; None: the site has it (or somebody else is just asking)."""
-        with self.cluster.ledger.change() as change:
-            if not change.claim(part, clock.now()):
-                return None
+        """Submit one part; None: the site has it, or may have it, or somebody else is at it."""
         order = self._order(entry, part.key, part.indices, part.offset)
-        words = self.cluster.backend.submit(order)
+        try:
+            words = self.cluster.backend.submit(order)
+        except HpcError as error:
+            return Trouble(kind="wrong", message=error.message, hint=error.hint or "")
+        mine = self._claim(part)
         for pause in (*PAUSES, None):
-            told = self.cluster.backend.read_submit(self.cluster.say(words))
-            if isinstance(told, str):
-                self.take_note(part, told)
-                return None
-            if told.kind == "busy" and (native := self.look_for(part)) is not None:
+            if not isinstance(mine, Part):
+                return mine
+            told = self._ask(words)
+            native: str | None = told if isinstance(told, str) else ""
+            if isinstance(told, Trouble) and told.kind == "busy" and told is not _AWAY:
+                native = self.look_for(mine)
+            if native is None or isinstance(told, str) or native:
                 if native:
-                    self.take_note(part, native)
-                    return None
-                if pause is not None:
-                    self.pause(pause)
-                    continue
-            elif told.kind == "busy":
-                return None  # nobody knows whether it was taken: it stays `asking`
-            self._mark(part, "planned", told.message, only=("asking",))
-            return told
+                    self.take_note(mine, native)
+                return None  # without an id nobody knows whether it was taken: it stays `asking`
+            if told.kind != "busy" or told is _AWAY or pause is None:
+                return told if self._mark(mine, "planned", told.message) else None
+            self.pause(pause)
+            mine = self._claim(mine)
         return None
+
+    def _claim(self, part: Part) -> Part | Trouble | None:
+        """The part as this process asks for it; None: somebody else does, or nobody wants it any
+        more. A trouble if the configured limit leaves no room for one more."""
+        most, ledger = self.cluster.settings.max_jobs, self.cluster.ledger
+        with ledger.change() as change:
+            entry = ledger.entry(part.serial)
+            if entry is None or entry.cancelled is not None:
+                change.mark(part, "withdrawn", clock.now(), CANCELLED)
+                return None
+            if part.state == "planned" and most is not None:
+                there = change.there(self.cluster.name)
+                if there >= most:
+                    told = f"{there} of yours are there, of {most} at most"
+                    change.mark(part, "planned", clock.now(), told)
+                    return Trouble(kind="limit", message=told)
+            return change.claim(part, clock.now())
+
+    def _ask(self, words: Words) -> str | Trouble:
+        try:
+            answer = self.cluster.say(words)
+        except LinkDown:
+            return _AWAY
+        return self.cluster.backend.read_submit(answer)
 
     def look_for(self, part: Part) -> str | None:
         """The native id of a part that may have been taken; "": it was not; None: nobody can tell.
 
-        It is believed not to be there after the last of several looks that were answered in whole,
-        and only if it has not recorded that it began: it may have ended meanwhile.
+        It is believed not to be there if the last look was answered in whole, and only if it has
+        not recorded that it began: it may have ended meanwhile.
         """
         sure = False
         for pause in SETTLE:
+            asked = clock.now()
             self.pause(pause)
-            look = self.cluster.queue(age=0.0, since=part.since)
+            look = self.cluster.queue(age=0.0, since=asked)
             seen = self.cluster.read_queue(look)
             sure = not look.trouble and seen.whole
             if sure and (native := shown(part, seen)):
                 return native
-        return self.begun(part) if sure else None
+        try:
+            return self.begun(part) if sure else None
+        except HpcError:
+            return None
 
     def begun(self, part: Part) -> str:
         """The native id of a part by what it recorded itself; "": nothing."""
@@ -220,31 +241,54 @@ class Submitting:
         first = "job" if not part.indices else str(IndexSet.parse(part.indices).first)
         files = self.cluster.link.read(f"{entry.directory}/record", [f"{first}.begin"])
         words = next(iter(files.values()), b"").decode(errors="replace").split()
-        return words[0] if words else ""
+        return words[0] if len(words) == 3 else ""
 
     def take_note(self, part: Part, native: str) -> None:
-        """The site has it, under this id."""
+        """The site has it, under this id. It is ended there if nobody wants it any more, or if the
+        site has it under another id already."""
         number, _ = self.cluster.backend.parse_id(native)
-        with self.cluster.ledger.change() as change:
-            change.known(part, native, number, clock.now())
+        ledger, kept = self.cluster.ledger, False
+        with ledger.change() as change:
+            entry = ledger.entry(part.serial)
+            wanted = entry is not None and entry.cancelled is None
+            if wanted:
+                kept = change.known(part, native, number, clock.now())
+        if kept or not self._end(native) or wanted:
+            return
+        with ledger.change() as change:
+            if change.known(part, native, number, clock.now()):
+                change.cancelled([part], clock.now())
 
-    def _mark(self, part: Part, state: str, reason: str, only: Sequence[str]) -> None:
-        with self.cluster.ledger.change() as change:
-            change.mark(part, state, clock.now(), reason)  # type: ignore[arg-type]
+    def _end(self, native: str) -> bool:
+        """Have the site end it; whether it agreed."""
+        backend = self.cluster.backend
+        try:
+            answers = self.cluster.say_all(backend.cancel([native]))
+        except HpcError:
+            return False
+        trouble = backend.read_change([native], answers).troubles.get(native)
+        return trouble is None or trouble.kind == "gone"
 
-    def _refuse(self, entry: Entry, part: Part, trouble: Trouble) -> None:
-        """What the site will never take: all of it if nothing was taken, else what is left."""
-        parts = self.cluster.ledger.parts(entry.serial)
-        if not any(each.state in ("known", "asking") for each in parts):
-            raise raised(trouble, self.cluster.name)
+    def _mark(self, part: Part, state: PartState, reason: str) -> bool:
         with self.cluster.ledger.change() as change:
-            change.mark(part, "refused", clock.now(), trouble.message)
+            return change.mark(part, state, clock.now(), reason)
 
-    def _withdraw(self, entry: Entry, error: HpcError) -> None:
+    def _refuse(self, part: Part, trouble: Trouble) -> bool:
+        """What the site will never take; whether that is all of the entry."""
+        parts = self.cluster.ledger.parts(part.serial)
+        nothing = not any(each.state in ("known", "asking") for each in parts)
+        with self.cluster.ledger.change() as change:
+            for each in parts if nothing else [each for each in parts if each.key == part.key]:
+                if each.state == "planned":
+                    change.mark(each, "refused", clock.now(), trouble.message)
+        return nothing
+
+    def _withdraw(self, entry: Entry) -> None:
         """Leave nothing of a submission that was refused."""
         with self.cluster.ledger.change() as change:
             change.remove(entry.serial)
-        self.cluster.link.remove(entry.directory)
+        with contextlib.suppress(HpcError):
+            self.cluster.link.remove(entry.directory)
 
     # ----------------------------------------------------------------------------------- the files
 
@@ -268,14 +312,27 @@ class Submitting:
         spec, backend = entry.spec, self.cluster.backend
         all_of_it = self.cluster.here and not backend.carries_environment
         env, left = environment_file(spec.submission.env if all_of_it else spec.named)
-        files = {
-            _script_name(order): (backend.script(order).encode(), 0o700)
-            for order in (self._order(entry, *part) for part in parts)
-        }
+        files = self._scripts(entry, parts)
         files |= {"env": (env.encode(), 0o600), "record/": (b"", 0o700)}
         if spec.submission.script is not None:
             files["script"] = (spec.submission.script, 0o700)
         return files, [f"variable {name} is left out: no shell can set it" for name in left[:5]]
+
+    def _scripts(
+        self, entry: Entry, parts: Sequence[tuple[str, str, int]]
+    ) -> dict[str, tuple[bytes, int]]:
+        script = self.cluster.backend.script
+        orders = (self._order(entry, *part) for part in parts)
+        return {_script_name(order): (script(order).encode(), 0o700) for order in orders}
+
+    def write_scripts(self, entry: Entry) -> None:
+        """Write the job scripts of what waits here anew: more is known of it now."""
+        parts = [
+            (part.key, part.indices, part.offset)
+            for part in self.cluster.ledger.parts(entry.serial)
+            if part.state == "planned"
+        ]
+        self.cluster.link.write(entry.directory, self._scripts(entry, parts))
 
 
 def shown(part: Part, seen: Seen) -> str:
@@ -284,6 +341,13 @@ def shown(part: Part, seen: Seen) -> str:
         if sighting.key == part.key:
             return sighting.native if sighting.element is None else sighting.number
     return ""
+
+
+def _left(parts: Sequence[Part]) -> str:
+    """What becomes of the parts that the site does not have."""
+    if any(part.state == "planned" for part in parts):
+        return "the rest waits here" if any(part.native for part in parts) else "it waits here"
+    return "that part was not taken"
 
 
 def _script_name(order: Order) -> str:

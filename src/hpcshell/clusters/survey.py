@@ -6,7 +6,6 @@ from typing import Any
 
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.detecting import Finding
-from hpcshell.clusters.tending import to_do
 from hpcshell.core.errors import HpcError
 from hpcshell.machine import clock
 
@@ -37,7 +36,7 @@ def status(cluster: Cluster, *, ask: bool = True) -> dict[str, Any]:
         "took": snapshot.took if snapshot else None,
         "questions": health.rate(now),
         "jobs": len(cluster.ledger.open_entries(cluster.name)),
-        "waiting_here": len(to_do(cluster)),
+        "waiting_here": len(cluster.ledger.unsent(cluster.name)),
     }
 
 

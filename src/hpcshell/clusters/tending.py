@@ -7,16 +7,20 @@ nothing is left to do.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.parents import still_wanted
+from hpcshell.clusters.polls import exclusive
 from hpcshell.clusters.submitting import Submitting, shown
 from hpcshell.core.errors import HpcError
 from hpcshell.machine import clock
-from hpcshell.store.ledger.entries import Part
+from hpcshell.machine.link import LinkDown
+from hpcshell.store.ledger.entries import Entry, Part
 
 EVERY: Final = 15.0
 """Seconds between two tries."""
@@ -25,29 +29,17 @@ DOUBT: Final = 60.0
 on record of its beginning: it was not taken."""
 
 
-def to_do(cluster: Cluster) -> list[Part]:
-    """The parts that the site does not have, or may not have."""
-    parts = cluster.ledger.open_parts(cluster.name)
-    return [
-        part
-        for several in parts.values()
-        for part in several
-        if part.state in ("planned", "asking")
-    ]
-
-
 def tend(cluster: Cluster, pause: Callable[[float], None]) -> int:
     """One try at everything that is left to do, unless it was tried just now; how much is left."""
-    left = to_do(cluster)
+    left = cluster.ledger.unsent(cluster.name)
     if not left:
         return 0
     with _alone(cluster) as mine:
         if mine:
             submitting = Submitting(cluster, pause)
-            with contextlib.suppress(HpcError):
-                _clear_up(submitting, [part for part in left if part.state == "asking"])
-            _send(submitting, sorted({part.serial for part in to_do(cluster)}))
-    return len(to_do(cluster))
+            _clear_up(submitting, [part for part in left if part.state == "asking"])
+            _send(submitting)
+    return len(cluster.ledger.unsent(cluster.name))
 
 
 def _clear_up(submitting: Submitting, asking: list[Part]) -> None:
@@ -60,49 +52,71 @@ def _clear_up(submitting: Submitting, asking: list[Part]) -> None:
     if look.trouble or not seen.whole or look.snapshot is None:
         return
     for part in asking:
-        native = shown(part, seen) or submitting.begun(part)
-        if native:
-            submitting.take_note(part, native)
-        elif look.snapshot.at > part.since + DOUBT:
-            with cluster.ledger.change() as change:
-                change.mark(part, "planned", clock.now(), "it was sent once, and was not taken")
+        with contextlib.suppress(HpcError):
+            native = shown(part, seen) or submitting.begun(part)
+            if native:
+                submitting.take_note(part, native)
+            elif look.snapshot.at > part.since + DOUBT:
+                with cluster.ledger.change() as change:
+                    change.mark(part, "planned", clock.now(), "it was sent, and was not taken")
 
 
-def _send(submitting: Submitting, serials: list[int]) -> None:
+def _send(submitting: Submitting) -> None:
     """Hand over what waits, the oldest first, until the site takes no more."""
     cluster = submitting.cluster
-    for serial in serials:
+    waiting = [part for part in cluster.ledger.unsent(cluster.name) if part.state == "planned"]
+    for serial in dict.fromkeys(part.serial for part in waiting):
         entry = cluster.ledger.entry(serial)
         if entry is None:
             continue
         try:
-            waits = submitting.hand_over(entry)
-        except HpcError as error:
-            with cluster.ledger.change() as change:
-                for part in cluster.ledger.parts(serial):
-                    if part.state == "planned":
-                        change.mark(part, "refused", clock.now(), error.message)
-            continue
-        if waits:
+            trouble = submitting.hand_over(_as_wanted(submitting, entry))
+        except LinkDown:
             return
+        except HpcError as error:
+            _refuse(cluster, serial, error.message)
+            continue
+        if trouble is not None and trouble.kind in ("limit", "busy"):
+            return
+
+
+def _as_wanted(submitting: Submitting, entry: Entry) -> Entry:
+    """The entry, and its job scripts, as they are to be sent now. Raises `Refused` if what it waits
+    for can never be any more."""
+    parents, any_one = still_wanted(submitting.cluster, entry)
+    now = replace(entry, parents=parents, any=any_one)
+    if now != entry or entry.held != entry.spec.submission.hold:
+        submitting.write_scripts(now)
+    return now
+
+
+def _refuse(cluster: Cluster, serial: int, why: str) -> None:
+    with cluster.ledger.change() as change:
+        for part in cluster.ledger.parts(serial):
+            if part.state == "planned":
+                change.mark(part, "refused", clock.now(), why)
 
 
 @contextlib.contextmanager
 def _alone(cluster: Cluster) -> Iterator[bool]:
-    """Whether it is this process's turn: nobody else is at it, or was just now."""
-    directory = cluster.polls.directory
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    lock = os.open(f"{directory}/tending", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        tried = os.fstat(lock).st_mtime if os.fstat(lock).st_size else 0.0
-        mine = not 0 <= clock.now() - tried < min(EVERY, cluster.settings.poll * 3)
+    """Whether it is this one's turn: nobody else is at it, or was just now."""
+    path = f"{cluster.polls.directory}/tending"
+    with exclusive(path) as lock:
+        mine = lock() and not 0 <= clock.now() - _tried(path) < min(
+            EVERY, cluster.settings.poll * 3
+        )
         yield mine
         if mine:
-            os.pwrite(lock, b".", 0)
-    finally:
-        os.close(lock)
+            now = clock.now()
+            with contextlib.suppress(OSError):
+                os.truncate(path, 1)
+                os.utime(path, (now, now))
+
+
+def _tried(path: str) -> float:
+    """When it was last done; long ago if never."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0.0
+    return found.st_mtime if found.st_size else 0.0

@@ -194,12 +194,20 @@ def _element(known: Known, element: Element, sighting: Sighting) -> View:
     view = seen | {
         "label": label if element is None else f"{label}_{element}",
         "element": element,
-        "held": sighting.held or (known.entry.held and sighting.state == "PENDING"),
+        "held": sighting.held or _to_be_held(known, sighting),
         **paths(known, element, sighting),
     }
     if sighting.state == UNKNOWN:
-        view["unknown_since"] = max((part.seen or part.since) for part in known.parts)
+        first = known.parts[0]
+        part = next((part for part in known.parts if part.key == sighting.key), first)
+        view["unknown_since"] = part.seen or part.since
     return view
+
+
+def _to_be_held(known: Known, sighting: Sighting) -> bool:
+    """Whether the site is to be asked to hold what it has not shown yet."""
+    unseen = sighting.reason_code in ("NotSentYet", "JustSubmitted")
+    return known.entry.held and sighting.state == "PENDING" and unseen
 
 
 def _array(known: Known) -> View:
@@ -222,7 +230,7 @@ def _array(known: Known) -> View:
         "state": _state(counts, over=over, begun=bool(starts)),
         "reason": first.reason or None if first is not None else None,
         "reason_code": first.reason_code or None if first is not None else None,
-        "held": first.held if first is not None else known.entry.held,
+        "held": first is not None and (first.held or _to_be_held(known, first)),
         "exit_code": max(codes) if over and codes else None,
         "start_time": min(starts, default=None),
         "end_time": max(ends, default=None) if over else None,

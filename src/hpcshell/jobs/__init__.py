@@ -1,4 +1,4 @@
-"""The public Python face of this machine's scheduler; `hpcshell` offers the most of it by itself.
+"""The public Python face of all schedulers; `hpcshell` offers the most of it by itself.
 
 The commands of the package use its parts, and only some of them: each is loaded when it is used.
 """

@@ -27,6 +27,15 @@ class Asked(NamedTuple):
     notes: tuple[str, ...] = ()
     meaning: tuple[str, ...] = ()
 
+    @property
+    def array(self) -> str:
+        """Its index text; "" for a plain job."""
+        asked = self.submission
+        if isinstance(asked, Submission):
+            return asked.array
+        spec = asked if isinstance(asked, JobSpec) else next(iter(asked.specs.values()))
+        return spec.submission.array
+
 
 def prepare_for(
     door: Door,

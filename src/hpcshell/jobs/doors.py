@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from hpcshell.jobs.surroundings import environment, here, working_directory
 
 LOCAL: Final = "local"
+ANY: Final = "any"
 _VARIABLE: Final = "HPC_DEFAULTS__ON"
 _SAID: Final = re.compile(rb"^\s*(?:defaults\s*\.\s*)?on\s*=", re.MULTILINE)
 
@@ -34,15 +34,16 @@ def chosen(on: str | None = None) -> str:
     The files are only looked through for the word: most say nothing of it, and to read them all
     costs as much as everything else that a command does.
     """
-    if on:
-        return on
+    return on or said() or LOCAL
+
+
+def said() -> str:
+    """What the environment or configuration says of it; "" for nothing."""
     env = environment()
-    if _VARIABLE in env:
-        return env[_VARIABLE] or LOCAL
-    return _configured(env) or LOCAL
+    return (env[_VARIABLE] or LOCAL) if _VARIABLE in env else _configured()
 
 
-def _configured(env: Mapping[str, str]) -> str:
+def _configured() -> str:
     from hpcshell.machine.configfiles import SITE_FILE
 
     for path in (SITE_FILE, here().config_file):

@@ -1,10 +1,12 @@
-"""Submit, watch and cancel jobs of this machine's scheduler.
+"""Submit, watch and cancel jobs of this machine's scheduler, or of a cluster.
 
     job = hpcshell.submit(["python", "train.py"], cpus=4, memory="8G", time_limit="2h")
     job.wait()
     print(job.state, job.logs())
 
-Any number of threads may use it at once. Errors are `HpcError`s: message, hint, exit code.
+`on` names what takes a job: `local`, a cluster of the configuration, a kind of scheduler, `auto`;
+None: as the configuration says. A job remembers where it is. Any number of threads may use it at
+once. Errors are `HpcError`s: message, hint, exit code.
 """
 
 from __future__ import annotations
@@ -14,14 +16,16 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from hpcshell.client.client import Client
 from hpcshell.core.errors import HpcError, WaitTimedOut, Wrong
 from hpcshell.core.options.values import from_keywords
 from hpcshell.core.units import LONGEST
 from hpcshell.core.words import nearest, quote, safe
+from hpcshell.jobs.asking import Asked, prepare_for
+from hpcshell.jobs.doors import LOCAL, Door
 from hpcshell.jobs.looking import read_script
-from hpcshell.jobs.prepare import Prepared, prepare, words_of
-from hpcshell.jobs.surroundings import configured, environment, here, working_directory
+from hpcshell.jobs.opened import door, name_of
+from hpcshell.jobs.prepare import words_of
+from hpcshell.jobs.surroundings import configured, working_directory
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -43,6 +47,9 @@ FILTERS = frozenset({"user", "states", "names", "tags", "partition"})
 TAIL = 4096
 """Bytes of the log that a `JobFailed` carries."""
 
+PIECE = 1 << 20
+"""Bytes of a file on a cluster that are read at once."""
+
 
 class TimedOut(WaitTimedOut, TimeoutError):
     """A wait ended before what it waited for; the job goes on."""
@@ -62,8 +69,9 @@ class JobFailed(HpcError):
         message = f"job {label} {state}" + (f" ({told})" if told else "")
         if tail:
             message += f"; its output ends:\n{tail.rstrip()}"
+        named = f"--on {view['cluster']} {label}" if view.get("cluster") else label
         super().__init__(
-            message, f"all of it: hpc logs {label}; its story: hpc show --story {label}"
+            message, f"all of it: hpc logs {named}; its story: hpc show --story {named}"
         )
         self.view = view
         self.state: str = state
@@ -72,32 +80,24 @@ class JobFailed(HpcError):
         self.exit_code = 128 + self.signal if self.signal else view.get("exit_code") or 1
 
 
-# ---------------------------------------------------------------------------------- the daemon
-
-_client: tuple[Mapping[str, str] | None, Client | None] = (None, None)
+# ---------------------------------------------------------------------------------- asking
 
 
-def client() -> Client:
-    """The client of the daemon this environment means, shared by all threads."""
-    global _client
-    env = environment()
-    known, found = _client
-    if found is None or known is not env:
-        where = here()
-        if found is None or found.places != where:
-            found = Client(where)
-        _client = (env, found)
-    return found
+def call(verb: str, *, on: str | None = None, **args: Any) -> Any:
+    """Ask the daemon or a cluster one thing; see docs/reference for the verbs."""
+    return door(on).call(verb, **args)
 
 
-def call(verb: str, **args: Any) -> Any:
-    """Ask the daemon one thing; see docs/reference for the verbs."""
-    return client().call(verb, **args)
-
-
-def wait(ids: Sequence[str], *, any_one: bool = False, timeout: float | None = None) -> View:
+def wait(
+    ids: Sequence[str],
+    *,
+    any_one: bool = False,
+    timeout: float | None = None,
+    on: str | None = None,
+) -> View:
     """Wait until all (or any) of these have ended: `done`, `pending`, `timed_out`."""
-    answer: View = client().call("wait", ids=list(ids), any=any_one, timeout=_patience(timeout))
+    patience = _patience(timeout)
+    answer: View = door(on).call("wait", ids=list(ids), any=any_one, timeout=patience)
     return answer
 
 
@@ -119,32 +119,38 @@ def partitions() -> frozenset[str]:
 # ---------------------------------------------------------------------------------- submitting
 
 
-def submit(command: Command, **options: Unpack[Options]) -> Job:
+def submit(command: Command, *, on: str | None = None, **options: Unpack[Options]) -> Job:
     """Submit a script or a command; when this returns it is on disk and will run.
 
     Text that is the path of a file is a script (its directives count, and the keywords win over
     them); other text with blanks is a line for the shell; a list of words is a command.
     """
-    return _submit([_prepared(command, options)])[0]
+    way = door(on)
+    return _submit(way, [_prepared(way, command, options)])[0]
 
 
 def submit_many(
-    commands: Iterable[Command | Mapping[str, Any]], **options: Unpack[Options]
+    commands: Iterable[Command | Mapping[str, Any]],
+    *,
+    on: str | None = None,
+    **options: Unpack[Options],
 ) -> list[Job]:
     """Submit several at once: all of them are accepted, or none.
 
-    An item may be a table of keywords with the `command` among them; these win over `options`.
+    An item may be a table of keywords with the `command` among them; these win over `options`. A
+    cluster takes one after the other: if it refuses one, those before it are cancelled.
     """
     prepared = []
+    way = door(on)
     for item in commands:
         if isinstance(item, Mapping):
             own = {name: value for name, value in item.items() if name != "command"}
             if "command" not in item:
                 raise Wrong("an item names no command", 'write {"command": [...], ...}')
-            prepared.append(_prepared(item["command"], {**options, **own}))
+            prepared.append(_prepared(way, item["command"], {**options, **own}))
         else:
-            prepared.append(_prepared(item, options))
-    return _submit(prepared) if prepared else []
+            prepared.append(_prepared(way, item, options))
+    return _submit(way, prepared) if prepared else []
 
 
 def submit_script(
@@ -152,26 +158,45 @@ def submit_script(
     args: Sequence[str] = (),
     *,
     interpreter: str | None = None,
+    on: str | None = None,
     **options: Unpack[Options],
 ) -> Job:
     """Submit a script with arguments. `interpreter` (bash, sh) runs one without a `#!` line."""
-    name = os.fspath(path)
-    settings = from_keywords(**options)
-    return _submit([prepare([name, *args], read_script(name), settings, interpreter=interpreter)])[
-        0
-    ]
+    name, way, settings = os.fspath(path), door(on), from_keywords(**options)
+    script = read_script(name)
+    asked = prepare_for(way, [name, *args], script, settings, interpreter=interpreter)
+    return _submit(way, [asked])[0]
 
 
-def _prepared(command: Command, options: Mapping[str, Any]) -> Prepared:
+def _prepared(way: Door, command: Command, options: Mapping[str, Any]) -> Asked:
     argv, path = words_of(command)
     script = None if path is None else read_script(path)
-    return prepare(argv, script, from_keywords(**options))
+    return prepare_for(way, argv, script, from_keywords(**options))
 
 
-def _submit(prepared: Sequence[Prepared]) -> list[Job]:
-    accepted = client().call("submit", submissions=[each.submission for each in prepared])["jobs"]
+def _submit(way: Door, prepared: Sequence[Asked]) -> list[Job]:
+    """This machine takes all of them at once; whoever else takes one after the other."""
+    if name_of(way) == LOCAL:
+        return _hand_over(way, prepared)
+    taken: list[Job] = []
+    try:
+        for each in prepared:
+            taken += _hand_over(way, [each])
+    except HpcError:
+        for on in {one.on for one in taken}:
+            door(on).call("cancel", ids=[one.label for one in taken if one.on == on])
+        raise
+    return taken
+
+
+def _hand_over(way: Door, prepared: Sequence[Asked]) -> list[Job]:
+    accepted = way.call("submit", submissions=[each.submission for each in prepared])["jobs"]
     return [
-        Job(answer["id"], elements=answer["elements"] if each.submission.array else None)
+        Job(
+            answer["id"],
+            elements=answer["elements"] if each.array else None,
+            on=answer.get("cluster") or name_of(way),
+        )
         for each, answer in zip(prepared, accepted, strict=True)
     ]
 
@@ -179,23 +204,23 @@ def _submit(prepared: Sequence[Prepared]) -> list[Job]:
 # ------------------------------------------------------------------------------------- the jobs
 
 
-def job(selector: int | str) -> Job:
+def job(selector: int | str, *, on: str | None = None) -> Job:
     """The job that an id, an element (`"12_3"`), a name or `"@"` means. Raises `NotFound`."""
-    views = call("show", ids=[str(selector)])["jobs"]
+    views = call("show", on=on, ids=[str(selector)])["jobs"]
     if len(views) != 1:
         raise Wrong(f"{selector!r} names {len(views)} jobs", "use hpcshell.queue() for several")
     return _job_of(views[0])
 
 
-def queue(**filters: Any) -> list[Job]:
+def queue(*, on: str | None = None, **filters: Any) -> list[Job]:
     """The jobs that wait and run. `filters`: `user`, `states`, `names`, `tags`, `partition`."""
     for unknown in filters.keys() - FILTERS:
         near = nearest(unknown, FILTERS)
         hint = f"did you mean {near}=?" if near else f"there are {', '.join(sorted(FILTERS))}"
         raise Wrong(f"{unknown}= is no filter of jobs", hint)
-    found: list[Job] = []
+    way, found = door(on), list[Job]()
     while True:
-        page = call("queue", limit=1000, offset=len(found), **filters)
+        page = way.call("queue", limit=1000, offset=len(found), **filters)
         found += [_job_of(view) for view in page["rows"]]
         if not page["rows"] or len(found) >= page["total"]:
             return found
@@ -203,22 +228,32 @@ def queue(**filters: Any) -> list[Job]:
 
 def _job_of(view: View) -> Job:
     total = view["elements"]["total"] if view.get("elements") else None
-    return Job(view["id"], element=view["element"], elements=total)
+    on = view.get("cluster") or LOCAL
+    return Job(view["id"], element=view["element"], elements=total, on=on)
 
 
 class Job:
     """A submitted job, or with `element` one element of an array. Nothing in it grows stale.
 
-    `elements` is the number of elements of an array, None for a plain job. `array_job[3]` is its
-    element 3.
+    `id` is the scheduler's own: a number, or text where a cluster gives text (`w7`: it waits here
+    until the cluster takes it). `elements` is the number of elements of an array, None for a plain
+    job. `array_job[3]` is its element 3. `on` is where it is: `local`, or a cluster.
     """
 
-    __slots__ = ("element", "elements", "id")
+    __slots__ = ("element", "elements", "id", "on")
 
-    def __init__(self, id: int, *, element: int | None = None, elements: int | None = None) -> None:
+    def __init__(
+        self,
+        id: int | str,
+        *,
+        element: int | None = None,
+        elements: int | None = None,
+        on: str = LOCAL,
+    ) -> None:
         self.id = id
         self.element = element
         self.elements = elements
+        self.on = on
 
     @property
     def label(self) -> str:
@@ -226,24 +261,28 @@ class Job:
         return str(self.id) if self.element is None else f"{self.id}_{self.element}"
 
     def __repr__(self) -> str:
-        return f"<hpcshell.Job {self.label}>"
+        place = "" if self.on == LOCAL else f" on {self.on}"
+        return f"<hpcshell.Job {self.label}{place}>"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Job):
             return NotImplemented
-        return (self.id, self.element) == (other.id, other.element)
+        return (self.on, self.id, self.element) == (other.on, other.id, other.element)
 
     def __hash__(self) -> int:
-        return hash((self.id, self.element))
+        return hash((self.on, self.id, self.element))
 
     def __getitem__(self, index: int) -> Job:
         if self.elements is None:
             raise TypeError(f"job {self.label} is no array")
-        return Job(self.id, element=index)
+        return Job(self.id, element=index, on=self.on)
+
+    def _call(self, verb: str, **args: Any) -> Any:
+        return door(self.on).call(verb, ids=[self.label], **args)
 
     def show(self) -> View:
         """All that is known about it."""
-        view: View = call("show", ids=[self.label])["jobs"][0]
+        view: View = self._call("show")["jobs"][0]
         return view
 
     @property
@@ -253,7 +292,7 @@ class Job:
 
     def wait(self, timeout: float | None = None) -> str:
         """Wait until it has ended; its state. Raises `TimedOut` after `timeout` seconds."""
-        answer = wait([self.label], timeout=timeout)
+        answer = wait([self.label], timeout=timeout, on=self.on)
         if answer["timed_out"]:
             raise TimedOut(f"job {self.label} has not ended after {timeout:g} s")
         return str(answer["done"][0]["state"])
@@ -273,42 +312,48 @@ class Job:
         """What it has written so far to `stdout` or `stderr` (the same, where they are joined)."""
         if stream not in ("stdout", "stderr"):
             raise Wrong(f"there is no stream {stream!r}", "stdout or stderr")
-        rows = call("outputs", ids=[self.label])["outputs"]
-        return "".join(_read(row[stream]) for row in rows if row["run"])
+        rows = self._call("outputs")["outputs"]
+        return "".join(self._read(row[stream]) for row in rows if row["run"])
 
     def cancel(self) -> bool:
         """Cancel it. False if it had ended already; what runs may take its grace time to end."""
-        return bool(call("cancel", ids=[self.label])["jobs"])
+        return bool(self._call("cancel")["jobs"])
 
     def hold(self) -> bool:
         """Keep it from starting. False if there was nothing to hold."""
-        return bool(call("hold", ids=[self.label])["jobs"])
+        return bool(self._call("hold")["jobs"])
 
     def release(self) -> bool:
         """Let it start again. False if there was nothing to release."""
-        return bool(call("release", ids=[self.label])["jobs"])
+        return bool(self._call("release")["jobs"])
 
     def suspend(self) -> bool:
         """Let it stand still. False if nothing of it runs."""
-        return bool(call("suspend", ids=[self.label])["jobs"])
+        return bool(self._call("suspend")["jobs"])
 
     def resume(self) -> bool:
         """Let it go on, as soon as its CPUs are free. False if nothing of it is suspended."""
-        return bool(call("resume", ids=[self.label])["jobs"])
+        return bool(self._call("resume")["jobs"])
 
     def _tail(self, view: View) -> str:
         """The end of what the first that failed has written to its errors."""
         failed = (view.get("elements") or {}).get("failed") or []
-        label = f"{self.id}_{failed[0]['element']}" if failed else self.label
+        one = self[failed[0]["element"]] if failed and self.elements else self
         try:
-            row = call("outputs", ids=[label])["outputs"][0]
+            row = one._call("outputs")["outputs"][0]
         except (HpcError, LookupError):
             return ""
-        return (_read(row["stderr"], TAIL) or _read(row["stdout"], TAIL)) if row["run"] else ""
+        if not row["run"]:
+            return ""
+        return self._read(row["stderr"], TAIL) or self._read(row["stdout"], TAIL)
+
+    def _read(self, path: str, last: int | None = None) -> str:
+        """The content of a log, or its last bytes; nothing if it is gone."""
+        return read_here(path, last) if self.on == LOCAL else read_there(self.on, path, last)
 
 
-def _read(path: str, last: int | None = None) -> str:
-    """The content of a log, or its last bytes; nothing if it is gone."""
+def read_here(path: str, last: int | None = None) -> str:
+    """The content of a file of this machine, or its last bytes; nothing if it is gone."""
     try:
         with open(path, "rb") as file:
             if last is not None:
@@ -316,3 +361,14 @@ def _read(path: str, last: int | None = None) -> str:
             return file.read().decode(errors="replace")
     except OSError:
         return ""
+
+
+def read_there(cluster: str, path: str, last: int | None = None) -> str:
+    """The same of a file that lies on a cluster."""
+    way, where = door(cluster), {"cluster": cluster, "path": path}
+    size = way.call("size", **where)["size"] or 0
+    at, pieces = 0 if last is None else max(0, size - last), []
+    while at < size and (piece := way.call("read", **where, offset=at, most=PIECE)["bytes"]):
+        pieces.append(piece)
+        at += len(piece)
+    return b"".join(pieces).decode(errors="replace")

@@ -6,6 +6,7 @@ import pytest
 
 from hpcshell.backends.contract import Answer, Seen, Sighting
 from hpcshell.backends.pbs import PbsBackend
+from hpcshell.backends.pbs.states import how_it_ended
 from tests.support.clusters.pbs_recordings import Recorded, recorded, recordings
 
 
@@ -168,3 +169,32 @@ def test_no_answer_that_was_ever_recorded_ends_a_job_that_lives():
     for record in recordings():
         for sighting in read(record).sightings:
             assert sighting.state not in ended or sighting.word in ("X", "F"), record.command
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("-29", "TIMEOUT"),
+        ("-28", "TIMEOUT"),
+        ("-27", "OUT_OF_MEMORY"),
+        ("-20", "NODE_FAIL"),
+        ("-1", "FAILED"),
+        ("x", "UNKNOWN"),
+    ],
+)
+def test_what_pbs_did_to_a_job_is_told_by_codes_below_zero(status, state):
+    end = how_it_ended({"job_state": "F", "substate": "93", "Exit_status": status})
+    assert (end.state, end.exit_code, end.signal) == (state, None, None)
+    assert end.reason
+
+
+@pytest.mark.parametrize(("used", "state"), [("00:01:00", "TIMEOUT"), ("00:00:59", "FAILED")])
+def test_before_22_05_a_job_at_its_limit_is_told_by_the_time_that_it_used(used, state):
+    shown = {
+        "job_state": "F",
+        "substate": "93",
+        "Exit_status": "271",
+        "resources_used.walltime": used,
+        "Resource_List.walltime": "00:01:00",
+    }
+    assert how_it_ended(shown).state == state

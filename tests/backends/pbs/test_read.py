@@ -138,6 +138,7 @@ def test_elements_are_held_with_their_array():
     element = "Job Id: 110[4].h\n    job_state = Q\n    Hold_Types = n\n\n"
     (sighting,) = read(array + element).sightings
     assert (sighting.element, sighting.state, sighting.held) == (4, "PENDING", True)
+    assert sighting.reason_code == "JobHeldUser"
 
 
 def test_an_array_alone_tells_which_elements_wait():

@@ -152,5 +152,20 @@ def test_the_second_part_of_an_edit_is_about_the_same_ids():
     assert [found.kind for found in troubles.values()] == ["wrong"]
 
 
+def test_a_complaint_about_a_job_of_another_server_is_not_about_this_one():
+    answer = Answer(code=153, err="qdel: Unknown Job Id 1.other\nqdel: Unknown Job Id 2.h\n")
+    assert set(PbsBackend().read_change(["1.h", "2.h"], [answer]).troubles) == {"2.h"}
+
+
+def test_answers_to_many_ids_belong_to_the_ids_of_their_command():
+    ids = [f"{number}.h" for number in range(600)]
+    backend = PbsBackend()
+    said = backend.edit(ids, {"name": "new", "partition": "short"})
+    down = Answer(code=162, err="Connection refused\n")
+    answers = [Answer(code=0), Answer(code=0), down, Answer(code=0)]
+    assert [words.argv[0] for words in said] == ["qalter", "qalter", "qmove", "qmove"]
+    assert set(backend.read_change(ids, answers).troubles) == set(ids[:500])
+
+
 def test_what_went_well_has_no_trouble():
     assert PbsBackend().read_change(["1.h"], [Answer(code=0)]).troubles == {}

@@ -275,6 +275,19 @@ def test_the_model_of_a_gpu_is_asked_for_as_this_site_shows_it():
     assert "-l select=1:ncpus=1:ngpus=1:gpu_model=v100" in directives(script)
 
 
+@pytest.mark.parametrize("directory", ["/a b", "/a,b", "/a:b", "/a^b", "/é", "/$HOME", "/a'b"])
+def test_pbs_is_not_trusted_with_a_directory_of_odd_characters(directory):
+    found = said(asked={"directory": directory})
+    assert "-o /dev/null" in found
+    assert not any(directory in line for line in found)
+
+
+def test_a_script_that_qsub_would_refuse_is_refused():
+    for argv in (("echo", "a\r\nb"), ("echo", "a\0")):
+        with pytest.raises(Wrong, match="carriage return"):
+            said(argv=argv)
+
+
 def test_files_are_left_to_pbs_where_that_is_asked_for():
     found = said(stdout="logs/%x.txt", stderr="/tmp/%%err", asked={"capture": False})
     assert [line for line in found if line[:2] in ("-o", "-e", "-j", "-W")] == [

@@ -118,5 +118,11 @@ def test_a_submission_that_waits_for_its_job_is_one_whatever_the_job_ends_with()
         assert PbsBackend().read_submit(Answer(code=code, out=record.out)) == "48.pbshost"
 
 
+def test_an_id_that_came_before_the_patience_ended_is_one():
+    late = Answer(code=None, out="48.pbshost\n", err="qsub: waiting for job 48 to start\n")
+    assert PbsBackend().read_submit(late) == "48.pbshost"
+    assert isinstance(PbsBackend().read_submit(Answer(code=1, out=late.out, err="x")), Trouble)
+
+
 def test_the_id_is_found_below_a_banner():
     assert PbsBackend().read_submit(Answer(code=0, out="Hello\n12[].pbshost\n")) == "12[].pbshost"

@@ -175,6 +175,8 @@ def test_elements_and_those_that_wait(
     [
         ("COMPLETED", "0", 0, None),
         ("FAILED", "768", 3, None),
+        ("FAILED", "3:0", 3, None),
+        ("FAILED", "0:9", None, 9),
         ("FAILED", "35072", 137, None),
         ("FAILED", "9", None, 9),
         ("TIMEOUT", "15", None, 15),

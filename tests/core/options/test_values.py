@@ -72,7 +72,7 @@ def test_collections_and_tables():
         retries=1,
         retry_grow={"mem": 1.5},
         retry_on=["oom", 75],
-        afterok=[1, SimpleNamespace(id=2)],
+        afterok=[1, SimpleNamespace(label="2")],
         afterany=3,
         output=Path("logs") / "x",
     )

@@ -1,7 +1,7 @@
 """A server and accounts to reach by it, one for all tests of a worker.
 
 - ``link``: here, and through ssh to a login shell that prints things, one after the other.
-- ``far``: through ssh to a plain account; ``csh``: to one whose shell is a C shell.
+- ``far``: through ssh to a plain account; ``odd``: to those whose shell is none of Bourne's.
 - ``control``: a directory for shared connections, with a name short enough for a socket.
 """
 
@@ -48,9 +48,13 @@ def noisy(sshd: Sshd) -> Account:
     return account
 
 
-@pytest.fixture(scope="session")
-def c_shell(sshd: Sshd) -> Account:
-    account = sshd.account("csh", shell="/usr/bin/tcsh")
+@pytest.fixture(scope="session", params=["tcsh", "fish"])
+def odd_shell(request: pytest.FixtureRequest, sshd: Sshd) -> Account:
+    """An account whose shell is none of Bourne's, and prints things."""
+    account = sshd.account(request.param, shell=f"/usr/bin/{request.param}")
+    fish = account.home / ".config" / "fish" / "config.fish"
+    fish.parent.mkdir(parents=True)
+    fish.write_text("echo Welcome\nif status is-login; set -x PATH $PATH /opt/site/bin; end\n")
     (account.home / ".cshrc").write_text("echo Welcome\n")
     (account.home / ".login").write_text("setenv PATH ${PATH}:/opt/site/bin\necho Welcome\n")
     return account
@@ -76,8 +80,8 @@ def far(reach: Callable[[Account], SshLink], plain: Account) -> SshLink:
 
 
 @pytest.fixture(scope="session")
-def csh(reach: Callable[[Account], SshLink], c_shell: Account) -> SshLink:
-    return reach(c_shell)
+def odd(reach: Callable[[Account], SshLink], odd_shell: Account) -> SshLink:
+    return reach(odd_shell)
 
 
 @pytest.fixture(scope="session", params=["here", "ssh"])

@@ -13,7 +13,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,13 +23,22 @@ import pytest
 from hpcshell.backends.contract import ENDED, Answer, Order, Seen, Sighting, Words
 from hpcshell.backends.jobscript import environment_file
 from hpcshell.backends.sge import SgeBackend
-from tests.support.runners import eventually
 
 TOOL = Path(__file__).with_name("sge-cluster")
 PORT = 28644
-PATIENCE = 40.0
+PATIENCE = 90.0
+PAUSE = 0.25
+"""Between two questions: the scheduler looks at its queue once a second."""
 START = 600.0
 """Seconds to start in, with the packages to install."""
+
+
+def eventually(true: Callable[[], object]) -> None:
+    """Wait for something that the cluster will say when it is asked often enough."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, "never came true"
+        time.sleep(PAUSE)
 
 
 @dataclass
@@ -90,7 +100,7 @@ class SgeCluster:
         return self.backend.read_history(self.say_all(self.backend.history(natives, 0.0)))
 
     def until_gone(self, *natives: str) -> None:
-        eventually(lambda: not any(map(self.sightings, natives)), PATIENCE)
+        eventually(lambda: not any(map(self.sightings, natives)))
 
     def until(self, native: str, *states: str) -> Sighting:
         """The first sighting of a job in one of these states."""
@@ -100,7 +110,7 @@ class SgeCluster:
             found[:] = [one for one in self.sightings(native) if one.state in states]
             return bool(found)
 
-        eventually(seen, PATIENCE)
+        eventually(seen)
         return found[0]
 
     def ended(self, native: str) -> list[Sighting]:
@@ -112,7 +122,7 @@ class SgeCluster:
             found[:] = self.history(native).sightings
             return bool(found) and all(one.state in ENDED for one in found)
 
-        eventually(told, PATIENCE)
+        eventually(told)
         return sorted(found, key=lambda one: -1 if one.element is None else one.element)
 
 

@@ -3,17 +3,21 @@
 ``slurm_cluster`` is a `SlurmCluster`: partitions cpu (node1-2), gpu (node3, two GPUs), debug
 (node1-2, half an hour at most), frail (node4, whose daemon a test may kill) and small (node5); QOS
 low, normal and high, which drives low away; accounts science (root, games) and limited (news, at
-most two jobs). `SLURM_TEST_*` in the environment is handed on to the tool beside this file.
+most two jobs). With KEEP_CLUSTERS set it is left running, for the next run.
+
+``another_slurm`` is one beside it, without accounting, that a test may stop as it likes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -22,21 +26,30 @@ from hpcshell.backends.slurm import SlurmBackend
 from tests.support.clusters.words import said
 
 TOOL = Path(__file__).with_name("slurm-cluster")
+HOME = Path("/tmp/hpcshell-slurm")
 
 
 class SlurmCluster:
     """The cluster as it stands, and a back end that has read what it tells of itself."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, **settings: str) -> None:
+        self.home, self._settings = home, {"SLURM_TEST_DIR": str(home), **settings}
+        self.tool("up")
         self.env = {"SLURM_CONF": str(home / "etc" / "slurm.conf")}
         self.backend = SlurmBackend()
         self.site = self.backend.read_site(self.say(self.backend.ask_site()))
         self.limits_memory = "task/cgroup" in (home / "etc" / "slurm.conf").read_text()
 
     def tool(self, *words: str) -> None:
-        """Starts or ends one of the daemons: ``tool("kill", "slurmd-node4")``."""
-        tool(*words)
+        """Starts or ends it, or one of its daemons: ``tool("kill", "slurmd-node4")``."""
+        done = subprocess.run(
+            [TOOL, *words],
+            capture_output=True,
+            text=True,
+            env=os.environ | self._settings,
+            timeout=900,
+        )
+        assert done.returncode == 0, f"slurm-cluster {' '.join(words)}: {done.stderr}"
 
     def ask(self, words: Words, user: str = "", **env: str) -> Answer:
         """One command, as root or as another user."""
@@ -58,30 +71,42 @@ class SlurmCluster:
         return [each for each in self.queue().sightings if each.number == number]
 
 
-def tool(*words: str) -> None:
-    done = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=900)
-    assert done.returncode == 0, f"slurm-cluster {' '.join(words)}: {done.stderr}"
+def check_able() -> None:
+    """This machine can have one: whoever is root can install it."""
+    installed = shutil.which("slurmctld") or shutil.which("apt-get")
+    if os.geteuid() != 0 or installed is None:
+        assert not os.environ.get("CI"), "there has to be a Slurm here: be root on Debian"
+        pytest.skip("a Slurm is started by root, on Debian")
 
 
-def able() -> bool:
-    """Whether this machine can have one: whoever is root can install it."""
-    return os.geteuid() == 0 and (shutil.which("slurmctld") or shutil.which("apt-get")) is not None
+@contextlib.contextmanager
+def lock(home: Path, kind: int) -> Iterator[TextIO]:
+    home.mkdir(exist_ok=True)
+    with (home / "users").open("w") as users:
+        fcntl.flock(users, kind)
+        yield users
 
 
 @pytest.fixture(scope="session")
 def slurm_cluster() -> Iterator[SlurmCluster]:
-    if not able():
-        assert not os.environ.get("CI"), "there has to be a Slurm here: be root on Debian"
-        pytest.skip("a Slurm is started by root, on Debian")
-    home = Path(os.environ.get("SLURM_TEST_DIR", "/tmp/hpcshell-slurm"))
-    home.mkdir(exist_ok=True)
-    with (home / "users").open("w") as users:
-        fcntl.flock(users, fcntl.LOCK_SH)  # all who use it share the lock
-        tool("up")
-        yield SlurmCluster(home)
+    check_able()
+    with lock(HOME, fcntl.LOCK_SH) as users:  # shared by all who use it
+        cluster = SlurmCluster(HOME)
+        yield cluster
         try:  # whoever gets it alone is the last
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
         if not os.environ.get("KEEP_CLUSTERS"):
-            tool("down")
+            cluster.tool("down")
+
+
+@pytest.fixture(scope="module")
+def another_slurm() -> Iterator[SlurmCluster]:
+    check_able()
+    home = HOME.with_name(HOME.name + "-2")
+    with lock(home, fcntl.LOCK_EX):
+        settings = {"PORT": "27010", "ACCOUNTING": "no", "CGROUP": "no"}
+        cluster = SlurmCluster(home, **{f"SLURM_TEST_{name}": settings[name] for name in settings})
+        yield cluster
+        cluster.tool("down")

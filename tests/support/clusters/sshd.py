@@ -147,14 +147,15 @@ class Sshd:
 
 def need_sshd() -> None:
     """Installs what is missing where we may; a test is skipped only where it cannot be had."""
-    _need("sshd", "openssh-server", "ssh", "openssh-client", "rsync", "rsync", "tcsh", "tcsh")
+    programs = ("ssh", "sshd", "rsync", "tcsh", "fish")
+    packages = ("openssh-client", "openssh-server", "rsync", "tcsh", "fish")
+    _need(dict(zip(programs, packages, strict=True)))
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
 
 
-def _need(*pairs: str) -> None:
+def _need(wanted: dict[str, str]) -> None:
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    wanted = dict(zip(pairs[::2], pairs[1::2], strict=True))
     missing = [
         package for program, package in wanted.items() if not shutil.which(program, path=path)
     ]

@@ -121,9 +121,10 @@ def _read(answer: Answer) -> Any:
         return Trouble(kind="limit", message="no more than so many jobs")
     if answer.code:
         return Trouble(kind="wrong", message=answer.err)
-    if not (answer.out.startswith("<") and answer.out.endswith(">")):
+    try:
+        return json.loads(answer.out.removeprefix("<").removesuffix(">"))
+    except ValueError:
         return Trouble(kind="busy", message="the answer makes no sense")
-    return json.loads(answer.out[1:-1])
 
 
 def _seen(answers: Sequence[Answer]) -> Seen:

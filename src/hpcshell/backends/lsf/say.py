@@ -12,7 +12,7 @@ from typing import Final
 from hpcshell.backends.contract import Edit, Words
 from hpcshell.backends.lsf import times
 from hpcshell.backends.lsf.documents import Job, Queue, fields
-from hpcshell.backends.lsf.script import ENVIRONMENT, LACKS, native_parts, priority
+from hpcshell.backends.lsf.script import ENVIRONMENT, lacking, native_parts, priority
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.units import format_signal, signal_number
 from hpcshell.core.words import check_name, quote
@@ -70,13 +70,8 @@ def edit(ids: Sequence[str], changes: Mapping[Edit, object]) -> list[Words]:
 
 def _modified(name: Edit, value: object) -> tuple[str, ...]:
     if name not in _OPTIONS:
-        raise Refused(*_lacking(name))
+        raise Refused(*lacking(name))
     return _OPTIONS[name](value)
-
-
-def _lacking(name: str) -> tuple[str, str]:
-    message, _, hint = LACKS[name].rstrip(".").partition(": ")
-    return message, hint
 
 
 def _text(value: object) -> str:

@@ -31,15 +31,15 @@ LONGEST: Final = 4094
 KEY: Final = re.compile(r"hpc:([^\s<>]+)")
 """How a job's description begins: with the key of its order."""
 LACKS: Final = {
-    "qos": "LSF has no QOS: name a queue with --partition, or a service class with --native -sla.",
-    "nice": "LSF has no nice: give the job a lower --priority.",
-    "singleton": "LSF has no singleton: name the job before it with --dependency afterany:ID.",
-    "delay": "LSF has no delay after a parent: leave out the minutes, or begin the job later.",
-    "estimate": "LSF estimates no start before a job is submitted: bjobs -l shows one afterwards.",
-    "nodes_most": "LSF takes no range of nodes: name one number with --nodes.",
-    "gang": "LSF starts no plain jobs together: ask for one job with several tasks.",
-    "gpu_share": "LSF has no shares of a GPU by hundredths: ask for a whole one.",
-    "checkpoint": "LSF sends no signal before a preemption: --signal sends one before the limit.",
+    "qos": "LSF has no QOS: name a queue with --partition, or a service class with --native -sla",
+    "nice": "LSF has no nice: give the job a lower --priority",
+    "singleton": "LSF has no singleton: name the job before it with --dependency afterany:ID",
+    "delay": "LSF has no delay after a parent: leave out the minutes, or begin the job later",
+    "estimate": "LSF estimates no start before a job is submitted: bjobs -l shows one afterwards",
+    "nodes_most": "LSF takes no range of nodes: name one number with --nodes",
+    "gang": "LSF starts no plain jobs together: ask for one job with several tasks",
+    "gpu_share": "LSF has no shares of a GPU by hundredths: ask for a whole one",
+    "checkpoint": "LSF sends no signal before a preemption: --signal sends one before the limit",
 }
 """What it cannot be asked for."""
 _BARE: Final = re.compile(r"(?a)[A-Za-z0-9_./:=,+@%-]+\Z")
@@ -122,8 +122,13 @@ def _refuse_lacking(order: Order) -> None:
     }
     for what, given in asked.items():
         if given:
-            message, _, hint = LACKS[what].rstrip(".").partition(": ")
-            raise Wrong(message, hint)
+            raise Wrong(*lacking(what))
+
+
+def lacking(what: str) -> tuple[str, str]:
+    """What LSF does not have, and the nearest thing."""
+    message, _, hint = LACKS[what].partition(": ")
+    return message, hint
 
 
 def _names(order: Order) -> Iterator[Option]:

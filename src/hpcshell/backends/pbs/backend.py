@@ -23,7 +23,7 @@ from hpcshell.backends.pbs import site as sites
 class _Changing(Backend):
     """What is done to jobs that are there."""
 
-    site: Site | None
+    _told: Site | None
 
     def cancel(self, ids: Sequence[str]) -> Sequence[Words]:
         return say.change(ids, "qdel")
@@ -50,10 +50,10 @@ class _Changing(Backend):
         return say.change(ids, "qsig", "-s", "resume")
 
     def edit(self, ids: Sequence[str], changes: Mapping[Edit, object]) -> Sequence[Words]:
-        return say.edit(ids, changes, self.site)
+        return say.edit(ids, changes, self._told)
 
     def read_change(self, ids: Sequence[str], answers: Sequence[Answer]) -> Change:
-        return say.read_change(ids, answers, self.site)
+        return say.read_change(ids, answers, self._told)
 
 
 class PbsBackend(_Changing):
@@ -73,15 +73,16 @@ class PbsBackend(_Changing):
     }
 
     def __init__(self, site: Site | None = None) -> None:
-        self.site = site
+        super().__init__(site)
+        self._told = site
 
     def probe(self) -> Words:
         return say.words("qstat", "-B", "-f")
 
     def read_probe(self, answer: Answer) -> Site | Trouble:
         found = sites.read_probe(answer)
-        if isinstance(found, Site) and self.site is None:
-            self.site = found
+        if isinstance(found, Site) and self._told is None:
+            self._told = found
         return found
 
     def ask_site(self) -> Sequence[Words]:
@@ -92,29 +93,29 @@ class PbsBackend(_Changing):
         ]
 
     def read_site(self, answers: Sequence[Answer]) -> Site:
-        self.site = sites.read_site(answers, self.site)
-        return self.site
+        self._told = sites.read_site(answers, self._told)
+        return self._told
 
     def script(self, order: Order) -> str:
-        return scripts.script(order, self.site)
+        return scripts.script(order, self._told)
 
     def submit(self, order: Order) -> Words:
-        return say.submit(order, self.site)
+        return say.submit(order, self._told)
 
     def read_submit(self, answer: Answer) -> str | Trouble:
-        return say.read_submit(answer, self.site)
+        return say.read_submit(answer, self._told)
 
     def queue(self, user: str | None) -> Sequence[Words]:
         return say.queue_of(user)
 
     def read_queue(self, answers: Sequence[Answer]) -> Seen:
-        return read.read_all(answers, self.site)
+        return read.read_all(answers, self._told)
 
     def history(self, ids: Sequence[str], since: float) -> Sequence[Words]:
-        return say.history(ids, self.site)
+        return say.history(ids, self._told)
 
     def read_history(self, answers: Sequence[Answer]) -> Seen:
-        return read.read_all(answers, self.site)
+        return read.read_all(answers, self._told)
 
     def element_id(self, native: str, index: int) -> str:
         return ids.element_id(native, index)

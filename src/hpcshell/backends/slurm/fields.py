@@ -35,7 +35,7 @@ def number(word: str) -> int | None:
 
 def moment(word: str) -> float | None:
     """Unix seconds, as SLURM_TIME_FORMAT=%s makes Slurm say them."""
-    return float(word) if word.isdecimal() and len(word) < 19 and word != "0" else None
+    return float(word) if word.isdecimal() else None
 
 
 @lru_cache(4096)

@@ -17,7 +17,7 @@ from hpcshell.backends.slurm.fields import (
     resources,
 )
 from hpcshell.backends.slurm.records import key_of, silence, split
-from hpcshell.backends.slurm.states import GOING, ending, is_held, reason_of, state_of
+from hpcshell.backends.slurm.states import GOING, exit_of, is_held, reason_of, state_of
 
 FIELDS: Final = (
     *("JobID", "JobIDRaw", "State", "ExitCode", "Submit", "Start", "End", "TimelimitRaw"),
@@ -69,7 +69,7 @@ def _ended(runs: list[list[str]], steps: dict[str, int]) -> Sighting:
     array, element, waiting = _address(native)
     waits = state == "PENDING"
     over = state not in GOING and state != UNKNOWN
-    exit_code, signal = _exit(state, code) if over else (None, None)
+    exit_code, signal = exit_of(state, code) if over else (None, None)
     ran_on = nodes(where)
     held = resources(tres) if tres else Resources()
     return Sighting(
@@ -112,9 +112,3 @@ def _address(native: str) -> tuple[str, int | None, str]:
     if rest.startswith("["):
         return array, None, rest.strip("[]").partition("%")[0]
     return array, number(rest), ""
-
-
-def _exit(state: str, text: str) -> tuple[int | None, int | None]:
-    code, _, signal = text.partition(":")
-    status = number(code), number(signal)
-    return (None, None) if None in status else ending(state, status[0] or 0, status[1] or 0)

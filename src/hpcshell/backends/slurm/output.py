@@ -42,7 +42,7 @@ def directories(order: Order) -> list[str]:
     for pattern in (named or ()) if submission.stdout else ():
         parent = parent_of(pattern)
         whole = parent if parent.startswith("/") else f"{submission.cwd}/{parent}"
-        if parent and whole.rstrip("/") != submission.cwd.rstrip("/"):
+        if parent not in ("", "/dev") and whole.rstrip("/") != submission.cwd.rstrip("/"):
             found.append(whole)
     return list(dict.fromkeys(found))
 

@@ -12,6 +12,7 @@ from hpcshell.backends.slurm.states import (
     GOING,
     STATES,
     ending,
+    exit_of,
     is_held,
     reason_of,
 )
@@ -50,10 +51,9 @@ def _job(record: list[str]) -> Sighting:
     element, waiting = _place(native, index)
     over = state not in GOING and state != UNKNOWN
     waits = state == "PENDING"
-    status = number(code) or 0 if over else 0
-    exit_code, signal = ending(state, status >> 8, status & 127) if over else (None, None)
+    exit_code, signal = _ending(state, code) if over else (None, None)
     held = resources(tres)
-    start = moment(started)
+    start, ran_on = moment(started), nodes(where)
     return Sighting(
         native=array if waiting else native,
         number=array,
@@ -72,7 +72,8 @@ def _job(record: list[str]) -> Sighting:
         qos=told(qos),
         priority=number(priority),
         submit_time=moment(submitted),
-        start_time=None if waits else start,
+        # what was cancelled while it waited "started" at that moment, and nowhere
+        start_time=None if waits or (over and not ran_on) else start,
         end_time=moment(ended) if over else None,
         expected_start=start if waits else None,
         exit_code=exit_code,
@@ -81,12 +82,20 @@ def _job(record: list[str]) -> Sighting:
         memory=held.memory,
         gpus=held.gpus,
         time_limit=length(limit),
-        nodes=nodes(where),
+        nodes=ran_on,
         restarts=number(restarts) or 0,
         cwd=told(cwd),
         stdout=told(out),
         stderr=told(err),
     )
+
+
+def _ending(state: str, word: str) -> tuple[int | None, int | None]:
+    """squeue tells what `wait` told Slurm: 768 for an exit with 3. `3:0` is what sacct says."""
+    if ":" in word:
+        return exit_of(state, word)
+    status = number(word) or 0
+    return ending(state, status >> 8, status & 127)
 
 
 def _place(native: str, index: str) -> tuple[int | None, str]:

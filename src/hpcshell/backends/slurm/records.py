@@ -9,7 +9,7 @@ line names the fields: without it nothing is believed.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from hpcshell.backends.contract import Answer, Trouble
@@ -20,23 +20,29 @@ KEY: Final = "hpc:"
 """What stands in front of an order's key in a job's comment."""
 
 
-def split(body: str, end: str, front: re.Pattern[str], fields: Sequence[str]) -> list[list[str]]:
+def split(
+    body: str, end: str, front: re.Pattern[str], fields: Sequence[str]
+) -> Iterator[list[str]]:
     """The records in `body`, each with all its fields; what is no record is passed over.
 
     Only where a text has an end or a gap in it are the fronts looked for. A front that stands in a
     text is told by the fields that are missing before it or behind it.
     """
-    count = len(fields)
-    found = [record.split(GAP) for record in body.split(end) if record]
-    if all(len(record) == count for record in found):
-        return found
-    found, begun = [], ""
-    for piece in front.split(body):
-        begun = piece if piece.count(GAP) >= count - 1 else begun + piece
-        if begun.count(GAP) >= count - 1:
-            found.append(begun.removesuffix(end).split(GAP, count - 1))
+    gaps = len(fields) - 1
+    lines = body.removesuffix(end).split(end) if body else []
+    if all(line.count(GAP) == gaps for line in lines):
+        return (line.split(GAP) for line in lines)
+    return (line.split(GAP, gaps) for line in _whole(front.split(body), end, gaps))
+
+
+def _whole(pieces: Iterable[str], end: str, gaps: int) -> Iterator[str]:
+    """Pieces that are records, and those that make one together."""
+    begun = ""
+    for piece in pieces:
+        begun = piece if piece.count(GAP) >= gaps else begun + piece
+        if begun.count(GAP) >= gaps:
+            yield begun.removesuffix(end)
             begun = ""
-    return found
 
 
 def key_of(comment: str) -> str:

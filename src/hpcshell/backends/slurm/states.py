@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from hpcshell.backends.slurm.fields import number
+
 STATES: Final = {
     "PENDING": "PENDING",
     "CONFIGURING": "PENDING",
@@ -100,3 +102,10 @@ def ending(state: str, code: int, signal: int) -> tuple[int | None, int | None]:
     if state == "COMPLETED" or (state == "FAILED" and not signal):
         return code, None
     return None, None
+
+
+def exit_of(state: str, text: str) -> tuple[int | None, int | None]:
+    """The same from `CODE:SIGNAL`."""
+    code, _, signal = text.partition(":")
+    status = number(code), number(signal)
+    return (None, None) if None in status else ending(state, status[0] or 0, status[1] or 0)

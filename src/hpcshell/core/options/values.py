@@ -84,8 +84,8 @@ def _text(option: Option, value: Any, origin: str) -> str:
         return _JOINED.get(option.kind, ",").join(_text(option, each, origin) for each in value)
     if hasattr(value, "__fspath__"):
         return str(value.__fspath__())
-    if isinstance(identity := getattr(value, "id", None), int):
-        return str(identity)
+    if isinstance(label := getattr(value, "label", None), str):
+        return label
     raise Wrong(f"{origin}: {quote(repr(value))} is no value for it", "give text, as at the prompt")
 
 

@@ -24,7 +24,7 @@ Digests = Mapping[str, str]
 _PATIENCE: Final = 7 * 86400.0
 """Time is no sign of trouble here: a connection that is lost is noticed by ssh."""
 _ESCAPES: Final = {"n": "\n", "r": "\r", "\\": "\\"}
-_SEND: Final = '{ head -c "$1"; tar -cf - -C "$2" "$3"; } | { shift 3; exec "$@"; }'
+_SEND: Final = f'{{ {far.exactly("$1")}; tar -cf - -C "$2" "$3"; }} | {{ shift 3; exec "$@"; }}'
 _TAKE: Final = (
     'word=$1 into=$2; shift 2; "$@" | { while IFS= read -r line; do'
     ' case $line in "$word 0 begin "*) exec tar -xpof - -C "$into" ;; esac; done; exit 1; }'

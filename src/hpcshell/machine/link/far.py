@@ -71,7 +71,13 @@ def new_word() -> str:
 def first_line(length: int, word: str) -> str:
     """What the login shell is given, whichever it is: no quote, backslash, `!` or newline within
     the quotes. The program has `length` bytes."""
-    return f"exec env LC_ALL=C sh -c 'eval \"$(head -c {length})\"' {word}"
+    return f"exec env LC_ALL=C sh -c 'eval \"$({exactly(length)})\"' {word}"
+
+
+def exactly(length: int | str) -> str:
+    """Copies so many bytes from a pipe and leaves what follows in it. (There are `head`s that read
+    on.)"""
+    return f"dd bs={length} count=1 iflag=fullblock 2>/dev/null"
 
 
 def quoted(text: str) -> str:

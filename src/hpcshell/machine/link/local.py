@@ -26,7 +26,7 @@ class LocalLink(Link):
     def say(self, words: Words) -> Answer:
         check_words(words)
         env = {**os.environ, "LC_ALL": "C", **words.env}
-        ended = process.run(words.argv, env, words.stdin, words.patience)
+        ended = process.run(words.argv, env, words.stdin, words.patience, session=False)
         err = ended.err.decode(errors="replace")
         if ended.code is None:
             err = "\n".join(text for text in (err, ended.why) if text)

@@ -1,7 +1,8 @@
 """One program run to its end, at hardly more than the price of the system calls.
 
-The child is spawned (never forked), in a session of its own, so that it has no terminal and all of
-its process group can be killed.
+The child is spawned (never forked), in a process group of its own, all of which can be killed. One
+that may look for a terminal gets a session of its own and has none; that is not free: where the
+kernel shares out its time by sessions, setting up one takes longer than all else.
 """
 
 from __future__ import annotations
@@ -36,14 +37,19 @@ class Ended(NamedTuple):
 
 
 def run(
-    argv: Sequence[str], env: Mapping[str, str], stdin: bytes = b"", patience: float = 30.0
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    stdin: bytes = b"",
+    patience: float = 30.0,
+    *,
+    session: bool = True,
 ) -> Ended:
     """Runs a program that is looked for in the PATH of its own environment."""
     program = found(argv[0], env.get("PATH", os.defpath))
     if not program:
         return Ended(NO_COMMAND, err=not_found(argv[0]), missing=True)
     try:
-        child = _Child(program, argv, env, piped=bool(stdin))
+        child = _Child(program, argv, env, piped=bool(stdin), session=session)
     except OSError as error:
         return Ended(CANNOT_RUN, err=f"{argv[0]}: {error.strerror}".encode())
     try:
@@ -75,7 +81,13 @@ class _Child:
     """A program at work, and our ends of its pipes."""
 
     def __init__(
-        self, program: str, argv: Sequence[str], env: Mapping[str, str], piped: bool
+        self,
+        program: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        piped: bool,
+        session: bool,
     ) -> None:
         self.fds: dict[str, int] = {}
         theirs: list[int] = []
@@ -86,9 +98,9 @@ class _Child:
                 tuple(argv),
                 env,
                 file_actions=actions,
-                setsid=True,
                 setsigmask=(),
                 setsigdef=_USUAL,
+                **({"setsid": True} if session else {"setpgroup": 0}),
             )
         except BaseException:
             self._close_all()

@@ -1,6 +1,6 @@
 """The cluster whose login node is reached by the system's ssh, with the user's own configuration.
 
-Nothing is installed there: `sh`, `head`, `tar` and their like are enough.
+Nothing is installed there: `sh`, `dd`, `tar` and their like are enough.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from typing import Final
 from hpcshell.core.commands import Answer, Words
 from hpcshell.machine.link import far, process
 from hpcshell.machine.link.contract import (
-    CANNOT_RUN,
-    NO_COMMAND,
     Link,
     LinkDown,
     check_name,
@@ -101,7 +99,7 @@ class SshLink(Link):
         else:
             listed = " ".join(far.quoted(check_name(name)) for name in names)
         said = self._shell.ask(archive.packing(directory, listed))
-        if said.code in (CANNOT_RUN, NO_COMMAND):
+        if said.code and not said.out:
             raise self._shell.broken(f"{directory} cannot be read", said)
         return archive.unpacked(said.out)
 

@@ -62,7 +62,9 @@ class Entry(Record, frozen=True, kw_only=True):
 class Part(Record, frozen=True, kw_only=True):
     """What of an entry is one job at the site. `indices` are ours; the site's are less by `offset`.
     `native` is its id there, `site` its number, `since` when it came into this state, `seen` when
-    the site last showed it; `reason`: why it is not there."""
+    the site last showed it alive, `missed` since when whole answers do not mention it any more,
+    `cancelled` when the site agreed to end it. `over`: all of it has ended. `reason`: why it is not
+    there."""
 
     serial: int
     number: int
@@ -74,4 +76,7 @@ class Part(Record, frozen=True, kw_only=True):
     native: str = ""
     site: str = ""
     seen: float | None = None
+    missed: float | None = None
+    cancelled: float | None = None
+    over: bool = False
     reason: str = ""

@@ -16,23 +16,27 @@ CREATE INDEX entry_open ON entry (cluster) WHERE open = 1;
 CREATE INDEX entry_named ON entry (cluster, name);
 
 CREATE TABLE part (
-    serial   INTEGER NOT NULL REFERENCES entry (serial) ON DELETE CASCADE,
-    number   INTEGER NOT NULL,     -- 0, 1, ... within the entry
-    key      TEXT NOT NULL UNIQUE, -- what the site shows of it
-    indices  TEXT NOT NULL,        -- '' for a plain job
-    offset   INTEGER NOT NULL,     -- what the site's indices are less by
-    state    TEXT NOT NULL CHECK (state IN ('planned', 'asking', 'known', 'withdrawn', 'refused')),
-    native   TEXT,                 -- the site's id
-    site     TEXT,                 -- the site's number, as all of its elements carry it
-    since    REAL NOT NULL,        -- when it came into this state
-    seen     REAL,                 -- when the site last showed it
-    reason   TEXT NOT NULL DEFAULT '',
+    serial     INTEGER NOT NULL REFERENCES entry (serial) ON DELETE CASCADE,
+    number     INTEGER NOT NULL,     -- 0, 1, ... within the entry
+    key        TEXT NOT NULL UNIQUE, -- what the site shows of it
+    indices    TEXT NOT NULL,        -- '' for a plain job
+    offset     INTEGER NOT NULL,     -- what the site's indices are less by
+    state      TEXT NOT NULL
+               CHECK (state IN ('planned', 'asking', 'known', 'withdrawn', 'refused')),
+    native     TEXT,                 -- the site's id
+    site       TEXT,                 -- the site's number, as all of its elements carry it
+    since      REAL NOT NULL,        -- when it came into this state
+    seen       REAL,                 -- when the site last showed it alive
+    missed     REAL,                 -- since when it is missing in whole answers
+    cancelled  REAL,                 -- when the site agreed to end it
+    over       INTEGER NOT NULL DEFAULT 0 CHECK (over IN (0, 1)),
+    reason     TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (serial, number),
     CHECK ((state = 'known') = (native IS NOT NULL AND site IS NOT NULL))
 ) STRICT;
 
 CREATE INDEX part_of_site ON part (site);
-CREATE INDEX part_planned ON part (state) WHERE state IN ('planned', 'asking');
+CREATE INDEX part_planned ON part (serial) WHERE state IN ('planned', 'asking');
 
 CREATE TABLE ending (
     serial    INTEGER NOT NULL REFERENCES entry (serial) ON DELETE CASCADE,

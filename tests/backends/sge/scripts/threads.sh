@@ -57,4 +57,5 @@ while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
     wait "$hpc_child"
     hpc_code=$?
 done
+trap '' TERM INT HUP XCPU USR1 USR2 # one in the midst of the exit would change its code
 exit $hpc_code

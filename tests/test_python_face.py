@@ -303,7 +303,10 @@ def test_of_several_there_nothing_is_left_if_one_is_refused(on_slurm):
     assert [job.wait() for job in pair] == ["COMPLETED", "FAILED"]
     with pytest.raises(Wrong, match="partition"):
         jobs.submit_many(
-            [{"command": ["sleep", "60"], "name": "first"}, {"command": ["true"], "partition": "x"}],
+            [
+                {"command": ["sleep", "60"], "name": "first"},
+                {"command": ["true"], "partition": "x"},
+            ],
             on="slurm",
         )
     assert hpcshell.job("first", on="slurm").wait() == "CANCELLED"

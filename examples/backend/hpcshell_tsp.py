@@ -171,6 +171,8 @@ def trouble(answer: Answer) -> Trouble:
         return Trouble(kind="busy", message="tsp does not answer")
     if "cannot be" in said or "not finished or not running" in said:
         return Trouble(kind="gone", message=said)
+    if "strange PID" in said:  # it is just being started
+        return Trouble(kind="busy", message=said)
     if answer.code == 2:
         return Trouble(kind="limit", message="its queue is full", hint="wait until a job has ended")
     return Trouble(kind="broken", message=said or "an empty answer")

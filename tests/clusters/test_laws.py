@@ -118,9 +118,7 @@ class Desks(RuleBasedStateMachine):
     def calm(self) -> None:
         self.trouble([], None, None, 0)
 
-    @rule(
-        who=WHO, array=ARRAYS, hold=st.booleans(), faults=FAULTS, doom=DOOM, during=DURING
-    )
+    @rule(who=WHO, array=ARRAYS, hold=st.booleans(), faults=FAULTS, doom=DOOM, during=DURING)
     def submit(self, who, array, hold, faults, doom, during) -> None:
         self.trouble(faults, doom, during, 1 - who)
         self.submits(who, array, hold)
@@ -162,9 +160,7 @@ class Desks(RuleBasedStateMachine):
 
     def told(self, row: dict[str, Any]) -> None:
         """What a document says of ends is so."""
-        there = Counter(
-            each["state"] for each in self.world.jobs if each["name"] == row["name"]
-        )
+        there = Counter(each["state"] for each in self.world.jobs if each["name"] == row["name"])
         counts = (row["elements"] or {}).get("counts") or {row["state"]: 1}
         for state, count in counts.items():
             if state in ENDED and row["name"] not in self.cancelled:

@@ -13,6 +13,8 @@ the ledger. Time passes only as it is told to, or while somebody pauses.
 from __future__ import annotations
 
 import contextlib
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,9 +31,11 @@ from hpcshell.machine.link import LinkDown
 from hpcshell.machine.paths import Places
 from hpcshell.store.ledger.ledger import Ledger
 from hpcshell.store.ledger.writing import Change
-from tests.support.clusters.toy import ToyBackend, ToySite
+from tests.store.test_model import FAST
+from tests.support.clusters.toy import ToyBackend, ToySite, spec
 
 LIVE = ("wait", "run", "stop")
+OVER = ("done", "bad", "gone")
 START = 1_000_000.0
 
 
@@ -193,6 +197,51 @@ class World(ToySite):
         ]
         return {part.key: part.offset for entry in entries for part in ledger.parts(entry.serial)}
 
+    def do_queue(self) -> list[dict[str, Any]]:
+        return [row for row in self.jobs if not (self.forgets and row["state"] in OVER)]
+
+    def do_hold(self, *ids: str) -> list[str]:
+        for row in self.meant(*ids):
+            row["held"] = True
+        return super().do_hold(*ids)
+
     def do_history(self, *ids: str) -> list[dict[str, Any]]:
         told = super().do_history(*ids)
         return told if self.accounts else [row for row in told if row["state"] in LIVE]
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        """What the site has of a submission."""
+        return [row for row in self.jobs if row["name"] == name]
+
+    # ------------------------------------------------------------------------------- what is said
+
+    def submit(self, *argv: str, **fields: Any) -> dict[str, Any]:
+        """Submit one job; what is answered of it."""
+        answer: dict[str, Any] = self.desk().call("submit", submissions=[spec(*argv, **fields)])
+        job: dict[str, Any] = answer["jobs"][0]
+        return job
+
+    def show(self, *ids: str) -> list[dict[str, Any]]:
+        jobs: list[dict[str, Any]] = self.desk().call("show", ids=list(ids))["jobs"]
+        return jobs
+
+    def state(self, word: str) -> str:
+        """The state of the one job that a word names."""
+        (job,) = self.show(word)
+        return str(job["state"])
+
+    def labels(self, *ids: str) -> list[str]:
+        return [job["label"] for job in self.show(*ids)]
+
+
+@contextlib.contextmanager
+def brief_world(**how: Any) -> Iterator[World]:
+    """A world for one of many examples."""
+    directory = Path(tempfile.mkdtemp(dir=FAST))
+    with pytest.MonkeyPatch.context() as patch:
+        made = World(directory, patch, **how)
+        try:
+            yield made
+        finally:
+            made.close()
+            shutil.rmtree(directory)

@@ -7,6 +7,7 @@ A job's directory on the cluster holds
     env                 assignments for the shell, readable by nobody else
     record/N.begin      `ID TIME NODE` of the latest run of element N (`job` for a plain job)
     record/N.end        `CODE TIME NODE` once it has ended; there is none while it runs
+    record/N.never      why the script ended without having run the job, where it did so
 
 so that how a job ended can be told when the accounting is silent. `TIME` is in Unix seconds. A
 record appears whole or not at all. What cannot be recorded keeps no job from running.
@@ -51,13 +52,15 @@ class Names(Record, frozen=True, kw_only=True):
 
 
 class Recorded(Record, frozen=True, kw_only=True):
-    """What a job has recorded of one element: when and where it began, and how it ended."""
+    """What a job has recorded of one element: when and where it began, how it ended, and why it
+    was `never` run, if it was not ("")."""
 
     native: str = ""
     begun: float | None = None
     node: str = ""
     code: int | None = None
     ended: float | None = None
+    never: str = ""
 
 
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r"})
@@ -274,7 +277,8 @@ def read_records(files: Mapping[str, str]) -> dict[int | None, Recorded]:
             continue
         known = Recorded()
         if len(begin) == 3 and begin[1].isdecimal():
-            known = Recorded(native=begin[0], begun=float(begin[1]), node=begin[2])
+            never = files.get(f"{name}.never", "").strip()
+            known = Recorded(native=begin[0], begun=float(begin[1]), node=begin[2], never=never)
         if len(end) == 3 and end[0].isdecimal() and end[1].isdecimal():
             known = Recorded(
                 native=known.native,
@@ -282,6 +286,7 @@ def read_records(files: Mapping[str, str]) -> dict[int | None, Recorded]:
                 node=end[2],
                 code=int(end[0]),
                 ended=float(end[1]),
+                never=known.never,
             )
         found[element] = known
     return found

@@ -195,9 +195,7 @@ class Changing:
         line["now"] = RESULT.get(self.verb, line["was"]) if not dry_run else None
         if not dry_run and self.verb == "cancel":
             with self.cluster.ledger.change() as change:
-                for part in parts:
-                    if part.state == "planned":
-                        change.mark(part, "withdrawn", clock.now(), CANCELLED)
+                change.withdraw(known.entry.serial, clock.now(), CANCELLED)
         self.changed.append(line)
 
     def _say_why(self, known: Known) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -21,15 +21,16 @@ from hpcshell.clusters.changing import EDITS, Changing, check_edit, record_wish
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.explaining import explain
 from hpcshell.clusters.finding import Found, find
-from hpcshell.clusters.known import Known, spread
-from hpcshell.clusters.lookout import Picture, closed, picture
+from hpcshell.clusters.known import Known
+from hpcshell.clusters.lines import Line, documents, lines_of, wanted
+from hpcshell.clusters.lookout import Picture, elements_on_record, on_record, picture
 from hpcshell.clusters.parents import parents_of
 from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec
 from hpcshell.clusters.tending import tend
-from hpcshell.core.errors import NotYet, Refused, Unreachable, Wrong
+from hpcshell.core.errors import NotYet, Refused, Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.jobspec import JobSpec
-from hpcshell.core.sightings import ENDED, LIVE
+from hpcshell.core.sightings import LIVE
 from hpcshell.core.words import signal_number
 from hpcshell.machine import clock
 
@@ -104,25 +105,13 @@ class Desk:
             }
         taken = submitting.submit(order)
         self._changed = clock.now()
-        return self._accepted(taken, notes)
+        return _accepted(taken, notes)
 
     def submit_chosen(
         self, spec: JobSpec, chosen: str, elsewhere: Mapping[str, JobSpec], movable: bool
     ) -> dict[str, Any]:
         """Hand over a job that was sent here for a reason, and could run elsewhere."""
         return self._submit(spec, False, chosen=chosen, elsewhere=elsewhere, movable=movable)
-
-    def _accepted(self, taken: Taken, notes: list[str]) -> dict[str, Any]:
-        known = just_submitted(taken)
-        label = views.label_of(known)
-        return {
-            "id": views.number(label),
-            "name": taken.entry.name,
-            "elements": len(known.elements),
-            "job": views.document(known, None),
-            "start": None,
-            "notes": [*notes, *taken.notes],
-        }
 
     def rerun(
         self, ids: Sequence[str], failed: bool | None = None, dry_run: bool = False
@@ -151,44 +140,23 @@ class Desk:
     def queue(self, limit: int, offset: int = 0, **filters: Any) -> dict[str, Any]:
         """What has not ended: first what runs, then what waits."""
         seen = self.look()
-        rows = [row for row in self._rows(seen, filters) if _wanted(row, filters)]
-        rows.sort(key=lambda row: (row["start_time"] is None, row["start_time"] or 0.0))
+        lines = sorted(lines_of(self.cluster, seen, filters), key=Line.order)
         counts: Counter[str] = Counter()
-        for row in rows:
-            counts.update((row.get("elements") or {}).get("counts") or {row["state"]: 1})
-        answer = {
-            "rows": rows[offset : offset + limit] if limit else rows[offset:],
-            "total": len(rows),
+        for line in lines:
+            counts.update(line.counts)
+        page = lines[offset : offset + limit] if limit else lines[offset:]
+        answer: dict[str, Any] = {
+            "rows": [line.document() for line in page],
+            "total": len(lines),
             "counts": dict(counts),
         }
         if seen.trouble:
-            answer["trouble"] = self._silence(seen)
+            answer["trouble"] = {
+                "cluster": self.cluster.name,
+                "message": seen.trouble,
+                "since": seen.at or None,
+            }
         return answer
-
-    def _silence(self, seen: Picture) -> dict[str, Any]:
-        return {"cluster": self.cluster.name, "message": seen.trouble, "since": seen.at or None}
-
-    def _rows(self, seen: Picture, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """A row for every job, or with `elements` for every element."""
-        if filters.get("ids"):
-            found = find(self.cluster, seen, filters["ids"])
-            yield from (view for one in found for view in documents(one, self.cluster.name))
-            return
-        split_up = bool(filters.get("elements"))
-        for known in seen.known:
-            if known.over and not filters.get("all"):
-                continue
-            if split_up and known.entry.array:
-                yield from (
-                    views.document(known, element, whole=False)
-                    for element, one in known.elements.items()
-                    if one.state not in ENDED
-                )
-            else:
-                yield views.document(known)
-        for one in seen.strangers:
-            if one.state in LIVE or one.state not in ENDED or filters.get("all"):
-                yield views.stranger(one, one.element, self.cluster.name)
 
     def show(self, ids: Sequence[str], story: bool = False) -> dict[str, Any]:
         """Everything about the jobs named."""
@@ -209,12 +177,12 @@ class Desk:
         self.look(age=LONGEST)
         entries = self.cluster.ledger.ended_entries(self.cluster.name, 0, 0)
         rows: list[dict[str, Any]] = []
-        for known in (closed(self.cluster, entry) for entry in entries):
+        for known in (on_record(self.cluster, entry) for entry in entries):
             if elements and known.entry.array:
                 members = [views.document(known, each, whole=False) for each in known.elements]
             else:
                 members = [views.document(known)]
-            rows += [row for row in members if _wanted(row, filters)]
+            rows += [row for row in members if wanted(row, filters)]
         return {"rows": rows[offset : offset + limit] if limit else rows, "total": len(rows)}
 
     def explain(self, ids: Sequence[str]) -> dict[str, Any]:
@@ -341,31 +309,22 @@ class Desk:
         return [one for one in found if not names or _name(one) in names]
 
 
-def documents(found: Found, cluster: str, *, apart: bool = False) -> list[dict[str, Any]]:
-    """One document for the job, or one for each element that is meant (`apart`: for all)."""
-    if found.known is None:
-        return [
-            views.stranger(one, element, cluster)
-            for sighting in found.strangers
-            for element, one in (spread(sighting, 0) if apart else [(sighting.element, sighting)])
-        ]
-    if found.elements is None and not (apart and found.known.entry.array):
-        return [views.document(found.known)]
-    return [views.document(found.known, each, whole=False) for each in found.members()]
+def _accepted(taken: Taken, notes: list[str]) -> dict[str, Any]:
+    known = just_submitted(taken)
+    label = views.label_of(known)
+    return {
+        "id": views.number(label),
+        "name": taken.entry.name,
+        "elements": len(known.elements),
+        "job": views.document(known, None),
+        "start": None,
+        "notes": [*notes, *taken.notes],
+    }
 
 
 def just_submitted(taken: Taken) -> Known:
     """What is known of a submission before anybody has looked."""
-    from hpcshell.clusters.known import Assessing, unsent
-
-    elements: dict[Any, Any] = {}
-    for part in taken.parts:
-        if part.state != "known":
-            elements |= unsent(part)
-            continue
-        assessing = Assessing(part, {})
-        assessing.fill("PENDING", "it has just been submitted", "JustSubmitted")
-        elements |= assessing.elements
+    elements = elements_on_record(taken.parts, {})
     return Known(entry=taken.entry, parts=taken.parts, elements=elements)
 
 
@@ -376,22 +335,6 @@ def _count(spec: JobSpec) -> int:
 
 def _name(found: Found) -> str:
     return found.known.entry.name if found.known else found.strangers[0].name
-
-
-def _wanted(row: dict[str, Any], filters: dict[str, Any]) -> bool:
-    """Whether a row is what the filters of `hpc queue` and `hpc history` ask for."""
-    states = {str(state).upper() for state in filters.get("states") or ()}
-    counts = (row.get("elements") or {}).get("counts") or {}
-    tests: Iterable[bool] = (
-        not states or row["state"] in states or bool(states & counts.keys()),
-        not filters.get("user") or row["user"] == filters["user"],
-        not filters.get("names") or row["name"] in filters["names"],
-        not filters.get("tags") or bool(set(filters["tags"]) & set(row["tags"])),
-        not filters.get("partition") or row["partition"] == filters["partition"],
-        not filters.get("since") or (row["end_time"] or 0.0) >= filters["since"],
-        not filters.get("until") or (row["end_time"] or 0.0) <= filters["until"],
-    )
-    return all(tests)
 
 
 def _story(view: dict[str, Any]) -> list[dict[str, Any]]:
@@ -412,8 +355,3 @@ def _story(view: dict[str, Any]) -> list[dict[str, Any]]:
         for kind, field, state in (*told, *ends)
         if view[field]
     ]
-
-
-def unreachable(seen: Picture, cluster: str) -> Unreachable:
-    """The error for those who need an answer."""
-    return Unreachable(f"{cluster} does not answer: {seen.trouble}", "hpc cluster status")

@@ -8,7 +8,7 @@ from typing import Final
 
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.known import Element, Known, over
-from hpcshell.clusters.lookout import Picture, closed
+from hpcshell.clusters.lookout import Picture, on_record
 from hpcshell.clusters.views import label_of
 from hpcshell.core.errors import HpcError, NotFound, Unreachable, Wrong
 from hpcshell.core.ids import Ids, Last, Named, Selector, element_of, select
@@ -155,7 +155,7 @@ class Finding:
                 yield self._entry(entry, part[1])
 
     def _entry(self, entry: Entry, indices: IndexSet | None) -> Found:
-        known = self._known.get(entry.serial) or closed(self.cluster, entry)
+        known = self._known.get(entry.serial) or on_record(self.cluster, entry)
         label = label_of(known)
         if indices is not None and not entry.array:
             raise Wrong(f"job {label} is no array", "leave the index out")

@@ -54,18 +54,28 @@ def picture(cluster: Cluster, *, age: float | None = None, since: float = 0.0) -
     return Picture(known=tuple(known), strangers=tuple(looking.strangers()), trouble=trouble, at=at)
 
 
-def closed(cluster: Cluster, entry: Entry) -> Known:
-    """What is on record of a submission of which nothing is to come."""
-    parts = cluster.ledger.parts(entry.serial)
+def on_record(cluster: Cluster, entry: Entry) -> Known:
+    """What is on record of a submission that a picture does not show: all of one of which nothing
+    is to come; of one that was made since, that it has been submitted."""
+    parts = tuple(cluster.ledger.parts(entry.serial))
+    ended = cluster.ledger.endings(entry.serial)
+    return Known(entry=entry, parts=parts, elements=elements_on_record(parts, ended))
+
+
+def elements_on_record(
+    parts: Iterable[Part], ended: Mapping[Element, Sighting]
+) -> dict[Element, Sighting]:
+    """The elements of parts before anybody has looked for them at the site."""
     elements: dict[Element, Sighting] = {}
     for part in parts:
         if part.state != "known":
             elements |= unsent(part)
-    return Known(
-        entry=entry,
-        parts=tuple(parts),
-        elements=elements | cluster.ledger.endings(entry.serial),
-    )
+            continue
+        assessing = Assessing(part, ended)
+        assessing.see(())
+        assessing.fill("PENDING", "it has just been submitted", "JustSubmitted")
+        elements |= assessing.elements
+    return elements
 
 
 class Looking:

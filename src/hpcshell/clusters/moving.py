@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.federation import Offer, choose
 from hpcshell.clusters.known import Known
-from hpcshell.clusters.lookout import closed, picture
+from hpcshell.clusters.lookout import on_record, picture
 from hpcshell.clusters.submitting import Submitting, Wanted
 from hpcshell.core.errors import HpcError
 from hpcshell.core.sightings import ENDED
@@ -115,15 +115,17 @@ class Moving:
 
     def _ended_unstarted(self, here: Cluster, entry: Entry) -> bool:
         """Cancel it, and wait until the site says that it has ended without having begun."""
-        parts = here.ledger.parts(entry.serial)
         with here.ledger.change() as change:
-            for part in parts:
-                if part.state == "planned":
-                    change.mark(part, "withdrawn", clock.now(), f"moved to {entry.moved}")
-        natives = [part.native for part in parts if part.native]
-        if natives:
-            here.say_all(here.backend.cancel(natives))
-            self._rewrite(here, replace(entry, cancelled=clock.now()))
+            change.withdraw(entry.serial, clock.now(), f"moved to {entry.moved}")
+        parts = {part.native: part for part in here.ledger.parts(entry.serial) if part.native}
+        if parts:
+            natives = list(parts)
+            answers = here.say_all(here.backend.cancel(natives))
+            troubles = here.backend.read_change(natives, answers).troubles
+            with here.ledger.change() as change:
+                change.rewrite(replace(entry, cancelled=clock.now()))
+                agreed = (part for native, part in parts.items() if native not in troubles)
+                change.cancelled(agreed, clock.now())
         deadline = clock.monotonic() + PATIENCE
         while True:
             known = self._known(here, entry, since=clock.now())
@@ -140,7 +142,7 @@ class Moving:
     def _known(self, here: Cluster, entry: Entry, since: float = 0.0) -> Known:
         seen = picture(here, since=since)
         found = next((one for one in seen.known if one.entry.serial == entry.serial), None)
-        return found or closed(here, here.ledger.entry(entry.serial) or entry)
+        return found or on_record(here, here.ledger.entry(entry.serial) or entry)
 
     def _rewrite(self, here: Cluster, entry: Entry) -> None:
         with here.ledger.change() as change:

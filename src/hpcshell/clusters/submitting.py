@@ -13,14 +13,14 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
-from hpcshell.backends.contract import Order, Parent, Seen, Site, Trouble
-from hpcshell.backends.jobscript import environment_file
+from hpcshell.backends.contract import Order, Parent, Seen, Trouble
 from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.orders import Orders, split
 from hpcshell.clusters.troubles import raised
 from hpcshell.core.commands import Words
 from hpcshell.core.errors import HpcError, Refused, Wrong
@@ -70,6 +70,7 @@ class Submitting:
 
     def __init__(self, cluster: Cluster, pause: Callable[[float], None] = time.sleep) -> None:
         self.cluster = cluster
+        self.orders = Orders(cluster)
         self.pause = pause
 
     # --------------------------------------------------------------------------------- a new one
@@ -97,7 +98,7 @@ class Submitting:
             movable=wanted.movable,
         )
         parts = split(entry.array, cluster.known_site(), key)
-        files, notes = self._files(entry, parts)
+        files, notes = self.orders.files(entry, parts)
         cluster.link.write(entry.directory, files)
         with cluster.ledger.change() as change:
             return change.enter(entry, parts), notes
@@ -145,7 +146,7 @@ class Submitting:
             parents=wanted.parents,
             any=wanted.any,
         )
-        return self._order(entry, *split(entry.array, self.cluster.known_site(), key)[0])
+        return self.orders.order(entry, *split(entry.array, self.cluster.known_site(), key)[0])
 
     # ------------------------------------------------------------------------------ handing over
 
@@ -166,7 +167,7 @@ class Submitting:
 
     def _part(self, entry: Entry, part: Part) -> Trouble | None:
         """Submit one part; None: the site has it, or may have it, or somebody else is at it."""
-        order = self._order(entry, part.key, part.indices, part.offset)
+        order = self.orders.order(entry, part.key, part.indices, part.offset)
         try:
             words = self.cluster.backend.submit(order)
         except HpcError as error:
@@ -290,50 +291,6 @@ class Submitting:
         with contextlib.suppress(HpcError):
             self.cluster.link.remove(entry.directory)
 
-    # ----------------------------------------------------------------------------------- the files
-
-    def _order(self, entry: Entry, key: str, indices: str, offset: int) -> Order:
-        return Order(
-            spec=replace(entry.spec, submission=replace(entry.spec.submission, hold=entry.held)),
-            key=key,
-            directory=entry.directory,
-            indices=_shifted(indices, offset),
-            offset=offset,
-            throttle=entry.throttle,
-            parents=entry.parents,
-            any=entry.any,
-            now=clock.now(),
-        )
-
-    def _files(
-        self, entry: Entry, parts: Sequence[tuple[str, str, int]]
-    ) -> tuple[dict[str, tuple[bytes, int]], list[str]]:
-        """The files of the job's directory, and notes."""
-        spec, backend = entry.spec, self.cluster.backend
-        all_of_it = self.cluster.here and not backend.carries_environment
-        env, left = environment_file(spec.submission.env if all_of_it else spec.named)
-        files = self._scripts(entry, parts)
-        files |= {"env": (env.encode(), 0o600), "record/": (b"", 0o700)}
-        if spec.submission.script is not None:
-            files["script"] = (spec.submission.script, 0o700)
-        return files, [f"variable {name} is left out: no shell can set it" for name in left[:5]]
-
-    def _scripts(
-        self, entry: Entry, parts: Sequence[tuple[str, str, int]]
-    ) -> dict[str, tuple[bytes, int]]:
-        script = self.cluster.backend.script
-        orders = (self._order(entry, *part) for part in parts)
-        return {_script_name(order): (script(order).encode(), 0o700) for order in orders}
-
-    def write_scripts(self, entry: Entry) -> None:
-        """Write the job scripts of what waits here anew: more is known of it now."""
-        parts = [
-            (part.key, part.indices, part.offset)
-            for part in self.cluster.ledger.parts(entry.serial)
-            if part.state == "planned"
-        ]
-        self.cluster.link.write(entry.directory, self._scripts(entry, parts))
-
 
 def shown(part: Part, seen: Seen) -> str:
     """The native id under which the site shows a part, by its key; "": it does not."""
@@ -348,17 +305,6 @@ def _left(parts: Sequence[Part]) -> str:
     if any(part.state == "planned" for part in parts):
         return "the rest waits here" if any(part.native for part in parts) else "it waits here"
     return "that part was not taken"
-
-
-def _script_name(order: Order) -> str:
-    return order.job_script.rpartition("/")[2]
-
-
-def _shifted(indices: str, offset: int) -> str:
-    """Our indices as the site is told them."""
-    if not offset:
-        return indices
-    return str(IndexSet.of(index - offset for index in IndexSet.parse(indices)))
 
 
 def new_key() -> str:
@@ -377,40 +323,6 @@ def name_of(spec: JobSpec) -> str:
     """The name of a job that was given none: that of its script or command."""
     word = spec.submission.argv[0].rpartition("/")[2]
     return "".join(letter if letter.isalnum() or letter in "._-+" else "_" for letter in word)[:64]
-
-
-def split(array: str, site: Site | None, key: str) -> list[tuple[str, str, int]]:
-    """The parts of an array that the site takes: key, indices and offset of each.
-
-    A part has at most `most_elements`, and no index above `highest_index` once its offset is taken
-    away.
-    """
-    if not array:
-        return [(key, "", 0)]
-    most = site.most_elements if site else None
-    highest = site.highest_index if site else None
-    parts = list(_chunks(list(IndexSet.parse(array)), most, highest))
-    if len(parts) == 1:
-        return [(key, *parts[0])]
-    return [(f"{key}.{number}", *part) for number, part in enumerate(parts)]
-
-
-def _chunks(indices: list[int], most: int | None, highest: int | None) -> Iterator[tuple[str, int]]:
-    """Runs of indices that one array of the site can hold, with what to take away from them."""
-    begin = 0
-    while begin < len(indices):
-        offset = 0
-        if highest is not None and indices[-1] > highest:
-            offset = indices[begin] if indices[begin] > highest or begin else 0
-        end = begin + 1
-        while (
-            end < len(indices)
-            and (most is None or end - begin < most)
-            and (highest is None or indices[end] - offset <= highest)
-        ):
-            end += 1
-        yield str(IndexSet.of(indices[begin:end])), offset
-        begin = end
 
 
 def check_spec(spec: JobSpec, cluster: Cluster) -> list[str]:

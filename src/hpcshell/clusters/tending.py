@@ -86,7 +86,7 @@ def _as_wanted(submitting: Submitting, entry: Entry) -> Entry:
     parents, any_one = still_wanted(submitting.cluster, entry)
     now = replace(entry, parents=parents, any=any_one)
     if now != entry or entry.held != entry.spec.submission.hold:
-        submitting.write_scripts(now)
+        submitting.orders.write_scripts(now)
     return now
 
 

@@ -99,6 +99,7 @@ def test_an_element_overwritten_by_the_deletion_of_its_array_is_not_believed():
     seen = through_grep(f"qstat -x -t -f 162[].pbshost | grep -E '{what}'")
     states = {sighting.element: sighting.state for sighting in seen.values()}
     assert states == {1: "UNKNOWN", 2: "CANCELLED", 3: "UNKNOWN"}
+    assert seen["162[1].pbshost"].reason_code == "ArrayDeleted"
 
 
 def test_an_element_deleted_while_it_waited_is_not_taken_for_completed():
@@ -186,6 +187,19 @@ def test_what_pbs_did_to_a_job_is_told_by_codes_below_zero(status, state):
     end = how_it_ended({"job_state": "F", "substate": "93", "Exit_status": status})
     assert (end.state, end.exit_code, end.signal) == (state, None, None)
     assert end.reason
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"job_state": "X", "substate": "92", "Exit_status": "0", "comment": "Subjob finished"},
+        {"job_state": "F", "substate": "93", "Exit_status": "1", "comment": "Subjob failed"},
+        {"job_state": "F", "substate": "91", "Exit_status": "1", "comment": "Subjob terminated"},
+    ],
+)
+def test_an_element_without_a_record_of_its_own_is_unknown(shown):
+    for array in (None, "70", "91", "93"):
+        assert how_it_ended(shown, array).state == "UNKNOWN"
 
 
 @pytest.mark.parametrize(("used", "state"), [("00:01:00", "TIMEOUT"), ("00:00:59", "FAILED")])

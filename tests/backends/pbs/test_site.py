@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from hpcshell.backends.contract import Answer, Partition, Site, Trouble
 from hpcshell.backends.pbs import PbsBackend
 from hpcshell.backends.pbs.site import flavour
 from tests.support.clusters.pbs_recordings import recorded
+
+WRAPPER = """Unknown option: Bf
+Usage:
+    qstat [-f] [-a|-i|-r] [-n [-1]] [-G|-M] [-u user_list] [-? | --help]
+    [--man] [job_id...]
+
+    qstat -Q [-f]
+
+    qstat -q
+
+"""
+"""Of the qstat in Debian's slurm-wlm-torque."""
+NO_QMASTER = (
+    'error: unable to read qmaster name: qmaster hostname in "/var/lib/gridengine/default/common/'
+    'act_qmaster" has zero length\n'
+)
+"""Of the qstat in Debian's gridengine-client."""
 
 
 def answer(command: str, file: str = "*") -> Answer:
@@ -47,7 +65,9 @@ def test_a_server_that_does_not_answer_is_no_other_scheduler():
 @pytest.mark.parametrize(
     ("said", "name"),
     [
-        (Answer(code=2, err="Unknown option: version\nUsage: qstat (slurm)"), "slurm"),
+        (Answer(code=2, err=WRAPPER), "slurm"),
+        (Answer(code=2, err="Can't locate Slurmdb.pm in @INC at /usr/bin/qstat"), "slurm"),
+        (Answer(code=1, err=NO_QMASTER), "sge"),
         (Answer(code=1, err="error: commlib: SGE_ROOT is not set"), "sge"),
         (Answer(code=0, out="GE 8.1.9\nusage: qstat [options]\n"), "sge"),
         (Answer(code=0, out="<html></html>"), "PATH"),
@@ -90,8 +110,13 @@ def test_gpus_are_seen_where_the_site_has_defined_them():
     assert site.partitions[0].gpus_per_node == 2
 
 
-def test_what_is_not_answered_is_not_told():
-    known = Site(version="23.06.06", flavour="openpbs")
-    silent = [Answer(code=None)] * 3
-    site = PbsBackend(known).read_site(silent)
-    assert (site.flavour, site.partitions) == ("openpbs", ())
+def test_what_is_not_answered_is_left_as_it_was():
+    known = Site(
+        version="23.06.06",
+        flavour="openpbs",
+        partitions=(Partition(name="workq"),),
+        most_elements=10,
+    )
+    for accounting in (False, True):
+        before = replace(known, accounting=accounting)
+        assert PbsBackend(before).read_site([Answer(code=None)] * 3) == before

@@ -135,6 +135,26 @@ def test_an_array_is_seen_as_its_elements(cluster):
     assert {one.key for one in seen.sightings} == {"k-1"}
 
 
+def test_elements_that_only_fill_the_range_are_not_seen(cluster):
+    native = cluster.id(array="0,1,7", asked={"indices": "0,1,7"})
+    assert len(cluster.machine.jobs) == 1 + 8
+    assert {one.element for one in cluster.queue().sightings} == {0, 1, 7}
+    cluster.machine.move(cluster.backend.element_id(native, 3), "element failed")
+    assert {one.element for one in cluster.history(native).sightings} == {0, 1, 7}
+
+
+def test_the_key_is_seen_beside_the_users_own_variables(cluster):
+    native = cluster.id(array="4", asked={"indices": "4"}, native=("-v", "A=1"))
+    assert [(one.element, one.key) for one in cluster.queue().sightings] == [(4, "k-1")]
+    assert cluster.machine.said[-3][:4] == [
+        "qsub",
+        "-f",
+        "-v",
+        "HPC_SUBMISSION=k-1,HPC_ELEMENTS=4,A=1",
+    ]
+    assert native
+
+
 def test_a_deleted_array_does_not_tell_what_became_of_its_elements(cluster):
     native = cluster.id(array="0-1", asked={"indices": "0-1"})
     assert cluster.change("cancel", [native]) == {}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 import pytest
 
@@ -26,7 +26,6 @@ class Orders(Protocol):
         layout: Layout = ...,
         limit: float | None = 60.0,
         indices: str = "",
-        throttle: int = 0,
         parents: tuple[Parent, ...] = (),
         native: tuple[str, ...] = (),
         **submission: object,
@@ -42,20 +41,17 @@ def sge() -> Iterator[SgeCluster]:
 
 @pytest.fixture(scope="session")
 def order(tmp_path_factory: pytest.TempPathFactory) -> Orders:
-    numbers = count()
-
     def make(
         *argv: str,
         script: str = "",
         layout: Layout = Layout(),  # noqa: B008
         limit: float | None = 60.0,
         indices: str = "",
-        throttle: int = 0,
         parents: tuple[Parent, ...] = (),
         native: tuple[str, ...] = (),
         **submission: object,
     ) -> Order:
-        directory = tmp_path_factory.mktemp("job")
+        directory = tmp_path_factory.mktemp(f"job-{uuid4().hex}", numbered=False)
         said: dict = {
             "argv": argv or ("script",),
             "cwd": str(directory),
@@ -70,10 +66,9 @@ def order(tmp_path_factory: pytest.TempPathFactory) -> Orders:
         }
         return Order(
             spec=JobSpec(submission=Submission(**said), layout=layout, native=native),
-            key=f"{directory.parent.name}.{directory.name}.{next(numbers)}",
+            key=directory.name,
             directory=str(directory),
             indices=indices,
-            throttle=throttle,
             parents=parents,
         )
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpcshell.backends.conformance import Sample, check
 from hpcshell.backends.contract import ENDED, Answer, Order, Parent, Trouble
+from hpcshell.backends.jobscript import quote
 from hpcshell.backends.sge import SgeBackend
 from hpcshell.backends.sge.script import covering
 from hpcshell.core.errors import Wrong
@@ -49,6 +50,12 @@ def order(layout: Layout | None = None, **submission: Any) -> Order:
 
 def directives(script: str) -> list[str]:
     return [line for line in script.splitlines() if line.startswith("#$")]
+
+
+def test_it_keeps_the_contract() -> None:
+    queue = (answer_to("qstat -u '*' -xml", "08"),)
+    for backend in (SGE, SgeBackend()):
+        assert check(backend, ids=("12",), sample=Sample(answers=queue, word="hqw")) == []
 
 
 # ---------------------------------------------------------------------------------------- answers
@@ -148,15 +155,24 @@ def taken(said: dict[str, Any], layout: Layout | None = None, why: str = "") -> 
 @given(st.sampled_from(["argv", "cwd", "stdout", "stdin"]), st.text(max_size=10))
 def test_no_line_of_a_command_or_a_path_is_taken_for_options(place: str, text: str) -> None:
     hidden = f"/{text}\n#$ -q evil.q"
-    assert taken({place: ("echo", hidden) if place == "argv" else hidden}) is None
+    script = taken({place: ("echo", hidden) if place == "argv" else hidden})
+    assert script is not None
+    assert directives(script) == directives(SGE.script(order()))
+
+
+def test_a_line_of_the_users_own_that_would_be_taken_for_options_is_refused() -> None:
+    one = order()
+    spec = JobSpec(submission=one.spec.submission, setup=("set -u", "#$ -q evil.q"))
+    with pytest.raises(Wrong, match="takes every such line"):
+        SGE.script(Order(spec=spec, key=one.key, directory=one.directory))
 
 
 @given(st.text(max_size=60), st.text(min_size=1, max_size=60))
 def test_paths_and_arguments_are_quoted_for_the_shell(path: str, word: str) -> None:
     text = taken({"argv": ("echo", word), "cwd": f"/x{path}"})
     assert text is not None
-    assert f"cd -- {shlex.quote(f'/x{path}')} || exit 1" in text
-    assert f"exec echo {shlex.quote(word)};" in text
+    assert f"cd -- {quote(f'/x{path}')} || exit 1" in text
+    assert f"exec echo {quote(word)};" in text
     assert directives(text) == directives(SGE.script(order()))
 
 

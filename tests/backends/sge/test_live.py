@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from hpcshell.backends.contract import Answer, Change, Edit, Order, Parent, Site, Trouble, Words
+from hpcshell.backends.jobscript import read_records
 from hpcshell.backends.sge.script import job_name
 from hpcshell.core.errors import Wrong
 from hpcshell.core.jobspec import Layout
@@ -185,20 +187,35 @@ def test_a_jobs_directory_of_any_name_will_do(
 def test_elements_have_our_indices_from_0_in_the_job_in_files_and_in_what_is_seen(
     sge: SgeCluster, order: Orders
 ) -> None:
-    one = order(script="echo $HPC_ARRAY_TASK_ID", indices="0-3", stdout="out-%a.txt")
+    script = "echo $HPC_ARRAY_TASK_ID $SGE_TASK_ID $SGE_TASK_FIRST-$SGE_TASK_LAST"
+    one = order(script=script, indices="0-3", stdout="out-%a.txt")
     native = sge.submit(one)
     ends = sge.ended(native)
     assert [(end.element, end.native, end.state) for end in ends] == [
         (index, f"{native}.{index + 1}", "COMPLETED") for index in range(4)
     ]
-    assert [said_by(one, f"out-{index}.txt") for index in range(4)] == ["0\n", "1\n", "2\n", "3\n"]
+    said = [said_by(one, f"out-{index}.txt") for index in range(4)]
+    assert said == ["0 0 0-3\n", "1 1 0-3\n", "2 2 0-3\n", "3 3 0-3\n"]
     assert Path(one.directory, "record/3.end").exists()
+
+
+def test_the_parts_of_an_array_are_one_for_those_that_wait_for_it(
+    sge: SgeCluster, order: Orders
+) -> None:
+    whole = order(script="sleep $HPC_ARRAY_TASK_ID; [ $SGE_TASK_ID != 3 ]", indices="0-1")
+    parts = [replace(whole, key=f"{whole.key}.{part}", offset=2 * part) for part in range(2)]
+    natives = [sge.submit(part) for part in parts]
+    after = Parent(kind="afterok", ids=tuple(natives), directories=(whole.directory,) * 2)
+    good = Parent(kind="afterok", ids=(natives[0],), directories=(whole.directory,))
+    children = [sge.submit(order("true", parents=(parent,))) for parent in (after, good)]
+    assert [end.exit_code for native in natives for end in sge.ended(native)] == [0, 0, 0, 1]
+    assert [sge.ended(child)[0].exit_code for child in children] == [1, 1]
 
 
 def test_what_has_not_begun_of_an_array_is_one_line_and_the_throttle_holds(
     sge: SgeCluster, order: Orders
 ) -> None:
-    native = sge.submit(order("sleep", "60", indices="0-18:2", throttle=2))
+    native = sge.submit(replace(order("sleep", "60", indices="0-18:2"), throttle=2))
 
     def both() -> bool:
         return sum(one.state == "RUNNING" for one in sge.sightings(native)) == 2
@@ -232,8 +249,9 @@ def after(kind: str, native: str, parent: Order) -> tuple[Parent, ...]:
     return (Parent(kind=kind, ids=(native,), directories=(parent.directory,)),)
 
 
-def never(order: Order, element: str = "job") -> str:
-    return Path(order.directory, f"record/{element}.never").read_text().strip()
+def never(order: Order, element: int | None = None) -> str:
+    files = {file.name: file.read_text() for file in Path(order.directory, "record").iterdir()}
+    return read_records(files)[element].never
 
 
 def test_a_job_waits_for_its_parent_and_the_guard_lets_it_run_or_not(
@@ -273,7 +291,7 @@ def test_an_array_completed_when_all_of_its_elements_did(sge: SgeCluster, order:
     children = [sge.submit(child) for child in (whole, one, alike)]
     codes = [[end.exit_code for end in sge.ended(child)] for child in children]
     assert codes == [[1], [0], [0, 1, 0]]
-    assert never(alike, "1") == f"job {native} did not complete"
+    assert never(alike, 1) == f"job {native} did not complete"
 
 
 def test_of_one_name_only_one_runs_at_a_time(sge: SgeCluster, order: Orders) -> None:
@@ -342,7 +360,7 @@ def test_an_edit_changes_what_was_asked_and_leaves_the_other_resources(
 
 
 def test_the_throttle_of_an_array_can_be_changed(sge: SgeCluster, order: Orders) -> None:
-    native = sge.submit(order("sleep", "60", indices="0-5", throttle=1))
+    native = sge.submit(replace(order("sleep", "60", indices="0-5"), throttle=1))
     sge.until(native, "RUNNING")
     answers = sge.say_all(sge.backend.edit([native], {"throttle": 3}))
     assert sge.backend.read_change([native], answers).troubles == {}

@@ -54,7 +54,7 @@ def order(
     return Order(
         spec=spec,
         key=f"k{number}",
-        directory=f"{HOME}/.hpc/jobs/{number}",
+        directory=f"{HOME}/.hpc/jobs/k{number}",
         indices=str(submission.get("array", "")),
         throttle=throttle,
         parents=parents,
@@ -122,7 +122,7 @@ def test_the_script_is_good_bash(name: str) -> None:
 
 def test_native_words_stand_in_the_command_and_win_over_the_script() -> None:
     words = SgeBackend(SITE).submit(ORDERS["times"])
-    assert words.argv == ("qsub", "-terse", "-R", "y", f"{HOME}/.hpc/jobs/8/job.sh")
+    assert words.argv == ("qsub", "-terse", "-R", "y", f"{HOME}/.hpc/jobs/k8/job.sh")
 
 
 def test_an_environment_named_in_native_words_sets_the_slots_that_memory_is_divided_by() -> None:

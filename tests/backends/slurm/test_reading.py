@@ -137,6 +137,24 @@ def test_ids_are_read_back(number: int) -> None:
 # ------------------------------------------------------------------------------------------- cases
 
 
+@pytest.mark.parametrize(
+    ("word", "state", "held"),
+    [
+        ("CONFIGURING", "PENDING", False),
+        ("REQUEUED", "PENDING", False),
+        ("REQUEUE_HOLD", "PENDING", True),
+        ("RESIZING", "RUNNING", False),
+        ("STOPPED", "SUSPENDED", False),
+        ("STAGE_OUT", "COMPLETING", False),
+        ("BOOT_FAIL", "NODE_FAIL", False),
+        ("REVOKED", UNKNOWN, False),
+    ],
+)
+def test_words_that_are_not_their_own_state(word: str, state: str, held: bool) -> None:
+    (job,) = shown(line(State=word)).sightings
+    assert (job.state, job.held) == (state, held)
+
+
 def test_an_empty_queue_names_its_fields() -> None:
     assert shown() == Seen()
 

@@ -133,7 +133,7 @@ def test_a_value_arrives_or_is_refused(field: str, value: str) -> None:
         assert values[option] == value
 
 
-@given(st.sampled_from(["name", "comment", "partition", "stdout", "cwd"]), ANY)
+@given(st.sampled_from(["name", "comment", "partition", "stdout", "stderr", "cwd"]), ANY)
 def test_no_value_brings_an_option_of_its_own(field: str, value: str) -> None:
     fields: dict[str, Any] = {field: value + "\n#SBATCH --hold"}
     try:
@@ -154,6 +154,9 @@ def test_a_pattern_is_slurms_own_or_the_job_opens_its_file(pattern: str) -> None
 @pytest.mark.parametrize(
     ("pattern", "array", "told"),
     [
+        ("back\\slash", False, "/dev/null"),
+        ("%r.out", False, "/dev/null"),
+        ("%A/%a.out", True, "/dev/null"),
         ("%x-%j.out", False, "a_b-%A.out"),
         ("%x-%j.out", True, "a_b-%A_%a.out"),
         ("%5j-%4a-%u-%N-%%", True, "%5A-%4a-%u-%N-%%"),

@@ -101,6 +101,22 @@ def test_the_nearest_right_value_is_named(said: str, hint: str) -> None:
     assert hint in sentence(said, SITE).hint
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("AssocMaxSubmitJobLimit", "limit"),
+        ("QOSMaxSubmitJobPerUserLimit", "limit"),
+        ("QOSGrpSubmitJobsLimit", "limit"),
+        ("QOSMaxWallDurationPerJobLimit", "wrong"),
+        ("AssocMaxNodePerJobLimit", "wrong"),
+    ],
+)
+def test_a_limit_on_one_job_is_not_one_on_how_many(said: str, kind: str) -> None:
+    policy = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
+    text = f"sbatch: error: {said}\nsbatch: error: Batch job submission failed: {policy}"
+    assert sentence(text).kind == kind
+
+
 def test_a_trouble_belongs_to_the_job_that_its_line_names() -> None:
     text = (
         "Invalid job id specified for job 999999\n"

@@ -261,9 +261,7 @@ def _enter_many(path: Path, shared: bool, who: int, count: int) -> None:
 @pytest.mark.parametrize("shared", [False, True])
 def test_processes_that_open_a_new_file_at_once_lose_nothing(path: Path, shared: bool) -> None:
     fork = multiprocessing.get_context("fork")
-    several = [
-        fork.Process(target=_enter_many, args=(path, shared, who, 20)) for who in range(4)
-    ]
+    several = [fork.Process(target=_enter_many, args=(path, shared, who, 20)) for who in range(4)]
     for each in several:
         each.start()
     for each in several:

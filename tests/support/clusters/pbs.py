@@ -48,7 +48,7 @@ TORQUE_SERVER = """Server: torquehost
     pbs_version = 6.1.2
 
 """
-"""The attributes of `qstat -B -f` that tell Torque, as its documentation names them."""
+"""The attributes of `qstat -Bf` that tell Torque, as its documentation names them."""
 
 
 class StandIn:

@@ -29,10 +29,10 @@ class Said(NamedTuple):
 
 
 class Job(NamedTuple):
-    """`stage` is one of `STAGES`; elements have their own, the array that of its folder name."""
+    """`stage` is one of `STAGES`; elements have their own."""
 
     name: str
-    key: str
+    variables: str
     stage: str
     queue: str
 
@@ -129,8 +129,7 @@ def qsub(said: Said, folder: Path) -> NoReturn:
     number = 200 + len(list((folder / "jobs").iterdir()))
     array = told.get("J", "")
     native = f"{number}[].pbshost" if array else f"{number}.pbshost"
-    key = re.search(r"HPC_SUBMISSION=([^,]*)", told.get("v", ""))
-    job = Job(told.get("N", "job.sh"), key[1] if key else "", "", told.get("q", "workq"))
+    job = Job(told.get("N", "job.sh"), told.get("v", ""), "", told.get("q", "workq"))
     stage = "held" if "h" in told else "queued"
     save(folder, native, job._replace(stage="array" if array else stage))
     for index in indices(array):
@@ -193,7 +192,7 @@ def show(said: Said, letters: str, jobs: dict[str, Job]) -> NoReturn:
         elif STAGES[job.stage].ended == "F" and not history:
             code = complain("qstat 90.pbshost", "90.pbshost", asked) if said.rest else code
         else:
-            sys.stdout.write(block(asked, job.name, job.key, job.queue, job.stage))
+            sys.stdout.write(block(asked, job.name, job.variables, job.queue, job.stage))
             for native in elements(asked, jobs) if "t" in letters else ():
                 element = jobs[native]
                 sys.stdout.write(block(native, *element[:2], element.queue, element.stage))

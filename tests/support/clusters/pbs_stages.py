@@ -107,10 +107,10 @@ def _laid_over(text: str, lines: str) -> str:
     return text
 
 
-def block(native: str, name: str, key: str, queue: str, stage: str) -> str:
-    """The stage of this job: its id, name, queue and key in the place of the recorded ones."""
+def block(native: str, name: str, variables: str, queue: str, stage: str) -> str:
+    """The stage of this job: what is its own in the place of what was recorded."""
     text = template(stage)
     text = text.replace(f"Job Id: {STAGES[stage].native}", f"Job Id: {native}", 1)
     text = re.sub(r"(?m)^    Job_Name = .*$", f"    Job_Name = {name}", text, count=1)
     text = re.sub(r"(?m)^    queue = .*$", f"    queue = {queue}", text, count=1)
-    return text.replace("PBS_O_QUEUE=", f"HPC_SUBMISSION={key},\n\tPBS_O_QUEUE=", 1)
+    return text.replace("PBS_O_QUEUE=", f"{variables},\n\tPBS_O_QUEUE=", 1)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from hpcshell.backends.contract import ENDED, Answer, Order, Seen, Sighting, Words
+from hpcshell.backends.contract import ENDED, Answer, Order, Seen, Sighting, Site, Words
 from hpcshell.backends.jobscript import environment_file
 from hpcshell.backends.sge import SgeBackend
 
@@ -67,8 +67,11 @@ class SgeCluster:
 
     def learn(self) -> None:
         """Ask the site what it has, as a desk does before it submits."""
-        self.backend.read_probe(self.say(self.backend.probe()))
-        self.backend.read_site(self.say_all(self.backend.ask_site()))
+        probed = self.backend.read_probe(self.say(self.backend.probe()))
+        assert isinstance(probed, Site), probed
+        self.backend = SgeBackend(probed)
+        answers = self.say_all(self.backend.ask_site())
+        self.backend = SgeBackend(self.backend.read_site(answers))
 
     def submit(self, order: Order) -> str:
         """Write the job's directory and have the job submitted: its native id."""
@@ -81,7 +84,7 @@ class SgeCluster:
         directory = Path(order.directory)
         (directory / "record").mkdir(parents=True, exist_ok=True)
         submission = order.spec.submission
-        (directory / "job.sh").write_text(self.backend.script(order))
+        Path(order.job_script).write_text(self.backend.script(order))
         (directory / "env").write_text(environment_file(submission.env)[0])
         if submission.script is not None:
             (directory / "script").write_bytes(submission.script)

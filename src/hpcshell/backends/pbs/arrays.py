@@ -1,20 +1,28 @@
 """Arrays. OpenPBS takes one range of two elements or more, `-J 0-9:3`; Torque any list, `-t 1,3-5`.
 
 Any other set of indices is submitted to OpenPBS as the smallest range around it, and those elements
-that were not asked for end at once, with code 0 and without a record. Their sightings are there for
-whoever looks; an index that is not in `Order.indices` is to be passed over.
+that were not asked for end at once, with code 0 and without a record. A variable of the job says
+which were asked for, so that the others are passed over wherever the job is seen.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 from math import gcd
 from typing import Final
 
 from hpcshell.backends.contract import Order
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
+from hpcshell.core.words import quote
 
+KEY: Final = "HPC_SUBMISSION"
+"""The variable that shows a submission's key in the job's `Variable_List`."""
+ELEMENTS: Final = "HPC_ELEMENTS"
+_ELEMENTS: Final = re.compile(rf"(?:\A|,){ELEMENTS}=([0-9:+-]+)")
+_KEY: Final = re.compile(r"[A-Za-z0-9_.+-]+\Z")
 _MOST_EXTRA: Final = 100
 _LONGEST_LIST: Final = 4000
 
@@ -42,12 +50,45 @@ def _range_words(one: range, throttle: int) -> Iterable[tuple[str, ...]]:
         yield ("-W", f"max_run_subjobs={throttle}")
 
 
+def variables(order: Order, torque: bool) -> str:
+    """`NAME=VALUE` for `-v`: the job's key, and its indices where its range holds others."""
+    indices = _asked_for(order, torque)
+    listed = f",{ELEMENTS}={str(indices).replace(',', '+')}" if indices else ""
+    return f"{KEY}={_checked(order.key)}{listed}"
+
+
+def among_others(variables: str) -> IndexSet | None:
+    """Out of a job's `Variable_List`: the indices that were asked for; None where all were."""
+    found = _ELEMENTS.search(variables)
+    return _parsed(found[1]) if found else None
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> IndexSet | None:
+    try:
+        return IndexSet.parse(text.replace("+", ","))
+    except Wrong:
+        return None
+
+
+def _checked(key: str) -> str:
+    if _KEY.match(key) is None:
+        raise Wrong(f"{quote(key)} can be no key of a submission", "use letters and digits")
+    return key
+
+
+def _asked_for(order: Order, torque: bool) -> IndexSet | None:
+    """None where PBS can be asked for just these."""
+    if torque or not order.indices:
+        return None
+    indices = IndexSet.parse(order.indices)
+    return indices if len(_range(indices)) > len(indices) else None
+
+
 def guard(order: Order, torque: bool) -> list[str]:
     """Shell that ends an element which is there for the range's sake only."""
-    if torque or not order.indices:
-        return []
-    indices = IndexSet.parse(order.indices)
-    if len(_range(indices)) == len(indices):
+    indices = _asked_for(order, torque)
+    if indices is None:
         return []
     return [
         "hpc_asked_for() { # the others are there because PBS takes one range only",

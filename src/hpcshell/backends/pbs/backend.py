@@ -77,7 +77,7 @@ class PbsBackend(_Changing):
         self._told = site
 
     def probe(self) -> Words:
-        return say.words("qstat", "-B", "-f")
+        return say.words("qstat", "-Bf")
 
     def read_probe(self, answer: Answer) -> Site | Trouble:
         found = sites.read_probe(answer)
@@ -87,8 +87,8 @@ class PbsBackend(_Changing):
 
     def ask_site(self) -> Sequence[Words]:
         return [
-            say.words("qstat", "-B", "-f"),
-            say.words("qstat", "-Q", "-f"),
+            say.words("qstat", "-Bf"),
+            say.words("qstat", "-Qf"),
             say.words("pbsnodes", "-a"),
         ]
 

@@ -14,10 +14,9 @@ from typing import Final
 
 from hpcshell.backends.contract import Order, Site
 from hpcshell.backends.pbs import resources, values
-from hpcshell.backends.pbs.arrays import array_words
+from hpcshell.backends.pbs.arrays import array_words, variables
 from hpcshell.backends.pbs.depend import depend_words
 from hpcshell.backends.pbs.outputs import output_words
-from hpcshell.backends.pbs.read import KEY
 from hpcshell.backends.pbs.site import TORQUE
 from hpcshell.core.errors import Wrong
 from hpcshell.core.submission import Submission
@@ -29,7 +28,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._+-]+\Z")
 _ADDRESSES: Final = re.compile(r"[A-Za-z0-9._%+@-]+(?:,[A-Za-z0-9._%+@-]+)*\Z")
 _QUEUE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]*\Z")
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]+\Z")
-_KEY: Final = re.compile(r"[A-Za-z0-9_.+-]+\Z")
 _MAILS: Final = {"begin": "b", "end": "e", "fail": "a", "requeue": "a", "time_limit": "a"}
 
 Words = tuple[str, ...]
@@ -56,7 +54,7 @@ def _options(order: Order, site: Site | None) -> Iterable[Words]:
     yield from _mail(submission)
     yield from output_words(order, torque)
     yield ("-S", "/bin/bash")
-    yield ("-v", f"{KEY}={key(order.key)}")
+    yield ("-v", variables(order, torque))
 
 
 def _resources(order: Order, site: Site | None) -> Iterable[Words]:
@@ -121,12 +119,6 @@ def account(name: str) -> str:
 def priority(number: int) -> int:
     """0 to 1000 around 500, as PBS's -1024 to 1023 around 0."""
     return max(-1024, min(1023, round((number - 500) * 1024 / 500)))
-
-
-def key(text: str) -> str:
-    if _KEY.match(text) is None:
-        raise Wrong(f"{shown(text)} can be no key of a submission", "use letters and digits")
-    return text
 
 
 def _mail(submission: Submission) -> Iterable[Words]:

@@ -29,12 +29,12 @@ from hpcshell.backends.contract import (
     first_lines,
 )
 from hpcshell.backends.pbs import values
+from hpcshell.backends.pbs.arrays import KEY, among_others
 from hpcshell.backends.pbs.ids import PATTERN, parse_id
 from hpcshell.backends.pbs.states import ENDINGS, STATES, End, how_it_ended
 from hpcshell.backends.pbs.troubles import trouble, trouble_of
-
-KEY: Final = "HPC_SUBMISSION"
-"""The variable that shows a submission's key in the job's `Variable_List`."""
+from hpcshell.core.errors import Wrong
+from hpcshell.core.indexset import IndexSet
 
 _ATTRIBUTES: Final = (
     "Job_Name Job_Owner job_state queue substate Exit_status exit_status comment Hold_Types depend"
@@ -125,7 +125,7 @@ def _blocks(text: str) -> list[tuple[str, Shown]]:
 
 
 def _sightings(jobs: Iterable[tuple[str, Shown]]) -> Iterable[Sighting]:
-    """Elements in place of their array, where they are shown."""
+    """Elements in place of their array, where they are shown; only those that were asked for."""
     known: dict[str, Shown] = {}
     for native, shown in jobs:
         if known.setdefault(native, shown) is not shown and known[native] != shown:
@@ -133,11 +133,12 @@ def _sightings(jobs: Iterable[tuple[str, Shown]]) -> Iterable[Sighting]:
     arrays = {parse_id(native)[0]: known[native] for native in known if "[]" in native}
     elements = {parse_id(native)[0] for native in known if "[" in native and "[]" not in native}
     for native, shown in known.items():
-        number, _ = parse_id(native)
+        number, index = parse_id(native)
+        asked = among_others(shown.get("Variable_List", "")) if "[" in native else None
         if "[]" in native:
             if number not in elements:
-                yield _array(native, shown)
-        else:
+                yield _array(native, shown, asked)
+        elif index is None or asked is None or index in asked:
             yield _sighting(native, shown, arrays.get(number))
 
 
@@ -163,7 +164,7 @@ def _sighting(native: str, shown: Shown, array: Shown | None) -> Sighting:
     )
 
 
-def _array(native: str, shown: Shown) -> Sighting:
+def _array(native: str, shown: Shown, asked: IndexSet | None) -> Sighting:
     """A whole array whose elements are not shown. How it ended says nothing about any of them."""
     word = "" if _TWICE in shown else shown.get("job_state", "")
     remaining = shown.get("array_indices_remaining", shown.get("array_indices_submitted", ""))
@@ -175,11 +176,20 @@ def _array(native: str, shown: Shown) -> Sighting:
         _common(native, shown),
         word=word,
         state=state,
-        waiting="" if remaining == "-" else remaining,
+        waiting=_waiting(remaining, asked),
         held=held,
         reason=reason,
         reason_code=code,
     )
+
+
+def _waiting(remaining: str, asked: IndexSet | None) -> str:
+    """Index text as PBS shows it; `-` for none."""
+    try:
+        indices = IndexSet.parse(remaining)
+    except Wrong:
+        return ""
+    return str(indices if asked is None else indices.within(asked))
 
 
 def _end(word: str, shown: Shown, array: Shown | None) -> End:

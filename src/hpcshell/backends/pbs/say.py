@@ -12,9 +12,9 @@ from typing import Final
 
 from hpcshell.backends.contract import Answer, Change, Edit, Order, Site, Trouble, Words
 from hpcshell.backends.pbs import values
-from hpcshell.backends.pbs.directives import account, check_name, key, priority, queue
+from hpcshell.backends.pbs.arrays import variables
+from hpcshell.backends.pbs.directives import account, check_name, priority, queue
 from hpcshell.backends.pbs.ids import PATTERN, parse_id, same_id
-from hpcshell.backends.pbs.read import KEY
 from hpcshell.backends.pbs.site import TORQUE
 from hpcshell.backends.pbs.troubles import trouble, trouble_of
 from hpcshell.core.errors import Refused, Wrong
@@ -41,12 +41,13 @@ def words(*argv: str, **env: str) -> Words:
 def submit(order: Order, site: Site | None) -> Words:
     """To OpenPBS with -f: without it qsub leaves a process behind that keeps our files open for a
     minute. (In Torque, -f means something else.)"""
-    known = site is not None and site.flavour not in ("", TORQUE)
-    front = ("-f",) if known else ()
-    return words("qsub", *front, *_native(order), order.job_script, PBS_DPREFIX="#PBS")
+    torque = site is not None and site.flavour == TORQUE
+    front = ("-f",) if site is not None and site.flavour and not torque else ()
+    native = _native(order, torque)
+    return words("qsub", *front, *native, order.job_script, PBS_DPREFIX="#PBS")
 
 
-def _native(order: Order) -> Iterator[str]:
+def _native(order: Order, torque: bool) -> Iterator[str]:
     """The user's own words. Their -v would displace the one in the script, and the key with it."""
     parts = iter(order.spec.native)
     for word in parts:
@@ -58,7 +59,7 @@ def _native(order: Order) -> Iterator[str]:
             yield word
             continue
         listed = word[2:] or next(parts, "")
-        yield from ("-v", f"{KEY}={key(order.key)}" + (f",{listed}" if listed else ""))
+        yield from ("-v", variables(order, torque) + (f",{listed}" if listed else ""))
 
 
 def read_submit(answer: Answer, site: Site | None) -> str | Trouble:

@@ -17,8 +17,8 @@ TORQUE: Final = "torque"
 _VERSION: Final = re.compile(r"(?im)^\s*(?:pbs_version = |version: )([0-9][\w.+-]*)\s*$")
 _SERVER: Final = re.compile(r"(?m)^Server: (\S+)\s*$")
 _OTHERS: Final = (
-    (re.compile(r"(?i)slurm|perldoc|pod2usage"), "Slurm with PBS's names over it", "slurm"),
-    (re.compile(r"(?m)^(?:[SU]?GE |Sun Grid)|(?i:grid engine|sge_root|gdi)"), "Grid Engine", "sge"),
+    (re.compile(r"(?i:slurm)|\[--man\] \[job_id"), "Slurm with PBS's names over it", "slurm"),
+    (re.compile(r"(?m)^[SU]?GE |(?i:grid ?engine|sge_root|qmaster)"), "Grid Engine", "sge"),
 )
 _TORQUES_OWN: Final = ("next_job_number", "keep_completed", "mom_job_sync", "tcp_timeout")
 _RESOURCE: Final = "resources_available."
@@ -26,7 +26,7 @@ _COUNTED: Final = frozenset({"ncpus", "mem", "ngpus", "vmem", "host", "vnode", "
 
 
 def read_probe(answer: Answer) -> Site | Trouble:
-    """Of `qstat -B -f`, or `qstat --version`."""
+    """Of `qstat -Bf`, or `qstat --version`."""
     text = answer.out.replace("\n\t", "")
     version = _VERSION.search(text)
     if answer.code == 0 and version is not None and (_SERVER.search(text) or "\n    " not in text):
@@ -56,20 +56,22 @@ def flavour(version: str, server: str = "") -> str:
 
 
 def read_site(answers: Sequence[Answer], known: Site | None) -> Site:
-    """Of `qstat -B -f`, `qstat -Q -f` and `pbsnodes -a`, in this order. What one of them does not
+    """Of `qstat -Bf`, `qstat -Qf` and `pbsnodes -a`, in this order. What one of them does not
     tell is left as it was."""
     server, queues, nodes = (*map(_stanzas, answers), [], [], [])[:3]
     told = server[0][1] if server else {}
     probed = read_probe(answers[0]) if answers else None
-    base = probed if isinstance(probed, Site) else known or Site()
+    known = known or Site()
+    base = probed if isinstance(probed, Site) else known
     most = values.whole(told.get("max_array_size", told.get("max_job_array_size", "")))
-    history = told.get("job_history_enable", "False") == "True"
+    history = base.flavour == TORQUE or told.get("job_history_enable", "False") == "True"
+    partitions = tuple(_partitions(queues, nodes, told.get("default_queue", "")))
     return Site(
         version=base.version,
         flavour=base.flavour,
-        partitions=tuple(_partitions(queues, nodes, told.get("default_queue", ""))),
-        most_elements=most,
-        accounting=history if base.flavour != TORQUE else True,
+        partitions=partitions or known.partitions,
+        most_elements=most if server else known.most_elements,
+        accounting=history if server else known.accounting,
     )
 
 

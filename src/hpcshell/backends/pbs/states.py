@@ -89,9 +89,14 @@ def how_it_ended(shown: Mapping[str, str], array_substate: str | None = None) ->
 def _of_an_element_without_record(shown: Mapping[str, str], array_substate: str | None) -> End:
     """In the history of an array that was not deleted, only those lack a record that never ran."""
     of_array = values.whole(array_substate or "")
-    if shown.get("job_state") == "F" and of_array is not None and of_array != _DELETED:
+    plain = shown["comment"] == "Subjob finished" and shown.get("Exit_status") == "0"
+    if plain and shown.get("job_state") == "F" and of_array not in (None, _DELETED):
         return End(state="CANCELLED", reason="deleted while it waited")
-    return End(state=UNKNOWN, reason="PBS shows what became of the array, not of the element")
+    return End(
+        state=UNKNOWN,
+        reason="PBS shows what became of the array, not of the element",
+        reason_code="ArrayDeleted" if of_array == _DELETED else "",
+    )
 
 
 def _without_status(shown: Mapping[str, str]) -> End:

@@ -33,16 +33,16 @@ _NOT_TAKEN: Final = re.compile(r"Unable to run job|could not be scheduled")
 
 LACKS: Final[Mapping[str, str]] = {
     "signal": "Grid Engine sends no signals of one's choice: cancel ends a job, suspend stops "
-    "it, and --signal USR1@60 warns it before its time limit.",
-    "after": "Grid Engine cannot wait for a job's beginning: use afterany, for its end.",
-    "delay": "Grid Engine cannot wait some minutes after a parent: begin the job with a sleep.",
-    "any": "Grid Engine waits for all parents, never for any one: submit the job once for each.",
+    "it, and --signal USR1@60 warns it before its time limit",
+    "after": "Grid Engine cannot wait for a job's beginning: use afterany, for its end",
+    "delay": "Grid Engine cannot wait some minutes after a parent: begin the job with a sleep",
+    "any": "Grid Engine waits for all parents, never for any one: submit the job once for each",
     "foreign": "Grid Engine has no afterok: for jobs that were not submitted from here "
-    "there is afterany.",
-    "qos": "Grid Engine has no QOS: choose a queue (--partition) or a project (--account).",
-    "comment": "Grid Engine keeps no comments: hpc keeps them here.",
-    "estimate": "Grid Engine tells no expected start: --test-only says whether it could ever run.",
-    "gang": "Grid Engine starts no jobs together: ask for one job with several tasks.",
+    "there is afterany",
+    "qos": "Grid Engine has no QOS: choose a queue (--partition) or a project (--account)",
+    "comment": "Grid Engine keeps no comments: hpc keeps them here",
+    "estimate": "Grid Engine tells no expected start: --test-only says whether it could ever run",
+    "gang": "Grid Engine starts no jobs together: ask for one job with several tasks",
 }
 
 
@@ -62,17 +62,13 @@ class SgeBackend(Backend):
         return site.probe()
 
     def read_probe(self, answer: Answer) -> Site | Trouble:
-        found = site.read_probe(answer)
-        if isinstance(found, Site):
-            self.site = found
-        return found
+        return site.read_probe(answer)
 
     def ask_site(self) -> Sequence[Words]:
         return site.questions()
 
     def read_site(self, answers: Sequence[Answer]) -> Site:
-        self.site = site.read(answers, self.site)
-        return self.site
+        return site.read(answers, self.site)
 
     # --------------------------------------------------------------------------------- submitting
 

@@ -4,23 +4,23 @@
 that waits for a success or a failure begins with a guard: it reads how the parents ended from
 their own directories, and if that is not what was asked for, it writes one sentence to
 `record/N.never`, says it on its standard error, and ends with code 1 before anything of the job
-has run.
+has run. Of an array that was submitted in parts all parts count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from shlex import quote
 from typing import Final
 
 from hpcshell.backends.contract import Order, Parent
+from hpcshell.backends.jobscript import quote
 from hpcshell.core.errors import Wrong
 
 _ASKED: Final = ("afterok", "afternotok", "aftercorr")
 _FATE: Final = """\
 hpc_fate() { # DIRECTORY [ELEMENT]: whether all of a parent, or this element of it, completed
     local want=1 found code end try
-    [ -n "$2" ] || want=$(sed -n 's/^hpc_elements=//p' "$1/job.sh" | head -n 1)
+    [ -n "$2" ] || want=$(($(sed -n 's/^hpc_elements=/+/p' "$1"/job*.sh)))
     for try in 1 2 3 4 5; do # what was written on another node may be seen late
         found=0
         for end in "$1/record/"${2:-*}.end; do
@@ -28,13 +28,13 @@ hpc_fate() { # DIRECTORY [ELEMENT]: whether all of a parent, or this element of 
             [ "$code" = 0 ] || return 1
             found=$((found + 1))
         done
-        [ "$found" -lt "${want:-1}" ] || return 0
+        ((found < want || found == 0)) || return 0
         sleep 1
     done
     return 1
 }
 hpc_never() { # SENTENCE
-    hpc_note "$hpc_record.never" "$1"
+    { echo "$1" >"$hpc_record.never"; } 2>/dev/null
     echo "hpc: this job was not run: $1" >&2
     exit 1
 }"""

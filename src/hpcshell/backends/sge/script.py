@@ -5,10 +5,10 @@ line for the value. So only words without blanks, quotes and `#` stand in direct
 is refused, or is left to the job script, which has no such limits.
 
 Indices. Grid Engine refuses an array with element 0, so element N of ours is its task N + 1, in
-`-t`, in ids (`12.1` is element 0) and in what it shows; in the job, HPC_ARRAY_TASK_ID and file
-patterns have ours. `-t` says one range with a step. A set with holes is submitted as the narrowest
-range around it: its tasks that are not in the set end at once, before anything is recorded of
-them. Where those would be the most, the set is refused.
+`-t`, in ids (`12.1` is element 0) and in what it shows; in the job, HPC_ARRAY_TASK_ID, the patterns
+of files, and SGE_TASK_ID have ours. `-t` says one range with a step. A set with holes is submitted
+as the narrowest range around it: its tasks that are not in the set end at once, before anything is
+recorded of them. Where those would be the most, the set is refused.
 """
 
 from __future__ import annotations
@@ -38,23 +38,20 @@ _KEYWORDS: Final = frozenset({"NONE", "ALL", "TEMPLATE"})
 _MAIL: Final = {"begin": "b", "end": "e", "fail": "a", "requeue": "a", "time_limit": "a"}
 _LOWEST: Final = -1023
 _CENTRE: Final = 500
-_GROUP_SIGNALS: Final = "trap 'hpc_signals=$((hpc_signals + 1))' USR1 USR2"
-"""All processes of a job hear the warnings of `s_rt` and `-notify`: nothing is to be handed on, but
-this shell must outlive them."""
 
 
 def script(order: Order, site: Site) -> str:
     """Raises `Wrong` for what Grid Engine cannot be asked for."""
     _check(order)
     element = '"$((SGE_TASK_ID - 1))"' if order.indices else "''"
-    names = Names(job='"$JOB_ID"', element=element, first=[*guard(order), _GROUP_SIGNALS])
+    names = Names(job='"$JOB_ID"', element=element, first=[*_numbers(order), *guard(order)])
     directives = [f"{_PREFIX} {text}" for text in _directives(order, site)]
     text = job_script([*directives, *_elements(order)], order, names)
     if sum(line.startswith(_PREFIX) for line in text.split("\n")) != len(directives):
         raise Wrong(
-            f"a line of the command begins with {_PREFIX}, and Grid Engine takes every such line "
-            "of a job script for options",
-            f"put a blank in front of the {_PREFIX}, or put the command into a script of its own",
+            f"a line that is to run before the job begins with {_PREFIX}, and Grid Engine takes "
+            "every such line of a job script for options",
+            f"put a blank in front of the {_PREFIX}",
         )
     return text
 
@@ -184,6 +181,15 @@ def _elements(order: Order) -> Iterator[str]:
     if len(covering(indices)) != len(indices):
         tests = " || ".join(_within(part) for part in indices.ranges)
         yield f"((i = SGE_TASK_ID - 1, {tests})) || exit 0 # not in {order.indices}"
+
+
+def _numbers(order: Order) -> list[str]:
+    """What programs look at for their index says ours, too."""
+    if not order.indices:
+        return []
+    shift = order.offset - 1
+    bounds = (f"{name}=$(({name} {shift:+}))" for name in ("SGE_TASK_FIRST", "SGE_TASK_LAST"))
+    return [f'export SGE_TASK_ID="$hpc_element" {" ".join(bounds)}', ""]
 
 
 def _within(part: range) -> str:

@@ -156,8 +156,9 @@ def requests(spec: JobSpec, site: Site, held: Slots) -> dict[str, str]:
     layout = spec.layout
     found = dict(_memory(spec, site, held))
     found |= dict(_gpus(spec, site, held))
-    for name, number in {**layout.gres, **layout.licenses}.items():
-        many = number * (layout.nodes or 1) if name in layout.gres else number
+    each_node = {**spec.submission.request.others, **layout.gres}
+    for name, number in {**each_node, **layout.licenses}.items():
+        many = number * (layout.nodes or 1) if name in each_node else number
         found[name] = _counted(name, many, site, held, layout)
     found |= dict(_features(spec, site))
     if layout.exclusive or spec.submission.request.exclusive:

@@ -27,7 +27,7 @@ FIELDS: Final = (
 _FRONT: Final = re.compile(
     r"^(?=\d+(?:[_+.][^\x1f\n]*)?\x1f\d+[^\x1f\n]*\x1f[A-Z_]+[^\x1f\n]*\x1f)", re.M
 )
-_HEAD: Final = re.compile(r"^JobID\x1fJobIDRaw\x1f[^\n]*$", re.M)
+_HEAD: Final = re.compile(r"^JobID\x1fJobIDRaw\x1f[^\n]*\n", re.M)
 
 
 def read_history(answers: Sequence[Answer]) -> Seen:
@@ -44,7 +44,7 @@ def read_history(answers: Sequence[Answer]) -> Seen:
         head = _HEAD.search(answer.out)
         if head is None or answer.code != 0:
             trouble = trouble or silence(answer, "sacct")
-        body = answer.out[head.end() + 1 :] if head else ""
+        body = answer.out[head.end() :] if head else ""
         for record in split(body, "\n", _FRONT, FIELDS):
             job, _, step = record[1].partition(".")
             if step:

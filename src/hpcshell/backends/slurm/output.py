@@ -16,7 +16,8 @@ _SAME: Final = frozenset("AauN")
 def native_file(order: Order) -> tuple[str, str] | None:
     """Patterns for output and errors ("": they go where the output goes); None where the job's
     script has to open its files itself: a backslash ends all patterns for Slurm, it knows fewer
-    fields (and other indices, in a part of an array), and it makes no directories whose names are only known on the node."""
+    fields (and other indices, in a part of an array), and it makes no directories whose names are
+    only known on the node."""
     submission = order.spec.submission
     array = bool(submission.array)
     if order.offset:

@@ -27,7 +27,7 @@ FIELDS: Final = (
     *("Comment", "StdOut", "StdErr", "WorkDir", "Name"),
 )
 _FRONT: Final = re.compile(r"^(?=\d+(?:[_+][^\x1f\n]*)?\x1f\d+\x1f[^\x1f\n]*\x1f[A-Z_]+\x1f)", re.M)
-_HEAD: Final = re.compile(r"^JOBID\x1f[^\n]*\x1f[A-Z_]+\x1e$", re.M)
+_HEAD: Final = re.compile(r"^JOBID\x1f[^\n]*\x1f[A-Z_]+\x1e\n", re.M)
 
 
 def read_queue(answer: Answer) -> Seen:
@@ -35,7 +35,7 @@ def read_queue(answer: Answer) -> Seen:
     head = _HEAD.search(answer.out)
     if head is None:
         return Seen(whole=False, trouble=silence(answer, "squeue"))
-    body = answer.out[head.end() + 1 :]
+    body = answer.out[head.end() :]
     lines, end, cut = body.rpartition(_LINE)
     sightings = tuple(map(_job, split(lines + end, _LINE, _FRONT, FIELDS)))
     if answer.code != 0 or cut or "rror:" in answer.err:

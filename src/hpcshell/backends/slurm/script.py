@@ -181,6 +181,8 @@ def _files(order: Order) -> Said:
     submission = order.spec.submission
     if submission.cwd:
         yield "chdir", submission.cwd
+    for option, pattern in (("--output", submission.stdout), ("--error", submission.stderr)):
+        one_line(pattern, option)
     if not submission.stdout:
         return
     named = native_file(order)

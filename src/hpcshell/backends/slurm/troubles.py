@@ -95,7 +95,6 @@ _RULES: Final[tuple[tuple[str, Kind, Hint], ...]] = (
      r"|DNS SRV|Unable to establish configuration source|ClusterName needs",
      "broken", _say("Slurm is not set up on this machine, or its munge is down")),
     # as many as may be
-    (r"MaxSubmit\w*Limit|GrpSubmit\w*Limit", "limit", _say(_SUBMIT_LIMIT)),
     (
         r"(?P<limit>(?:Assoc|QOS)\w*(?:Wall|PerJob|PerNode|MinCpu|MinMem|MinGRES|MaxNode|TimeLimit)\w*)",
         "wrong",

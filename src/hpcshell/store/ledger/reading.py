@@ -26,8 +26,8 @@ Endings = Mapping[int | None, Sighting]
 InWords = Callable[[], contextlib.AbstractContextManager[None]]
 
 
-class Reading:
-    """Questions, over one connection; `in_words` makes errors of SQLite's readable."""
+class Rows:
+    """One connection; `in_words` makes errors of SQLite's readable."""
 
     def __init__(self, connection: sqlite3.Connection, in_words: InWords) -> None:
         self._connection = connection
@@ -37,7 +37,9 @@ class Reading:
         with self._in_words():
             return self._connection.execute(sql, values).fetchall()
 
-    # ------------------------------------------------------------------------------ submissions
+
+class Submissions(Rows):
+    """Questions about entries."""
 
     def _entries(self, where: str, values: Sequence[Any]) -> list[Entry]:
         rows = self._rows(f"SELECT serial, number, open, document FROM entry {where}", values)
@@ -97,6 +99,10 @@ class Reading:
         """Those of which nothing is to come, latest first."""
         where = "WHERE cluster = ? AND open = 0 ORDER BY serial DESC LIMIT ? OFFSET ?"
         return self._entries(where, (cluster, limit if limit else -1, offset))
+
+
+class Reading(Submissions):
+    """Questions about all that there is."""
 
     # ------------------------------------------------------------------------------------ parts
 

@@ -80,6 +80,14 @@ class Change:
         """A part that is not at the site; False: somebody else has changed it."""
         return self._found(part, "SET state = ?, since = ?, reason = ?", state, now, reason)
 
+    def withdraw(self, serial: int, now: float, reason: str) -> None:
+        """What is not at the site will never be."""
+        self._execute(
+            "UPDATE part SET state = 'withdrawn', since = ?, reason = ?"
+            " WHERE serial = ? AND state = 'planned'",
+            (now, reason, serial),
+        )
+
     def known(self, part: Part, native: str, site: str, now: float) -> bool:
         """The site took it, and calls it so; False: it is there under another number already."""
         self._execute(

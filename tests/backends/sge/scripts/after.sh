@@ -4,7 +4,7 @@
 #$ -w e
 #$ -r y
 #$ -ac hpc=k7
-#$ -o /home/ada/.hpc/jobs/7/scheduler.out
+#$ -o /home/ada/.hpc/jobs/k7/scheduler.out
 #$ -j y
 #$ -t 1-4:1
 #$ -hold_jid hpc=k7,11,12,13,15,run
@@ -12,23 +12,25 @@
 hpc_elements=4
 # Submitted with hpc as k7.
 
-hpc_dir=/home/ada/.hpc/jobs/7
+hpc_dir=/home/ada/.hpc/jobs/k7
 hpc_job="$JOB_ID"
 hpc_element="$((SGE_TASK_ID - 1))"
 hpc_record="$hpc_dir/record/${hpc_element:-job}"
-hpc_note() { # FILE WORDS...
-    local file=$1
-    shift
-    { echo "$@" >"$file.$$" && mv -f "$file.$$" "$file"; } 2>/dev/null
+hpc_path=$PATH
+hpc_note() { # FILE WORD
+    local PATH=$hpc_path file="$1.$$"
+    { echo "$2 $(date +%s) $(uname -n)" >"$file" && mv -f "$file" "$1"; } 2>/dev/null
 }
 rm -f "$hpc_record.end"
-hpc_note "$hpc_record.begin" "$hpc_job" "$(date +%s)" "$(uname -n)"
-trap 'hpc_note "$hpc_record.end" $? "$(date +%s)" "$(uname -n)"' EXIT
+hpc_note "$hpc_record.begin" "$hpc_job"
+trap 'hpc_note "$hpc_record.end" $?' EXIT
+
+export SGE_TASK_ID="$hpc_element" SGE_TASK_FIRST=$((SGE_TASK_FIRST -1)) SGE_TASK_LAST=$((SGE_TASK_LAST -1))
 
 rm -f "$hpc_record.never"
 hpc_fate() { # DIRECTORY [ELEMENT]: whether all of a parent, or this element of it, completed
     local want=1 found code end try
-    [ -n "$2" ] || want=$(sed -n 's/^hpc_elements=//p' "$1/job.sh" | head -n 1)
+    [ -n "$2" ] || want=$(($(sed -n 's/^hpc_elements=/+/p' "$1"/job*.sh)))
     for try in 1 2 3 4 5; do # what was written on another node may be seen late
         found=0
         for end in "$1/record/"${2:-*}.end; do
@@ -36,13 +38,13 @@ hpc_fate() { # DIRECTORY [ELEMENT]: whether all of a parent, or this element of 
             [ "$code" = 0 ] || return 1
             found=$((found + 1))
         done
-        [ "$found" -lt "${want:-1}" ] || return 0
+        ((found < want || found == 0)) || return 0
         sleep 1
     done
     return 1
 }
 hpc_never() { # SENTENCE
-    hpc_note "$hpc_record.never" "$1"
+    { echo "$1" >"$hpc_record.never"; } 2>/dev/null
     echo "hpc: this job was not run: $1" >&2
     exit 1
 }
@@ -51,7 +53,6 @@ hpc_fate /h/jobs/12 2 || hpc_never 'job 12.3 did not complete'
 ! hpc_fate /h/jobs/13 || hpc_never 'job 13 did not fail'
 hpc_fate /h/jobs/14 "$hpc_element" || hpc_never 'job 14 did not complete'
 
-trap 'hpc_signals=$((hpc_signals + 1))' USR1 USR2
 if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
 export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k7
 export HPC_JOB_NAME=run
@@ -61,15 +62,16 @@ cd -- /home/ada/w || exit 1
 umask 0022
 
 hpc_signals=0
-trap 'hpc_signals=$((hpc_signals + 1))' TERM INT HUP XCPU
-# in the background both would be ignored
-{ trap - INT QUIT; exec ./run 'a b'; } <&0 &
+trap '' TERM INT HUP XCPU USR1 USR2
+# none of them is ignored in the job, not even those that are so in the background
+{ trap - TERM INT HUP XCPU USR1 USR2 QUIT; exec ./run 'a b'; } <&0 &
 hpc_child=$!
 hpc_heard=-1
 while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
     hpc_heard=$hpc_signals
     wait "$hpc_child"
-    hpc_code=$?
+    hpc_last=$? # bash may lose it (-1) where a signal ended both
+    [ $hpc_last -lt 0 ] || hpc_code=$hpc_last
 done
 trap '' TERM INT HUP XCPU USR1 USR2 # one in the midst of the exit would change its code
 exit $hpc_code

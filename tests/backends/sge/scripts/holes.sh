@@ -4,7 +4,7 @@
 #$ -w e
 #$ -r y
 #$ -ac hpc=k6
-#$ -o /home/ada/.hpc/jobs/6/scheduler.out
+#$ -o /home/ada/.hpc/jobs/k6/scheduler.out
 #$ -j y
 #$ -t 2-9:1
 #$ -hold_jid hpc=k6
@@ -12,20 +12,21 @@ hpc_elements=6
 ((i = SGE_TASK_ID - 1, i == 1 || i == 3 || (i >= 5 && i <= 8))) || exit 0 # not in 1,3,5-8
 # Submitted with hpc as k6.
 
-hpc_dir=/home/ada/.hpc/jobs/6
+hpc_dir=/home/ada/.hpc/jobs/k6
 hpc_job="$JOB_ID"
 hpc_element="$((SGE_TASK_ID - 1))"
 hpc_record="$hpc_dir/record/${hpc_element:-job}"
-hpc_note() { # FILE WORDS...
-    local file=$1
-    shift
-    { echo "$@" >"$file.$$" && mv -f "$file.$$" "$file"; } 2>/dev/null
+hpc_path=$PATH
+hpc_note() { # FILE WORD
+    local PATH=$hpc_path file="$1.$$"
+    { echo "$2 $(date +%s) $(uname -n)" >"$file" && mv -f "$file" "$1"; } 2>/dev/null
 }
 rm -f "$hpc_record.end"
-hpc_note "$hpc_record.begin" "$hpc_job" "$(date +%s)" "$(uname -n)"
-trap 'hpc_note "$hpc_record.end" $? "$(date +%s)" "$(uname -n)"' EXIT
+hpc_note "$hpc_record.begin" "$hpc_job"
+trap 'hpc_note "$hpc_record.end" $?' EXIT
 
-trap 'hpc_signals=$((hpc_signals + 1))' USR1 USR2
+export SGE_TASK_ID="$hpc_element" SGE_TASK_FIRST=$((SGE_TASK_FIRST -1)) SGE_TASK_LAST=$((SGE_TASK_LAST -1))
+
 if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
 export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k6
 export HPC_JOB_NAME=run
@@ -40,15 +41,16 @@ hpc_parents "$hpc_out"; exec >"$hpc_out" || exit 1
 exec 2>&1
 
 hpc_signals=0
-trap 'hpc_signals=$((hpc_signals + 1))' TERM INT HUP XCPU
-# in the background both would be ignored
-{ trap - INT QUIT; exec "$hpc_dir/script" 'a b'; } <&0 &
+trap '' TERM INT HUP XCPU USR1 USR2
+# none of them is ignored in the job, not even those that are so in the background
+{ trap - TERM INT HUP XCPU USR1 USR2 QUIT; exec "$hpc_dir/script" 'a b'; } <&0 &
 hpc_child=$!
 hpc_heard=-1
 while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
     hpc_heard=$hpc_signals
     wait "$hpc_child"
-    hpc_code=$?
+    hpc_last=$? # bash may lose it (-1) where a signal ended both
+    [ $hpc_last -lt 0 ] || hpc_code=$hpc_last
 done
 trap '' TERM INT HUP XCPU USR1 USR2 # one in the midst of the exit would change its code
 exit $hpc_code

@@ -1,0 +1,108 @@
+"""From what was submitted to what a site is told: the parts of an array, orders, files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
+
+from hpcshell.backends.contract import Order, Site
+from hpcshell.backends.jobscript import environment_file
+from hpcshell.clusters.cluster import Cluster
+from hpcshell.core.indexset import IndexSet
+from hpcshell.machine import clock
+from hpcshell.store.ledger.entries import Entry
+
+
+class Orders:
+    """What one cluster is told."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    def order(self, entry: Entry, key: str, indices: str, offset: int) -> Order:
+        return Order(
+            spec=replace(entry.spec, submission=replace(entry.spec.submission, hold=entry.held)),
+            key=key,
+            directory=entry.directory,
+            indices=_shifted(indices, offset),
+            offset=offset,
+            throttle=entry.throttle,
+            parents=entry.parents,
+            any=entry.any,
+            now=clock.now(),
+        )
+
+    def files(
+        self, entry: Entry, parts: Sequence[tuple[str, str, int]]
+    ) -> tuple[dict[str, tuple[bytes, int]], list[str]]:
+        """The files of the job's directory, and notes."""
+        spec, backend = entry.spec, self.cluster.backend
+        all_of_it = self.cluster.here and not backend.carries_environment
+        env, left = environment_file(spec.submission.env if all_of_it else spec.named)
+        files = self.scripts(entry, parts)
+        files |= {"env": (env.encode(), 0o600), "record/": (b"", 0o700)}
+        if spec.submission.script is not None:
+            files["script"] = (spec.submission.script, 0o700)
+        return files, [f"variable {name} is left out: no shell can set it" for name in left[:5]]
+
+    def scripts(
+        self, entry: Entry, parts: Sequence[tuple[str, str, int]]
+    ) -> dict[str, tuple[bytes, int]]:
+        script = self.cluster.backend.script
+        orders = (self.order(entry, *part) for part in parts)
+        return {_script_name(order): (script(order).encode(), 0o700) for order in orders}
+
+    def write_scripts(self, entry: Entry) -> None:
+        """Write the job scripts of what waits here anew: more is known of it now."""
+        parts = [
+            (part.key, part.indices, part.offset)
+            for part in self.cluster.ledger.parts(entry.serial)
+            if part.state == "planned"
+        ]
+        self.cluster.link.write(entry.directory, self.scripts(entry, parts))
+
+
+def split(array: str, site: Site | None, key: str) -> list[tuple[str, str, int]]:
+    """The parts of an array that the site takes: key, indices and offset of each.
+
+    A part has at most `most_elements`, and no index above `highest_index` once its offset is taken
+    away.
+    """
+    if not array:
+        return [(key, "", 0)]
+    most = site.most_elements if site else None
+    highest = site.highest_index if site else None
+    parts = list(_chunks(list(IndexSet.parse(array)), most, highest))
+    if len(parts) == 1:
+        return [(key, *parts[0])]
+    return [(f"{key}.{number}", *part) for number, part in enumerate(parts)]
+
+
+def _chunks(indices: list[int], most: int | None, highest: int | None) -> Iterator[tuple[str, int]]:
+    """Runs of indices that one array of the site can hold, with what to take away from them."""
+    begin = 0
+    while begin < len(indices):
+        offset = 0
+        if highest is not None and indices[-1] > highest:
+            offset = indices[begin] if indices[begin] > highest or begin else 0
+        end = begin + 1
+        while (
+            end < len(indices)
+            and (most is None or end - begin < most)
+            and (highest is None or indices[end] - offset <= highest)
+        ):
+            end += 1
+        yield str(IndexSet.of(indices[begin:end])), offset
+        begin = end
+
+
+def _script_name(order: Order) -> str:
+    return order.job_script.rpartition("/")[2]
+
+
+def _shifted(indices: str, offset: int) -> str:
+    """Our indices as the site is told them."""
+    if not offset:
+        return indices
+    return str(IndexSet.of(index - offset for index in IndexSet.parse(indices)))

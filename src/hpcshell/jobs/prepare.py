@@ -38,6 +38,13 @@ class Prepared(Record, frozen=True):
     meaning: tuple[str, ...] = ()
 
 
+class Away(Record, frozen=True):
+    """Another machine: where jobs run there unless it is said, and the user's home directory."""
+
+    workdir: str
+    home: str
+
+
 class PreparedSpec(Record, frozen=True):
     """The same for a cluster."""
 
@@ -75,21 +82,25 @@ def prepare_spec(
     interpreter: str | None = None,
     defaults: Mapping[str, str] | None = None,
     here: bool = False,
+    away: Away | None = None,
 ) -> PreparedSpec:
     """Everything for a cluster whose directives are in `dialect`.
 
     `defaults` are those of the cluster. Of those of this machine only how jobs are run goes along,
     not what they ask for. `here`: the cluster has the files of this machine, so directory, files
-    and interpreter are looked at as well.
+    and interpreter are looked at as well. `away`: it is another machine.
     """
     from hpcshell.core.options.spec import build_spec
 
     script, layers = _read(argv, script, interpreter)
     cwd = working_directory()
     conf = configured(cwd)
+    place = _place(cwd, umask(), environment())
+    if away is not None:
+        place = replace(place, cwd=away.workdir, home=away.home)
     built = build_spec(
         [*layers, tuple(settings)],
-        _place(cwd, umask(), environment()),
+        place,
         tuple(argv),
         dialect=dialect,
         script=script,

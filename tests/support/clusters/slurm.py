@@ -113,7 +113,6 @@ def another_slurm() -> Iterator[SlurmCluster]:
     check_able()
     home = HOME.with_name(HOME.name + "-2")
     with lock(home, fcntl.LOCK_EX):
-        settings = {"PORT": "27010", "ACCOUNTING": "no", "CGROUP": "no"}
-        cluster = SlurmCluster(home, **{f"SLURM_TEST_{name}": settings[name] for name in settings})
+        cluster = SlurmCluster(home, SLURM_TEST_PORT="27010", SLURM_TEST_ACCOUNTING="no")
         yield cluster
         cluster.tool("down")

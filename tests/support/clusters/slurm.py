@@ -89,6 +89,13 @@ def lock(home: Path, kind: int) -> Iterator[TextIO]:
 
 @pytest.fixture(scope="session")
 def slurm_cluster() -> Iterator[SlurmCluster]:
+    with running() as cluster:
+        yield cluster
+
+
+@contextlib.contextmanager
+def running() -> Iterator[SlurmCluster]:
+    """The cluster that all share."""
     check_able()
     with lock(HOME, fcntl.LOCK_SH) as users:  # shared by all who use it
         cluster = SlurmCluster(HOME)

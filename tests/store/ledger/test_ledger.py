@@ -313,7 +313,7 @@ def test_a_kill_in_the_middle_of_a_change_leaves_all_of_it_or_nothing(
     path: Path, shared: str
 ) -> None:
     known = 0
-    for steps in range(30, 46, 3):
+    for steps in range(30, 46, 5):
         done = subprocess.run(
             [sys.executable, "-c", KILLED, str(path), shared, str(steps)],
             capture_output=True,

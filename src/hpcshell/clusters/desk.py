@@ -107,7 +107,6 @@ class Desk:
                 "argv": list(argv),
             }
         taken = submitting.submit(order)
-        self._changed = clock.now()
         return _accepted(taken, notes)
 
     def submit_chosen(

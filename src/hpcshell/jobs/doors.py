@@ -14,6 +14,7 @@ import re
 from typing import Any, Final, Protocol
 
 from hpcshell.jobs.surroundings import environment, here, working_directory
+from hpcshell.machine.paths import SITE_FILE
 
 LOCAL: Final = "local"
 ANY: Final = "any"
@@ -44,8 +45,6 @@ def said() -> str:
 
 
 def _configured() -> str:
-    from hpcshell.machine.configfiles import SITE_FILE
-
     for path in (SITE_FILE, here().config_file):
         try:
             with open(path, "rb") as file:

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Record
+from hpcshell.core.settings import Settings
+from hpcshell.core.settings_read import default_options
+from hpcshell.machine.configfiles import project_files, user_settings
 from hpcshell.machine.paths import SITE_FILE, Places, places
-
-TYPE_CHECKING = False  # whoever only asks where the daemon is needs no configuration
-if TYPE_CHECKING:
-    from hpcshell.core.settings import Settings
 
 _snapshot: tuple[object, dict[str, str]] = (None, {})
 
@@ -60,9 +59,6 @@ def configured(cwd: str) -> Configured:
         stamps = _stamps(last.files)
         if stamps == last.stamps:
             return last.configured
-    from hpcshell.core.settings_read import default_options
-    from hpcshell.machine.configfiles import project_files, user_settings
-
     files = (SITE_FILE, here().config_file, *project_files(cwd))
     stamps = _stamps(files)
     loaded = user_settings(here(), env, cwd)

@@ -247,6 +247,17 @@ TestAnyHistory.settings = TestAnyHistoryOfASharedFile.settings = settings(
 # ---------------------------------------------------------------------------------- several at once
 
 
+def test_an_entry_is_wanted_until_its_end_is_asked_for_or_it_is_gone(path: Path) -> None:
+    ledger = Ledger.open(path)
+    kept, given_up, gone = (entered(ledger, key) for key in ("kept", "given-up", "gone"))
+    with ledger.change() as change:
+        change.rewrite(replace(given_up, cancelled=1.0))
+        change.remove(gone.serial)
+    assert [ledger.wanted(one.serial) for one in (kept, given_up, gone)] == [True, False, False]
+    assert ledger.entry(kept.serial) == kept
+    ledger.close()
+
+
 def _enter_many(path: Path, shared: bool, who: int, count: int) -> None:
     ledger = Ledger.open(path, shared=shared)
     for number in range(count):

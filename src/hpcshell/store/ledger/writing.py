@@ -37,10 +37,9 @@ class Change:
         """A new entry and its parts (key, indices and offset of each), all of them planned."""
         row = self._execute(
             "INSERT INTO entry (key, cluster, name, submitted, document) VALUES (?, ?, ?, ?, ?)",
-            (entry.key, entry.cluster, entry.name, entry.submitted, b"{}"),
+            (entry.key, entry.cluster, entry.name, entry.submitted, _encode(entry)),
         )
         entry = replace(entry, serial=int(row.lastrowid or 0))
-        self.rewrite(entry)
         self._many(
             "INSERT INTO part (serial, number, key, indices, offset, state, since)"
             " VALUES (?, ?, ?, ?, ?, 'planned', ?)",

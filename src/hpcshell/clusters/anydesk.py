@@ -24,7 +24,7 @@ from hpcshell.core.words import quote
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Entry
 
-LISTS: Final = ("jobs", "unchanged", "outputs", "done", "pending")
+LISTS: Final = ("jobs", "unchanged", "outputs", "done", "pending", "files")
 """Lists in answers, which are put together."""
 EVERY: Final = 2.0
 

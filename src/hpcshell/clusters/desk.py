@@ -25,6 +25,7 @@ from hpcshell.clusters.known import Known
 from hpcshell.clusters.lines import Line, documents, lines_of, wanted
 from hpcshell.clusters.lookout import Picture, elements_on_record, on_record, picture
 from hpcshell.clusters.parents import parents_of
+from hpcshell.clusters.results import Ask, results
 from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec
 from hpcshell.clusters.tending import tend
 from hpcshell.core.errors import NotYet, Refused, Wrong
@@ -57,6 +58,7 @@ class Desk:
             "rerun": self.rerun,
             "size": self.size,
             "read": self.read,
+            "fetch": self.fetch,
             "cancel": self.cancel,
             "edit": self.edit,
             **{
@@ -217,6 +219,14 @@ class Desk:
     def read(self, cluster: str, path: str, offset: int, most: int) -> dict[str, bytes]:
         """A piece of a file there."""
         return {"bytes": self.cluster.link.read_from(path, offset, most) or b""}
+
+    def fetch(self, ids: Sequence[str], **asked: Any) -> dict[str, Any]:
+        """Bring back what jobs have written, as `results.Ask` says."""
+        found = find(self.cluster, self.look(), ids)
+        ask = Ask(**asked)
+        return {
+            "files": [file for one in found for file in results(self.cluster, one, ask, self.pause)]
+        }
 
     def wait(
         self, ids: Sequence[str], any: bool = False, timeout: float | None = None

@@ -20,6 +20,7 @@ from hpcshell.clusters import views
 from hpcshell.clusters.changing import EDITS, Changing, check_edit, record_wish
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.explaining import explain
+from hpcshell.clusters.federation import offer
 from hpcshell.clusters.finding import Found, find
 from hpcshell.clusters.known import Known
 from hpcshell.clusters.lines import Line, documents, lines_of, wanted
@@ -49,6 +50,7 @@ class Desk:
         self._changed = 0.0
         self._verbs: dict[str, Callable[..., Any]] = {
             "submit": self.submit,
+            "estimate": self.estimate,
             "queue": self.queue,
             "show": self.show,
             "history": self.history,
@@ -82,6 +84,13 @@ class Desk:
         tend(self.cluster, self.pause)
         return picture(self.cluster, age=age, since=self._changed)
 
+    def on_record(self) -> list[dict[str, Any]]:
+        """Label and name of what was submitted and has not ended, as far as is known here."""
+        return [
+            {"label": entry.number or f"w{entry.serial}", "name": entry.name, "state": ""}
+            for entry in self.cluster.ledger.open_entries(self.cluster.name)
+        ]
+
     # ----------------------------------------------------------------------------------- submitting
 
     def submit(self, submissions: Sequence[JobSpec], dry_run: bool = False) -> dict[str, Any]:
@@ -108,6 +117,11 @@ class Desk:
         taken = submitting.submit(order)
         self._changed = clock.now()
         return _accepted(taken, notes)
+
+    def estimate(self, submission: JobSpec) -> dict[str, Any]:
+        """When a job would start, that is not submitted; by the site's word, else by history."""
+        check_spec(submission, self.cluster)
+        return {"offers": [offer(self.cluster, submission).document()], "chosen": self.cluster.name}
 
     def submit_chosen(
         self, spec: JobSpec, chosen: str, elsewhere: Mapping[str, JobSpec], movable: bool

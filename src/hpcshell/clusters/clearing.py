@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from hpcshell.clusters.cluster import Cluster
-from hpcshell.clusters. import closed
+from hpcshell.clusters.lookout import on_record
 from hpcshell.core.commands import Words
 from hpcshell.core.errors import Unreachable
 from hpcshell.core.records import Record
@@ -48,7 +48,7 @@ def _left(cluster: Cluster, older: float, unfetched: bool) -> Iterator[Left]:
     for entry in cluster.ledger.ended_entries(cluster.name, 0, 0):
         if entry.key not in there or entry.directory != f"{cluster.directory}/{entry.key}":
             continue
-        sightings = closed(cluster, entry).elements.values()
+        sightings = on_record(cluster, entry).elements.values()
         if any(one.state not in ENDED for one in sightings):
             continue
         ended = max([entry.submitted, *(one.end_time or 0.0 for one in sightings)])

@@ -24,7 +24,8 @@ class Entry(Record, frozen=True, kw_only=True):
     `moved`: the cluster that it was moved to; its own parts are withdrawn then. `chosen`: why it
     was sent there, where it was not said. `origin`: the directory here whose files were sent along,
     and into which what the job writes comes back. `elsewhere`: the same job for other clusters that
-    could run it; `movable`: it may be moved there while it waits.
+    could run it; `movable`: it may be moved there while it waits. `fetched`: when all that was to
+    come back has.
     """
 
     serial: int
@@ -47,6 +48,7 @@ class Entry(Record, frozen=True, kw_only=True):
     origin: str = ""
     elsewhere: Mapping[str, JobSpec] = {}
     movable: bool = False
+    fetched: float | None = None
 
     @property
     def array(self) -> str:

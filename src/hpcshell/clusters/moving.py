@@ -103,7 +103,6 @@ class Moving:
         wanted = Wanted(
             spec=spec,
             chosen=f"moved from {entry.cluster}",
-            origin=entry.origin,
             key=moved_key(entry),
             elsewhere=others | {entry.cluster: entry.spec},
         )

@@ -41,6 +41,13 @@ class Prepared(Record, frozen=True):
     meaning: tuple[str, ...] = ()
 
 
+class Away(Record, frozen=True):
+    """Another machine: where jobs run there unless it is said, and the user's home directory."""
+
+    workdir: str
+    home: str
+
+
 class PreparedSpec(Record, frozen=True):
     """The same for a cluster."""
 
@@ -78,15 +85,16 @@ def prepare_spec(
     interpreter: str | None = None,
     defaults: Mapping[str, str] | None = None,
     here: bool = False,
+    away: Away | None = None,
 ) -> PreparedSpec:
     """Everything for a cluster whose directives are in `dialect`.
 
     `defaults` are those of the cluster. Of those of this machine only how jobs are run goes along,
     not what they ask for. `here`: the cluster has the files of this machine, so directory, files
-    and interpreter are looked at as well.
+    and interpreter are looked at as well. `away`: it is another machine.
     """
     script, layers = _read(argv, script, interpreter)
-    built = _build_spec((*layers, tuple(settings)), dialect, defaults or {})
+    built = _build_spec((*layers, tuple(settings)), dialect, defaults or {}, away)
     submission = replace(built.spec.submission, argv=words_to_run(tuple(argv)), script=script)
     if here:
         check_submission(submission)
@@ -185,13 +193,10 @@ def _build(
 
 
 class _KnownSpec(Record, frozen=True):
-    """The same of a submission to a cluster, whose script may have directives."""
+    """The same of a submission to a cluster, whose script may have directives. `key`: layers,
+    dialect, defaults, directory, umask, and the machine it goes to."""
 
-    layers: Layers
-    dialect: str
-    defaults: Mapping[str, str]
-    cwd: str
-    umask: int
+    key: tuple[object, ...]
     env: Mapping[str, str]
     configured: object
     built: BuiltSpec
@@ -200,26 +205,25 @@ class _KnownSpec(Record, frozen=True):
 _last_spec: _KnownSpec | None = None
 
 
-def _build_spec(layers: Layers, dialect: str, own: Mapping[str, str]) -> BuiltSpec:
+def _build_spec(
+    layers: Layers, dialect: str, own: Mapping[str, str], away: Away | None
+) -> BuiltSpec:
     """What is asked for, without the words to run and the script."""
     global _last_spec
     cwd, mask, env = working_directory(), umask(), environment()
     conf = configured(cwd)
     defaults = {**_going_along(conf.defaults), **own}
-    last, key = _last_spec, (layers, dialect, defaults, cwd, mask)
-    if (
-        last is not None
-        and last.env is env
-        and last.configured is conf
-        and (last.layers, last.dialect, last.defaults, last.cwd, last.umask) == key
-    ):
+    last, key = _last_spec, (layers, dialect, defaults, cwd, mask, away)
+    if last is not None and last.env is env and last.configured is conf and last.key == key:
         return last.built
     from hpcshell.core.options.spec import build_spec
 
     place, profiles = _place(cwd, mask, env), conf.settings.profiles
+    if away is not None:
+        place = replace(place, cwd=away.workdir, home=away.home)
     built = build_spec(layers, place, ("",), dialect=dialect, profiles=profiles, defaults=defaults)
     if all(map(_timeless, layers)):
-        _last_spec = _KnownSpec(*key, env, conf, built)
+        _last_spec = _KnownSpec(key, env, conf, built)
     return built
 
 

@@ -111,7 +111,9 @@ class LiveLsf(Lsf):
         wanted = index if which == "*" else which and int(which)
         jobs = [job for job in self.engine.of(int(number)) if wanted in (None, job.index)]
         ended = [job.state == "ended" for job in jobs]
-        good = [done and not job.why and job.code == 0 for done, job in zip(ended, jobs, strict=True)]
+        good = [
+            done and not job.why and job.code == 0 for done, job in zip(ended, jobs, strict=True)
+        ]
         match kind:
             case "started":
                 return all(job.begun is not None for job in jobs)
@@ -204,7 +206,11 @@ def _why_it_waits(job: engine.Job) -> str:
         return "The job was suspended by the user while pending;"
     if job.begin > time.time():
         return "Job's specified start time not reached;"
-    return "Job dependency condition not satisfied;" if not job.ready() else "New job is waiting for scheduling;"
+    return (
+        "Job dependency condition not satisfied;"
+        if not job.ready()
+        else "New job is waiting for scheduling;"
+    )
 
 
 def _limit(told: Job) -> float | None:

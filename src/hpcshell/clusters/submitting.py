@@ -11,7 +11,7 @@ order as soon as it may be.
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -33,6 +33,7 @@ from hpcshell.machine.link import LinkDown
 from hpcshell.store.ledger.entries import Entry, Part, PartState
 
 KEY: Final = "hpc"
+_LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 SETTLE: Final = (1.0, 3.0, 6.0)
 """Pauses before each look for a submission that was not answered. If the last answer is whole and
 does not show it, it was not taken."""
@@ -313,7 +314,7 @@ def _left(parts: Sequence[Part]) -> str:
 
 def new_key() -> str:
     """A word that no other submission has: 80 random bits."""
-    return KEY + "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(16))
+    return KEY + "".join(_LETTERS[byte % 32] for byte in os.urandom(16))
 
 
 def completed(spec: JobSpec) -> JobSpec:

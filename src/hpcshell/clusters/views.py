@@ -1,18 +1,18 @@
 """The documents of jobs on clusters: the same fields as those of this machine's.
 
 Further fields: `cluster`, `native` (the site's id), `word` (the state as the site says it),
-`unknown_since` (when it was last known what it does, where that is not known now), `chosen` (why it
-was sent there).
+`unknown_since` (when it was last known what it does, where that is not known now), `expected_start`
+(when the site expects it to start), `chosen` (why it was sent there).
 """
 
 from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from hpcshell.clusters.known import Element, Known, number_of
+from hpcshell.clusters.known import Element, Known
 from hpcshell.core.patterns import expand
 from hpcshell.core.sightings import ENDED, GONE, LIVE, UNKNOWN, Sighting
 
@@ -34,16 +34,21 @@ def number(text: str) -> int | str:
 
 def label_of(known: Known) -> str:
     """What people call the job: the site's number, or `w7` while the site has none for it."""
-    return number_of(known.parts) or f"w{known.entry.serial}"
+    return known.entry.number or f"w{known.entry.serial}"
 
 
 def document(known: Known, element: Element = None, *, whole: bool = True) -> View:
     """The document of a submission as a whole, or of one of its elements."""
-    base = _submitted(known)
     if known.entry.array and whole:
-        return base | _array(known)
-    sighting = known.elements[element]
-    return base | _element(known, element, sighting)
+        return _submitted(known) | _array(known)
+    return next(of_elements(known, [element]))
+
+
+def of_elements(known: Known, elements: Iterable[Element]) -> Iterator[View]:
+    """The documents of several elements."""
+    base = _submitted(known)
+    for element in elements:
+        yield base | _element(known, element, known.elements[element])
 
 
 def stranger(sighting: Sighting, element: Element, cluster: str) -> View:
@@ -288,7 +293,7 @@ def _joined(known: Known, pattern: str) -> str:
 def paths(known: Known, element: Element, sighting: Sighting) -> View:
     """Where it writes to, on the cluster."""
     asked = known.entry.spec.submission
-    site = sighting.number or number_of(known.parts)
+    site = sighting.number
     if not site.isdecimal():
         return {"stdout": _joined(known, asked.stdout), "stderr": _joined(known, asked.stderr)}
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from shlex import quote as plainly_quoted
 from typing import Final
 
 from hpcshell.core.errors import Wrong
@@ -62,6 +61,8 @@ def _parts(path: str) -> list[str]:
 
 def shell_words(pattern: str) -> str:
     """The pattern as a word of `sh`: only what is wild in it is left to the shell."""
+    from shlex import quote as plainly_quoted  # not every submission has to pay for it
+
     pieces = [text if wild else plainly_quoted(text) for text, wild in _pieces(pattern) if text]
     return "./" + "".join(pieces)
 

@@ -138,8 +138,8 @@ def _here(spec: JobSpec, cluster: Cluster) -> tuple[JobSpec, tuple[str, ...]]:
 
 
 def _moved(spec: JobSpec) -> JobSpec:
-    """As another machine is to have it: without this one's environment, but with what is to go
-    along. Raises `NotFound` where that is not here, `Wrong` where two have one name there."""
+    """As another machine is to have it: without this one's environment, but with what goes along.
+    Raises `NotFound` where that is not here, `Wrong` where two things have one name there."""
     submission = replace(spec.submission, env=dict(spec.named))
     origin = working_directory()
     named: dict[str, str] = {}

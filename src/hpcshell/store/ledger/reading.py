@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from hpcshell.core.records import NO_INDEX
+from hpcshell.core.records import NO_INDEX, Record
 from hpcshell.core.sightings import Sighting
 from hpcshell.store.ledger.entries import Entry, Part
 
@@ -19,7 +19,15 @@ PART: Final = ", ".join(_FIELDS)
 UNSENT: Final = "state IN ('planned', 'asking')"
 """As the index of what is not at the site has it."""
 
+
+class _Wish(Record, frozen=True):
+    """Of an entry only what is asked at every step of its submission."""
+
+    cancelled: float | None = None
+
+
 _entry: Final = msgspec.json.Decoder(Entry).decode
+_wish: Final = msgspec.json.Decoder(_Wish).decode
 _sighting: Final = msgspec.json.Decoder(Sighting).decode
 
 Endings = Mapping[int | None, Sighting]
@@ -53,6 +61,12 @@ class Submissions(Rows):
         found = self._entries("WHERE serial = ?", (serial,))
         return found[0] if found else None
 
+    def wanted(self, serial: int) -> bool:
+        """Whether there is such an entry, and nobody has asked for its end."""
+        rows = self._rows("SELECT document FROM entry WHERE serial = ?", (serial,))
+        with self._in_words():
+            return any(_wish(document).cancelled is None for (document,) in rows)
+
     def keyed(self, key: str) -> Entry | None:
         """The entry of this key, which also names its directory."""
         found = self._entries("WHERE key = ?", (key,))
@@ -76,10 +90,6 @@ class Submissions(Rows):
         found = self._entries(where, (*clusters, most * 2))
         return [entry for entry in found if not entry.moved][:most]
 
-    def clusters(self) -> list[str]:
-        """Names under which something was submitted."""
-        return [name for (name,) in self._rows("SELECT DISTINCT cluster FROM entry ORDER BY 1")]
-
     def named(self, cluster: str, name: str) -> list[Entry]:
         return self._entries("WHERE cluster = ? AND name = ? ORDER BY serial", (cluster, name))
 
@@ -99,6 +109,15 @@ class Submissions(Rows):
         """Those of which nothing is to come, latest first."""
         where = "WHERE cluster = ? AND open = 0 ORDER BY serial DESC LIMIT ? OFFSET ?"
         return self._entries(where, (cluster, limit if limit else -1, offset))
+
+    def clusters(self) -> list[str]:
+        """Names under which something was submitted."""
+        return [name for (name,) in self._rows("SELECT DISTINCT cluster FROM entry ORDER BY 1")]
+
+    def count_ended(self, cluster: str) -> int:
+        """How many there are of which nothing is to come."""
+        which = "SELECT COUNT(*) FROM entry WHERE cluster = ? AND open = 0"
+        return int(self._rows(which, (cluster,))[0][0])
 
 
 class Reading(Submissions):

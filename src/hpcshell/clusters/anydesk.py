@@ -16,6 +16,7 @@ from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.desk import Desk
 from hpcshell.clusters.federation import choose, why
 from hpcshell.clusters.moving import Moving, moved_key
+from hpcshell.clusters.verbs.submit import submit, submit_chosen
 from hpcshell.core.errors import HpcError, NotFound, Refused, Unreachable, Wrong
 from hpcshell.core.ids import Last, select
 from hpcshell.core.jobspec import JobSpec
@@ -86,10 +87,10 @@ class AnyDesk:
         reason = "; ".join([why(made, best), *choice.notes])
         desk, spec = self.desks[best.cluster], choice.specs[best.cluster]
         if dry_run:
-            answer: dict[str, Any] = desk.submit([spec], dry_run=True)["jobs"][0]
+            answer: dict[str, Any] = submit(desk, [spec], dry_run=True)["jobs"][0]
         else:
             elsewhere = {name: each for name, each in choice.specs.items() if name != best.cluster}
-            answer = desk.submit_chosen(spec, reason, elsewhere, choice.movable)
+            answer = submit_chosen(desk, spec, reason, elsewhere, choice.movable)
         answer["notes"] = [f"on {best.cluster}: {reason}", *answer["notes"]]
         return answer | {"cluster": best.cluster}
 

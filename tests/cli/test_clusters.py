@@ -7,19 +7,20 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hpcshell.clusters import lookout
+from tests.cli.conftest import call
 from tests.conftest import Hpc
 from tests.support.clusters.slurm import SlurmCluster
 from tests.support.clusters.slurm import slurm_cluster as slurm_cluster
 from tests.support.homes import processes_of, wait_for_exit
 
 ON = ("--on", "here")
-NOBODY = "/nonexistent/slurm.conf"
-"""The configuration of a Slurm that never answers."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +40,18 @@ def configure(home: Path, *lines: str) -> None:
 
 
 @pytest.fixture
-def submitted(hpc: Hpc) -> Callable[..., str]:
+def submitted(hpc: Hpc) -> Iterator[Callable[..., str]]:
+    """Submits and tells the id; what has not ended by the end of the test is cancelled."""
+    made: list[str] = []
+
     def submit(*words: str) -> str:
         done = hpc("submit", *ON, "--quiet", "--mem", "32M", *words, check=True)
-        return done.stdout.strip()
+        made.append(done.stdout.strip())
+        return made[-1]
 
-    return submit
+    yield submit
+    if made:
+        hpc("cancel", *ON, *made)
 
 
 # ----------------------------------------------------------------------------------- exit codes
@@ -103,25 +110,28 @@ def test_what_has_not_begun_has_no_output_yet(hpc: Hpc, submitted: Callable[...,
 
 
 def test_a_silent_cluster_is_told_of_and_what_is_known_is_shown(
-    hpc: Hpc, submitted: Callable[..., str]
+    tmp_path: Path, submitted: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ):
     job = submitted("--", "sleep", "300")
-    assert hpc("queue", *ON).returncode == 0
-    silent = {"SLURM_CONF": NOBODY}
-    while (done := hpc("queue", *ON, env=silent)).returncode == 0:
-        assert job in done.stdout  # an answer may still be fresh
-    assert done.returncode == 5
-    assert job in done.stdout
-    assert "UNKNOWN" in done.stdout
-    assert "here does not answer" in done.stderr
-    assert "as it was at" in done.stderr
-    told = json.loads(hpc("queue", *ON, "--json", env=silent).stdout)
-    (row,) = [row for row in told["rows"] if row["label"] == job]
-    assert row["state"] == "UNKNOWN"
-    assert row["unknown_since"] > 0
-    assert told["trouble"]["cluster"] == "here"
-    assert hpc("cluster", "status", env=silent).returncode == 5
-    hpc("cancel", *ON, job)
+    assert call("queue", *ON).code == 0
+    (tmp_path / "slurm.conf").write_text("ClusterName=nobody\n")
+    with monkeypatch.context() as silent:
+        silent.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
+        while (said := call("queue", *ON)).code == 0:
+            assert job in said.out  # the last answer is still fresh
+        assert said.code == 5
+        assert job in said.out
+        assert "here does not answer" in said.err
+        assert "as it was at" in said.err
+        silent.setattr(lookout, "FRESH", 0.0)
+        told = call("queue", *ON, "--json").json
+        (row,) = [row for row in told["rows"] if row["label"] == job]
+        assert row["state"] == "UNKNOWN"
+        assert row["unknown_since"] > 0
+        assert told["trouble"]["cluster"] == "here"
+        assert "UNKNOWN" in call("queue", *ON).out
+        assert call("cluster", "status").code == 5
+        assert "questions in the last hour, circuit" in call("doctor").out
 
 
 # ------------------------------------------------------------------------------ what waits here
@@ -191,15 +201,15 @@ def test_a_cluster_is_added_shown_and_removed(hpc: Hpc, home: Path):
 
 
 def test_clusters_are_described_in_documents(hpc: Hpc):
-    def document(*words: str) -> dict[str, object]:
-        told: dict[str, object] = json.loads(hpc("cluster", *words, "--json", check=True).stdout)
+    def document(*words: str) -> Any:
+        told = json.loads(hpc("cluster", *words, "--json", check=True).stdout)
         assert told["schema"] == 1
         return told
 
     assert document("detect")["chosen"] == "slurm"
-    (status,) = document("status")["clusters"]  # type: ignore[misc]
+    (status,) = document("status")["clusters"]
     assert (status["name"], status["circuit"], status["answers"]) == ("here", "closed", True)
-    assert {one["name"] for one in document("show", "here")["partitions"]} >= {"cpu"}  # type: ignore[attr-defined]
+    assert {one["name"] for one in document("show", "here")["partitions"]} >= {"cpu"}
     assert document("tend", "here") == {"schema": 1, "left": 0}
     assert document("clean", "here") == {
         "schema": 1,
@@ -223,7 +233,7 @@ def test_where_jobs_go_can_be_configured(hpc: Hpc, home: Path, submitted: Callab
 def test_ids_are_completed_from_what_is_on_record(hpc: Hpc, submitted: Callable[..., str]):
     job = submitted("--hold", "--name", "somename", "--", "true")
     typed = {"_HPC_COMPLETE": "bash_complete", "COMP_WORDS": "hpc cancel --on here "}
-    shown = hpc(env=typed | {"COMP_CWORD": "4", "SLURM_CONF": NOBODY}).stdout.split()
+    shown = hpc(env=typed | {"COMP_CWORD": "4", "SLURM_CONF": "/not/asked"}).stdout.split()
     assert {f"plain,{job}", "plain,somename"} <= set(shown)
     hpc("cancel", *ON, job, check=True)
 

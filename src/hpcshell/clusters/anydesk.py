@@ -24,7 +24,7 @@ from hpcshell.core.words import quote
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Entry
 
-LISTS: Final = ("jobs", "unchanged", "outputs", "done", "pending")
+LISTS: Final = ("jobs", "unchanged", "outputs", "done", "pending", "files")
 """Lists in answers, which are put together."""
 EVERY: Final = 2.0
 
@@ -50,6 +50,8 @@ class AnyDesk:
         match verb:
             case "submit":
                 return self._submit(**args)
+            case "estimate":
+                return self._estimate(**args)
             case "queue" | "history":
                 return self._list(verb, **args)
             case "size" | "read":
@@ -70,6 +72,11 @@ class AnyDesk:
 
     def _submit(self, submissions: Sequence[Choice], dry_run: bool = False) -> dict[str, Any]:
         return {"jobs": [self._one(each, dry_run) for each in submissions]}
+
+    def _estimate(self, submission: Choice) -> dict[str, Any]:
+        made, best = choose(submission.specs, self.opened)
+        chosen = None if best is None else best.cluster
+        return {"offers": [each.document() for each in made], "chosen": chosen}
 
     def _one(self, choice: Choice, dry_run: bool) -> dict[str, Any]:
         made, best = choose(choice.specs, self.opened)

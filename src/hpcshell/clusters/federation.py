@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 from hpcshell.backends.contract import Estimate
 from hpcshell.clusters.cluster import Cluster
@@ -42,6 +42,18 @@ class Offer(Record, frozen=True, kw_only=True):
         waits = NO_IDEA if self.wait is None else self.wait
         return waits + (run if self.run is None else self.run)
 
+    def document(self) -> dict[str, Any]:
+        """As `hpc submit --test-only` tells it."""
+        start = None if self.wait is None or self.cannot else clock.now() + self.wait
+        return {
+            "cluster": self.cluster,
+            "start": start,
+            "run": self.run,
+            "cannot": self.cannot,
+            "why": self.why,
+            "sentence": self.sentence,
+        }
+
     @property
     def sentence(self) -> str:
         """`a starts it in 2m 0s (its own estimate)`."""
@@ -68,7 +80,8 @@ def offer(cluster: Cluster, spec: JobSpec) -> Offer:
     except HpcError as error:
         return Offer(cluster=cluster.name, why=error.message, cannot=True)
     if estimate.trouble is not None and estimate.trouble.kind in ("wrong", "denied"):
-        return Offer(cluster=cluster.name, why=estimate.trouble.message, cannot=True)
+        hint = f" ({estimate.trouble.hint})" if estimate.trouble.hint else ""
+        return Offer(cluster=cluster.name, why=estimate.trouble.message + hint, cannot=True)
     run = _run_of_history(cluster, spec)
     if estimate.start is not None:
         wait = max(0.0, estimate.start - clock.now())

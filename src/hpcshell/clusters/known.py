@@ -9,7 +9,7 @@ does not mention has not ended, unless it had agreed to end it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -264,11 +264,6 @@ def unsent(part: Part) -> dict[Element, Sighting]:
         )
         for element in elements_of(part.indices)
     }
-
-
-def number_of(parts: Sequence[Part]) -> str:
-    """The sites' number that people know the whole by; "" while there is none."""
-    return next((part.site for part in parts if part.site), "")
 
 
 def _order(element: Element) -> int:

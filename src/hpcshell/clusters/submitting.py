@@ -121,7 +121,8 @@ class Submitting:
             raise raised(why, self.cluster.name)
         if trouble is not None:
             notes.append(f"{self.cluster.name}: {trouble.message}; {_left(parts)}")
-        entry = ledger.entry(entry.serial) or entry
+        number = next((part.site for part in parts if part.site), None)
+        entry = replace(entry, number=number)
         return Taken(entry=entry, parts=tuple(parts), notes=tuple(notes))
 
     def script(self, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
@@ -200,8 +201,7 @@ class Submitting:
         more. A trouble if the configured limit leaves no room for one more."""
         most, ledger = self.cluster.settings.max_jobs, self.cluster.ledger
         with ledger.change() as change:
-            entry = ledger.entry(part.serial)
-            if entry is None or entry.cancelled is not None:
+            if not ledger.wanted(part.serial):
                 change.mark(part, "withdrawn", clock.now(), CANCELLED)
                 return None
             if part.state == "planned" and most is not None:
@@ -255,8 +255,7 @@ class Submitting:
         number, _ = self.cluster.backend.parse_id(native)
         ledger, kept = self.cluster.ledger, False
         with ledger.change() as change:
-            entry = ledger.entry(part.serial)
-            wanted = entry is not None and entry.cancelled is None
+            wanted = ledger.wanted(part.serial)
             if wanted:
                 kept = change.known(part, native, number, clock.now())
         if kept or not self._end(native) or wanted:

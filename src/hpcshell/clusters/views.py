@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from hpcshell.clusters.known import Element, Known, number_of
+from hpcshell.clusters.known import Element, Known
 from hpcshell.core.patterns import expand
 from hpcshell.core.sightings import ENDED, GONE, LIVE, UNKNOWN, Sighting
 
@@ -34,7 +34,7 @@ def number(text: str) -> int | str:
 
 def label_of(known: Known) -> str:
     """What people call the job: the site's number, or `w7` while the site has none for it."""
-    return number_of(known.parts) or f"w{known.entry.serial}"
+    return known.entry.number or f"w{known.entry.serial}"
 
 
 def document(known: Known, element: Element = None, *, whole: bool = True) -> View:
@@ -303,7 +303,7 @@ def _joined(known: Known, pattern: str) -> str:
 def paths(known: Known, element: Element, sighting: Sighting) -> View:
     """Where it writes to, on the cluster."""
     asked = known.entry.spec.submission
-    site = sighting.number or number_of(known.parts)
+    site = sighting.number
     if not site.isdecimal():
         return {"stdout": _joined(known, asked.stdout), "stderr": _joined(known, asked.stderr)}
 

@@ -18,13 +18,14 @@ take it."""
 class Entry(Record, frozen=True, kw_only=True):
     """One submission to a cluster. `serial` is its number here, whatever the site calls it.
 
-    `number` is that of its first part at the site (None: not known yet). `directory` is the job's
-    on the cluster. `parents` as in an order. `held` and `throttle` as they are wanted now.
-    `cancelled`: when somebody asked for its end. `moved`: the cluster that it was moved to; its own
-    parts are withdrawn then. `chosen`: why it was sent there, where it was not said. `origin`: the
-    directory here whose files were sent along, and into which what the job writes comes back.
-    `elsewhere`: the same job for other clusters that could run it; `movable`: it may be moved there
-    while it waits.
+    `number` is the first that the site gave to a part of it (None: none yet). `directory` is the
+    job's on the cluster. `parents` as in an order. `held` and `throttle` as they are wanted now.
+    `cancelled`: when somebody asked for the end of what the site did not have, or might not have.
+    `moved`: the cluster that it was moved to; its own parts are withdrawn then. `chosen`: why it
+    was sent there, where it was not said. `origin`: the directory here whose files were sent along,
+    and into which what the job writes comes back. `elsewhere`: the same job for other clusters that
+    could run it; `movable`: it may be moved there while it waits. `fetched`: when all that was to
+    come back has.
     """
 
     serial: int
@@ -47,6 +48,7 @@ class Entry(Record, frozen=True, kw_only=True):
     origin: str = ""
     elsewhere: Mapping[str, JobSpec] = {}
     movable: bool = False
+    fetched: float | None = None
 
     @property
     def array(self) -> str:

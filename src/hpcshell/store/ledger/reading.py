@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from hpcshell.core.records import NO_INDEX
+from hpcshell.core.records import NO_INDEX, Record
 from hpcshell.core.sightings import Sighting
 from hpcshell.store.ledger.entries import Entry, Part
 
@@ -20,7 +20,15 @@ PART: Final = ", ".join(_FIELDS)
 UNSENT: Final = "state IN ('planned', 'asking')"
 """As the index of what is not at the site has it."""
 
+
+class _Wish(Record, frozen=True):
+    """Of an entry only what is asked at every step of its submission."""
+
+    cancelled: float | None = None
+
+
 _entry: Final = msgspec.json.Decoder(Entry).decode
+_wish: Final = msgspec.json.Decoder(_Wish).decode
 _sighting: Final = msgspec.json.Decoder(Sighting).decode
 
 Endings = Mapping[int | None, Sighting]
@@ -55,6 +63,12 @@ class Submissions(Rows):
     def entry(self, serial: int) -> Entry | None:
         found = self._entries("WHERE serial = ?", (serial,))
         return found[0] if found else None
+
+    def wanted(self, serial: int) -> bool:
+        """Whether there is such an entry, and nobody has asked for its end."""
+        rows = self._rows("SELECT document FROM entry WHERE serial = ?", (serial,))
+        with self._in_words():
+            return any(_wish(document).cancelled is None for (document,) in rows)
 
     def keyed(self, key: str) -> Entry | None:
         """The entry of this key, which also names its directory."""

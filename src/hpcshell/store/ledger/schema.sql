@@ -6,7 +6,7 @@ CREATE TABLE entry (
     cluster    TEXT NOT NULL,
     name       TEXT NOT NULL,
     submitted  REAL NOT NULL,
-    number     TEXT,               -- the site's number of its first part, once it is known
+    number     TEXT,               -- the first that the site gave to a part of it
     open       INTEGER NOT NULL DEFAULT 1 CHECK (open IN (0, 1)),
     document   BLOB NOT NULL       -- an Entry
 ) STRICT;

@@ -38,10 +38,9 @@ class Change:
         """A new entry and its parts (key, indices and offset of each), all of them planned."""
         row = self._execute(
             "INSERT INTO entry (key, cluster, name, submitted, document) VALUES (?, ?, ?, ?, ?)",
-            (entry.key, entry.cluster, entry.name, entry.submitted, b"{}"),
+            (entry.key, entry.cluster, entry.name, entry.submitted, _encode(entry)),
         )
         entry = replace(entry, serial=int(row.lastrowid or 0))
-        self.rewrite(entry)
         self._many(
             "INSERT INTO part (serial, number, key, indices, offset, state, since)"
             " VALUES (?, ?, ?, ?, ?, 'planned', ?)",
@@ -91,16 +90,16 @@ class Change:
 
     def known(self, part: Part, native: str, site: str, now: float) -> bool:
         """The site took it, and calls it so; False: it is there under another number already."""
-        self._execute(
+        taken = self._execute(
             "UPDATE part SET state = 'known', native = ?, site = ?, since = ?, reason = ''"
             " WHERE serial = ? AND number = ? AND state IN ('planned', 'asking')",
             (native, site, now, part.serial, part.number),
         )
-        self._execute(
-            "UPDATE entry SET number = (SELECT site FROM part WHERE part.serial = entry.serial"
-            " AND site IS NOT NULL ORDER BY part.number LIMIT 1) WHERE serial = ?",
-            (part.serial,),
-        )
+        if taken.rowcount:
+            self._execute(
+                "UPDATE entry SET number = ? WHERE serial = ? AND number IS NULL",
+                (site, part.serial),
+            )
         row = self._execute(
             "SELECT site FROM part WHERE serial = ? AND number = ?", (part.serial, part.number)
         ).fetchone()

@@ -18,7 +18,7 @@ it does not match: then the job is read exactly.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -94,6 +94,8 @@ _OFTEN: Final = 3
 """So many jobs make a shape worth while."""
 _MOST: Final = 8
 """Shapes with the same number of lines."""
+_FRONT: Final = "Job Id: "
+_BREAK: Final = "\n\nJob Id: "
 _VALUE: Final = r".*+"
 _FOLDED: Final = r".*+(?:\n\t.*+)++"
 
@@ -112,18 +114,18 @@ class _Shape:
         text = "".join(_line(name, _FOLDED if fold else _VALUE) for name, fold in lines)
         self._match = re.compile(rf"({PARTS})[ \t]*{text}\n*\Z").match
 
-    def read(self, block: str) -> Job | None:
-        """None if it has another shape."""
-        found = self._match(block)
+    def read(self, text: str, begin: int, end: int) -> Job | None:
+        """The job there; None if it has another shape."""
+        found = self._match(text, begin, end)
         if found is None:
             return None
         values = [*found.groups(), ""]
         for place in self._folded:
             values[place] = values[place].replace("\n\t", "")
-        return _job(self._in_order(values))
+        return _new(Job, self._in_order(values))
 
 
-_job: Final = Job._make
+_new: Final = tuple.__new__
 
 
 def _line(name: str, value: str) -> str:
@@ -142,54 +144,51 @@ class _Shapes:
     """Those that were met in an answer, by their number of lines."""
 
     def __init__(self) -> None:
-        self._known: dict[int, list[_Shape]] = {}
+        self._known: dict[int, list[Callable[[str, int, int], Job | None]]] = {}
         self._met: dict[tuple[tuple[str, str], ...], int] = {}
 
-    def read(self, block: str) -> Job | None:
-        lines = block.count("\n")
-        for shape in self._known.get(lines, ()):
-            job = shape.read(block)
-            if job is not None:
+    def read(self, text: str, begin: int, end: int) -> Job | None:
+        lines = text.count("\n", begin, end)
+        for read in self._known.get(lines, ()):
+            job = read(text, begin, end)
+            if job:
                 return job
-        return self._learn(block, lines)
+        return self._learn(text, begin, end, lines)
 
-    def _learn(self, block: str, lines: int) -> Job | None:
+    def _learn(self, text: str, begin: int, end: int, lines: int) -> Job | None:
         """What shows an attribute twice has no shape."""
-        met = tuple(_LINE.findall(block))
+        met = tuple(_LINE.findall(text, begin, end))
         self._met[met] = times = self._met.get(met, 0) + 1
         known = self._known.setdefault(lines, [])
         twice = len({name for name, _ in met}) < len(met)
         if times < _OFTEN or len(known) >= _MOST or twice:
             return None
         shape = _shape(met)
-        job = shape.read(block)
+        job = shape.read(text, begin, end)
         if job is not None:
-            known.append(shape)
+            known.append(shape.read)
         return job
 
 
 def read_blocks(text: str) -> Iterator[Job]:
     """All jobs of a text that begins with `Job Id: `, but the last if it was cut off."""
+    shapes = _Shapes()
     last: Job | None = None
-    for job in _blocks(text):
-        if job is None and last is not None:
-            last = last._replace(twice="an id")
-        elif job is not None:
-            if last is not None:
+    begin = len(_FRONT)
+    while begin < len(text):
+        end = text.find(_BREAK, begin)
+        end = len(text) if end < 0 else end
+        found = shapes.read(text, begin, end)
+        for job in (found,) if found else read_exactly(text[begin:end]):
+            if job is None:
+                last = last and last._replace(twice="an id")
+                continue
+            if last:
                 yield last
             last = job
-    if last is not None and text.endswith("\n\n"):
+        begin = end + len(_BREAK)
+    if last and text.endswith("\n\n"):
         yield last
-
-
-def _blocks(text: str) -> Iterator[Job | None]:
-    shapes = _Shapes()
-    for block in text.removeprefix("Job Id: ").split("\n\nJob Id: "):
-        job = shapes.read(block)
-        if job is not None:
-            yield job
-        else:
-            yield from read_exactly(block)
 
 
 def read_exactly(text: str) -> Iterator[Job | None]:
@@ -204,4 +203,4 @@ def read_exactly(text: str) -> Iterator[Job | None]:
         shown = dict(pairs)
         doubled = len(shown) < len(pairs) and any(shown[name] != text for name, text in pairs)
         values = (shown.get(name, "") for name in _ATTRIBUTES)
-        yield _job((*native.groups(), *values, "an attribute" if doubled else ""))
+        yield Job(*native.groups(), *values, "an attribute" if doubled else "")

@@ -36,6 +36,7 @@ _OF_ONE: Final = re.compile(
     rf"\w+: (?:(?:(?P<gone>Unknown Job Id)(?: Error)? (?P<unknown>{PATTERN})"
     rf"|Job has finished {PATTERN}|{PATTERN} Job has finished\b.*))\s*\Z"
 )
+_submitted: Final = lru_cache(maxsize=4096)(values.instant)
 _limit: Final = lru_cache(maxsize=4096)(values.seconds)
 _memory: Final = lru_cache(maxsize=4096)(values.size)
 _NODES: Final = re.compile(r"(\d{1,6})(?::ppn=(\d{1,6}))?\Z")
@@ -108,7 +109,8 @@ def _sightings(jobs: Iterable[Job]) -> Iterable[Sighting]:
                 of_arrays[job.native] = job._replace(twice="a job")
             continue
         sighting = _sighting(job, None, _life(job))
-        if plain.setdefault(job.native, sighting) != sighting:
+        first = plain.setdefault(job.native, sighting)
+        if first is not sighting and first != sighting:
             plain[job.native] = _sighting(job, None, _life(job._replace(twice="a job")))
     yield from plain.values()
     yield from _of_arrays(of_arrays.values())
@@ -148,7 +150,7 @@ def _sighting(job: Job, element: int | None, life: _Life) -> Sighting:
         partition=job.queue,
         account=job.account,
         priority=values.whole(job.priority),
-        submit_time=_first(job.ctime, job.qtime),
+        submit_time=_submitted(job.ctime or job.qtime),
         start_time=_first(job.stime, job.torque_start) if life.runs else None,
         end_time=_first(job.obittime, job.torque_end, job.mtime) if life.word in ENDINGS else None,
         expected_start=values.instant(job.estimated) if job.estimated else None,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from hpcshell.clusters.cluster import Cluster
-from hpcshell.clusters.lookout import on_record
+from hpcshell.clusters.lookout import on_record, picture
 from hpcshell.core.commands import Words
 from hpcshell.core.errors import Unreachable
 from hpcshell.core.records import Record
@@ -44,6 +44,7 @@ def clear(
 
 
 def _left(cluster: Cluster, older: float, unfetched: bool) -> Iterator[Left]:
+    picture(cluster)  # what has ended since is on record then
     there = _there(cluster)
     for entry in cluster.ledger.ended_entries(cluster.name, 0, 0):
         if entry.key not in there or entry.directory != f"{cluster.directory}/{entry.key}":

@@ -65,8 +65,8 @@ class Part(Record, frozen=True, kw_only=True):
     """What of an entry is one job at the site. `indices` are ours; the site's are less by `offset`.
     `native` is its id there, `site` its number, `since` when it came into this state, `seen` when
     the site last showed it alive, `missed` since when whole answers do not mention it any more,
-    `cancelled` when the site agreed to end it. `over`: all of it has ended. `reason`: why it is not
-    there."""
+    `cancelled` when the site agreed to end it; `unwanted` are the elements that it agreed to end
+    one by one. `over`: all of it has ended. `reason`: why it is not there."""
 
     serial: int
     number: int
@@ -80,5 +80,6 @@ class Part(Record, frozen=True, kw_only=True):
     seen: float | None = None
     missed: float | None = None
     cancelled: float | None = None
+    unwanted: str = ""
     over: bool = False
     reason: str = ""

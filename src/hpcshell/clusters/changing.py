@@ -110,7 +110,7 @@ class Changing:
             self.unchanged.append(_refusal(target, trouble))
 
     def _agreed(self, targets: Iterable[Target]) -> None:
-        """Take down what the site agreed to end: not every site tells of an end whose wish it was."""
+        """Take down what the site agreed to end: not all tell of an end whose wish it was."""
         whole: list[Part] = []
         elements: dict[int, tuple[Part, list[int]]] = {}
         for target in targets:

@@ -30,6 +30,7 @@ from hpcshell.core.records import Record
 from hpcshell.machine import clock
 from hpcshell.machine.link import LinkDown
 from hpcshell.store.ledger.entries import Entry, Part, PartState
+from hpcshell.store.ledger.writing import Change
 
 KEY: Final = "hpc"
 SETTLE: Final = (1.0, 3.0, 6.0)
@@ -53,7 +54,8 @@ class Taken(Record, frozen=True, kw_only=True):
 
 class Wanted(Record, frozen=True, kw_only=True):
     """A submission whose parents are resolved. `origin`, `chosen` and `elsewhere`: see `Entry`.
-    `key`: the key to use, where it follows from something; else a new one."""
+    `key`: the key to use, where it follows from something; else a new one. `after`: the serial of
+    the entry that it is in place of."""
 
     spec: JobSpec
     parents: tuple[Parent, ...] = ()
@@ -63,6 +65,8 @@ class Wanted(Record, frozen=True, kw_only=True):
     key: str = ""
     elsewhere: Mapping[str, JobSpec] = {}
     movable: bool = False
+    after: int | None = None
+    moves: int = 0
 
 
 class Submitting:
@@ -96,12 +100,22 @@ class Submitting:
             origin=wanted.origin,
             elsewhere=dict(wanted.elsewhere),
             movable=wanted.movable,
+            moves=wanted.moves,
         )
         parts = split(entry.array, cluster.known_site(), key)
         files, notes = self.orders.files(entry, parts)
         cluster.link.write(entry.directory, files)
         with cluster.ledger.change() as change:
+            if wanted.after is not None:
+                self._replace(change, wanted.after)
             return change.enter(entry, parts), notes
+
+    def _replace(self, change: Change, serial: int) -> None:
+        """Another entry is to be in the place of that one, unless its user wants no more of it."""
+        before = self.cluster.ledger.entry(serial)
+        if before is None or before.cancelled is not None:
+            raise Refused(CANCELLED)
+        change.withdraw(serial, clock.now(), f"moved to {self.cluster.name}")
 
     def submit(self, wanted: Wanted) -> Taken:
         """Enter it and hand over what the site takes now. Raises an `HpcError` if it takes nothing
@@ -198,6 +212,8 @@ class Submitting:
             entry = ledger.entry(part.serial)
             if entry is None or entry.cancelled is not None:
                 change.mark(part, "withdrawn", clock.now(), CANCELLED)
+                return None
+            if entry.moved:
                 return None
             if part.state == "planned" and most is not None:
                 there = change.there(self.cluster.name)
@@ -332,10 +348,6 @@ def check_spec(spec: JobSpec, cluster: Cluster) -> list[str]:
         raise Wrong("--gang is for this machine's scheduler", "ask for nodes instead: --nodes N")
     if asked.request.gpu_share:
         raise Wrong(f"{cluster.name} hands out whole GPUs", "ask for a whole number of them")
-    if asked.unique and any(
-        _same(entry.spec, spec) for entry in cluster.ledger.open_entries(cluster.name)
-    ):
-        raise Refused("the same submission waits or runs already", "leave --unique out")
     notes = []
     if asked.retry.limit:
         notes.append("--retries is for this machine: the site runs a job once (--requeue)")
@@ -344,6 +356,14 @@ def check_spec(spec: JobSpec, cluster: Cluster) -> list[str]:
     if asked.notify is not None and (asked.notify.webhook or asked.notify.desktop):
         notes.append(f"{cluster.name} sends mail only: --webhook and --notify are left out")
     return notes
+
+
+def check_unique(spec: JobSpec, cluster: Cluster) -> None:
+    """Refuse what is there already, if that is not wanted."""
+    if spec.submission.unique and any(
+        _same(entry.spec, spec) for entry in cluster.ledger.open_entries(cluster.name)
+    ):
+        raise Refused("the same submission waits or runs already", "leave --unique out")
 
 
 def _same(one: JobSpec, other: JobSpec) -> bool:

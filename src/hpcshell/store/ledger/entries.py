@@ -20,8 +20,9 @@ class Entry(Record, frozen=True, kw_only=True):
 
     `number` is that of its first part at the site (None: not known yet). `directory` is the job's
     on the cluster. `parents` as in an order. `held` and `throttle` as they are wanted now.
-    `cancelled`: when somebody asked for its end. `moved`: the cluster that it was moved to; its own
-    parts are withdrawn then. `chosen`: why it was sent there, where it was not said. `origin`: the
+    `cancelled`: when its user asked for its end. `moved`: the cluster that it is moved to; it has
+    been once there is an entry of the key that follows. `left`: since when it is ended here for
+    that. `moves`: how often it has been moved so far. `chosen`: why it was sent there, where it was not said. `origin`: the
     directory here whose files were sent along, and into which what the job writes comes back.
     `elsewhere`: the same job for other clusters that could run it; `movable`: it may be moved there
     while it waits.
@@ -43,6 +44,8 @@ class Entry(Record, frozen=True, kw_only=True):
     cancelled: float | None = None
     open: bool = True
     moved: str = ""
+    left: float | None = None
+    moves: int = 0
     chosen: str = ""
     origin: str = ""
     elsewhere: Mapping[str, JobSpec] = {}

@@ -68,13 +68,16 @@ class Submissions(Rows):
         found = self._entries(where, (cluster, back))
         return found[0] if found else None
 
-    def latest(self, clusters: Sequence[str], most: int) -> list[Entry]:
-        """The latest submissions to any of some clusters, latest first; what was moved counts only
-        where it is."""
+    def latest(self, clusters: Sequence[str], back: int = 0) -> Entry | None:
+        """The latest submission to any of some clusters, or the one `back` before it. One that was
+        moved counts as it was first submitted."""
         marks = ", ".join("?" * len(clusters))
-        where = f"WHERE cluster IN ({marks}) ORDER BY serial DESC LIMIT ?"
-        found = self._entries(where, (*clusters, most * 2))
-        return [entry for entry in found if not entry.moved][:most]
+        where = (
+            f"WHERE cluster IN ({marks}) AND json_extract(CAST(document AS TEXT), '$.moves') = 0"
+            " ORDER BY serial DESC LIMIT 1 OFFSET ?"
+        )
+        found = self._entries(where, (*clusters, back))
+        return found[0] if found else None
 
     def clusters(self) -> list[str]:
         """Names under which something was submitted."""

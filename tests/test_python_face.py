@@ -132,7 +132,7 @@ def test_several_are_accepted_at_once_or_not_at_all():
     assert accepted[1].show()["name"] == "x"
     with pytest.raises(hpcshell.HpcError):
         hpcshell.submit_many([["true"], {"command": ["true"], "cpus": 10_000}])
-    assert hpcshell.submit(["true"]).id == accepted[-1].id + 1
+    assert hpcshell.submit(["true"]).id == int(accepted[-1].id) + 1
     assert hpcshell.submit_many([]) == []
 
 
@@ -266,7 +266,7 @@ def test_a_failure_there_is_the_same_failure(on_slurm):
     with pytest.raises(hpcshell.JobFailed, match="it broke") as caught:
         job.result()
     assert (caught.value.exit_code, caught.value.state) == (7, "FAILED")
-    assert f"hpc logs --on slurm {job.id}" in caught.value.hint
+    assert f"hpc logs --on slurm {job.id}" in str(caught.value)
     assert (job.logs(), job.logs("stderr")) == ("", "it broke\n")
 
 

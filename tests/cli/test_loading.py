@@ -25,6 +25,8 @@ CLIENT: Final = (
     *("machine", "machine.paths"),
 )
 ASKING: Final = (*VERB, *CLIENT, "cli.reach")
+BY_DOOR: Final = ("jobs", "jobs.doors")
+"""More, where jobs may be on a cluster."""
 CHANGING: Final = (*ASKING, "cli.changing")
 SHOWING: Final = (*ASKING, "cli.describe", "core.instants", "core.units")
 SUBMITTING: Final = (
@@ -34,7 +36,8 @@ SUBMITTING: Final = (
     *("core.options.prelude", "core.options.read", "core.options.resources"),
     *("core.options.request", "core.options.row", "core.options.table", "core.options.values"),
     *("core.settings", "core.settings_read", "machine.configfiles"),
-    *("jobs", "jobs.looking", "jobs.prepare", "jobs.surroundings"),
+    *("core.staging", "jobs", "jobs.asking", "jobs.doors"),
+    *("jobs.looking", "jobs.prepare", "jobs.surroundings"),
 )
 
 FACE: Final = ("jobs.asking", "jobs.doors", "jobs.face", "jobs.opened")
@@ -53,24 +56,24 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
         "cli.follow",
         "machine.inputs",
     ),
-    "rerun 1": (*ASKING, "cli.rerun"),
-    "queue": (*SHOWING, "cli.filters", "cli.queue", "cli.table", "cli.watch"),
-    "show 1": (*SHOWING, "cli.show", "cli.watch"),
-    "logs 1": (*SHOWING, "cli.follow", "cli.logs"),
-    "explain 1": (*SHOWING, "cli.explain"),
+    "rerun 1": (*ASKING, *BY_DOOR, "cli.rerun"),
+    "queue": (*SHOWING, *BY_DOOR, "cli.filters", "cli.queue", "cli.table", "cli.watch"),
+    "show 1": (*SHOWING, *BY_DOOR, "cli.show", "cli.watch"),
+    "logs 1": (*SHOWING, *BY_DOOR, "cli.follow", "cli.logs"),
+    "explain 1": (*SHOWING, *BY_DOOR, "cli.explain"),
     "priority": (*ASKING, "cli.filters", "cli.priority", "cli.table"),
     "fairshare": (*ASKING, "cli.fairshare", "cli.table"),
-    "history": (*SHOWING, "cli.filters", "cli.history", "cli.table"),
+    "history": (*SHOWING, *BY_DOOR, "cli.filters", "cli.history", "cli.table"),
     "events 1": (*SHOWING, "cli.events", "cli.show", "cli.watch"),
     "resources": (*SHOWING, "cli.changing", "cli.resources", "cli.table", "cli.watch"),
-    "cancel 1": (*CHANGING, "cli.cancel", "cli.filters"),
-    "hold 1": (*CHANGING, "cli.hold"),
-    "release 1": (*CHANGING, "cli.release"),
-    "requeue 1": (*CHANGING, "cli.requeue"),
-    "suspend 1": (*CHANGING, "cli.suspend"),
-    "resume 1": (*CHANGING, "cli.resume"),
+    "cancel 1": (*CHANGING, *BY_DOOR, "cli.cancel", "cli.filters"),
+    "hold 1": (*CHANGING, *BY_DOOR, "cli.hold"),
+    "release 1": (*CHANGING, *BY_DOOR, "cli.release"),
+    "requeue 1": (*CHANGING, *BY_DOOR, "cli.requeue"),
+    "suspend 1": (*CHANGING, *BY_DOOR, "cli.suspend"),
+    "resume 1": (*CHANGING, *BY_DOOR, "cli.resume"),
     "preempt 1": (*CHANGING, "cli.filters", "cli.preempt"),
-    "wait 1": (*SHOWING, "cli.changing", "cli.wait"),
+    "wait 1": (*SHOWING, *BY_DOOR, "cli.changing", "cli.wait"),
 }
 """By what is typed, our modules, each without `hpcshell.` before it."""
 

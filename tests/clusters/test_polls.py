@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -40,7 +41,7 @@ class Bench:
         self.asked.append(self.now)
         return [Answer(code=None)] if self.fails else GOOD
 
-    def look(self, **how: float) -> Look:
+    def look(self, **how: Any) -> Look:
         return self.polls.look(self.ask, judge, **how)
 
 

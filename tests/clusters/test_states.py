@@ -23,7 +23,7 @@ class NoAccounting(ToyBackend):
     accounting = False
 
 
-# -------------------------------------------------------------------------------- answers that are none
+# ---------------------------------------------------------------------------- answers that are none
 
 
 @given(faults=st.lists(st.sampled_from(BAD), min_size=1, max_size=6), passes=st.floats(0, 5000))
@@ -77,7 +77,7 @@ def test_what_was_accepted_by_a_silent_site_waits_and_is_sent(world: World) -> N
     assert world.labels("w1") == ["1"]
 
 
-# ------------------------------------------------------------------------------------------- forgotten
+# ---------------------------------------------------------------------------------------- forgotten
 
 
 def test_a_job_is_gone_only_after_ten_minutes_of_whole_answers_without_it(world: World) -> None:
@@ -120,7 +120,7 @@ def test_while_the_accounting_is_silent_nothing_is_gone(world: World) -> None:
         assert world.state("a") == UNKNOWN
 
 
-# ------------------------------------------------------------------------------------- their own records
+# -------------------------------------------------------------------------------- their own records
 
 
 @pytest.mark.parametrize(("state", "told"), [("done", "COMPLETED"), ("bad", "FAILED")])
@@ -201,7 +201,7 @@ def test_what_runs_again_has_not_ended(world: World) -> None:
     assert world.state("a") == "COMPLETED"
 
 
-# --------------------------------------------------------------------------------------------- cancelled
+# ---------------------------------------------------------------------------------------- cancelled
 
 
 def test_what_the_site_agreed_to_end_and_does_not_mention_any_more_was_cancelled(

@@ -52,7 +52,108 @@ class Limited(ToyBackend):
         return self.limits
 
 
-class World(ToySite):
+class LivingSite(ToySite):
+    """The site, and the way to it; at every step a process may be killed."""
+
+    offsets: Mapping[str, int] = {}
+    """What the indices of each part at the site are less by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.doom: int | None = None
+        self.meanwhile: dict[int, Callable[[], None]] = {}
+        self.records = True
+        self.accounts = True
+        """Whether the accounting knows at once how jobs ended."""
+        self._commands = 0
+
+    def step(self) -> None:
+        if self.doom is not None:
+            self.doom -= 1
+            if self.doom < 0:
+                self.doom = None
+                raise Killed
+
+    # --------------------------------------------------------------------------------- the link
+
+    def say(self, words: Words) -> Answer:
+        self.step()
+        self._commands += 1
+        if (act := self.meanwhile.pop(self._commands, None)) is not None:
+            act()
+        if self.faults and self.faults[0] == "down":
+            self.faults.pop(0)
+            raise LinkDown("the way is closed")
+        answer = super().say(words)
+        self.step()
+        return answer
+
+    def during(self, command: int, act: Callable[[], None]) -> None:
+        """Somebody else acts during a command from now (1: the next)."""
+        self.meanwhile[self._commands + command] = act
+
+    def write(self, directory: str, files: Mapping[str, tuple[bytes, int]]) -> None:
+        self.step()
+        super().write(directory, files)
+
+    def read(self, directory: str, names: str | Sequence[str]) -> dict[str, bytes]:
+        self.step()
+        return super().read(directory, names)
+
+    def remove(self, directory: str) -> None:
+        self.step()
+        super().remove(directory)
+
+    # ----------------------------------------------------------------------------- life at the site
+
+    def live(self) -> list[dict[str, Any]]:
+        return [row for row in self.jobs if row["state"] in LIVE]
+
+    def begin(self, row: dict[str, Any]) -> None:
+        """A job starts, and records it."""
+        row["state"], row["start"] = "run", self.now
+        self.record(row, "begin", f"{row['id']} {int(self.now)} n1")
+        self.files.pop(f"{self.record_of(row)}.end", None)
+
+    def end(self, row: dict[str, Any], state: str = "done") -> None:
+        """It ends, and records it if it is its own doing."""
+        ran = row["state"] == "run"
+        row["state"], row["ended"] = state, self.now
+        if ran and state in ("done", "bad"):
+            self.record(row, "end", f"{int(state == 'bad')} {int(self.now)} n1")
+
+    def requeue(self, row: dict[str, Any]) -> None:
+        row["state"] = "wait"
+
+    def record(self, row: dict[str, Any], what: str, text: str) -> None:
+        if self.records:
+            self.files[f"{self.record_of(row)}.{what}"] = text.encode()
+
+    def record_of(self, row: dict[str, Any]) -> str:
+        entry = row["key"].partition(".")[0]
+        part = self.offsets.get(row["key"], 0)
+        name = "job" if row["index"] is None else str(row["index"] + part)
+        return f"/home/me/.hpcshell/jobs/{entry}/record/{name}"
+
+    def do_queue(self) -> list[dict[str, Any]]:
+        return [row for row in self.jobs if not (self.forgets and row["state"] in OVER)]
+
+    def do_hold(self, *ids: str) -> list[str]:
+        for row in self.meant(*ids):
+            row["held"] = True
+        return super().do_hold(*ids)
+
+    def do_history(self, *ids: str) -> list[dict[str, Any]]:
+        told = super().do_history(*ids)
+        return told if self.accounts else [row for row in told if row["state"] in LIVE]
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        """What the site has of a submission."""
+        return [row for row in self.jobs if row["name"] == name]
+
+
+class World(LivingSite):
     """The site, the way to it, the clock, and the desks."""
 
     def __init__(
@@ -66,16 +167,9 @@ class World(ToySite):
     ) -> None:
         super().__init__()
         self.directory = directory
-        self.now = START
-        self.doom: int | None = None
-        self.meanwhile: dict[int, Callable[[], None]] = {}
-        self.records = True
-        self.accounts = True
-        """Whether the accounting knows at once how jobs ended."""
-        self.settings = ClusterSettings(**{"backend": "toy", "poll": 0.0} | settings)
+        self.settings = ClusterSettings(backend="toy", **{"poll": 0.0} | settings)
         self.kind = type("Told", (backend,), {"limits": limits or Site()})
         self._desks: dict[int, Desk] = {}
-        self._commands = 0
         patch.setattr(clock, "now", lambda: self.now)
         patch.setattr(polls, "HANGS", 0.0)
         patch.setattr(polls, "MOMENT", 0.0)
@@ -118,76 +212,8 @@ class World(ToySite):
     def passes(self, seconds: float) -> None:
         self.now += seconds
 
-    def step(self) -> None:
-        if self.doom is not None:
-            self.doom -= 1
-            if self.doom < 0:
-                self.doom = None
-                raise Killed
-
-    # --------------------------------------------------------------------------------- the link
-
-    def say(self, words: Words) -> Answer:
-        self.step()
-        self._commands += 1
-        if (act := self.meanwhile.pop(self._commands, None)) is not None:
-            act()
-        if self.faults and self.faults[0] == "down":
-            self.faults.pop(0)
-            raise LinkDown("the way is closed")
-        answer = super().say(words)
-        self.step()
-        return answer
-
-    def during(self, command: int, act: Callable[[], None]) -> None:
-        """Somebody else acts during a command from now (1: the next)."""
-        self.meanwhile[self._commands + command] = act
-
-    def write(self, directory: str, files: Mapping[str, tuple[bytes, int]]) -> None:
-        self.step()
-        super().write(directory, files)
-
-    def read(self, directory: str, names: str | Sequence[str]) -> dict[str, bytes]:
-        self.step()
-        return super().read(directory, names)
-
-    def remove(self, directory: str) -> None:
-        self.step()
-        super().remove(directory)
-
-    # ------------------------------------------------------------------------------ life at the site
-
-    def live(self) -> list[dict[str, Any]]:
-        return [row for row in self.jobs if row["state"] in LIVE]
-
-    def begin(self, row: dict[str, Any]) -> None:
-        """A job starts, and records it."""
-        row["state"], row["start"] = "run", self.now
-        self.record(row, "begin", f"{row['id']} {int(self.now)} n1")
-        self.files.pop(f"{self.record_of(row)}.end", None)
-
-    def end(self, row: dict[str, Any], state: str = "done") -> None:
-        """It ends, and records it if it is its own doing."""
-        ran = row["state"] == "run"
-        row["state"], row["ended"] = state, self.now
-        if ran and state in ("done", "bad"):
-            self.record(row, "end", f"{int(state == 'bad')} {int(self.now)} n1")
-
-    def requeue(self, row: dict[str, Any]) -> None:
-        row["state"] = "wait"
-
-    def record(self, row: dict[str, Any], what: str, text: str) -> None:
-        if self.records:
-            self.files[f"{self.record_of(row)}.{what}"] = text.encode()
-
-    def record_of(self, row: dict[str, Any]) -> str:
-        entry = row["key"].partition(".")[0]
-        part = self.offsets.get(row["key"], 0)
-        name = "job" if row["index"] is None else str(row["index"] + part)
-        return f"/home/me/.hpcshell/jobs/{entry}/record/{name}"
-
     @property
-    def offsets(self) -> dict[str, int]:
+    def offsets(self) -> dict[str, int]:  # type: ignore[override]
         """What the indices of each part at the site are less by."""
         desk = self.desk()
         ledger = desk.cluster.ledger
@@ -196,22 +222,6 @@ class World(ToySite):
             *ledger.ended_entries("toy", 0, 0),
         ]
         return {part.key: part.offset for entry in entries for part in ledger.parts(entry.serial)}
-
-    def do_queue(self) -> list[dict[str, Any]]:
-        return [row for row in self.jobs if not (self.forgets and row["state"] in OVER)]
-
-    def do_hold(self, *ids: str) -> list[str]:
-        for row in self.meant(*ids):
-            row["held"] = True
-        return super().do_hold(*ids)
-
-    def do_history(self, *ids: str) -> list[dict[str, Any]]:
-        told = super().do_history(*ids)
-        return told if self.accounts else [row for row in told if row["state"] in LIVE]
-
-    def of(self, name: str) -> list[dict[str, Any]]:
-        """What the site has of a submission."""
-        return [row for row in self.jobs if row["name"] == name]
 
     # ------------------------------------------------------------------------------- what is said
 

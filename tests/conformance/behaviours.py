@@ -15,11 +15,25 @@ from tests.conformance.bench import Bench, Lacking, lacking
 
 Behaviour = Callable[[Bench], None]
 BEHAVIOURS: dict[str, Behaviour] = {}
+LONG: set[str] = set()
+"""Those that wait for something that takes a site a minute or so."""
+ALONE: set[str] = set()
+"""Those that would disturb others."""
 HOSTILE = 'it\'s a "name" with $(date) `date` ; & | , = and é'
 
 
 def behaviour(function: Behaviour) -> Behaviour:
     BEHAVIOURS[function.__name__] = function
+    return function
+
+
+def long(function: Behaviour) -> Behaviour:
+    LONG.add(function.__name__)
+    return function
+
+
+def alone(function: Behaviour) -> Behaviour:
+    ALONE.add(function.__name__)
     return function
 
 
@@ -214,6 +228,7 @@ def dry_run(bench: Bench) -> None:
 
 
 @behaviour
+@long
 def time_limit_ends_it(bench: Bench) -> None:
     """A job that exceeds its time limit is TIMEOUT"""
     view = bench.end(bench.submit("sleep", "600", time_limit=bench.limits.get("time", "5s")))
@@ -301,6 +316,7 @@ def holds_what_waits(bench: Bench) -> None:
 
 
 @behaviour
+@long
 def requeues(bench: Bench) -> None:
     """A running job is put back into the queue, and runs again"""
     label = bench.shell("echo x >>runs; while [ ! -e stop ]; do sleep 0.2; done", requeue=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hpcshell.core.errors import HpcError
 from hpcshell.core.options.values import from_keywords
 from hpcshell.jobs.asking import prepare_for
 from hpcshell.jobs.doors import Door
+from tests.conformance.sites import Site
 
 View = dict[str, Any]
 PATIENCE = 150.0
@@ -26,17 +28,25 @@ class Bench:
     shortest limit it keeps), `memory` (it is enforced), `gpus` (options with which they are had),
     `requeue_waits` (what is put back waits for minutes)."""
 
-    def __init__(self, door: Door, directory: Path, limits: View) -> None:
+    def __init__(self, door: Door, directory: Path, site: Site) -> None:
         self.door = door
         self.directory = directory
-        self.limits = limits
+        self.limits = site.limits
+        self._site = site
+
+    def away(self) -> AbstractContextManager[None]:
+        """While it is entered, the scheduler does not answer."""
+        if self._site.away is None:
+            raise Lacking("the scheduler of the tests is never away")
+        return self._site.away()
 
     def submit(self, *argv: str, script: str | None = None, **options: Any) -> str:
         """The label of a new job. A refusal that says what is lacking is `Lacking`."""
         return str(self.accepted(*argv, script=script, **options)["id"])
 
     def accepted(self, *argv: str, script: str | None = None, **options: Any) -> View:
-        options = {"chdir": self.directory, "time_limit": "5m"} | options
+        usual = {"time_limit": self._site.time_limit} if self._site.time_limit else {}
+        options = {"chdir": self.directory, **usual} | options
         content = None if script is None else script.encode()
         words = list(argv) if script is None else ["job.sh", *argv]
         asked = prepare_for(self.door, words, content, from_keywords(**options))

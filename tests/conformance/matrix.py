@@ -1,6 +1,8 @@
 """Tries the behaviours on a back end, many at a time, and draws the matrix.
 
-python -m tests.conformance.matrix slurm
+python -m tests.conformance.matrix            all back ends of the tests, into verdicts.json
+python -m tests.conformance.matrix slurm      one of them
+python -m tests.conformance.matrix mycluster  a cluster of one's own, as --on means it
 """
 
 from __future__ import annotations
@@ -13,42 +15,69 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
+import pytest
+
+from hpcshell.core.errors import HpcError
 from hpcshell.jobs.doors import Door, door
-from tests.conformance.behaviours import BEHAVIOURS
-from tests.conformance.bench import Bench, Lacking
+from tests.conformance.behaviours import ALONE, BEHAVIOURS, LONG
+from tests.conformance.bench import Bench, Lacking, lacking
+from tests.conformance.sites import NAMES, Site, site
 
 HOLDS = "holds"
+LACKS = "lacks: "
 AT_ONCE = 8
+RECORD = Path(__file__).with_name("verdicts.json")
 Verdicts = dict[str, str]
 """By behaviour: `holds`, `lacks: SENTENCE`, or what went wrong."""
 
 
-def tried(way: Door, limits: Mapping[str, Any], names: Iterable[str] = BEHAVIOURS) -> Verdicts:
-    """What holds behind a door."""
+def tried(way: Door, here: Site, names: Iterable[str] = BEHAVIOURS) -> Verdicts:
+    """What holds behind a door: what takes long is begun first, what disturbs the others is tried
+    after them."""
     chosen = list(names)
+    together = sorted(set(chosen) - ALONE, key=lambda name: (name not in LONG, chosen.index(name)))
     with (
         tempfile.TemporaryDirectory(prefix="hpc-conformance-", ignore_cleanup_errors=True) as where,
         ThreadPoolExecutor(max_workers=AT_ONCE) as pool,
     ):
-        found = pool.map(lambda name: _one(way, name, Path(where) / name, limits), chosen)
-        return dict(zip(chosen, found, strict=True))
+
+        def one(name: str) -> str:
+            return _one(Bench(way, Path(where) / name, here), name)
+
+        found = dict(zip(together, pool.map(one, together), strict=True))
+        found |= {name: one(name) for name in chosen if name in ALONE}
+    return {name: found[name] for name in chosen}
 
 
-def _one(way: Door, name: str, directory: Path, limits: Mapping[str, Any]) -> str:
-    directory.mkdir()
+def _one(bench: Bench, name: str) -> str:
+    bench.directory.mkdir()
     begun = time.monotonic()
     try:
-        BEHAVIOURS[name](Bench(way, directory, dict(limits)))
-    except Lacking as lacking:
-        return f"lacks: {lacking}"
-    except Exception as error:  # whatever it is: it does not hold
+        BEHAVIOURS[name](bench)
+    except Lacking as lack:
+        return f"{LACKS}{lack}"
+    except HpcError as error:
+        if error.exit_code not in (2, 4) or not error.hint:
+            return f"{type(error).__name__}: {error}"
+        return f"{LACKS}{lacking(error)}"
+    except (Exception, pytest.fail.Exception) as error:  # whatever it is: it does not hold
         return f"{type(error).__name__}: {error}"
     finally:
         if os.environ.get("CONFORMANCE_TIMES"):
             sys.stderr.write(f"{time.monotonic() - begun:7.1f} s  {name}\n")
     return HOLDS
+
+
+def recorded() -> dict[str, Verdicts]:
+    """What held when it was last written down, by back end."""
+    found: dict[str, Verdicts] = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
+    return found
+
+
+def record(columns: Mapping[str, Verdicts]) -> None:
+    text = json.dumps(columns, indent=2, ensure_ascii=False)
+    RECORD.write_text(text + "\n", "utf-8")
 
 
 def sentence(name: str) -> str:
@@ -64,7 +93,7 @@ def table(columns: Mapping[str, Verdicts]) -> str:
             return " "
         if verdict == HOLDS:
             return "yes"
-        told = verdict.removeprefix("lacks: ")
+        told = verdict.removeprefix(LACKS)
         return f"no [{notes.setdefault(told, len(notes) + 1)}]"
 
     lines = [
@@ -81,14 +110,29 @@ def table(columns: Mapping[str, Verdicts]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    name = sys.argv[1] if len(sys.argv) > 1 else "local"
+def verdicts(name: str, behaviours: Iterable[str] = BEHAVIOURS) -> Verdicts:
+    """Of a back end of the tests, or of a cluster of one's own."""
+    if name in NAMES:
+        with site(name) as here:
+            return tried(door(name), here, behaviours)
     limits = json.loads(os.environ.get("CONFORMANCE_LIMITS", "{}"))
-    found = tried(door(name), limits, sys.argv[2:] or BEHAVIOURS)
-    sys.stdout.write(table({name: found}))
-    bad = {each: what for each, what in found.items() if what != HOLDS and "lacks:" not in what}
-    for each, what in bad.items():
-        sys.stderr.write(f"{each}: {what}\n")
+    return tried(door(name), Site(name=name, limits=limits), behaviours)
+
+
+def main() -> int:
+    name, *behaviours = [*sys.argv[1:], ""][: max(1, len(sys.argv) - 1)]
+    names = [name] if name else NAMES
+    columns = {each: verdicts(each, behaviours or BEHAVIOURS) for each in names}
+    sys.stdout.write(table(columns))
+    bad = [
+        f"{each}: {behaviour}: {what}\n"
+        for each, found in columns.items()
+        for behaviour, what in found.items()
+        if what != HOLDS and not what.startswith(LACKS)
+    ]
+    sys.stderr.write("".join(bad))
+    if not name and not bad:
+        record(columns)
     return 1 if bad else 0
 
 

@@ -140,6 +140,9 @@ def _choice(best: Any) -> str:
 @click.argument("name")
 @click.option("--ssh", metavar="USER@HOST", default="", help="Its login node, as for ssh.")
 @click.option("--jump", metavar="HOSTS", default="", help="Hosts on the way, as for ssh -J.")
+@click.option(
+    "--ssh-option", "ssh_options", multiple=True, metavar="WORD", help="A further word for ssh."
+)
 @click.option("--backend", metavar="KIND", default="", help="slurm, pbs, lsf, sge; else found out.")
 @click.option(
     "--directory", metavar="DIR", default="", help="Where the jobs' directories lie there."
@@ -158,8 +161,12 @@ def add(talk: Talk, name: str, no_check: bool, **given: Any) -> int:
     check_name(name, "cluster")
     if name in RESERVED:
         raise Wrong(f"{name} is no name for a cluster: it means something else", "use another")
-    values = {key: value for key, value in given.items() if value}
-    layer = Layer(source="hpc cluster add", tables={"clusters": {name: dict(values)}})
+    values: dict[str, Any] = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in given.items()
+        if value
+    }
+    layer = Layer(source="hpc cluster add", tables={"clusters": {name: values}})
     settings = read_layers([layer]).settings.clusters[name]
     _, places = _settings()
     if not no_check:

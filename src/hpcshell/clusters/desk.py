@@ -78,8 +78,11 @@ class Desk:
     def look(self, *, age: float | None = None) -> Picture:
         """What is known now; what was just changed is looked at anew. What waits here is sent, if
         the site takes it."""
-        tend(self.cluster, self.pause)
-        return picture(self.cluster, age=age, since=self._changed)
+        seen = picture(self.cluster, age=age, since=self._changed)
+        if self.cluster.ledger.unsent(self.cluster.name):  # what has ended makes room for it
+            tend(self.cluster, self.pause)
+            seen = picture(self.cluster, age=age, since=self._changed)
+        return seen
 
     # ----------------------------------------------------------------------------------- submitting
 
@@ -177,15 +180,23 @@ class Desk:
     ) -> dict[str, Any]:
         """What has ended of what was submitted here, the latest first."""
         self.look(age=LONGEST)
-        entries = self.cluster.ledger.ended_entries(self.cluster.name, 0, 0)
-        rows: list[dict[str, Any]] = []
-        for known in (on_record(self.cluster, entry) for entry in entries):
+        cluster, ledger = self.cluster, self.cluster.ledger
+        if not elements and not any(filters.values()):
+            page = ledger.ended_entries(cluster.name, limit, offset)
+            rows = [views.document(on_record(cluster, entry)) for entry in page]
+            return {"rows": rows, "total": ledger.count_ended(cluster.name)}
+        rows = []
+        for entry in ledger.ended_entries(cluster.name, 0, 0):
+            known = on_record(cluster, entry)
             if elements and known.entry.array:
-                members = [views.document(known, each, whole=False) for each in known.elements]
+                members = list(views.of_elements(known, known.elements))
             else:
                 members = [views.document(known)]
             rows += [row for row in members if wanted(row, filters)]
-        return {"rows": rows[offset : offset + limit] if limit else rows, "total": len(rows)}
+        return {
+            "rows": rows[offset : offset + limit] if limit else rows[offset:],
+            "total": len(rows),
+        }
 
     def explain(self, ids: Sequence[str]) -> dict[str, Any]:
         """Why jobs wait, in the site's words, and when it expects to start them."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from hpcshell.backends.registry import names
-from hpcshell.clusters.anydesk import AnyDesk
 from hpcshell.clusters.cluster import Cluster, ledger_path
 from hpcshell.clusters.desk import Desk
 from hpcshell.clusters.detecting import Finding, chosen, detect
@@ -24,6 +24,9 @@ from hpcshell.machine.filesystems import is_shared
 from hpcshell.machine.link import Link, LocalLink, SshLink
 from hpcshell.machine.paths import Places
 from hpcshell.store.ledger.ledger import Ledger
+
+if TYPE_CHECKING:
+    from hpcshell.clusters.anydesk import AnyDesk
 
 AUTO = "auto"
 LOCAL = "local"
@@ -48,6 +51,8 @@ def open_all(settings: Settings, places: Places) -> AnyDesk | None:
         clusters = [found]
     if not clusters:
         return None
+    from hpcshell.clusters.anydesk import AnyDesk
+
     opened = {name: Desk(open_cluster(name, settings, places)) for name in clusters}
     return AnyDesk(opened)
 

@@ -80,7 +80,7 @@ def documents(found: Found, cluster: str, *, apart: bool = False) -> list[dict[s
         ]
     if found.elements is None and not (apart and found.known.entry.array):
         return [views.document(found.known)]
-    return [views.document(found.known, each, whole=False) for each in found.members()]
+    return list(views.of_elements(found.known, found.members()))
 
 
 def wanted(row: dict[str, Any], filters: dict[str, Any]) -> bool:

@@ -293,7 +293,6 @@ def _in_place_of(entry: Entry, others: Mapping[str, JobSpec]) -> Wanted:
     return Wanted(
         spec=replace(spec, submission=replace(spec.submission, hold=entry.held)),
         chosen=f"moved from {entry.cluster}",
-        origin=entry.origin,
         key=moved_key(entry),
         elsewhere=others,
         movable=entry.movable,

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from hpcshell.backends.contract import Order, Parent, Seen, Trouble
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.orders import Orders, split
+from hpcshell.clusters.staging import at_work, send_along
 from hpcshell.clusters.troubles import raised
 from hpcshell.core.commands import Words
 from hpcshell.core.errors import HpcError, Refused, Wrong
@@ -53,15 +54,14 @@ class Taken(Record, frozen=True, kw_only=True):
 
 
 class Wanted(Record, frozen=True, kw_only=True):
-    """A submission whose parents are resolved. `origin`, `chosen` and `elsewhere`: see `Entry`.
-    `key`: the key to use, where it follows from something; else a new one. `after`: the serial of
-    the entry that it is in place of."""
+    """A submission whose parents are resolved. `chosen` and `elsewhere`: see `Entry`. `key`: the
+    key to use, where it follows from something; else a new one. `after`: the serial of the entry
+    that it is in place of."""
 
     spec: JobSpec
     parents: tuple[Parent, ...] = ()
     any: bool = False
     chosen: str = ""
-    origin: str = ""
     key: str = ""
     elsewhere: Mapping[str, JobSpec] = {}
     movable: bool = False
@@ -81,8 +81,9 @@ class Submitting:
 
     def enter(self, wanted: Wanted) -> tuple[Entry, list[str]]:
         """Put a submission on record and its files where they are to be; nothing is asked yet."""
-        cluster, spec = self.cluster, completed(wanted.spec)
-        key = wanted.key or new_key()
+        cluster, key = self.cluster, wanted.key or new_key()
+        directory = f"{cluster.directory}/{key}"
+        spec = completed(at_work(wanted.spec, directory))
         entry = Entry(
             serial=0,
             key=key,
@@ -91,13 +92,13 @@ class Submitting:
             name=spec.submission.name,
             user=cluster.user,
             submitted=clock.now(),
-            directory=f"{cluster.directory}/{key}",
+            directory=directory,
             spec=spec,
             parents=wanted.parents,
             any=wanted.any,
             held=spec.submission.hold,
             chosen=wanted.chosen,
-            origin=wanted.origin,
+            origin=spec.origin,
             elsewhere=dict(wanted.elsewhere),
             movable=wanted.movable,
             moves=wanted.moves,
@@ -105,6 +106,7 @@ class Submitting:
         parts = split(entry.array, cluster.known_site(), key)
         files, notes = self.orders.files(entry, parts)
         cluster.link.write(entry.directory, files)
+        send_along(cluster, entry, self.pause)
         with cluster.ledger.change() as change:
             if wanted.after is not None:
                 self._replace(change, wanted.after)
@@ -146,7 +148,9 @@ class Submitting:
 
     def _imagined(self, wanted: Wanted) -> Order:
         """The order for the first part of a submission that is not made."""
-        key, spec = f"{KEY}{'x' * 16}", completed(wanted.spec)
+        key = f"{KEY}{'x' * 16}"
+        directory = f"{self.cluster.directory}/{key}"
+        spec = completed(at_work(wanted.spec, directory))
         entry = Entry(
             serial=0,
             key=key,
@@ -155,7 +159,7 @@ class Submitting:
             name=spec.submission.name,
             user=self.cluster.user,
             submitted=clock.now(),
-            directory=f"{self.cluster.directory}/{key}",
+            directory=directory,
             spec=spec,
             parents=wanted.parents,
             any=wanted.any,
@@ -367,6 +371,8 @@ def check_unique(spec: JobSpec, cluster: Cluster) -> None:
 
 
 def _same(one: JobSpec, other: JobSpec) -> bool:
+    """Whether they differ in nothing but their names, and in directories of their own."""
+    one, other = (at_work(each, "") for each in (one, other))
     return replace(one, submission=replace(one.submission, name="")) == replace(
         other, submission=replace(other.submission, name="")
     )

@@ -1,15 +1,15 @@
 """The documents of jobs on clusters: the same fields as those of this machine's.
 
 Further fields: `cluster`, `native` (the site's id), `word` (the state as the site says it),
-`unknown_since` (when it was last known what it does, where that is not known now), `chosen` (why it
-was sent there).
+`unknown_since` (when it was last known what it does, where that is not known now), `expected_start`
+(when the site expects it to start), `chosen` (why it was sent there).
 """
 
 from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from hpcshell.clusters.known import Element, Known, number_of
@@ -39,11 +39,16 @@ def label_of(known: Known) -> str:
 
 def document(known: Known, element: Element = None, *, whole: bool = True) -> View:
     """The document of a submission as a whole, or of one of its elements."""
-    base = _submitted(known)
     if known.entry.array and whole:
-        return base | _array(known)
-    sighting = known.elements[element]
-    return base | _element(known, element, sighting)
+        return _submitted(known) | _array(known)
+    return next(of_elements(known, [element]))
+
+
+def of_elements(known: Known, elements: Iterable[Element]) -> Iterator[View]:
+    """The documents of several elements."""
+    base = _submitted(known)
+    for element in elements:
+        yield base | _element(known, element, known.elements[element])
 
 
 def stranger(sighting: Sighting, element: Element, cluster: str) -> View:

@@ -65,8 +65,10 @@ class JobSpec(Record, frozen=True, kw_only=True):
     `submission.env` is what the job finds of the caller's environment; `named` are those of it that
     were named on their own (`--env`, `--export NAME=VALUE`), which go along to another machine,
     too. `whole`: the rest of the caller's environment was asked for as well.
-    `setup` are lines of shell that run before the job in the job's own shell. `native` are words
-    for the site's submit command, handed on as they stand.
+    `stage_in` are files and directories here that go along, relative to `origin`, and `stage_out`
+    names and patterns of what comes back into it; `own`: the working directory is a new one of the
+    job's own. `setup` are lines of shell that run before the job in the job's own shell. `native`
+    are words for the site's submit command, handed on as they stand.
     """
 
     submission: Submission
@@ -78,3 +80,7 @@ class JobSpec(Record, frozen=True, kw_only=True):
     venv: str = ""
     setup: tuple[str, ...] = ()
     native: tuple[str, ...] = ()
+    stage_in: tuple[str, ...] = ()
+    stage_out: tuple[str, ...] = ()
+    origin: str = ""
+    own: bool = False

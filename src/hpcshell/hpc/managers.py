@@ -135,10 +135,8 @@ class HPCJobManager(ABC):
         sweep_id: str,
     ) -> str:
         """Submit one combination of parameters; the job's id. Its script is `job_name.sh`."""
-        log = job_name.removeprefix(f"{sweep_id}_").removeprefix("sweep_")
-        head = self._head(job_name, f"logs/{log}.log")
-        text = single_script(self.kind, head, self._command(), params)
-        return self._submit(text, job_name, sweep_dir, f"{log}.log")
+        text = self.single_script(params, job_name, sweep_id)
+        return self._submit(text, job_name, sweep_dir, f"{_short(job_name, sweep_id)}.log")
 
     def submit_array_job(
         self,
@@ -147,11 +145,7 @@ class HPCJobManager(ABC):
         sweep_dir: str | os.PathLike[str],
     ) -> str:
         """Submit all combinations as one array, whose elements are 1, 2, ...; the array's id."""
-        several = list(param_combinations)
-        if not several:
-            raise Wrong("there are no parameters to run with", "give at least one combination")
-        head = self._head(sweep_id, f"logs/task_{self._INDEX}.log", len(several))
-        text = array_script(self.kind, head, self._command(), several)
+        text = self.array_script(param_combinations, sweep_id)
         return self._submit(text, sweep_id, sweep_dir, "task_%a.log")
 
     def submit_sweep(
@@ -185,6 +179,19 @@ class HPCJobManager(ABC):
     @abstractmethod
     def _directives(self, name: str, log: str, elements: int) -> list[str]:
         """All directives; `elements` of an array, 0 for a plain job."""
+
+    def single_script(self, params: Params, job_name: str, sweep_id: str) -> str:
+        """What `submit_single_job` submits."""
+        head = self._head(job_name, f"logs/{_short(job_name, sweep_id)}.log")
+        return single_script(self.kind, head, self._command(), params)
+
+    def array_script(self, param_combinations: Iterable[Params], sweep_id: str) -> str:
+        """What `submit_array_job` submits."""
+        several = list(param_combinations)
+        if not several:
+            raise Wrong("there are no parameters to run with", "give at least one combination")
+        head = self._head(sweep_id, f"logs/task_{self._INDEX}.log", len(several))
+        return array_script(self.kind, head, self._command(), several)
 
     def _head(self, name: str, log: str, elements: int = 0) -> list[str]:
         return self._directives(said(name, "name"), said(log, "log"), elements)
@@ -301,6 +308,11 @@ def _kind(system: str, cluster: str | None) -> type[HPCJobManager]:
         hint = "hpcshell.schedulers.JobManager() submits to it"
         raise NotFound(f"{found.on} is a cluster of another kind: {found.name}", hint)
     return KINDS[found.kind]
+
+
+def _short(job_name: str, sweep_id: str) -> str:
+    """`task_001` of `sweep_task_001`."""
+    return job_name.removeprefix(f"{sweep_id}_").removeprefix("sweep_")
 
 
 def _word(text: str) -> str:

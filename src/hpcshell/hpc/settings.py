@@ -21,7 +21,7 @@ import msgspec
 from hpcshell.core.errors import NotFound, Refused, Wrong
 from hpcshell.core.records import Record
 from hpcshell.core.units import format_clock
-from hpcshell.core.words import quote, safe
+from hpcshell.core.words import safe
 
 DEFAULT_WALLTIME: Final = "04:00:00"
 FILE: Final = "hsm_config.yaml"
@@ -93,10 +93,10 @@ def _section(
         text = path.read_bytes()
     except FileNotFoundError:
         if named:
-            raise NotFound(f"there is no file {quote(str(path))}", "look at the spelling") from None
+            raise NotFound(f"there is no file {safe(str(path))}", "look at the spelling") from None
         return Section()
     except OSError as error:
-        raise Wrong(f"{quote(str(path))} cannot be read: {error.strerror}", "name a file") from None
+        raise Wrong(f"{safe(str(path))} cannot be read: {error.strerror}", "name a file") from None
     return _read(text, str(path))
 
 
@@ -106,7 +106,7 @@ def _read(text: bytes, path: str) -> Section:
     try:
         return msgspec.convert(section or {}, Section)
     except msgspec.ValidationError as error:
-        raise Wrong(f"{quote(path)}: hpc: {safe(str(error))}", "mend the file") from None
+        raise Wrong(f"{safe(path)}: hpc: {safe(str(error))}", "mend the file") from None
 
 
 def _yaml(text: bytes, path: str) -> Any:
@@ -114,9 +114,9 @@ def _yaml(text: bytes, path: str) -> Any:
         import yaml
     except ImportError:
         hint = "pip install 'hpcshell[yaml]'"
-        raise Refused(f"{quote(path)} is YAML, which cannot be read here", hint) from None
+        raise Refused(f"{safe(path)} is YAML, which cannot be read here", hint) from None
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         told = safe(" ".join(str(error).split())[:200])
-        raise Wrong(f"{quote(path)} is no YAML: {told}", "mend the file") from None
+        raise Wrong(f"{safe(path)} is no YAML: {told}", "mend the file") from None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.core.errors import HpcError
+from hpcshell.core.errors import HpcError, NotFound, Wrong
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.options.table import Setting
+from hpcshell.core.staging import target
 from hpcshell.core.submission import Submission
+from hpcshell.core.words import quote
 from hpcshell.jobs.doors import Door
-from hpcshell.jobs.prepare import prepare, prepare_spec
+from hpcshell.jobs.prepare import Away, prepare, prepare_spec
+from hpcshell.jobs.surroundings import working_directory
 
 if TYPE_CHECKING:
     from hpcshell.clusters.anydesk import Choice
@@ -94,6 +98,9 @@ def prepare_at(
     interpreter: str | None = None,
 ) -> Asked:
     """For a cluster: its own defaults count, and what is not there does not go along."""
+    away = None
+    if not cluster.here:
+        away = Away(cluster.path(cluster.settings.workdir), cluster.link.home())
     prepared = prepare_spec(
         argv,
         script,
@@ -102,9 +109,13 @@ def prepare_at(
         interpreter=interpreter,
         defaults=_defaults(cluster),
         here=cluster.here,
+        away=away,
     )
-    spec = prepared.spec if cluster.here else _moved(prepared.spec, settings, cluster)
-    return Asked(spec, prepared.notes, prepared.meaning)
+    if cluster.here:
+        spec, notes = _here(prepared.spec, cluster)
+    else:
+        spec, notes = _moved(prepared.spec), ()
+    return Asked(spec, (*prepared.notes, *notes), prepared.meaning)
 
 
 def _defaults(cluster: Cluster) -> Mapping[str, str]:
@@ -118,9 +129,26 @@ def _defaults(cluster: Cluster) -> Mapping[str, str]:
     return {setting.option: setting.text for setting in found if setting.option}
 
 
-def _moved(spec: JobSpec, settings: Sequence[Setting], cluster: Cluster) -> JobSpec:
-    """As another machine is to have it: without this one's environment, in a directory of its."""
-    asked = spec.submission
-    named = any(setting.option == "chdir" for setting in settings)
-    cwd = asked.cwd if named else cluster.path(cluster.settings.workdir)
-    return replace(spec, submission=replace(asked, cwd=cwd, env=dict(spec.named)), whole=False)
+def _here(spec: JobSpec, cluster: Cluster) -> tuple[JobSpec, tuple[str, ...]]:
+    """As a cluster is to have it that has the files of this machine, with what is worth a note."""
+    if not (spec.stage_in or spec.stage_out):
+        return spec, ()
+    note = f"{cluster.name} has the files of this machine: nothing is copied there or back"
+    return replace(spec, stage_in=(), stage_out=(), own=False), (note,)
+
+
+def _moved(spec: JobSpec) -> JobSpec:
+    """As another machine is to have it: without this one's environment, but with what goes along.
+    Raises `NotFound` where that is not here, `Wrong` where two things have one name there."""
+    submission = replace(spec.submission, env=dict(spec.named))
+    origin = working_directory()
+    named: dict[str, str] = {}
+    for path in spec.stage_in:
+        if not os.path.exists(os.path.join(origin, path)):
+            raise NotFound(f"--stage-in: there is no {quote(path)} here", "name what is here")
+        if named.setdefault(name := target(path), path) != path:
+            raise Wrong(
+                f"--stage-in: {quote(named[name])} and {quote(path)} would both be {quote(name)}",
+                "give one of them another name, or put both into a directory",
+            )
+    return replace(spec, submission=submission, whole=False, origin=origin)

@@ -13,7 +13,7 @@ import os
 import re
 from typing import Any, Final, Protocol
 
-from hpcshell.jobs.surroundings import environment, here, working_directory
+from hpcshell.machine.paths import SITE_FILE, places
 
 LOCAL: Final = "local"
 ANY: Final = "any"
@@ -39,21 +39,20 @@ def chosen(on: str | None = None) -> str:
 
 def said() -> str:
     """What the environment or configuration says of it; "" for nothing."""
-    env = environment()
-    return (env[_VARIABLE] or LOCAL) if _VARIABLE in env else _configured()
+    if _VARIABLE in os.environ:
+        return os.environ[_VARIABLE] or LOCAL
+    return _configured()
 
 
 def _configured() -> str:
-    from hpcshell.machine.configfiles import SITE_FILE
-
-    for path in (SITE_FILE, here().config_file):
+    for path in (SITE_FILE, places(os.environ).config_file):
         try:
             with open(path, "rb") as file:
                 if _SAID.search(file.read(1 << 20)) is None:
                     continue
         except OSError:
             continue
-        from hpcshell.jobs.surroundings import configured
+        from hpcshell.jobs.surroundings import configured, working_directory
 
         return configured(working_directory()).settings.defaults.on
     return ""
@@ -64,13 +63,12 @@ def door(on: str | None = None, *, autostart: bool = True) -> Door:
     name = chosen(on)
     if name != LOCAL:
         from hpcshell.clusters.desks import open_desk
-        from hpcshell.jobs.surroundings import configured
+        from hpcshell.jobs.surroundings import configured, here, working_directory
 
         settings = configured(working_directory()).settings
         desk = open_desk(name, settings, here())
         if desk is not None:
             return desk
     from hpcshell.client.client import Client
-    from hpcshell.machine.paths import places
 
     return Client(places(os.environ), autostart)

@@ -110,6 +110,8 @@ class Options(TypedDict, total=False):
     conda: Text | None
     venv: Text | None
     setup: Several | None
+    stage_in: Several | None
+    stage_out: Several | None
     native: Several | None
 
     # the same by their long flags

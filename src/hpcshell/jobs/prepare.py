@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.jobspec import JobSpec
-from hpcshell.core.options.build import Built, build
+from hpcshell.core.options.build import Built, build, words_to_run
 from hpcshell.core.options.prelude import Prelude
 from hpcshell.core.options.read import Place
 from hpcshell.core.options.table import BY_NAME, Setting
@@ -25,6 +25,9 @@ from hpcshell.core.submission import Submission
 from hpcshell.core.words import name_from, quote
 from hpcshell.jobs.looking import check_submission
 from hpcshell.jobs.surroundings import configured, environment, umask, working_directory
+
+if TYPE_CHECKING:
+    from hpcshell.core.options.spec import BuiltSpec
 
 INTERPRETERS: Final = {"bash": b"#!/usr/bin/env bash\n", "sh": b"#!/bin/sh\n"}
 """First lines for scripts that have none, where a caller asks for that."""
@@ -36,6 +39,13 @@ class Prepared(Record, frozen=True):
     submission: Submission
     notes: tuple[str, ...] = ()
     meaning: tuple[str, ...] = ()
+
+
+class Away(Record, frozen=True):
+    """Another machine: where jobs run there unless it is said, and the user's home directory."""
+
+    workdir: str
+    home: str
 
 
 class PreparedSpec(Record, frozen=True):
@@ -75,34 +85,24 @@ def prepare_spec(
     interpreter: str | None = None,
     defaults: Mapping[str, str] | None = None,
     here: bool = False,
+    away: Away | None = None,
 ) -> PreparedSpec:
     """Everything for a cluster whose directives are in `dialect`.
 
     `defaults` are those of the cluster. Of those of this machine only how jobs are run goes along,
     not what they ask for. `here`: the cluster has the files of this machine, so directory, files
-    and interpreter are looked at as well.
+    and interpreter are looked at as well. `away`: it is another machine.
     """
-    from hpcshell.core.options.spec import build_spec
-
     script, layers = _read(argv, script, interpreter)
-    cwd = working_directory()
-    conf = configured(cwd)
-    built = build_spec(
-        [*layers, tuple(settings)],
-        _place(cwd, umask(), environment()),
-        tuple(argv),
-        dialect=dialect,
-        script=script,
-        profiles=conf.settings.profiles,
-        defaults={**_going_along(conf.defaults), **(defaults or {})},
-    )
+    built = _build_spec((*layers, tuple(settings)), dialect, defaults or {}, away)
+    submission = replace(built.spec.submission, argv=words_to_run(tuple(argv)), script=script)
     if here:
-        check_submission(built.spec.submission)
+        check_submission(submission)
     elif script is not None:
         from hpcshell.core.options.script import check_script
 
         check_script(script, argv[0])
-    return PreparedSpec(built.spec, built.notes, built.meaning)
+    return PreparedSpec(replace(built.spec, submission=submission), built.notes, built.meaning)
 
 
 _GOING_ALONG: Final = ("output", "error", "export", "mail_user", "on_never", "retries")
@@ -187,10 +187,48 @@ def _build(
         profiles=conf.settings.profiles,
         defaults=conf.defaults,
     )
-    timeless = not any(BY_NAME[s.option].kind in _OF_THE_MOMENT for s in settings if s.option)
-    if script is None and timeless:
+    if script is None and _timeless(settings):
         _last = _Known(settings, cwd, mask, env, conf, built)
     return built
+
+
+class _KnownSpec(Record, frozen=True):
+    """The same of a submission to a cluster, whose script may have directives. `key`: layers,
+    dialect, defaults, directory, umask, and the machine it goes to."""
+
+    key: tuple[object, ...]
+    env: Mapping[str, str]
+    configured: object
+    built: BuiltSpec
+
+
+_last_spec: _KnownSpec | None = None
+
+
+def _build_spec(
+    layers: Layers, dialect: str, own: Mapping[str, str], away: Away | None
+) -> BuiltSpec:
+    """What is asked for, without the words to run and the script."""
+    global _last_spec
+    cwd, mask, env = working_directory(), umask(), environment()
+    conf = configured(cwd)
+    defaults = {**_going_along(conf.defaults), **own}
+    last, key = _last_spec, (layers, dialect, defaults, cwd, mask, away)
+    if last is not None and last.env is env and last.configured is conf and last.key == key:
+        return last.built
+    from hpcshell.core.options.spec import build_spec
+
+    place, profiles = _place(cwd, mask, env), conf.settings.profiles
+    if away is not None:
+        place = replace(place, cwd=away.workdir, home=away.home)
+    built = build_spec(layers, place, ("",), dialect=dialect, profiles=profiles, defaults=defaults)
+    if all(map(_timeless, layers)):
+        _last_spec = _KnownSpec(key, env, conf, built)
+    return built
+
+
+def _timeless(settings: Iterable[Setting]) -> bool:
+    return not any(BY_NAME[one.option].kind in _OF_THE_MOMENT for one in settings if one.option)
 
 
 def _place(cwd: str, mask: int, env: Mapping[str, str]) -> Place:

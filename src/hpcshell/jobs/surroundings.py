@@ -13,8 +13,8 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Record
 from hpcshell.core.settings import Settings
 from hpcshell.core.settings_read import default_options
-from hpcshell.machine.configfiles import SITE_FILE, project_files, user_settings
-from hpcshell.machine.paths import Places, places
+from hpcshell.machine.configfiles import project_files, user_settings
+from hpcshell.machine.paths import SITE_FILE, Places, places
 
 _snapshot: tuple[object, dict[str, str]] = (None, {})
 

@@ -21,9 +21,8 @@ from hpcshell.core.errors import Broken, NotFound, Wrong
 from hpcshell.core.settings import NAMED, SECTIONS, Settings
 from hpcshell.core.settings_read import Layer, Loaded, read_layers
 from hpcshell.core.words import quote, safe
-from hpcshell.machine.paths import Places
+from hpcshell.machine.paths import SITE_FILE, Places
 
-SITE_FILE: Final = "/etc/hpcshell/hpcshell.toml"
 PROJECT_FILE: Final = "hpcshell.toml"
 PREFIX: Final = "HPC_"
 LARGEST: Final = 1 << 20

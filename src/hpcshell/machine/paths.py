@@ -14,6 +14,9 @@ from collections.abc import Mapping
 from hpcshell.core.errors import Broken, Wrong
 from hpcshell.core.records import Record
 
+SITE_FILE = "/etc/hpcshell/hpcshell.toml"
+"""The configuration of the whole machine."""
+
 LONGEST_SOCKET = 107
 """Bytes of a Unix socket's path, without the closing NUL."""
 

@@ -6,6 +6,7 @@ import pytest
 
 from hpcshell.backends.contract import Answer, Seen
 from hpcshell.backends.pbs import PbsBackend
+from hpcshell.core.indexset import IndexSet
 from tests.support.clusters.pbs_recordings import recorded
 
 RUNNING = recorded("qstat -f 89.pbshost").out
@@ -139,6 +140,16 @@ def test_elements_are_held_with_their_array():
     (sighting,) = read(array + element).sightings
     assert (sighting.element, sighting.state, sighting.held) == (4, "PENDING", True)
     assert sighting.reason_code == "JobHeldUser"
+
+
+def test_an_element_without_variables_has_those_of_its_array():
+    listed = "    Variable_List = HPC_SUBMISSION=k,HPC_ELEMENTS=1+3-5,PBS_O_QUEUE=q\n"
+    array = f"Job Id: 7[].h\n    job_state = B\n    array_indices_remaining = 1-5\n{listed}\n"
+    elements = "".join(f"Job Id: 7[{n}].h\n    job_state = Q\n\n" for n in range(1, 6))
+    seen = read(array + elements)
+    assert [(one.element, one.key) for one in seen.sightings] == [(n, "k") for n in (1, 3, 4, 5)]
+    (alone,) = read(array).sightings
+    assert set(IndexSet.parse(alone.waiting)) == {1, 3, 4, 5}
 
 
 def test_an_array_alone_tells_which_elements_wait():

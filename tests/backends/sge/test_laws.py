@@ -91,6 +91,13 @@ def test_half_a_queue_is_not_believed(length: int) -> None:
     assert seen.whole == (length >= len(text.rstrip()))
 
 
+def test_a_queue_that_lost_something_in_its_midst_is_not_believed() -> None:
+    text = answer_to("qstat -xml", "06").out
+    for lost in ("    </job_list>\n", "<JB_job_number>104", "<state>r</state>"):
+        seen = SGE.read_queue([Answer(code=0, out=text.replace(lost, "", 1))])
+        assert not seen.whole
+
+
 @given(st.text("dEhrRtsSTwqxzP?", min_size=1, max_size=4))
 def test_a_state_with_a_letter_never_heard_of_is_unknown_and_kept_as_said(word: str) -> None:
     text = answer_to("qstat -xml", "04").out.replace("<state>r<", f"<state>{word}<")

@@ -89,6 +89,13 @@ def lock(home: Path, kind: int) -> Iterator[TextIO]:
 
 @pytest.fixture(scope="session")
 def slurm_cluster() -> Iterator[SlurmCluster]:
+    with running() as cluster:
+        yield cluster
+
+
+@contextlib.contextmanager
+def running() -> Iterator[SlurmCluster]:
+    """The cluster that all share."""
     check_able()
     with lock(HOME, fcntl.LOCK_SH) as users:  # shared by all who use it
         cluster = SlurmCluster(HOME)
@@ -106,7 +113,6 @@ def another_slurm() -> Iterator[SlurmCluster]:
     check_able()
     home = HOME.with_name(HOME.name + "-2")
     with lock(home, fcntl.LOCK_EX):
-        settings = {"PORT": "27010", "ACCOUNTING": "no", "CGROUP": "no"}
-        cluster = SlurmCluster(home, **{f"SLURM_TEST_{name}": settings[name] for name in settings})
+        cluster = SlurmCluster(home, SLURM_TEST_PORT="27010", SLURM_TEST_ACCOUNTING="no")
         yield cluster
         cluster.tool("down")

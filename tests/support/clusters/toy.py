@@ -6,7 +6,7 @@
 
 Faults, one for each command in turn ("" for none): `lost` (done, no answer), `dead` (not done, no
 answer), `busy` (the scheduler says to try again), `garbage` (an answer in no language), `half` (the
-first half of it), `full` (the user may have no more jobs).
+first half of it), `full` (the user may have no more jobs), `wrong` (it is never taken).
 """
 
 from __future__ import annotations
@@ -176,6 +176,8 @@ class ToySite(Link):
             return Answer(code=75, err="try again")
         if fault == "full" and verb == "submit":
             return Answer(code=9, err="no more")
+        if fault == "wrong" and verb == "submit":
+            return Answer(code=1, err="there is no such queue")
         told = getattr(self, f"do_{verb}")(*rest)
         out = f"<{json.dumps(told)}>"
         if fault == "lost":

@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,25 +44,32 @@ def _install() -> None:
 @contextmanager
 def task_spooler() -> Iterator[Say]:
     """Says words to a server that is there only as long as this."""
+    with tempfile.TemporaryDirectory(prefix="tsp-") as folder, spooling(folder) as variables:
+        yield partial(_said, variables)
+
+
+@contextmanager
+def spooling(folder: str, slots: int = 4) -> Iterator[Mapping[str, str]]:
+    """A server in a folder, for whoever has these variables; it is there as long as this."""
     have_tsp()
-    with tempfile.TemporaryDirectory(prefix="tsp-") as folder:
-        mine = os.environ | {"TS_SOCKET": f"{folder}/socket", "TMPDIR": folder}
+    variables = {"TS_SOCKET": f"{folder}/socket", "TMPDIR": folder}
+    say = partial(_said, variables)
+    try:
+        say(Words(argv=("tsp", "-S", str(slots))))
+        yield variables
+    finally:
+        for line in say(Words(argv=("tsp", "-l"))).out.splitlines()[1:]:
+            say(Words(argv=("tsp", "-k", line.split()[0])))
+        say(Words(argv=("tsp", "-K")))
 
-        def say(words: Words) -> Answer:
-            done = subprocess.run(
-                words.argv,
-                input=words.stdin,
-                env={**mine, **words.env},
-                capture_output=True,
-                timeout=30,
-            )
-            out, err = done.stdout.decode(), done.stderr.decode()
-            return Answer(code=done.returncode, out=out, err=err)
 
-        try:
-            say(Words(argv=("tsp", "-S", "4")))
-            yield say
-        finally:
-            for line in say(Words(argv=("tsp", "-l"))).out.splitlines()[1:]:
-                say(Words(argv=("tsp", "-k", line.split()[0])))
-            say(Words(argv=("tsp", "-K")))
+def _said(variables: Mapping[str, str], words: Words) -> Answer:
+    done = subprocess.run(
+        words.argv,
+        input=words.stdin,
+        env={**os.environ, **variables, **words.env},
+        capture_output=True,
+        timeout=30,
+    )
+    out, err = done.stdout.decode(), done.stderr.decode()
+    return Answer(code=done.returncode, out=out, err=err)

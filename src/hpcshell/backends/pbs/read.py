@@ -134,12 +134,19 @@ def _sightings(jobs: Iterable[tuple[str, Shown]]) -> Iterable[Sighting]:
     elements = {parse_id(native)[0] for native in known if "[" in native and "[]" not in native}
     for native, shown in known.items():
         number, index = parse_id(native)
-        asked = among_others(shown.get("Variable_List", "")) if "[" in native else None
+        array = arrays.get(number) if "[" in native else None
+        own = {**_variables(array), **shown} if array else shown
+        asked = among_others(own.get("Variable_List", "")) if "[" in native else None
         if "[]" in native:
             if number not in elements:
                 yield _array(native, shown, asked)
         elif index is None or asked is None or index in asked:
-            yield _sighting(native, shown, arrays.get(number))
+            yield _sighting(native, own, array)
+
+
+def _variables(array: Shown) -> Shown:
+    """Elements whose record PBS has lost share their array's."""
+    return {"Variable_List": array.get("Variable_List", "")}
 
 
 def _sighting(native: str, shown: Shown, array: Shown | None) -> Sighting:

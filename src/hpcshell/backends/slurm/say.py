@@ -27,7 +27,10 @@ _SKEW: Final = 3600.0
 
 SINFO_FIELDS: Final = ("%P", "%a", "%l", "%L", "%D", "%c", "%m", "%G", "%f", "%s")
 _ALLOWED: Final = 'sacctmgr -nP show assoc user="$(id -un)" format=Account,QOS'
-_MAKE_FIRST: Final = 'mkdir -p -- "$1" "$2" && shift 2 && exec "$@"'
+_MAKE_FIRST: Final = (
+    'for each in "$1" "$2"; do [ -d "$each" ] || mkdir -p -- "$each" || exit; done; '
+    'shift 2; exec "$@"'
+)
 _OVERRULED: Final = frozenset(
     {
         *("account", "array", "constraint", "cpus-per-gpu", "exclusive", "gpus", "gpus-per-task"),

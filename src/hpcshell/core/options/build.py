@@ -94,7 +94,7 @@ def _submission(found: Gathered, argv: tuple[str, ...], script: bytes | None) ->
     get = values.get
     array, output, error = _array(values), *_files(values)
     return Submission(
-        argv=_words(argv),
+        argv=words_to_run(argv),
         cwd=_text(get("chdir", place.cwd), "the working directory"),
         env={**_told(values, place), **environment(get("export"), get("env", {}), place, notes)},
         script=script,
@@ -248,7 +248,8 @@ def _notify(values: Values, place: Place) -> Notify | None:
     return Notify(on=events, mail=mail, webhook=webhook, desktop=desktop)
 
 
-def _words(argv: tuple[str, ...]) -> tuple[str, ...]:
+def words_to_run(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """The words. Raises `Wrong` for what no program can be given."""
     return tuple(_text(word, "the command") for word in argv)
 
 

@@ -86,6 +86,28 @@ CLUSTER_ROWS: Final = (
         multiple=True,
     ),
     Option(
+        name="stage_in",
+        kind="staged",
+        help="A file or directory of here that goes along to a cluster behind ssh, into the job's "
+        "working directory there; may be repeated.",
+        panel=CLUSTERS,
+        metavar="PATH",
+        hpc=("--stage-in",),
+        multiple=True,
+        clusters=True,
+    ),
+    Option(
+        name="stage_out",
+        kind="result",
+        help="What comes back once it has ended: a file, a directory or a pattern such as "
+        "'out/*.csv', relative to its working directory there; may be repeated.",
+        panel=CLUSTERS,
+        metavar="PATH",
+        hpc=("--stage-out",),
+        multiple=True,
+        clusters=True,
+    ),
+    Option(
         name="native",
         kind="native",
         help="Words for the site's own submit command, as they stand; may be repeated.",

@@ -12,7 +12,8 @@ from hpcshell.core.records import Record
 class Place(Record, frozen=True, kw_only=True):
     """Where a submission is made: the clock, the zone, the caller's directory and environment.
 
-    `site` is the dialect of the cluster that options are read for; "": this one machine.
+    `site` is the dialect of the cluster that options are read for; "": this one machine. `home` is
+    what `~` stands for there, where it is another machine.
     """
 
     now: float
@@ -21,6 +22,7 @@ class Place(Record, frozen=True, kw_only=True):
     env: Mapping[str, str]
     umask: int = 0o022
     site: str = ""
+    home: str = ""
 
 
 Reader = Callable[[str, str, Place], Any]

@@ -21,6 +21,7 @@ from hpcshell.core.options.row import Setting
 from hpcshell.core.options.table import BY_NAME
 from hpcshell.core.patterns import check_pattern
 from hpcshell.core.records import Gang, WarnSignal
+from hpcshell.core.staging import check_result, check_staged
 from hpcshell.core.words import check_name, nearest, one_line, quote, warn_signal
 
 LEVELS: Final = {"critical": 1000, "high": 750, "normal": 500, "low": 250}
@@ -196,7 +197,17 @@ def _directory(text: str, origin: str, place: Place) -> str:
     path = one_line(text, origin)
     if not path.strip():
         raise Wrong(f"{origin}: an empty path names no directory", "write . for the one you are in")
+    if place.home and (path == "~" or path.startswith("~/")):
+        return place.home + path[1:]
     return path if path.startswith("/") else f"{place.cwd.rstrip('/')}/{path}"
+
+
+def _staged(text: str, origin: str, place: Place) -> str:
+    return check_staged(text, origin)
+
+
+def _result(text: str, origin: str, place: Place) -> str:
+    return check_result(text, origin)
 
 
 # ---------------------------------------------------------------------------------------- lists
@@ -404,7 +415,9 @@ READERS: Final[dict[str, Reader]] = {
     "pattern": _pattern,
     "priority": _priority,
     "resource": resources.resource,
+    "result": _result,
     "signal": _signal,
+    "staged": _staged,
     "switch": _switch,
     "umask": _umask,
     "url": _url,

@@ -60,6 +60,7 @@ def _spec(found: Gathered, argv: tuple[str, ...], script: bytes | None) -> JobSp
     whole, exported = values.get("export", (True, {}))
     own = [name for name in (*exported, *values.get("env", {})) if name in submission.env]
     prelude = prelude_of(values)
+    staged = tuple(values.get("stage_in", ())), tuple(values.get("stage_out", ()))
     return JobSpec(
         submission=submission,
         layout=layout_of(values),
@@ -70,6 +71,9 @@ def _spec(found: Gathered, argv: tuple[str, ...], script: bytes | None) -> JobSp
         venv=prelude.venv,
         setup=prelude.setup,
         native=tuple(found.native),
+        stage_in=staged[0],
+        stage_out=staged[1],
+        own=any(staged) and "chdir" not in values,
     )
 
 

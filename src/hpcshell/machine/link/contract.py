@@ -85,6 +85,12 @@ class Link(ABC):
     def fetch(self, remote: str, local: str) -> None:
         """The way back of `put`."""
 
+    def fetch_some(self, directory: str, digests: Mapping[str, str], local: str) -> None:
+        """Copies regular files of a directory from there into one here; `digests` are their SHA-256
+        by name. What is here already from a transfer that broke is not copied again."""
+        for name in digests:
+            self.fetch(f"{directory}/{check_name(name)}", os.path.join(local, name))
+
     @abstractmethod
     def close(self) -> None:
         """Ends what the link keeps open. It may be used again."""

@@ -70,6 +70,16 @@ def fetch(shell: FarShell, remote: str, local: str) -> None:
         compare(sent, digests(local), local)
 
 
+def fetch_some(shell: FarShell, directory: str, sent: Digests, local: str) -> None:
+    """Regular files of a directory there, by name, into one here."""
+    local = os.path.abspath(local)
+    with _told(directory, local):
+        os.makedirs(local, exist_ok=True)
+        if not _rsync(shell, f"far:{directory}/", f"{local}/", list(sent)):
+            _take_some(shell, directory, list(sent), local)
+        compare(sent, {name: _digest_of(f"{local}/{name}") for name in sent}, local)
+
+
 @contextlib.contextmanager
 def _told(source: str, target: str) -> Iterator[None]:
     """What this machine refuses (`shutil.Error` is an `OSError`, too), for a person."""
@@ -109,6 +119,12 @@ def digests(path: str) -> Digests:
     return found
 
 
+def _digest_of(path: str) -> str:
+    """That of a file that may not have come; "": it has not, or is no file by itself."""
+    plain = os.path.isfile(path) and not os.path.islink(path)
+    return _digest(path) if plain else ""
+
+
 def _digest(path: str) -> str:
     import hashlib
 
@@ -129,10 +145,10 @@ def far_digests(shell: FarShell, path: str) -> Digests:
         raise NotFound(f"{path} is not there on {shell.master.destination}.")
     if said.code != 0:
         raise shell.broken(f"{path} cannot be read", said)
-    return dict(_listed(line) for line in os.fsdecode(said.out).split("\n") if line)
+    return dict(listed(line) for line in os.fsdecode(said.out).split("\n") if line)
 
 
-def _listed(line: str) -> tuple[str, str]:
+def listed(line: str) -> tuple[str, str]:
     """One line of sha256sum: with a backslash in front, the name has some within."""
     digest, _, name = line.partition("  ")
     if digest.startswith("\\"):
@@ -143,15 +159,22 @@ def _listed(line: str) -> tuple[str, str]:
 # ---------------------------------------------------------------------------------- the carriers
 
 
-def _rsync(shell: FarShell, source: str, target: str) -> bool:
-    """Whether rsync did it. What it cannot do, tar tries, and says why if it cannot, either."""
+def _rsync(shell: FarShell, source: str, target: str, names: Sequence[str] = ()) -> bool:
+    """Whether rsync did it. What it cannot do, tar tries, and says why if it cannot, either; but
+    what has come over a connection that broke is not to be sent again. `names`: only those of the
+    source, and no links."""
     greeted = shell.greeted()
     if greeted.noisy or not greeted.rsync:
         return False
     # It names a host, here always the same word, before the command: the link knows the way.
     way = f'shift; exec {" ".join(map(quoted, shell.master.session()))} "$@"'.replace('"', '""')
-    argv = ("rsync", "-rlptcs", "-e", f'sh -c "{way}" rsh', "--", source, target)
-    return process.run(argv, os.environ, patience=_PATIENCE).code == 0
+    what = ("-rptcs", "--files-from=-", "--from0") if names else ("-rlptcs",)
+    argv = ("rsync", *what, "--partial", "-e", f'sh -c "{way}" rsh', "--", source, target)
+    listing = os.fsencode("".join(f"{name}\0" for name in names))
+    ended = process.run(argv, os.environ, listing, patience=_PATIENCE)
+    if ended.code != 0 and not shell.master.up():
+        raise link_down(shell.master.destination, ended.err.decode(errors="replace"))
+    return ended.code == 0
 
 
 def _made(shell: FarShell, directory: str) -> None:
@@ -189,19 +212,24 @@ def _take(shell: FarShell, remote: str, local: str, single: bool) -> None:
     import shutil
     import tempfile
 
-    word = far.new_word()
     folder, name = os.path.split(remote) if single else (remote, "")
-    program = far.body_program(word, f"tar -cf - -C {quoted(folder)} {quoted(f'./{name}')}")
     into = tempfile.mkdtemp(prefix=".hpc-", dir=os.path.dirname(local)) if single else local
     try:
         os.makedirs(into, exist_ok=True)
-        ended, told = _carry(shell, word, ("sh", "-c", _TAKE, "sh", word, into), program)
-        _check_carried(shell, ended.code == 0, told)
+        _take_some(shell, folder, [name], into)
         if single:
             os.replace(f"{into}/{name}", local)
     finally:
         if single:
             shutil.rmtree(into, ignore_errors=True)
+
+
+def _take_some(shell: FarShell, folder: str, names: Sequence[str], into: str) -> None:
+    word = far.new_word()
+    which = " ".join(quoted(f"./{name}") for name in names)
+    program = far.body_program(word, f"tar -cf - -C {quoted(folder)} {which}")
+    ended, told = _carry(shell, word, ("sh", "-c", _TAKE, "sh", word, into), program)
+    _check_carried(shell, ended.code == 0, told)
 
 
 def _carry(

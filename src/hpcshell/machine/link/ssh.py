@@ -143,6 +143,13 @@ class SshLink(Link):
 
         copies.fetch(self._shell, check_path(remote), local)
 
+    def fetch_some(self, directory: str, digests: Mapping[str, str], local: str) -> None:
+        from hpcshell.machine.link import copies
+
+        for name in digests:
+            check_name(name)
+        copies.fetch_some(self._shell, check_path(directory), digests, local)
+
     def close(self) -> None:
         self.master.close()
         self._shell.forget()

@@ -79,10 +79,6 @@ class Submissions(Rows):
         found = self._entries(where, (*clusters, back))
         return found[0] if found else None
 
-    def clusters(self) -> list[str]:
-        """Names under which something was submitted."""
-        return [name for (name,) in self._rows("SELECT DISTINCT cluster FROM entry ORDER BY 1")]
-
     def named(self, cluster: str, name: str) -> list[Entry]:
         return self._entries("WHERE cluster = ? AND name = ? ORDER BY serial", (cluster, name))
 
@@ -102,6 +98,15 @@ class Submissions(Rows):
         """Those of which nothing is to come, latest first."""
         where = "WHERE cluster = ? AND open = 0 ORDER BY serial DESC LIMIT ? OFFSET ?"
         return self._entries(where, (cluster, limit if limit else -1, offset))
+
+    def clusters(self) -> list[str]:
+        """Names under which something was submitted."""
+        return [name for (name,) in self._rows("SELECT DISTINCT cluster FROM entry ORDER BY 1")]
+
+    def count_ended(self, cluster: str) -> int:
+        """How many there are of which nothing is to come."""
+        which = "SELECT COUNT(*) FROM entry WHERE cluster = ? AND open = 0"
+        return int(self._rows(which, (cluster,))[0][0])
 
 
 class Reading(Submissions):

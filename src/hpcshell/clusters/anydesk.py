@@ -55,7 +55,7 @@ class AnyDesk:
     def __init__(self, desks: Mapping[str, Desk], pause: Callable[[float], None] = time.sleep):
         self.desks = desks
         self.pause = pause
-        self._rebalanced: float | None = None
+        self._sought: float | None = None
 
     def call(self, verb: str, **args: Any) -> Any:
         """Do one thing; raises the `HpcError` that says why not."""
@@ -317,8 +317,8 @@ class AnyDesk:
         many may be moved, or are between two clusters."""
         self.finish_moves()
         now = clock.now()
-        if self._rebalanced is None or not 0 <= now - self._rebalanced < REBALANCED_EVERY:
-            self._rebalanced = now
+        if self._sought is None or not 0 <= now - self._sought < REBALANCED_EVERY:
+            self._sought = now
             self._rebalance()
         return len(self._unfinished()) + sum(map(self._waiting, self.desks.values()))
 

@@ -29,6 +29,7 @@ from hpcshell.clusters.desk import Desk
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.settings import ClusterSettings
 from hpcshell.machine import clock
+from hpcshell.machine.link import LinkDown
 from hpcshell.machine.paths import Places
 from hpcshell.store.ledger.entries import Entry
 from hpcshell.store.ledger.ledger import Ledger
@@ -79,7 +80,9 @@ class Place(World):
         ToySite.__init__(self)
         self.realm, self.name = realm, name
         self.starts: float | None = None
-        self.refuses = False
+        self.refuses = self.away = False
+        self.takes = True
+        """Whether it takes a job in the end of which it has said when it starts it."""
         self.records = self.accounts = True
         self.settings = ClusterSettings(**{"backend": "toy", "poll": 0.0} | settings)
 
@@ -95,10 +98,14 @@ class Place(World):
 
     def say(self, words: Words) -> Answer:
         self.faults = self.realm.faults
-        self.realm.somebody_acts()
+        self.realm.somebody_acts(words.argv[1])
         self.meanwhile, self._commands = {}, 0
         if self.refuses and words.argv[1] in ("submit", "estimate"):
             return Answer(code=1, err="no such account")
+        if not self.takes and words.argv[1] == "submit":
+            return Answer(code=1, err="too much for anybody")
+        if self.away:
+            raise LinkDown("it is away")
         answer = super().say(words)
         self.realm.check()
         return answer
@@ -161,10 +168,13 @@ class Realm:
         self.wrong: list[str] = []
         self.unwanted: set[str] = set()
         """Names of jobs that their user has cancelled, or tries to."""
+        self.ended = False
+        """Whether he was told that it is."""
         self.places = {name: Place(self, name, **settings) for name in names}
         self._any: dict[int, AnyDesk] = {}
         self._commands = 0
         self._meanwhile: dict[int, Callable[[], None]] = {}
+        self._before: dict[str, Callable[[], None]] = {}
         patch.setattr(clock, "now", lambda: self.now)
         patch.setattr(clock, "monotonic", lambda: self.now)
         patch.setattr(polls, "HANGS", 0.0)
@@ -228,14 +238,20 @@ class Realm:
         """Somebody else acts during a command from now (1: the next), whichever site's it is."""
         self._meanwhile[self._commands + command] = act
 
+    def before(self, verb: str, act: Callable[[], None]) -> None:
+        """Somebody else acts just before the next command of that word."""
+        self._before[verb] = act
+
     def calm(self) -> None:
         self.faults, self.doom = [], None
         self._meanwhile.clear()
+        self._before.clear()
 
-    def somebody_acts(self) -> None:
+    def somebody_acts(self, verb: str) -> None:
         self._commands += 1
-        if (act := self._meanwhile.pop(self._commands, None)) is not None:
-            act()
+        for act in (self._meanwhile.pop(self._commands, None), self._before.pop(verb, None)):
+            if act is not None:
+                act()
 
     # ------------------------------------------------------------------------------- what must hold
 

@@ -131,6 +131,7 @@ class Moving:
 
     def _go_on(self, here: Cluster, serial: int) -> str:
         """Take the steps that are left, one site after the other. Raises `Stays`."""
+        first = here.name
         while True:
             entry = self._turned(here, serial)
             if not entry.moved:
@@ -143,7 +144,7 @@ class Moving:
             if after is None:
                 continue
             if not turned_away(after, here.ledger.parts(after.serial)):
-                return _told(entry, after)
+                return _told(first, after)
             here, serial = self.opened(after.cluster), after.serial
 
     def _turned(self, here: Cluster, serial: int) -> Entry:
@@ -313,9 +314,9 @@ def _turned_here(here: Cluster, entry: Entry) -> bool:
     return all(part.state == "refused" for part in here.ledger.parts(entry.serial))
 
 
-def _told(entry: Entry, after: Entry) -> str:
-    if after.cluster == entry.cluster:
-        return "it went back: no other takes it"
+def _told(first: str, after: Entry) -> str:
+    if after.cluster == first:
+        return "it went back: the other does not take it"
     return f"moved to {after.cluster}"
 
 

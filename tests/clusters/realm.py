@@ -15,7 +15,7 @@ import contextlib
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class Place(World):
         ToySite.__init__(self)
         self.realm, self.name = realm, name
         self.starts: float | None = None
-        self.refuses = self.away = False
+        self.refuses = self.away = self.full = False
         self.takes = True
         """Whether it takes a job in the end of which it has said when it starts it."""
         self.records = self.accounts = True
@@ -104,11 +104,17 @@ class Place(World):
             return Answer(code=1, err="no such account")
         if not self.takes and words.argv[1] == "submit":
             return Answer(code=1, err="too much for anybody")
+        if self.full and words.argv[1] == "submit":
+            return Answer(code=9, err="no more")
         if self.away:
             raise LinkDown("it is away")
         answer = super().say(words)
         self.realm.check()
         return answer
+
+    def write(self, directory: str, files: Mapping[str, tuple[bytes, int]]) -> None:
+        self.realm.somebody_acts("write")
+        super().write(directory, files)
 
     @property
     def offsets(self) -> dict[str, int]:

@@ -412,6 +412,27 @@ def test_its_users_verbs_wait_while_it_is_moved_but_not_cancel(realm: Realm) -> 
     assert len(realm.rows("job")) == 1
 
 
+def test_its_users_cancel_wins_to_the_last_moment(realm: Realm) -> None:
+    with_one(realm)
+    realm.before("write", somebody(realm, "cancels"))
+    assert realm.rebalance() == ["it stays: its user has cancelled it"]
+    assert realm.ended
+    assert [row["state"] for row in realm.rows("job")] == ["gone"]
+
+
+def test_what_waits_here_is_not_sent_once_it_is_moved(realm: Realm) -> None:
+    realm.places["a"].full = True
+    with_one(realm)
+    assert realm.rows("job") == []
+    realm.places["a"].full = False
+    realm.before("write", lambda: realm.any(1).desks["a"].call("queue", limit=0))
+    assert realm.rebalance() == ["moved to b"]
+    realm.passes(400.0)
+    realm.any(1).call("queue", limit=0)
+    assert not realm.wrong
+    assert realm.where("job") == "b"
+
+
 def test_one_in_between_still_waits_for_those_who_ask(realm: Realm) -> None:
     with_one(realm)
 

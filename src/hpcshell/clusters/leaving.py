@@ -32,8 +32,8 @@ def follower(ledger: Reading, entry: Entry) -> Entry | None:
 
 
 def turned_away(entry: Entry, parts: Iterable[Part]) -> bool:
-    """Whether it was moved to a site that takes none of it: it is to go on, or back."""
-    wanted = entry.moves and entry.elsewhere and not entry.moved and entry.cancelled is None
+    """Whether its site takes none of it after all: it is to go on to another, or back."""
+    wanted = entry.elsewhere and not entry.moved and entry.cancelled is None
     return bool(wanted) and all(part.state == "refused" for part in parts)
 
 
@@ -49,7 +49,6 @@ def as_moving(
     entry: Entry, elements: Mapping[Element, Sighting], where: str
 ) -> dict[Element, Sighting]:
     """Elements as they are while it is between two sites: what was ended for that still waits."""
-    ours = entry.left is not None or entry.moves > 0
     return {
         element: replace(
             one,
@@ -58,7 +57,7 @@ def as_moving(
             reason_code=MOVING,
             end_time=None,
         )
-        if ours and one.state in ENDED and not one.start_time
+        if one.state in ENDED and not one.start_time and (entry.left or not one.native)
         else one
         for element, one in elements.items()
     }

@@ -385,5 +385,5 @@ def unfinished(here: Cluster) -> list[Entry]:
     return [
         entry
         for entry in ledger.open_entries(here.name)
-        if (entry.moved or entry.moves) and under_way(ledger, entry, ledger.parts(entry.serial))
+        if entry.elsewhere and under_way(ledger, entry, ledger.parts(entry.serial))
     ]

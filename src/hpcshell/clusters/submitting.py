@@ -128,8 +128,7 @@ class Submitting:
         if not ledger.wait_before(self.cluster.name, entry.serial):
             trouble = self.hand_over(entry)
         parts = ledger.parts(entry.serial)
-        if all(part.state == "refused" for part in parts):
-            self._withdraw(entry)
+        if all(part.state == "refused" for part in parts) and self._withdraw(entry):
             why = trouble or Trouble(kind="wrong", message=parts[0].reason)
             raise raised(why, self.cluster.name)
         if trouble is not None:
@@ -304,12 +303,16 @@ class Submitting:
                     change.mark(each, "refused", clock.now(), trouble.message)
         return nothing
 
-    def _withdraw(self, entry: Entry) -> None:
-        """Leave nothing of a submission that was refused."""
+    def _withdraw(self, entry: Entry) -> bool:
+        """Leave nothing of a submission that was refused; False: it is moved elsewhere already."""
         with self.cluster.ledger.change() as change:
+            now = self.cluster.ledger.entry(entry.serial)
+            if now is not None and now.moved:
+                return False
             change.remove(entry.serial)
         with contextlib.suppress(HpcError):
             self.cluster.link.remove(entry.directory)
+        return True
 
 
 def shown(part: Part, seen: Seen) -> str:

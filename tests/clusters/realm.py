@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hpcshell.backends.contract import Answer, Estimate, Order, Seen, Site, Trouble, Words
 from hpcshell.clusters import polls, together
@@ -49,12 +50,10 @@ class Holding(ToyBackend):
         return Words(argv=(*words.argv, held))
 
     def read_queue(self, answers: Sequence[Answer]) -> Seen:
-        seen = super().read_queue(answers)
-        if not seen.whole:
-            return seen
-        told = zip(seen.sightings, toy._read(answers[0]), strict=True)
-        held = [_with(one, held=bool(row.get("held"))) for one, row in told]
-        return Seen(sightings=tuple(held))
+        return _with_more(answers, super().read_queue(answers))
+
+    def read_history(self, answers: Sequence[Answer]) -> Seen:
+        return _with_more(answers, super().read_history(answers))
 
     def release(self, ids: Sequence[str]) -> Sequence[Words]:
         return [toy._words("release", *ids)]
@@ -67,10 +66,14 @@ class Holding(ToyBackend):
         return Estimate(trouble=told) if isinstance(told, Trouble) else Estimate(start=told)
 
 
-def _with(record: Any, **fields: Any) -> Any:
-    from msgspec.structs import replace
-
-    return replace(record, **fields)
+def _with_more(answers: Sequence[Answer], seen: Seen) -> Seen:
+    """What is seen, with what this toy tells besides."""
+    told = zip(seen.sightings, toy._read(answers[0]), strict=True) if seen.whole else ()
+    more = [
+        replace(one, held=bool(row.get("held")), end_time=row.get("ended", one.end_time))
+        for one, row in told
+    ]
+    return replace(seen, sightings=tuple(more))
 
 
 class Place(World):

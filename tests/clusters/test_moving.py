@@ -420,6 +420,14 @@ def test_its_users_cancel_wins_to_the_last_moment(realm: Realm) -> None:
     assert [row["state"] for row in realm.rows("job")] == ["gone"]
 
 
+def test_its_own_record_of_its_beginning_is_believed(realm: Realm) -> None:
+    with_one(realm)
+    (row,) = realm.places["a"].jobs
+    realm.before("cancel", lambda: realm.places["a"].record(row, "begin", "1 1 n1"))
+    assert realm.rebalance() == ["it stays: it has begun"]
+    assert len(realm.rows("job")) == 1
+
+
 def test_what_waits_here_is_not_sent_once_it_is_moved(realm: Realm) -> None:
     realm.places["a"].full = True
     with_one(realm)

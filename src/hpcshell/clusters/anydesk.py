@@ -17,7 +17,7 @@ from typing import Any, Final
 from hpcshell.clusters import together, views
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.desk import LONGEST, Desk
-from hpcshell.clusters.federation import Offer, all_offers, best, limit_of, why
+from hpcshell.clusters.federation import Offer, all_offers, best, cannot, limit_of, why
 from hpcshell.clusters.leaving import follower
 from hpcshell.clusters.moving import Moving, unfinished
 from hpcshell.clusters.submitting import check_unique
@@ -97,8 +97,7 @@ class AnyDesk:
             try:
                 answer = self._hand_over(choice, chosen, reason, dry_run)
             except (Wrong, Refused) as error:
-                told = error.message.removeprefix(f"{chosen.cluster}: ")
-                refused = Offer(cluster=chosen.cluster, why=told, cannot=True)
+                refused = cannot(self.opened(chosen.cluster), error)
                 made = [refused if each is chosen else each for each in made]
                 continue
             answer["notes"] = [f"on {chosen.cluster}: {reason}", *answer["notes"]]

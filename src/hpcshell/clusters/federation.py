@@ -23,7 +23,7 @@ from hpcshell.clusters.fitting import misfit
 from hpcshell.clusters.lookout import picture
 from hpcshell.clusters.parents import parents_of
 from hpcshell.clusters.submitting import Submitting, Wanted, check_spec
-from hpcshell.core.errors import HpcError, NotYet, Refused, Unreachable
+from hpcshell.core.errors import HpcError, NotYet, Refused
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
 from hpcshell.core.units import format_duration
@@ -74,15 +74,15 @@ def offers(asked: Sequence[tuple[Cluster, JobSpec]]) -> list[Offer]:
     asks = [partial(offer, *pair) for pair in asked]
     told = together.at_once(asks, together.PATIENCE)
     return [
-        _cannot(cluster, each) if isinstance(each, HpcError) else each
+        cannot(cluster, each) if isinstance(each, HpcError) else each
         for (cluster, _), each in zip(asked, told, strict=True)
     ]
 
 
-def _cannot(cluster: Cluster, error: HpcError) -> Offer:
-    silent = isinstance(error, Unreachable | NotYet) and not cluster.name in error.message
-    why = f"it does not answer: {error.message}" if silent else error.message
-    return Offer(cluster=cluster.name, why=why.removeprefix(f"{cluster.name}: "), cannot=True)
+def cannot(cluster: Cluster, error: HpcError) -> Offer:
+    """The offer of one that will not have it, or does not answer."""
+    told = error.message.removeprefix(f"{cluster.name}: ")
+    return Offer(cluster=cluster.name, why=told, cannot=True)
 
 
 def offer(cluster: Cluster, spec: JobSpec) -> Offer:
@@ -121,7 +121,7 @@ def _ahead(cluster: Cluster) -> int:
     """How many jobs of the user's wait there, or here for it. Raises `NotYet` if it is silent."""
     look = cluster.queue()
     if look.trouble:
-        raise NotYet(look.trouble)
+        raise NotYet(f"it does not answer: {look.trouble}")
     waits = {
         one.number
         for one in cluster.read_queue(look).sightings

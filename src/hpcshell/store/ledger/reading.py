@@ -73,7 +73,7 @@ class Submissions(Rows):
         moved counts as it was first submitted."""
         marks = ", ".join("?" * len(clusters))
         where = (
-            f"WHERE cluster IN ({marks}) AND json_extract(CAST(document AS TEXT), '$.moves') = 0"
+            f"WHERE cluster IN ({marks}) AND json_extract(CAST(document AS TEXT), '$.moves') IS NULL"
             " ORDER BY serial DESC LIMIT 1 OFFSET ?"
         )
         found = self._entries(where, (*clusters, back))
@@ -177,19 +177,24 @@ class Reading(Submissions):
         return found
 
     def past_waits(self, cluster: str, most: int) -> list[Sighting]:
-        """The latest ends that were recorded, for what they tell of waits."""
+        """The latest ends that were recorded, for what they tell of waits: since the submission
+        here, where the site does not tell of its own."""
         rows = self._rows(
-            "SELECT ending.document FROM ending JOIN entry USING (serial)"
+            "SELECT entry.submitted, ending.document FROM ending JOIN entry USING (serial)"
             " WHERE cluster = ? ORDER BY ended DESC LIMIT ?",
             (cluster, most),
         )
         with self._in_words():
-            return [_sighting(document) for (document,) in rows]
+            return [_since(submitted, _sighting(document)) for submitted, document in rows]
 
     def site(self, cluster: str) -> tuple[float, bytes] | None:
         """When a site last told of itself, and what, as it was given."""
         rows = self._rows("SELECT told, document FROM site WHERE cluster = ?", (cluster,))
         return (rows[0][0], rows[0][1]) if rows else None
+
+
+def _since(submitted: float, sighting: Sighting) -> Sighting:
+    return sighting if sighting.submit_time else replace(sighting, submit_time=submitted)
 
 
 def _part(*values: Any) -> Part:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcshell.core.records import Record
-from tests.support.clusters import lsf_live, sge, slurm, tsp
+from tests.support.clusters import lsf_live, pbs_live, sge, slurm, tsp
 from tests.support.homes import clean_environment, fresh_home
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "backend"

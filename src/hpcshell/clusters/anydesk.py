@@ -30,7 +30,7 @@ from hpcshell.core.words import quote
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Entry
 
-LISTS: Final = ("jobs", "unchanged", "outputs", "done", "pending")
+LISTS: Final = ("jobs", "unchanged", "outputs", "done", "pending", "files")
 """Lists in answers, which are put together."""
 SOONEST: Final = 2.0
 """Seconds between two looks of somebody who waits, at the least."""
@@ -62,6 +62,8 @@ class AnyDesk:
         match verb:
             case "submit":
                 return self._submit(**args)
+            case "estimate":
+                return self._estimate(**args)
             case "size" | "read":
                 return self.desks[args["cluster"]].call(verb, **args)
             case "rebalance":
@@ -86,6 +88,14 @@ class AnyDesk:
 
     def _submit(self, submissions: Sequence[Choice], dry_run: bool = False) -> dict[str, Any]:
         return {"jobs": [self._one(each, dry_run) for each in submissions]}
+
+    def _estimate(self, submission: Choice) -> dict[str, Any]:
+        made = all_offers(submission.specs, self.opened)
+        chosen = best(made, limit_of(submission.specs))
+        return {
+            "offers": [each.document() for each in made],
+            "chosen": None if chosen is None else chosen.cluster,
+        }
 
     def _one(self, choice: Choice, dry_run: bool) -> dict[str, Any]:
         """To the best; if that does not take it after all, to the next."""
@@ -189,8 +199,8 @@ class AnyDesk:
         knowing = self._knowing(word)
         if isinstance(chosen, Named):
             return self._named(word, knowing)
-        places = list(dict.fromkeys(self._followed(name, word) for name in knowing))
-        if len({name for name, _ in places}) > 1:
+        places = [self._followed(name, word) for name in knowing]
+        if len({self._job(*place) for place in places}) > 1:
             several = " and on ".join(knowing)
             raise Wrong(f"job {quote(word)} is on {several}", f"write {next(iter(knowing))}:{word}")
         return places[:1]
@@ -255,6 +265,11 @@ class AnyDesk:
             name, entry = after.cluster, after
             word = f"w{after.serial}{bracket}{rest}"
         return name, word
+
+    def _job(self, name: str, word: str) -> tuple[str, object]:
+        """The same for whatever a desk calls a job."""
+        entry = self._entry(name, word.partition("[" if "[" in word else "_")[0])
+        return name, entry.serial if entry is not None else word
 
     def _entry(self, name: str, word: str) -> Entry | None:
         """The submission that a desk calls so."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from hpcshell.backends.registry import names
+from hpcshell.backends.registry import BACKENDS, names
 from hpcshell.clusters.cluster import Cluster, ledger_path
 from hpcshell.clusters.desk import Desk
 from hpcshell.clusters.detecting import Finding, chosen, detect
@@ -21,7 +21,7 @@ from hpcshell.core.errors import NotFound, Unreachable
 from hpcshell.core.settings import ClusterSettings, Settings
 from hpcshell.core.words import nearest, quote
 from hpcshell.machine.filesystems import is_shared
-from hpcshell.machine.link import Link, LocalLink, SshLink
+from hpcshell.machine.link import Link, LocalLink
 from hpcshell.machine.paths import Places
 from hpcshell.store.ledger.ledger import Ledger
 
@@ -60,7 +60,7 @@ def open_all(settings: Settings, places: Places) -> AnyDesk | None:
 def open_cluster(name: str, settings: Settings, places: Places) -> Cluster:
     """The cluster that a name means."""
     known = settings.clusters.get(name)
-    if known is None and name in names():
+    if known is None and (name in BACKENDS or name in names()):
         known = ClusterSettings(backend=name)
     if known is None:
         every = [*settings.clusters, *names(), LOCAL, AUTO, ANY]
@@ -78,6 +78,8 @@ def link_to(settings: ClusterSettings, places: Places) -> Link:
     """The way to a cluster's commands."""
     if not settings.ssh:
         return LocalLink()
+    from hpcshell.machine.link import SshLink
+
     return SshLink(
         settings.ssh,
         jump=settings.jump,
@@ -91,7 +93,7 @@ def _kind(name: str, link: Link, places: Places) -> str:
     remembered = f"{places.state}/clusters/{name}/kind"
     with contextlib.suppress(OSError), open(remembered, encoding="utf-8") as file:
         kind = file.read().strip()
-        if kind in names():
+        if kind in BACKENDS or kind in names():
             return kind
     found = chosen(detect(link))
     if found is None:
@@ -111,7 +113,7 @@ def find_here(places: Places) -> str | None:
     remembered = f"{places.state}/clusters/found-here"
     with contextlib.suppress(OSError), open(remembered, encoding="utf-8") as file:
         kind = file.read().strip()
-        if kind in names():
+        if kind in BACKENDS or kind in names():
             return kind
     found: Finding | None = chosen(detect(LocalLink()))
     if found is None:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 from hpcshell.backends.contract import Estimate
 from hpcshell.clusters import together
@@ -51,6 +51,18 @@ class Offer(Record, frozen=True, kw_only=True):
         """Expected seconds until it is done; `run` where its own is not known."""
         waits = NO_IDEA * (1 + self.ahead) if self.wait is None else self.wait
         return waits + (run if self.run is None else self.run)
+
+    def document(self) -> dict[str, Any]:
+        """As `hpc submit --test-only` tells it."""
+        start = None if self.wait is None or self.cannot else clock.now() + self.wait
+        return {
+            "cluster": self.cluster,
+            "start": start,
+            "run": self.run,
+            "cannot": self.cannot,
+            "why": self.why,
+            "sentence": self.sentence,
+        }
 
     @property
     def sentence(self) -> str:
@@ -95,7 +107,8 @@ def offer(cluster: Cluster, spec: JobSpec) -> Offer:
     terms, any_one = parents_of(cluster, spec.submission.dependency, lambda: picture(cluster))
     estimate = _estimate(cluster, Wanted(spec=spec, parents=terms, any=any_one))
     if estimate.trouble is not None and estimate.trouble.kind in ("wrong", "denied"):
-        raise Refused(estimate.trouble.message)
+        hint = f" ({estimate.trouble.hint})" if estimate.trouble.hint else ""
+        raise Refused(estimate.trouble.message + hint)
     made = Offer(cluster=cluster.name, run=_run_of_history(cluster, spec), ahead=ahead)
     return _with_wait(made, cluster, spec, estimate)
 

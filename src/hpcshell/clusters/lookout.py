@@ -193,6 +193,8 @@ class Looking:
 
     def _judge(self, each: Assessing, *, sure: bool) -> None:
         """Say of what nobody told what can be said of it. `sure`: all who could know were asked."""
+        if sure and not self.trouble and self._should_show(each):
+            each.drop()
         if not each.missing:
             return
         part, at = each.part, self.at

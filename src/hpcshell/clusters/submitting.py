@@ -11,7 +11,7 @@ order as soon as it may be.
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -34,6 +34,7 @@ from hpcshell.store.ledger.entries import Entry, Part, PartState
 from hpcshell.store.ledger.writing import Change
 
 KEY: Final = "hpc"
+_LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 SETTLE: Final = (1.0, 3.0, 6.0)
 """Pauses before each look for a submission that was not answered. If the last answer is whole and
 does not show it, it was not taken."""
@@ -133,7 +134,8 @@ class Submitting:
             raise raised(why, self.cluster.name)
         if trouble is not None:
             notes.append(f"{self.cluster.name}: {trouble.message}; {_left(parts)}")
-        entry = ledger.entry(entry.serial) or entry
+        number = next((part.site for part in parts if part.site), None)
+        entry = replace(entry, number=number)
         return Taken(entry=entry, parts=tuple(parts), notes=tuple(notes))
 
     def script(self, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
@@ -212,11 +214,11 @@ class Submitting:
         more. A trouble if the configured limit leaves no room for one more."""
         most, ledger = self.cluster.settings.max_jobs, self.cluster.ledger
         with ledger.change() as change:
-            entry = ledger.entry(part.serial)
-            if entry is None or entry.cancelled is not None:
+            wish = ledger.wish(part.serial)
+            if wish is None or wish.cancelled is not None:
                 change.mark(part, "withdrawn", clock.now(), CANCELLED)
                 return None
-            if entry.moved:
+            if wish.moved:
                 return None
             if part.state == "planned" and most is not None:
                 there = change.there(self.cluster.name)
@@ -269,8 +271,7 @@ class Submitting:
         number, _ = self.cluster.backend.parse_id(native)
         ledger, kept = self.cluster.ledger, False
         with ledger.change() as change:
-            entry = ledger.entry(part.serial)
-            wanted = entry is not None and entry.cancelled is None
+            wanted = ledger.wanted(part.serial)
             if wanted:
                 kept = change.known(part, native, number, clock.now())
         if kept or not self._end(native) or wanted:
@@ -332,7 +333,7 @@ def _left(parts: Sequence[Part]) -> str:
 
 def new_key() -> str:
     """A word that no other submission has: 80 random bits."""
-    return KEY + "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(16))
+    return KEY + "".join(_LETTERS[byte % 32] for byte in os.urandom(16))
 
 
 def completed(spec: JobSpec) -> JobSpec:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from hpcshell.core.records import NO_INDEX
+from hpcshell.core.records import NO_INDEX, Record
 from hpcshell.core.sightings import Sighting
 from hpcshell.store.ledger.entries import Entry, Part
 
@@ -19,7 +19,16 @@ PART: Final = ", ".join(_FIELDS)
 UNSENT: Final = "state IN ('planned', 'asking')"
 """As the index of what is not at the site has it."""
 
+
+class Wish(Record, frozen=True):
+    """Of an entry only what is asked at every step of its submission."""
+
+    cancelled: float | None = None
+    moved: str = ""
+
+
 _entry: Final = msgspec.json.Decoder(Entry).decode
+_wish: Final = msgspec.json.Decoder(Wish).decode
 _sighting: Final = msgspec.json.Decoder(Sighting).decode
 
 Endings = Mapping[int | None, Sighting]
@@ -52,6 +61,17 @@ class Submissions(Rows):
     def entry(self, serial: int) -> Entry | None:
         found = self._entries("WHERE serial = ?", (serial,))
         return found[0] if found else None
+
+    def wish(self, serial: int) -> Wish | None:
+        """What is wanted of an entry; None: there is no such."""
+        rows = self._rows("SELECT document FROM entry WHERE serial = ?", (serial,))
+        with self._in_words():
+            return _wish(rows[0][0]) if rows else None
+
+    def wanted(self, serial: int) -> bool:
+        """Whether there is such an entry, and nobody has asked for its end."""
+        wish = self.wish(serial)
+        return wish is not None and wish.cancelled is None
 
     def keyed(self, key: str) -> Entry | None:
         """The entry of this key, which also names its directory."""

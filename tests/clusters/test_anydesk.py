@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hpcshell.clusters.anydesk import AnyDesk
 from hpcshell.core.errors import NotFound, Refused, Unreachable, Wrong
 from tests.clusters.realm import Realm
 from tests.support.clusters.toy import spec
@@ -85,6 +86,14 @@ def test_if_none_can_be_asked_that_is_an_error(realm: Realm, monkeypatch) -> Non
         desk._verbs["queue"] = fails
     with pytest.raises(Unreachable, match="a: no way"):
         realm.any().call("queue", limit=0)
+
+
+def test_one_of_which_nothing_is_known_yet_is_said_too(realm: Realm) -> None:
+    desk = AnyDesk(realm.any().desks, realm.passes, {"c": Unreachable("c: no scheduler")})
+    answer = desk.call("queue", limit=0)
+    assert answer["trouble"] == {"cluster": "c", "message": "c: no scheduler", "since": None}
+    (job,) = desk.call("submit", submissions=[realm.choice("job")])["jobs"]
+    assert job["notes"][0].endswith("; c cannot be asked: c: no scheduler")
 
 
 # -------------------------------------------------------------------------------------- which job

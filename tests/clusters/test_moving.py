@@ -280,7 +280,7 @@ def test_a_move_that_is_broken_off_anywhere_is_gone_on_with(
         realm.doom = doom
         broken_off(realm, realm.rebalance)
         realm.doom = again
-        broken_off(realm, realm.any().finish_moves)
+        broken_off(realm, realm.any().moves.finish)
         comes_to_rest(realm, array)
 
 
@@ -467,7 +467,7 @@ def test_a_submission_by_hand_is_not_moved(realm: Realm) -> None:
 def test_tending_looks_for_better_places_every_ten_minutes(realm: Realm) -> None:
     with_one(realm)
     realm.places["a"].starts = 0.0
-    desk = realm.any()
+    desk = realm.any().moves
     assert desk.tend() == 1
     realm.places["a"].starts = 90_000.0
     realm.passes(500.0)

@@ -7,7 +7,6 @@ Whoever looks goes on with moves that were begun.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +18,12 @@ from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.desk import LONGEST, Desk
 from hpcshell.clusters.federation import Offer, all_offers, best, cannot, limit_of, why
 from hpcshell.clusters.leaving import follower
-from hpcshell.clusters.moving import Moving, unfinished
+from hpcshell.clusters.rebalancing import Rebalancing
 from hpcshell.clusters.submitting import check_unique
 from hpcshell.core.errors import HpcError, NotFound, Refused, Unreachable, Wrong
 from hpcshell.core.ids import Last, Named, select
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
-from hpcshell.core.sightings import UNKNOWN, Sighting
 from hpcshell.core.words import quote
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Entry
@@ -34,7 +32,6 @@ LISTS: Final = ("jobs", "unchanged", "outputs", "done", "pending", "files")
 """Lists in answers, which are put together."""
 SOONEST: Final = 2.0
 """Seconds between two looks of somebody who waits, at the least."""
-REBALANCED_EVERY: Final = 600.0
 
 Place = tuple[str, str]
 """A desk, and what it calls a job."""
@@ -50,12 +47,18 @@ class Choice(Record, frozen=True, kw_only=True):
 
 
 class AnyDesk:
-    """The verbs of jobs on all of some desks, by name."""
+    """The verbs of jobs on all of some desks, by name. `missing`: why others could not be opened."""
 
-    def __init__(self, desks: Mapping[str, Desk], pause: Callable[[float], None] = time.sleep):
+    def __init__(
+        self,
+        desks: Mapping[str, Desk],
+        pause: Callable[[float], None] = time.sleep,
+        missing: Mapping[str, HpcError] | None = None,
+    ) -> None:
         self.desks = desks
+        self.missing = missing or {}
         self.pause = pause
-        self._sought: float | None = None
+        self.moves = Rebalancing(desks, pause)
 
     def call(self, verb: str, **args: Any) -> Any:
         """Do one thing; raises the `HpcError` that says why not."""
@@ -68,7 +71,7 @@ class AnyDesk:
                 return self.desks[args["cluster"]].call(verb, **args)
             case "rebalance":
                 return self._rebalance(**args)
-        self.finish_moves()
+        self.moves.finish()
         match verb:
             case "queue" | "history":
                 return self._list(verb, **args)
@@ -79,10 +82,8 @@ class AnyDesk:
         return self._each(verb, **args)
 
     def opened(self, name: str) -> Cluster:
-        """The cluster of a name. Raises `NotFound` for one that may not be chosen any more."""
-        if name not in self.desks:
-            raise NotFound(f"there is no cluster {quote(name)} any more", "hpc cluster list")
-        return self.desks[name].cluster
+        """The cluster of a name."""
+        return self.moves.opened(name)
 
     # ----------------------------------------------------------------------------------- submitting
 
@@ -99,11 +100,13 @@ class AnyDesk:
 
     def _one(self, choice: Choice, dry_run: bool) -> dict[str, Any]:
         """To the best; if that does not take it after all, to the next."""
+        away = [f"{name} cannot be asked: {each.message}" for name, each in self.missing.items()]
+        notes = [*choice.notes, *away]
         for name, spec in choice.specs.items():
             check_unique(spec, self.opened(name))
         made = all_offers(choice.specs, self.opened)
         while (chosen := best(made, limit_of(choice.specs))) is not None:
-            reason = "; ".join([why(made, chosen), *choice.notes])
+            reason = "; ".join([why(made, chosen), *notes])
             try:
                 answer = self._hand_over(choice, chosen, reason, dry_run)
             except (Wrong, Refused) as error:
@@ -112,7 +115,7 @@ class AnyDesk:
                 continue
             answer["notes"] = [f"on {chosen.cluster}: {reason}", *answer["notes"]]
             return answer | {"cluster": chosen.cluster}
-        told = "; ".join([*(each.sentence for each in made), *choice.notes])
+        told = "; ".join([*(each.sentence for each in made), *notes])
         raise Refused(f"no cluster can run it: {told}", "how they answer: hpc cluster status")
 
     def _hand_over(
@@ -135,6 +138,7 @@ class AnyDesk:
         answers = dict(zip(self.desks, together.at_once(asks, together.PATIENCE), strict=True))
         heard = [each for each in answers.values() if not isinstance(each, HpcError)]
         silent = {name: each for name, each in answers.items() if isinstance(each, HpcError)}
+        silent |= self.missing
         if not heard:
             name, error = next(iter(silent.items()))
             raise Unreachable(f"{name}: {error.message}", error.hint)
@@ -176,7 +180,7 @@ class AnyDesk:
                 return answer | {"timed_out": True}
             self.pause(interval if left is None else min(interval, left))
             interval = min(interval * 1.5, LONGEST)
-            self.finish_moves()
+            self.moves.finish()
 
     # ------------------------------------------------------------------------------ whose job it is
 
@@ -284,69 +288,19 @@ class AnyDesk:
 
     def _rebalance(self, ids: Sequence[str] = ()) -> dict[str, Any]:
         """Move what waits to where it is done sooner; without ids all that may be moved."""
-        moving = Moving(self.opened, self.pause)
-        if not ids:
-            entries = [*self._unfinished(), *self._movable()]
-        else:
+        entries = [*self.moves.unfinished(), *self.moves.movable()]
+        if ids:
             places = [place for word in ids for place in self._places(word)]
             entries = [self._of_record(name, word) for name, word in places]
-        every = {entry.serial: entry for entry in entries}
-        return {"jobs": [self._rebalanced(moving.rebalance, each) for each in every.values()]}
+        return {"jobs": self.moves.rebalance(entries)}
 
     def _of_record(self, name: str, word: str) -> Entry:
         entry = self._entry(name, word)
         if entry is None:
-            entry = next((one for one in self.opened(name).ledger.named(name, word)[::-1]), None)
+            entry = next(iter(self.opened(name).ledger.named(name, word)[::-1]), None)
         if entry is None:
             raise Refused(f"job {quote(word)} was not submitted here, and cannot be moved")
         return entry
-
-    def _unfinished(self) -> list[Entry]:
-        return [entry for desk in self.desks.values() for entry in unfinished(desk.cluster)]
-
-    def _movable(self) -> list[Entry]:
-        return [
-            entry
-            for name, desk in self.desks.items()
-            for entry in desk.cluster.ledger.open_entries(name)
-            if entry.movable and not entry.moved
-        ]
-
-    def _rebalanced(self, move: Callable[[Entry], str], entry: Entry) -> dict[str, Any]:
-        try:
-            told = move(entry)
-        except HpcError as error:
-            told = f"not now: {error.message}"
-        return {"id": entry.number or f"w{entry.serial}", "cluster": entry.cluster, "told": told}
-
-    def finish_moves(self) -> None:
-        """Go on with moves that were begun, without waiting for anything."""
-        moving = Moving(self.opened, self.pause, patience=0.0)
-        for entry in self._unfinished():
-            with contextlib.suppress(HpcError):
-                moving.finish(entry)
-
-    def tend(self) -> int:
-        """Go on with moves, and every ten minutes look for better places for what may be moved; how
-        many may be moved, or are between two clusters."""
-        self.finish_moves()
-        now = clock.now()
-        if self._sought is None or not 0 <= now - self._sought < REBALANCED_EVERY:
-            self._sought = now
-            self._rebalance()
-        return len(self._unfinished()) + sum(map(self._waiting, self.desks.values()))
-
-    def _waiting(self, desk: Desk) -> int:
-        """How many of a desk's jobs wait that may be moved."""
-        return sum(
-            known.entry.movable and any(_may_start(one) for one in known.elements.values())
-            for known in desk.look(age=LONGEST).known
-            if not known.entry.moved
-        )
-
-
-def _may_start(one: Sighting) -> bool:
-    return one.state in ("PENDING", UNKNOWN) and not one.held
 
 
 def _submitted(job: Mapping[str, Any]) -> float:

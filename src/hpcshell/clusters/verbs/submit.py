@@ -13,7 +13,7 @@ from hpcshell.clusters.finding import find
 from hpcshell.clusters.known import Known
 from hpcshell.clusters.lookout import elements_on_record
 from hpcshell.clusters.parents import parents_of
-from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec
+from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec, check_unique
 from hpcshell.core.errors import NotYet, Refused
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.jobspec import JobSpec
@@ -36,10 +36,11 @@ def submit_chosen(
 
 def estimate(desk: Desk, submission: JobSpec) -> dict[str, Any]:
     """When a job would start, that is not submitted; by the site's word, else by history."""
-    from hpcshell.clusters.federation import offer
+    from hpcshell.clusters.federation import offers
 
     check_spec(submission, desk.cluster)
-    return {"offers": [offer(desk.cluster, submission).document()], "chosen": desk.cluster.name}
+    made = offers([(desk.cluster, submission)])
+    return {"offers": [each.document() for each in made], "chosen": desk.cluster.name}
 
 
 def rerun(
@@ -72,6 +73,7 @@ def _submit(desk: Desk, spec: JobSpec, dry_run: bool, **wanted: Any) -> dict[str
     with contextlib.suppress(NotYet):  # one that does not answer may be submitted to later
         desk.cluster.site()
     notes = check_spec(spec, desk.cluster)
+    check_unique(spec, desk.cluster)
     submitting = Submitting(desk.cluster, desk.pause)
     terms, any_one = parents_of(desk.cluster, spec.submission.dependency, desk.look)
     order = Wanted(spec=spec, parents=terms, any=any_one, **wanted)

@@ -55,9 +55,14 @@ def spoiled(draw: st.DrawFn, text: str) -> str:
     return "".join(parts)
 
 
+def among_others(line: str, other: str) -> str:
+    return SHOWN[0] * 5 + SHOWN[0].replace(line, other) + SHOWN[0]
+
+
 @given(text=texts())
-@example(text=(SHOWN[0] * 5) + SHOWN[0].replace("    queue", "    job_state = R\n    queue"))
-@example(text=(SHOWN[0] * 5) + SHOWN[0].replace("    server = ", "    stime = "))
+@example(text=among_others("    queue = ", "    job_state = R\n    queue = "))
+@example(text=among_others("    server = ", "    stime = "))
+@example(text=among_others("    server = pbshost", "    server = x\n\ty"))
 def test_a_job_of_a_known_shape_is_read_as_it_would_be_alone(text):
     text = text if text.startswith("Job Id: ") else f"Job Id: {text}"
     assert list(read_blocks(text)) == slowly(text)

@@ -154,3 +154,17 @@ def test_what_is_forgotten_is_over_and_has_not_gone_well(world: World) -> None:
     answer = world.desk().call("wait", ids=["a"])
     assert [end["state"] for end in answer["done"]] == [GONE]
     assert exits.of_ends(answer["done"]) == exits.FAILED
+
+
+def test_whoever_submits_and_looks_in_turn_asks_no_more_often_than_is_fair(make_world) -> None:
+    world = make_world(poll=5.0)
+    for number in range(20):
+        world.submit("true", name=f"a{number}")
+        assert world.state(f"a{number}") == "PENDING"
+        assert world.desk().call("queue", limit=0)["total"] == number + 1
+        world.passes(0.2)
+    assert world.asked.count("queue") == 1
+    world.passes(5)
+    assert world.desk().call("cancel", ids=["a0"])["jobs"]
+    assert world.state("a0") == "CANCELLED", "what was changed is looked at anew"
+    assert world.asked.count("queue") == 3

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hpcshell.backends.contract import Backend, Site
 from hpcshell.core.errors import Broken, Wrong
 from hpcshell.core.words import nearest, quote
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP: Final = "hpcshell.backends"
 BACKENDS: Final[Mapping[str, str]] = {
@@ -51,6 +53,8 @@ def backend(name: str, site: Site | None = None) -> Backend:
 
 def _brought() -> dict[str, EntryPoint]:
     """The entry points of other packages, the first of a name."""
+    from importlib.metadata import entry_points  # it takes longer than all else that is loaded
+
     found: dict[str, EntryPoint] = {}
     for entry in entry_points(group=GROUP):
         found.setdefault(entry.name, entry)

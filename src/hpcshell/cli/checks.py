@@ -310,6 +310,28 @@ def _resources(where: Places) -> Iterator[Finding]:
         yield Finding("resources", OK, found)
 
 
+# ---------------------------------------------------------------------------------------- clusters
+
+
+def _clusters(where: Places) -> Iterator[Finding]:
+    """How each answered of late, and how often it is asked; nothing is asked of it now."""
+    from hpcshell.clusters.desks import open_cluster
+    from hpcshell.clusters.survey import known_clusters, status
+    from hpcshell.machine.configfiles import user_settings
+
+    settings = user_settings(where, os.environ, os.getcwd()).settings
+    for name in known_clusters(settings, where):
+        told = status(open_cluster(name, settings, where), ask=False)
+        found = f"{told['questions']:.0f} questions in the last hour, circuit {told['circuit']}"
+        if told["waiting_here"]:
+            found += f", {told['waiting_here']} to be sent"
+        if told["circuit"] == "closed" and not told["trouble"]:
+            yield Finding(f"cluster {safe(name)}", OK, found)
+        else:
+            found += f": {safe(told['trouble'] or 'it does not answer')}"
+            yield Finding(f"cluster {safe(name)}", WARNING, found, f"hpc cluster status {name}")
+
+
 CHECKS: Final = (
     _python,
     _kernel,
@@ -325,4 +347,5 @@ CHECKS: Final = (
     _lingering,
     _resources,
     _daemon,
+    _clusters,
 )

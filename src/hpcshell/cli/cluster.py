@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,11 +15,13 @@ from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import HpcError, Wrong
 from hpcshell.core.settings import ClusterSettings, Settings
-from hpcshell.core.units import format_duration, short_size
+from hpcshell.core.units import duration, format_duration, short_size
 from hpcshell.core.words import check_name, safe
 
 if TYPE_CHECKING:
+    from hpcshell.clusters.clearing import Left
     from hpcshell.clusters.cluster import Cluster
+    from hpcshell.clusters.rebalancing import Rebalancing
     from hpcshell.machine.paths import Places
 
 RESERVED: Final = ("local", "auto", "any")
@@ -80,12 +83,9 @@ def _open(name: str) -> Cluster:
 
 def _names() -> list[str]:
     """The clusters that are configured, and those that were submitted to."""
-    from hpcshell.clusters.cluster import ledger_path
-    from hpcshell.store.ledger.ledger import Ledger
+    from hpcshell.clusters.survey import known_clusters
 
-    settings, places = _settings()
-    used = Ledger.open(ledger_path(places)).clusters() if ledger_path(places).exists() else []
-    return list(dict.fromkeys([*settings.clusters, *used]))
+    return known_clusters(*_settings())
 
 
 # -------------------------------------------------------------------------------------- finding out
@@ -171,11 +171,19 @@ def add(talk: Talk, name: str, no_check: bool, **given: Any) -> int:
     _, places = _settings()
     if not no_check:
         values["backend"] = _checked(talk, settings, link_to(settings, places))
-    if talk.dry_run:
-        talk.data(f"would add {safe(name)} to {safe(places.config_file)}")
-        return 0
-    add_table(places.config_file, "clusters", name, values)
-    talk.data(name if talk.quiet else f"added {safe(name)} to {safe(places.config_file)}")
+    if not talk.dry_run:
+        add_table(places.config_file, "clusters", name, values)
+    document = {"name": name, "file": places.config_file, "settings": values}
+    told = f"{safe(name)} to {safe(places.config_file)}"
+    return _done(talk, document, f"{'would add' if talk.dry_run else 'added'} {told}")
+
+
+def _done(talk: Talk, document: dict[str, Any], told: str) -> int:
+    """What was done to the configuration, or would be."""
+    if talk.json:
+        talk.document({"schema": SCHEMA, "dry_run": talk.dry_run, **document})
+    else:
+        talk.data(safe(document["name"]) if talk.quiet and not talk.dry_run else told)
     return 0
 
 
@@ -205,12 +213,11 @@ def remove(talk: Talk, name: str) -> int:
     from hpcshell.machine.configedit import remove_table
 
     _, places = _settings()
-    if talk.dry_run:
-        talk.data(f"would remove {safe(name)} from {safe(places.config_file)}")
-        return 0
-    remove_table(places.config_file, "clusters", name)
-    talk.data(name if talk.quiet else f"removed {safe(name)} from {safe(places.config_file)}")
-    return 0
+    if not talk.dry_run:
+        remove_table(places.config_file, "clusters", name)
+    told = f"{safe(name)} from {safe(places.config_file)}"
+    document = {"name": name, "file": places.config_file}
+    return _done(talk, document, f"{'would remove' if talk.dry_run else 'removed'} {told}")
 
 
 # ------------------------------------------------------------------------------------ how they are
@@ -357,27 +364,137 @@ def rebalance(talk: Talk, ids: tuple[str, ...]) -> int:
     return 0
 
 
-@verb("tend", "hpc cluster tend", "hpc cluster tend mycluster")
+@verb("tend", "hpc cluster tend", "hpc cluster tend mycluster", changes=True)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--once", is_flag=True, help="Try once, instead of until nothing is left.")
-def tend(talk: Talk, names: tuple[str, ...], once: bool) -> int:
-    """Send what waits here for a cluster to take it, until nothing waits.
+@click.option("--stay", is_flag=True, hidden=True, help="Unless somebody does, and tell the time.")
+def tend(talk: Talk, names: tuple[str, ...], once: bool, stay: bool) -> int:
+    """Send what waits here for a cluster to take it, until nothing waits; without a NAME, also look
+    every ten minutes for better places for what was submitted with --rebalance.
 
-    Every command that looks at the cluster does so, too; submissions that had to wait leave one of
-    these running.
+    Every command that looks at the cluster does so, too, and a submission that has to wait leaves
+    one of these behind, in the background, which ends by itself; what it said is in tend.log in the
+    cluster's directory below that of the state.
     """
     from hpcshell.clusters.tending import EVERY
     from hpcshell.clusters.tending import tend as try_once
 
+    if stay and "any" in names:
+        return _stay_with_moves(talk)
     clusters = [_open(name) for name in list(names) or _names()]
+    moves = None if names else _moves()
+    if talk.dry_run:
+        waiting = {each.name: len(each.ledger.unsent(each.name)) for each in clusters}
+        talk.data(*(f"would send {count} to {safe(name)}" for name, count in waiting.items()))
+        return 0
+    if stay:
+        return _stay(talk, clusters)
     while True:
         left = sum(try_once(cluster, time.sleep) for cluster in clusters)
+        left += moves.tend() if moves is not None else 0
         if not left or once:
             break
         time.sleep(EVERY)
-    talk.say("nothing waits here" if not left else f"{left} still wait here")
+    if talk.json:
+        talk.document({"schema": SCHEMA, "left": left})
+    else:
+        talk.say("nothing waits here" if not left else f"{left} still wait here, or may be moved")
     return exits.TRY_LATER if left else 0
 
 
-for each in (listing, status, show, add, remove, detect, rebalance, tend):
+def _moves() -> Rebalancing | None:
+    """The moves between all clusters that may be chosen; None: there are none."""
+    from hpcshell.clusters.desks import open_all
+
+    desk = open_all(*_settings())
+    return None if desk is None else desk.moves
+
+
+def _stay_with_moves(talk: Talk) -> int:
+    """In the background, with what may be moved."""
+    moves = _moves()
+    if moves is not None:
+        moves.stay()
+    talk.warn(f"{describe.instant(time.time())} [{os.getpid()}] nothing waits that may be moved")
+    return 0
+
+
+def _stay(talk: Talk, clusters: list[Cluster]) -> int:
+    """In the background: what is said is kept in a file."""
+    from hpcshell.clusters.tending import stay
+
+    def say(text: str) -> None:
+        talk.warn(f"{describe.instant(time.time())} [{os.getpid()}] {safe(text)}")
+
+    for cluster in clusters:
+        say(f"stays with what waits for {cluster.name}")
+        stay(cluster, time.sleep, say)
+        say("nothing waits any more, or another stays")
+    return 0
+
+
+@verb(
+    "clean",
+    "hpc cluster clean mycluster --dry-run",
+    "hpc cluster clean mycluster --older 7d",
+    changes=True,
+)
+@click.argument("name")
+@click.option(
+    "--older", metavar="DURATION", default="0", help="Only of jobs that ended so long ago."
+)
+@click.option(
+    "--unfetched", is_flag=True, help="Also of jobs whose --stage-out has not been brought back."
+)
+def clean(talk: Talk, name: str, older: str, unfetched: bool) -> int:
+    """Remove the directories that ended jobs have on a cluster.
+
+    Only those that were made for jobs that were submitted here and are on record as ended: never of
+    one that may be alive, and never what a job has written elsewhere.
+    """
+    from hpcshell.clusters.clearing import clear
+
+    cluster = _open(name)
+    found = clear(
+        cluster,
+        duration(older, "--older", zero=True),
+        unfetched=unfetched,
+        dry_run=talk.dry_run,
+    )
+    gone = [each for each in found if not each.why]
+    kept = [each for each in found if each.why]
+    if talk.json:
+        talk.document(
+            {
+                "schema": SCHEMA,
+                "dry_run": talk.dry_run,
+                "removed": [_directory_of(each) for each in gone],
+                "kept": [_directory_of(each) for each in kept],
+            }
+        )
+        return 0
+    word = "would remove" if talk.dry_run else "removed"
+    talk.data(
+        *(
+            safe(each.entry.directory) if talk.quiet else f"{word} {safe(each.entry.directory)}"
+            for each in gone
+        )
+    )
+    for each in kept:
+        talk.say(f"kept {safe(each.entry.directory)}: {each.why} (hpc fetch, or --unfetched)")
+    if not found:
+        talk.say("there is nothing to remove")
+    return 0
+
+
+def _directory_of(left: Left) -> dict[str, Any]:
+    return {
+        "id": left.entry.number or f"w{left.entry.serial}",
+        "directory": safe(left.entry.directory),
+        "end_time": left.ended,
+        "why": left.why or None,
+    }
+
+
+for each in (listing, status, show, add, remove, detect, rebalance, tend, clean):
     command.add_command(each)

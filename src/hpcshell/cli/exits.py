@@ -23,7 +23,7 @@ EXITS: Final[dict[int, str]] = {
     USAGE: "the command was not understood, or asks for what can never be",
     NOT_FOUND: "a job, an element or a file that was named is not there",
     REFUSED: "understood and not allowed: another user's job, a state that does not permit it",
-    UNREACHABLE: "the daemon does not answer",
+    UNREACHABLE: "the daemon, or a cluster, does not answer",
     TIMED_OUT: "a wait ended before what it waited for",
     CANCELLED: "the job was cancelled",
     SOME_FAILED: "some of many failed",

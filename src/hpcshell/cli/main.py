@@ -24,6 +24,7 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "queue": "List the jobs that wait and run.",
         "show": "Show all about jobs.",
         "logs": "Print what jobs have written.",
+        "fetch": "Bring back what jobs have written on clusters.",
         "explain": "Say why jobs wait, and when they are to start.",
         "whatif": "Say who would start when: as things stand, and after a change.",
         "priority": "Show what the order of the waiting jobs comes from.",

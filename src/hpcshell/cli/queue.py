@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from hpcshell.cli import describe
+from hpcshell.cli import describe, exits
 from hpcshell.cli.filters import (
     given,
     most,
@@ -64,7 +64,8 @@ COLUMNS: Final = (
 def command(talk: Talk, ids: tuple[str, ...], watch: float | None, **chosen: Any) -> int:
     """List the jobs that wait and run.
 
-    Running jobs come first, then the waiting ones in the order in which they are to start.
+    Running jobs come first, then the waiting ones in the order in which they are to start. Where a
+    cluster does not answer, what is known is listed, UNKNOWN what is not; the exit code is 5 then.
     """
     named = selectors(ids)
     if ids and not named:
@@ -80,12 +81,28 @@ def command(talk: Talk, ids: tuple[str, ...], watch: float | None, **chosen: Any
     )
     filters |= {"elements": chosen["elements"], "all": chosen["ended"]}
     daemon = door()
+    silent: list[bool] = []
 
     def draw() -> list[str]:
-        answers = list(pages(daemon, "queue", limit, offset, **filters))
-        return _lines(talk, _all(answers), offset)
+        answer = _all(list(pages(daemon, "queue", limit, offset, **filters)))
+        lines = _lines(talk, answer, offset)
+        silent[:] = [say_silence(talk, answer)]
+        return lines
 
-    return watched(talk, watch, draw)
+    return watched(talk, watch, draw) or (exits.UNREACHABLE if any(silent) else exits.OK)
+
+
+def say_silence(talk: Talk, answer: dict[str, Any]) -> bool:
+    """Say which cluster does not answer, and since when what is shown of it is old."""
+    trouble = answer.get("trouble")
+    if not trouble:
+        return False
+    since = f"as it was at {describe.instant(trouble['since'])}" if trouble["since"] else "nothing"
+    talk.warn(
+        f"hpc: {safe(trouble['cluster'])} does not answer: {safe(trouble['message'])}",
+        f"  shown of it is {since}; how it answers: hpc cluster status",
+    )
+    return True
 
 
 def _all(answers: list[dict[str, Any]]) -> dict[str, Any]:

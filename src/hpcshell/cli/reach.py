@@ -59,14 +59,16 @@ def _parts(word: str) -> list[str]:
 
 
 def complete_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
-    """Ids and names of live jobs that begin with what was typed; silent without a daemon."""
+    """Ids and names of live jobs that begin with what was typed; silent without a daemon. Of a
+    cluster those that are on record here: it is not asked."""
     from click.shell_completion import CompletionItem
 
     from hpcshell.core.errors import HpcError
     from hpcshell.core.words import safe
+    from hpcshell.jobs.doors import known_rows
 
     try:
-        rows = client(autostart=False).call("queue", limit=500, offset=0)["rows"]
+        rows = known_rows(ctx.meta.get(ON))
     except HpcError:
         return []
     found = []

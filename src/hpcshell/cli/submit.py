@@ -10,9 +10,11 @@ from hpcshell.cli.reach import door
 from hpcshell.cli.requests import WORDS, Requesting, job_options, take_settings, what_to_run
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
+from hpcshell.client.client import Client
 from hpcshell.core.words import quote, safe
 from hpcshell.jobs.asking import Asked, prepare_for
 from hpcshell.jobs.prepare import Prepared
+from hpcshell.jobs.tending import see_to
 
 
 @verb(
@@ -34,6 +36,9 @@ from hpcshell.jobs.prepare import Prepared
     is_flag=True,
     help="With --on any: while it waits it may be moved to a cluster that has it done sooner.",
 )
+@click.option(
+    "--test-only", is_flag=True, help="Submit nothing; say when it would start, and who says so."
+)
 @click.argument(WORDS, nargs=-1, metavar="SCRIPT [ARGS]... | -- COMMAND...")
 def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     """Put a script or a command into the queue.
@@ -42,10 +47,16 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     the id is printed the job is on disk, and will run whatever happens to this machine.
     """
     wait, movable = chosen.pop("wait"), chosen.pop("rebalance")
+    test_only = chosen.pop("test_only")
     settings = take_settings(chosen)
     argv, script = what_to_run(words, "submit")
     way = door()
     prepared = prepare_for(way, argv, script, settings, movable=movable)
+    if test_only and not isinstance(way, Client):
+        estimate = way.call("estimate", submission=prepared.submission)
+        say_understood(talk, prepared)
+        return _estimate(talk, estimate)
+    talk.dry_run = talk.dry_run or test_only
     answer = way.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
     job = answer["jobs"][0]
     say_understood(talk, prepared)
@@ -53,12 +64,44 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
         present_script(talk, job, prepared)
         return 0
     present(talk, job, prepared)
+    say_who_stays(talk, see_to(way))
     if not wait or talk.dry_run:
         return 0
     from hpcshell.cli import exits
+    from hpcshell.cli.fetch import bring_back
 
-    ends = way.call("wait", ids=[str(job["id"])], any=False, timeout=None)["done"]
-    return exits.of_ends(ends, propagate=len(ends) == 1)
+    ends = way.call("wait", ids=[_named(job)], any=False, timeout=None)["done"]
+    code = bring_back(talk, way, ends)[1]
+    return exits.of_ends(ends, propagate=len(ends) == 1) or code
+
+
+def say_who_stays(talk: Talk, names: list[str]) -> None:
+    """What waits here is not forgotten."""
+    for name in names:
+        talk.say(f"it is sent as soon as {safe(name)} takes it, by a process in the background")
+
+
+def _named(job: dict[str, Any]) -> str:
+    """The job as the door knows it: that of all clusters is told which."""
+    return f"{job['cluster']}:{job['id']}" if job.get("cluster") else str(job["id"])
+
+
+def _estimate(talk: Talk, answer: dict[str, Any]) -> int:
+    """When a job would start on a cluster, by whose word; 4 if it could not run."""
+    from hpcshell.cli import describe, exits
+
+    offers = answer["offers"]
+    if talk.json:
+        talk.document({"schema": SCHEMA, **answer})
+    else:
+        for offer in offers:
+            start = offer["start"]
+            if talk.quiet:
+                talk.data(*([describe.instant(start)] if start is not None else []))
+                continue
+            when = f"; that is at {describe.instant(start)}" if start is not None else ""
+            talk.data(f"{safe(offer['sentence'])}{when}")
+    return exits.REFUSED if all(offer["cannot"] for offer in offers) else exits.OK
 
 
 def say_understood(talk: Talk, prepared: Asked | Prepared) -> None:

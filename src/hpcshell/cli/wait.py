@@ -8,6 +8,7 @@ import click
 
 from hpcshell.cli import describe, exits
 from hpcshell.cli.changing import label
+from hpcshell.cli.fetch import bring_back
 from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
@@ -32,20 +33,23 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
     """Wait until jobs have ended.
 
     Without an ID, your last job. Exits with 0 if all completed, 1 if they failed, 8 if some of
-    them did, 7 if they were cancelled, 6 if the time was up.
+    them did, 7 if they were cancelled, 6 if the time was up. What --stage-out named of jobs on a
+    cluster is brought back then.
     """
     named = selectors(ids, "@")
     if not named:
         return 0
     timeout = _seconds(talk, chosen["timeout"])
-    answer = door().call("wait", ids=named, any=chosen["any_one"], timeout=timeout)
-    if talk.json:
-        talk.document({"schema": SCHEMA, **answer})
-    else:
+    way = door()
+    answer = way.call("wait", ids=named, any=chosen["any_one"], timeout=timeout)
+    if not talk.json:
         _report(talk, answer)
+    files, code = bring_back(talk, way, answer["done"])
+    if talk.json:
+        talk.document({"schema": SCHEMA, **answer} | ({"files": files} if files else {}))
     if answer["timed_out"]:
         return exits.TIMED_OUT
-    return exits.of_ends(answer["done"], propagate=chosen["propagate"])
+    return exits.of_ends(answer["done"], propagate=chosen["propagate"]) or code
 
 
 def _seconds(talk: Talk, text: str | None) -> float | None:

@@ -45,6 +45,7 @@ class Cluster:
         self.polls = Polls(f"{places.state}/clusters/{name}", settings.poll)
         self._site: Site | None = None
         self._told = 0.0
+        self._read: tuple[Sequence[Answer], Seen] | None = None
 
     @property
     def here(self) -> bool:
@@ -95,12 +96,13 @@ class Cluster:
             change.tell(self.name, msgspec.json.encode(told), clock.now())
         self._site, self._told = told, clock.now()
         self.__dict__["backend"] = self._make(self.settings.backend, told)
+        self._read = None
         return told
 
     def known_accounting(self) -> bool:
         """Whether it has an accounting, as far as is known."""
         site = self.known_site()
-        return (site is None or site.accounting) and bool(self.backend.history(["0"], 0.0))
+        return (site is None or site.accounting) and bool(self.backend.history(["1"], 0.0))
 
     # ---------------------------------------------------------------------------------- asking it
 
@@ -119,16 +121,22 @@ class Cluster:
         if look.snapshot is None:
             trouble = Trouble(kind="busy", message=look.trouble or "it was never asked")
             return Seen(whole=False, trouble=trouble)
-        return self.backend.read_queue(look.snapshot.answers)
+        return self._seen(look.snapshot.answers)
 
     def _ask_queue(self) -> list[Answer]:
         return self.say_all(self.backend.queue(self.user))
 
     def _judge(self, answers: Sequence[Answer]) -> str:
-        seen = self.backend.read_queue(answers)
+        seen = self._seen(answers)
         if seen.whole:
             return ""
         return seen.trouble.message if seen.trouble else "the answer makes no sense"
+
+    def _seen(self, answers: Sequence[Answer]) -> Seen:
+        """What answers say; those that were just judged are not read a second time."""
+        if self._read is None or self._read[0] is not answers:
+            self._read = (answers, self.backend.read_queue(answers))
+        return self._read[1]
 
 
 def ledger_path(places: Places) -> Path:

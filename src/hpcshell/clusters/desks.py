@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from hpcshell.backends.registry import names
+from hpcshell.backends.registry import BACKENDS, names
 from hpcshell.clusters.cluster import Cluster, ledger_path
 from hpcshell.clusters.desk import Desk
 from hpcshell.clusters.detecting import Finding, chosen, detect
-from hpcshell.core.errors import NotFound, Unreachable
+from hpcshell.core.errors import HpcError, NotFound, Unreachable
 from hpcshell.core.settings import ClusterSettings, Settings
 from hpcshell.core.words import nearest, quote
 from hpcshell.machine.filesystems import is_shared
-from hpcshell.machine.link import Link, LocalLink, SshLink
+from hpcshell.machine.link import Link, LocalLink
 from hpcshell.machine.paths import Places
 from hpcshell.store.ledger.ledger import Ledger
 
@@ -45,7 +45,7 @@ def open_desk(name: str, settings: Settings, places: Places) -> Desk | AnyDesk |
 
 def open_all(settings: Settings, places: Places) -> AnyDesk | None:
     """One desk for all clusters that may be chosen: those that are configured, else the scheduler
-    that is found here. None: there are none."""
+    that is found here. None: there are none. Raises an `HpcError` if none can be opened."""
     clusters = [name for name, each in settings.clusters.items() if each.any]
     if not clusters and (found := find_here(places)) is not None:
         clusters = [found]
@@ -53,14 +53,22 @@ def open_all(settings: Settings, places: Places) -> AnyDesk | None:
         return None
     from hpcshell.clusters.anydesk import AnyDesk
 
-    opened = {name: Desk(open_cluster(name, settings, places)) for name in clusters}
-    return AnyDesk(opened)
+    opened: dict[str, Desk] = {}
+    missing: dict[str, HpcError] = {}
+    for name in clusters:
+        try:
+            opened[name] = Desk(open_cluster(name, settings, places))
+        except HpcError as error:  # of whose scheduler nothing is known yet
+            missing[name] = error
+    if not opened:
+        raise next(iter(missing.values()))
+    return AnyDesk(opened, missing=missing)
 
 
 def open_cluster(name: str, settings: Settings, places: Places) -> Cluster:
     """The cluster that a name means."""
     known = settings.clusters.get(name)
-    if known is None and name in names():
+    if known is None and (name in BACKENDS or name in names()):
         known = ClusterSettings(backend=name)
     if known is None:
         every = [*settings.clusters, *names(), LOCAL, AUTO, ANY]
@@ -78,6 +86,8 @@ def link_to(settings: ClusterSettings, places: Places) -> Link:
     """The way to a cluster's commands."""
     if not settings.ssh:
         return LocalLink()
+    from hpcshell.machine.link import SshLink
+
     return SshLink(
         settings.ssh,
         jump=settings.jump,
@@ -91,7 +101,7 @@ def _kind(name: str, link: Link, places: Places) -> str:
     remembered = f"{places.state}/clusters/{name}/kind"
     with contextlib.suppress(OSError), open(remembered, encoding="utf-8") as file:
         kind = file.read().strip()
-        if kind in names():
+        if kind in BACKENDS or kind in names():
             return kind
     found = chosen(detect(link))
     if found is None:
@@ -111,7 +121,7 @@ def find_here(places: Places) -> str | None:
     remembered = f"{places.state}/clusters/found-here"
     with contextlib.suppress(OSError), open(remembered, encoding="utf-8") as file:
         kind = file.read().strip()
-        if kind in names():
+        if kind in BACKENDS or kind in names():
             return kind
     found: Finding | None = chosen(detect(LocalLink()))
     if found is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar
 
 from msgspec.structs import replace
@@ -46,7 +47,7 @@ def send_along(cluster: Cluster, entry: Entry, pause: Pause) -> None:
         for path in entry.spec.stage_in:
             local = os.path.join(entry.origin, path)
             remote = f"{entry.spec.submission.cwd}/{target(path)}"
-            going_on(lambda local=local, remote=remote: cluster.link.put(local, remote), pause)
+            going_on(partial(cluster.link.put, local, remote), pause)
     except HpcError:
         _leave_nothing(cluster, entry)
         raise

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.cluster import Cluster, ledger_path
 from hpcshell.clusters.detecting import Finding
 from hpcshell.core.errors import HpcError
+from hpcshell.core.settings import Settings
 from hpcshell.machine import clock
+from hpcshell.machine.filesystems import is_shared
+from hpcshell.machine.paths import Places
+from hpcshell.store.ledger.ledger import Ledger
+
+
+def known_clusters(settings: Settings, places: Places) -> list[str]:
+    """The clusters that are configured, and those that were submitted to."""
+    path = ledger_path(places)
+    used = Ledger.open(path, shared=is_shared(places.state)).clusters() if path.exists() else []
+    return list(dict.fromkeys([*settings.clusters, *used]))
 
 
 def status(cluster: Cluster, *, ask: bool = True) -> dict[str, Any]:
@@ -19,6 +30,7 @@ def status(cluster: Cluster, *, ask: bool = True) -> dict[str, Any]:
         except HpcError as error:
             trouble = error.message
     health, now = cluster.polls.health(), clock.now()
+    trouble = trouble if ask else health.trouble
     snapshot = cluster.polls.snapshot()
     site = cluster.known_site()
     return {

@@ -14,6 +14,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.lookout import picture
 from hpcshell.clusters.parents import still_wanted
 from hpcshell.clusters.polls import exclusive
 from hpcshell.clusters.submitting import Submitting, shown
@@ -24,6 +25,8 @@ from hpcshell.store.ledger.entries import Entry, Part
 
 EVERY: Final = 15.0
 """Seconds between two tries."""
+LONGEST: Final = 120.0
+"""Seconds between two tries where nothing moves, at the most."""
 DOUBT: Final = 60.0
 """A whole answer that was asked for so long after a submission, and does not show it, and nothing
 on record of its beginning: it was not taken."""
@@ -95,6 +98,47 @@ def _refuse(cluster: Cluster, serial: int, why: str) -> None:
         for part in cluster.ledger.parts(serial):
             if part.state == "planned":
                 change.mark(part, "refused", clock.now(), why)
+
+
+def needs_somebody(cluster: Cluster) -> bool:
+    """Whether something waits here that nobody stays with."""
+    if not cluster.ledger.unsent(cluster.name):
+        return False
+    with exclusive(_keeper(cluster)) as mine:
+        return mine()
+
+
+def stay(cluster: Cluster, pause: Callable[[float], None], say: Callable[[str], None]) -> None:
+    """Stay until nothing waits here; one process does that for a cluster. Whoever submits looks
+    after that whether somebody stays, so what waits is looked for once more after that."""
+    while cluster.ledger.unsent(cluster.name):
+        with exclusive(_keeper(cluster)) as mine:
+            if not mine():
+                return
+            _stay(cluster, pause, say)
+
+
+def _stay(cluster: Cluster, pause: Callable[[float], None], say: Callable[[str], None]) -> None:
+    shortest = min(EVERY, cluster.settings.poll * 3)
+    wait, before = shortest, 0
+    while True:
+        try:
+            picture(cluster)  # what has ended since makes room
+            left = tend(cluster, pause)
+        except HpcError as error:
+            left = len(cluster.ledger.unsent(cluster.name))
+            say(error.message)
+        if not left:
+            return
+        if left != before:
+            say(f"{left} wait here")
+        wait = shortest if left != before else min(wait * 1.5, LONGEST)
+        before = left
+        pause(wait)
+
+
+def _keeper(cluster: Cluster) -> str:
+    return f"{cluster.polls.directory}/keeper"
 
 
 @contextlib.contextmanager

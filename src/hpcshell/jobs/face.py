@@ -26,6 +26,7 @@ from hpcshell.jobs.looking import read_script
 from hpcshell.jobs.opened import door, name_of
 from hpcshell.jobs.prepare import words_of
 from hpcshell.jobs.surroundings import configured, working_directory
+from hpcshell.jobs.tending import see_to
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -191,6 +192,7 @@ def _submit(way: Door, prepared: Sequence[Asked]) -> list[Job]:
 
 def _hand_over(way: Door, prepared: Sequence[Asked]) -> list[Job]:
     accepted = way.call("submit", submissions=[each.submission for each in prepared])["jobs"]
+    see_to(way)
     return [
         Job(
             answer["id"],

@@ -77,7 +77,7 @@ def fetch_some(shell: FarShell, directory: str, sent: Digests, local: str) -> No
         os.makedirs(local, exist_ok=True)
         if not _rsync(shell, f"far:{directory}/", f"{local}/", list(sent)):
             _take_some(shell, directory, list(sent), local)
-        compare(sent, {name: _digest_of(f"{local}/{name}") for name in sent}, local)
+        compare(sent, {name: digest_of(f"{local}/{name}") for name in sent}, local)
 
 
 @contextlib.contextmanager
@@ -119,7 +119,7 @@ def digests(path: str) -> Digests:
     return found
 
 
-def _digest_of(path: str) -> str:
+def digest_of(path: str) -> str:
     """That of a file that may not have come; "": it has not, or is no file by itself."""
     plain = os.path.isfile(path) and not os.path.islink(path)
     return _digest(path) if plain else ""

@@ -6,7 +6,7 @@ CREATE TABLE entry (
     cluster    TEXT NOT NULL,
     name       TEXT NOT NULL,
     submitted  REAL NOT NULL,
-    number     TEXT,               -- the site's number of its first part, once it is known
+    number     TEXT,               -- the first that the site gave to a part of it
     open       INTEGER NOT NULL DEFAULT 1 CHECK (open IN (0, 1)),
     document   BLOB NOT NULL       -- an Entry
 ) STRICT;
@@ -29,6 +29,7 @@ CREATE TABLE part (
     seen       REAL,                 -- when the site last showed it alive
     missed     REAL,                 -- since when it is missing in whole answers
     cancelled  REAL,                 -- when the site agreed to end it
+    unwanted   TEXT NOT NULL DEFAULT '', -- the elements that the site agreed to end one by one
     over       INTEGER NOT NULL DEFAULT 0 CHECK (over IN (0, 1)),
     reason     TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (serial, number),

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import NO_INDEX
 from hpcshell.core.sightings import Sighting
 from hpcshell.store.ledger.entries import Entry, Part, PartState
@@ -37,10 +38,9 @@ class Change:
         """A new entry and its parts (key, indices and offset of each), all of them planned."""
         row = self._execute(
             "INSERT INTO entry (key, cluster, name, submitted, document) VALUES (?, ?, ?, ?, ?)",
-            (entry.key, entry.cluster, entry.name, entry.submitted, b"{}"),
+            (entry.key, entry.cluster, entry.name, entry.submitted, _encode(entry)),
         )
         entry = replace(entry, serial=int(row.lastrowid or 0))
-        self.rewrite(entry)
         self._many(
             "INSERT INTO part (serial, number, key, indices, offset, state, since)"
             " VALUES (?, ?, ?, ?, ?, 'planned', ?)",
@@ -90,16 +90,16 @@ class Change:
 
     def known(self, part: Part, native: str, site: str, now: float) -> bool:
         """The site took it, and calls it so; False: it is there under another number already."""
-        self._execute(
+        taken = self._execute(
             "UPDATE part SET state = 'known', native = ?, site = ?, since = ?, reason = ''"
             " WHERE serial = ? AND number = ? AND state IN ('planned', 'asking')",
             (native, site, now, part.serial, part.number),
         )
-        self._execute(
-            "UPDATE entry SET number = (SELECT site FROM part WHERE part.serial = entry.serial"
-            " AND site IS NOT NULL ORDER BY part.number LIMIT 1) WHERE serial = ?",
-            (part.serial,),
-        )
+        if taken.rowcount:
+            self._execute(
+                "UPDATE entry SET number = ? WHERE serial = ? AND number IS NULL",
+                (site, part.serial),
+            )
         row = self._execute(
             "SELECT site FROM part WHERE serial = ? AND number = ?", (part.serial, part.number)
         ).fetchone()
@@ -117,6 +117,14 @@ class Change:
     def cancelled(self, parts: Iterable[Part], now: float) -> None:
         """The site agreed to end them."""
         self._each("cancelled", [(now, part) for part in parts])
+
+    def unwanted(self, part: Part, elements: Iterable[int]) -> None:
+        """The site agreed to end these elements of it."""
+        which = (part.serial, part.number)
+        row = self._execute("SELECT unwanted FROM part WHERE serial = ? AND number = ?", which)
+        (known,) = row.fetchone() or ("",)
+        every = {*elements, *(IndexSet.parse(known) if known else ())}
+        self._each("unwanted", [(str(IndexSet.of(every)), part)])
 
     def seen(self, parts: Iterable[Part], when: float) -> None:
         """The site showed them alive."""

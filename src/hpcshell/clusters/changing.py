@@ -12,6 +12,7 @@ from hpcshell.backends.contract import Change, Edit, Trouble, Words
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.finding import Found
 from hpcshell.clusters.known import Element, Known, elements_of
+from hpcshell.clusters.leaving import follower, moved
 from hpcshell.clusters.submitting import CANCELLED
 from hpcshell.clusters.troubles import raised
 from hpcshell.clusters.views import label_of, number
@@ -251,8 +252,9 @@ def _refusal(target: Target, trouble: Trouble) -> dict[str, Any]:
 
 
 def record_wish(cluster: Cluster, verb: str, found: Sequence[Found]) -> list[Found]:
-    """Keep what somebody wants of whole submissions that the site does not have, or may not have:
-    their end, or to be held. Returns what was found with its parts as they are after that."""
+    """Keep what somebody wants of whole submissions that the site does not have, may not have, or
+    may not keep: their end, or to be held. Returns what was found with its parts as they are after
+    that."""
     wishes: dict[str, dict[str, Any]] = {
         "cancel": {"cancelled": clock.now()},
         "hold": {"held": True},
@@ -265,13 +267,15 @@ def _wished(cluster: Cluster, found: Found, wish: Mapping[str, Any]) -> Found:
     known = found.known
     if known is None or found.elements is not None:
         return found
-    if all(part.state == "known" for part in known.parts):
+    if all(part.state == "known" for part in known.parts) and not known.entry.elsewhere:
         return found
     serial = known.entry.serial
     with cluster.ledger.change() as change:
         entry = cluster.ledger.entry(serial)
         if entry is None or not entry.open:
             return found
+        if follower(cluster.ledger, entry) is not None:
+            raise moved(entry)
         entry = replace(entry, **wish)
         change.rewrite(entry)
         parts = tuple(cluster.ledger.parts(serial))

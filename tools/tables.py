@@ -39,8 +39,9 @@ is in what they say with `--json`."""
 CLUSTERS = """\
 ## On a cluster
 
-There the word is the one that the site's scheduler says, if it says any (`JobHeldUser`, `QOSMaxJobsPerUserLimit`, ...),
-and the sentence tells what it means where that is known. These are of our own:"""
+There the word is the one that the site's scheduler says, if it says any (`JobHeldUser`,
+`QOSMaxJobsPerUserLimit`, ...), and the sentence tells what it means where that is known. These are
+of our own:"""
 
 AT_CLUSTERS: Final = {
     "NotSentYet": "it waits here until the site takes it: a limit, a site that does not answer, "

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -44,6 +45,14 @@ def test_every_reason_of_what_a_cluster_has_not_shown_is_documented(state: PartS
     part = Part(serial=1, number=0, key="hpc", indices="", offset=0, state=state, since=1, **native)
     for one in elements_on_record([part], {}).values():
         assert not one.reason_code or f"| `{one.reason_code}` |" in page, one.reason_code
+
+
+def test_what_the_contract_says_is_tried_is_tried_somewhere():
+    named = re.findall(
+        r"`(tests/[^`]+)`", (DOCS / "explanation" / "contract.md").read_text("utf-8")
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert len(named) > 20
 
 
 def test_every_decision_is_listed_and_numbered():

@@ -1,7 +1,7 @@
 """What each scheduler answers when it is asked for the jobs of a busy user.
 
 Half of them wait, a quarter runs, a quarter are elements of arrays; names, instants, sizes, limits
-and nodes differ from job to job as they do at a site.
+and nodes differ from job to job as they do at a site. Four are submitted in the same second.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _pbs_job(number: int, native: str, array: int) -> str:
         "server": "pbshost",
         **({"Account_Name": f"acct{number % 7}"} if number % 5 == 0 else {}),
         "Checkpoint": "u",
-        "ctime": _pbs_time(37 * number),
+        "ctime": _pbs_time(37 * (number // 4)),
         "Error_Path": f"login1.cluster.example:/home/alice/work/run-{number}.err",
         **({} if waits else _pbs_place(number)),
         "Hold_Types": "u" if number % 10 == 0 else "n",
@@ -75,7 +75,7 @@ def _pbs_job(number: int, native: str, array: int) -> str:
         "mtime": _pbs_time(37 * number + 90),
         "Output_Path": f"login1.cluster.example:{_FOLD}/home/alice/.hpc/jobs/{number}/scheduler.out",
         "Priority": str(number % 100),
-        "qtime": _pbs_time(37 * number),
+        "qtime": _pbs_time(37 * (number // 4)),
         "Rerunable": "True",
         **_pbs_asked(number),
         **({} if waits else {"stime": _pbs_time(37 * number + 61), "session_id": str(number)}),
@@ -83,7 +83,7 @@ def _pbs_job(number: int, native: str, array: int) -> str:
         "substate": "10" if waits else "42",
         "Variable_List": _pbs_variables(number),
         "comment": _pbs_comment(number, waits),
-        "etime": _pbs_time(37 * number),
+        "etime": _pbs_time(37 * (number // 4)),
         **({} if waits else {"run_count": "1"}),
         **({"array_id": f"{array}[].pbshost", "array_index": str(number)} if array else {}),
         "Submit_arguments": f"-f /home/alice/.hpc/jobs/{number}/job.sh",

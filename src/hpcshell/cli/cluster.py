@@ -171,11 +171,19 @@ def add(talk: Talk, name: str, no_check: bool, **given: Any) -> int:
     _, places = _settings()
     if not no_check:
         values["backend"] = _checked(talk, settings, link_to(settings, places))
-    if talk.dry_run:
-        talk.data(f"would add {safe(name)} to {safe(places.config_file)}")
-        return 0
-    add_table(places.config_file, "clusters", name, values)
-    talk.data(name if talk.quiet else f"added {safe(name)} to {safe(places.config_file)}")
+    if not talk.dry_run:
+        add_table(places.config_file, "clusters", name, values)
+    document = {"name": name, "file": places.config_file, "settings": values}
+    told = f"{safe(name)} to {safe(places.config_file)}"
+    return _done(talk, document, f"{'would add' if talk.dry_run else 'added'} {told}")
+
+
+def _done(talk: Talk, document: dict[str, Any], told: str) -> int:
+    """What was done to the configuration, or would be."""
+    if talk.json:
+        talk.document({"schema": SCHEMA, "dry_run": talk.dry_run, **document})
+    else:
+        talk.data(safe(document["name"]) if talk.quiet and not talk.dry_run else told)
     return 0
 
 
@@ -205,12 +213,11 @@ def remove(talk: Talk, name: str) -> int:
     from hpcshell.machine.configedit import remove_table
 
     _, places = _settings()
-    if talk.dry_run:
-        talk.data(f"would remove {safe(name)} from {safe(places.config_file)}")
-        return 0
-    remove_table(places.config_file, "clusters", name)
-    talk.data(name if talk.quiet else f"removed {safe(name)} from {safe(places.config_file)}")
-    return 0
+    if not talk.dry_run:
+        remove_table(places.config_file, "clusters", name)
+    told = f"{safe(name)} from {safe(places.config_file)}"
+    document = {"name": name, "file": places.config_file}
+    return _done(talk, document, f"{'would remove' if talk.dry_run else 'removed'} {told}")
 
 
 # ------------------------------------------------------------------------------------ how they are

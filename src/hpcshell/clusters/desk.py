@@ -17,13 +17,12 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from hpcshell.clusters import views
-from hpcshell.clusters.changing import EDITS, Changing, check_edit, record_wish
+from hpcshell.clusters.changing import EDITS, change, check_edit
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.explaining import explain
 from hpcshell.clusters.federation import offers
 from hpcshell.clusters.finding import Found, find
 from hpcshell.clusters.known import Known
-from hpcshell.clusters.leaving import staying
 from hpcshell.clusters.lines import Line, documents, lines_of, wanted
 from hpcshell.clusters.lookout import Picture, elements_on_record, on_record, picture
 from hpcshell.clusters.parents import parents_of
@@ -328,20 +327,7 @@ class Desk:
         seen = self.look()
         found = find(self.cluster, seen, ids) if ids else self._filtered(seen, filters)
         states = {str(state).upper() for state in filters.get("states") or ()}
-        changing = partial(self._carry_out, verb, found, states, say)
-        if dry_run:
-            return changing(dry_run=True)
-        whole = verb == "cancel" and not states and all(one.elements is None for one in found)
-        several = [one.known.entry for one in found if one.known is not None and not whole]
-        with staying(self.cluster, several):
-            return changing(dry_run=False)
-
-    def _carry_out(
-        self, verb: str, found: list[Found], states: set[str], say: Any, *, dry_run: bool
-    ) -> dict[str, Any]:
-        if not dry_run and not states:
-            found = record_wish(self.cluster, verb, found)
-        answer = Changing(self.cluster, verb, found, states).carry_out(say, dry_run=dry_run)
+        answer = change(self.cluster, verb, found, states, say, dry_run=dry_run)
         self._changed = clock.now()
         return answer
 

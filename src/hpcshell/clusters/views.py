@@ -196,12 +196,16 @@ def _seen(sighting: Sighting) -> View:
 def _element(known: Known, element: Element, sighting: Sighting) -> View:
     seen = _seen(sighting)
     label = label_of(known)
-    view = seen | _why(known, sighting) | {
-        "label": label if element is None else f"{label}_{element}",
-        "element": element,
-        "held": sighting.held or _to_be_held(known, sighting),
-        **paths(known, element, sighting),
-    }
+    view = (
+        seen
+        | _why(known, sighting)
+        | {
+            "label": label if element is None else f"{label}_{element}",
+            "element": element,
+            "held": sighting.held or _to_be_held(known, sighting),
+            **paths(known, element, sighting),
+        }
+    )
     if sighting.state == UNKNOWN:
         first = known.parts[0]
         part = next((part for part in known.parts if part.key == sighting.key), first)

@@ -101,6 +101,7 @@ class LivePbs:
             raise _Refused(found)
         for letter, name in sorted(set(shapes(options)) - accepted()):
             return _never(f"qsub -{letter} {name}")
+        self._check_queue(dict(reversed(options)).get("q", "workq"))
         number, self._next = self._next, self._next + 1
         spooled = self.folder / f"{number}.SC"
         spooled.write_text(text)
@@ -108,6 +109,13 @@ class LivePbs:
         self.engine.add(jobs)
         array = jobs[0].index is not None
         return Answer(code=0, out=f"{number}{'[]' if array else ''}.pbshost\n")
+
+    def _check_queue(self, queue: str) -> None:
+        if f"Queue: {queue}\n" not in self._site["Qf"]:
+            raise _Refused(recorded("qsub -q nosuch ok.sh"))
+        there = [job for job in self.engine.jobs if job.state != "ended"]
+        if queue == "limited" and sum(job.told["queue"] == queue for job in there) >= 2:
+            raise _Refused(recorded("qsub -h -q limited ok.sh", number=2))
 
     def _made(
         self, number: int, options: Sequence[tuple[str, str]], script: str, asked: Asked

@@ -56,7 +56,9 @@ def _free(job: Job) -> bool:
 
 def element(job: Job, jobs: Sequence[Job]) -> str:
     """An element, beside all of its array."""
-    lines = _common(job) | _run(job) | {"array_id": whole(job.number), "array_index": str(job.index)}
+    lines = (
+        _common(job) | _run(job) | {"array_id": whole(job.number), "array_index": str(job.index)}
+    )
     if job.state == "waiting" or (job.begun is None and not over(jobs)):
         state = {"job_state": "X"} if job.state == "ended" else {}
         return _block(native(job), "element queued", _common(job) | state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -36,14 +37,16 @@ InWords = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 class Rows:
-    """One connection; `in_words` makes errors of SQLite's readable."""
+    """One connection; `in_words` makes errors of SQLite's readable. Threads take turns: one that
+    reads would see what another has written by halves."""
 
     def __init__(self, connection: sqlite3.Connection, in_words: InWords) -> None:
         self._connection = connection
         self._in_words = in_words
+        self._turn = threading.RLock()
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._in_words():
+        with self._turn, self._in_words():
             return self._connection.execute(sql, values).fetchall()
 
 
@@ -93,7 +96,8 @@ class Submissions(Rows):
         moved counts as it was first submitted."""
         marks = ", ".join("?" * len(clusters))
         moves = "json_extract(CAST(document AS TEXT), '$.moves')"
-        where = f"WHERE cluster IN ({marks}) AND {moves} IS NULL ORDER BY serial DESC LIMIT 1 OFFSET ?"
+        which = f"cluster IN ({marks}) AND {moves} IS NULL"
+        where = f"WHERE {which} ORDER BY serial DESC LIMIT 1 OFFSET ?"
         found = self._entries(where, (*clusters, back))
         return found[0] if found else None
 

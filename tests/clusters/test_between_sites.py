@@ -6,8 +6,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hpcshell.clusters.anydesk import AnyDesk, Choice
 from hpcshell.clusters.cluster import Cluster
@@ -56,7 +58,7 @@ def anywhere(
         ledger.close()
 
 
-def asked(directory: Path, name: str, seconds: int = 0, **fields: object) -> JobSpec:
+def asked(directory: Path, name: str, seconds: int = 0, **fields: Any) -> JobSpec:
     request = Request(time_limit=LONG)
     argv = ("sleep", str(seconds)) if seconds else ("true",)
     return spec(*argv, name=name, cwd=str(directory), request=request, **fields)
@@ -66,7 +68,7 @@ def test_a_job_goes_to_who_is_idle_and_one_that_waits_is_moved_there(
     anywhere: AnyDesk, tmp_path: Path
 ) -> None:
     slurm, grid = anywhere.desks["slurm"], anywhere.desks["sge"]
-    on_slurm = {"partition": "small"}
+    on_slurm: dict[str, Any] = {"partition": "small"}
     filler = asked(tmp_path, "filler", 600, **on_slurm)
     slurm.call("submit", submissions=[whole_node(filler)])
     running(slurm, "filler")
@@ -91,8 +93,6 @@ def test_a_job_goes_to_who_is_idle_and_one_that_waits_is_moved_there(
 
 
 def whole_node(asked: JobSpec) -> JobSpec:
-    from msgspec.structs import replace
-
     return replace(asked, layout=replace(asked.layout, exclusive="yes"))
 
 

@@ -12,7 +12,7 @@ from hpcshell.backends.contract import Change, Edit, Trouble, Words
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.finding import Found
 from hpcshell.clusters.known import Element, Known, elements_of
-from hpcshell.clusters.leaving import follower, moved
+from hpcshell.clusters.leaving import follower, moved, staying
 from hpcshell.clusters.submitting import CANCELLED
 from hpcshell.clusters.troubles import raised
 from hpcshell.clusters.views import label_of, number
@@ -52,6 +52,26 @@ RESULT: Final = {
     "suspend": "SUSPENDED",
     "resume": "RUNNING",
 }
+
+
+def change(
+    cluster: Cluster,
+    verb: str,
+    found: Sequence[Found],
+    states: set[str],
+    say: Say,
+    *,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Do one thing to what was found (of elements only to those in some states). The answer is that
+    of the daemon's verb. Raises `NotYet` for what is being moved, but not for its end."""
+    if dry_run:
+        return Changing(cluster, verb, found, states).carry_out(say, dry_run=True)
+    whole = verb == "cancel" and not states and all(one.elements is None for one in found)
+    several = [one.known.entry for one in found if one.known is not None and not whole]
+    with staying(cluster, several):
+        wished = found if states else record_wish(cluster, verb, found)
+        return Changing(cluster, verb, wished, states).carry_out(say)
 
 
 class Target(Record, frozen=True, kw_only=True):

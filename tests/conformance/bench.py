@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hpcshell.core.errors import HpcError
 from hpcshell.core.options.values import from_keywords
@@ -15,6 +16,7 @@ from hpcshell.jobs.doors import Door
 from tests.conformance.sites import Site
 
 View = dict[str, Any]
+Found = TypeVar("Found")
 PATIENCE = 150.0
 """Seconds for a job to end: some sites look at time limits once a minute."""
 
@@ -32,6 +34,7 @@ class Bench:
         self.door = door
         self.directory = directory
         self.limits = site.limits
+        self.labels: list[str] = []
         self._site = site
 
     def away(self) -> AbstractContextManager[None]:
@@ -44,14 +47,26 @@ class Bench:
         """The label of a new job. A refusal that says what is lacking is `Lacking`."""
         return str(self.accepted(*argv, script=script, **options)["id"])
 
-    def accepted(self, *argv: str, script: str | None = None, **options: Any) -> View:
+    def accepted(
+        self, *argv: str, script: str | None = None, taken: bool = True, **options: Any
+    ) -> View:
+        """The answer to a submission; once the site has taken it, unless that does not matter."""
         usual = {"time_limit": self._site.time_limit} if self._site.time_limit else {}
         options = {"chdir": self.directory, **usual} | options
         content = None if script is None else script.encode()
         words = list(argv) if script is None else ["job.sh", *argv]
         asked = prepare_for(self.door, words, content, from_keywords(**options))
         answer: View = self.door.call("submit", submissions=[asked.submission])["jobs"][0]
-        return answer
+        self.labels.append(str(answer["id"]))
+        if not taken or not self.labels[-1].startswith("w"):
+            return answer
+        label = self.eventually(lambda: self._label(self.labels[-1]))
+        return answer | {"id": label}
+
+    def _label(self, provisional: str) -> str:
+        """What the site calls it; "" while it waits here."""
+        label = str(self.show(provisional)["label"]).partition("_")[0]
+        return "" if label.startswith("w") else label
 
     def shell(self, text: str, **options: Any) -> str:
         return self.submit("sh", "-c", text, **options)
@@ -60,9 +75,26 @@ class Bench:
         view: View = self.door.call("show", ids=[label])["jobs"][0]
         return view
 
-    def queued(self) -> list[View]:
-        rows: list[View] = self.door.call("queue", limit=1000, offset=0)["rows"]
+    def queued(self, **filters: Any) -> list[View]:
+        rows: list[View] = self.door.call("queue", limit=1000, offset=0, **filters)["rows"]
         return rows
+
+    def past(self, **filters: Any) -> list[View]:
+        rows: list[View] = self.door.call("history", limit=1000, offset=0, **filters)["rows"]
+        return rows
+
+    def unless(self, label: str, state: str) -> View | None:
+        """The job's document, unless it is in this state."""
+        view = self.show(label)
+        return None if view["state"] == state else view
+
+    def eventually(self, found: Callable[[], Found | None]) -> Found:
+        """What is found once it is there."""
+        deadline = time.monotonic() + PATIENCE
+        while not (it := found()):
+            assert time.monotonic() < deadline, "never came true"
+            time.sleep(0.3)
+        return it
 
     def until(self, label: str, *states: str) -> View:
         """The job's document once it is in one of the states."""
@@ -86,8 +118,20 @@ class Bench:
             answer: View = self.door.call(verb, ids=[label], **args)
         except HpcError as error:
             raise lacking(error) from error
-        assert not answer.get("unchanged"), answer["unchanged"]
+        if answer.get("unchanged"):
+            told = self._lacks().get(verb)
+            raise Lacking(told.replace(": ", "; ", 1)) if told else AssertionError(answer)
         return answer
+
+    def _lacks(self) -> Mapping[str, str]:
+        """What the back end says of itself that it cannot do."""
+        cluster = getattr(self.door, "cluster", None)
+        return {} if cluster is None else cluster.backend.lacks
+
+    def tidy(self) -> None:
+        """Nothing of it goes on."""
+        for label in self.labels:
+            self.change_quietly("cancel", label)
 
     def change_quietly(self, verb: str, label: str) -> None:
         """A verb whose answer does not matter: the job may have ended meanwhile."""

@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,20 +54,33 @@ def tried(way: Door, here: Site, names: Iterable[str] = BEHAVIOURS) -> Verdicts:
 def _one(bench: Bench, name: str) -> str:
     bench.directory.mkdir()
     begun = time.monotonic()
+    verdict = _verdict(bench, name)
+    if verdict != HOLDS:
+        bench.tidy()
+    if os.environ.get("CONFORMANCE_TIMES"):
+        sys.stderr.write(f"{time.monotonic() - begun:7.1f} s  {name}\n")
+    return verdict
+
+
+def _verdict(bench: Bench, name: str) -> str:
     try:
         BEHAVIOURS[name](bench)
     except Lacking as lack:
         return f"{LACKS}{lack}"
     except HpcError as error:
         if error.exit_code not in (2, 4) or not error.hint:
-            return f"{type(error).__name__}: {error}"
+            return _told(error)
         return f"{LACKS}{lacking(error)}"
     except (Exception, pytest.fail.Exception) as error:  # whatever it is: it does not hold
-        return f"{type(error).__name__}: {error}"
-    finally:
-        if os.environ.get("CONFORMANCE_TIMES"):
-            sys.stderr.write(f"{time.monotonic() - begun:7.1f} s  {name}\n")
+        return _told(error)
     return HOLDS
+
+
+def _told(error: BaseException) -> str:
+    """What went wrong, and in which line of the behaviour."""
+    frames = traceback.extract_tb(error.__traceback__)
+    line = [frame.line for frame in frames if "behaviours" in frame.filename][-1]
+    return f"{type(error).__name__}: {str(error).strip()} ({line})"
 
 
 def recorded() -> dict[str, Verdicts]:

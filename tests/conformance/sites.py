@@ -10,17 +10,16 @@ pbs     a stand-in built from recordings that runs its jobs     lsf   likewise
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpcshell.core.records import Record
-from tests.support.clusters import lsf_live, sge, slurm, tsp
+from tests.support.clusters import lsf_live, pbs_live, sge, slurm, tsp
 from tests.support.homes import clean_environment, fresh_home
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "backend"
@@ -28,12 +27,13 @@ Limits = Mapping[str, Any]
 Away = Callable[[], AbstractContextManager[None]]
 
 
-class Site(Record, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Site:
     """A back end that can be tried. `limits`: see `Bench`; `away`: while it is entered the
     scheduler does not answer; `tried_on`: what the column of the matrix stands for."""
 
     name: str
-    limits: Limits = {}
+    limits: Limits = field(default_factory=dict)
     away: Away | None = None
     time_limit: str = "5m"
     """What jobs have unless they say something else; "" where there are no limits."""
@@ -75,8 +75,8 @@ def _first_in_path(folder: Path) -> AbstractContextManager[None]:
 
 @contextmanager
 def _local() -> Iterator[Site]:
-    with _set(HPC_RESOURCES__CPUS="32"):
-        yield Site(name="local")
+    with _set(HPC_RESOURCES__CPUS="32", HPC_RESOURCES__GPUS="2"):
+        yield Site(name="local", limits={"memory": True, "gpus": {"name": "has-a-gpu"}})
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def _slurm() -> Iterator[Site]:
         text = (cluster.home / "etc" / "slurm.conf").read_text()
         deaf = Path(folder) / "slurm.conf"
         deaf.write_text(text.replace("SlurmctldPort=", "SlurmctldPort=1#"))
-        limits = {"time": "1m", "gpus": {"partition": "gpu"}, "requeue_waits": True}
+        limits = {"time": "1m", "gpus": {"partition": "gpu"}, "requeue_waits": True, "few": {"qos": "few"}}
         with _set(**cluster.env):
             yield Site(name="slurm", limits=limits, away=lambda: _set(SLURM_CONF=str(deaf)))
 
@@ -117,16 +117,22 @@ def _tsp() -> Iterator[Site]:
 
 @contextmanager
 def _pbs() -> Iterator[Site]:
-    with tempfile.TemporaryDirectory() as folder, pbs_live.running(Path(folder)) as cluster:
-        with _first_in_path(cluster.programs):
-            yield Site(name="pbs", away=cluster.away)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        pbs_live.running(Path(folder)) as cluster,
+        _first_in_path(cluster.programs),
+    ):
+        yield Site(name="pbs", limits={"few": {"partition": "limited"}}, away=cluster.away)
 
 
 @contextmanager
 def _lsf() -> Iterator[Site]:
-    with tempfile.TemporaryDirectory() as folder, lsf_live.running(Path(folder)) as cluster:
-        with _first_in_path(cluster.programs):
-            yield Site(name="lsf", limits={"time": "1m"}, away=cluster.away)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        lsf_live.running(Path(folder)) as cluster,
+        _first_in_path(cluster.programs),
+    ):
+        yield Site(name="lsf", limits={"time": "1m"}, away=cluster.away)
 
 
 _SITES: Mapping[str, Callable[[], AbstractContextManager[Site]]] = {

@@ -21,6 +21,7 @@ from hpcshell.core.words import check_name, safe
 if TYPE_CHECKING:
     from hpcshell.clusters.clearing import Left
     from hpcshell.clusters.cluster import Cluster
+    from hpcshell.clusters.rebalancing import Rebalancing
     from hpcshell.machine.paths import Places
 
 RESERVED: Final = ("local", "auto", "any")
@@ -368,7 +369,8 @@ def rebalance(talk: Talk, ids: tuple[str, ...]) -> int:
 @click.option("--once", is_flag=True, help="Try once, instead of until nothing is left.")
 @click.option("--stay", is_flag=True, hidden=True, help="Unless somebody does, and tell the time.")
 def tend(talk: Talk, names: tuple[str, ...], once: bool, stay: bool) -> int:
-    """Send what waits here for a cluster to take it, until nothing waits.
+    """Send what waits here for a cluster to take it, until nothing waits; without a NAME, also look
+    every ten minutes for better places for what was submitted with --rebalance.
 
     Every command that looks at the cluster does so, too, and a submission that has to wait leaves
     one of these behind, in the background, which ends by itself; what it said is in tend.log in the
@@ -377,7 +379,10 @@ def tend(talk: Talk, names: tuple[str, ...], once: bool, stay: bool) -> int:
     from hpcshell.clusters.tending import EVERY
     from hpcshell.clusters.tending import tend as try_once
 
+    if stay and "any" in names:
+        return _stay_with_moves(talk)
     clusters = [_open(name) for name in list(names) or _names()]
+    moves = None if names else _moves()
     if talk.dry_run:
         waiting = {each.name: len(each.ledger.unsent(each.name)) for each in clusters}
         talk.data(*(f"would send {count} to {safe(name)}" for name, count in waiting.items()))
@@ -386,14 +391,32 @@ def tend(talk: Talk, names: tuple[str, ...], once: bool, stay: bool) -> int:
         return _stay(talk, clusters)
     while True:
         left = sum(try_once(cluster, time.sleep) for cluster in clusters)
+        left += moves.tend() if moves is not None else 0
         if not left or once:
             break
         time.sleep(EVERY)
     if talk.json:
         talk.document({"schema": SCHEMA, "left": left})
     else:
-        talk.say("nothing waits here" if not left else f"{left} still wait here")
+        talk.say("nothing waits here" if not left else f"{left} still wait here, or may be moved")
     return exits.TRY_LATER if left else 0
+
+
+def _moves() -> Rebalancing | None:
+    """The moves between all clusters that may be chosen; None: there are none."""
+    from hpcshell.clusters.desks import open_all
+
+    desk = open_all(*_settings())
+    return None if desk is None else desk.moves
+
+
+def _stay_with_moves(talk: Talk) -> int:
+    """In the background, with what may be moved."""
+    moves = _moves()
+    if moves is not None:
+        moves.stay()
+    talk.warn(f"{describe.instant(time.time())} [{os.getpid()}] nothing waits that may be moved")
+    return 0
 
 
 def _stay(talk: Talk, clusters: list[Cluster]) -> int:

@@ -2,6 +2,7 @@
 those of all of them.
 
 An id that several clusters know is asked back; a job that was moved is followed to where it is.
+Whoever looks goes on with moves that were begun.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
+from hpcshell.clusters import together, views
 from hpcshell.clusters.cluster import Cluster
-from hpcshell.clusters.desk import Desk
-from hpcshell.clusters.federation import choose, why
-from hpcshell.clusters.moving import Moving, moved_key
+from hpcshell.clusters.desk import LONGEST, Desk
+from hpcshell.clusters.federation import Offer, all_offers, best, cannot, limit_of, why
+from hpcshell.clusters.leaving import follower
+from hpcshell.clusters.rebalancing import Rebalancing
+from hpcshell.clusters.submitting import check_unique
 from hpcshell.core.errors import HpcError, NotFound, Refused, Unreachable, Wrong
-from hpcshell.core.ids import Last, select
+from hpcshell.core.ids import Last, Named, select
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
 from hpcshell.core.words import quote
@@ -26,7 +30,11 @@ from hpcshell.store.ledger.entries import Entry
 
 LISTS: Final = ("jobs", "unchanged", "outputs", "done", "pending", "files")
 """Lists in answers, which are put together."""
-EVERY: Final = 2.0
+SOONEST: Final = 2.0
+"""Seconds between two looks of somebody who waits, at the least."""
+
+Place = tuple[str, str]
+"""A desk, and what it calls a job."""
 
 
 class Choice(Record, frozen=True, kw_only=True):
@@ -39,11 +47,18 @@ class Choice(Record, frozen=True, kw_only=True):
 
 
 class AnyDesk:
-    """The verbs of jobs on all of some desks, by name."""
+    """The verbs of jobs on all of some desks, by name. `missing`: why others could not be opened."""
 
-    def __init__(self, desks: Mapping[str, Desk], pause: Callable[[float], None] = time.sleep):
+    def __init__(
+        self,
+        desks: Mapping[str, Desk],
+        pause: Callable[[float], None] = time.sleep,
+        missing: Mapping[str, HpcError] | None = None,
+    ) -> None:
         self.desks = desks
+        self.missing = missing or {}
         self.pause = pause
+        self.moves = Rebalancing(desks, pause)
 
     def call(self, verb: str, **args: Any) -> Any:
         """Do one thing; raises the `HpcError` that says why not."""
@@ -52,21 +67,23 @@ class AnyDesk:
                 return self._submit(**args)
             case "estimate":
                 return self._estimate(**args)
-            case "queue" | "history":
-                return self._list(verb, **args)
             case "size" | "read":
                 return self.desks[args["cluster"]].call(verb, **args)
-            case "wait":
-                return self._wait(**args)
             case "rebalance":
                 return self._rebalance(**args)
+        self.moves.finish()
+        match verb:
+            case "queue" | "history":
+                return self._list(verb, **args)
+            case "wait":
+                return self._wait(**args)
         if not args.get("ids"):
             raise Wrong("which jobs?", "name ids, or one cluster with --on")
         return self._each(verb, **args)
 
     def opened(self, name: str) -> Cluster:
         """The cluster of a name."""
-        return self.desks[name].cluster
+        return self.moves.opened(name)
 
     # ----------------------------------------------------------------------------------- submitting
 
@@ -74,53 +91,68 @@ class AnyDesk:
         return {"jobs": [self._one(each, dry_run) for each in submissions]}
 
     def _estimate(self, submission: Choice) -> dict[str, Any]:
-        made, best = choose(submission.specs, self.opened)
-        chosen = None if best is None else best.cluster
-        return {"offers": [each.document() for each in made], "chosen": chosen}
+        made = all_offers(submission.specs, self.opened)
+        chosen = best(made, limit_of(submission.specs))
+        return {
+            "offers": [each.document() for each in made],
+            "chosen": None if chosen is None else chosen.cluster,
+        }
 
     def _one(self, choice: Choice, dry_run: bool) -> dict[str, Any]:
-        made, best = choose(choice.specs, self.opened)
-        if best is None:
-            told = "; ".join([*(each.sentence for each in made), *choice.notes])
-            raise Refused(f"no cluster can run it: {told}", "hpc cluster status")
-        reason = "; ".join([why(made, best), *choice.notes])
-        desk, spec = self.desks[best.cluster], choice.specs[best.cluster]
+        """To the best; if that does not take it after all, to the next."""
+        away = [f"{name} cannot be asked: {each.message}" for name, each in self.missing.items()]
+        notes = [*choice.notes, *away]
+        for name, spec in choice.specs.items():
+            check_unique(spec, self.opened(name))
+        made = all_offers(choice.specs, self.opened)
+        while (chosen := best(made, limit_of(choice.specs))) is not None:
+            reason = "; ".join([why(made, chosen), *notes])
+            try:
+                answer = self._hand_over(choice, chosen, reason, dry_run)
+            except (Wrong, Refused) as error:
+                refused = cannot(self.opened(chosen.cluster), error)
+                made = [refused if each is chosen else each for each in made]
+                continue
+            answer["notes"] = [f"on {chosen.cluster}: {reason}", *answer["notes"]]
+            return answer | {"cluster": chosen.cluster}
+        told = "; ".join([*(each.sentence for each in made), *notes])
+        raise Refused(f"no cluster can run it: {told}", "how they answer: hpc cluster status")
+
+    def _hand_over(
+        self, choice: Choice, chosen: Offer, reason: str, dry_run: bool
+    ) -> dict[str, Any]:
+        desk, spec = self.desks[chosen.cluster], choice.specs[chosen.cluster]
         if dry_run:
             answer: dict[str, Any] = desk.submit([spec], dry_run=True)["jobs"][0]
-        else:
-            elsewhere = {name: each for name, each in choice.specs.items() if name != best.cluster}
-            answer = desk.submit_chosen(spec, reason, elsewhere, choice.movable)
-        answer["notes"] = [f"on {best.cluster}: {reason}", *answer["notes"]]
-        return answer | {"cluster": best.cluster}
+            return answer
+        others = {name: each for name, each in choice.specs.items() if name != chosen.cluster}
+        return desk.submit_chosen(spec, reason, others, choice.movable)
 
     # -------------------------------------------------------------------------------------- looking
 
     def _list(self, verb: str, limit: int, offset: int = 0, **filters: Any) -> dict[str, Any]:
         """The rows of all; who does not answer is said, and the others are listed."""
-
-        def ask(desk: Desk) -> dict[str, Any] | HpcError:
-            try:
-                answer: dict[str, Any] = desk.call(verb, limit=0, offset=0, **filters)
-            except HpcError as error:
-                return error
-            return answer
-
-        with ThreadPoolExecutor(max_workers=max(1, len(self.desks))) as pool:
-            answers = dict(zip(self.desks, pool.map(ask, self.desks.values()), strict=True))
+        asks = [
+            partial(desk.call, verb, limit=0, offset=0, **filters) for desk in self.desks.values()
+        ]
+        answers = dict(zip(self.desks, together.at_once(asks, together.PATIENCE), strict=True))
         heard = [each for each in answers.values() if not isinstance(each, HpcError)]
         silent = {name: each for name, each in answers.items() if isinstance(each, HpcError)}
-        if silent and not heard:
+        silent |= self.missing
+        if not heard:
             name, error = next(iter(silent.items()))
             raise Unreachable(f"{name}: {error.message}", error.hint)
         rows = [row for answer in heard for row in answer["rows"]]
+        if verb == "history":
+            rows.sort(key=lambda row: -(row["end_time"] or 0.0))
         counts: Counter[str] = Counter()
         for answer in heard:
             counts.update(answer.get("counts") or {})
-        trouble = next((answer["trouble"] for answer in heard if answer.get("trouble")), None)
-        for name, error in silent.items():
-            trouble = {"cluster": name, "message": error.message, "since": None}
-        whole = {"rows": rows[offset : offset + limit] if limit else rows, "total": len(rows)}
-        return whole | {"counts": dict(counts)} | ({"trouble": trouble} if trouble else {})
+        page = rows[offset : offset + limit] if limit else rows[offset:]
+        whole = {"rows": page, "total": len(rows), "counts": dict(counts)}
+        troubles = [each["trouble"] for each in heard if each.get("trouble")]
+        troubles += [_silence(name, error) for name, error in silent.items()]
+        return whole | ({"trouble": _as_one(troubles)} if troubles else {})
 
     def _each(self, verb: str, ids: Sequence[str], **args: Any) -> dict[str, Any]:
         """Ask each desk about those of the jobs that are its own."""
@@ -138,6 +170,7 @@ class AnyDesk:
         self, ids: Sequence[str], any: bool = False, timeout: float | None = None
     ) -> dict[str, Any]:
         deadline = None if timeout is None else clock.monotonic() + timeout
+        interval = SOONEST
         while True:
             answer = self._each("wait", ids, any=any, timeout=0.0)
             if not answer["pending"] or (any and answer["done"]):
@@ -145,7 +178,9 @@ class AnyDesk:
             left = None if deadline is None else deadline - clock.monotonic()
             if left is not None and left <= 0:
                 return answer | {"timed_out": True}
-            self.pause(EVERY if left is None else min(EVERY, left))
+            self.pause(interval if left is None else min(interval, left))
+            interval = min(interval * 1.5, LONGEST)
+            self.moves.finish()
 
     # ------------------------------------------------------------------------------ whose job it is
 
@@ -153,54 +188,95 @@ class AnyDesk:
         """The words that name jobs, by desk; those of moved jobs by where they are."""
         found: dict[str, list[str]] = {}
         for word in ids:
-            name, there = self._followed(*self._whose(word))
-            found.setdefault(name, []).append(there)
+            for name, there in self._places(word):
+                found.setdefault(name, []).append(there)
         return found
 
-    def _whose(self, word: str) -> tuple[str, str]:
-        """The desk that knows a job, and what it is called there."""
+    def _places(self, word: str) -> list[Place]:
+        """What a word names: jobs of one desk; of several only if it is a name."""
         before, colon, rest = word.partition(":")
         if colon and before in self.desks:
-            return before, rest
+            return [self._followed(before, rest)]
         chosen = select(word)
         if isinstance(chosen, Last):
-            return self._last(chosen, word)
-        knows = []
+            return [self._last(chosen, word)]
+        knowing = self._knowing(word)
+        if isinstance(chosen, Named):
+            return self._named(word, knowing)
+        places = [self._followed(name, word) for name in knowing]
+        if len({self._job(*place) for place in places}) > 1:
+            several = " and on ".join(knowing)
+            raise Wrong(f"job {quote(word)} is on {several}", f"write {next(iter(knowing))}:{word}")
+        return places[:1]
+
+    def _knowing(self, word: str) -> dict[str, list[dict[str, Any]]]:
+        """What each desk that knows a word shows of it."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        troubles: list[str] = []
         for name, desk in self.desks.items():
             try:
-                desk.call("show", ids=[word])
+                found[name] = desk.call("show", ids=[word])["jobs"]
             except NotFound:
                 continue
-            knows.append(name)
-        if not knows:
-            raise NotFound(f"no cluster has a job {quote(word)}", "hpc queue --on any")
-        if len(knows) > 1:
-            raise Wrong(
-                f"job {quote(word)} is on {' and on '.join(knows)}", f"write {knows[0]}:{word}"
+            except Wrong:  # it is there, and has no such part: that desk says so
+                found[name] = []
+            except HpcError as error:
+                troubles.append(f"; {name} does not answer: {error.message}")
+        if not found:
+            raise NotFound(
+                f"no cluster has a job {quote(word)}{''.join(troubles)}", "hpc queue --on any"
             )
-        return knows[0], word
+        return found
 
-    def _last(self, chosen: Last, word: str) -> tuple[str, str]:
+    def _named(self, name: str, knowing: Mapping[str, list[dict[str, Any]]]) -> list[Place]:
+        """All live jobs of a name, as on one cluster; else the latest."""
+        shown = {
+            desk: jobs
+            for desk, jobs in knowing.items()
+            if not self._all_moved(desk, name) or any(not views.is_over(job) for job in jobs)
+        } or knowing
+        alive = [
+            (desk, name)
+            for desk, jobs in shown.items()
+            if any(not views.is_over(job) for job in jobs)
+        ]
+        if alive:
+            return alive
+        latest = max(shown, key=lambda desk: max(_submitted(job) for job in shown[desk] or [{}]))
+        return [self._followed(latest, name)]
+
+    def _all_moved(self, desk: str, name: str) -> bool:
+        ledger = self.opened(desk).ledger
+        entries = ledger.named(desk, name)
+        return bool(entries) and all(follower(ledger, entry) is not None for entry in entries)
+
+    def _last(self, chosen: Last, word: str) -> Place:
         """The latest submission to any of them."""
         ledger = next(iter(self.desks.values())).cluster.ledger
-        entries = ledger.latest(tuple(self.desks), chosen.back + 1)
-        if len(entries) <= chosen.back:
+        entry = ledger.latest(tuple(self.desks), chosen.back)
+        if entry is None:
             raise NotFound(f"there is no job {quote(word)}", "hpc queue --on any")
         rest = "" if chosen.indices is None else f"[{chosen.indices}]"
-        entry = entries[chosen.back]
-        return entry.cluster, f"w{entry.serial}{rest}"
+        return self._followed(entry.cluster, f"w{entry.serial}{rest}")
 
-    def _followed(self, name: str, word: str) -> tuple[str, str]:
+    def _followed(self, name: str, word: str) -> Place:
         """Where a job is by now that may have been moved."""
-        entry = self._entry(name, word)
-        while entry is not None and entry.moved:
-            after = self.opened(name).ledger.keyed(moved_key(entry))
-            if after is None or after.cluster not in self.desks:
+        number, bracket, rest = word.partition("[" if "[" in word else "_")
+        entry = self._entry(name, number)
+        while entry is not None and (after := follower(self.opened(name).ledger, entry)):
+            if after.cluster not in self.desks:
                 break
-            name, word, entry = after.cluster, f"w{after.serial}", after
+            name, entry = after.cluster, after
+            word = f"w{after.serial}{bracket}{rest}"
         return name, word
 
+    def _job(self, name: str, word: str) -> tuple[str, object]:
+        """The same for whatever a desk calls a job."""
+        entry = self._entry(name, word.partition("[" if "[" in word else "_")[0])
+        return name, entry.serial if entry is not None else word
+
     def _entry(self, name: str, word: str) -> Entry | None:
+        """The submission that a desk calls so."""
         ledger = self.opened(name).ledger
         if word.startswith("w") and word[1:].isdecimal():
             return ledger.entry(int(word[1:]))
@@ -212,21 +288,33 @@ class AnyDesk:
 
     def _rebalance(self, ids: Sequence[str] = ()) -> dict[str, Any]:
         """Move what waits to where it is done sooner; without ids all that may be moved."""
-        moving = Moving(self.opened, self.pause)
-        entries = [
-            entry
-            for name, desk in self.desks.items()
-            for entry in desk.cluster.ledger.open_entries(name)
-            if (entry.movable or entry.moved) and not ids
-        ]
-        for name, words in self._by_desk(ids).items():
-            entries += [one for word in words if (one := self._entry(name, word)) is not None]
-        return {"jobs": [self._rebalanced(moving, entry) for entry in entries]}
+        entries = [*self.moves.unfinished(), *self.moves.movable()]
+        if ids:
+            places = [place for word in ids for place in self._places(word)]
+            entries = [self._of_record(name, word) for name, word in places]
+        return {"jobs": self.moves.rebalance(entries)}
 
-    def _rebalanced(self, moving: Moving, entry: Entry) -> dict[str, Any]:
-        if entry.moved:
-            moved = moving.finish(entry.serial, self.opened(entry.cluster))
-            told = f"moved to {moved.cluster}" if moved else "its end there is waited for"
-        else:
-            told = moving.rebalance(entry)
-        return {"id": entry.number or f"w{entry.serial}", "cluster": entry.cluster, "told": told}
+    def _of_record(self, name: str, word: str) -> Entry:
+        entry = self._entry(name, word)
+        if entry is None:
+            entry = next(iter(self.opened(name).ledger.named(name, word)[::-1]), None)
+        if entry is None:
+            raise Refused(f"job {quote(word)} was not submitted here, and cannot be moved")
+        return entry
+
+
+def _submitted(job: Mapping[str, Any]) -> float:
+    return float(job.get("submit_time") or 0.0)
+
+
+def _silence(name: str, error: HpcError) -> dict[str, Any]:
+    return {"cluster": name, "message": error.message, "since": None}
+
+
+def _as_one(troubles: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One trouble that tells of all."""
+    if len(troubles) == 1:
+        return troubles[0]
+    names = ", ".join(each["cluster"] for each in troubles)
+    messages = "; ".join(f"{each['cluster']}: {each['message']}" for each in troubles)
+    return {"cluster": names, "message": messages, "since": None}

@@ -12,6 +12,7 @@ from hpcshell.backends.contract import Change, Edit, Trouble, Words
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.finding import Found
 from hpcshell.clusters.known import Element, Known, elements_of
+from hpcshell.clusters.leaving import follower, moved
 from hpcshell.clusters.submitting import CANCELLED
 from hpcshell.clusters.troubles import raised
 from hpcshell.clusters.views import label_of, number
@@ -55,11 +56,12 @@ RESULT: Final = {
 
 class Target(Record, frozen=True, kw_only=True):
     """What one id of the site's stands for: a job, a part of an array, or one element. `part`: the
-    part that all of it is, where it is one."""
+    part that it is of (None: it was not submitted here); `whole`: it is all of that."""
 
     native: str
     id: int | str
     part: Part | None = None
+    whole: bool = False
     element: Element = None
     was: str = ""
     elements: int = 0
@@ -98,9 +100,8 @@ class Changing:
 
     def _answered(self, targets: Sequence[Target], change: Change) -> None:
         done = [target for target in targets if target.native not in change.troubles]
-        if self.verb == "cancel" and (parts := [each.part for each in done if each.part]):
-            with self.cluster.ledger.change() as record:
-                record.cancelled(parts, clock.now())
+        if self.verb == "cancel":
+            self._agreed(done)
         self._done(done)
         for target in targets:
             if (trouble := change.troubles.get(target.native)) is None:
@@ -109,13 +110,31 @@ class Changing:
                 raise raised(trouble, self.cluster.name)
             self.unchanged.append(_refusal(target, trouble))
 
+    def _agreed(self, targets: Iterable[Target]) -> None:
+        """Take down what the site agreed to end: not all tell of an end whose wish it was."""
+        whole: list[Part] = []
+        elements: dict[int, tuple[Part, list[int]]] = {}
+        for target in targets:
+            if target.part is None:
+                continue
+            if target.whole or target.element is None:
+                whole.append(target.part)
+            else:
+                _, several = elements.setdefault(id(target.part), (target.part, []))
+                several.append(target.element)
+        if whole or elements:
+            with self.cluster.ledger.change() as record:
+                record.cancelled(whole, clock.now())
+                for part, several in elements.values():
+                    record.unwanted(part, several)
+
     def _done(self, targets: Iterable[Target], *, dry_run: bool = False) -> None:
         """A line for each job, and for each element that was named; the parts of one are one."""
         lines: dict[tuple[object, ...], tuple[dict[str, Any], int]] = {}
         for target in targets:
             now = None if dry_run else RESULT.get(self.verb, target.was)
             line = {"id": target.id, "element": target.element, "was": target.was, "now": now}
-            which = (*line.values(), target.part is None)
+            which = (*line.values(), target.whole)
             count = lines.setdefault(which, (line, 0))[1] + target.elements
             lines[which] = line, count
         for line, count in lines.values():
@@ -160,6 +179,7 @@ class Changing:
             native=part.native,
             id=number(label_of(known)),
             part=part,
+            whole=True,
             was=was,
             elements=len(fitting),
         )
@@ -177,7 +197,9 @@ class Changing:
             native = part.native
             if element is not None:
                 native = element_id(part.native, element - part.offset)
-            targets.append(Target(native=native, id=label, element=element, was=one.state))
+            targets.append(
+                Target(native=native, id=label, part=part, element=element, was=one.state)
+            )
         return targets
 
     def _unsent(self, found: Found, dry_run: bool) -> None:
@@ -230,8 +252,9 @@ def _refusal(target: Target, trouble: Trouble) -> dict[str, Any]:
 
 
 def record_wish(cluster: Cluster, verb: str, found: Sequence[Found]) -> list[Found]:
-    """Keep what somebody wants of whole submissions that the site does not have, or may not have:
-    their end, or to be held. Returns what was found with its parts as they are after that."""
+    """Keep what somebody wants of whole submissions that the site does not have, may not have, or
+    may not keep: their end, or to be held. Returns what was found with its parts as they are after
+    that."""
     wishes: dict[str, dict[str, Any]] = {
         "cancel": {"cancelled": clock.now()},
         "hold": {"held": True},
@@ -244,13 +267,15 @@ def _wished(cluster: Cluster, found: Found, wish: Mapping[str, Any]) -> Found:
     known = found.known
     if known is None or found.elements is not None:
         return found
-    if all(part.state == "known" for part in known.parts):
+    if all(part.state == "known" for part in known.parts) and not known.entry.elsewhere:
         return found
     serial = known.entry.serial
     with cluster.ledger.change() as change:
         entry = cluster.ledger.entry(serial)
         if entry is None or not entry.open:
             return found
+        if follower(cluster.ledger, entry) is not None:
+            raise moved(entry)
         entry = replace(entry, **wish)
         change.rewrite(entry)
         parts = tuple(cluster.ledger.parts(serial))

@@ -102,7 +102,7 @@ class Cluster:
     def known_accounting(self) -> bool:
         """Whether it has an accounting, as far as is known."""
         site = self.known_site()
-        return (site is None or site.accounting) and bool(self.backend.history(["0"], 0.0))
+        return (site is None or site.accounting) and bool(self.backend.history(["1"], 0.0))
 
     # ---------------------------------------------------------------------------------- asking it
 

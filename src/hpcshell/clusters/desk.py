@@ -20,14 +20,15 @@ from hpcshell.clusters import views
 from hpcshell.clusters.changing import EDITS, Changing, check_edit, record_wish
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.explaining import explain
-from hpcshell.clusters.federation import offer
+from hpcshell.clusters.federation import offers
 from hpcshell.clusters.finding import Found, find
 from hpcshell.clusters.known import Known
+from hpcshell.clusters.leaving import staying
 from hpcshell.clusters.lines import Line, documents, lines_of, wanted
 from hpcshell.clusters.lookout import Picture, elements_on_record, on_record, picture
 from hpcshell.clusters.parents import parents_of
 from hpcshell.clusters.results import Ask, results
-from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec
+from hpcshell.clusters.submitting import Submitting, Taken, Wanted, check_spec, check_unique
 from hpcshell.clusters.tending import tend
 from hpcshell.core.errors import NotYet, Refused, Wrong
 from hpcshell.core.indexset import IndexSet
@@ -104,6 +105,7 @@ class Desk:
         with contextlib.suppress(NotYet):  # one that does not answer may be submitted to later
             self.cluster.site()
         notes = check_spec(spec, self.cluster)
+        check_unique(spec, self.cluster)
         submitting = Submitting(self.cluster, self.pause)
         terms, any_one = parents_of(self.cluster, spec.submission.dependency, self.look)
         order = Wanted(spec=spec, parents=terms, any=any_one, **wanted)
@@ -123,7 +125,8 @@ class Desk:
     def estimate(self, submission: JobSpec) -> dict[str, Any]:
         """When a job would start, that is not submitted; by the site's word, else by history."""
         check_spec(submission, self.cluster)
-        return {"offers": [offer(self.cluster, submission).document()], "chosen": self.cluster.name}
+        made = offers([(self.cluster, submission)])
+        return {"offers": [each.document() for each in made], "chosen": self.cluster.name}
 
     def submit_chosen(
         self, spec: JobSpec, chosen: str, elsewhere: Mapping[str, JobSpec], movable: bool
@@ -325,6 +328,17 @@ class Desk:
         seen = self.look()
         found = find(self.cluster, seen, ids) if ids else self._filtered(seen, filters)
         states = {str(state).upper() for state in filters.get("states") or ()}
+        changing = partial(self._carry_out, verb, found, states, say)
+        if dry_run:
+            return changing(dry_run=True)
+        whole = verb == "cancel" and not states and all(one.elements is None for one in found)
+        several = [one.known.entry for one in found if one.known is not None and not whole]
+        with staying(self.cluster, several):
+            return changing(dry_run=False)
+
+    def _carry_out(
+        self, verb: str, found: list[Found], states: set[str], say: Any, *, dry_run: bool
+    ) -> dict[str, Any]:
         if not dry_run and not states:
             found = record_wish(self.cluster, verb, found)
         answer = Changing(self.cluster, verb, found, states).carry_out(say, dry_run=dry_run)

@@ -90,6 +90,7 @@ class Assessing:
         self.alive = False
         """Whether it shows that something of it waits or runs."""
         self._certain: set[Element] = set()
+        self._unwanted = frozenset(IndexSet.parse(part.unwanted)) if part.unwanted else frozenset()
         self._members = frozenset(elements_of(part.indices))
         self.missing = set(self._members)
         self._ended = {each: ended[each] for each in self._members & ended.keys()}
@@ -103,7 +104,7 @@ class Assessing:
             self.alive = self.alive or sighting.state in _ALIVE
             for element, one in self._spread(sighting):
                 if one.state not in ENDED or element not in self._ended:
-                    self.elements[element] = one
+                    self.elements[element] = self._as_wished(element, one)
         self.missing -= self.elements.keys()
         for element in self.missing & self._ended.keys():
             self.elements[element] = self._ended[element]
@@ -125,7 +126,7 @@ class Assessing:
                 known = self.elements.get(element)
                 if element in self._ended or (known is not None and known.state not in ENDED):
                     continue
-                self.elements[element] = one
+                self.elements[element] = self._as_wished(element, one)
                 self.missing.discard(element)
                 self._certain.add(element)
 
@@ -136,7 +137,7 @@ class Assessing:
             if found is None or found.code is None or not self._of_this_run(found):
                 continue
             state = "COMPLETED" if not found.code else "FAILED"
-            if found.code and self.part.cancelled is not None:
+            if found.code and self._cancelled(element):
                 state = "CANCELLED"
             self.elements[element] = self._sighting(
                 element,
@@ -148,6 +149,16 @@ class Assessing:
                 nodes=(found.node,) if found.node else (),
             )
             self.missing.discard(element)
+
+    def _cancelled(self, element: Element) -> bool:
+        """Whether the site agreed to end it."""
+        return self.part.cancelled is not None or element in self._unwanted
+
+    def _as_wished(self, element: Element, one: Sighting) -> Sighting:
+        """Not every site tells a job that was killed because somebody wished so from another."""
+        code = one.exit_code
+        killed = one.state == "FAILED" and (one.signal is not None or code is None or code > 128)
+        return replace(one, state="CANCELLED") if killed and self._cancelled(element) else one
 
     def _of_this_run(self, found: Recorded) -> bool:
         """Whether it is the record of the latest run of this job. One that was alive after the
@@ -180,13 +191,27 @@ class Assessing:
         """Elements that are on record as ended, and alive."""
         return [each for each in self._ended if self.elements[each].state in LIVE]
 
+    def drop(self) -> None:
+        """Those of the missing that the site agreed to end have been ended."""
+        self._fill(self.missing & self._unwanted, "CANCELLED", "it was cancelled")
+
     def fill(self, state: str, reason: str, code: str = "", end: float | None = None) -> None:
         """The same of all that are missing."""
-        for element in self.missing:
+        self._fill(set(self.missing), state, reason, code, end)
+
+    def _fill(
+        self,
+        elements: Iterable[Element],
+        state: str,
+        reason: str,
+        code: str = "",
+        end: float | None = None,
+    ) -> None:
+        for element in elements:
             self.elements[element] = self._sighting(
                 element, state=state, reason=reason, reason_code=code, end_time=end
             )
-        self.missing.clear()
+        self.missing.difference_update(elements)
 
     def _belongs(self, sighting: Sighting) -> bool:
         """Whether it is ours: a site that lost its memory gives numbers out anew."""

@@ -196,17 +196,28 @@ def _seen(sighting: Sighting) -> View:
 def _element(known: Known, element: Element, sighting: Sighting) -> View:
     seen = _seen(sighting)
     label = label_of(known)
-    view = seen | {
-        "label": label if element is None else f"{label}_{element}",
-        "element": element,
-        "held": sighting.held or _to_be_held(known, sighting),
-        **paths(known, element, sighting),
-    }
+    view = (
+        seen
+        | _why(known, sighting)
+        | {
+            "label": label if element is None else f"{label}_{element}",
+            "element": element,
+            "held": sighting.held or _to_be_held(known, sighting),
+            **paths(known, element, sighting),
+        }
+    )
     if sighting.state == UNKNOWN:
         first = known.parts[0]
         part = next((part for part in known.parts if part.key == sighting.key), first)
         view["unknown_since"] = part.seen or part.since
     return view
+
+
+def _why(known: Known, sighting: Sighting) -> View:
+    """Why it waits: as the site says, and where it says nothing, as was asked for."""
+    if sighting.state == "PENDING" and not sighting.reason and known.entry.spec.submission.begin:
+        return {"reason": "it is not to start before its begin time", "reason_code": "BeginTime"}
+    return {"reason": sighting.reason or None, "reason_code": sighting.reason_code or None}
 
 
 def _to_be_held(known: Known, sighting: Sighting) -> bool:
@@ -233,8 +244,7 @@ def _array(known: Known) -> View:
     return {
         "native": next((part.native for part in known.parts if part.native), ""),
         "state": _state(counts, over=over, begun=bool(starts)),
-        "reason": first.reason or None if first is not None else None,
-        "reason_code": first.reason_code or None if first is not None else None,
+        **(_why(known, first) if first is not None else {"reason": None, "reason_code": None}),
         "held": first is not None and (first.held or _to_be_held(known, first)),
         "exit_code": max(codes) if over and codes else None,
         "start_time": min(starts, default=None),

@@ -178,8 +178,7 @@ class Engine:
         )
 
     def _begin(self, job: Job, now: float) -> None:
-        output = open(job.output, "ab")
-        with output:
+        with open(job.output, "ab") as output:
             job.process = subprocess.Popen(
                 job.argv,
                 env=dict(job.env),
@@ -241,8 +240,10 @@ def served(folder: Path, names: Iterable[str], answer: Answering) -> Iterator[No
             asked = json.loads(self.rfile.read())
             try:
                 told = answer(Asked(**asked | {"argv": tuple(asked["argv"])}))
-            except Exception as error:  # noqa: BLE001
-                told = Answer(code=99, err=f"stand-in: {type(error).__name__}: {error}\n")
+            except Exception as error:
+                said = f"stand-in: {type(error).__name__}: {error}\n"
+                told = Answer(code=99, err=said)
+                sys.stderr.write(f"{asked['argv']}: {said}")
             said = {"out": told.out, "err": told.err, "code": told.code}
             self.wfile.write(json.dumps(said).encode())
 

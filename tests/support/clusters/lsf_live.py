@@ -21,7 +21,7 @@ from typing import Any, Final
 from hpcshell.backends.contract import Answer, Words
 from tests.support.clusters import engine
 from tests.support.clusters.engine import Asked, Engine
-from tests.support.clusters.lsf import COMMANDS, Job, Lsf, Unrecorded, _job_name, _only
+from tests.support.clusters.lsf import COMMANDS, Job, Lsf, Unrecorded, _only
 
 MINUTE: Final = 5.0
 _STATES: Final = {"waiting": "PEND", "running": "RUN", "suspended": "USUSP"}

@@ -105,13 +105,14 @@ def pbs_stand_in(folder: Path, *, history: bool = True, torque: bool = False) ->
         shim.chmod(0o755)
     if history:
         (folder / "history").touch()
-    answers = _torque() if torque else _openpbs(history)
+    answers = _torque() if torque else site_answers(history)
     for name, text in answers.items():
         (folder / "answers" / name).write_text(text)
     yield StandIn(folder)
 
 
-def _openpbs(history: bool) -> dict[str, str]:
+def site_answers(history: bool) -> dict[str, str]:
+    """What OpenPBS says of itself, its queues and its nodes, by the letters of the question."""
     server = recorded("qstat -Bf").out
     queues = recorded("qstat -Qf").out
     nodes = recorded("pbsnodes -a", "00-fresh-server").out

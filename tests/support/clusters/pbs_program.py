@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -89,6 +90,7 @@ def shapes(options: Sequence[Option]) -> Iterator[tuple[str, str]]:
         yield from ((letter, name) for name in names or [""])
 
 
+@cache
 def accepted() -> set[tuple[str, str]]:
     """The shapes of all options that qsub was heard to take, on its line or in a script."""
     taken = [record for record in recordings() if record.argv[:1] == ["qsub"] and not record.code]
@@ -241,12 +243,12 @@ def changing(said: Said, folder: Path) -> NoReturn:
 def change_one(said: Said, native: str, jobs: dict[str, Job], folder: Path) -> int:
     job = jobs.get(native)
     if job is None:
-        return complain(_UNKNOWN[said.program], "99999.pbshost", native)
+        return complain(UNKNOWN[said.program], "99999.pbshost", native)
     stage = STAGES[job.stage]
     if said.program == "qdel" and stage.ended == "F":
         return complain("qdel 96.pbshost", "96.pbshost", native)
     if said.program in ("qhold", "qrls", "qalter") and re.search(r"\[\d", native):
-        return complain(f"{said.program} {_ELEMENT[said.program]}", "110[6].pbshost", native)
+        return complain(f"{said.program} {ELEMENT[said.program]}", "110[6].pbshost", native)
     after = _CHANGES[said.program](said, job, native)
     if isinstance(after, int):
         return after
@@ -258,13 +260,13 @@ def change_one(said: Said, native: str, jobs: dict[str, Job], folder: Path) -> i
     return 0
 
 
-_UNKNOWN = {
+UNKNOWN = {
     **{name: f"{name} 99999" for name in ("qdel", "qhold", "qrls", "qrerun")},
     "qalter": "qalter -l walltime=10 99999",
     "qmove": "qmove short 99999",
     "qsig": "qsig -s TERM 99999",
 }
-_ELEMENT = {
+ELEMENT = {
     "qhold": "$(echo '110[].pbshost' | sed 's/\\[\\]/[6]/')",
     "qrls": "$(echo '110[].pbshost' | sed 's/\\[\\]/[6]/')",
     "qalter": "-l walltime=10 $(echo '110[].pbshost' | sed 's/\\[\\]/[6]/')",
@@ -335,7 +337,7 @@ _ALL: dict[str, Callable[[Said, Path], NoReturn]] = {
     **dict.fromkeys(_CHANGES, changing),
 }
 PROGRAMS = tuple(_ALL)
-_DOWN = {
+DOWN = {
     "qstat": "qstat",
     "qsub": "qsub -f ok.sh",
     "qdel": "qdel 1",
@@ -351,7 +353,7 @@ def main(argv: Sequence[str]) -> None:
     with (folder / "said").open("a") as log:
         log.write(json.dumps([said.program, *argv[1:]]) + "\n")
     if (folder / "down").exists():
-        if said.program not in _DOWN:
+        if said.program not in DOWN:
             never(f"{said.program} while the server is down")
-        replay(recorded(_DOWN[said.program], "10-server-down"))
+        replay(recorded(DOWN[said.program], "10-server-down"))
     _ALL[said.program](said, folder)

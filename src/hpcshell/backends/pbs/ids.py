@@ -8,8 +8,11 @@ from typing import Final
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
 
-PATTERN: Final = r"[0-9]{1,18}(?:\[[0-9]{0,18}\])?(?:\.[A-Za-z0-9_.-]{1,255})?"
-_PARTS: Final = re.compile(r"([0-9]{1,18})(?:\[([0-9]{0,18})\])?((?:\.[A-Za-z0-9_.-]{1,255})?)\Z")
+_HOST: Final = r"(?:\.[A-Za-z0-9_.-]{1,255})?"
+PATTERN: Final = rf"[0-9]{{1,18}}(?:\[[0-9]{{0,18}}\])?{_HOST}"
+PARTS: Final = rf"([0-9]{{1,18}})(?:\[([0-9]{{0,18}})\])?{_HOST}"
+"""The same, with groups for the number and the index."""
+_SPLIT: Final = re.compile(rf"([0-9]{{1,18}})(?:\[([0-9]{{0,18}})\])?({_HOST})\Z")
 
 
 def parse_id(native: str) -> tuple[str, int | None]:
@@ -36,7 +39,7 @@ def same_id(left: str, right: str) -> bool:
 
 
 def _split(native: str) -> tuple[str, str | None, str]:
-    found = _PARTS.match(native)
+    found = _SPLIT.match(native)
     if found is None:
         raise Wrong(f"{quote(native)} is no id of PBS", "write 12.host, 12[].host or 12[3].host")
     return found[1], found[2], found[3]

@@ -1,23 +1,15 @@
 """What `qstat -f` says of jobs, in its text form.
 
-    Job Id: 12[3].host
-        Job_Name = x
-        Variable_List = A=1,
-    <tab>B=2
-
-Lines are folded with a newline and a tab; values hold newlines of their own, and then anything may
-stand at the beginning of a line. So an attribute that is there twice with two values, or a job
-that is, is not believed. The JSON form is not used: it leaves jobs out, is no JSON at times, and
-makes numbers of names. A blank line ends each job: without it the answer was cut off.
+The JSON form is not used: it leaves jobs out, is no JSON at times, and makes numbers of names. A
+blank line ends each job: without it the answer was cut off.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Final
-
-from msgspec.structs import replace
 
 from hpcshell.backends.contract import (
     UNKNOWN,
@@ -30,33 +22,34 @@ from hpcshell.backends.contract import (
 )
 from hpcshell.backends.pbs import values
 from hpcshell.backends.pbs.arrays import KEY, among_others
-from hpcshell.backends.pbs.ids import PATTERN, parse_id
+from hpcshell.backends.pbs.blocks import Job, read_blocks
+from hpcshell.backends.pbs.ids import PATTERN
 from hpcshell.backends.pbs.states import ENDINGS, STATES, End, how_it_ended
 from hpcshell.backends.pbs.troubles import trouble, trouble_of
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
+from hpcshell.core.records import Record
 
-_ATTRIBUTES: Final = (
-    "Job_Name Job_Owner job_state queue substate Exit_status exit_status comment Hold_Types depend"
-    " Account_Name Priority ctime qtime stime start_time obittime comp_time mtime"
-    " estimated.start_time exec_host run_count Variable_List Output_Path Error_Path"
-    " Resource_List.ncpus Resource_List.mem Resource_List.ngpus Resource_List.walltime"
-    " Resource_List.nodes resources_used.mem resources_used.cput resources_used.walltime"
-    " array_state_count array_indices_submitted array_indices_remaining"
-)
-_ATTRIBUTE: Final = re.compile(
-    rf"^    ({'|'.join(map(re.escape, _ATTRIBUTES.split()))}) = (.*)", re.MULTILINE
-)
-_ID: Final = re.compile(rf"({PATTERN})[ \t]*(?:\n|\Z)")
 _FRONT: Final = re.compile(r"^Job Id: ", re.MULTILINE)
-_KEY: Final = re.compile(rf"(?:\A|,){KEY}=([A-Za-z0-9_.+-]+)")
+_KEY: Final = re.compile(rf",{KEY}=([A-Za-z0-9_.+-]+)")
 _OF_ONE: Final = re.compile(
     rf"\w+: (?:(?:(?P<gone>Unknown Job Id)(?: Error)? (?P<unknown>{PATTERN})"
     rf"|Job has finished {PATTERN}|{PATTERN} Job has finished\b.*))\s*\Z"
 )
-_TWICE: Final = "?"
+_submitted: Final = lru_cache(maxsize=4096)(values.instant)
+_limit: Final = lru_cache(maxsize=4096)(values.seconds)
+_memory: Final = lru_cache(maxsize=4096)(values.size)
+_NODES: Final = re.compile(r"(\d{1,6})(?::ppn=(\d{1,6}))?\Z")
 
-Shown = dict[str, str]
+
+class _Life(Record, frozen=True, kw_only=True):
+    """What it does, or how it ended. `runs`: it is not waiting, and no array of which some wait."""
+
+    word: str
+    end: End
+    held: bool = False
+    waiting: str = ""
+    runs: bool = True
 
 
 def read_jobs(answer: Answer, site: Site | None = None) -> Seen:
@@ -67,15 +60,13 @@ def read_jobs(answer: Answer, site: Site | None = None) -> Seen:
     front = _FRONT.search(text)
     before, body = (text[: front.start()], text[front.start() :]) if front else (text, "")
     absent, complaint = _complaints(answer, site)
-    shown = _blocks(body)
-    if body and not shown:
-        complaint = complaint or trouble_of(first_lines(body))
+    sightings = tuple(_sightings(read_blocks(body)))
     if body and not body.endswith("\n\n"):
-        shown = shown[:-1]
         complaint = complaint or Trouble(kind="busy", message="the answer of qstat was cut off")
+    if body and not sightings:
+        complaint = complaint or trouble_of(first_lines(body))
     if before.strip():
         complaint = complaint or trouble_of(before)
-    sightings = tuple(_sightings(shown))
     odd = any(not sighting.word for sighting in sightings)
     if odd and not complaint:
         complaint = Trouble(kind="broken", message="qstat shows a job without a state, or twice")
@@ -108,86 +99,115 @@ def _complaints(answer: Answer, site: Site | None) -> tuple[tuple[str, ...], Tro
     return absent, None
 
 
-def _blocks(text: str) -> list[tuple[str, Shown]]:
-    """Each job's id, and those of its attributes that mean something here."""
-    jobs: list[tuple[str, Shown]] = []
-    for block in ("\n" + text.replace("\n\t", "")).split("\nJob Id: ")[1:]:
-        pairs = _ATTRIBUTE.findall(block)
-        shown = dict(pairs)
-        if len(shown) < len(pairs) and any(shown[name] != value for name, value in pairs):
-            shown[_TWICE] = "an attribute"
-        native = _ID.match(block)
-        if native is not None:
-            jobs.append((native[1], shown))
-        elif jobs:
-            jobs[-1][1][_TWICE] = "an id"
-    return jobs
+def _sightings(jobs: Iterable[Job]) -> Iterable[Sighting]:
+    """A job that is there twice, with something else, is not believed."""
+    plain: dict[str, Sighting] = {}
+    of_arrays: dict[str, Job] = {}
+    for job in jobs:
+        if job.index is not None:
+            if of_arrays.setdefault(job.native, job) != job:
+                of_arrays[job.native] = job._replace(twice="a job")
+            continue
+        sighting = _sighting(job, None, _life(job))
+        first = plain.setdefault(job.native, sighting)
+        if first is not sighting and first != sighting:
+            plain[job.native] = _sighting(job, None, _life(job._replace(twice="a job")))
+    yield from plain.values()
+    yield from _of_arrays(of_arrays.values())
 
 
-def _sightings(jobs: Iterable[tuple[str, Shown]]) -> Iterable[Sighting]:
+def _of_arrays(jobs: Collection[Job]) -> Iterable[Sighting]:
     """Elements in place of their array, where they are shown; only those that were asked for."""
-    known: dict[str, Shown] = {}
-    for native, shown in jobs:
-        if known.setdefault(native, shown) is not shown and known[native] != shown:
-            known[native] = {_TWICE: "a job", **shown}
-    arrays = {parse_id(native)[0]: known[native] for native in known if "[]" in native}
-    elements = {parse_id(native)[0] for native in known if "[" in native and "[]" not in native}
-    for native, shown in known.items():
-        number, index = parse_id(native)
-        array = arrays.get(number) if "[" in native else None
-        own = {**_variables(array), **shown} if array else shown
-        asked = among_others(own.get("Variable_List", "")) if "[" in native else None
-        if "[]" in native:
-            if number not in elements:
-                yield _array(native, shown, asked)
-        elif index is None or asked is None or index in asked:
-            yield _sighting(native, own, array)
+    arrays = {job.number: job for job in jobs if not job.index}
+    elements = {job.number for job in jobs if job.index}
+    for job in jobs:
+        array = arrays.get(job.number)
+        if array and not job.variables:  # PBS has lost its record
+            job = job._replace(variables=array.variables)
+        asked = among_others(job.variables)
+        if not job.index:
+            if job.number not in elements:
+                yield _sighting(job, None, _life_of_array(job, asked))
+        elif asked is None or int(job.index) in asked:
+            yield _sighting(job, int(job.index), _life(job, array))
 
 
-def _variables(array: Shown) -> Shown:
-    """Elements whose record PBS has lost share their array's."""
-    return {"Variable_List": array.get("Variable_List", "")}
-
-
-def _sighting(native: str, shown: Shown, array: Shown | None) -> Sighting:
-    word = "" if _TWICE in shown else shown.get("job_state", "")
-    end = _end(word, shown, array)
-    waits = end.state == "PENDING"
-    reason, code, held = _why(shown, array or {}) if waits else (end.reason, end.reason_code, False)
-    return replace(
-        _common(native, shown),
-        word=word,
+def _sighting(job: Job, element: int | None, life: _Life) -> Sighting:
+    end, runs = life.end, values.whole(job.runs)
+    return Sighting(
+        native=job.native,
+        number=job.number,
+        element=element,
+        waiting=life.waiting,
+        key=_key(job.variables),
         state=end.state,
+        word=life.word,
+        held=life.held,
+        reason=end.reason,
+        reason_code=end.reason_code,
+        name=job.name,
+        user=job.owner.partition("@")[0],
+        partition=job.queue,
+        account=job.account,
+        priority=values.whole(job.priority),
+        submit_time=_submitted(job.ctime or job.qtime),
+        start_time=_first(job.stime, job.torque_start) if life.runs else None,
+        end_time=_first(job.obittime, job.torque_end, job.mtime) if life.word in ENDINGS else None,
+        expected_start=values.instant(job.estimated) if job.estimated else None,
         exit_code=end.exit_code,
         signal=end.signal,
-        held=held,
-        reason=reason,
-        reason_code=code,
-        start_time=None if waits else _first(shown, "stime", "start_time"),
-        end_time=_first(shown, "obittime", "comp_time", "mtime") if word in ENDINGS else None,
-        max_rss=values.size(shown.get("resources_used.mem", "")),
-        cpu_time=values.seconds(shown.get("resources_used.cput", "")),
-        nodes=() if waits else _hosts(shown.get("exec_host", "")),
+        cpus=values.whole(job.ncpus) if job.ncpus else _cpus_of_torque(job.nodes),
+        memory=_memory(job.memory),
+        gpus=values.whole(job.gpus),
+        time_limit=_limit(job.walltime),
+        nodes=_hosts(job.hosts) if life.runs else (),
+        restarts=runs - 1 if runs and runs > 1 else 0,
+        cpu_time=values.seconds(job.used_cpu) if job.used_cpu else None,
+        max_rss=values.size(job.used_memory) if job.used_memory else None,
+        stdout=_path(job.output),
+        stderr=_path(job.error),
     )
 
 
-def _array(native: str, shown: Shown, asked: IndexSet | None) -> Sighting:
+def _life(job: Job, array: Job | None = None) -> _Life:
+    """Of a job, or of an element: then `array` is its array, if that is shown."""
+    word = "" if job.twice else job.state
+    if word in ENDINGS:
+        return _Life(word=word, end=how_it_ended(job.shown(), array.substate if array else None))
+    if STATES.get(word) != "PENDING":
+        return _alive(word)
+    return _waits(word, *_why(job, array))
+
+
+def _life_of_array(job: Job, asked: IndexSet | None) -> _Life:
     """A whole array whose elements are not shown. How it ended says nothing about any of them."""
-    word = "" if _TWICE in shown else shown.get("job_state", "")
-    remaining = shown.get("array_indices_remaining", shown.get("array_indices_submitted", ""))
+    word = "" if job.twice else job.state
     state = STATES.get(word, UNKNOWN)
-    if word == "B" and "Running:0" in shown.get("array_state_count", ""):
+    if word == "B" and "Running:0" in job.counts:
         state = "PENDING"
-    reason, code, held = _why(shown, {}) if state == "PENDING" else ("", "", False)
-    return replace(
-        _common(native, shown),
+    reason, code, held = _why(job, None) if state == "PENDING" else ("", "", False)
+    return _Life(
         word=word,
-        state=state,
-        waiting=_waiting(remaining, asked),
+        end=End(state=state, reason=reason, reason_code=code),
         held=held,
-        reason=reason,
-        reason_code=code,
+        waiting=_waiting(job.remaining or job.submitted, asked),
+        runs=False,
     )
+
+
+_remembered = lru_cache(maxsize=1024)
+"""Thousands of jobs run, and wait, in the same few ways."""
+
+
+@_remembered
+def _alive(word: str) -> _Life:
+    return _Life(word=word, end=End(state=STATES.get(word, UNKNOWN)))
+
+
+@_remembered
+def _waits(word: str, reason: str, code: str, held: bool) -> _Life:
+    end = End(state="PENDING", reason=reason, reason_code=code)
+    return _Life(word=word, end=end, held=held, runs=False)
 
 
 def _waiting(remaining: str, asked: IndexSet | None) -> str:
@@ -199,69 +219,45 @@ def _waiting(remaining: str, asked: IndexSet | None) -> str:
     return str(indices if asked is None else indices.within(asked))
 
 
-def _end(word: str, shown: Shown, array: Shown | None) -> End:
-    if word in ENDINGS:
-        return how_it_ended(shown, array.get("substate", "") if array else None)
-    return End(state=STATES.get(word, UNKNOWN))
-
-
-def _why(shown: Shown, array: Shown) -> tuple[str, str, bool]:
+def _why(job: Job, array: Job | None) -> tuple[str, str, bool]:
     """Why it waits: sentence, a word for programs, and whether somebody must release it. Elements
     are held with their array, and only the array shows it."""
-    holds = array.get("Hold_Types") or shown.get("Hold_Types", "n")
-    comment = shown.get("comment") or array.get("comment", "")
-    depend = array.get("depend") or shown.get("depend", "")
-    letter = (array or shown).get("job_state", "")
-    if letter != "H":
+    whole = array or job
+    holds = whole.holds or job.holds or "n"
+    comment = job.comment or whole.comment
+    if whole.state != "H":
         began = comment.startswith("Job Array Began")
-        code = "BeginTime" if letter == "W" else ""
-        return ("" if began else comment, code, False)
-    if depend and holds in ("s", "n", ""):
+        return ("" if began else comment, "BeginTime" if whole.state == "W" else "", False)
+    depend = whole.depend or job.depend
+    if depend and holds in ("s", "n"):
         return f"waits for {depend}", "Dependency", False
     return comment or f"held ({holds})", "JobHeldUser" if "u" in holds else "JobHeldAdmin", True
 
 
-def _common(native: str, shown: Shown) -> Sighting:
-    """What jobs, elements and arrays show alike."""
-    number, index = parse_id(native)
-    key = _KEY.search(shown.get("Variable_List", ""))
-    runs = values.whole(shown.get("run_count", ""))
-    return Sighting(
-        native=native,
-        number=number,
-        element=index,
-        key=key[1] if key else "",
-        name=shown.get("Job_Name", ""),
-        user=shown.get("Job_Owner", "").partition("@")[0],
-        partition=shown.get("queue", ""),
-        account=shown.get("Account_Name", ""),
-        priority=values.whole(shown.get("Priority", "")),
-        submit_time=_first(shown, "ctime", "qtime"),
-        expected_start=_first(shown, "estimated.start_time"),
-        cpus=_cpus(shown),
-        memory=values.size(shown.get("Resource_List.mem", "")),
-        gpus=values.whole(shown.get("Resource_List.ngpus", "")),
-        time_limit=values.seconds(shown.get("Resource_List.walltime", "")),
-        restarts=max(0, runs - 1) if runs else 0,
-        stdout=_path(shown.get("Output_Path", "")),
-        stderr=_path(shown.get("Error_Path", "")),
-    )
+def _key(variables: str) -> str:
+    found = _KEY.search(f",{variables}")
+    return found[1] if found else ""
 
 
-def _cpus(shown: Shown) -> int | None:
-    """Torque says `nodes=2:ppn=4` alone."""
-    said = values.whole(shown.get("Resource_List.ncpus", ""))
-    found = re.match(r"(\d{1,6})(?::ppn=(\d{1,6}))?\Z", shown.get("Resource_List.nodes", ""))
-    return int(found[1]) * int(found[2] or 1) if said is None and found else said
+def _cpus_of_torque(nodes: str) -> int | None:
+    """It says `2:ppn=4`."""
+    found = _NODES.match(nodes)
+    return int(found[1]) * int(found[2] or 1) if found else None
 
 
-def _first(shown: Mapping[str, str], *names: str) -> float | None:
-    known = (values.instant(shown[name]) for name in names if name in shown)
-    return next((when for when in known if when is not None), None)
+def _first(*texts: str) -> float | None:
+    """The first instant that is told."""
+    for text in texts:
+        when = values.instant(text) if text else None
+        if when is not None:
+            return when
+    return None
 
 
 def _hosts(text: str) -> tuple[str, ...]:
     """`n1/0*4+n2/1` and `n1/0+n1/1`: each node once."""
+    if "+" not in text:
+        return (text.partition("/")[0],) if text else ()
     return tuple(dict.fromkeys(part.partition("/")[0] for part in text.split("+") if part))
 
 

@@ -15,16 +15,31 @@ _INSTANT: Final = re.compile(
 _CLOCK: Final = re.compile(r"(?:(?:(\d{1,9}):)?(?:(\d{1,9}):)?(\d{1,9}):)?(\d{1,15})\Z")
 _SIZE: Final = re.compile(r"(\d{1,18})([kmgtp]?)([bw]?)\Z", re.IGNORECASE)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SIXTY: Final = {f"{number:02d}": number for number in range(60)}
 
 
 _remembered = lru_cache(maxsize=4096)
 """Jobs say the same over and over."""
 
 
-@_remembered
 def instant(text: str) -> float | None:
     """Unix seconds of `Sat Nov 21 20:38:28 2026`: PBS's commands write times in the zone that they
     are run in, and they are run in UTC."""
+    minute, second = _SIXTY.get(text[14:16]), _SIXTY.get(text[17:19])
+    if minute is None or second is None or text[16] != ":":
+        return _instant(text)
+    hour = _hour(text[:14] + text[19:])
+    return None if hour is None else hour + (60 * minute + second)
+
+
+@_remembered
+def _hour(text: str) -> float | None:
+    """The beginning of the hour, without minutes and seconds: `Sat Nov 21 20: 2026`."""
+    return _instant(f"{text[:14]}00:00{text[14:]}")
+
+
+@_remembered
+def _instant(text: str) -> float | None:
     if text.isascii() and text.isdecimal() and len(text) <= 12:
         return float(text)
     found = _INSTANT.match(text)
@@ -45,9 +60,17 @@ def stamp(when: float) -> str:
     return moment.strftime("%Y%m%d%H%M.%S" if moment.second else "%Y%m%d%H%M")
 
 
-@_remembered
 def seconds(text: str) -> float | None:
     """`[[[DD:]HH:]MM:]SS`."""
+    minute, second = _SIXTY.get(text[3:5]), _SIXTY.get(text[6:])
+    if minute is None or second is None:
+        return _seconds(text)
+    hour = _seconds(f"{text[:3]}00{text[5]}00")
+    return None if hour is None else hour + (60 * minute + second)
+
+
+@_remembered
+def _seconds(text: str) -> float | None:
     found = _CLOCK.match(text)
     if found is None:
         return None
@@ -66,9 +89,16 @@ def clock(duration: float) -> str:
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
-@_remembered
 def size(text: str) -> int | None:
     """Bytes of `64mb`, `8gb`, `100` (bytes) and `5kw` (words of 8 bytes)."""
+    digits = text[:-2]
+    if text[-2:] == "kb" and digits.isascii() and digits.isdecimal() and len(digits) <= 18:
+        return int(digits) << 10
+    return _size(text)
+
+
+@_remembered
+def _size(text: str) -> int | None:
     found = _SIZE.match(text)
     if found is None:
         return None
@@ -86,6 +116,7 @@ def amount(number: int) -> str:
     return f"{-(-number // 1024)}kb"
 
 
+@_remembered
 def whole(text: str) -> int | None:
     """A count, where it is one."""
     digits = text.removeprefix("-")

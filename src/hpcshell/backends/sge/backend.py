@@ -18,7 +18,8 @@ from hpcshell.backends.contract import (
     Trouble,
     Words,
 )
-from hpcshell.backends.sge import accounting, changes, read, script, site
+from hpcshell.backends.sge import accounting, read, script, site
+from hpcshell.backends.sge import changes as changing
 from hpcshell.backends.sge.troubles import classify
 from hpcshell.backends.sge.values import ENVIRONMENT
 from hpcshell.core.errors import Wrong
@@ -117,29 +118,29 @@ class SgeBackend(Backend):
     # ----------------------------------------------------------------------------------- changing
 
     def cancel(self, ids: Sequence[str]) -> Sequence[Words]:
-        return changes.said("qdel", ids=ids)
+        return changing.said("qdel", ids=ids)
 
     def read_change(self, ids: Sequence[str], answers: Sequence[Answer]) -> Change:
-        return changes.read_change(ids, answers, self.site)
+        return changing.read_change(ids, answers, self.site)
 
     def hold(self, ids: Sequence[str]) -> Sequence[Words]:
-        return changes.said("qhold", ids=ids)
+        return changing.said("qhold", ids=ids)
 
     def release(self, ids: Sequence[str]) -> Sequence[Words]:
         """The error state holds a job back, too."""
-        return (*changes.said("qrls", ids=ids), *changes.said("qmod", "-cj", ids=ids))
+        return (*changing.said("qrls", ids=ids), *changing.said("qmod", "-cj", ids=ids))
 
     def requeue(self, ids: Sequence[str]) -> Sequence[Words]:
-        return changes.said("qmod", "-rj", ids=ids)
+        return changing.said("qmod", "-rj", ids=ids)
 
     def suspend(self, ids: Sequence[str]) -> Sequence[Words]:
-        return changes.said("qmod", "-sj", ids=ids)
+        return changing.said("qmod", "-sj", ids=ids)
 
     def resume(self, ids: Sequence[str]) -> Sequence[Words]:
-        return changes.said("qmod", "-usj", ids=ids)
+        return changing.said("qmod", "-usj", ids=ids)
 
-    def edit(self, ids: Sequence[str], changes_: Mapping[Edit, object]) -> Sequence[Words]:
-        return changes.edited(ids, changes_, self.site)
+    def edit(self, ids: Sequence[str], changes: Mapping[Edit, object]) -> Sequence[Words]:
+        return changing.edited(ids, changes, self.site)
 
     # -------------------------------------------------------------------------------------- names
 

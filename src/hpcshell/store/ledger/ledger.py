@@ -16,7 +16,6 @@ import contextlib
 import errno
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -44,7 +43,6 @@ class Ledger(Reading):
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         super().__init__(connection, partial(_in_words, path))
         self.path = path
-        self._turn = threading.RLock()
 
     @classmethod
     def open(cls, path: Path, *, shared: bool = False, busy: float = 10.0) -> Ledger:

@@ -29,6 +29,7 @@ CREATE TABLE part (
     seen       REAL,                 -- when the site last showed it alive
     missed     REAL,                 -- since when it is missing in whole answers
     cancelled  REAL,                 -- when the site agreed to end it
+    unwanted   TEXT NOT NULL DEFAULT '', -- the elements that the site agreed to end one by one
     over       INTEGER NOT NULL DEFAULT 0 CHECK (over IN (0, 1)),
     reason     TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (serial, number),

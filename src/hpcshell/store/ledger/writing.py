@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import NO_INDEX
 from hpcshell.core.sightings import Sighting
 from hpcshell.store.ledger.entries import Entry, Part, PartState
@@ -116,6 +117,14 @@ class Change:
     def cancelled(self, parts: Iterable[Part], now: float) -> None:
         """The site agreed to end them."""
         self._each("cancelled", [(now, part) for part in parts])
+
+    def unwanted(self, part: Part, elements: Iterable[int]) -> None:
+        """The site agreed to end these elements of it."""
+        which = (part.serial, part.number)
+        row = self._execute("SELECT unwanted FROM part WHERE serial = ? AND number = ?", which)
+        (known,) = row.fetchone() or ("",)
+        every = {*elements, *(IndexSet.parse(known) if known else ())}
+        self._each("unwanted", [(str(IndexSet.of(every)), part)])
 
     def seen(self, parts: Iterable[Part], when: float) -> None:
         """The site showed them alive."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 from hpcshell.clusters import together, views
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.desk import LONGEST, Desk
-from hpcshell.clusters.federation import Offer, all_offers, best, cannot, limit_of, why
+from hpcshell.clusters.federation import Offer, Open, all_offers, best, cannot, limit_of, why
 from hpcshell.clusters.leaving import follower
 from hpcshell.clusters.rebalancing import Rebalancing
 from hpcshell.clusters.submitting import check_unique
@@ -46,6 +46,16 @@ class Choice(Record, frozen=True, kw_only=True):
     movable: bool = False
 
 
+def _estimate(opened: Open, submission: Choice) -> dict[str, Any]:
+    """When each would start a job that is not submitted, and which is chosen."""
+    made = all_offers(submission.specs, opened)
+    chosen = best(made, limit_of(submission.specs))
+    return {
+        "offers": [each.document() for each in made],
+        "chosen": None if chosen is None else chosen.cluster,
+    }
+
+
 class AnyDesk:
     """The verbs of jobs on all of some desks, by name. `missing`: why others could not be opened."""
 
@@ -66,7 +76,7 @@ class AnyDesk:
             case "submit":
                 return self._submit(**args)
             case "estimate":
-                return self._estimate(**args)
+                return _estimate(self.opened, **args)
             case "size" | "read":
                 return self.desks[args["cluster"]].call(verb, **args)
             case "rebalance":
@@ -89,14 +99,6 @@ class AnyDesk:
 
     def _submit(self, submissions: Sequence[Choice], dry_run: bool = False) -> dict[str, Any]:
         return {"jobs": [self._one(each, dry_run) for each in submissions]}
-
-    def _estimate(self, submission: Choice) -> dict[str, Any]:
-        made = all_offers(submission.specs, self.opened)
-        chosen = best(made, limit_of(submission.specs))
-        return {
-            "offers": [each.document() for each in made],
-            "chosen": None if chosen is None else chosen.cluster,
-        }
 
     def _one(self, choice: Choice, dry_run: bool) -> dict[str, Any]:
         """To the best; if that does not take it after all, to the next."""

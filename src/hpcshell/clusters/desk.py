@@ -51,7 +51,7 @@ class Desk:
         self._changed = 0.0
         self._verbs: dict[str, Callable[..., Any]] = {
             "submit": self.submit,
-            "estimate": self.estimate,
+            "estimate": partial(_estimate, cluster),
             "queue": self.queue,
             "show": self.show,
             "history": self.history,
@@ -59,9 +59,9 @@ class Desk:
             "outputs": self.outputs,
             "explain": self.explain,
             "rerun": self.rerun,
-            "size": self.size,
-            "read": self.read,
-            "fetch": self.fetch,
+            "size": partial(_size, cluster),
+            "read": partial(_read, cluster),
+            "fetch": partial(_fetch, self),
             "cancel": self.cancel,
             "edit": self.edit,
             **{
@@ -87,13 +87,6 @@ class Desk:
             tend(self.cluster, self.pause)
             seen = picture(self.cluster, age=age, since=self._changed)
         return seen
-
-    def on_record(self) -> list[dict[str, Any]]:
-        """Label and name of what was submitted and has not ended, as far as is known here."""
-        return [
-            {"label": entry.number or f"w{entry.serial}", "name": entry.name, "state": ""}
-            for entry in self.cluster.ledger.open_entries(self.cluster.name)
-        ]
 
     # ----------------------------------------------------------------------------------- submitting
 
@@ -121,12 +114,6 @@ class Desk:
             }
         taken = submitting.submit(order)
         return _accepted(taken, notes)
-
-    def estimate(self, submission: JobSpec) -> dict[str, Any]:
-        """When a job would start, that is not submitted; by the site's word, else by history."""
-        check_spec(submission, self.cluster)
-        made = offers([(self.cluster, submission)])
-        return {"offers": [each.document() for each in made], "chosen": self.cluster.name}
 
     def submit_chosen(
         self, spec: JobSpec, chosen: str, elsewhere: Mapping[str, JobSpec], movable: bool
@@ -239,22 +226,6 @@ class Desk:
             ]
         }
 
-    def size(self, cluster: str, path: str) -> dict[str, int | None]:
-        """The size of a file there; None: there is none."""
-        return {"size": self.cluster.link.sizes([path])[path]}
-
-    def read(self, cluster: str, path: str, offset: int, most: int) -> dict[str, bytes]:
-        """A piece of a file there."""
-        return {"bytes": self.cluster.link.read_from(path, offset, most) or b""}
-
-    def fetch(self, ids: Sequence[str], **asked: Any) -> dict[str, Any]:
-        """Bring back what jobs have written, as `results.Ask` says."""
-        found = find(self.cluster, self.look(), ids)
-        ask = Ask(**asked)
-        return {
-            "files": [file for one in found for file in results(self.cluster, one, ask, self.pause)]
-        }
-
     def wait(
         self, ids: Sequence[str], any: bool = False, timeout: float | None = None
     ) -> dict[str, Any]:
@@ -355,6 +326,30 @@ class Desk:
         found = [Found(known=known) for known in seen.known if not known.over]
         found += [Found(strangers=(one,)) for one in seen.strangers if one.state in LIVE]
         return [one for one in found if not names or _name(one) in names]
+
+
+def _estimate(cluster: Cluster, submission: JobSpec) -> dict[str, Any]:
+    """When a job would start, that is not submitted; by the site's word, else by history."""
+    check_spec(submission, cluster)
+    made = offers([(cluster, submission)])
+    return {"offers": [each.document() for each in made], "chosen": cluster.name}
+
+
+def _size(here: Cluster, cluster: str, path: str) -> dict[str, int | None]:
+    """The size of a file there; None: there is none."""
+    return {"size": here.link.sizes([path])[path]}
+
+
+def _read(here: Cluster, cluster: str, path: str, offset: int, most: int) -> dict[str, bytes]:
+    """A piece of a file there."""
+    return {"bytes": here.link.read_from(path, offset, most) or b""}
+
+
+def _fetch(desk: Desk, ids: Sequence[str], **asked: Any) -> dict[str, Any]:
+    """Bring back what jobs have written, as `results.Ask` says."""
+    found, ask = find(desk.cluster, desk.look(), ids), Ask(**asked)
+    files = (results(desk.cluster, one, ask, desk.pause) for one in found)
+    return {"files": [file for several in files for file in several]}
 
 
 def _accepted(taken: Taken, notes: list[str]) -> dict[str, Any]:

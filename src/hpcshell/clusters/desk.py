@@ -45,10 +45,3 @@ class Desk:
             tend(self.cluster, self.pause)
             seen = picture(self.cluster, age=age, since=self.changed)
         return seen
-
-    def on_record(self) -> list[dict[str, Any]]:
-        """Label and name of what was submitted and has not ended, as far as is known here."""
-        return [
-            {"label": entry.number or f"w{entry.serial}", "name": entry.name, "state": ""}
-            for entry in self.cluster.ledger.open_entries(self.cluster.name)
-        ]

@@ -48,6 +48,7 @@ AT_CLUSTERS: Final = {
     "or what was submitted before it; its id is `w7`",
     "Sending": "it was sent, and no answer came; its state is UNKNOWN, and it is looked for",
     "JustSubmitted": "the site took it, and has not been asked about its jobs since",
+    "Moving": "it is being moved to another cluster, and its end where it was is waited for",
 }
 
 

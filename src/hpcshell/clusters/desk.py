@@ -322,14 +322,29 @@ class Desk:
     def _change(
         self, verb: str, ids: Sequence[str], say: Any, dry_run: bool, filters: dict[str, Any]
     ) -> dict[str, Any]:
-        seen = self.look()
+        """What the verb does not fit, by a picture that is not of now, is looked at anew."""
+        asked = clock.now()
+        answer = self._change_seen(self.look(), verb, ids, say, dry_run, filters)
+        if not answer["jobs"] and not all(line["ended"] for line in answer["unchanged"]):
+            self._changed = asked
+            answer = self._change_seen(self.look(), verb, ids, say, dry_run, filters)
+        self._changed = clock.now()
+        return answer
+
+    def _change_seen(
+        self,
+        seen: Picture,
+        verb: str,
+        ids: Sequence[str],
+        say: Any,
+        dry_run: bool,
+        filters: dict[str, Any],
+    ) -> dict[str, Any]:
         found = find(self.cluster, seen, ids) if ids else self._filtered(seen, filters)
         states = {str(state).upper() for state in filters.get("states") or ()}
         if not dry_run and not states:
             found = record_wish(self.cluster, verb, found)
-        answer = Changing(self.cluster, verb, found, states).carry_out(say, dry_run=dry_run)
-        self._changed = clock.now()
-        return answer
+        return Changing(self.cluster, verb, found, states).carry_out(say, dry_run=dry_run)
 
     def _filtered(self, seen: Picture, filters: dict[str, Any]) -> list[Found]:
         """All live jobs that the filters choose."""

@@ -76,44 +76,14 @@ class Job(NamedTuple):
         return {name: text for name, text in zip(_ATTRIBUTES, self[3:], strict=False) if text}
 
 
-_ATTRIBUTES: Final = [
-    "Job_Name",
-    "Job_Owner",
-    "job_state",
-    "queue",
-    "substate",
-    "Exit_status",
-    "exit_status",
-    "comment",
-    "Hold_Types",
-    "depend",
-    "Account_Name",
-    "Priority",
-    "ctime",
-    "qtime",
-    "mtime",
-    "stime",
-    "start_time",
-    "obittime",
-    "comp_time",
-    "estimated.start_time",
-    "exec_host",
-    "run_count",
-    "Variable_List",
-    "Output_Path",
-    "Error_Path",
-    "Resource_List.ncpus",
-    "Resource_List.mem",
-    "Resource_List.ngpus",
-    "Resource_List.walltime",
-    "Resource_List.nodes",
-    "resources_used.mem",
-    "resources_used.cput",
-    "resources_used.walltime",
-    "array_state_count",
-    "array_indices_submitted",
-    "array_indices_remaining",
-]
+_ATTRIBUTES: Final = (
+    "Job_Name Job_Owner job_state queue substate Exit_status exit_status comment Hold_Types depend"
+    " Account_Name Priority ctime qtime mtime stime start_time obittime comp_time"
+    " estimated.start_time exec_host run_count Variable_List Output_Path Error_Path"
+    " Resource_List.ncpus Resource_List.mem Resource_List.ngpus Resource_List.walltime"
+    " Resource_List.nodes resources_used.mem resources_used.cput resources_used.walltime"
+    " array_state_count array_indices_submitted array_indices_remaining"
+).split()
 """In the order of the fields of `Job`, from the fourth on."""
 _ATTRIBUTE: Final = re.compile(
     rf"^    ({'|'.join(map(re.escape, _ATTRIBUTES))}) = (.*)", re.MULTILINE

@@ -79,10 +79,18 @@ def edit(desk: Desk, ids: Ids, changes: dict[str, Any], dry_run: bool = False) -
 def _change(
     desk: Desk, verb: str, ids: Ids, say: Say, dry_run: bool, filters: dict[str, Any]
 ) -> dict[str, Any]:
-    seen = desk.look()
-    found = find(desk.cluster, seen, ids) if ids else _filtered(desk, seen, filters)
+    """What a verb does not fit, by a picture that is not of now, is looked at anew."""
     states = {str(state).upper() for state in filters.get("states") or ()}
-    answer = change(desk.cluster, verb, found, states, say, dry_run=dry_run)
+
+    def carry_out(seen: Picture) -> dict[str, Any]:
+        found = find(desk.cluster, seen, ids) if ids else _filtered(desk, seen, filters)
+        return change(desk.cluster, verb, found, states, say, dry_run=dry_run)
+
+    asked = clock.now()
+    answer = carry_out(desk.look())
+    if not answer["jobs"] and not all(line["ended"] for line in answer["unchanged"]):
+        desk.changed = asked
+        answer = carry_out(desk.look())
     desk.changed = clock.now()
     return answer
 

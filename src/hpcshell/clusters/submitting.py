@@ -131,7 +131,7 @@ class Submitting:
         parts = ledger.parts(entry.serial)
         if all(part.state == "refused" for part in parts) and self._withdraw(entry):
             why = trouble or Trouble(kind="wrong", message=parts[0].reason)
-            raise raised(why, self.cluster.name)
+            raise raised(_naming(why, entry.spec.submission.partition), self.cluster.name)
         if trouble is not None:
             notes.append(f"{self.cluster.name}: {trouble.message}; {_left(parts)}")
         number = next((part.site for part in parts if part.site), None)
@@ -314,6 +314,12 @@ class Submitting:
         with contextlib.suppress(HpcError):
             self.cluster.link.remove(entry.directory)
         return True
+
+
+def _naming(trouble: Trouble, partition: str) -> Trouble:
+    """PBS says `Unknown queue`, and not which."""
+    about = partition and "queue" in trouble.message.lower() and partition not in trouble.message
+    return replace(trouble, message=f"{trouble.message}: {partition}") if about else trouble
 
 
 def shown(part: Part, seen: Seen) -> str:

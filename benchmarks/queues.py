@@ -178,7 +178,7 @@ def _lsf_job(number: int) -> dict[str, str]:
         "PEND_REASON": ("Job slot limit reached;", "New job is waiting for scheduling;")[number % 3 % 2]
         if waits
         else "",
-        "SUBMIT_TIME": _lsf_time(37 * number),
+        "SUBMIT_TIME": _lsf_time(37 * (number // 4)),
         "START_TIME": "" if waits else _lsf_time(37 * number + 61),
         "ESTIMATED_START_TIME": "",
         "FINISH_TIME": "" if waits else _lsf_time(41 * number + 7200) + " L",
@@ -215,7 +215,8 @@ def sge(jobs: int) -> list[Answer]:
 
 def _sge_job(number: int) -> str:
     runs, slots = number % 2, 1 + number % 8
-    instant = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(_BEGAN + 37 * number))
+    after = 37 * number + 61 if runs else 37 * (number // 4)
+    instant = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(_BEGAN + after))
     fields = [
         f'    <job_list state="{"running" if runs else "pending"}">',
         f"<JB_job_number>{number}</JB_job_number>",

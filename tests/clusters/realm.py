@@ -27,6 +27,7 @@ from hpcshell.clusters import polls, together
 from hpcshell.clusters.anydesk import AnyDesk, Choice
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.desk import Desk
+from hpcshell.clusters.verbs.submit import submit_chosen
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.settings import ClusterSettings
 from hpcshell.machine import clock
@@ -275,7 +276,7 @@ class Realm:
         """Submit one job to that one, that could run on the others as well."""
         asked: JobSpec = spec("true", name=name, **fields)
         others = {each: asked for each in self.places if each != cluster}
-        return self.any().desks[cluster].submit_chosen(asked, "it was said so", others, True)
+        return submit_chosen(self.any().desks[cluster], asked, "it was said so", others, True)
 
     def rebalance(self, *ids: str, who: int = 0) -> list[str]:
         """What was told of each."""

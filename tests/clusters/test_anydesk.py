@@ -83,7 +83,7 @@ def test_if_none_can_be_asked_that_is_an_error(realm: Realm, monkeypatch) -> Non
         raise Unreachable("no way")
 
     for desk in realm.any().desks.values():
-        desk._verbs["queue"] = fails
+        monkeypatch.setattr(desk, "look", fails)
     with pytest.raises(Unreachable, match="a: no way"):
         realm.any().call("queue", limit=0)
 

@@ -40,7 +40,7 @@ class Bench:
     def away(self) -> AbstractContextManager[None]:
         """While it is entered, the scheduler does not answer."""
         if self._site.away is None:
-            raise Lacking("the scheduler of the tests is never away")
+            raise Lacking("nothing is ever away here; whoever asks starts it")
         return self._site.away()
 
     def submit(self, *argv: str, script: str | None = None, **options: Any) -> str:
@@ -127,6 +127,12 @@ class Bench:
         """What the back end says of itself that it cannot do."""
         cluster = getattr(self.door, "cluster", None)
         return {} if cluster is None else cluster.backend.lacks
+
+    def told(self, value: object, what: str) -> object:
+        """What a document says; nothing is `Lacking` where the back end says that it is."""
+        if value in (None, [], "") and (lacks := self._lacks().get(what)):
+            raise Lacking(lacks.replace(": ", "; ", 1))
+        return value
 
     def tidy(self) -> None:
         """Nothing of it goes on."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,26 +29,26 @@ from tests.conformance.sites import NAMES, Site, site
 HOLDS = "holds"
 LACKS = "lacks: "
 AT_ONCE = 8
+ROOT = Path(__file__).resolve().parents[2]
 RECORD = Path(__file__).with_name("verdicts.json")
 Verdicts = dict[str, str]
 """By behaviour: `holds`, `lacks: SENTENCE`, or what went wrong."""
 
 
-def tried(way: Door, here: Site, names: Iterable[str] = BEHAVIOURS) -> Verdicts:
-    """What holds behind a door: what takes long is begun first, what disturbs the others is tried
-    after them."""
-    chosen = list(names)
-    together = sorted(set(chosen) - ALONE, key=lambda name: (name not in LONG, chosen.index(name)))
+def tried(way: Door, here: Site, behaviours: Iterable[str] = BEHAVIOURS) -> Verdicts:
+    """What holds behind a door. What takes long is begun first."""
+    chosen = list(behaviours)
+    order = sorted(chosen, key=lambda name: (name not in LONG, chosen.index(name)))
+    workers = 1 if ALONE.issuperset(chosen) else AT_ONCE
     with (
         tempfile.TemporaryDirectory(prefix="hpc-conformance-", ignore_cleanup_errors=True) as where,
-        ThreadPoolExecutor(max_workers=AT_ONCE) as pool,
+        ThreadPoolExecutor(max_workers=workers) as pool,
     ):
 
         def one(name: str) -> str:
             return _one(Bench(way, Path(where) / name, here), name)
 
-        found = dict(zip(together, pool.map(one, together), strict=True))
-        found |= {name: one(name) for name in chosen if name in ALONE}
+        found = dict(zip(order, pool.map(one, order), strict=True))
     return {name: found[name] for name in chosen}
 
 
@@ -124,8 +125,20 @@ def table(columns: Mapping[str, Verdicts]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def verdicts(name: str, behaviours: Iterable[str] = BEHAVIOURS) -> Verdicts:
-    """Of a back end of the tests, or of a cluster of one's own."""
+def verdicts(name: str, behaviours: Sequence[str] = tuple(BEHAVIOURS)) -> Verdicts:
+    """Of a back end of the tests, or of a cluster of one's own. What would disturb the others is
+    tried beside them, from a process and a home of its own."""
+    together = [each for each in behaviours if each not in ALONE]
+    alone = [each for each in behaviours if each in ALONE]
+    if not together or not alone:
+        return _here(name, behaviours)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        beside = pool.submit(_elsewhere, name, alone, dict(os.environ))
+        found = _here(name, together) | beside.result()
+    return {each: found[each] for each in behaviours}
+
+
+def _here(name: str, behaviours: Iterable[str]) -> Verdicts:
     if name in NAMES:
         with site(name) as here:
             return tried(door(name), here, behaviours)
@@ -133,10 +146,31 @@ def verdicts(name: str, behaviours: Iterable[str] = BEHAVIOURS) -> Verdicts:
     return tried(door(name), Site(name=name, limits=limits), behaviours)
 
 
+def _elsewhere(
+    name: str, behaviours: Iterable[str] = (), env: Mapping[str, str] | None = None
+) -> Verdicts:
+    """What another process finds: a site of the tests is told of by the environment, of which
+    there is one in each."""
+    words = [sys.executable, "-m", "tests.conformance.matrix", "--json", name, *behaviours]
+    done = subprocess.run(words, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    found: Verdicts = json.loads(done.stdout)
+    return found
+
+
+def of_all(names: Iterable[str] = NAMES) -> dict[str, Verdicts]:
+    """Of all back ends of the tests, all at once: mostly they wait."""
+    several = list(names)
+    with ThreadPoolExecutor(max_workers=len(several)) as pool:
+        return dict(zip(several, pool.map(_elsewhere, several), strict=True))
+
+
 def main() -> int:
-    name, *behaviours = [*sys.argv[1:], ""][: max(1, len(sys.argv) - 1)]
-    names = [name] if name else NAMES
-    columns = {each: verdicts(each, behaviours or BEHAVIOURS) for each in names}
+    words = sys.argv[1:]
+    if words[:1] == ["--json"]:
+        json.dump(verdicts(words[1], words[2:] or tuple(BEHAVIOURS)), sys.stdout)
+        return 0
+    name, behaviours = (words or [""])[0], tuple(words[1:]) or tuple(BEHAVIOURS)
+    columns = {name: verdicts(name, behaviours)} if name else of_all()
     sys.stdout.write(table(columns))
     bad = [
         f"{each}: {behaviour}: {what}\n"

@@ -76,7 +76,7 @@ def _first_in_path(folder: Path) -> AbstractContextManager[None]:
 @contextmanager
 def _local() -> Iterator[Site]:
     with _set(HPC_RESOURCES__CPUS="32", HPC_RESOURCES__GPUS="2"):
-        yield Site(name="local", limits={"memory": True, "gpus": {"name": "has-a-gpu"}})
+        yield Site(name="local", limits={"gpus": {"name": "has-a-gpu"}})
 
 
 @contextmanager
@@ -132,7 +132,7 @@ def _lsf() -> Iterator[Site]:
         lsf_live.running(Path(folder)) as cluster,
         _first_in_path(cluster.programs),
     ):
-        yield Site(name="lsf", limits={"time": "1m"}, away=cluster.away)
+        yield Site(name="lsf", limits={"time": "1m"}, away=cluster.away, time_limit="2h")
 
 
 _SITES: Mapping[str, Callable[[], AbstractContextManager[Site]]] = {

@@ -15,10 +15,12 @@ from typing import Any, Final
 
 from hpcshell.clusters import together
 from hpcshell.clusters.cluster import Cluster
-from hpcshell.clusters.desk import LONGEST, Desk
+from hpcshell.clusters.desk import Desk
 from hpcshell.clusters.federation import Offer, all_offers, best, cannot, limit_of, why
 from hpcshell.clusters.rebalancing import Rebalancing
 from hpcshell.clusters.submitting import check_unique
+from hpcshell.clusters.verbs.submit import submit, submit_chosen
+from hpcshell.clusters.verbs.wait import LONGEST
 from hpcshell.clusters.whereabouts import Whereabouts
 from hpcshell.core.errors import HpcError, Refused, Unreachable, Wrong
 from hpcshell.core.jobspec import JobSpec
@@ -118,10 +120,10 @@ class AnyDesk:
     ) -> dict[str, Any]:
         desk, spec = self.desks[chosen.cluster], choice.specs[chosen.cluster]
         if dry_run:
-            answer: dict[str, Any] = desk.submit([spec], dry_run=True)["jobs"][0]
+            answer: dict[str, Any] = submit(desk, [spec], dry_run=True)["jobs"][0]
             return answer
         others = {name: each for name, each in choice.specs.items() if name != chosen.cluster}
-        return desk.submit_chosen(spec, reason, others, choice.movable)
+        return submit_chosen(desk, spec, reason, others, choice.movable)
 
     # -------------------------------------------------------------------------------------- looking
 

@@ -122,6 +122,8 @@ class Changing:
         done = [target for target in targets if target.native not in change.troubles]
         if self.verb == "cancel":
             self._agreed(done)
+        if not done and self.verb in self.cluster.backend.lacks and _all_denied(change):
+            raise self._lacking()
         self._done(done)
         for target in targets:
             if (trouble := change.troubles.get(target.native)) is None:
@@ -259,6 +261,11 @@ def parts_of(known: Known) -> Mapping[Element, Part]:
 
 def _first(part: Part) -> Element:
     return IndexSet.parse(part.indices).first if part.indices else None
+
+
+def _all_denied(change: Change) -> bool:
+    """Whether only others than this user may do that there."""
+    return all(trouble.kind == "denied" for trouble in change.troubles.values())
 
 
 def _refusal(target: Target, trouble: Trouble) -> dict[str, Any]:

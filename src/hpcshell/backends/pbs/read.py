@@ -225,9 +225,10 @@ def _why(job: Job, array: Job | None) -> tuple[str, str, bool]:
     whole = array or job
     holds = whole.holds or job.holds or "n"
     comment = job.comment or whole.comment
-    if whole.state != "H":
-        began = comment.startswith("Job Array Began")
-        return ("" if began else comment, "BeginTime" if whole.state == "W" else "", False)
+    if whole.state == "W" and not holds.strip("n"):
+        return comment or "waits for the time it is to begin at", "BeginTime", False
+    if whole.state not in ("H", "W"):
+        return "" if comment.startswith("Job Array Began") else comment, "", False
     depend = whole.depend or job.depend
     if depend and holds in ("s", "n"):
         return f"waits for {depend}", "Dependency", False

@@ -94,7 +94,7 @@ class Changing:
     def _lacking(self) -> Refused:
         backend = self.cluster.backend
         told = backend.lacks.get(self.verb, f"{backend.title} has no such thing")
-        sentence, _, nearest = told.partition("; ")
+        sentence, _, nearest = told.partition(": ")
         return Refused(f"{self.cluster.name}: {sentence}", nearest or None)
 
     def _answered(self, targets: Sequence[Target], change: Change) -> None:

@@ -38,6 +38,7 @@ def costs(backend: Backend, answers: list[Answer]) -> list[float]:
         assert seen.whole, seen.trouble
         assert len(seen.sightings) == JOBS
         assert all(one.key and one.cpus and one.time_limit is not None for one in seen.sightings)
+        del seen  # to free it is no part of the next reading
     return found
 
 

@@ -1,7 +1,7 @@
 """What each scheduler answers when it is asked for the jobs of a busy user.
 
 Half of them wait, a quarter runs, a quarter are elements of arrays; names, instants, sizes, limits
-and nodes differ from job to job as they do at a site.
+and nodes differ from job to job as they do at a site. Four are submitted in the same second.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _pbs_job(number: int, native: str, array: int) -> str:
         "server": "pbshost",
         **({"Account_Name": f"acct{number % 7}"} if number % 5 == 0 else {}),
         "Checkpoint": "u",
-        "ctime": _pbs_time(37 * number),
+        "ctime": _pbs_time(37 * (number // 4)),
         "Error_Path": f"login1.cluster.example:/home/alice/work/run-{number}.err",
         **({} if waits else _pbs_place(number)),
         "Hold_Types": "u" if number % 10 == 0 else "n",
@@ -75,7 +75,7 @@ def _pbs_job(number: int, native: str, array: int) -> str:
         "mtime": _pbs_time(37 * number + 90),
         "Output_Path": f"login1.cluster.example:{_FOLD}/home/alice/.hpc/jobs/{number}/scheduler.out",
         "Priority": str(number % 100),
-        "qtime": _pbs_time(37 * number),
+        "qtime": _pbs_time(37 * (number // 4)),
         "Rerunable": "True",
         **_pbs_asked(number),
         **({} if waits else {"stime": _pbs_time(37 * number + 61), "session_id": str(number)}),
@@ -83,7 +83,7 @@ def _pbs_job(number: int, native: str, array: int) -> str:
         "substate": "10" if waits else "42",
         "Variable_List": _pbs_variables(number),
         "comment": _pbs_comment(number, waits),
-        "etime": _pbs_time(37 * number),
+        "etime": _pbs_time(37 * (number // 4)),
         **({} if waits else {"run_count": "1"}),
         **({"array_id": f"{array}[].pbshost", "array_index": str(number)} if array else {}),
         "Submit_arguments": f"-f /home/alice/.hpc/jobs/{number}/job.sh",
@@ -178,7 +178,7 @@ def _lsf_job(number: int) -> dict[str, str]:
         "PEND_REASON": ("Job slot limit reached;", "New job is waiting for scheduling;")[number % 3 % 2]
         if waits
         else "",
-        "SUBMIT_TIME": _lsf_time(37 * number),
+        "SUBMIT_TIME": _lsf_time(37 * (number // 4)),
         "START_TIME": "" if waits else _lsf_time(37 * number + 61),
         "ESTIMATED_START_TIME": "",
         "FINISH_TIME": "" if waits else _lsf_time(41 * number + 7200) + " L",
@@ -215,7 +215,8 @@ def sge(jobs: int) -> list[Answer]:
 
 def _sge_job(number: int) -> str:
     runs, slots = number % 2, 1 + number % 8
-    instant = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(_BEGAN + 37 * number))
+    after = 37 * number + 61 if runs else 37 * (number // 4)
+    instant = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(_BEGAN + after))
     fields = [
         f'    <job_list state="{"running" if runs else "pending"}">',
         f"<JB_job_number>{number}</JB_job_number>",

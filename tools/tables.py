@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from hpcshell.core.options.row import Dialect, Option
 from hpcshell.core.options.table import OPTIONS
@@ -34,6 +35,21 @@ REASONS_PAGE = """\
 Every waiting job has a reason: a word of this list, and a sentence with its figures. `hpc queue`
 shows the sentence, `hpc explain ID` all of them and the promised start where there is one; the word
 is in what they say with `--json`."""
+
+CLUSTERS = """\
+## On a cluster
+
+There the word is the one that the site's scheduler says, if it says any (`JobHeldUser`,
+`QOSMaxJobsPerUserLimit`, ...), and the sentence tells what it means where that is known. These are
+of our own:"""
+
+AT_CLUSTERS: Final = {
+    "NotSentYet": "it waits here until the site takes it: a limit, a site that does not answer, "
+    "or what was submitted before it; its id is `w7`",
+    "Sending": "it was sent, and no answer came; its state is UNKNOWN, and it is looked for",
+    "JustSubmitted": "the site took it, and has not been asked about its jobs since",
+    "Moving": "it is being moved to another cluster, and its end where it was is waited for",
+}
 
 
 def code(text: str) -> str:
@@ -96,8 +112,12 @@ def configuration_page() -> str:
 
 def reasons_page() -> str:
     """The words for why something waits."""
-    rows = (f"| {code(word)} | {prose(meaning)} |" for word, meaning in REASONS.items())
-    return "\n".join((REASONS_PAGE, "", "| reason | |", "|---|---|", *rows))
+    return "\n".join((REASONS_PAGE, "", *_words(REASONS), "", CLUSTERS, "", *_words(AT_CLUSTERS)))
+
+
+def _words(meanings: Mapping[str, str]) -> list[str]:
+    rows = (f"| {code(word)} | {prose(meaning)} |" for word, meaning in meanings.items())
+    return ["| reason | |", "|---|---|", *rows]
 
 
 def key_row(key: Key) -> str:

@@ -174,3 +174,50 @@ def test_where_there_is_no_way_the_exit_code_says_so(mycluster: Gate, hpc: Hpc):
     finally:
         mycluster.sshd.start()
     assert submitted(hpc, "--", "true")
+
+
+# --------------------------------------------------------------------------------------- files
+
+
+def test_files_go_along_and_results_come_back_by_themselves(
+    mycluster: Gate, hpc: Hpc, tmp_path: Path
+):
+    (tmp_path / "data").mkdir()
+    name = "it's $(id) `x`\nand more"
+    (tmp_path / "data" / name).write_text("in")
+    work = "mkdir out && cp data/* out && ln -s /etc/passwd out/evil && touch 'b c.csv'"
+    words = ("--stage-in", "data", "--stage-out", "out", "--stage-out", "*.csv")
+    done = hpc("submit", *ON, "--wait", *words, "--", "sh", "-c", work, cwd=tmp_path)
+    assert done.returncode == 0, done
+    assert (tmp_path / "out" / name).read_text() == "in"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [name]
+    assert (tmp_path / "b c.csv").exists()
+    assert "left out" in done.stderr
+    (tmp_path / "else").mkdir()
+    fetched = hpc("fetch", *ON, "@", "data", "--to", "else", "--quiet", cwd=tmp_path, check=True)
+    assert (tmp_path / "else" / "data" / name).read_text() == "in", fetched
+    cleaned = hpc("cluster", "clean", "mycluster", "--quiet", check=True).stdout.splitlines()
+    assert len(cleaned) == 1
+    assert not Path(cleaned[0]).exists()
+
+
+def test_a_transfer_whose_connection_breaks_is_gone_on_with(
+    mycluster: Gate, hpc: Hpc, tmp_path: Path
+):
+    """It is broken while much is on its way, both ways."""
+    (tmp_path / "big").write_bytes(os.urandom(1 << 20) * 48)
+    for words in (
+        ("submit", *ON, "--quiet", "--stage-in", "big", "--stage-out", "big", "--", "true"),
+        ("wait", *ON, "@"),
+    ):
+        breakers = [threading.Timer(after, mycluster.sshd.drop) for after in (0.9, 1.5)]
+        for breaker in breakers:
+            breaker.start()
+        done = hpc(*words, cwd=tmp_path)
+        for breaker in breakers:
+            breaker.join()
+        assert done.returncode == 0, done
+        before = (tmp_path / "big").read_bytes()
+        (tmp_path / "big").unlink()
+    hpc("fetch", *ON, "@", check=True)
+    assert (tmp_path / "big").read_bytes() == before

@@ -19,7 +19,7 @@ from tests.support.clusters.somewhere import Somewhere, far_desk, staged
 from tests.support.clusters.toy import spec
 
 NAMES = st.text(
-    st.characters(exclude_characters="\0/*?[", exclude_categories=("Cs",)),
+    st.characters(exclude_characters="\0/*?[", exclude_categories=["Cs"]),
     min_size=1,
     max_size=12,
 ).filter(lambda name: name not in (".", ".."))
@@ -30,6 +30,7 @@ TREES = st.dictionaries(NAMES, st.binary(max_size=40), min_size=1, max_size=5)
 def anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look is a new one."""
     monkeypatch.setattr(polls, "MOMENT", 0.0)
+    monkeypatch.setattr(polls, "SHARE", 0.0)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hpcshell.core.staging import check_result, check_staged, means, shell_words
 from tests.support.refusals import refusal
 
 NAMES = st.text(
-    st.characters(exclude_characters="\0/", exclude_categories=("Cs",)), min_size=1, max_size=20
+    st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=20
 ).filter(lambda name: name not in (".", ".."))
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 

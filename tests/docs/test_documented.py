@@ -2,10 +2,16 @@
 
 import ast
 import json
+import re
 from pathlib import Path
+from typing import get_args
 
+import pytest
+
+from hpcshell.clusters.lookout import elements_on_record
 from hpcshell.policy.codes import REASONS
 from hpcshell.policy.limits import CODES
+from hpcshell.store.ledger.entries import Part, PartState
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -30,6 +36,22 @@ def reasons_given() -> set[str]:
 def test_every_reason_given_is_documented_and_every_documented_one_given():
     of_limits = {code for words in CODES.values() for code in words.values()}
     assert reasons_given() | of_limits == set(REASONS)
+
+
+@pytest.mark.parametrize("state", get_args(PartState))
+def test_every_reason_of_what_a_cluster_has_not_shown_is_documented(state: PartState):
+    page = (DOCS / "reference" / "reasons.md").read_text("utf-8")
+    part = Part(serial=1, number=0, key="hpc", indices="", state=state, since=1)
+    for one in elements_on_record([part], {}).values():
+        assert not one.reason_code or f"| `{one.reason_code}` |" in page, one.reason_code
+
+
+def test_what_the_contract_says_is_tried_is_tried_somewhere():
+    named = re.findall(
+        r"`(tests/[^`]+)`", (DOCS / "explanation" / "contract.md").read_text("utf-8")
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert len(named) > 20
 
 
 def test_every_decision_is_listed_and_numbered():

@@ -21,6 +21,7 @@ from hpcshell.core.words import check_name, safe
 if TYPE_CHECKING:
     from hpcshell.clusters.clearing import Left
     from hpcshell.clusters.cluster import Cluster
+    from hpcshell.clusters.rebalancing import Rebalancing
     from hpcshell.machine.paths import Places
 
 RESERVED: Final = ("local", "auto", "any")
@@ -170,11 +171,19 @@ def add(talk: Talk, name: str, no_check: bool, **given: Any) -> int:
     _, places = _settings()
     if not no_check:
         values["backend"] = _checked(talk, settings, link_to(settings, places))
-    if talk.dry_run:
-        talk.data(f"would add {safe(name)} to {safe(places.config_file)}")
-        return 0
-    add_table(places.config_file, "clusters", name, values)
-    talk.data(name if talk.quiet else f"added {safe(name)} to {safe(places.config_file)}")
+    if not talk.dry_run:
+        add_table(places.config_file, "clusters", name, values)
+    document = {"name": name, "file": places.config_file, "settings": values}
+    told = f"{safe(name)} to {safe(places.config_file)}"
+    return _done(talk, document, f"{'would add' if talk.dry_run else 'added'} {told}")
+
+
+def _done(talk: Talk, document: dict[str, Any], told: str) -> int:
+    """What was done to the configuration, or would be."""
+    if talk.json:
+        talk.document({"schema": SCHEMA, "dry_run": talk.dry_run, **document})
+    else:
+        talk.data(safe(document["name"]) if talk.quiet and not talk.dry_run else told)
     return 0
 
 
@@ -204,12 +213,11 @@ def remove(talk: Talk, name: str) -> int:
     from hpcshell.machine.configedit import remove_table
 
     _, places = _settings()
-    if talk.dry_run:
-        talk.data(f"would remove {safe(name)} from {safe(places.config_file)}")
-        return 0
-    remove_table(places.config_file, "clusters", name)
-    talk.data(name if talk.quiet else f"removed {safe(name)} from {safe(places.config_file)}")
-    return 0
+    if not talk.dry_run:
+        remove_table(places.config_file, "clusters", name)
+    told = f"{safe(name)} from {safe(places.config_file)}"
+    document = {"name": name, "file": places.config_file}
+    return _done(talk, document, f"{'would remove' if talk.dry_run else 'removed'} {told}")
 
 
 # ------------------------------------------------------------------------------------ how they are
@@ -361,7 +369,8 @@ def rebalance(talk: Talk, ids: tuple[str, ...]) -> int:
 @click.option("--once", is_flag=True, help="Try once, instead of until nothing is left.")
 @click.option("--stay", is_flag=True, hidden=True, help="Unless somebody does, and tell the time.")
 def tend(talk: Talk, names: tuple[str, ...], once: bool, stay: bool) -> int:
-    """Send what waits here for a cluster to take it, until nothing waits.
+    """Send what waits here for a cluster to take it, until nothing waits; without a NAME, also look
+    every ten minutes for better places for what was submitted with --rebalance.
 
     Every command that looks at the cluster does so, too, and a submission that has to wait leaves
     one of these behind, in the background, which ends by itself; what it said is in tend.log in the
@@ -370,7 +379,10 @@ def tend(talk: Talk, names: tuple[str, ...], once: bool, stay: bool) -> int:
     from hpcshell.clusters.tending import EVERY
     from hpcshell.clusters.tending import tend as try_once
 
+    if stay and "any" in names:
+        return _stay_with_moves(talk)
     clusters = [_open(name) for name in list(names) or _names()]
+    moves = None if names else _moves()
     if talk.dry_run:
         waiting = {each.name: len(each.ledger.unsent(each.name)) for each in clusters}
         talk.data(*(f"would send {count} to {safe(name)}" for name, count in waiting.items()))
@@ -379,14 +391,32 @@ def tend(talk: Talk, names: tuple[str, ...], once: bool, stay: bool) -> int:
         return _stay(talk, clusters)
     while True:
         left = sum(try_once(cluster, time.sleep) for cluster in clusters)
+        left += moves.tend() if moves is not None else 0
         if not left or once:
             break
         time.sleep(EVERY)
     if talk.json:
         talk.document({"schema": SCHEMA, "left": left})
     else:
-        talk.say("nothing waits here" if not left else f"{left} still wait here")
+        talk.say("nothing waits here" if not left else f"{left} still wait here, or may be moved")
     return exits.TRY_LATER if left else 0
+
+
+def _moves() -> Rebalancing | None:
+    """The moves between all clusters that may be chosen; None: there are none."""
+    from hpcshell.clusters.desks import open_all
+
+    desk = open_all(*_settings())
+    return None if desk is None else desk.moves
+
+
+def _stay_with_moves(talk: Talk) -> int:
+    """In the background, with what may be moved."""
+    moves = _moves()
+    if moves is not None:
+        moves.stay()
+    talk.warn(f"{describe.instant(time.time())} [{os.getpid()}] nothing waits that may be moved")
+    return 0
 
 
 def _stay(talk: Talk, clusters: list[Cluster]) -> int:

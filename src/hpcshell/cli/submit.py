@@ -52,12 +52,14 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     argv, script = what_to_run(words, "submit")
     way = door()
     prepared = prepare_for(way, argv, script, settings, movable=movable)
-    say_understood(talk, prepared)
     if test_only and not isinstance(way, Client):
-        return _estimate(talk, way.call("estimate", submission=prepared.submission))
+        estimate = way.call("estimate", submission=prepared.submission)
+        say_understood(talk, prepared)
+        return _estimate(talk, estimate)
     talk.dry_run = talk.dry_run or test_only
     answer = way.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
     job = answer["jobs"][0]
+    say_understood(talk, prepared)
     if "script" in job:
         present_script(talk, job, prepared)
         return 0

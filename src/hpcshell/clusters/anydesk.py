@@ -2,6 +2,7 @@
 those of all of them.
 
 An id that several clusters know is asked back; a job that was moved is followed to where it is.
+Whoever looks goes on with moves that were begun.
 """
 
 from __future__ import annotations
@@ -9,24 +10,27 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
+from hpcshell.clusters import together
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.desk import Desk
-from hpcshell.clusters.federation import choose, why
-from hpcshell.clusters.moving import Moving, moved_key
-from hpcshell.core.errors import HpcError, NotFound, Refused, Unreachable, Wrong
-from hpcshell.core.ids import Last, select
+from hpcshell.clusters.federation import Offer, all_offers, best, cannot, limit_of, why
+from hpcshell.clusters.rebalancing import Rebalancing
+from hpcshell.clusters.submitting import check_unique
+from hpcshell.clusters.verbs.submit import submit, submit_chosen
+from hpcshell.clusters.verbs.wait import LONGEST
+from hpcshell.clusters.whereabouts import Whereabouts
+from hpcshell.core.errors import HpcError, Refused, Unreachable, Wrong
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
-from hpcshell.core.words import quote
 from hpcshell.machine import clock
-from hpcshell.store.ledger.entries import Entry
 
 LISTS: Final = ("jobs", "unchanged", "outputs", "done", "pending", "files")
 """Lists in answers, which are put together."""
-EVERY: Final = 2.0
+SOONEST: Final = 2.0
+"""Seconds between two looks of somebody who waits, at the least."""
 
 
 class Choice(Record, frozen=True, kw_only=True):
@@ -39,11 +43,19 @@ class Choice(Record, frozen=True, kw_only=True):
 
 
 class AnyDesk:
-    """The verbs of jobs on all of some desks, by name."""
+    """The verbs of jobs on all of some desks. `missing`: why others could not be opened."""
 
-    def __init__(self, desks: Mapping[str, Desk], pause: Callable[[float], None] = time.sleep):
+    def __init__(
+        self,
+        desks: Mapping[str, Desk],
+        pause: Callable[[float], None] = time.sleep,
+        missing: Mapping[str, HpcError] | None = None,
+    ) -> None:
         self.desks = desks
+        self.missing = missing or {}
         self.pause = pause
+        self.moves = Rebalancing(desks, pause)
+        self.whereabouts = Whereabouts(desks)
 
     def call(self, verb: str, **args: Any) -> Any:
         """Do one thing; raises the `HpcError` that says why not."""
@@ -52,21 +64,23 @@ class AnyDesk:
                 return self._submit(**args)
             case "estimate":
                 return self._estimate(**args)
-            case "queue" | "history":
-                return self._list(verb, **args)
             case "size" | "read":
                 return self.desks[args["cluster"]].call(verb, **args)
-            case "wait":
-                return self._wait(**args)
             case "rebalance":
                 return self._rebalance(**args)
+        self.moves.finish()
+        match verb:
+            case "queue" | "history":
+                return self._list(verb, **args)
+            case "wait":
+                return self._wait(**args)
         if not args.get("ids"):
             raise Wrong("which jobs?", "name ids, or one cluster with --on")
         return self._each(verb, **args)
 
     def opened(self, name: str) -> Cluster:
         """The cluster of a name."""
-        return self.desks[name].cluster
+        return self.moves.opened(name)
 
     # ----------------------------------------------------------------------------------- submitting
 
@@ -74,58 +88,73 @@ class AnyDesk:
         return {"jobs": [self._one(each, dry_run) for each in submissions]}
 
     def _estimate(self, submission: Choice) -> dict[str, Any]:
-        made, best = choose(submission.specs, self.opened)
-        chosen = None if best is None else best.cluster
-        return {"offers": [each.document() for each in made], "chosen": chosen}
+        made = all_offers(submission.specs, self.opened)
+        chosen = best(made, limit_of(submission.specs))
+        return {
+            "offers": [each.document() for each in made],
+            "chosen": None if chosen is None else chosen.cluster,
+        }
 
     def _one(self, choice: Choice, dry_run: bool) -> dict[str, Any]:
-        made, best = choose(choice.specs, self.opened)
-        if best is None:
-            told = "; ".join([*(each.sentence for each in made), *choice.notes])
-            raise Refused(f"no cluster can run it: {told}", "hpc cluster status")
-        reason = "; ".join([why(made, best), *choice.notes])
-        desk, spec = self.desks[best.cluster], choice.specs[best.cluster]
+        """To the best; if that does not take it after all, to the next."""
+        away = [f"{name} cannot be asked: {each.message}" for name, each in self.missing.items()]
+        notes = [*choice.notes, *away]
+        for name, spec in choice.specs.items():
+            check_unique(spec, self.opened(name))
+        made = all_offers(choice.specs, self.opened)
+        while (chosen := best(made, limit_of(choice.specs))) is not None:
+            reason = "; ".join([why(made, chosen), *notes])
+            try:
+                answer = self._hand_over(choice, chosen, reason, dry_run)
+            except (Wrong, Refused) as error:
+                refused = cannot(self.opened(chosen.cluster), error)
+                made = [refused if each is chosen else each for each in made]
+                continue
+            answer["notes"] = [f"on {chosen.cluster}: {reason}", *answer["notes"]]
+            return answer | {"cluster": chosen.cluster}
+        told = "; ".join([*(each.sentence for each in made), *notes])
+        raise Refused(f"no cluster can run it: {told}", "how they answer: hpc cluster status")
+
+    def _hand_over(
+        self, choice: Choice, chosen: Offer, reason: str, dry_run: bool
+    ) -> dict[str, Any]:
+        desk, spec = self.desks[chosen.cluster], choice.specs[chosen.cluster]
         if dry_run:
-            answer: dict[str, Any] = desk.submit([spec], dry_run=True)["jobs"][0]
-        else:
-            elsewhere = {name: each for name, each in choice.specs.items() if name != best.cluster}
-            answer = desk.submit_chosen(spec, reason, elsewhere, choice.movable)
-        answer["notes"] = [f"on {best.cluster}: {reason}", *answer["notes"]]
-        return answer | {"cluster": best.cluster}
+            answer: dict[str, Any] = submit(desk, [spec], dry_run=True)["jobs"][0]
+            return answer
+        others = {name: each for name, each in choice.specs.items() if name != chosen.cluster}
+        return submit_chosen(desk, spec, reason, others, choice.movable)
 
     # -------------------------------------------------------------------------------------- looking
 
     def _list(self, verb: str, limit: int, offset: int = 0, **filters: Any) -> dict[str, Any]:
         """The rows of all; who does not answer is said, and the others are listed."""
-
-        def ask(desk: Desk) -> dict[str, Any] | HpcError:
-            try:
-                answer: dict[str, Any] = desk.call(verb, limit=0, offset=0, **filters)
-            except HpcError as error:
-                return error
-            return answer
-
-        with ThreadPoolExecutor(max_workers=max(1, len(self.desks))) as pool:
-            answers = dict(zip(self.desks, pool.map(ask, self.desks.values()), strict=True))
+        asks = [
+            partial(desk.call, verb, limit=0, offset=0, **filters) for desk in self.desks.values()
+        ]
+        answers = dict(zip(self.desks, together.at_once(asks, together.PATIENCE), strict=True))
         heard = [each for each in answers.values() if not isinstance(each, HpcError)]
         silent = {name: each for name, each in answers.items() if isinstance(each, HpcError)}
-        if silent and not heard:
+        silent |= self.missing
+        if not heard:
             name, error = next(iter(silent.items()))
             raise Unreachable(f"{name}: {error.message}", error.hint)
         rows = [row for answer in heard for row in answer["rows"]]
+        if verb == "history":
+            rows.sort(key=lambda row: -(row["end_time"] or 0.0))
         counts: Counter[str] = Counter()
         for answer in heard:
             counts.update(answer.get("counts") or {})
-        trouble = next((answer["trouble"] for answer in heard if answer.get("trouble")), None)
-        for name, error in silent.items():
-            trouble = {"cluster": name, "message": error.message, "since": None}
-        whole = {"rows": rows[offset : offset + limit] if limit else rows, "total": len(rows)}
-        return whole | {"counts": dict(counts)} | ({"trouble": trouble} if trouble else {})
+        page = rows[offset : offset + limit] if limit else rows[offset:]
+        whole = {"rows": page, "total": len(rows), "counts": dict(counts)}
+        troubles = [each["trouble"] for each in heard if each.get("trouble")]
+        troubles += [_silence(name, error) for name, error in silent.items()]
+        return whole | ({"trouble": _as_one(troubles)} if troubles else {})
 
     def _each(self, verb: str, ids: Sequence[str], **args: Any) -> dict[str, Any]:
         """Ask each desk about those of the jobs that are its own."""
         together: dict[str, Any] = {}
-        for name, words in self._by_desk(ids).items():
+        for name, words in self.whereabouts.by_desk(ids).items():
             answer = self.desks[name].call(verb, ids=words, **args)
             for field, value in answer.items():
                 if field in LISTS:
@@ -138,6 +167,7 @@ class AnyDesk:
         self, ids: Sequence[str], any: bool = False, timeout: float | None = None
     ) -> dict[str, Any]:
         deadline = None if timeout is None else clock.monotonic() + timeout
+        interval = SOONEST
         while True:
             answer = self._each("wait", ids, any=any, timeout=0.0)
             if not answer["pending"] or (any and answer["done"]):
@@ -145,88 +175,28 @@ class AnyDesk:
             left = None if deadline is None else deadline - clock.monotonic()
             if left is not None and left <= 0:
                 return answer | {"timed_out": True}
-            self.pause(EVERY if left is None else min(EVERY, left))
-
-    # ------------------------------------------------------------------------------ whose job it is
-
-    def _by_desk(self, ids: Sequence[str]) -> dict[str, list[str]]:
-        """The words that name jobs, by desk; those of moved jobs by where they are."""
-        found: dict[str, list[str]] = {}
-        for word in ids:
-            name, there = self._followed(*self._whose(word))
-            found.setdefault(name, []).append(there)
-        return found
-
-    def _whose(self, word: str) -> tuple[str, str]:
-        """The desk that knows a job, and what it is called there."""
-        before, colon, rest = word.partition(":")
-        if colon and before in self.desks:
-            return before, rest
-        chosen = select(word)
-        if isinstance(chosen, Last):
-            return self._last(chosen, word)
-        knows = []
-        for name, desk in self.desks.items():
-            try:
-                desk.call("show", ids=[word])
-            except NotFound:
-                continue
-            knows.append(name)
-        if not knows:
-            raise NotFound(f"no cluster has a job {quote(word)}", "hpc queue --on any")
-        if len(knows) > 1:
-            raise Wrong(
-                f"job {quote(word)} is on {' and on '.join(knows)}", f"write {knows[0]}:{word}"
-            )
-        return knows[0], word
-
-    def _last(self, chosen: Last, word: str) -> tuple[str, str]:
-        """The latest submission to any of them."""
-        ledger = next(iter(self.desks.values())).cluster.ledger
-        entries = ledger.latest(tuple(self.desks), chosen.back + 1)
-        if len(entries) <= chosen.back:
-            raise NotFound(f"there is no job {quote(word)}", "hpc queue --on any")
-        rest = "" if chosen.indices is None else f"[{chosen.indices}]"
-        entry = entries[chosen.back]
-        return entry.cluster, f"w{entry.serial}{rest}"
-
-    def _followed(self, name: str, word: str) -> tuple[str, str]:
-        """Where a job is by now that may have been moved."""
-        entry = self._entry(name, word)
-        while entry is not None and entry.moved:
-            after = self.opened(name).ledger.keyed(moved_key(entry))
-            if after is None or after.cluster not in self.desks:
-                break
-            name, word, entry = after.cluster, f"w{after.serial}", after
-        return name, word
-
-    def _entry(self, name: str, word: str) -> Entry | None:
-        ledger = self.opened(name).ledger
-        if word.startswith("w") and word[1:].isdecimal():
-            return ledger.entry(int(word[1:]))
-        if word.isdecimal():
-            return next(iter(ledger.numbered(name, int(word), int(word))), None)
-        return None
+            self.pause(interval if left is None else min(interval, left))
+            interval = min(interval * 1.5, LONGEST)
+            self.moves.finish()
 
     # -------------------------------------------------------------------------------- better places
 
     def _rebalance(self, ids: Sequence[str] = ()) -> dict[str, Any]:
         """Move what waits to where it is done sooner; without ids all that may be moved."""
-        moving = Moving(self.opened, self.pause)
-        entries = [
-            entry
-            for name, desk in self.desks.items()
-            for entry in desk.cluster.ledger.open_entries(name)
-            if (entry.movable or entry.moved) and not ids
-        ]
-        for name, words in self._by_desk(ids).items():
-            entries += [one for word in words if (one := self._entry(name, word)) is not None]
-        return {"jobs": [self._rebalanced(moving, entry) for entry in entries]}
+        entries = [*self.moves.unfinished(), *self.moves.movable()]
+        if ids:
+            entries = self.whereabouts.entries(ids)
+        return {"jobs": self.moves.rebalance(entries)}
 
-    def _rebalanced(self, moving: Moving, entry: Entry) -> dict[str, Any]:
-        if entry.moved:
-            moved = moving.finish(entry.serial, self.opened(entry.cluster))
-            told = f"moved to {moved.cluster}" if moved else "its end there is waited for"
-        else:
-            told = moving.rebalance(entry)
-        return {"id": entry.number or f"w{entry.serial}", "cluster": entry.cluster, "told": told}
+
+def _silence(name: str, error: HpcError) -> dict[str, Any]:
+    return {"cluster": name, "message": error.message, "since": None}
+
+
+def _as_one(troubles: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One trouble that tells of all."""
+    if len(troubles) == 1:
+        return troubles[0]
+    names = ", ".join(each["cluster"] for each in troubles)
+    messages = "; ".join(f"{each['cluster']}: {each['message']}" for each in troubles)
+    return {"cluster": names, "message": messages, "since": None}

@@ -12,6 +12,7 @@ from hpcshell.backends.contract import Change, Edit, Trouble, Words
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.finding import Found
 from hpcshell.clusters.known import Element, Known, elements_of
+from hpcshell.clusters.leaving import follower, moved, staying
 from hpcshell.clusters.submitting import CANCELLED
 from hpcshell.clusters.troubles import raised
 from hpcshell.clusters.views import label_of, number
@@ -51,6 +52,26 @@ RESULT: Final = {
     "suspend": "SUSPENDED",
     "resume": "RUNNING",
 }
+
+
+def change(
+    cluster: Cluster,
+    verb: str,
+    found: Sequence[Found],
+    states: set[str],
+    say: Say,
+    *,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Do one thing to what was found (of elements only to those in some states). The answer is that
+    of the daemon's verb. Raises `NotYet` for what is being moved, but not for its end."""
+    if dry_run:
+        return Changing(cluster, verb, found, states).carry_out(say, dry_run=True)
+    whole = verb == "cancel" and not states and all(one.elements is None for one in found)
+    several = [one.known.entry for one in found if one.known is not None and not whole]
+    with staying(cluster, several):
+        wished = found if states else record_wish(cluster, verb, found)
+        return Changing(cluster, verb, wished, states).carry_out(say)
 
 
 class Target(Record, frozen=True, kw_only=True):
@@ -101,6 +122,8 @@ class Changing:
         done = [target for target in targets if target.native not in change.troubles]
         if self.verb == "cancel":
             self._agreed(done)
+        if not done and self.verb in self.cluster.backend.lacks and _all_denied(change):
+            raise self._lacking()
         self._done(done)
         for target in targets:
             if (trouble := change.troubles.get(target.native)) is None:
@@ -110,7 +133,7 @@ class Changing:
             self.unchanged.append(_refusal(target, trouble))
 
     def _agreed(self, targets: Iterable[Target]) -> None:
-        """Take down what the site agreed to end: not every site tells of an end whose wish it was."""
+        """Take down what the site agreed to end: not all tell of an end whose wish it was."""
         whole: list[Part] = []
         elements: dict[int, tuple[Part, list[int]]] = {}
         for target in targets:
@@ -240,6 +263,11 @@ def _first(part: Part) -> Element:
     return IndexSet.parse(part.indices).first if part.indices else None
 
 
+def _all_denied(change: Change) -> bool:
+    """Whether only others than this user may do that there."""
+    return all(trouble.kind == "denied" for trouble in change.troubles.values())
+
+
 def _refusal(target: Target, trouble: Trouble) -> dict[str, Any]:
     name = str(target.id) if target.element is None else f"{target.id}_{target.element}"
     gone = trouble.kind == "gone"
@@ -251,8 +279,9 @@ def _refusal(target: Target, trouble: Trouble) -> dict[str, Any]:
 
 
 def record_wish(cluster: Cluster, verb: str, found: Sequence[Found]) -> list[Found]:
-    """Keep what somebody wants of whole submissions that the site does not have, or may not have:
-    their end, or to be held. Returns what was found with its parts as they are after that."""
+    """Keep what somebody wants of whole submissions that the site does not have, may not have, or
+    may not keep: their end, or to be held. Returns what was found with its parts as they are after
+    that."""
     wishes: dict[str, dict[str, Any]] = {
         "cancel": {"cancelled": clock.now()},
         "hold": {"held": True},
@@ -265,13 +294,15 @@ def _wished(cluster: Cluster, found: Found, wish: Mapping[str, Any]) -> Found:
     known = found.known
     if known is None or found.elements is not None:
         return found
-    if all(part.state == "known" for part in known.parts):
+    if all(part.state == "known" for part in known.parts) and not known.entry.elsewhere:
         return found
     serial = known.entry.serial
     with cluster.ledger.change() as change:
         entry = cluster.ledger.entry(serial)
         if entry is None or not entry.open:
             return found
+        if follower(cluster.ledger, entry) is not None:
+            raise moved(entry)
         entry = replace(entry, **wish)
         change.rewrite(entry)
         parts = tuple(cluster.ledger.parts(serial))

@@ -17,7 +17,7 @@ from hpcshell.backends.registry import BACKENDS, names
 from hpcshell.clusters.cluster import Cluster, ledger_path
 from hpcshell.clusters.desk import Desk
 from hpcshell.clusters.detecting import Finding, chosen, detect
-from hpcshell.core.errors import NotFound, Unreachable
+from hpcshell.core.errors import HpcError, NotFound, Unreachable
 from hpcshell.core.settings import ClusterSettings, Settings
 from hpcshell.core.words import nearest, quote
 from hpcshell.machine.filesystems import is_shared
@@ -45,7 +45,7 @@ def open_desk(name: str, settings: Settings, places: Places) -> Desk | AnyDesk |
 
 def open_all(settings: Settings, places: Places) -> AnyDesk | None:
     """One desk for all clusters that may be chosen: those that are configured, else the scheduler
-    that is found here. None: there are none."""
+    that is found here. None: there are none. Raises an `HpcError` if none can be opened."""
     clusters = [name for name, each in settings.clusters.items() if each.any]
     if not clusters and (found := find_here(places)) is not None:
         clusters = [found]
@@ -53,8 +53,16 @@ def open_all(settings: Settings, places: Places) -> AnyDesk | None:
         return None
     from hpcshell.clusters.anydesk import AnyDesk
 
-    opened = {name: Desk(open_cluster(name, settings, places)) for name in clusters}
-    return AnyDesk(opened)
+    opened: dict[str, Desk] = {}
+    missing: dict[str, HpcError] = {}
+    for name in clusters:
+        try:
+            opened[name] = Desk(open_cluster(name, settings, places))
+        except HpcError as error:  # of whose scheduler nothing is known yet
+            missing[name] = error
+    if not opened:
+        raise next(iter(missing.values()))
+    return AnyDesk(opened, missing=missing)
 
 
 def open_cluster(name: str, settings: Settings, places: Places) -> Cluster:
@@ -98,7 +106,8 @@ def _kind(name: str, link: Link, places: Places) -> str:
     found = chosen(detect(link))
     if found is None:
         raise Unreachable(
-            f"{name}: no scheduler answers there", f"what was tried: hpc cluster detect --on {name}"
+            f"{name}: no scheduler answers there",
+            "what was tried: hpc cluster detect, there with --ssh USER@HOST",
         )
     _remember(remembered, found.backend)
     return found.backend

@@ -11,10 +11,12 @@ from hpcshell.clusters.cluster import Cluster
 from hpcshell.core.records import Record
 from hpcshell.core.sightings import Sighting
 from hpcshell.core.units import format_duration
+from hpcshell.machine import clock
 
 FEW: Final = 5
 """Waits that are too few to tell anything."""
 LATEST: Final = 200
+OLDEST: Final = 30 * 86_400.0
 
 
 class Wait(Record, frozen=True, kw_only=True):
@@ -32,13 +34,20 @@ def wait_of_history(cluster: Cluster, partition: str, cpus: int) -> Wait | None:
     """How long jobs of a partition and about this size have waited of late; else any."""
     known = [
         one
-        for one in cluster.ledger.past_waits(cluster.name, LATEST)
+        for one in latest_ends(cluster)
         if one.start_time is not None and one.submit_time is not None
     ]
     alike = [one for one in known if _alike(one, partition, cpus)]
     chosen = alike if len(alike) >= FEW else known
     waits = [max(0.0, (one.start_time or 0) - (one.submit_time or 0)) for one in chosen]
     return Wait(seconds=median(waits), of=len(waits)) if len(waits) >= FEW else None
+
+
+def latest_ends(cluster: Cluster) -> list[Sighting]:
+    """How the latest jobs there ended. What was long ago tells nothing of today."""
+    ends = cluster.ledger.past_waits(cluster.name, LATEST)
+    oldest = clock.now() - OLDEST
+    return [one for one in ends if one.end_time is not None and one.end_time >= oldest]
 
 
 def _alike(one: Sighting, partition: str, cpus: int) -> bool:
@@ -74,7 +83,7 @@ def _explained(cluster: Cluster, view: dict[str, Any]) -> dict[str, Any]:
 def _no_reason(cluster: Cluster, view: dict[str, Any]) -> str:
     if view["state"] == "PENDING":
         return f"{cluster.backend.title} gives no reason"
-    return f"it is {view['state'].lower().replace('_', ' ')}: it does not wait"
+    return "it does not wait"
 
 
 def _promise(cluster: Cluster, view: dict[str, Any]) -> dict[str, Any] | None:

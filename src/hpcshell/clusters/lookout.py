@@ -9,6 +9,7 @@ from hpcshell.backends.contract import Seen, by_number
 from hpcshell.backends.jobscript import Recorded, read_records
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.known import GONE_AFTER, Assessing, Element, Known, unsent
+from hpcshell.clusters.leaving import as_moving, under_way
 from hpcshell.core.errors import HpcError
 from hpcshell.core.records import Record
 from hpcshell.core.sightings import ENDED, GONE, UNKNOWN, Sighting
@@ -172,6 +173,8 @@ class Looking:
             self._judge(each, sure=self._accounted and records is not None)
             each.settle(self.now, lags=self.cluster.known_accounting())
             elements |= each.elements
+        if where := under_way(self.cluster.ledger, entry, parts):
+            elements = as_moving(entry, elements, where)
         return Known(entry=entry, parts=tuple(parts), elements=elements)
 
     def _left_out(self, each: Assessing) -> bool:

@@ -31,6 +31,7 @@ from hpcshell.core.records import Record
 from hpcshell.machine import clock
 from hpcshell.machine.link import LinkDown
 from hpcshell.store.ledger.entries import Entry, Part, PartState
+from hpcshell.store.ledger.writing import Change
 
 KEY: Final = "hpc"
 _LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -54,8 +55,9 @@ class Taken(Record, frozen=True, kw_only=True):
 
 
 class Wanted(Record, frozen=True, kw_only=True):
-    """A submission whose parents are resolved. `chosen` and `elsewhere`: see `Entry`.
-    `key`: the key to use, where it follows from something; else a new one."""
+    """A submission whose parents are resolved. `chosen` and `elsewhere`: see `Entry`. `key`: the
+    key to use, where it follows from something; else a new one. `after`: the serial of the entry
+    that it is in place of."""
 
     spec: JobSpec
     parents: tuple[Parent, ...] = ()
@@ -64,6 +66,8 @@ class Wanted(Record, frozen=True, kw_only=True):
     key: str = ""
     elsewhere: Mapping[str, JobSpec] = {}
     movable: bool = False
+    after: int | None = None
+    moves: int = 0
 
 
 class Submitting:
@@ -98,13 +102,23 @@ class Submitting:
             origin=spec.origin,
             elsewhere=dict(wanted.elsewhere),
             movable=wanted.movable,
+            moves=wanted.moves,
         )
         parts = split(entry.array, cluster.known_site(), key)
         files, notes = self.orders.files(entry, parts)
         cluster.link.write(entry.directory, files)
         send_along(cluster, entry, self.pause)
         with cluster.ledger.change() as change:
+            if wanted.after is not None:
+                self._replace(change, wanted.after)
             return change.enter(entry, parts), notes
+
+    def _replace(self, change: Change, serial: int) -> None:
+        """Another entry is to be in the place of that one, unless its user wants no more of it."""
+        before = self.cluster.ledger.entry(serial)
+        if before is None or before.cancelled is not None:
+            raise Refused(CANCELLED)
+        change.withdraw(serial, clock.now(), f"moved to {self.cluster.name}")
 
     def submit(self, wanted: Wanted) -> Taken:
         """Enter it and hand over what the site takes now. Raises an `HpcError` if it takes nothing
@@ -115,8 +129,7 @@ class Submitting:
         if not ledger.wait_before(self.cluster.name, entry.serial):
             trouble = self.hand_over(entry)
         parts = ledger.parts(entry.serial)
-        if all(part.state == "refused" for part in parts):
-            self._withdraw(entry)
+        if all(part.state == "refused" for part in parts) and self._withdraw(entry):
             why = trouble or Trouble(kind="wrong", message=parts[0].reason)
             raise raised(why, self.cluster.name)
         if trouble is not None:
@@ -201,8 +214,11 @@ class Submitting:
         more. A trouble if the configured limit leaves no room for one more."""
         most, ledger = self.cluster.settings.max_jobs, self.cluster.ledger
         with ledger.change() as change:
-            if not ledger.wanted(part.serial):
+            wish = ledger.wish(part.serial)
+            if wish is None or wish.cancelled is not None:
                 change.mark(part, "withdrawn", clock.now(), CANCELLED)
+                return None
+            if wish.moved:
                 return None
             if part.state == "planned" and most is not None:
                 there = change.there(self.cluster.name)
@@ -288,12 +304,16 @@ class Submitting:
                     change.mark(each, "refused", clock.now(), trouble.message)
         return nothing
 
-    def _withdraw(self, entry: Entry) -> None:
-        """Leave nothing of a submission that was refused."""
+    def _withdraw(self, entry: Entry) -> bool:
+        """Leave nothing of a submission that was refused; False: it is moved elsewhere already."""
         with self.cluster.ledger.change() as change:
+            now = self.cluster.ledger.entry(entry.serial)
+            if now is not None and now.moved:
+                return False
             change.remove(entry.serial)
         with contextlib.suppress(HpcError):
             self.cluster.link.remove(entry.directory)
+        return True
 
 
 def shown(part: Part, seen: Seen) -> str:
@@ -336,10 +356,6 @@ def check_spec(spec: JobSpec, cluster: Cluster) -> list[str]:
         raise Wrong("--gang is for this machine's scheduler", "ask for nodes instead: --nodes N")
     if asked.request.gpu_share:
         raise Wrong(f"{cluster.name} hands out whole GPUs", "ask for a whole number of them")
-    if asked.unique and any(
-        _same(entry.spec, spec) for entry in cluster.ledger.open_entries(cluster.name)
-    ):
-        raise Refused("the same submission waits or runs already", "leave --unique out")
     notes = []
     if asked.retry.limit:
         notes.append("--retries is for this machine: the site runs a job once (--requeue)")
@@ -348,6 +364,14 @@ def check_spec(spec: JobSpec, cluster: Cluster) -> list[str]:
     if asked.notify is not None and (asked.notify.webhook or asked.notify.desktop):
         notes.append(f"{cluster.name} sends mail only: --webhook and --notify are left out")
     return notes
+
+
+def check_unique(spec: JobSpec, cluster: Cluster) -> None:
+    """Refuse what is there already, if that is not wanted."""
+    if spec.submission.unique and any(
+        _same(entry.spec, spec) for entry in cluster.ledger.open_entries(cluster.name)
+    ):
+        raise Refused("the same submission waits or runs already", "leave --unique out")
 
 
 def _same(one: JobSpec, other: JobSpec) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.lookout import picture
 from hpcshell.clusters.parents import still_wanted
 from hpcshell.clusters.polls import exclusive
 from hpcshell.clusters.submitting import Submitting, shown
@@ -122,6 +123,7 @@ def _stay(cluster: Cluster, pause: Callable[[float], None], say: Callable[[str],
     wait, before = shortest, 0
     while True:
         try:
+            picture(cluster)  # what has ended since makes room
             left = tend(cluster, pause)
         except HpcError as error:
             left = len(cluster.ledger.unsent(cluster.name))

@@ -16,20 +16,24 @@ if TYPE_CHECKING:
     from hpcshell.clusters.cluster import Cluster
     from hpcshell.jobs.doors import Door
 
+ANY: Final = "any"
 _DETACHED: Final = '"$@" </dev/null >>"$0" 2>&1 &'
 """It is nobody's child: a program that submits for days gets no zombie of it."""
 
 
 def see_to(door: Door) -> list[str]:
-    """Start somebody for each cluster behind a door for which jobs wait here, unless one is there;
-    the names of those for which one was started."""
+    """Start somebody for each cluster behind a door for which jobs wait here, unless one is there,
+    and for what may be moved; the names of those for which one was started."""
     from hpcshell.clusters.tending import needs_somebody
 
     started = []
     for cluster in _clusters(door):
         if needs_somebody(cluster):
-            _start(cluster)
+            _start(cluster.name, cluster.polls.directory)
             started.append(cluster.name)
+    moves = getattr(door, "moves", None)
+    if moves is not None and moves.needs_somebody():
+        _start(ANY, moves.directory)
     return started
 
 
@@ -41,9 +45,9 @@ def _clusters(door: Door) -> Iterator[Cluster]:
         yield door.cluster
 
 
-def _start(cluster: Cluster) -> None:
-    log = f"{cluster.polls.directory}/tend.log"
+def _start(name: str, directory: str) -> None:
+    log = f"{directory}/tend.log"
     os.close(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    tending = ("-m", "hpcshell", "cluster", "tend", "--stay", cluster.name)
+    tending = ("-m", "hpcshell", "cluster", "tend", "--stay", name)
     argv = ("/bin/sh", "-c", _DETACHED, log, sys.executable, *tending)
     subprocess.run(argv, cwd="/", stdin=subprocess.DEVNULL, start_new_session=True, check=False)

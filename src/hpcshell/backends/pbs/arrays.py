@@ -21,7 +21,7 @@ from hpcshell.core.words import quote
 KEY: Final = "HPC_SUBMISSION"
 """The variable that shows a submission's key in the job's `Variable_List`."""
 ELEMENTS: Final = "HPC_ELEMENTS"
-_ELEMENTS: Final = re.compile(rf"(?:\A|,){ELEMENTS}=([0-9:+-]+)")
+_ELEMENTS: Final = re.compile(rf",{ELEMENTS}=([0-9:+-]+)")
 _KEY: Final = re.compile(r"[A-Za-z0-9_.+-]+\Z")
 _MOST_EXTRA: Final = 100
 _LONGEST_LIST: Final = 4000
@@ -59,7 +59,7 @@ def variables(order: Order, torque: bool) -> str:
 
 def among_others(variables: str) -> IndexSet | None:
     """Out of a job's `Variable_List`: the indices that were asked for; None where all were."""
-    found = _ELEMENTS.search(variables)
+    found = _ELEMENTS.search(f",{variables}")
     return _parsed(found[1]) if found else None
 
 

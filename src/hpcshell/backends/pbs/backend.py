@@ -71,6 +71,9 @@ class PbsBackend(_Changing):
         "history": "ended jobs are known only where the site keeps a job history",
         "requeue": "only operators may put a running job of PBS back: cancel it, and submit it again",
         "suspend": "only operators may suspend a job of PBS: hold it while it waits",
+        "resume": "only operators may resume a job of PBS: ask one of them",
+        "suspend": "only operators may suspend a job of PBS: hold it while it waits",
+        "resume": "only operators may resume a job of PBS: ask one of them",
     }
 
     def __init__(self, site: Site | None = None) -> None:

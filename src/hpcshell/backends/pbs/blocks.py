@@ -7,7 +7,7 @@
 
 Lines are folded with a newline and a tab; values hold newlines of their own, and then anything may
 stand at the beginning of a line. So an attribute that is there twice with two values is not
-believed (`TWICE`).
+believed.
 
 Reading an attribute at a time takes long where there are thousands of jobs. But most of them show
 the same attributes in the same order: that is a `_Shape`, and one regular expression takes such a
@@ -18,74 +18,123 @@ it does not match: then the job is read exactly.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Final
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 from hpcshell.backends.pbs.ids import PARTS
 
-_SHORT: Final = (
-    "job_state queue substate Exit_status exit_status Hold_Types Priority ctime qtime stime"
-    " start_time obittime comp_time mtime estimated.start_time run_count"
+
+class Job(NamedTuple):
+    """A job, an element (`index`), or a whole array (`index` is ""): its attributes as they are
+    shown, "" for those that are not. `twice`: what is there twice, if anything."""
+
+    native: str
+    number: str
+    index: str | None
+    name: str = ""
+    owner: str = ""
+    state: str = ""
+    queue: str = ""
+    substate: str = ""
+    status: str = ""
+    torque_status: str = ""
+    comment: str = ""
+    holds: str = ""
+    depend: str = ""
+    account: str = ""
+    priority: str = ""
+    ctime: str = ""
+    qtime: str = ""
+    mtime: str = ""
+    stime: str = ""
+    torque_start: str = ""
+    obittime: str = ""
+    torque_end: str = ""
+    estimated: str = ""
+    hosts: str = ""
+    runs: str = ""
+    variables: str = ""
+    output: str = ""
+    error: str = ""
+    ncpus: str = ""
+    memory: str = ""
+    gpus: str = ""
+    walltime: str = ""
+    nodes: str = ""
+    used_memory: str = ""
+    used_cpu: str = ""
+    used_walltime: str = ""
+    counts: str = ""
+    submitted: str = ""
+    remaining: str = ""
+    twice: str = ""
+
+    def shown(self) -> dict[str, str]:
+        """By PBS's names."""
+        return {name: text for name, text in zip(_ATTRIBUTES, self[3:], strict=False) if text}
+
+
+_ATTRIBUTES: Final = (
+    "Job_Name Job_Owner job_state queue substate Exit_status exit_status comment Hold_Types depend"
+    " Account_Name Priority ctime qtime mtime stime start_time obittime comp_time"
+    " estimated.start_time exec_host run_count Variable_List Output_Path Error_Path"
     " Resource_List.ncpus Resource_List.mem Resource_List.ngpus Resource_List.walltime"
-    " resources_used.mem resources_used.cput resources_used.walltime"
+    " Resource_List.nodes resources_used.mem resources_used.cput resources_used.walltime"
+    " array_state_count array_indices_submitted array_indices_remaining"
 ).split()
-_LONG: Final = (
-    "Job_Name Job_Owner comment depend Account_Name exec_host Variable_List Output_Path Error_Path"
-    " Resource_List.nodes array_state_count array_indices_submitted array_indices_remaining"
-).split()
-"""Those that are often folded."""
-_ATTRIBUTES: Final = frozenset((*_SHORT, *_LONG))
+"""In the order of the fields of `Job`, from the fourth on."""
 _ATTRIBUTE: Final = re.compile(
-    rf"^    ({'|'.join(map(re.escape, sorted(_ATTRIBUTES)))}) = (.*)", re.MULTILINE
+    rf"^    ({'|'.join(map(re.escape, _ATTRIBUTES))}) = (.*)", re.MULTILINE
 )
-_ANY_ATTRIBUTE: Final = re.compile(r"\n    ([\w.-]+) = ")
+_LINE: Final = re.compile(r"\n    ([\w.-]+) = .*+(\n\t)?")
 _ID: Final = re.compile(rf"({PARTS})[ \t]*(?:\n|\Z)")
-_BREAK: Final = "\n\nJob Id: "
 _OFTEN: Final = 3
 """So many jobs make a shape worth while."""
-_MOST: Final = 4
+_MOST: Final = 8
 """Shapes with the same number of lines."""
+_FRONT: Final = "Job Id: "
+_BREAK: Final = "\n\nJob Id: "
 _VALUE: Final = r".*+"
-_FOLDED: Final = r".*+(?:\n\t.*+)*+"
-
-TWICE: Final = "?"
-"""Stands among the attributes of a job that shows something twice, with what."""
-
-Shown = dict[str, str]
-Job = tuple[str, str, str | None, Shown]
-"""Its id; the number and the index in it ("": a whole array); and its attributes."""
+_FOLDED: Final = r".*+(?:\n\t.*+)++"
 
 
 class _Shape:
-    """What attributes a job shows, in their order."""
+    """What attributes a job shows, in their order, and which of them are folded."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = tuple(name for name in names if name in _ATTRIBUTES)
-        self.long = tuple(name for name in self.names if name in _LONG)
-        lines = "".join(map(_line, names))
-        self._match = re.compile(rf"({PARTS})[ \t]*{lines}\n*\Z").match
+    def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
+        ours = [(name, fold) for name, fold in lines if name in _ATTRIBUTES]
+        places = {name: 3 + place for place, (name, _) in enumerate(ours)}
+        self._folded = tuple(places[name] for name, fold in ours if fold)
+        absent = 3 + len(ours)
+        self._in_order = itemgetter(
+            0, 1, 2, *(places.get(name, absent) for name in _ATTRIBUTES), absent
+        )
+        text = "".join(_line(name, _FOLDED if fold else _VALUE) for name, fold in lines)
+        self._match = re.compile(rf"({PARTS})[ \t]*{text}\n*\Z").match
 
-    def read(self, block: str) -> Job | None:
-        """None if it has another shape."""
-        found = self._match(block)
+    def read(self, text: str, begin: int, end: int) -> Job | None:
+        """The job there; None if it has another shape."""
+        found = self._match(text, begin, end)
         if found is None:
             return None
-        native, number, index, *values = found.groups()
-        shown = dict(zip(self.names, values, strict=True))
-        for name in self.long:
-            if "\n" in shown[name]:
-                shown[name] = shown[name].replace("\n\t", "")
-        return native, number, index, shown
+        values = [*found.groups(), ""]
+        for place in self._folded:
+            values[place] = values[place].replace("\n\t", "")
+        return _new(Job, self._in_order(values))
 
 
-def _line(name: str) -> str:
+_new: Final = tuple.__new__
+
+
+def _line(name: str, value: str) -> str:
     """One that means nothing here is known by as much of its name as no other begins with."""
     if name in _ATTRIBUTES:
-        return rf"\n    {re.escape(name)} = ({_FOLDED if name in _LONG else _VALUE})"
+        return rf"\n    {re.escape(name)} = ({value})"
     parts = (name[:most] for most in range(1, len(name) + 1))
-    alone = (part for part in parts if not any(a.startswith(part) for a in _ATTRIBUTES))
-    return rf"\n    {re.escape(next(alone, f'{name} = '))}{_FOLDED}"
+    alone = (part for part in parts if not any(one.startswith(part) for one in _ATTRIBUTES))
+    return rf"\n    {re.escape(next(alone, f'{name} = '))}{value}"
 
 
 _shape: Final = lru_cache(maxsize=128)(_Shape)
@@ -95,65 +144,63 @@ class _Shapes:
     """Those that were met in an answer, by their number of lines."""
 
     def __init__(self) -> None:
-        self._known: dict[int, list[_Shape]] = {}
-        self._met: dict[tuple[str, ...], int] = {}
+        self._known: dict[int, list[Callable[[str, int, int], Job | None]]] = {}
+        self._met: dict[tuple[tuple[str, str], ...], int] = {}
 
-    def read(self, block: str) -> Job | None:
-        lines = block.count("\n")
-        for shape in self._known.get(lines, ()):
-            job = shape.read(block)
-            if job is not None:
+    def read(self, text: str, begin: int, end: int) -> Job | None:
+        lines = text.count("\n", begin, end)
+        for read in self._known.get(lines, ()):
+            job = read(text, begin, end)
+            if job:
                 return job
-        return self._learn(block, lines)
+        return self._learn(text, begin, end, lines)
 
-    def _learn(self, block: str, lines: int) -> Job | None:
+    def _learn(self, text: str, begin: int, end: int, lines: int) -> Job | None:
         """What shows an attribute twice has no shape."""
-        names = tuple(_ANY_ATTRIBUTE.findall(block))
-        self._met[names] = times = self._met.get(names, 0) + 1
+        met = tuple(_LINE.findall(text, begin, end))
+        self._met[met] = times = self._met.get(met, 0) + 1
         known = self._known.setdefault(lines, [])
-        if times < _OFTEN or len(known) >= _MOST or len(set(names)) < len(names):
+        twice = len({name for name, _ in met}) < len(met)
+        if times < _OFTEN or len(known) >= _MOST or twice:
             return None
-        shape = _shape(names)
-        job = shape.read(block)
+        shape = _shape(met)
+        job = shape.read(text, begin, end)
         if job is not None:
-            known.append(shape)
+            known.append(shape.read)
         return job
 
 
-def read_blocks(text: str) -> list[Job]:
-    """All jobs of a text that begins with `Job Id: `."""
-    jobs: list[Job] = []
+def read_blocks(text: str) -> Iterator[Job]:
+    """All jobs of a text that begins with `Job Id: `, but the last if it was cut off."""
     shapes = _Shapes()
-    for block in text.removeprefix("Job Id: ").split(_BREAK) if text else ():
-        job = shapes.read(block)
-        if job is not None:
-            jobs.append(job)
-            continue
-        for found in read_exactly(block):
-            if isinstance(found, tuple):
-                jobs.append(found)
-            elif jobs:
-                jobs[-1][3][TWICE] = "an id"
-    return jobs
+    last: Job | None = None
+    begin = len(_FRONT)
+    while begin < len(text):
+        end = text.find(_BREAK, begin)
+        end = len(text) if end < 0 else end
+        found = shapes.read(text, begin, end)
+        for job in (found,) if found else read_exactly(text[begin:end]):
+            if job is None:
+                last = last and last._replace(twice="an id")
+                continue
+            if last:
+                yield last
+            last = job
+        begin = end + len(_BREAK)
+    if last and text.endswith("\n\n"):
+        yield last
 
 
 def read_exactly(text: str) -> Iterator[Job | None]:
     """The jobs of a text without its first `Job Id: `, whatever is in it; None where there is no
     id."""
     for block in text.replace("\n\t", "").split("\nJob Id: "):
+        native = _ID.match(block)
+        if native is None:
+            yield None
+            continue
         pairs = _ATTRIBUTE.findall(block)
         shown = dict(pairs)
-        if len(shown) < len(pairs) and any(shown[name] != value for name, value in pairs):
-            shown[TWICE] = "an attribute"
-        native = _ID.match(block)
-        yield (native[1], native[2], native[3], shown) if native else None
-
-
-def unlike(jobs: Iterable[Job]) -> dict[str, Job]:
-    """By id; one that is there twice, with something else, is marked."""
-    known: dict[str, Job] = {}
-    for job in jobs:
-        first = known.setdefault(job[0], job)
-        if first is not job and first != job:
-            known[job[0]] = (*job[:3], {TWICE: "a job", **job[3]})
-    return known
+        doubled = len(shown) < len(pairs) and any(shown[name] != text for name, text in pairs)
+        values = (shown.get(name, "") for name in _ATTRIBUTES)
+        yield Job(*native.groups(), *values, "an attribute" if doubled else "")

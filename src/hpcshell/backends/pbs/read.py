@@ -7,7 +7,7 @@ blank line ends each job: without it the answer was cut off.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -22,7 +22,7 @@ from hpcshell.backends.contract import (
 )
 from hpcshell.backends.pbs import values
 from hpcshell.backends.pbs.arrays import KEY, among_others
-from hpcshell.backends.pbs.blocks import TWICE, Job, Shown, read_blocks, unlike
+from hpcshell.backends.pbs.blocks import Job, read_blocks
 from hpcshell.backends.pbs.ids import PATTERN
 from hpcshell.backends.pbs.states import ENDINGS, STATES, End, how_it_ended
 from hpcshell.backends.pbs.troubles import trouble, trouble_of
@@ -36,6 +36,9 @@ _OF_ONE: Final = re.compile(
     rf"\w+: (?:(?:(?P<gone>Unknown Job Id)(?: Error)? (?P<unknown>{PATTERN})"
     rf"|Job has finished {PATTERN}|{PATTERN} Job has finished\b.*))\s*\Z"
 )
+_submitted: Final = lru_cache(maxsize=4096)(values.instant)
+_limit: Final = lru_cache(maxsize=4096)(values.seconds)
+_memory: Final = lru_cache(maxsize=4096)(values.size)
 _NODES: Final = re.compile(r"(\d{1,6})(?::ppn=(\d{1,6}))?\Z")
 
 
@@ -57,15 +60,13 @@ def read_jobs(answer: Answer, site: Site | None = None) -> Seen:
     front = _FRONT.search(text)
     before, body = (text[: front.start()], text[front.start() :]) if front else (text, "")
     absent, complaint = _complaints(answer, site)
-    jobs = read_blocks(body)
-    if body and not jobs:
-        complaint = complaint or trouble_of(first_lines(body))
+    sightings = tuple(_sightings(read_blocks(body)))
     if body and not body.endswith("\n\n"):
-        jobs = jobs[:-1]
         complaint = complaint or Trouble(kind="busy", message="the answer of qstat was cut off")
+    if body and not sightings:
+        complaint = complaint or trouble_of(first_lines(body))
     if before.strip():
         complaint = complaint or trouble_of(before)
-    sightings = tuple(_sightings(jobs))
     odd = any(not sighting.word for sighting in sightings)
     if odd and not complaint:
         complaint = Trouble(kind="broken", message="qstat shows a job without a state, or twice")
@@ -99,93 +100,97 @@ def _complaints(answer: Answer, site: Site | None) -> tuple[tuple[str, ...], Tro
 
 
 def _sightings(jobs: Iterable[Job]) -> Iterable[Sighting]:
-    """Elements in place of their array, where they are shown; only those that were asked for."""
-    known = unlike(jobs)
-    arrays = {number: shown for _, number, index, shown in known.values() if index == ""}
-    elements = {number for _, number, index, _ in known.values() if index}
-    for native, number, index, shown in known.values():
-        if index is None:
-            yield _sighting(native, number, None, shown, _life(shown))
+    """A job that is there twice, with something else, is not believed."""
+    plain: dict[str, Sighting] = {}
+    of_arrays: dict[str, Job] = {}
+    for job in jobs:
+        if job.index is not None:
+            if of_arrays.setdefault(job.native, job) != job:
+                of_arrays[job.native] = job._replace(twice="a job")
             continue
-        array = arrays.get(number)
-        own = {**_variables(array), **shown} if array else shown
-        asked = among_others(own.get("Variable_List", ""))
-        if not index:
-            if number not in elements:
-                yield _sighting(native, number, None, shown, _life_of_array(shown, asked))
-        elif asked is None or int(index) in asked:
-            yield _sighting(native, number, int(index), own, _life(shown, array))
+        sighting = _sighting(job, None, _life(job))
+        first = plain.setdefault(job.native, sighting)
+        if first is not sighting and first != sighting:
+            plain[job.native] = _sighting(job, None, _life(job._replace(twice="a job")))
+    yield from plain.values()
+    yield from _of_arrays(of_arrays.values())
 
 
-def _variables(array: Shown) -> Shown:
-    """Elements whose record PBS has lost share their array's."""
-    return {"Variable_List": array.get("Variable_List", "")}
+def _of_arrays(jobs: Collection[Job]) -> Iterable[Sighting]:
+    """Elements in place of their array, where they are shown; only those that were asked for."""
+    arrays = {job.number: job for job in jobs if not job.index}
+    elements = {job.number for job in jobs if job.index}
+    for job in jobs:
+        array = arrays.get(job.number)
+        if array and not job.variables:  # PBS has lost its record
+            job = job._replace(variables=array.variables)
+        asked = among_others(job.variables)
+        if not job.index:
+            if job.number not in elements:
+                yield _sighting(job, None, _life_of_array(job, asked))
+        elif asked is None or int(job.index) in asked:
+            yield _sighting(job, int(job.index), _life(job, array))
 
 
-def _sighting(
-    native: str, number: str, element: int | None, shown: Shown, life: _Life
-) -> Sighting:
-    get, end = shown.get, life.end
-    runs = values.whole(get("run_count", ""))
+def _sighting(job: Job, element: int | None, life: _Life) -> Sighting:
+    end, runs = life.end, values.whole(job.runs)
     return Sighting(
-        native=native,
-        number=number,
+        native=job.native,
+        number=job.number,
         element=element,
         waiting=life.waiting,
-        key=_key(get("Variable_List", "")),
+        key=_key(job.variables),
         state=end.state,
         word=life.word,
         held=life.held,
         reason=end.reason,
         reason_code=end.reason_code,
-        name=get("Job_Name", ""),
-        user=get("Job_Owner", "").partition("@")[0],
-        partition=get("queue", ""),
-        account=get("Account_Name", ""),
-        priority=values.whole(get("Priority", "")),
-        submit_time=_first(shown, "ctime", "qtime"),
-        start_time=_first(shown, "stime", "start_time") if life.runs else None,
-        end_time=_first(shown, "obittime", "comp_time", "mtime") if life.word in ENDINGS else None,
-        expected_start=_first(shown, "estimated.start_time"),
+        name=job.name,
+        user=job.owner.partition("@")[0],
+        partition=job.queue,
+        account=job.account,
+        priority=values.whole(job.priority),
+        submit_time=_submitted(job.ctime or job.qtime),
+        start_time=_first(job.stime, job.torque_start) if life.runs else None,
+        end_time=_first(job.obittime, job.torque_end, job.mtime) if life.word in ENDINGS else None,
+        expected_start=values.instant(job.estimated) if job.estimated else None,
         exit_code=end.exit_code,
         signal=end.signal,
-        cpus=_cpus(shown),
-        memory=values.size(get("Resource_List.mem", "")),
-        gpus=values.whole(get("Resource_List.ngpus", "")),
-        time_limit=values.seconds(get("Resource_List.walltime", "")),
-        nodes=_hosts(get("exec_host", "")) if life.runs else (),
+        cpus=values.whole(job.ncpus) if job.ncpus else _cpus_of_torque(job.nodes),
+        memory=_memory(job.memory),
+        gpus=values.whole(job.gpus),
+        time_limit=_limit(job.walltime),
+        nodes=_hosts(job.hosts) if life.runs else (),
         restarts=runs - 1 if runs and runs > 1 else 0,
-        cpu_time=values.seconds(get("resources_used.cput", "")),
-        max_rss=values.size(get("resources_used.mem", "")),
-        stdout=_path(get("Output_Path", "")),
-        stderr=_path(get("Error_Path", "")),
+        cpu_time=values.seconds(job.used_cpu) if job.used_cpu else None,
+        max_rss=values.size(job.used_memory) if job.used_memory else None,
+        stdout=_path(job.output),
+        stderr=_path(job.error),
     )
 
 
-def _life(shown: Shown, array: Shown | None = None) -> _Life:
-    """Of a job, or of an element: then `array` is what its array shows, if it is there."""
-    word = "" if TWICE in shown else shown.get("job_state", "")
+def _life(job: Job, array: Job | None = None) -> _Life:
+    """Of a job, or of an element: then `array` is its array, if that is shown."""
+    word = "" if job.twice else job.state
     if word in ENDINGS:
-        of_array = array.get("substate", "") if array else None
-        return _Life(word=word, end=how_it_ended(shown, of_array))
+        return _Life(word=word, end=how_it_ended(job.shown(), array.substate if array else None))
     if STATES.get(word) != "PENDING":
         return _alive(word)
-    return _waits(word, *_why(shown, array or {}))
+    return _waits(word, *_why(job, array))
 
 
-def _life_of_array(shown: Shown, asked: IndexSet | None) -> _Life:
+def _life_of_array(job: Job, asked: IndexSet | None) -> _Life:
     """A whole array whose elements are not shown. How it ended says nothing about any of them."""
-    word = "" if TWICE in shown else shown.get("job_state", "")
-    remaining = shown.get("array_indices_remaining", shown.get("array_indices_submitted", ""))
+    word = "" if job.twice else job.state
     state = STATES.get(word, UNKNOWN)
-    if word == "B" and "Running:0" in shown.get("array_state_count", ""):
+    if word == "B" and "Running:0" in job.counts:
         state = "PENDING"
-    reason, code, held = _why(shown, {}) if state == "PENDING" else ("", "", False)
+    reason, code, held = _why(job, None) if state == "PENDING" else ("", "", False)
     return _Life(
         word=word,
         end=End(state=state, reason=reason, reason_code=code),
         held=held,
-        waiting=_waiting(remaining, asked),
+        waiting=_waiting(job.remaining or job.submitted, asked),
         runs=False,
     )
 
@@ -214,18 +219,18 @@ def _waiting(remaining: str, asked: IndexSet | None) -> str:
     return str(indices if asked is None else indices.within(asked))
 
 
-def _why(shown: Shown, array: Shown) -> tuple[str, str, bool]:
+def _why(job: Job, array: Job | None) -> tuple[str, str, bool]:
     """Why it waits: sentence, a word for programs, and whether somebody must release it. Elements
     are held with their array, and only the array shows it."""
-    holds = array.get("Hold_Types") or shown.get("Hold_Types", "n")
-    comment = shown.get("comment") or array.get("comment", "")
-    depend = array.get("depend") or shown.get("depend", "")
-    letter = (array or shown).get("job_state", "")
-    if letter != "H":
-        began = comment.startswith("Job Array Began")
-        code = "BeginTime" if letter == "W" else ""
-        return ("" if began else comment, code, False)
-    if depend and holds in ("s", "n", ""):
+    whole = array or job
+    holds = whole.holds or job.holds or "n"
+    comment = job.comment or whole.comment
+    if whole.state == "W" and not holds.strip("n"):
+        return comment or "waits for the time it is to begin at", "BeginTime", False
+    if whole.state not in ("H", "W"):
+        return "" if comment.startswith("Job Array Began") else comment, "", False
+    depend = whole.depend or job.depend
+    if depend and holds in ("s", "n"):
         return f"waits for {depend}", "Dependency", False
     return comment or f"held ({holds})", "JobHeldUser" if "u" in holds else "JobHeldAdmin", True
 
@@ -235,18 +240,16 @@ def _key(variables: str) -> str:
     return found[1] if found else ""
 
 
-def _cpus(shown: Shown) -> int | None:
-    """Torque says `nodes=2:ppn=4` alone."""
-    said = values.whole(shown.get("Resource_List.ncpus", ""))
-    if said is not None:
-        return said
-    found = _NODES.match(shown.get("Resource_List.nodes", ""))
+def _cpus_of_torque(nodes: str) -> int | None:
+    """It says `2:ppn=4`."""
+    found = _NODES.match(nodes)
     return int(found[1]) * int(found[2] or 1) if found else None
 
 
-def _first(shown: Shown, *names: str) -> float | None:
-    for name in names:
-        when = values.instant(shown[name]) if name in shown else None
+def _first(*texts: str) -> float | None:
+    """The first instant that is told."""
+    for text in texts:
+        when = values.instant(text) if text else None
         if when is not None:
             return when
     return None

@@ -26,10 +26,16 @@ def instant(text: str) -> float | None:
     """Unix seconds of `Sat Nov 21 20:38:28 2026`: PBS's commands write times in the zone that they
     are run in, and they are run in UTC."""
     minute, second = _SIXTY.get(text[14:16]), _SIXTY.get(text[17:19])
-    if minute is None or second is None or len(text) != 24:
+    if minute is None or second is None or text[16] != ":":
         return _instant(text)
-    hour = _instant(f"{text[:14]}00{text[16]}00{text[19:]}")
+    hour = _hour(text[:14] + text[19:])
     return None if hour is None else hour + (60 * minute + second)
+
+
+@_remembered
+def _hour(text: str) -> float | None:
+    """The beginning of the hour, without minutes and seconds: `Sat Nov 21 20: 2026`."""
+    return _instant(f"{text[:14]}00:00{text[14:]}")
 
 
 @_remembered

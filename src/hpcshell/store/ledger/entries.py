@@ -20,12 +20,13 @@ class Entry(Record, frozen=True, kw_only=True):
 
     `number` is the first that the site gave to a part of it (None: none yet). `directory` is the
     job's on the cluster. `parents` as in an order. `held` and `throttle` as they are wanted now.
-    `cancelled`: when somebody asked for the end of what the site did not have, or might not have.
-    `moved`: the cluster that it was moved to; its own parts are withdrawn then. `chosen`: why it
-    was sent there, where it was not said. `origin`: the directory here whose files were sent along,
-    and into which what the job writes comes back. `elsewhere`: the same job for other clusters that
-    could run it; `movable`: it may be moved there while it waits. `fetched`: when all that was to
-    come back has.
+    `cancelled`: when its user asked for its end, of what the site might not have, or may be moved.
+    `moved`: the cluster that it is moved to; it has been once there is an entry of the key that
+    follows. `left`: since when it is ended here for that. `moves`: how often it has been moved.
+    `chosen`: why it was sent there, where it was not said. `origin`: the directory here whose files
+    were sent along, and into which what the job writes comes back. `elsewhere`: the same job for
+    other clusters that could run it; `movable`: it may be moved there while it waits. `fetched`:
+    when all that was to come back has.
     """
 
     serial: int
@@ -44,6 +45,8 @@ class Entry(Record, frozen=True, kw_only=True):
     cancelled: float | None = None
     open: bool = True
     moved: str = ""
+    left: float | None = None
+    moves: int = 0
     chosen: str = ""
     origin: str = ""
     elsewhere: Mapping[str, JobSpec] = {}

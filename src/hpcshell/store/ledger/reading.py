@@ -21,14 +21,15 @@ UNSENT: Final = "state IN ('planned', 'asking')"
 """As the index of what is not at the site has it."""
 
 
-class _Wish(Record, frozen=True):
+class Wish(Record, frozen=True):
     """Of an entry only what is asked at every step of its submission."""
 
     cancelled: float | None = None
+    moved: str = ""
 
 
 _entry: Final = msgspec.json.Decoder(Entry).decode
-_wish: Final = msgspec.json.Decoder(_Wish).decode
+_wish: Final = msgspec.json.Decoder(Wish).decode
 _sighting: Final = msgspec.json.Decoder(Sighting).decode
 
 Endings = Mapping[int | None, Sighting]
@@ -64,11 +65,16 @@ class Submissions(Rows):
         found = self._entries("WHERE serial = ?", (serial,))
         return found[0] if found else None
 
-    def wanted(self, serial: int) -> bool:
-        """Whether there is such an entry, and nobody has asked for its end."""
+    def wish(self, serial: int) -> Wish | None:
+        """What is wanted of an entry; None: there is no such."""
         rows = self._rows("SELECT document FROM entry WHERE serial = ?", (serial,))
         with self._in_words():
-            return any(_wish(document).cancelled is None for (document,) in rows)
+            return _wish(rows[0][0]) if rows else None
+
+    def wanted(self, serial: int) -> bool:
+        """Whether there is such an entry, and nobody has asked for its end."""
+        wish = self.wish(serial)
+        return wish is not None and wish.cancelled is None
 
     def keyed(self, key: str) -> Entry | None:
         """The entry of this key, which also names its directory."""
@@ -85,13 +91,15 @@ class Submissions(Rows):
         found = self._entries(where, (cluster, back))
         return found[0] if found else None
 
-    def latest(self, clusters: Sequence[str], most: int) -> list[Entry]:
-        """The latest submissions to any of some clusters, latest first; what was moved counts only
-        where it is."""
+    def latest(self, clusters: Sequence[str], back: int = 0) -> Entry | None:
+        """The latest submission to any of some clusters, or the one `back` before it. One that was
+        moved counts as it was first submitted."""
         marks = ", ".join("?" * len(clusters))
-        where = f"WHERE cluster IN ({marks}) ORDER BY serial DESC LIMIT ?"
-        found = self._entries(where, (*clusters, most * 2))
-        return [entry for entry in found if not entry.moved][:most]
+        moves = "json_extract(CAST(document AS TEXT), '$.moves')"
+        which = f"cluster IN ({marks}) AND {moves} IS NULL"
+        where = f"WHERE {which} ORDER BY serial DESC LIMIT 1 OFFSET ?"
+        found = self._entries(where, (*clusters, back))
+        return found[0] if found else None
 
     def named(self, cluster: str, name: str) -> list[Entry]:
         return self._entries("WHERE cluster = ? AND name = ? ORDER BY serial", (cluster, name))
@@ -191,19 +199,24 @@ class Reading(Submissions):
         return found
 
     def past_waits(self, cluster: str, most: int) -> list[Sighting]:
-        """The latest ends that were recorded, for what they tell of waits."""
+        """The latest ends that were recorded, for what they tell of waits: since the submission
+        here, where the site does not tell of its own."""
         rows = self._rows(
-            "SELECT ending.document FROM ending JOIN entry USING (serial)"
+            "SELECT entry.submitted, ending.document FROM ending JOIN entry USING (serial)"
             " WHERE cluster = ? ORDER BY ended DESC LIMIT ?",
             (cluster, most),
         )
         with self._in_words():
-            return [_sighting(document) for (document,) in rows]
+            return [_since(submitted, _sighting(document)) for submitted, document in rows]
 
     def site(self, cluster: str) -> tuple[float, bytes] | None:
         """When a site last told of itself, and what, as it was given."""
         rows = self._rows("SELECT told, document FROM site WHERE cluster = ?", (cluster,))
         return (rows[0][0], rows[0][1]) if rows else None
+
+
+def _since(submitted: float, sighting: Sighting) -> Sighting:
+    return sighting if sighting.submit_time else replace(sighting, submit_time=submitted)
 
 
 def _part(*values: Any) -> Part:

@@ -1,0 +1,94 @@
+"""What is on record of a submission that is moved to another cluster, and who may touch it then."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.known import Element
+from hpcshell.clusters.polls import exclusive
+from hpcshell.core.errors import NotYet
+from hpcshell.core.sightings import ENDED, Sighting
+from hpcshell.store.ledger.entries import Entry, Part
+from hpcshell.store.ledger.reading import Reading
+
+MOVING: Final = "Moving"
+"""The code of what was ended at its site and is not on record at the next yet."""
+
+
+def moved_key(entry: Entry) -> str:
+    """The key of the entry that follows when this one is moved: there can be only one."""
+    first = entry.key.removesuffix(f"m{entry.moves}") if entry.moves else entry.key
+    return f"{first}m{entry.moves + 1}"
+
+
+def follower(ledger: Reading, entry: Entry) -> Entry | None:
+    """The entry in the place of one that was moved."""
+    return ledger.keyed(moved_key(entry)) if entry.moved else None
+
+
+def turned_away(entry: Entry, parts: Iterable[Part]) -> bool:
+    """Whether its site takes none of it after all: it is to go on to another, or back."""
+    wanted = entry.elsewhere and not entry.moved and entry.cancelled is None
+    return bool(wanted) and all(part.state == "refused" for part in parts)
+
+
+def under_way(ledger: Reading, entry: Entry, parts: Sequence[Part]) -> str:
+    """Where it is being moved to; "": it is not, or is there."""
+    if turned_away(entry, parts):
+        return next(iter(entry.elsewhere))
+    begun = entry.moved and entry.cancelled is None
+    return entry.moved if begun and follower(ledger, entry) is None else ""
+
+
+def as_moving(
+    entry: Entry, elements: Mapping[Element, Sighting], where: str
+) -> dict[Element, Sighting]:
+    """Elements as they are while it is between two sites: what was ended for that still waits."""
+    return {
+        element: replace(
+            one,
+            state="PENDING",
+            reason=f"it is being moved to {where}",
+            reason_code=MOVING,
+            end_time=None,
+        )
+        if one.state in ENDED and not one.start_time and (entry.left or not one.native)
+        else one
+        for element, one in elements.items()
+    }
+
+
+def turn(cluster: Cluster) -> contextlib.AbstractContextManager[Callable[[], bool]]:
+    """The right to move jobs away from a cluster: tells, when called, whether it could be had."""
+    return exclusive(f"{cluster.polls.directory}/moving")
+
+
+@contextlib.contextmanager
+def staying(cluster: Cluster, entries: Iterable[Entry]) -> Iterator[None]:
+    """Nobody moves these meanwhile. Raises `NotYet` for one that is being moved."""
+    movable = [entry for entry in entries if entry.elsewhere]
+    if not movable:
+        yield
+        return
+    with turn(cluster) as mine:
+        if not mine():
+            raise NotYet(f"{cluster.name}: jobs there are being moved", "try again in a moment")
+        for entry in movable:
+            now = cluster.ledger.entry(entry.serial)
+            if now is not None and now.moved:
+                raise moved(now)
+        yield
+
+
+def moved(entry: Entry) -> NotYet:
+    """The error for one that is not, or not for long, where it was."""
+    label = entry.number or f"w{entry.serial}"
+    return NotYet(
+        f"job {label} is moved from {entry.cluster} to {entry.moved}",
+        "try again in a moment, with --on any",
+    )

@@ -1,0 +1,75 @@
+"""What is read fast is read as if it were read slowly."""
+
+from __future__ import annotations
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hpcshell.backends.pbs.blocks import Job, read_blocks, read_exactly
+from tests.support.clusters.pbs_recordings import recordings
+
+SHOWN = [
+    recorded.out
+    for recorded in recordings()
+    if recorded.out.startswith("Job Id: ") and recorded.out.endswith("\n\n")
+]
+ODD = [
+    *("    job_state = F\n", "    Exit_status = 0\n", "job_state = F\n", "\tjob_state = F\n"),
+    *("    job\n\t_state = F\n", "    se\n\trver = x\n", "    job_s = F\n", "    server = y\n"),
+    *("\n\tJob Id: 9.h\n", "Job Id: 9.h\n", "\nJob Id: 9.h\n", "\nJob Id: none\n", "\n", "\t\n"),
+    *("    ctime = \n\tx\n", "    \n", "     queue = z\n", "    comment = a\n    comment = b\n"),
+    *("\n\t    job_state = F\n", "  \n\t  job_state = F\n", "    Job_Name = \tq\n", "    job = 1\n"),
+]
+lines = st.sampled_from([line for text in SHOWN for line in text.splitlines(True)[1:]])
+
+
+def slowly(text: str) -> list[Job]:
+    """A text as a whole, by the exact reading alone."""
+    jobs: list[Job] = []
+    for job in read_exactly(text.removeprefix("Job Id: ")):
+        if job is not None:
+            jobs.append(job)
+        elif jobs:
+            jobs[-1] = jobs[-1]._replace(twice="an id")
+    return jobs if text.endswith("\n\n") else jobs[:-1]
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    """Jobs of a few kinds, often enough for their shapes to be known, and then odd ones of them."""
+    kinds = draw(st.lists(st.sampled_from(SHOWN) | made(), min_size=1, max_size=3))
+    odd = [spoiled(draw, draw(st.sampled_from(kinds))) for _ in range(draw(st.integers(1, 4)))]
+    return "".join([*kinds * 4, *odd, *kinds])
+
+
+@st.composite
+def made(draw: st.DrawFn) -> str:
+    return "Job Id: 7.h\n" + "".join(draw(st.lists(lines, max_size=12))) + "\n"
+
+
+def spoiled(draw: st.DrawFn, text: str) -> str:
+    parts = text.splitlines(True)
+    for _ in range(draw(st.integers(0, 2))):
+        place = draw(st.integers(0, len(parts)))
+        parts[place : place + draw(st.integers(0, 1))] = [draw(st.sampled_from(ODD) | lines)]
+    return "".join(parts)
+
+
+def among_others(line: str, other: str) -> str:
+    return SHOWN[0] * 5 + SHOWN[0].replace(line, other) + SHOWN[0]
+
+
+@given(text=texts())
+@example(text=among_others("    queue = ", "    job_state = R\n    queue = "))
+@example(text=among_others("    server = ", "    stime = "))
+@example(text=among_others("    server = pbshost", "    server = x\n\ty"))
+def test_a_job_of_a_known_shape_is_read_as_it_would_be_alone(text):
+    text = text if text.startswith("Job Id: ") else f"Job Id: {text}"
+    assert list(read_blocks(text)) == slowly(text)
+
+
+@given(text=texts(), cut=st.integers(1, 4000))
+def test_nor_does_a_cut_make_a_difference(text, cut):
+    text = text if text.startswith("Job Id: ") else f"Job Id: {text}"
+    cut_off = text[: max(len("Job Id: "), len(text) - cut)]
+    assert list(read_blocks(cut_off)) == slowly(cut_off)

@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hpcshell.core.errors import HpcError
 from hpcshell.core.options.values import from_keywords
 from hpcshell.jobs.asking import prepare_for
 from hpcshell.jobs.doors import Door
-from tests.conformance.sites import Site
+
+if TYPE_CHECKING:
+    from tests.conformance.sites import Site
 
 View = dict[str, Any]
 Found = TypeVar("Found")

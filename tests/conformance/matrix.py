@@ -24,15 +24,11 @@ from hpcshell.core.errors import HpcError
 from hpcshell.jobs.doors import Door, door
 from tests.conformance.behaviours import ALONE, BEHAVIOURS, LONG
 from tests.conformance.bench import Bench, Lacking, lacking
+from tests.conformance.record import HOLDS, LACKS, Verdicts, record, table
 from tests.conformance.sites import NAMES, Site, site
 
-HOLDS = "holds"
-LACKS = "lacks: "
 AT_ONCE = 8
 ROOT = Path(__file__).resolve().parents[2]
-RECORD = Path(__file__).with_name("verdicts.json")
-Verdicts = dict[str, str]
-"""By behaviour: `holds`, `lacks: SENTENCE`, or what went wrong."""
 
 
 def tried(way: Door, here: Site, behaviours: Iterable[str] = BEHAVIOURS) -> Verdicts:
@@ -82,47 +78,6 @@ def _told(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     line = [frame.line for frame in frames if "behaviours" in frame.filename][-1]
     return f"{type(error).__name__}: {str(error).strip()} ({line})"
-
-
-def recorded() -> dict[str, Verdicts]:
-    """What held when it was last written down, by back end."""
-    found: dict[str, Verdicts] = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
-    return found
-
-
-def record(columns: Mapping[str, Verdicts]) -> None:
-    text = json.dumps(columns, indent=2, ensure_ascii=False)
-    RECORD.write_text(text + "\n", "utf-8")
-
-
-def sentence(name: str) -> str:
-    return (BEHAVIOURS[name].__doc__ or name).strip()
-
-
-def table(columns: Mapping[str, Verdicts]) -> str:
-    """The matrix in Markdown, with a note for whatever is lacking."""
-    notes: dict[str, int] = {}
-
-    def cell(verdict: str | None) -> str:
-        if verdict is None:
-            return " "
-        if verdict == HOLDS:
-            return "yes"
-        told = verdict.removeprefix(LACKS)
-        return f"no [{notes.setdefault(told, len(notes) + 1)}]"
-
-    lines = [
-        f"| behaviour | {' | '.join(columns)} |",
-        f"|---|{'---|' * len(columns)}",
-        *(
-            f"| {sentence(name)} | {' | '.join(cell(one.get(name)) for one in columns.values())} |"
-            for name in BEHAVIOURS
-        ),
-    ]
-    counts = [f"{sum(v == HOLDS for v in one.values())} of {len(one)}" for one in columns.values()]
-    lines.append(f"| **hold** | {' | '.join(counts)} |")
-    lines += ["", *(f"{number}. {text}" for text, number in notes.items())]
-    return "\n".join(lines) + "\n"
 
 
 def verdicts(name: str, behaviours: Sequence[str] = tuple(BEHAVIOURS)) -> Verdicts:

@@ -86,7 +86,12 @@ def _slurm() -> Iterator[Site]:
         text = (cluster.home / "etc" / "slurm.conf").read_text()
         deaf = Path(folder) / "slurm.conf"
         deaf.write_text(text.replace("SlurmctldPort=", "SlurmctldPort=1#"))
-        limits = {"time": "1m", "gpus": {"partition": "gpu"}, "requeue_waits": True, "few": {"qos": "few"}}
+        limits = {
+            "time": "1m",
+            "gpus": {"partition": "gpu"},
+            "requeue_waits": True,
+            "few": {"qos": "few"},
+        }
         with _set(**cluster.env):
             yield Site(name="slurm", limits=limits, away=lambda: _set(SLURM_CONF=str(deaf)))
 

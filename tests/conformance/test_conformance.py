@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from tests.conformance.behaviours import BEHAVIOURS
-from tests.conformance.matrix import HOLDS, LACKS, of_all, recorded
+from tests.conformance.matrix import of_all
+from tests.conformance.record import HOLDS, LACKS, recorded
 from tests.conformance.sites import NAMES
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from hpcshell.core.errors import HpcError, Refused, Wrong
-from tests.conformance.behaviours.kept import HOSTILE, behaviour, long
+from tests.conformance.behaviours.kept import HOSTILE, alone, behaviour, long
 from tests.conformance.bench import Bench, Lacking, lacking
 
 
@@ -212,10 +212,13 @@ def cancels_by_name(bench: Bench) -> None:
 
 
 @behaviour
+@alone
 def tops_up(bench: Bench) -> None:
     """What passes the site's limit of jobs waits here, and is handed over as others end"""
     if "few" not in bench.limits:
-        raise Lacking("the cluster of the tests has no limit of jobs; where there is one it is kept")
+        raise Lacking(
+            "the cluster of the tests has no limit of jobs; where there is one it is kept"
+        )
     texts = [f"echo {number} >>ran; sleep 1" for number in range(4)]
     labels = [bench.shell(text, taken=False, **bench.limits["few"]) for text in texts]
     for label in labels:

@@ -148,7 +148,9 @@ def several_cpus(bench: Bench) -> None:
 def gpus(bench: Bench) -> None:
     """GPUs that are asked for are had"""
     if not bench.limits.get("gpus"):
-        raise Lacking("the cluster of the tests has no GPUs; where a site has them they are asked for")
+        raise Lacking(
+            "the cluster of the tests has no GPUs; where a site has them they are asked for"
+        )
     label = bench.submit("true", gpus=1, **bench.limits["gpus"])
     assert bench.end(label)["state"] == "COMPLETED"
 

@@ -382,7 +382,7 @@ def check_unique(spec: JobSpec, cluster: Cluster) -> None:
 
 def _same(one: JobSpec, other: JobSpec) -> bool:
     """Whether they differ in nothing but their names, and in directories of their own."""
-    one, other = (at_work(each, "") for each in (one, other))
+    one, other = (completed(at_work(each, "")) for each in (one, other))
     return replace(one, submission=replace(one.submission, name="")) == replace(
         other, submission=replace(other.submission, name="")
     )

@@ -18,7 +18,12 @@ ODD = [
     *("    job\n\t_state = F\n", "    se\n\trver = x\n", "    job_s = F\n", "    server = y\n"),
     *("\n\tJob Id: 9.h\n", "Job Id: 9.h\n", "\nJob Id: 9.h\n", "\nJob Id: none\n", "\n", "\t\n"),
     *("    ctime = \n\tx\n", "    \n", "     queue = z\n", "    comment = a\n    comment = b\n"),
-    *("\n\t    job_state = F\n", "  \n\t  job_state = F\n", "    Job_Name = \tq\n", "    job = 1\n"),
+    *(
+        "\n\t    job_state = F\n",
+        "  \n\t  job_state = F\n",
+        "    Job_Name = \tq\n",
+        "    job = 1\n",
+    ),
 ]
 lines = st.sampled_from([line for text in SHOWN for line in text.splitlines(True)[1:]])
 

@@ -181,4 +181,4 @@ def test_elements_of_an_array_that_went_through_have_ends_of_their_own():
     out = record.out.replace("Job Id: ", "\nJob Id: ").lstrip("\n") + "\n"
     seen = PBS.read_history([Answer(code=0, out=out)]).sightings
     ends = {one.element: (one.state, one.exit_code) for one in seen}
-    assert ends == {index: ("COMPLETED", 0) for index in range(10)} | {2: ("FAILED", 4)}
+    assert ends == dict.fromkeys(range(10), ("COMPLETED", 0)) | {2: ("FAILED", 4)}

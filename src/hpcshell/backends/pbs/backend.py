@@ -69,9 +69,7 @@ class PbsBackend(_Changing):
         **scripts.LACKS,
         "estimate": "PBS tells no start ahead of a submission: submit, and see qstat -T",
         "history": "ended jobs are known only where the site keeps a job history",
-        "requeue": "only operators may put a running job of PBS back: cancel it, and submit it again",
-        "suspend": "only operators may suspend a job of PBS: hold it while it waits",
-        "resume": "only operators may resume a job of PBS: ask one of them",
+        "requeue": "only operators may requeue a job of PBS: cancel it, and submit it again",
         "suspend": "only operators may suspend a job of PBS: hold it while it waits",
         "resume": "only operators may resume a job of PBS: ask one of them",
     }

@@ -73,7 +73,7 @@ def _pbs_job(number: int, native: str, array: int) -> str:
         "Keep_Files": "n",
         "Mail_Points": "a",
         "mtime": _pbs_time(37 * number + 90),
-        "Output_Path": f"login1.cluster.example:{_FOLD}/home/alice/.hpc/jobs/{number}/scheduler.out",
+        "Output_Path": f"login1.cluster.example:{_FOLD}/home/alice/.hpc/{number}/scheduler.out",
         "Priority": str(number % 100),
         "qtime": _pbs_time(37 * (number // 4)),
         "Rerunable": "True",
@@ -175,7 +175,9 @@ def _lsf_job(number: int) -> dict[str, str]:
         "JOB_PRIORITY": str(number % 100),
         "EXIT_CODE": "",
         "EXIT_REASON": "",
-        "PEND_REASON": ("Job slot limit reached;", "New job is waiting for scheduling;")[number % 3 % 2]
+        "PEND_REASON": ("Job slot limit reached;", "New job is waiting for scheduling;")[
+            number % 3 % 2
+        ]
         if waits
         else "",
         "SUBMIT_TIME": _lsf_time(37 * (number // 4)),
@@ -228,7 +230,9 @@ def _sge_job(number: int) -> str:
         if runs
         else f"<JB_submission_time>{instant}</JB_submission_time>",
         f"<queue_name>{('all', 'short', 'gpu')[number % 3] if runs else ''}.q@node{number % 500}"
-        "</queue_name>" if runs else "<queue_name></queue_name>",
+        "</queue_name>"
+        if runs
+        else "<queue_name></queue_name>",
         f"<slots>{slots}</slots>",
         *([f"<tasks>{number % 100 + 1}</tasks>"] if number % 4 == 1 else []),
         f"<full_job_name>sweep-{number % 997}</full_job_name>",

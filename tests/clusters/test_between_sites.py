@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from hpcshell.clusters.anydesk import AnyDesk, Choice
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.desk import Desk
+from hpcshell.clusters.verbs.submit import submit_chosen
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Request
 from hpcshell.core.settings import ClusterSettings
@@ -82,7 +83,8 @@ def test_a_job_goes_to_who_is_idle_and_one_that_waits_is_moved_there(
     assert end["state"] == "COMPLETED"
 
     waits = whole_node(asked(tmp_path, "third", **on_slurm))
-    slurm.submit_chosen(waits, "it was said so", {"sge": asked(tmp_path, "third")}, True)
+    others = {"sge": asked(tmp_path, "third")}
+    submit_chosen(slurm, waits, "it was said so", others, True)
     assert until_moved(anywhere, "third") == "moved to sge"
     (end,) = anywhere.call("wait", ids=["third"], timeout=90.0)["done"]
     assert end["state"] == "COMPLETED"

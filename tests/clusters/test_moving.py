@@ -482,3 +482,39 @@ def test_tending_looks_for_better_places_every_ten_minutes(realm: Realm) -> None
     realm.places["b"].runs()
     realm.passes(60.0)
     assert desk.tend() == 0
+
+
+def test_one_stays_while_something_may_be_moved(realm: Realm) -> None:
+    moves = realm.any().moves
+    assert not moves.needs_somebody()
+    with_one(realm)
+    assert moves.needs_somebody()
+    told: list[bool] = []
+
+    def passes(seconds: float) -> None:
+        realm.passes(seconds)
+        told.append(realm.any(1).moves.needs_somebody())
+        if realm.where("job") == "b":
+            realm.places["b"].runs()
+
+    moves.pause = passes
+    moves.stay()
+    assert told
+    assert not any(told)
+    assert realm.state("job") == "COMPLETED"
+    assert not moves.needs_somebody()
+
+
+def test_who_stays_outlasts_a_cluster_that_is_away(realm: Realm) -> None:
+    with_one(realm)
+    realm.places["a"].away = realm.places["b"].away = True
+    moves = realm.any().moves
+
+    def passes(seconds: float) -> None:
+        realm.passes(max(seconds, 400.0))
+        realm.places["a"].away = realm.places["b"].away = False
+        runs(realm)
+
+    moves.pause = passes
+    moves.stay()
+    assert realm.state("job") == "COMPLETED"

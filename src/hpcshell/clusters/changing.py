@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -36,6 +37,8 @@ FITS: Final[dict[str, frozenset[str]]] = {
     "edit": frozenset({"PENDING", "RUNNING", "SUSPENDED"}),
 }
 """The states in which a verb means something."""
+_NEAREST: Final = re.compile("[:;] ")
+"""What stands between what is lacking and the nearest thing to it."""
 NOTHING: Final = {
     "signal": "runs, and only what runs gets a signal",
     "hold": "waits: what runs cannot be held",
@@ -115,8 +118,8 @@ class Changing:
     def _lacking(self) -> Refused:
         backend = self.cluster.backend
         told = backend.lacks.get(self.verb, f"{backend.title} has no such thing")
-        sentence, _, nearest = told.partition(": ")
-        return Refused(f"{self.cluster.name}: {sentence}", nearest or None)
+        sentence, *nearest = _NEAREST.split(told, maxsplit=1)
+        return Refused(f"{self.cluster.name}: {sentence}", nearest[0] if nearest else None)
 
     def _answered(self, targets: Sequence[Target], change: Change) -> None:
         done = [target for target in targets if target.native not in change.troubles]

@@ -23,14 +23,14 @@ make conformance ON=mycluster    # a cluster of yours, as `hpc --on mycluster` m
 ```
 
 The last one submits some two hundred short jobs of one CPU. `CONFORMANCE_LIMITS` tells it, as JSON,
-what your site has: `time` (the shortest time limit that is kept), `gpus` (options with which one is
-had), `memory` (true: it is enforced), `few` (options with which no more than two jobs are taken)."""
+what your site has: `time` (the shortest time limit that is kept), `gpus` (options with which one
+is had), `memory` (true: it is enforced), `few` (options with which two jobs are taken, no more)."""
 
 COLUMNS = {
     "local": "this machine's own scheduler",
     "slurm": "a real Slurm 22.05: slurmctld, slurmdbd and five slurmd on one machine",
-    "pbs": "a stand-in for OpenPBS 23.06 that runs its jobs, built from recordings of a real one; as"
-    " a user who is no operator",
+    "pbs": "a stand-in for OpenPBS 23.06 that runs its jobs, built from recordings of a real one,"
+    " for a user who is no operator",
     "lsf": "a stand-in for LSF 10.1 that runs its jobs, built from what public sources show",
     "sge": "a real Grid Engine 8.1",
     "tsp": "a real task-spooler, through the back end of `examples/backend`, which is a hundred"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hpcshell.clusters.known import GONE_AFTER, Assessing
 from hpcshell.clusters.lookout import FRESH
@@ -282,12 +283,11 @@ def test_an_element_that_the_site_agreed_to_end_and_does_not_mention_any_more_wa
 )
 @pytest.mark.parametrize("told", ["see", "account"])
 def test_what_was_killed_after_the_site_had_agreed_was_cancelled(told, end, state) -> None:
-    fields = {"serial": 1, "number": 0, "key": "k", "state": "known", "since": 1.0, "site": "7"}
+    plain = Part(
+        serial=1, number=0, key="k", indices="", state="known", since=1.0, native="7", site="7"
+    )
     failed = Sighting(native="7", number="7", state="FAILED", **end)
-    for part, ends in (
-        (Part(indices="", native="7", cancelled=2.0, **fields), state),
-        (Part(indices="", native="7", **fields), "FAILED"),
-    ):
+    for part, ends in ((replace(plain, cancelled=2.0), state), (plain, "FAILED")):
         assessing = Assessing(part, {})
         getattr(assessing, told)([failed])
         assert assessing.elements[None].state == ends

@@ -16,7 +16,7 @@ from tests.support.clusters.toy import ToyBackend, ToySite, spec, toy_desk
 class Guarded(ToyBackend):
     """A toy where only operators may hold jobs, and that does not name a queue it does not know."""
 
-    lacks: ClassVar = {"hold": "only operators may hold a job of Toy: cancel it"}
+    lacks = {"hold": "only operators may hold a job of Toy: cancel it"}
 
     def read_change(self, ids: Sequence[str], answers: Sequence[Answer]) -> Change:
         return Change(troubles=dict.fromkeys(ids, Trouble(kind="denied", message="Unauthorized")))

@@ -202,7 +202,8 @@ def _lsf_time(after: int) -> str:
 
 def sge(jobs: int) -> list[Answer]:
     """That of `qstat -r -xml`: first those that run, then those that wait."""
-    runs, waits = [], []
+    runs: list[str] = []
+    waits: list[str] = []
     for number in range(1, jobs + 1):
         (runs if number % 2 else waits).append(_sge_job(number))
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from types import MappingProxyType
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.support.clusters.toy import ToyBackend, ToySite, spec, toy_desk
 class Guarded(ToyBackend):
     """A toy where only operators may hold jobs, and that does not name a queue it does not know."""
 
-    lacks: ClassVar = {"hold": "only operators may hold a job of Toy: cancel it"}
+    lacks = MappingProxyType({"hold": "only operators may hold a job of Toy: cancel it"})
 
     def read_change(self, ids: Sequence[str], answers: Sequence[Answer]) -> Change:
         return Change(troubles=dict.fromkeys(ids, Trouble(kind="denied", message="Unauthorized")))

@@ -113,6 +113,8 @@ class AnyDesk:
             answer["notes"] = [f"on {chosen.cluster}: {reason}", *answer["notes"]]
             return answer | {"cluster": chosen.cluster}
         told = "; ".join([*(each.sentence for each in made), *notes])
+        if made and all(each.silent for each in made):
+            raise Unreachable(f"no cluster answers: {told}", "hpc cluster status")
         raise Refused(f"no cluster can run it: {told}", "how they answer: hpc cluster status")
 
     def _hand_over(

@@ -248,6 +248,8 @@ class Changing:
     def _say_why(self, known: Known) -> None:
         label, ended = label_of(known), known.over
         why = f"job {label} has ended" if ended else f"nothing of job {label} {NOTHING[self.verb]}"
+        if any(one.state == UNKNOWN for one in known.elements.values()):
+            why = f"what job {label} does is not known now: try again when it is"
         self.unchanged.append({"id": number(label), "why": why, "ended": ended})
 
 
@@ -299,6 +301,8 @@ def _wished(cluster: Cluster, found: Found, wish: Mapping[str, Any]) -> Found:
         return found
     if all(part.state == "known" for part in known.parts) and not known.entry.elsewhere:
         return found
+    if "held" in wish and any(part.state == "asking" for part in known.parts):
+        return found  # it may be there, and run: nobody can hold it now
     serial = known.entry.serial
     with cluster.ledger.change() as change:
         entry = cluster.ledger.entry(serial)

@@ -44,6 +44,7 @@ trap 'hpc_note "$hpc_record.end" $?' EXIT
 if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
 export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k-1
 export HPC_JOB_NAME=job
+export HPC_CPUS=1
 export HPC_SUBMIT_DIR=/home/alice
 cd -- /home/alice || exit 1
 umask 0022
@@ -107,7 +108,9 @@ trap 'hpc_note "$hpc_record.end" $?' EXIT
 if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
 export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k-1
 export HPC_JOB_NAME=job
+export HPC_CPUS=1
 export HPC_ARRAY_JOB_ID="$hpc_job" HPC_ARRAY_TASK_ID="$hpc_element"
+export HPC_ARRAY_TASK_COUNT=3 HPC_ARRAY_TASK_MIN=1 HPC_ARRAY_TASK_MAX=9
 export HPC_SUBMIT_DIR=/home/alice
 cd -- /home/alice || exit 1
 umask 0022

@@ -89,9 +89,9 @@ def _change(
     asked = clock.now()
     answer = carry_out(desk.look())
     if not answer["jobs"] and not all(line["ended"] for line in answer["unchanged"]):
-        desk.changed = asked
+        desk.cluster.polls.spoil(asked)
         answer = carry_out(desk.look())
-    desk.changed = clock.now()
+    desk.cluster.polls.spoil()
     return answer
 
 

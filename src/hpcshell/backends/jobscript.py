@@ -23,8 +23,8 @@ from typing import Final
 from hpcshell.backends.contract import Order
 from hpcshell.core.records import Record
 
-_IDENTIFIER: Final = re.compile(r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z")
-_HIDDEN: Final = re.compile(
+_IDENTIFIER: Final = r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z"
+_HIDDEN: Final = (
     r"(?:_|BASH.*|SHLVL|IFS|PWD|OLDPWD|HOSTNAME|TMPDIR|EUID|UID|PPID|SHELLOPTS|SSH_.*|DISPLAY"
     r"|PBS_.*|LSB_.*|LS_.*|SGE_.*|JOB_ID|JOB_NAME|NSLOTS|NHOSTS|QUEUE|REQUEST|RESTARTED|ENVIRONMENT"
     r"|hpc_(?:dir|job|element|record|path|out|err|signals|child|heard|last|code))\Z"
@@ -136,7 +136,7 @@ def _surroundings(order: Order) -> list[str]:
     return [*lines, f"umask {submission.umask:04o}", ""]
 
 
-_FIELD: Final = re.compile(r"(?a)%(?:%|(\d{0,9})([jAaxNutnbsr]))")
+_FIELD: Final = r"(?a)%(?:%|(\d{0,9})([jAaxNutnbsr]))"
 
 
 def _capture(order: Order) -> list[str]:
@@ -164,7 +164,7 @@ def shell_pattern(pattern: str, name: str) -> str:
     """A pattern of `core.patterns` as words that the shell of the job makes its path of."""
     parts: list[str] = []
     last = 0
-    for found in _FIELD.finditer(pattern):
+    for found in re.finditer(_FIELD, pattern):
         parts += [quote(pattern[last : found.start()])] if found.start() > last else []
         parts.append(_field(found, name))
         last = found.end()
@@ -258,10 +258,11 @@ def _run(order: Order, names: Names) -> list[str]:
 def environment_file(variables: Mapping[str, str]) -> tuple[str, list[str]]:
     """The text of `env`, and the names that no shell could set."""
     lines, left = [], []
+    named, hidden = re.compile(_IDENTIFIER).match, re.compile(_HIDDEN).match
     for name, value in variables.items():
-        if not _IDENTIFIER.match(name) or "\0" in value:
+        if not named(name) or "\0" in value:
             left.append(name)
-        elif not _HIDDEN.match(name):
+        elif not hidden(name):
             lines.append(f"export {name}={quote(value)}")
     return "".join(line + "\n" for line in lines), left
 

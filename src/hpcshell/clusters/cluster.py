@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -139,5 +138,5 @@ class Cluster:
         return self._read[1]
 
 
-def ledger_path(places: Places) -> Path:
-    return Path(places.state) / "clusters.db"
+def ledger_path(places: Places) -> str:
+    return f"{places.state}/clusters.db"

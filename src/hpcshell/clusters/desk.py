@@ -13,7 +13,6 @@ from typing import Any
 
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.lookout import Picture, picture
-from hpcshell.clusters.tending import tend
 from hpcshell.clusters.verbs import verb_named
 from hpcshell.core.errors import Refused
 
@@ -42,6 +41,8 @@ class Desk:
         the site takes it."""
         seen = picture(self.cluster, age=age, since=self.changed)
         if self.cluster.ledger.unsent(self.cluster.name):  # what has ended makes room for it
+            from hpcshell.clusters.tending import tend
+
             tend(self.cluster, self.pause)
             seen = picture(self.cluster, age=age, since=self.changed)
         return seen

@@ -73,7 +73,7 @@ def _pbs_job(number: int, native: str, array: int) -> str:
         "Keep_Files": "n",
         "Mail_Points": "a",
         "mtime": _pbs_time(37 * number + 90),
-        "Output_Path": f"login1.cluster.example:{_FOLD}/home/alice/.hpc/jobs/{number}/scheduler.out",
+        "Output_Path": f"login1.cluster.example:{_FOLD}/home/alice/.hpc/{number}/scheduler.out",
         "Priority": str(number % 100),
         "qtime": _pbs_time(37 * (number // 4)),
         "Rerunable": "True",
@@ -175,10 +175,12 @@ def _lsf_job(number: int) -> dict[str, str]:
         "JOB_PRIORITY": str(number % 100),
         "EXIT_CODE": "",
         "EXIT_REASON": "",
-        "PEND_REASON": ("Job slot limit reached;", "New job is waiting for scheduling;")[number % 3 % 2]
+        "PEND_REASON": ("Job slot limit reached;", "New job is waiting for scheduling;")[
+            number % 3 % 2
+        ]
         if waits
         else "",
-        "SUBMIT_TIME": _lsf_time(37 * number),
+        "SUBMIT_TIME": _lsf_time(37 * (number // 4)),
         "START_TIME": "" if waits else _lsf_time(37 * number + 61),
         "ESTIMATED_START_TIME": "",
         "FINISH_TIME": "" if waits else _lsf_time(41 * number + 7200) + " L",
@@ -200,7 +202,8 @@ def _lsf_time(after: int) -> str:
 
 def sge(jobs: int) -> list[Answer]:
     """That of `qstat -r -xml`: first those that run, then those that wait."""
-    runs, waits = [], []
+    runs: list[str] = []
+    waits: list[str] = []
     for number in range(1, jobs + 1):
         (runs if number % 2 else waits).append(_sge_job(number))
     return [
@@ -215,7 +218,8 @@ def sge(jobs: int) -> list[Answer]:
 
 def _sge_job(number: int) -> str:
     runs, slots = number % 2, 1 + number % 8
-    instant = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(_BEGAN + 37 * number))
+    after = 37 * number + 61 if runs else 37 * (number // 4)
+    instant = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(_BEGAN + after))
     fields = [
         f'    <job_list state="{"running" if runs else "pending"}">',
         f"<JB_job_number>{number}</JB_job_number>",
@@ -227,7 +231,9 @@ def _sge_job(number: int) -> str:
         if runs
         else f"<JB_submission_time>{instant}</JB_submission_time>",
         f"<queue_name>{('all', 'short', 'gpu')[number % 3] if runs else ''}.q@node{number % 500}"
-        "</queue_name>" if runs else "<queue_name></queue_name>",
+        "</queue_name>"
+        if runs
+        else "<queue_name></queue_name>",
         f"<slots>{slots}</slots>",
         *([f"<tasks>{number % 100 + 1}</tasks>"] if number % 4 == 1 else []),
         f"<full_job_name>sweep-{number % 997}</full_job_name>",

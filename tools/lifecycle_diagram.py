@@ -67,6 +67,10 @@ def page() -> str:
             table(),
             f"How an element ended is told apart from its state: {outcomes}.\n"
             "`hpc` shows that word in place of `ENDED`, and `COMPLETING` in place of `STOPPING`.",
+            "On a cluster the states are the site's, in the same words, and two more: `UNKNOWN`\n"
+            "(nobody can tell now) and `GONE` (its scheduler has forgotten it, and it left no\n"
+            "record of its end): "
+            "[how a state is told](../explanation/clusters.md#how-a-state-is-told).",
         )
     )
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import click
 
-from tools import tables
+from tools import backends, tables
 from tools.pages import PAGES, main_for
 
 INTRODUCTION = """\
@@ -93,6 +93,7 @@ def cli_page() -> str:
 
 PAGES_HERE = {
     PAGES / "cli.md": cli_page,
+    PAGES / "backends.md": backends.backends_page,
     PAGES / "options.md": tables.options_page,
     PAGES / "configuration.md": tables.configuration_page,
     PAGES / "reasons.md": tables.reasons_page,

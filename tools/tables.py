@@ -39,14 +39,16 @@ is in what they say with `--json`."""
 CLUSTERS = """\
 ## On a cluster
 
-There the word is the one that the site's scheduler says, if it says any (`JobHeldUser`, `QOSMaxJobsPerUserLimit`, ...),
-and the sentence tells what it means where that is known. These are of our own:"""
+There the word is the one that the site's scheduler says, if it says any (`JobHeldUser`,
+`QOSMaxJobsPerUserLimit`, ...), and the sentence tells what it means where that is known. These are
+of our own:"""
 
 AT_CLUSTERS: Final = {
     "NotSentYet": "it waits here until the site takes it: a limit, a site that does not answer, "
     "or what was submitted before it; its id is `w7`",
     "Sending": "it was sent, and no answer came; its state is UNKNOWN, and it is looked for",
     "JustSubmitted": "the site took it, and has not been asked about its jobs since",
+    "Moving": "it is being moved to another cluster, and its end where it was is waited for",
 }
 
 

@@ -21,13 +21,14 @@ from hpcshell.backends.contract import (
     Words,
     first_lines,
 )
-from hpcshell.backends.jobscript import Names, job_script
+from hpcshell.backends.jobscript import Names, job_script, quote
 from hpcshell.core.errors import Wrong
 
 LACKS = {
     "array": "task-spooler has no arrays: submit a job for each element",
     "time_limit": "task-spooler has no time limits: put timeout(1) before the command",
     "begin": "task-spooler begins jobs as soon as it can: submit it later",
+    "partition": "task-spooler has one queue: leave out the partition",
     "gpus": "task-spooler knows no GPUs: leave them out",
     "nodes": "task-spooler has one machine: leave out the nodes",
     "dependency": "task-spooler waits for one job that goes well: use afterok with one id",
@@ -38,6 +39,8 @@ LACKS = {
     "suspend": "task-spooler suspends no job: cancel it, and submit it again",
     "resume": "task-spooler suspends no job: there is none to resume",
     "edit": "task-spooler changes no job: cancel it, and submit it again",
+    "start_time": "task-spooler's list tells no times: see tsp -i ID",
+    "killed": "task-spooler's list does not tell which signal ended a job: see tsp -i ID",
     "history": "task-spooler forgets a job that is removed: the job's own record tells its end",
 }
 STATES = {"queued": "PENDING", "running": "RUNNING", "skipped": "CANCELLED"}
@@ -65,9 +68,11 @@ class TspBackend(Backend):
         return Site(version=found[1], accounting=False) if found else trouble(answer)
 
     def script(self, order: Order) -> str:
-        """A job is not told its number, so its key stands for that in the job's own words."""
+        """A job is not told its number: it finds it in the list, by its key."""
         refuse_what_it_lacks(order)
-        return job_script([], order, Names(job=order.key, element="''"))
+        mine = rf"s/^\([0-9]*\) .*\[hpc:{order.key}\].*/\1/p"
+        names = Names(job=f'"$(tsp -l | sed -n {quote(mine)})"', element="''")
+        return job_script([], order, names)
 
     def submit(self, order: Order) -> Words:
         """The label is the key, so that the job is known again in the list."""
@@ -137,6 +142,7 @@ def refuse_what_it_lacks(order: Order) -> None:
         "time_limit": submission.request.time_limit is not None,
         "begin": submission.begin,
         "hold": submission.hold,
+        "partition": submission.partition,
         "gpus": layout.every_gpu or submission.request.gpu_hundredths,
         "nodes": (layout.nodes or 1) > 1,
         "dependency": kinds not in ([], ["afterok"]) or any(len(p.ids) > 1 for p in order.parents),

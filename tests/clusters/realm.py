@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from hpcshell.backends.contract import Answer, Estimate, Order, Seen, Site, Trouble, Words
+from hpcshell.backends.contract import Answer, Estimate, Order, Seen, Trouble, Words
 from hpcshell.clusters import polls, together
 from hpcshell.clusters.anydesk import AnyDesk, Choice
 from hpcshell.clusters.cluster import Cluster
@@ -36,10 +36,12 @@ from hpcshell.machine.paths import Places
 from hpcshell.store.ledger.entries import Entry
 from hpcshell.store.ledger.ledger import Ledger
 from hpcshell.store.ledger.writing import Change
-from tests.clusters.world import LIVE, START, Killed, World
+from tests.clusters.world import LIVE, START, Killed, LivingSite
 from tests.store.test_model import FAST
 from tests.support.clusters import toy
 from tests.support.clusters.toy import ToyBackend, ToySite, spec
+
+SETTINGS = ClusterSettings(backend="toy", poll=0.0)
 
 
 class Holding(ToyBackend):
@@ -77,25 +79,16 @@ def _with_more(answers: Sequence[Answer], seen: Seen) -> Seen:
     return replace(seen, sightings=tuple(more))
 
 
-class Place(World):
+class Place(LivingSite):
     """One of the sites."""
 
-    def __init__(self, realm: Realm, name: str, **settings: Any) -> None:
-        ToySite.__init__(self)
+    def __init__(self, realm: Realm, name: str) -> None:
+        super().__init__()
         self.realm, self.name = realm, name
         self.starts: float | None = None
         self.refuses = self.away = self.full = False
         self.takes = True
         """Whether it takes a job in the end of which it has said when it starts it."""
-        self.records = self.accounts = True
-        self.settings = ClusterSettings(**{"backend": "toy", "poll": 0.0} | settings)
-
-    @property
-    def now(self) -> float:  # type: ignore[override]
-        return self.realm.now
-
-    def passes(self, seconds: float) -> None:
-        self.realm.passes(seconds)
 
     def step(self) -> None:
         self.realm.step()
@@ -103,7 +96,6 @@ class Place(World):
     def say(self, words: Words) -> Answer:
         self.faults = self.realm.faults
         self.realm.somebody_acts(words.argv[1])
-        self.meanwhile, self._commands = {}, 0
         if self.refuses and words.argv[1] in ("submit", "estimate"):
             return Answer(code=1, err="no such account")
         if not self.takes and words.argv[1] == "submit":
@@ -119,10 +111,6 @@ class Place(World):
     def write(self, directory: str, files: Mapping[str, tuple[bytes, int]]) -> None:
         self.realm.somebody_acts("write")
         super().write(directory, files)
-
-    @property
-    def offsets(self) -> dict[str, int]:
-        return {}
 
     # ------------------------------------------------------------------------------ the scheduler
 
@@ -168,9 +156,7 @@ class Place(World):
 class Realm:
     """The sites and the processes."""
 
-    def __init__(
-        self, directory: Path, patch: pytest.MonkeyPatch, names: str = "ab", **settings: Any
-    ) -> None:
+    def __init__(self, directory: Path, patch: pytest.MonkeyPatch, names: str = "ab") -> None:
         self.directory = directory
         self.now = START
         self.doom: int | None = None
@@ -180,7 +166,7 @@ class Realm:
         """Names of jobs that their user has cancelled, or tries to."""
         self.ended = False
         """Whether he was told that it is."""
-        self.places = {name: Place(self, name, **settings) for name in names}
+        self.places = {name: Place(self, name) for name in names}
         self._any: dict[int, AnyDesk] = {}
         self._commands = 0
         self._meanwhile: dict[int, Callable[[], None]] = {}
@@ -208,17 +194,11 @@ class Realm:
         if who not in self._any:
             ledger = Ledger.open(self.directory / "state" / "clusters.db")
             desks = {
-                name: Desk(self._cluster(place, ledger), pause=self.passes)
+                name: Desk(_cluster(place, ledger), pause=self.passes)
                 for name, place in self.places.items()
             }
             self._any[who] = AnyDesk(desks, pause=self.passes)
         return self._any[who]
-
-    def _cluster(self, place: Place, ledger: Ledger) -> Cluster:
-        where = Places(*(str(self.directory / name) for name in ("state", "conf", "run", "cache")))
-        return Cluster(
-            place.name, place.settings, where, place, ledger, make=lambda name, told: Holding(told)
-        )
 
     @property
     def ledger(self) -> Ledger:
@@ -235,6 +215,8 @@ class Realm:
 
     def passes(self, seconds: float) -> None:
         self.now += seconds
+        for place in self.places.values():
+            place.now = self.now
 
     def step(self) -> None:
         self.check()
@@ -327,16 +309,24 @@ class Realm:
         )
 
 
+def _cluster(place: Place, ledger: Ledger) -> Cluster:
+    state = place.realm.directory
+    where = Places(*(str(state / name) for name in ("state", "conf", "run", "cache")))
+    return Cluster(
+        place.name, SETTINGS, where, place, ledger, make=lambda name, told: Holding(told)
+    )
+
+
 def _tried(ask: Callable[[], Any]) -> Any:
     return together.tried(ask)
 
 
 @contextlib.contextmanager
-def brief_realm(names: str = "ab", **settings: Any) -> Iterator[Realm]:
+def brief_realm(names: str = "ab") -> Iterator[Realm]:
     """A realm for one of many examples."""
     directory = Path(tempfile.mkdtemp(dir=FAST))
     with pytest.MonkeyPatch.context() as patch:
-        made = Realm(directory, patch, names, **settings)
+        made = Realm(directory, patch, names)
         try:
             yield made
         finally:

@@ -6,12 +6,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hpcshell.clusters.anydesk import AnyDesk, Choice
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.desk import Desk
+from hpcshell.clusters.verbs.submit import submit_chosen
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Request
 from hpcshell.core.settings import ClusterSettings
@@ -56,7 +59,7 @@ def anywhere(
         ledger.close()
 
 
-def asked(directory: Path, name: str, seconds: int = 0, **fields: object) -> JobSpec:
+def asked(directory: Path, name: str, seconds: int = 0, **fields: Any) -> JobSpec:
     request = Request(time_limit=LONG)
     argv = ("sleep", str(seconds)) if seconds else ("true",)
     return spec(*argv, name=name, cwd=str(directory), request=request, **fields)
@@ -66,7 +69,7 @@ def test_a_job_goes_to_who_is_idle_and_one_that_waits_is_moved_there(
     anywhere: AnyDesk, tmp_path: Path
 ) -> None:
     slurm, grid = anywhere.desks["slurm"], anywhere.desks["sge"]
-    on_slurm = {"partition": "small"}
+    on_slurm: dict[str, Any] = {"partition": "small"}
     filler = asked(tmp_path, "filler", 600, **on_slurm)
     slurm.call("submit", submissions=[whole_node(filler)])
     running(slurm, "filler")
@@ -80,7 +83,8 @@ def test_a_job_goes_to_who_is_idle_and_one_that_waits_is_moved_there(
     assert end["state"] == "COMPLETED"
 
     waits = whole_node(asked(tmp_path, "third", **on_slurm))
-    slurm.submit_chosen(waits, "it was said so", {"sge": asked(tmp_path, "third")}, True)
+    others = {"sge": asked(tmp_path, "third")}
+    submit_chosen(slurm, waits, "it was said so", others, True)
     assert until_moved(anywhere, "third") == "moved to sge"
     (end,) = anywhere.call("wait", ids=["third"], timeout=90.0)["done"]
     assert end["state"] == "COMPLETED"
@@ -91,8 +95,6 @@ def test_a_job_goes_to_who_is_idle_and_one_that_waits_is_moved_there(
 
 
 def whole_node(asked: JobSpec) -> JobSpec:
-    from msgspec.structs import replace
-
     return replace(asked, layout=replace(asked.layout, exclusive="yes"))
 
 

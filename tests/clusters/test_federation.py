@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcshell.backends.contract import Answer, Partition, Site
+from hpcshell.backends.contract import Partition, Site
 from hpcshell.clusters import together
-from hpcshell.clusters.explaining import FEW, LATEST, OLDEST, wait_of_history
-from hpcshell.clusters.federation import FARTHEST, NO_IDEA, Offer, best, why
+from hpcshell.clusters.explaining import FEW, OLDEST, wait_of_history
+from hpcshell.clusters.federation import FARTHEST, NO_IDEA, Offer, best
 from hpcshell.clusters.fitting import misfit
 from hpcshell.core.errors import HpcError, Refused, Unreachable
 from hpcshell.core.jobspec import Layout
@@ -51,7 +51,7 @@ def reason(realm: Realm) -> str:
 
 
 def by_hand(made: list[Offer], limit: float) -> str | None:
-    """The rule, without anything clever: who has it done first, then fewer ahead, then the order."""
+    """The rule as it is told: who has it done first, then fewer ahead, then the order."""
     able = [each for each in made if not each.cannot]
     known = sorted(each.run for each in able if each.run is not None)
     middle = len(known) // 2
@@ -198,7 +198,8 @@ def test_a_dry_run_says_where_and_submits_nothing(realm: Realm) -> None:
     assert job["cluster"] == "b"
     assert job["notes"][0].startswith("on b: b starts it at once (its own estimate)")
     assert job["argv"][:2] == ["toy", "submit"]
-    assert realm.entries() == realm.rows() == []
+    assert realm.entries() == []
+    assert realm.rows() == []
 
 
 # ------------------------------------------------------------------------------------- of history

@@ -14,6 +14,7 @@ from hpcshell.clusters import fetching, polls
 from hpcshell.clusters.clearing import clear
 from hpcshell.clusters.desk import Desk
 from hpcshell.core.errors import HpcError, NotFound, Refused, Wrong
+from hpcshell.core.sightings import GONE, Sighting
 from hpcshell.machine.link import LinkDown
 from tests.support.clusters.somewhere import Somewhere, far_desk, staged
 from tests.support.clusters.toy import spec
@@ -312,3 +313,17 @@ def test_after_clearing_up_there_is_nothing_to_fetch(desk: Desk, ended: tuple[st
     clear(desk.cluster, 0.0, unfetched=True)
     with pytest.raises(HpcError, match="any more"):
         fetch(desk, job)
+
+
+def test_what_its_scheduler_forgot_may_be_alive_and_stays(
+    desk: Desk, site: Somewhere, origin: Path
+):
+    submit(desk, staged(origin))
+    ledger = desk.cluster.ledger
+    (entry,) = ledger.open_entries("toy")
+    forgotten = Sighting(native="1", number="1", key=entry.key, state=GONE, end_time=1.0)
+    with ledger.change() as change:
+        change.end(entry.serial, [(None, forgotten)])
+        change.close([entry.serial])
+    assert clear(desk.cluster, 0.0) == []
+    assert len(left(site)) == 1

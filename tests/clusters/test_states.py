@@ -6,11 +6,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from hpcshell.clusters.known import GONE_AFTER
+from hpcshell.clusters.known import GONE_AFTER, Assessing
 from hpcshell.clusters.lookout import FRESH
 from hpcshell.core.errors import HpcError, NotYet
-from hpcshell.core.sightings import ENDED, GONE, UNKNOWN
+from hpcshell.core.sightings import ENDED, GONE, UNKNOWN, Sighting
+from hpcshell.store.ledger.entries import Part
 from tests.clusters.world import World, brief_world
 from tests.support.clusters.toy import ToyBackend
 
@@ -256,3 +258,48 @@ def test_every_end_is_one_of_those_that_there_are(world: World) -> None:
         world.end(world.of(state)[0], state)
     world.passes(100)
     assert {world.state(name) for name in ("done", "bad", "gone")} <= ENDED
+
+
+def test_an_element_that_the_site_agreed_to_end_and_does_not_mention_any_more_was_cancelled(
+    make_world,
+) -> None:
+    world = make_world(backend=NoAccounting)
+    world.submit("true", name="a", array="0-2")
+    for element in ("1_1", "1_2"):
+        assert world.state(element) == "PENDING"
+        world.desk().call("cancel", ids=[element])
+        world.passes(1)
+    assert [world.state(f"1_{index}") for index in range(3)] == ["PENDING", *["CANCELLED"] * 2]
+
+
+@pytest.mark.parametrize(
+    ("end", "state"),
+    [
+        ({"signal": 9}, "CANCELLED"),
+        ({"exit_code": 137}, "CANCELLED"),
+        ({}, "CANCELLED"),
+        ({"exit_code": 3}, "FAILED"),
+    ],
+)
+@pytest.mark.parametrize("told", ["see", "account"])
+def test_what_was_killed_after_the_site_had_agreed_was_cancelled(told, end, state) -> None:
+    plain = Part(
+        serial=1, number=0, key="k", indices="", state="known", since=1.0, native="7", site="7"
+    )
+    failed = Sighting(native="7", number="7", state="FAILED", **end)
+    for part, ends in ((replace(plain, cancelled=2.0), state), (plain, "FAILED")):
+        assessing = Assessing(part, {})
+        getattr(assessing, told)([failed])
+        assert assessing.elements[None].state == ends
+
+
+def test_what_a_verb_does_not_fit_is_looked_at_anew(make_world) -> None:
+    world = make_world(poll=600.0)
+    world.submit("true", name="a")
+    (row,) = world.of("a")
+    world.begin(row)
+    world.passes(1)
+    assert world.state("a") == "RUNNING"
+    world.requeue(row)
+    world.passes(1)
+    assert world.desk().call("hold", ids=["a"])["jobs"]

@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hpcshell.core.errors import HpcError
 from hpcshell.core.options.values import from_keywords
 from hpcshell.jobs.asking import prepare_for
 from hpcshell.jobs.doors import Door
-from tests.conformance.sites import Site
+
+if TYPE_CHECKING:
+    from tests.conformance.sites import Site
 
 View = dict[str, Any]
 Found = TypeVar("Found")
@@ -40,7 +42,7 @@ class Bench:
     def away(self) -> AbstractContextManager[None]:
         """While it is entered, the scheduler does not answer."""
         if self._site.away is None:
-            raise Lacking("the scheduler of the tests is never away")
+            raise Lacking("nothing is ever away here; whoever asks starts it")
         return self._site.away()
 
     def submit(self, *argv: str, script: str | None = None, **options: Any) -> str:
@@ -127,6 +129,12 @@ class Bench:
         """What the back end says of itself that it cannot do."""
         cluster = getattr(self.door, "cluster", None)
         return {} if cluster is None else cluster.backend.lacks
+
+    def told(self, value: object, what: str) -> object:
+        """What a document says; nothing is `Lacking` where the back end says that it is."""
+        if value in (None, [], "") and (lacks := self._lacks().get(what)):
+            raise Lacking(lacks.replace(": ", "; ", 1))
+        return value
 
     def tidy(self) -> None:
         """Nothing of it goes on."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,31 +24,27 @@ from hpcshell.core.errors import HpcError
 from hpcshell.jobs.doors import Door, door
 from tests.conformance.behaviours import ALONE, BEHAVIOURS, LONG
 from tests.conformance.bench import Bench, Lacking, lacking
+from tests.conformance.record import HOLDS, LACKS, Verdicts, record, table
 from tests.conformance.sites import NAMES, Site, site
 
-HOLDS = "holds"
-LACKS = "lacks: "
 AT_ONCE = 8
-RECORD = Path(__file__).with_name("verdicts.json")
-Verdicts = dict[str, str]
-"""By behaviour: `holds`, `lacks: SENTENCE`, or what went wrong."""
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def tried(way: Door, here: Site, names: Iterable[str] = BEHAVIOURS) -> Verdicts:
-    """What holds behind a door: what takes long is begun first, what disturbs the others is tried
-    after them."""
-    chosen = list(names)
-    together = sorted(set(chosen) - ALONE, key=lambda name: (name not in LONG, chosen.index(name)))
+def tried(way: Door, here: Site, behaviours: Iterable[str] = BEHAVIOURS) -> Verdicts:
+    """What holds behind a door. What takes long is begun first."""
+    chosen = list(behaviours)
+    order = sorted(chosen, key=lambda name: (name not in LONG, chosen.index(name)))
+    workers = 1 if ALONE.issuperset(chosen) else AT_ONCE
     with (
         tempfile.TemporaryDirectory(prefix="hpc-conformance-", ignore_cleanup_errors=True) as where,
-        ThreadPoolExecutor(max_workers=AT_ONCE) as pool,
+        ThreadPoolExecutor(max_workers=workers) as pool,
     ):
 
         def one(name: str) -> str:
             return _one(Bench(way, Path(where) / name, here), name)
 
-        found = dict(zip(together, pool.map(one, together), strict=True))
-        found |= {name: one(name) for name in chosen if name in ALONE}
+        found = dict(zip(order, pool.map(one, order), strict=True))
     return {name: found[name] for name in chosen}
 
 
@@ -83,49 +80,20 @@ def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).strip()} ({line})"
 
 
-def recorded() -> dict[str, Verdicts]:
-    """What held when it was last written down, by back end."""
-    found: dict[str, Verdicts] = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
-    return found
+def verdicts(name: str, behaviours: Sequence[str] = tuple(BEHAVIOURS)) -> Verdicts:
+    """Of a back end of the tests, or of a cluster of one's own. What would disturb the others is
+    tried beside them, from a process and a home of its own."""
+    together = [each for each in behaviours if each not in ALONE]
+    alone = [each for each in behaviours if each in ALONE]
+    if not together or not alone:
+        return _here(name, behaviours)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        beside = pool.submit(_elsewhere, name, alone, dict(os.environ))
+        found = _here(name, together) | beside.result()
+    return {each: found[each] for each in behaviours}
 
 
-def record(columns: Mapping[str, Verdicts]) -> None:
-    text = json.dumps(columns, indent=2, ensure_ascii=False)
-    RECORD.write_text(text + "\n", "utf-8")
-
-
-def sentence(name: str) -> str:
-    return (BEHAVIOURS[name].__doc__ or name).strip()
-
-
-def table(columns: Mapping[str, Verdicts]) -> str:
-    """The matrix in Markdown, with a note for whatever is lacking."""
-    notes: dict[str, int] = {}
-
-    def cell(verdict: str | None) -> str:
-        if verdict is None:
-            return " "
-        if verdict == HOLDS:
-            return "yes"
-        told = verdict.removeprefix(LACKS)
-        return f"no [{notes.setdefault(told, len(notes) + 1)}]"
-
-    lines = [
-        f"| behaviour | {' | '.join(columns)} |",
-        f"|---|{'---|' * len(columns)}",
-        *(
-            f"| {sentence(name)} | {' | '.join(cell(one.get(name)) for one in columns.values())} |"
-            for name in BEHAVIOURS
-        ),
-    ]
-    counts = [f"{sum(v == HOLDS for v in one.values())} of {len(one)}" for one in columns.values()]
-    lines.append(f"| **hold** | {' | '.join(counts)} |")
-    lines += ["", *(f"{number}. {text}" for text, number in notes.items())]
-    return "\n".join(lines) + "\n"
-
-
-def verdicts(name: str, behaviours: Iterable[str] = BEHAVIOURS) -> Verdicts:
-    """Of a back end of the tests, or of a cluster of one's own."""
+def _here(name: str, behaviours: Iterable[str]) -> Verdicts:
     if name in NAMES:
         with site(name) as here:
             return tried(door(name), here, behaviours)
@@ -133,10 +101,31 @@ def verdicts(name: str, behaviours: Iterable[str] = BEHAVIOURS) -> Verdicts:
     return tried(door(name), Site(name=name, limits=limits), behaviours)
 
 
+def _elsewhere(
+    name: str, behaviours: Iterable[str] = (), env: Mapping[str, str] | None = None
+) -> Verdicts:
+    """What another process finds: a site of the tests is told of by the environment, of which
+    there is one in each."""
+    words = [sys.executable, "-m", "tests.conformance.matrix", "--json", name, *behaviours]
+    done = subprocess.run(words, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    found: Verdicts = json.loads(done.stdout)
+    return found
+
+
+def of_all(names: Iterable[str] = NAMES) -> dict[str, Verdicts]:
+    """Of all back ends of the tests, all at once: mostly they wait."""
+    several = list(names)
+    with ThreadPoolExecutor(max_workers=len(several)) as pool:
+        return dict(zip(several, pool.map(_elsewhere, several), strict=True))
+
+
 def main() -> int:
-    name, *behaviours = [*sys.argv[1:], ""][: max(1, len(sys.argv) - 1)]
-    names = [name] if name else NAMES
-    columns = {each: verdicts(each, behaviours or BEHAVIOURS) for each in names}
+    words = sys.argv[1:]
+    if words[:1] == ["--json"]:
+        json.dump(verdicts(words[1], words[2:] or tuple(BEHAVIOURS)), sys.stdout)
+        return 0
+    name, behaviours = (words or [""])[0], tuple(words[1:]) or tuple(BEHAVIOURS)
+    columns = {name: verdicts(name, behaviours)} if name else of_all()
     sys.stdout.write(table(columns))
     bad = [
         f"{each}: {behaviour}: {what}\n"

@@ -76,7 +76,7 @@ def _first_in_path(folder: Path) -> AbstractContextManager[None]:
 @contextmanager
 def _local() -> Iterator[Site]:
     with _set(HPC_RESOURCES__CPUS="32", HPC_RESOURCES__GPUS="2"):
-        yield Site(name="local", limits={"memory": True, "gpus": {"name": "has-a-gpu"}})
+        yield Site(name="local", limits={"gpus": {"name": "has-a-gpu"}})
 
 
 @contextmanager
@@ -86,7 +86,12 @@ def _slurm() -> Iterator[Site]:
         text = (cluster.home / "etc" / "slurm.conf").read_text()
         deaf = Path(folder) / "slurm.conf"
         deaf.write_text(text.replace("SlurmctldPort=", "SlurmctldPort=1#"))
-        limits = {"time": "1m", "gpus": {"partition": "gpu"}, "requeue_waits": True, "few": {"qos": "few"}}
+        limits = {
+            "time": "1m",
+            "gpus": {"partition": "gpu"},
+            "requeue_waits": True,
+            "few": {"qos": "few"},
+        }
         with _set(**cluster.env):
             yield Site(name="slurm", limits=limits, away=lambda: _set(SLURM_CONF=str(deaf)))
 
@@ -132,7 +137,7 @@ def _lsf() -> Iterator[Site]:
         lsf_live.running(Path(folder)) as cluster,
         _first_in_path(cluster.programs),
     ):
-        yield Site(name="lsf", limits={"time": "1m"}, away=cluster.away)
+        yield Site(name="lsf", limits={"time": "1m"}, away=cluster.away, time_limit="2h")
 
 
 _SITES: Mapping[str, Callable[[], AbstractContextManager[Site]]] = {

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -40,10 +41,17 @@ def test_every_reason_given_is_documented_and_every_documented_one_given():
 @pytest.mark.parametrize("state", get_args(PartState))
 def test_every_reason_of_what_a_cluster_has_not_shown_is_documented(state: PartState):
     page = (DOCS / "reference" / "reasons.md").read_text("utf-8")
-    native = {"native": "12", "site": "12"} if state == "known" else {}
-    part = Part(serial=1, number=0, key="hpc", indices="", offset=0, state=state, since=1, **native)
+    part = Part(serial=1, number=0, key="hpc", indices="", state=state, since=1)
     for one in elements_on_record([part], {}).values():
         assert not one.reason_code or f"| `{one.reason_code}` |" in page, one.reason_code
+
+
+def test_what_the_contract_says_is_tried_is_tried_somewhere():
+    named = re.findall(
+        r"`(tests/[^`]+)`", (DOCS / "explanation" / "contract.md").read_text("utf-8")
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert len(named) > 20
 
 
 def test_every_decision_is_listed_and_numbered():

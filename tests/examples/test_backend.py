@@ -115,7 +115,7 @@ def prepared(
     directory = folder / f"job{len(list(folder.iterdir()))}"
     (directory / "record").mkdir(parents=True)
     asked = Order(spec=spec, key=f"k{directory.name}", directory=str(directory), parents=parents)
-    (directory / "job.sh").write_text(BACKEND.script(asked), "utf-8")
+    Path(asked.job_script).write_text(BACKEND.script(asked), "utf-8")
     return asked
 
 
@@ -167,7 +167,7 @@ def test_a_job_ends_and_is_recorded(tsp, submit, tmp_path, code, state):
 
 def test_a_job_is_known_by_its_key(tsp, submit, tmp_path):
     native = submit("true")
-    assert until(tsp, native, *ENDED).key == f"k{next(tmp_path.glob('job*/job.sh')).parent.name}"
+    assert until(tsp, native, *ENDED).key == f"k{next(tmp_path.glob('job*/job*.sh')).parent.name}"
 
 
 def test_a_job_waits_for_another_and_is_dropped_when_that_fails(tsp, submit):

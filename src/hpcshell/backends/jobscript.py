@@ -21,6 +21,7 @@ from shlex import quote as plainly_quoted
 from typing import Final
 
 from hpcshell.backends.contract import Order
+from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Record
 
 _IDENTIFIER: Final = r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z"
@@ -126,14 +127,26 @@ def _surroundings(order: Order) -> list[str]:
         'export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=' + quote(order.key),
         f"export HPC_JOB_NAME={quote(submission.name)}",
     ]
+    lines.append(f"export HPC_CPUS={order.spec.layout.cpus}{_memory(order)}")
+    if order.spec.layout.every_gpu:
+        lines.append('export HPC_GPUS="${CUDA_VISIBLE_DEVICES-}"')
     if submission.array:
-        lines.append('export HPC_ARRAY_JOB_ID="$hpc_job" HPC_ARRAY_TASK_ID="$hpc_element"')
+        every = IndexSet.parse(submission.array.partition("%")[0])
+        lines += [
+            'export HPC_ARRAY_JOB_ID="$hpc_job" HPC_ARRAY_TASK_ID="$hpc_element"',
+            f"export HPC_ARRAY_TASK_COUNT={len(every)} HPC_ARRAY_TASK_MIN={every.first}"
+            f" HPC_ARRAY_TASK_MAX={every.last}",
+        ]
     if submission.cwd:
         lines += [
             f"export HPC_SUBMIT_DIR={quote(submission.env.get('HPC_SUBMIT_DIR', submission.cwd))}",
             f"cd -- {quote(submission.cwd)} || exit 1",
         ]
     return [*lines, f"umask {submission.umask:04o}", ""]
+
+
+def _memory(order: Order) -> str:
+    return f" HPC_MEMORY={order.spec.layout.memory}" if order.spec.layout.memory else ""
 
 
 _FIELD: Final = r"(?a)%(?:%|(\d{0,9})([jAaxNutnbsr]))"
@@ -255,9 +268,12 @@ def _run(order: Order, names: Names) -> list[str]:
 # ------------------------------------------------------------------------------- the other files
 
 
-def environment_file(variables: Mapping[str, str]) -> tuple[str, list[str]]:
-    """The text of `env`, and the names that no shell could set."""
-    lines, left = [], []
+def environment_file(
+    variables: Mapping[str, str], unset: Iterable[str] = ()
+) -> tuple[str, list[str]]:
+    """The text of `env`, and the names that no shell could set. `unset`: what the submit command
+    had set for itself, and hands on."""
+    lines, left = [f"unset {name}" for name in unset], []
     named, hidden = re.compile(_IDENTIFIER).match, re.compile(_HIDDEN).match
     for name, value in variables.items():
         if not named(name) or "\0" in value:

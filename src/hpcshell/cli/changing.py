@@ -34,7 +34,8 @@ def report(talk: Talk, answer: dict[str, Any], done: str, was: str = "") -> int:
 def _what(line: dict[str, Any]) -> str:
     number = line.get("elements")
     if number and number > 1:
-        return f"{number:,} waiting elements of job {label(line)}"
+        waiting = "waiting " if line.get("was") == "PENDING" else ""
+        return f"{number:,} {waiting}elements of job {label(line)}"
     return f"job {label(line)}"
 
 

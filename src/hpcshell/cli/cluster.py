@@ -168,6 +168,10 @@ def add(talk: Talk, name: str, no_check: bool, **given: Any) -> int:
     }
     layer = Layer(source="hpc cluster add", tables={"clusters": {name: values}})
     settings = read_layers([layer]).settings.clusters[name]
+    if settings.backend:
+        from hpcshell.backends.registry import backend
+
+        backend(settings.backend)  # says which there are
     _, places = _settings()
     if not no_check:
         values["backend"] = _checked(talk, settings, link_to(settings, places))
@@ -194,10 +198,6 @@ def _checked(talk: Talk, settings: ClusterSettings, link: Any) -> str:
 
     found = detect(link)
     wanted = [one for one in found if not settings.backend or one.backend == settings.backend]
-    if settings.backend and not wanted:
-        from hpcshell.backends.registry import backend
-
-        backend(settings.backend)  # says which there are
     best = chosen(wanted)
     if best is None:
         why = "; ".join(f"{one.title}: {one.why}" for one in wanted)

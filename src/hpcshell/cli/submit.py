@@ -78,7 +78,9 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
 def say_who_stays(talk: Talk, names: list[str]) -> None:
     """What waits here is not forgotten."""
     for name in names:
-        talk.say(f"it is sent as soon as {safe(name)} takes it, by a process in the background")
+        talk.say(
+            f"a process in the background sees to it until {safe(name)} has it: hpc cluster status"
+        )
 
 
 def _named(job: dict[str, Any]) -> str:

@@ -13,30 +13,24 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from hpcshell.clusters import together, views
+from hpcshell.clusters import together
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.desk import Desk
 from hpcshell.clusters.federation import Offer, all_offers, best, cannot, limit_of, why
-from hpcshell.clusters.leaving import follower
 from hpcshell.clusters.rebalancing import Rebalancing
 from hpcshell.clusters.submitting import check_unique
 from hpcshell.clusters.verbs.submit import submit, submit_chosen
 from hpcshell.clusters.verbs.wait import LONGEST
-from hpcshell.core.errors import HpcError, NotFound, Refused, Unreachable, Wrong
-from hpcshell.core.ids import Last, Named, select
+from hpcshell.clusters.whereabouts import Whereabouts
+from hpcshell.core.errors import HpcError, Refused, Unreachable, Wrong
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
-from hpcshell.core.words import quote
 from hpcshell.machine import clock
-from hpcshell.store.ledger.entries import Entry
 
 LISTS: Final = ("jobs", "unchanged", "outputs", "done", "pending", "files")
 """Lists in answers, which are put together."""
 SOONEST: Final = 2.0
 """Seconds between two looks of somebody who waits, at the least."""
-
-Place = tuple[str, str]
-"""A desk, and what it calls a job."""
 
 
 class Choice(Record, frozen=True, kw_only=True):
@@ -49,7 +43,7 @@ class Choice(Record, frozen=True, kw_only=True):
 
 
 class AnyDesk:
-    """The verbs of jobs on all of some desks, by name. `missing`: why others are not open."""
+    """The verbs of jobs on all of some desks. `missing`: why others could not be opened."""
 
     def __init__(
         self,
@@ -61,6 +55,7 @@ class AnyDesk:
         self.missing = missing or {}
         self.pause = pause
         self.moves = Rebalancing(desks, pause)
+        self.whereabouts = Whereabouts(desks)
 
     def call(self, verb: str, **args: Any) -> Any:
         """Do one thing; raises the `HpcError` that says why not."""
@@ -118,6 +113,8 @@ class AnyDesk:
             answer["notes"] = [f"on {chosen.cluster}: {reason}", *answer["notes"]]
             return answer | {"cluster": chosen.cluster}
         told = "; ".join([*(each.sentence for each in made), *notes])
+        if made and all(each.silent for each in made):
+            raise Unreachable(f"no cluster answers: {told}", "hpc cluster status")
         raise Refused(f"no cluster can run it: {told}", "how they answer: hpc cluster status")
 
     def _hand_over(
@@ -159,7 +156,7 @@ class AnyDesk:
     def _each(self, verb: str, ids: Sequence[str], **args: Any) -> dict[str, Any]:
         """Ask each desk about those of the jobs that are its own."""
         together: dict[str, Any] = {}
-        for name, words in self._by_desk(ids).items():
+        for name, words in self.whereabouts.by_desk(ids).items():
             answer = self.desks[name].call(verb, ids=words, **args)
             for field, value in answer.items():
                 if field in LISTS:
@@ -184,129 +181,14 @@ class AnyDesk:
             interval = min(interval * 1.5, LONGEST)
             self.moves.finish()
 
-    # ------------------------------------------------------------------------------ whose job it is
-
-    def _by_desk(self, ids: Sequence[str]) -> dict[str, list[str]]:
-        """The words that name jobs, by desk; those of moved jobs by where they are."""
-        found: dict[str, list[str]] = {}
-        for word in ids:
-            for name, there in self._places(word):
-                found.setdefault(name, []).append(there)
-        return found
-
-    def _places(self, word: str) -> list[Place]:
-        """What a word names: jobs of one desk; of several only if it is a name."""
-        before, colon, rest = word.partition(":")
-        if colon and before in self.desks:
-            return [self._followed(before, rest)]
-        chosen = select(word)
-        if isinstance(chosen, Last):
-            return [self._last(chosen, word)]
-        knowing = self._knowing(word)
-        if isinstance(chosen, Named):
-            return self._named(word, knowing)
-        places = [self._followed(name, word) for name in knowing]
-        if len({self._job(*place) for place in places}) > 1:
-            several = " and on ".join(knowing)
-            raise Wrong(f"job {quote(word)} is on {several}", f"write {next(iter(knowing))}:{word}")
-        return places[:1]
-
-    def _knowing(self, word: str) -> dict[str, list[dict[str, Any]]]:
-        """What each desk that knows a word shows of it."""
-        found: dict[str, list[dict[str, Any]]] = {}
-        troubles: list[str] = []
-        for name, desk in self.desks.items():
-            try:
-                found[name] = desk.call("show", ids=[word])["jobs"]
-            except NotFound:
-                continue
-            except Wrong:  # it is there, and has no such part: that desk says so
-                found[name] = []
-            except HpcError as error:
-                troubles.append(f"; {name} does not answer: {error.message}")
-        if not found:
-            raise NotFound(
-                f"no cluster has a job {quote(word)}{''.join(troubles)}", "hpc queue --on any"
-            )
-        return found
-
-    def _named(self, name: str, knowing: Mapping[str, list[dict[str, Any]]]) -> list[Place]:
-        """All live jobs of a name, as on one cluster; else the latest."""
-        shown = {
-            desk: jobs
-            for desk, jobs in knowing.items()
-            if not self._all_moved(desk, name) or any(not views.is_over(job) for job in jobs)
-        } or knowing
-        alive = [
-            (desk, name)
-            for desk, jobs in shown.items()
-            if any(not views.is_over(job) for job in jobs)
-        ]
-        if alive:
-            return alive
-        latest = max(shown, key=lambda desk: max(_submitted(job) for job in shown[desk] or [{}]))
-        return [self._followed(latest, name)]
-
-    def _all_moved(self, desk: str, name: str) -> bool:
-        ledger = self.opened(desk).ledger
-        entries = ledger.named(desk, name)
-        return bool(entries) and all(follower(ledger, entry) is not None for entry in entries)
-
-    def _last(self, chosen: Last, word: str) -> Place:
-        """The latest submission to any of them."""
-        ledger = next(iter(self.desks.values())).cluster.ledger
-        entry = ledger.latest(tuple(self.desks), chosen.back)
-        if entry is None:
-            raise NotFound(f"there is no job {quote(word)}", "hpc queue --on any")
-        rest = "" if chosen.indices is None else f"[{chosen.indices}]"
-        return self._followed(entry.cluster, f"w{entry.serial}{rest}")
-
-    def _followed(self, name: str, word: str) -> Place:
-        """Where a job is by now that may have been moved."""
-        number, bracket, rest = word.partition("[" if "[" in word else "_")
-        entry = self._entry(name, number)
-        while entry is not None and (after := follower(self.opened(name).ledger, entry)):
-            if after.cluster not in self.desks:
-                break
-            name, entry = after.cluster, after
-            word = f"w{after.serial}{bracket}{rest}"
-        return name, word
-
-    def _job(self, name: str, word: str) -> tuple[str, object]:
-        """The same for whatever a desk calls a job."""
-        entry = self._entry(name, word.partition("[" if "[" in word else "_")[0])
-        return name, entry.serial if entry is not None else word
-
-    def _entry(self, name: str, word: str) -> Entry | None:
-        """The submission that a desk calls so."""
-        ledger = self.opened(name).ledger
-        if word.startswith("w") and word[1:].isdecimal():
-            return ledger.entry(int(word[1:]))
-        if word.isdecimal():
-            return next(iter(ledger.numbered(name, int(word), int(word))), None)
-        return None
-
     # -------------------------------------------------------------------------------- better places
 
     def _rebalance(self, ids: Sequence[str] = ()) -> dict[str, Any]:
         """Move what waits to where it is done sooner; without ids all that may be moved."""
         entries = [*self.moves.unfinished(), *self.moves.movable()]
         if ids:
-            places = [place for word in ids for place in self._places(word)]
-            entries = [self._of_record(name, word) for name, word in places]
+            entries = self.whereabouts.entries(ids)
         return {"jobs": self.moves.rebalance(entries)}
-
-    def _of_record(self, name: str, word: str) -> Entry:
-        entry = self._entry(name, word)
-        if entry is None:
-            entry = next(iter(self.opened(name).ledger.named(name, word)[::-1]), None)
-        if entry is None:
-            raise Refused(f"job {quote(word)} was not submitted here, and cannot be moved")
-        return entry
-
-
-def _submitted(job: Mapping[str, Any]) -> float:
-    return float(job.get("submit_time") or 0.0)
 
 
 def _silence(name: str, error: HpcError) -> dict[str, Any]:

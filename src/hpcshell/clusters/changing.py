@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -12,7 +13,7 @@ from hpcshell.backends.contract import Change, Edit, Trouble, Words
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.finding import Found
 from hpcshell.clusters.known import Element, Known, elements_of
-from hpcshell.clusters.leaving import follower, moved
+from hpcshell.clusters.leaving import follower, moved, staying
 from hpcshell.clusters.submitting import CANCELLED
 from hpcshell.clusters.troubles import raised
 from hpcshell.clusters.views import label_of, number
@@ -36,6 +37,8 @@ FITS: Final[dict[str, frozenset[str]]] = {
     "edit": frozenset({"PENDING", "RUNNING", "SUSPENDED"}),
 }
 """The states in which a verb means something."""
+_NEAREST: Final = re.compile("[:;] ")
+"""What stands between what is lacking and the nearest thing to it."""
 NOTHING: Final = {
     "signal": "runs, and only what runs gets a signal",
     "hold": "waits: what runs cannot be held",
@@ -52,6 +55,26 @@ RESULT: Final = {
     "suspend": "SUSPENDED",
     "resume": "RUNNING",
 }
+
+
+def change(
+    cluster: Cluster,
+    verb: str,
+    found: Sequence[Found],
+    states: set[str],
+    say: Say,
+    *,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Do one thing to what was found (of elements only to those in some states). The answer is that
+    of the daemon's verb. Raises `NotYet` for what is being moved, but not for its end."""
+    if dry_run:
+        return Changing(cluster, verb, found, states).carry_out(say, dry_run=True)
+    whole = verb == "cancel" and not states and all(one.elements is None for one in found)
+    several = [one.known.entry for one in found if one.known is not None and not whole]
+    with staying(cluster, several):
+        wished = found if states else record_wish(cluster, verb, found)
+        return Changing(cluster, verb, wished, states).carry_out(say)
 
 
 class Target(Record, frozen=True, kw_only=True):
@@ -95,13 +118,15 @@ class Changing:
     def _lacking(self) -> Refused:
         backend = self.cluster.backend
         told = backend.lacks.get(self.verb, f"{backend.title} has no such thing")
-        sentence, _, nearest = told.partition("; ")
-        return Refused(f"{self.cluster.name}: {sentence}", nearest or None)
+        sentence, *nearest = _NEAREST.split(told, maxsplit=1)
+        return Refused(f"{self.cluster.name}: {sentence}", nearest[0] if nearest else None)
 
     def _answered(self, targets: Sequence[Target], change: Change) -> None:
         done = [target for target in targets if target.native not in change.troubles]
         if self.verb == "cancel":
             self._agreed(done)
+        if not done and self.verb in self.cluster.backend.lacks and _all_denied(change):
+            raise self._lacking()
         self._done(done)
         for target in targets:
             if (trouble := change.troubles.get(target.native)) is None:
@@ -223,6 +248,8 @@ class Changing:
     def _say_why(self, known: Known) -> None:
         label, ended = label_of(known), known.over
         why = f"job {label} has ended" if ended else f"nothing of job {label} {NOTHING[self.verb]}"
+        if any(one.state == UNKNOWN for one in known.elements.values()):
+            why = f"what job {label} does is not known now: try again when it is"
         self.unchanged.append({"id": number(label), "why": why, "ended": ended})
 
 
@@ -239,6 +266,11 @@ def parts_of(known: Known) -> Mapping[Element, Part]:
 
 def _first(part: Part) -> Element:
     return IndexSet.parse(part.indices).first if part.indices else None
+
+
+def _all_denied(change: Change) -> bool:
+    """Whether only others than this user may do that there."""
+    return all(trouble.kind == "denied" for trouble in change.troubles.values())
 
 
 def _refusal(target: Target, trouble: Trouble) -> dict[str, Any]:
@@ -269,6 +301,8 @@ def _wished(cluster: Cluster, found: Found, wish: Mapping[str, Any]) -> Found:
         return found
     if all(part.state == "known" for part in known.parts) and not known.entry.elsewhere:
         return found
+    if "held" in wish and any(part.state == "asking" for part in known.parts):
+        return found  # it may be there, and run: nobody can hold it now
     serial = known.entry.serial
     with cluster.ledger.change() as change:
         entry = cluster.ledger.entry(serial)

@@ -22,6 +22,8 @@ from hpcshell.store.ledger.ledger import Ledger
 
 SITE_AGE: Final = 86_400.0
 """For so long what a site told of itself is believed."""
+SOON: Final = 60.0
+"""And for so long what it told when it did not answer everything."""
 
 
 class Cluster:
@@ -86,14 +88,18 @@ class Cluster:
         known = None if anew else self.known_site()
         if known is not None and clock.now() - self._told < SITE_AGE:
             return known
-        told = self.backend.read_site(self.say_all(self.backend.ask_site()))
+        answers = self.say_all(self.backend.ask_site())
+        told = self.backend.read_site(answers)
         probed = self.backend.read_probe(self.say(self.backend.probe()))
         if isinstance(probed, Trouble):
             raise raised(probed, self.name)
         told = msgspec.structs.replace(told, version=probed.version, flavour=probed.flavour)
+        # what was only half answered is asked again soon
+        whole = all(answer.code == 0 for answer in answers)
+        when = clock.now() if whole else clock.now() - SITE_AGE + SOON
         with self.ledger.change() as change:
-            change.tell(self.name, msgspec.json.encode(told), clock.now())
-        self._site, self._told = told, clock.now()
+            change.tell(self.name, msgspec.json.encode(told), when)
+        self._site, self._told = told, when
         self.__dict__["backend"] = self._make(self.settings.backend, told)
         self._read = None
         return told

@@ -18,13 +18,11 @@ from hpcshell.core.errors import Refused
 
 
 class Desk:
-    """The verbs of jobs, on one cluster. `pause` waits between looks; `changed` is when a verb last
-    changed something."""
+    """The verbs of jobs, on one cluster. `pause` waits between looks."""
 
     def __init__(self, cluster: Cluster, pause: Callable[[float], None] = time.sleep) -> None:
         self.cluster = cluster
         self.pause = pause
-        self.changed = 0.0
 
     def call(self, verb: str, **args: Any) -> Any:
         """Do one thing; raises the `HpcError` that says why not."""
@@ -39,17 +37,10 @@ class Desk:
     def look(self, *, age: float | None = None) -> Picture:
         """What is known now; what was just changed is looked at anew. What waits here is sent, if
         the site takes it."""
-        seen = picture(self.cluster, age=age, since=self.changed)
+        seen = picture(self.cluster, age=age)
         if self.cluster.ledger.unsent(self.cluster.name):  # what has ended makes room for it
             from hpcshell.clusters.tending import tend
 
             tend(self.cluster, self.pause)
-            seen = picture(self.cluster, age=age, since=self.changed)
+            seen = picture(self.cluster, age=age)
         return seen
-
-    def on_record(self) -> list[dict[str, Any]]:
-        """Label and name of what was submitted and has not ended, as far as is known here."""
-        return [
-            {"label": entry.number or f"w{entry.serial}", "name": entry.name, "state": ""}
-            for entry in self.cluster.ledger.open_entries(self.cluster.name)
-        ]

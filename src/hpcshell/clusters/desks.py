@@ -107,7 +107,8 @@ def _kind(name: str, link: Link, places: Places) -> str:
     found = chosen(detect(link))
     if found is None:
         raise Unreachable(
-            f"{name}: no scheduler answers there", f"what was tried: hpc cluster detect --on {name}"
+            f"{name}: no scheduler answers there",
+            "what was tried: hpc cluster detect, there with --ssh USER@HOST",
         )
     _remember(remembered, found.backend)
     return found.backend

@@ -83,7 +83,7 @@ def _explained(cluster: Cluster, view: dict[str, Any]) -> dict[str, Any]:
 def _no_reason(cluster: Cluster, view: dict[str, Any]) -> str:
     if view["state"] == "PENDING":
         return f"{cluster.backend.title} gives no reason"
-    return f"it is {view['state'].lower().replace('_', ' ')}: it does not wait"
+    return "it does not wait"
 
 
 def _promise(cluster: Cluster, view: dict[str, Any]) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ from hpcshell.clusters.fitting import misfit
 from hpcshell.clusters.lookout import picture
 from hpcshell.clusters.parents import parents_of
 from hpcshell.clusters.submitting import Submitting, Wanted, check_spec
-from hpcshell.core.errors import HpcError, NotYet, Refused
+from hpcshell.core.errors import HpcError, NotYet, Refused, Unreachable
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
 from hpcshell.core.units import format_duration
@@ -38,7 +38,8 @@ FARTHEST: Final = 30 * 86_400.0
 class Offer(Record, frozen=True, kw_only=True):
     """What one cluster offers. `wait`: expected seconds until the start (None: nobody can tell);
     `run`: how long such a job is expected to run there (None: not known); `ahead`: how many of the
-    user's jobs wait there; `why`: where the wait is from, or why it `cannot` run there."""
+    user's jobs wait there; `why`: where the wait is from, or why it `cannot` run there; `silent`:
+    it did not say so itself, it does not answer."""
 
     cluster: str
     wait: float | None = None
@@ -46,6 +47,7 @@ class Offer(Record, frozen=True, kw_only=True):
     ahead: int = 0
     why: str = ""
     cannot: bool = False
+    silent: bool = False
 
     def total(self, run: float) -> float:
         """Expected seconds until it is done; `run` where its own is not known."""
@@ -94,7 +96,12 @@ def offers(asked: Sequence[tuple[Cluster, JobSpec]]) -> list[Offer]:
 def cannot(cluster: Cluster, error: HpcError) -> Offer:
     """The offer of one that will not have it, or does not answer."""
     told = error.message.removeprefix(f"{cluster.name}: ")
-    return Offer(cluster=cluster.name, why=told, cannot=True)
+    return Offer(cluster=cluster.name, why=told, cannot=True, silent=is_silent(error))
+
+
+def is_silent(error: HpcError) -> bool:
+    """Whether it would perhaps have it, and does not answer."""
+    return isinstance(error, Unreachable | NotYet)
 
 
 def offer(cluster: Cluster, spec: JobSpec) -> Offer:

@@ -271,9 +271,7 @@ class Moving:
         is nothing left."""
         never = isinstance(error, Wrong | Refused)
         left = {
-            name: spec
-            for name, spec in entry.elsewhere.items()
-            if name != entry.moved or not never
+            name: spec for name, spec in entry.elsewhere.items() if name != entry.moved or not never
         }
         back = not _turned_here(here, entry)
         where = here.name if back else next(iter(left), "")

@@ -39,12 +39,23 @@ class Orders:
         """The files of the job's directory, and notes."""
         spec, backend = entry.spec, self.cluster.backend
         all_of_it = self.cluster.here and not backend.carries_environment
-        env, left = environment_file(spec.submission.env if all_of_it else spec.named)
+        own = self._of_the_command(entry, parts[0]) if backend.carries_environment else {}
+        given = {name: value for name, value in own.items() if value is not None}
+        variables = spec.submission.env if all_of_it else {**given, **spec.named}
+        unset = [name for name, value in own.items() if value is None]
+        env, left = environment_file(variables, unset)
         files = self.scripts(entry, parts)
         files |= {"env": (env.encode(), 0o600), "record/": (b"", 0o700)}
         if spec.submission.script is not None:
             files["script"] = (spec.submission.script, 0o700)
         return files, [f"variable {name} is left out: no shell can set it" for name in left[:5]]
+
+    def _of_the_command(self, entry: Entry, part: tuple[str, str, int]) -> dict[str, str | None]:
+        """What the submit command has in its environment for its own sake and would hand on; each
+        with what the job is to find instead (None: nothing)."""
+        env = self.cluster.backend.submit(self.order(entry, *part)).env
+        callers = entry.spec.submission.env if self.cluster.here else {}
+        return {name: callers.get(name) for name in ("LC_ALL", *env)}
 
     def scripts(
         self, entry: Entry, parts: Sequence[tuple[str, str, int]]

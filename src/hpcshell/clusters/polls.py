@@ -41,6 +41,8 @@ JITTER: Final = 0.2
 HANGS: Final = 60.0
 """Seconds after which nobody waits any longer for another process to ask."""
 MOMENT: Final = 0.01
+GRAIN: Final = 0.001
+"""As exactly, in seconds, as a file's date tells an instant."""
 REMEMBERED: Final = 200
 """Questions whose instants are kept, for the rate."""
 
@@ -104,9 +106,10 @@ class Polls:
         self._chance = chance
 
     def look(self, ask: Ask, judge: Judge, *, age: float | None = None, since: float = 0.0) -> Look:
-        """An answer at most `age` seconds old (None: as fresh as is fair), asked after `since`."""
-        if since > clock.now():
-            since = 0.0
+        """An answer at most `age` seconds old (None: as fresh as is fair), asked after `since`, and
+        after whatever was changed there last."""
+        latest = clock.now() + GRAIN  # of a clock that was set back nothing is believed
+        since = max((each for each in (since, self._spoiled()) if each <= latest), default=0.0)
         found = self._fresh(age, since)
         if found is not None:
             return Look(snapshot=found)
@@ -121,6 +124,21 @@ class Polls:
             if health.pauses(clock.now()):
                 return Look(snapshot=self.snapshot(), trouble=health.trouble)
             return self._ask(ask, judge, health)
+
+    def spoil(self, when: float | None = None) -> None:
+        """What was answered before now (or then) is not so any more: something was changed."""
+        path = f"{self.directory}/spoiled"
+        instant = clock.now() if when is None else when
+        with contextlib.suppress(OSError):
+            os.makedirs(self.directory, mode=0o700, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+            os.utime(path, (instant, instant))
+
+    def _spoiled(self) -> float:
+        try:
+            return os.stat(f"{self.directory}/spoiled").st_mtime + GRAIN / 2
+        except OSError:
+            return 0.0
 
     def _fresh(self, age: float | None, since: float) -> Snapshot | None:
         found = self.snapshot()
@@ -185,7 +203,7 @@ class Polls:
         path = f"{self.directory}/{name}"
         new = f"{path}.{os.getpid()}"
         with contextlib.suppress(OSError):  # on a full disk everybody asks for himself
-            with open(new, "wb") as file:
+            with open(new, "wb", opener=_privately) as file:
                 file.write(content)
             os.replace(new, path)
 
@@ -197,6 +215,10 @@ class Polls:
             while not mine() and clock.monotonic() < until:
                 time.sleep(MOMENT)
             yield mine()
+
+
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 @contextlib.contextmanager

@@ -131,7 +131,7 @@ class Submitting:
         parts = ledger.parts(entry.serial)
         if all(part.state == "refused" for part in parts) and self._withdraw(entry):
             why = trouble or Trouble(kind="wrong", message=parts[0].reason)
-            raise raised(why, self.cluster.name)
+            raise raised(_naming(why, entry.spec.submission.partition), self.cluster.name)
         if trouble is not None:
             notes.append(f"{self.cluster.name}: {trouble.message}; {_left(parts)}")
         number = next((part.site for part in parts if part.site), None)
@@ -316,6 +316,12 @@ class Submitting:
         return True
 
 
+def _naming(trouble: Trouble, partition: str) -> Trouble:
+    """PBS says `Unknown queue`, and not which."""
+    about = partition and "queue" in trouble.message.lower() and partition not in trouble.message
+    return replace(trouble, message=f"{trouble.message}: {partition}") if about else trouble
+
+
 def shown(part: Part, seen: Seen) -> str:
     """The native id under which the site shows a part, by its key; "": it does not."""
     for sighting in seen.sightings:
@@ -376,7 +382,7 @@ def check_unique(spec: JobSpec, cluster: Cluster) -> None:
 
 def _same(one: JobSpec, other: JobSpec) -> bool:
     """Whether they differ in nothing but their names, and in directories of their own."""
-    one, other = (at_work(each, "") for each in (one, other))
+    one, other = (completed(at_work(each, "")) for each in (one, other))
     return replace(one, submission=replace(one.submission, name="")) == replace(
         other, submission=replace(other.submission, name="")
     )

@@ -55,6 +55,14 @@ def status(cluster: Cluster, *, ask: bool = True) -> dict[str, Any]:
     }
 
 
+def on_record(cluster: Cluster) -> list[dict[str, Any]]:
+    """Label and name of what was submitted and has not ended, as far as is known here."""
+    return [
+        {"label": entry.number or f"w{entry.serial}", "name": entry.name, "state": ""}
+        for entry in cluster.ledger.open_entries(cluster.name)
+    ]
+
+
 def site_document(cluster: Cluster, *, anew: bool = False) -> dict[str, Any]:
     """What a site tells of its queues and limits."""
     site = cluster.site(anew=anew)

@@ -65,7 +65,9 @@ def known_rows(on: str | None = None) -> list[dict[str, Any]]:
     if not desks:
         rows: list[dict[str, Any]] = way.call("queue", limit=500, offset=0)["rows"]
         return rows
-    return [row for desk in desks.values() for row in desk.on_record()]
+    from hpcshell.clusters.survey import on_record
+
+    return [row for desk in desks.values() for row in on_record(desk.cluster)]
 
 
 def door(on: str | None = None, *, autostart: bool = True) -> Door:

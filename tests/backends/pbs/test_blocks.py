@@ -18,7 +18,12 @@ ODD = [
     *("    job\n\t_state = F\n", "    se\n\trver = x\n", "    job_s = F\n", "    server = y\n"),
     *("\n\tJob Id: 9.h\n", "Job Id: 9.h\n", "\nJob Id: 9.h\n", "\nJob Id: none\n", "\n", "\t\n"),
     *("    ctime = \n\tx\n", "    \n", "     queue = z\n", "    comment = a\n    comment = b\n"),
-    *("\n\t    job_state = F\n", "  \n\t  job_state = F\n", "    Job_Name = \tq\n", "    job = 1\n"),
+    *(
+        "\n\t    job_state = F\n",
+        "  \n\t  job_state = F\n",
+        "    Job_Name = \tq\n",
+        "    job = 1\n",
+    ),
 ]
 lines = st.sampled_from([line for text in SHOWN for line in text.splitlines(True)[1:]])
 
@@ -50,12 +55,19 @@ def made(draw: st.DrawFn) -> str:
 def spoiled(draw: st.DrawFn, text: str) -> str:
     parts = text.splitlines(True)
     for _ in range(draw(st.integers(0, 2))):
-        parts.insert(draw(st.integers(0, len(parts))), draw(st.sampled_from(ODD)))
+        place = draw(st.integers(0, len(parts)))
+        parts[place : place + draw(st.integers(0, 1))] = [draw(st.sampled_from(ODD) | lines)]
     return "".join(parts)
 
 
+def among_others(line: str, other: str) -> str:
+    return SHOWN[0] * 5 + SHOWN[0].replace(line, other) + SHOWN[0]
+
+
 @given(text=texts())
-@example(text=(SHOWN[0] * 5) + SHOWN[0].replace("    queue", "    job_state = R\n    queue"))
+@example(text=among_others("    queue = ", "    job_state = R\n    queue = "))
+@example(text=among_others("    server = ", "    stime = "))
+@example(text=among_others("    server = pbshost", "    server = x\n\ty"))
 def test_a_job_of_a_known_shape_is_read_as_it_would_be_alone(text):
     text = text if text.startswith("Job Id: ") else f"Job Id: {text}"
     assert list(read_blocks(text)) == slowly(text)

@@ -24,7 +24,7 @@ def argvs(said) -> list[tuple[str, ...]]:
 
 def test_qsub_leaves_no_process_behind():
     words = PbsBackend(OPENPBS).submit(order(native=("-l", "nodes=2")))
-    assert words.argv == ("qsub", "-f", "-l", "nodes=2", "/home/alice/.hpc/1/job.sh")
+    assert words.argv == ("qsub", "-f", "-l", "nodes=2", "/home/alice/.hpc/1/job-k-1.sh")
 
 
 def test_in_torque_and_where_nobody_knows_f_is_not_said():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hpcshell.core.errors import HpcError
-from tests.conformance.behaviours.kept import behaviour
+from tests.conformance.behaviours.kept import alone, behaviour
 from tests.conformance.bench import Bench, lacking
 
 
@@ -114,6 +114,7 @@ def holds_the_rest(bench: Bench) -> None:
 
 
 @behaviour
+@alone
 def large_arrays(bench: Bench) -> None:
     """An array larger than the site takes at once is taken all the same, and cancelled as one"""
     label = bench.shell("touch ran", array="0-1200", hold=True)

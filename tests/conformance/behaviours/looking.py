@@ -19,8 +19,8 @@ def seen_running(bench: Bench) -> None:
     listed = [row for row in bench.queued() if row["label"] == label]
     (bench.directory / "stop").touch()
     bench.end(label)
-    assert view["nodes"]
-    assert view["start_time"]
+    assert bench.told(view["nodes"], "nodes")
+    assert bench.told(view["start_time"], "start_time")
     assert [row["name"] for row in listed] == ["runner"]
 
 
@@ -50,6 +50,7 @@ def history_has_it(bench: Bench) -> None:
             break
         time.sleep(0.5)
     assert [row["label"] for row in rows] == [label]
+    assert bench.told(rows[0]["start_time"], "start_time")
     assert rows[0]["start_time"] <= rows[0]["end_time"]
 
 

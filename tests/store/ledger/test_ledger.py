@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,31 @@ def _enter_many(path: Path, shared: bool, who: int, count: int) -> None:
             part = change.claim(ledger.parts(one.serial)[0], 2.0)
             assert part is not None
             assert change.known(part, f"{one.serial}", f"{one.serial}", 3.0)
+
+
+def test_a_thread_sees_nothing_by_halves(path: Path) -> None:
+    ledger = Ledger.open(path)
+    found: list[Entry] = []
+    reader = threading.Thread(target=lambda: found.extend(ledger.open_entries("toy")))
+    with ledger.change() as change:
+        one = change.enter(entry("k"), [("k", "", 0)])
+        reader.start()
+        reader.join(timeout=0.2)
+        assert not found
+        change.rewrite(replace(one, name="renamed"))
+    reader.join()
+    assert [each.name for each in found] == ["renamed"]
+    ledger.close()
+
+
+def test_elements_that_are_not_wanted_add_up(path: Path) -> None:
+    ledger = Ledger.open(path)
+    one = entered(ledger, "k")
+    for elements in ([4], [1, 2], [2]):
+        with ledger.change() as change:
+            change.unwanted(ledger.parts(one.serial)[0], elements)
+    assert ledger.parts(one.serial)[0].unwanted == "1-2,4"
+    ledger.close()
 
 
 @pytest.mark.parametrize("shared", [False, True])

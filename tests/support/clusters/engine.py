@@ -241,9 +241,9 @@ def served(folder: Path, names: Iterable[str], answer: Answering) -> Iterator[No
             try:
                 told = answer(Asked(**asked | {"argv": tuple(asked["argv"])}))
             except Exception as error:
-                said = f"stand-in: {type(error).__name__}: {error}\n"
-                told = Answer(code=99, err=said)
-                sys.stderr.write(f"{asked['argv']}: {said}")
+                why = f"stand-in: {type(error).__name__}: {error}\n"
+                told = Answer(code=99, err=why)
+                sys.stderr.write(f"{asked['argv']}: {why}")
             said = {"out": told.out, "err": told.err, "code": told.code}
             self.wfile.write(json.dumps(said).encode())
 

@@ -104,7 +104,9 @@ class LiveLsf(Lsf):
             return True
         if _TERM.sub("", condition).strip(" &|()"):
             raise Unrecorded(f"bsub -w {condition}")
-        holds = [self._holds(*found.groups(), index) for found in _TERM.finditer(condition)]
+        holds = [
+            self._holds(found[1], found[2], found[3], index) for found in _TERM.finditer(condition)
+        ]
         return any(holds) if "||" in condition else all(holds)
 
     def _holds(self, kind: str, number: str, which: str | None, index: int) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hpcshell.backends.contract import Answer
 from hpcshell.backends.pbs.values import seconds
@@ -56,7 +56,92 @@ class _Refused(Exception):
         self.answer = Answer(code=record.code, out=record.out, err=told)
 
 
-class LivePbs:
+class _Changing:
+    """What is done to jobs that are there."""
+
+    engine: Engine
+
+    def _of(self, native: str, unknown: str) -> list[Job]:
+        """The job, all of the array, or the element."""
+        found = _ID.fullmatch(native)
+        jobs = self.engine.of(int(found[1])) if found else []
+        array = bool(jobs) and jobs[0].index is not None
+        if found and found[3]:
+            jobs = [job for job in jobs if job.index == int(found[3])]
+        if found is None or not jobs or array != (found[2] is not None):
+            raise _Refused(recorded(unknown), "99999.pbshost", native)
+        return jobs
+
+    def _changed(self, said: Said, asked: Asked) -> Answer:
+        """Each id on its own, and the last code that is not 0."""
+        code, err = 0, ""
+        for native in map(full, said.rest[said.program == "qmove" :]):
+            try:
+                self._change(said, native)
+            except _Refused as refused:
+                code, err = refused.answer.code or 0, err + refused.answer.err
+        return Answer(code=code, err=err)
+
+    def _change(self, said: Said, native: str) -> None:
+        jobs = self._of(native, UNKNOWN[said.program])
+        if said.program in ELEMENT and re.search(r"\[\d", native):
+            which = f"{said.program} {ELEMENT[said.program]}"
+            raise _Refused(recorded(which), "110[6].pbshost", native)
+        change: Callable[[Said, str, list[Job]], None] = getattr(self, f"_{said.program}")
+        change(said, native, jobs)
+
+    def _qdel(self, said: Said, native: str, jobs: list[Job]) -> None:
+        if pbs_shown.over(jobs):
+            if re.search(r"\[\d", native):
+                again = recorded("qdel $(echo '109[].pbshost' | sed 's/\\[\\]/[1]/')", number=1)
+                raise _Refused(again, "109[1].pbshost", native)
+            raise _Refused(recorded("qdel 96.pbshost"), "96.pbshost", native)
+        for job in jobs:
+            self.engine.delete(job)
+        if "[]" in native:
+            jobs[0].told["deleted"] = max(job.ended or 0.0 for job in jobs)
+
+    def _qhold(self, said: Said, native: str, jobs: list[Job]) -> None:
+        for job in jobs:
+            job.held = job.held or job.state == "waiting"
+
+    def _qrls(self, said: Said, native: str, jobs: list[Job]) -> None:
+        for job in jobs:
+            job.held = False
+
+    def _qalter(self, said: Said, native: str, jobs: list[Job]) -> None:
+        told = jobs[0].told
+        for letter, value in said.options:
+            name, _, text = value.partition("=")
+            if (letter, name) == ("l", "walltime"):
+                told["resources"]["walltime"] = text
+                for job in jobs:
+                    job.limit = seconds(text)
+            elif (letter, name) == ("W", "max_run_subjobs"):
+                self.engine.throttles[jobs[0].number] = int(text)
+            elif letter in _ALTERED:
+                told[_ALTERED[letter]] = value
+            else:
+                raise AssertionError(f"never recorded: qalter -{letter} {value}")
+
+    def _qmove(self, said: Said, native: str, jobs: list[Job]) -> None:
+        target = said.rest[0]
+        if target in ("short", "nosuch"):
+            raise _Refused(recorded(f"qmove {target} 103.pbshost"), "103.pbshost", native)
+        jobs[0].told["queue"] = target
+
+    def _qsig(self, said: Said, native: str, jobs: list[Job]) -> None:
+        name = dict(said.options)["s"]
+        if name in ("suspend", "resume"):
+            raise _Refused(recorded("qsig -s suspend 102.pbshost"), "102.pbshost", native)
+        for job in jobs:
+            self.engine.signal(job, signal.Signals[f"SIG{name.removeprefix('SIG')}"])
+
+    def _qrerun(self, said: Said, native: str, jobs: list[Job]) -> None:
+        raise _Refused(recorded("qrerun 102.pbshost"), "102.pbshost", native)
+
+
+class LivePbs(_Changing):
     """Every job of the engine's has in `told` what PBS knows of it; elements share that."""
 
     def __init__(self, folder: Path, programs: Path) -> None:
@@ -123,7 +208,7 @@ class LivePbs:
         one = dict(reversed(options))
         resources, width, throttle = _resources(options), one.get("J", ""), _throttle(options)
         depend = next((v for k, v in options if k == "W" and v.startswith("depend=")), "")
-        told = {
+        told: dict[str, Any] = {
             "name": one.get("N", "job.sh"),
             "user": getpass.getuser(),
             "queue": one.get("q", "workq"),
@@ -153,7 +238,7 @@ class LivePbs:
                 ready=ready,
                 told=told,
             )
-            for index in (list(indices(width)) or [None])
+            for index in _indices(width)
         ]
 
     def _ready(self, depend: str) -> engine.Ready:
@@ -233,87 +318,6 @@ class LivePbs:
             return _never(f"pbsnodes {said.options}")
         return Answer(code=0, out=self._site["nodes"])
 
-    def _of(self, native: str, unknown: str) -> list[Job]:
-        """The job, all of the array, or the element."""
-        found = _ID.fullmatch(native)
-        jobs = self.engine.of(int(found[1])) if found else []
-        array = bool(jobs) and jobs[0].index is not None
-        if found and found[3]:
-            jobs = [job for job in jobs if job.index == int(found[3])]
-        if found is None or not jobs or array != (found[2] is not None):
-            raise _Refused(recorded(unknown), "99999.pbshost", native)
-        return jobs
-
-    # ----------------------------------------------------------------------------------- changing
-
-    def _changed(self, said: Said, asked: Asked) -> Answer:
-        """Each id on its own, and the last code that is not 0."""
-        code, err = 0, ""
-        for native in map(full, said.rest[said.program == "qmove" :]):
-            try:
-                self._change(said, native)
-            except _Refused as refused:
-                code, err = refused.answer.code or 0, err + refused.answer.err
-        return Answer(code=code, err=err)
-
-    def _change(self, said: Said, native: str) -> None:
-        jobs = self._of(native, UNKNOWN[said.program])
-        if said.program in ELEMENT and re.search(r"\[\d", native):
-            which = f"{said.program} {ELEMENT[said.program]}"
-            raise _Refused(recorded(which), "110[6].pbshost", native)
-        change: Callable[[Said, str, list[Job]], None] = getattr(self, f"_{said.program}")
-        change(said, native, jobs)
-
-    def _qdel(self, said: Said, native: str, jobs: list[Job]) -> None:
-        if pbs_shown.over(jobs):
-            if re.search(r"\[\d", native):
-                again = recorded("qdel $(echo '109[].pbshost' | sed 's/\\[\\]/[1]/')", number=1)
-                raise _Refused(again, "109[1].pbshost", native)
-            raise _Refused(recorded("qdel 96.pbshost"), "96.pbshost", native)
-        for job in jobs:
-            self.engine.delete(job)
-        if "[]" in native:
-            jobs[0].told["deleted"] = max(job.ended or 0.0 for job in jobs)
-
-    def _qhold(self, said: Said, native: str, jobs: list[Job]) -> None:
-        for job in jobs:
-            job.held = job.held or job.state == "waiting"
-
-    def _qrls(self, said: Said, native: str, jobs: list[Job]) -> None:
-        for job in jobs:
-            job.held = False
-
-    def _qalter(self, said: Said, native: str, jobs: list[Job]) -> None:
-        told = jobs[0].told
-        for letter, value in said.options:
-            name, _, text = value.partition("=")
-            if (letter, name) == ("l", "walltime"):
-                told["resources"]["walltime"] = text
-                for job in jobs:
-                    job.limit = seconds(text)
-            elif (letter, name) == ("W", "max_run_subjobs"):
-                self.engine.throttles[jobs[0].number] = int(text)
-            elif letter in _ALTERED:
-                told[_ALTERED[letter]] = value
-            else:
-                raise AssertionError(f"never recorded: qalter -{letter} {value}")
-
-    def _qmove(self, said: Said, native: str, jobs: list[Job]) -> None:
-        target = said.rest[0]
-        if target in ("short", "nosuch"):
-            raise _Refused(recorded(f"qmove {target} 103.pbshost"), "103.pbshost", native)
-        jobs[0].told["queue"] = target
-
-    def _qsig(self, said: Said, native: str, jobs: list[Job]) -> None:
-        name = dict(said.options)["s"]
-        if name in ("suspend", "resume"):
-            raise _Refused(recorded("qsig -s suspend 102.pbshost"), "102.pbshost", native)
-        for job in jobs:
-            self.engine.signal(job, signal.Signals[f"SIG{name.removeprefix('SIG')}"])
-
-    def _qrerun(self, said: Said, native: str, jobs: list[Job]) -> None:
-        raise _Refused(recorded("qrerun 102.pbshost"), "102.pbshost", native)
-
 
 _ALTERED: Final = {"N": "name", "A": "account", "p": "priority"}
 
@@ -343,8 +347,13 @@ def _throttle(options: Sequence[tuple[str, str]]) -> int:
     return 0
 
 
+def _indices(text: str) -> list[int | None]:
+    """Of -J; None is a job that is no array."""
+    return [*indices(text)] or [None]
+
+
 def _environment(
-    number: int, index: int | None, told: Mapping[str, str], asked: Asked
+    number: int, index: int | None, told: Mapping[str, Any], asked: Asked
 ) -> dict[str, str]:
     """What PBS sets, beside what a login does, and the variables of -v."""
     kept = ("HOME", "USER", "LOGNAME", "SHELL", "LANG")

@@ -64,9 +64,15 @@ def element(job: Job, jobs: Sequence[Job]) -> str:
         return _block(native(job), "element queued", _common(job) | state)
     if job.state != "ended":
         return _block(native(job), "element running", lines)
-    if over(jobs) and (job.begun is None or job.told.get("deleted", job.ended) < job.ended):
+    if over(jobs) and (job.begun is None or _deleted_later(job)):
         return _block(native(job), "element deleted", _common(job) | _forgotten(job))
     return _block(native(job), "element finished" if over(jobs) else "element failed", lines)
+
+
+def _deleted_later(job: Job) -> bool:
+    """Whether its array was deleted after it had ended."""
+    deleted = job.told.get("deleted")
+    return deleted is not None and job.ended is not None and job.ended < deleted
 
 
 def _forgotten(job: Job) -> Attributes:

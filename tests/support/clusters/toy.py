@@ -275,7 +275,9 @@ class ToySite(Link):
                 row["state"], row["start"] = state, 1.0
 
 
-def toy_cluster(directory: Path, site: ToySite, **settings: Any) -> Cluster:
+def toy_cluster(
+    directory: Path, site: ToySite, backend: type[ToyBackend] = ToyBackend, **settings: Any
+) -> Cluster:
     """A cluster of which nothing but `site` is real."""
     state = str(directory / "state")
     places = Places(
@@ -284,11 +286,11 @@ def toy_cluster(directory: Path, site: ToySite, **settings: Any) -> Cluster:
     settings = {"poll": 0.0} | settings
     ledger = Ledger.open(directory / "state" / "clusters.db")
     known = ClusterSettings(backend="toy", **settings)
-    return Cluster("toy", known, places, site, ledger, make=lambda name, told: ToyBackend(told))
+    return Cluster("toy", known, places, site, ledger, make=lambda name, told: backend(told))
 
 
 def toy_desk(directory: Path, site: ToySite, **settings: Any) -> Desk:
-    """A desk that never waits."""
+    """A desk that never waits; `backend` may be given, too."""
     return Desk(toy_cluster(directory, site, **settings), pause=lambda seconds: None)
 
 

@@ -98,6 +98,7 @@ def _told(text: str) -> str:
     return "" if text == "-" else text.strip()
 
 
+@lru_cache(maxsize=4096)
 def _whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
@@ -121,6 +122,7 @@ def _seconds(text: str) -> float | None:
     return _number(text)
 
 
+@lru_cache(maxsize=4096)
 def _size(text: str) -> int | None:
     """Bytes of `5.2 Gbytes`."""
     found = _SIZE.match(text)
@@ -130,6 +132,7 @@ def _size(text: str) -> int | None:
     return int(float(found[1]) * KIB**power)
 
 
+@lru_cache(maxsize=4096)
 def _hosts(text: str) -> tuple[str, ...]:
     """Of `4*n1:n2`, `n1:n1`: each once."""
     if text in _NONE:

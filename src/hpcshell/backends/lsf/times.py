@@ -32,7 +32,7 @@ def written(instant: float) -> str:
     return f"{moment:%Y:%m:%d:%H:%M}"
 
 
-@lru_cache(maxsize=4096)  # thousands of jobs are submitted in the same minute
+@lru_cache(maxsize=16384)  # thousands of jobs are submitted in the same minute
 def read(text: str, now: float | None, ahead: float = DAY) -> float | None:
     """Unix seconds of an instant at most `ahead` seconds after `now`; None where there is none."""
     found = INSTANT.match(text.strip())

@@ -69,8 +69,9 @@ class PbsBackend(_Changing):
         **scripts.LACKS,
         "estimate": "PBS tells no start ahead of a submission: submit, and see qstat -T",
         "history": "ended jobs are known only where the site keeps a job history",
-        "requeue": "only operators may put a running job of PBS back: cancel it, and submit it again",
+        "requeue": "only operators may put a running job of PBS back: cancel it, submit it again",
         "suspend": "only operators may suspend a job of PBS: hold it while it waits",
+        "resume": "only operators may resume a job of PBS: ask one of them",
     }
 
     def __init__(self, site: Site | None = None) -> None:
@@ -83,7 +84,7 @@ class PbsBackend(_Changing):
     def read_probe(self, answer: Answer) -> Site | Trouble:
         found = sites.read_probe(answer)
         if isinstance(found, Site) and self._told is None:
-            self._told = found
+            self._told = self.site = found
         return found
 
     def ask_site(self) -> Sequence[Words]:
@@ -94,7 +95,7 @@ class PbsBackend(_Changing):
         ]
 
     def read_site(self, answers: Sequence[Answer]) -> Site:
-        self._told = sites.read_site(answers, self._told)
+        self._told = self.site = sites.read_site(answers, self._told)
         return self._told
 
     def script(self, order: Order) -> str:

@@ -27,12 +27,12 @@ from hpcshell.backends.pbs.ids import PARTS
 
 
 class Job(NamedTuple):
-    """A job, an element (`index`), or a whole array (`index` is ""): its attributes as they are
+    """A job, an element (`element`), or a whole array (`element` is ""): its attributes as they are
     shown, "" for those that are not. `twice`: what is there twice, if anything."""
 
     native: str
     number: str
-    index: str | None
+    element: str | None
     name: str = ""
     owner: str = ""
     state: str = ""
@@ -76,14 +76,44 @@ class Job(NamedTuple):
         return {name: text for name, text in zip(_ATTRIBUTES, self[3:], strict=False) if text}
 
 
-_ATTRIBUTES: Final = (
-    "Job_Name Job_Owner job_state queue substate Exit_status exit_status comment Hold_Types depend"
-    " Account_Name Priority ctime qtime mtime stime start_time obittime comp_time"
-    " estimated.start_time exec_host run_count Variable_List Output_Path Error_Path"
-    " Resource_List.ncpus Resource_List.mem Resource_List.ngpus Resource_List.walltime"
-    " Resource_List.nodes resources_used.mem resources_used.cput resources_used.walltime"
-    " array_state_count array_indices_submitted array_indices_remaining"
-).split()
+_ATTRIBUTES: Final = [
+    "Job_Name",
+    "Job_Owner",
+    "job_state",
+    "queue",
+    "substate",
+    "Exit_status",
+    "exit_status",
+    "comment",
+    "Hold_Types",
+    "depend",
+    "Account_Name",
+    "Priority",
+    "ctime",
+    "qtime",
+    "mtime",
+    "stime",
+    "start_time",
+    "obittime",
+    "comp_time",
+    "estimated.start_time",
+    "exec_host",
+    "run_count",
+    "Variable_List",
+    "Output_Path",
+    "Error_Path",
+    "Resource_List.ncpus",
+    "Resource_List.mem",
+    "Resource_List.ngpus",
+    "Resource_List.walltime",
+    "Resource_List.nodes",
+    "resources_used.mem",
+    "resources_used.cput",
+    "resources_used.walltime",
+    "array_state_count",
+    "array_indices_submitted",
+    "array_indices_remaining",
+]
 """In the order of the fields of `Job`, from the fourth on."""
 _ATTRIBUTE: Final = re.compile(
     rf"^    ({'|'.join(map(re.escape, _ATTRIBUTES))}) = (.*)", re.MULTILINE
@@ -203,4 +233,5 @@ def read_exactly(text: str) -> Iterator[Job | None]:
         shown = dict(pairs)
         doubled = len(shown) < len(pairs) and any(shown[name] != text for name, text in pairs)
         values = (shown.get(name, "") for name in _ATTRIBUTES)
-        yield Job(*native.groups(), *values, "an attribute" if doubled else "")
+        odd = "an attribute" if doubled else ""
+        yield _new(Job, (*native.groups(), *values, odd))

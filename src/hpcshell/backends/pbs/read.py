@@ -104,7 +104,7 @@ def _sightings(jobs: Iterable[Job]) -> Iterable[Sighting]:
     plain: dict[str, Sighting] = {}
     of_arrays: dict[str, Job] = {}
     for job in jobs:
-        if job.index is not None:
+        if job.element is not None:
             if of_arrays.setdefault(job.native, job) != job:
                 of_arrays[job.native] = job._replace(twice="a job")
             continue
@@ -118,18 +118,18 @@ def _sightings(jobs: Iterable[Job]) -> Iterable[Sighting]:
 
 def _of_arrays(jobs: Collection[Job]) -> Iterable[Sighting]:
     """Elements in place of their array, where they are shown; only those that were asked for."""
-    arrays = {job.number: job for job in jobs if not job.index}
-    elements = {job.number for job in jobs if job.index}
+    arrays = {job.number: job for job in jobs if not job.element}
+    elements = {job.number for job in jobs if job.element}
     for job in jobs:
         array = arrays.get(job.number)
         if array and not job.variables:  # PBS has lost its record
             job = job._replace(variables=array.variables)
         asked = among_others(job.variables)
-        if not job.index:
+        if not job.element:
             if job.number not in elements:
                 yield _sighting(job, None, _life_of_array(job, asked))
-        elif asked is None or int(job.index) in asked:
-            yield _sighting(job, int(job.index), _life(job, array))
+        elif asked is None or int(job.element) in asked:
+            yield _sighting(job, int(job.element), _life(job, array))
 
 
 def _sighting(job: Job, element: int | None, life: _Life) -> Sighting:
@@ -225,9 +225,10 @@ def _why(job: Job, array: Job | None) -> tuple[str, str, bool]:
     whole = array or job
     holds = whole.holds or job.holds or "n"
     comment = job.comment or whole.comment
-    if whole.state != "H":
-        began = comment.startswith("Job Array Began")
-        return ("" if began else comment, "BeginTime" if whole.state == "W" else "", False)
+    if whole.state == "W" and not holds.strip("n"):
+        return comment or "waits for the time it is to begin at", "BeginTime", False
+    if whole.state not in ("H", "W"):
+        return "" if comment.startswith("Job Array Began") else comment, "", False
     depend = whole.depend or job.depend
     if depend and holds in ("s", "n"):
         return f"waits for {depend}", "Dependency", False

@@ -93,8 +93,8 @@ class SgeBackend(Backend):
         return trouble
 
     def estimate(self, order: Order) -> Words:
-        argv = ("qsub", *order.spec.native, "-w", "v", order.job_script)
-        return Words(argv=argv, env=ENVIRONMENT)
+        argv = ("qsub", *order.spec.native, "-w", "v")  # the script is not there yet
+        return Words(argv=argv, env=ENVIRONMENT, stdin=self.script(order).encode())
 
     def read_estimate(self, answer: Answer) -> Estimate:
         if answer.code == 0 and "found suitable queue" in answer.out:

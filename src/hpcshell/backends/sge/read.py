@@ -181,7 +181,7 @@ def _common(tail: str, site: Site) -> _Common:
 def _total(requests: Mapping[str, str], names: Sequence[str], slots: int, site: Site) -> int | None:
     """What was asked for, of all slots together."""
     for name in names:
-        each = size(requests.get(name, ""))
+        each = size(requests[name]) if name in requests else None
         if each is not None:
             return each if kind(site, name)[2] in ("JOB", "HOST") else each * slots
     return None

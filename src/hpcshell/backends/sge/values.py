@@ -24,6 +24,11 @@ _FORMS: Final = (
 )
 
 
+_remembered = lru_cache(maxsize=4096)
+"""Jobs ask for the same over and over."""
+
+
+@_remembered
 def size(text: str, bare: int = 1) -> int | None:
     """`1.5G`, `4.578KB`, `10k` in bytes; capitals are powers of 1024, small letters of 1000.
     `bare`: what a number without a letter counts."""
@@ -36,6 +41,7 @@ def size(text: str, bare: int = 1) -> int | None:
     return int(float(found[1]) * base ** (_POWERS.index(found[2].upper()) + 1))
 
 
+@_remembered
 def seconds(text: str) -> float | None:
     """`600`, `00:10:00`, `5s`, `0.012s`; `INFINITY` and what is no duration are None."""
     parts = text.strip().removesuffix("s").split(":")
@@ -61,11 +67,11 @@ def instant(text: str) -> float | None:
     return None
 
 
-@lru_cache(maxsize=1024)
+@_remembered
 def iso_instant(text: str) -> float | None:
     """The same of `2026-11-21T20:50:55` alone, faster: there is one for every job of a queue."""
     try:
-        unix = datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+        unix = datetime.fromisoformat(f"{text}+00:00").timestamp()
     except ValueError:
         return None
     return unix if unix > 86400 else None
@@ -78,4 +84,4 @@ def written(unix: float) -> str:
 
 def whole_number(text: str) -> int | None:
     word = text.strip()
-    return int(word) if re.fullmatch(r"(?a)[0-9]{1,18}", word) else None
+    return int(word) if word.isascii() and word.isdecimal() and len(word) <= 18 else None

@@ -19,7 +19,9 @@ from hpcshell.core.words import one_line, signal_number
 ENVIRONMENT: Final = {"LC_ALL": "C", "SLURM_TIME_FORMAT": "%s", "SLURM_BITSTR_LEN": "0"}
 """Exact answers; without the last, squeue cuts the indices that wait at 64 characters."""
 _ASKED: Final = {**ENVIRONMENT, "TZ": "UTC0"}
-"""squeue turns each instant into local time and back: where that is not UTC, a third of its work."""
+"""squeue turns each instant into local time and back, most of its work where that is not UTC."""
+LOGIN: Final = "HOME,USER,LOGNAME,SHELL,LANG,TZ,PATH"
+"""What a job gets of the caller's environment that is to get none of it."""
 MANY: Final = 1000
 """Ids in one command: far below what a command line may hold."""
 _EARLIEST: Final = 1_000_000
@@ -101,7 +103,7 @@ def estimate(order: Order, script: str) -> Words:
 
 def _said_aloud(order: Order) -> Iterator[str]:
     """What does not stand in the script, or would not be heard there."""
-    yield "--export=ALL"
+    yield f"--export={'ALL' if order.spec.whole else LOGIN}"
     for option, value in options(order):
         if option in _OVERRULED:
             yield f"--{option}={value}" if value else f"--{option}"

@@ -47,7 +47,9 @@ def script(order: Order) -> str:
     if order.spec.native:
         lines.append("#SBATCH " + " ".join(map(_quoted, order.spec.native)))
     opens = native_file(order) is None
-    return job_script(lines, replace(order, capture=opens), _NAMES)
+    # srun hands on what sbatch was told to, unless it is told otherwise
+    first = () if order.spec.whole else ("export SLURM_EXPORT_ENV=ALL",)
+    return job_script(lines, replace(order, capture=opens), replace(_NAMES, first=first))
 
 
 def _written(option: str, value: str) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hpcshell.clusters.changing import EDITS, Changing, Say, check_edit, record_wish
+from hpcshell.clusters.changing import EDITS, Say, change, check_edit
 from hpcshell.clusters.finding import Found, find
-from hpcshell.clusters.leaving import staying
 from hpcshell.clusters.verbs.look import show
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.sightings import LIVE
@@ -80,25 +79,19 @@ def edit(desk: Desk, ids: Ids, changes: dict[str, Any], dry_run: bool = False) -
 def _change(
     desk: Desk, verb: str, ids: Ids, say: Say, dry_run: bool, filters: dict[str, Any]
 ) -> dict[str, Any]:
-    seen = desk.look()
-    found = find(desk.cluster, seen, ids) if ids else _filtered(desk, seen, filters)
+    """What a verb does not fit, by a picture that is not of now, is looked at anew."""
     states = {str(state).upper() for state in filters.get("states") or ()}
-    changing = partial(_carry_out, desk, verb, found, states, say)
-    if dry_run:
-        return changing(dry_run=True)
-    whole = verb == "cancel" and not states and all(one.elements is None for one in found)
-    several = [one.known.entry for one in found if one.known is not None and not whole]
-    with staying(desk.cluster, several):
-        return changing(dry_run=False)
 
+    def carry_out(seen: Picture) -> dict[str, Any]:
+        found = find(desk.cluster, seen, ids) if ids else _filtered(desk, seen, filters)
+        return change(desk.cluster, verb, found, states, say, dry_run=dry_run)
 
-def _carry_out(
-    desk: Desk, verb: str, found: list[Found], states: set[str], say: Say, *, dry_run: bool
-) -> dict[str, Any]:
-    if not dry_run and not states:
-        found = record_wish(desk.cluster, verb, found)
-    answer = Changing(desk.cluster, verb, found, states).carry_out(say, dry_run=dry_run)
-    desk.changed = clock.now()
+    asked = clock.now()
+    answer = carry_out(desk.look())
+    if not answer["jobs"] and not all(line["ended"] for line in answer["unchanged"]):
+        desk.cluster.polls.spoil(asked)
+        answer = carry_out(desk.look())
+    desk.cluster.polls.spoil()
     return answer
 
 

@@ -95,10 +95,9 @@ class Submissions(Rows):
         """The latest submission to any of some clusters, or the one `back` before it. One that was
         moved counts as it was first submitted."""
         marks = ", ".join("?" * len(clusters))
-        where = (
-            f"WHERE cluster IN ({marks}) AND json_extract(CAST(document AS TEXT), '$.moves') IS NULL"
-            " ORDER BY serial DESC LIMIT 1 OFFSET ?"
-        )
+        moves = "json_extract(CAST(document AS TEXT), '$.moves')"
+        which = f"cluster IN ({marks}) AND {moves} IS NULL"
+        where = f"WHERE {which} ORDER BY serial DESC LIMIT 1 OFFSET ?"
         found = self._entries(where, (*clusters, back))
         return found[0] if found else None
 

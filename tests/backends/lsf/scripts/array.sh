@@ -23,7 +23,9 @@ unset LC_ALL LSB_NTRIES TZ
 if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
 export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k3y
 export HPC_JOB_NAME=prep
+export HPC_CPUS=1
 export HPC_ARRAY_JOB_ID="$hpc_job" HPC_ARRAY_TASK_ID="$hpc_element"
+export HPC_ARRAY_TASK_COUNT=35 HPC_ARRAY_TASK_MIN=0 HPC_ARRAY_TASK_MAX=200
 export HPC_SUBMIT_DIR=/scratch/ada
 cd -- /scratch/ada || exit 1
 umask 0022
@@ -45,4 +47,5 @@ while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
     hpc_last=$? # bash may lose it (-1) where a signal ended both
     [ $hpc_last -lt 0 ] || hpc_code=$hpc_last
 done
+trap '' TERM INT HUP XCPU USR1 USR2 # one in the midst of the exit would change its code
 exit $hpc_code

@@ -56,7 +56,9 @@ hpc_fate /h/jobs/14 "$hpc_element" || hpc_never 'job 14 did not complete'
 if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
 export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k7
 export HPC_JOB_NAME=run
+export HPC_CPUS=1
 export HPC_ARRAY_JOB_ID="$hpc_job" HPC_ARRAY_TASK_ID="$hpc_element"
+export HPC_ARRAY_TASK_COUNT=4 HPC_ARRAY_TASK_MIN=0 HPC_ARRAY_TASK_MAX=3
 export HPC_SUBMIT_DIR=/home/ada/w
 cd -- /home/ada/w || exit 1
 umask 0022

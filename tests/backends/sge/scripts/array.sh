@@ -30,7 +30,9 @@ export SGE_TASK_ID="$hpc_element" SGE_TASK_FIRST=$((SGE_TASK_FIRST -1)) SGE_TASK
 if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
 export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k5
 export HPC_JOB_NAME=run
+export HPC_CPUS=1
 export HPC_ARRAY_JOB_ID="$hpc_job" HPC_ARRAY_TASK_ID="$hpc_element"
+export HPC_ARRAY_TASK_COUNT=50 HPC_ARRAY_TASK_MIN=0 HPC_ARRAY_TASK_MAX=98
 export HPC_SUBMIT_DIR=/home/ada/w
 cd -- /home/ada/w || exit 1
 umask 0022

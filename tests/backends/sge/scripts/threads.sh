@@ -35,6 +35,8 @@ trap 'hpc_note "$hpc_record.end" $?' EXIT
 if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
 export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k2
 export HPC_JOB_NAME=run
+export HPC_CPUS=8 HPC_MEMORY=17179869184
+export HPC_GPUS="${CUDA_VISIBLE_DEVICES-}"
 export HPC_SUBMIT_DIR=/home/ada/w
 cd -- /home/ada/w || exit 1
 umask 0022

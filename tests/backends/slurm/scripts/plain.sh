@@ -11,24 +11,24 @@ hpc_dir=/home/ada/.hpc/jobs/k7
 hpc_job="${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"
 hpc_element="${SLURM_ARRAY_TASK_ID-}"
 hpc_record="$hpc_dir/record/${hpc_element:-job}"
-hpc_note() { # FILE WORDS...
-    local file=$1
-    shift
-    { echo "$@" >"$file.$$" && mv -f "$file.$$" "$file"; } 2>/dev/null
+hpc_path=$PATH
+hpc_note() { # FILE WORD
+    local PATH=$hpc_path file="$1.$$"
+    { echo "$2 $(date +%s) $(uname -n)" >"$file" && mv -f "$file" "$1"; } 2>/dev/null
 }
 rm -f "$hpc_record.end"
-hpc_note "$hpc_record.begin" "$hpc_job" "$(date +%s)" "$(uname -n)"
-trap 'hpc_note "$hpc_record.end" $? "$(date +%s)" "$(uname -n)"' EXIT
+hpc_note "$hpc_record.begin" "$hpc_job"
+trap 'hpc_note "$hpc_record.end" $?' EXIT
 
 if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
 export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k7
 export HPC_JOB_NAME=train
+export HPC_CPUS=1
 export HPC_SUBMIT_DIR=/home/ada/work
 cd -- /home/ada/work || exit 1
 umask 0022
 
 hpc_signals=0
-trap 'hpc_signals=$((hpc_signals + 1))' TERM INT HUP XCPU
 trap 'hpc_signals=$((hpc_signals + 1)); kill -TERM "$hpc_child"' TERM
 trap 'hpc_signals=$((hpc_signals + 1)); kill -INT "$hpc_child"' INT
 trap 'hpc_signals=$((hpc_signals + 1)); kill -HUP "$hpc_child"' HUP
@@ -38,13 +38,15 @@ trap 'hpc_signals=$((hpc_signals + 1)); kill -ALRM "$hpc_child"' ALRM
 trap 'hpc_signals=$((hpc_signals + 1)); kill -WINCH "$hpc_child"' WINCH
 trap 'hpc_signals=$((hpc_signals + 1)); kill -URG "$hpc_child"' URG
 trap 'hpc_signals=$((hpc_signals + 1)); kill -XCPU "$hpc_child"' XCPU
-# in the background both would be ignored
-{ trap - INT QUIT; exec python train.py; } <&0 &
+# none of them is ignored in the job, not even those that are so in the background
+{ trap - TERM INT HUP XCPU USR1 USR2 QUIT ALRM WINCH URG; exec python train.py; } <&0 &
 hpc_child=$!
 hpc_heard=-1
 while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
     hpc_heard=$hpc_signals
     wait "$hpc_child"
-    hpc_code=$?
+    hpc_last=$? # bash may lose it (-1) where a signal ended both
+    [ $hpc_last -lt 0 ] || hpc_code=$hpc_last
 done
+trap '' TERM INT HUP XCPU USR1 USR2 # one in the midst of the exit would change its code
 exit $hpc_code

@@ -139,7 +139,7 @@ class Cluster:
 
     def _seen(self, answers: Sequence[Answer]) -> Seen:
         """What answers say; those that were just judged are not read a second time."""
-        if self._read is None or self._read[0] is not answers:
+        if self._read is None or self._read[0] != answers:
             self._read = (answers, self.backend.read_queue(answers))
         return self._read[1]
 

@@ -18,7 +18,10 @@ from hpcshell.core.errors import Refused
 
 
 class Desk:
-    """The verbs of jobs, on one cluster. `pause` waits between looks."""
+    """The verbs of jobs, on one cluster. `pause` waits between looks. `page`: the most rows of
+    one answer (0: all)."""
+
+    page = 0
 
     def __init__(self, cluster: Cluster, pause: Callable[[float], None] = time.sleep) -> None:
         self.cluster = cluster

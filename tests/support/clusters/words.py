@@ -33,7 +33,7 @@ def lay_out(backend: Backend, order: Order) -> None:
     """The files of an order, in its directory."""
     home, spec = Path(order.directory), order.spec
     (home / "record").mkdir(parents=True)
-    (home / "job.sh").write_text(backend.script(order))
+    Path(order.job_script).write_text(backend.script(order))
     text, _ = environment_file(spec.named)
     (home / "env").write_text(text)
     if spec.submission.script is not None:

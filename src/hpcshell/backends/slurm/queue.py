@@ -29,8 +29,8 @@ FIELDS: Final = (
     *("NodeList", "UserName", "Partition", "Account", "QOS", "Reason"),
     *("Comment", "StdOut", "StdErr", "WorkDir", "Name"),
 )
-TEXTS: Final = 5
-"""The last of them: what stands in front is the same for many jobs, but for the ids."""
+_BEFORE: Final = FIELDS.index("Comment") - 1
+"""Gaps before the texts. What stands in front of these is the same for many jobs, but for ids."""
 _FRONT: Final = r"(?m)^(?=\d+(?:[_+][^\x1f\n]*)?\x1f\d+\x1f[^\x1f\n]*\x1f[A-Z_]+\x1f)"
 _HEAD: Final = r"(?m)^JOBID\x1f[^\n]*\x1f[A-Z_]+\x1e\n"
 
@@ -50,8 +50,7 @@ def read_queue(answer: Answer) -> Seen:
 
 def _job(record: str) -> Sighting:
     native, array, index, rest = record.split(GAP, 3)
-    in_name = record.count(GAP) - len(FIELDS) + 1
-    common, comment, out, err, cwd, *name = rest.rsplit(GAP, TEXTS + in_name)
+    common, comment, out, err, cwd, *name = rest.rsplit(GAP, record.count(GAP) - _BEFORE)
     element, waiting = _place(native, index)
     return replace(
         _common(common),
@@ -69,7 +68,7 @@ def _job(record: str) -> Sighting:
 
 @lru_cache(4096)
 def _common(text: str) -> Sighting:
-    """What neither id nor texts say: many jobs have it in common."""
+    """What neither ids nor texts say, which many jobs have in common."""
     word, code, restarts, priority, submitted, started, ended, limit, *rest = text.split(GAP)
     tres, where, user, partition, account, qos, why = rest
     state = STATES.get(word, UNKNOWN)

@@ -24,8 +24,8 @@ from hpcshell.backends.contract import Order
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Record
 
-_IDENTIFIER: Final = re.compile(r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z")
-_HIDDEN: Final = re.compile(
+_IDENTIFIER: Final = r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z"
+_HIDDEN: Final = (
     r"(?:_|BASH.*|SHLVL|IFS|PWD|OLDPWD|HOSTNAME|TMPDIR|EUID|UID|PPID|SHELLOPTS|SSH_.*|DISPLAY"
     r"|PBS_.*|LSB_.*|LS_.*|SGE_.*|JOB_ID|JOB_NAME|NSLOTS|NHOSTS|QUEUE|REQUEST|RESTARTED|ENVIRONMENT"
     r"|hpc_(?:dir|job|element|record|path|out|err|signals|child|heard|last|code))\Z"
@@ -149,7 +149,7 @@ def _memory(order: Order) -> str:
     return f" HPC_MEMORY={order.spec.layout.memory}" if order.spec.layout.memory else ""
 
 
-_FIELD: Final = re.compile(r"(?a)%(?:%|(\d{0,9})([jAaxNutnbsr]))")
+_FIELD: Final = r"(?a)%(?:%|(\d{0,9})([jAaxNutnbsr]))"
 
 
 def _capture(order: Order) -> list[str]:
@@ -177,7 +177,7 @@ def shell_pattern(pattern: str, name: str) -> str:
     """A pattern of `core.patterns` as words that the shell of the job makes its path of."""
     parts: list[str] = []
     last = 0
-    for found in _FIELD.finditer(pattern):
+    for found in re.finditer(_FIELD, pattern):
         parts += [quote(pattern[last : found.start()])] if found.start() > last else []
         parts.append(_field(found, name))
         last = found.end()
@@ -274,10 +274,11 @@ def environment_file(
     """The text of `env`, and the names that no shell could set. `unset`: what the submit command
     had set for itself, and hands on."""
     lines, left = [f"unset {name}" for name in unset], []
+    named, hidden = re.compile(_IDENTIFIER).match, re.compile(_HIDDEN).match
     for name, value in variables.items():
-        if not _IDENTIFIER.match(name) or "\0" in value:
+        if not named(name) or "\0" in value:
             left.append(name)
-        elif not _HIDDEN.match(name):
+        elif not hidden(name):
             lines.append(f"export {name}={quote(value)}")
     return "".join(line + "\n" for line in lines), left
 

@@ -45,6 +45,8 @@ class Choice(Record, frozen=True, kw_only=True):
 class AnyDesk:
     """The verbs of jobs on all of some desks. `missing`: why others could not be opened."""
 
+    page = 0
+
     def __init__(
         self,
         desks: Mapping[str, Desk],

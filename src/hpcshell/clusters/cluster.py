@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -140,10 +139,10 @@ class Cluster:
 
     def _seen(self, answers: Sequence[Answer]) -> Seen:
         """What answers say; those that were just judged are not read a second time."""
-        if self._read is None or self._read[0] is not answers:
+        if self._read is None or self._read[0] != answers:
             self._read = (answers, self.backend.read_queue(answers))
         return self._read[1]
 
 
-def ledger_path(places: Places) -> Path:
-    return Path(places.state) / "clusters.db"
+def ledger_path(places: Places) -> str:
+    return f"{places.state}/clusters.db"

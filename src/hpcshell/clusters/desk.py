@@ -13,13 +13,15 @@ from typing import Any
 
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.lookout import Picture, picture
-from hpcshell.clusters.tending import tend
 from hpcshell.clusters.verbs import verb_named
 from hpcshell.core.errors import Refused
 
 
 class Desk:
-    """The verbs of jobs, on one cluster. `pause` waits between looks."""
+    """The verbs of jobs, on one cluster. `pause` waits between looks. `page`: the most rows of
+    one answer (0: all)."""
+
+    page = 0
 
     def __init__(self, cluster: Cluster, pause: Callable[[float], None] = time.sleep) -> None:
         self.cluster = cluster
@@ -40,6 +42,8 @@ class Desk:
         the site takes it."""
         seen = picture(self.cluster, age=age)
         if self.cluster.ledger.unsent(self.cluster.name):  # what has ended makes room for it
+            from hpcshell.clusters.tending import tend
+
             tend(self.cluster, self.pause)
             seen = picture(self.cluster, age=age)
         return seen

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from hpcshell.backends.registry import BACKENDS, names
 from hpcshell.clusters.cluster import Cluster, ledger_path
 from hpcshell.clusters.desk import Desk
-from hpcshell.clusters.detecting import Finding, chosen, detect
 from hpcshell.core.errors import HpcError, NotFound, Unreachable
 from hpcshell.core.settings import ClusterSettings, Settings
 from hpcshell.core.words import nearest, quote
@@ -103,6 +102,8 @@ def _kind(name: str, link: Link, places: Places) -> str:
         kind = file.read().strip()
         if kind in BACKENDS or kind in names():
             return kind
+    from hpcshell.clusters.detecting import chosen, detect
+
     found = chosen(detect(link))
     if found is None:
         raise Unreachable(
@@ -124,7 +125,9 @@ def find_here(places: Places) -> str | None:
         kind = file.read().strip()
         if kind in BACKENDS or kind in names():
             return kind
-    found: Finding | None = chosen(detect(LocalLink()))
+    from hpcshell.clusters.detecting import chosen, detect
+
+    found = chosen(detect(LocalLink()))
     if found is None:
         return None
     _remember(remembered, found.backend)

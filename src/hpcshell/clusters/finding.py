@@ -20,8 +20,8 @@ from hpcshell.store.ledger.entries import Entry
 
 _OURS: Final = r"(local_)?[0-9]+(_[0-9]+|-[0-9]+|_?\[.*\]|_\*)?"
 """What reads as an id of ours, which are told apart from the site's by their looks alone."""
-_NUMBER: Final = re.compile(r"[0-9]{1,18}\Z")
-_WAITING: Final = re.compile(r"w([0-9]{1,18})((?:_[0-9]+|_?\[.*\])?)\Z")
+_NUMBER: Final = r"[0-9]{1,18}\Z"
+_WAITING: Final = r"w([0-9]{1,18})((?:_[0-9]+|_?\[.*\])?)\Z"
 
 
 class Found(Record, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class Finding:
     def find(self, word: str) -> Iterator[Found]:
         if (native := self._native(word)) is not None:
             yield from self._at_site(*native)
-        elif waiting := _WAITING.match(word):
+        elif waiting := re.match(_WAITING, word):
             entry = self.cluster.ledger.entry(int(waiting[1]))
             if entry is not None and entry.cluster == self.cluster.name:
                 chosen = select("1" + waiting[2])
@@ -87,7 +87,7 @@ class Finding:
             number, element = self.cluster.backend.parse_id(word)
         except HpcError:
             return None
-        return (int(number), element) if _NUMBER.match(number) else None
+        return (int(number), element) if re.match(_NUMBER, number) else None
 
     def _at_site(self, number: int, index: int | None) -> Iterator[Found]:
         """What the site calls so; its indices are less than ours in some parts."""

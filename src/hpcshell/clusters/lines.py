@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -20,22 +21,33 @@ _WHICH: Final = ("ids", "elements", "all")
 class Line:
     """A row of the queue, of which the document is only written if somebody is shown it."""
 
-    __slots__ = ("counts", "document", "start")
+    __slots__ = ("counts", "document", "start", "state")
 
     def __init__(self, state: str, start: float | None, document: Callable[[], dict[str, Any]]):
-        self.counts: dict[str, int] = {state: 1}
+        self.state = state
+        self.counts: dict[str, int] | None = None
+        """Of an array, how many of its elements are in each state."""
         self.start = start if state != "PENDING" else None
         self.document = document
 
     @classmethod
     def of(cls, view: dict[str, Any]) -> Line:
         line = cls(view["state"], view["start_time"], lambda: view)
-        line.counts = (view.get("elements") or {}).get("counts") or line.counts
+        line.counts = (view.get("elements") or {}).get("counts")
         return line
 
     def order(self) -> tuple[bool, float]:
         """First what runs, in the order of its beginning."""
         return self.start is None, self.start or 0.0
+
+
+def counts_of(lines: Sequence[Line]) -> Counter[str]:
+    """How many jobs and elements are in each state."""
+    counts = Counter(line.state for line in lines if not line.counts)
+    for line in lines:
+        if line.counts:
+            counts.update(line.counts)
+    return counts
 
 
 def lines_of(cluster: Cluster, seen: Picture, filters: dict[str, Any]) -> Iterator[Line]:

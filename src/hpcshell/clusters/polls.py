@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal
@@ -100,7 +99,7 @@ _health: Final = msgspec.json.Decoder(Health).decode
 class Polls:
     """The shared question of one cluster; its files lie in `directory`."""
 
-    def __init__(self, directory: str, least: float, chance: Callable[[], float] = random.random):
+    def __init__(self, directory: str, least: float, chance: Callable[[], float] | None = None):
         self.directory = directory
         self.least = least
         self._chance = chance
@@ -170,7 +169,7 @@ class Polls:
         pause = min(self.least, LONGEST_PAUSE)
         if failures >= FAILURES:
             doubled = FIRST_PAUSE * 2.0 ** min(failures - FAILURES, 16)
-            spread = 1 - JITTER + 2 * JITTER * self._chance()
+            spread = 1 - JITTER + 2 * JITTER * (self._chance or _chance)()
             pause = max(pause, min(LONGEST_PAUSE, doubled) * spread)
         failed = Health(
             failures=failures,
@@ -247,3 +246,9 @@ def exclusive(path: str) -> Iterator[Callable[[], bool]]:
         with contextlib.suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_UN)  # of a child that was forked meanwhile, too
         os.close(lock)
+
+
+def _chance() -> float:
+    import random  # of no use while all is well
+
+    return random.random()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from hpcshell.clusters.cluster import Cluster, ledger_path
@@ -17,7 +18,9 @@ from hpcshell.store.ledger.ledger import Ledger
 def known_clusters(settings: Settings, places: Places) -> list[str]:
     """The clusters that are configured, and those that were submitted to."""
     path = ledger_path(places)
-    used = Ledger.open(path, shared=is_shared(places.state)).clusters() if path.exists() else []
+    used = (
+        Ledger.open(path, shared=is_shared(places.state)).clusters() if os.path.exists(path) else []
+    )
     return list(dict.fromkeys([*settings.clusters, *used]))
 
 

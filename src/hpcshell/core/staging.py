@@ -14,7 +14,7 @@ from typing import Final
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
 
-_WILD: Final = re.compile(r"(?a)\*|\?|\[[\w-]+\]")
+_WILD: Final = r"(?a)\*|\?|\[[\w-]+\]"
 """What every shell takes for a pattern; a bracket around anything else stands for itself."""
 
 
@@ -79,7 +79,7 @@ def means(pattern: str, name: str) -> bool:
 def _pieces(pattern: str) -> Iterator[tuple[str, bool]]:
     """The pattern in pieces, each with whether it is wild."""
     last = 0
-    for found in _WILD.finditer(pattern):
+    for found in re.finditer(_WILD, pattern):
         yield pattern[last : found.start()], False
         yield found[0], True
         last = found.end()

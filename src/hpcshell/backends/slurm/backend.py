@@ -18,15 +18,15 @@ from hpcshell.backends.contract import (
     Trouble,
     Words,
 )
-from hpcshell.backends.slurm import history, queue, say, site
+from hpcshell.backends.slurm import queue, say
 from hpcshell.backends.slurm.lacks import LACKS
 from hpcshell.backends.slurm.script import script
 from hpcshell.backends.slurm.troubles import by_job, classify
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
 
-_SUBMITTED: Final = re.compile(r"^(\d+)(?:;\S+)?$", re.M)
-_ID: Final = re.compile(r"(?a)(\d+)(?:\+\d+)?(?:_(\d+))?\Z")
+_SUBMITTED: Final = r"(?m)^(\d+)(?:;\S+)?$"
+_ID: Final = r"(?a)(\d+)(?:\+\d+)?(?:_(\d+))?\Z"
 
 
 class SlurmBackend(Backend):
@@ -46,12 +46,16 @@ class SlurmBackend(Backend):
         return say.config()
 
     def read_probe(self, answer: Answer) -> Site | Trouble:
+        from hpcshell.backends.slurm import site
+
         return site.read_probe(answer)
 
     def ask_site(self) -> Sequence[Words]:
         return say.site()
 
     def read_site(self, answers: Sequence[Answer]) -> Site:
+        from hpcshell.backends.slurm import site
+
         self._site = site.read_site(answers)
         return self._site
 
@@ -63,7 +67,7 @@ class SlurmBackend(Backend):
 
     def read_submit(self, answer: Answer) -> str | Trouble:
         """sbatch may say more than the id, and may have submitted though it was not waited for."""
-        found = _SUBMITTED.findall(answer.out)
+        found = re.findall(_SUBMITTED, answer.out)
         if found and answer.code in (0, None):
             return str(found[-1])
         if answer.code == 0 and not answer.missing:
@@ -74,6 +78,8 @@ class SlurmBackend(Backend):
         return say.estimate(order, script(order))
 
     def read_estimate(self, answer: Answer) -> Estimate:
+        from hpcshell.backends.slurm import site
+
         return site.read_estimate(answer, self._site)
 
     def queue(self, user: str | None) -> Sequence[Words]:
@@ -86,6 +92,8 @@ class SlurmBackend(Backend):
         return say.history(ids, since) if self._site.accounting else ()
 
     def read_history(self, answers: Sequence[Answer]) -> Seen:
+        from hpcshell.backends.slurm import history
+
         return history.read_history(answers)
 
     def cancel(self, ids: Sequence[str]) -> Sequence[Words]:
@@ -127,7 +135,7 @@ class SlurmBackend(Backend):
         return f"{native}_{index}"
 
     def parse_id(self, native: str) -> tuple[str, int | None]:
-        found = _ID.match(native)
+        found = re.match(_ID, native)
         if found is None:
             raise Wrong(f"{quote(native)} is no id of Slurm's", "write 12, or 12_3 for an element")
         return found[1], int(found[2]) if found[2] else None

@@ -12,7 +12,7 @@ from hpcshell.core.units import MIB, duration, size
 
 MOST_NODES: Final = 20_000
 _NOT_TOLD: Final = frozenset({"", "N/A", "None", "Unknown", "(null)", "INVALID", "None assigned"})
-_BRACKETS: Final = re.compile(r"\[([^\[\]]*)\]")
+_BRACKETS: Final = r"\[([^\[\]]*)\]"
 
 
 class Resources(Record, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ def _parts(word: str) -> list[str]:
 
 
 def _expanded(part: str) -> list[str]:
-    found = _BRACKETS.search(part)
+    found = re.search(_BRACKETS, part)
     if found is None:
         return [part]
     names = [

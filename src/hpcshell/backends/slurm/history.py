@@ -16,7 +16,7 @@ from hpcshell.backends.slurm.fields import (
     number,
     resources,
 )
-from hpcshell.backends.slurm.records import key_of, silence, split
+from hpcshell.backends.slurm.records import GAP, key_of, silence, split
 from hpcshell.backends.slurm.states import GOING, exit_of, is_held, reason_of, state_of
 
 FIELDS: Final = (
@@ -24,10 +24,8 @@ FIELDS: Final = (
     *("TotalCPU", "MaxRSS", "AllocTRES", "NodeList", "User", "Partition", "Account", "QOS"),
     *("Priority", "Reason", "Comment", "WorkDir", "JobName", "Cluster"),
 )
-_FRONT: Final = re.compile(
-    r"^(?=\d+(?:[_+.][^\x1f\n]*)?\x1f\d+[^\x1f\n]*\x1f[A-Z_]+[^\x1f\n]*\x1f)", re.M
-)
-_HEAD: Final = re.compile(r"^JobID\x1fJobIDRaw\x1f[^\n]*\n", re.M)
+_FRONT: Final = r"(?m)^(?=\d+(?:[_+.][^\x1f\n]*)?\x1f\d+[^\x1f\n]*\x1f[A-Z_]+[^\x1f\n]*\x1f)"
+_HEAD: Final = r"(?m)^JobID\x1fJobIDRaw\x1f[^\n]*\n"
 
 
 def read_history(answers: Sequence[Answer]) -> Seen:
@@ -41,11 +39,12 @@ def read_history(answers: Sequence[Answer]) -> Seen:
     steps: dict[str, int] = {}
     trouble, late = None, False
     for answer in answers:
-        head = _HEAD.search(answer.out)
+        head = re.search(_HEAD, answer.out)
         if head is None or answer.code != 0:
             trouble = trouble or silence(answer, "sacct")
         body = answer.out[head.end() :] if head else ""
-        for record in split(body, "\n", _FRONT, FIELDS):
+        for line in split(body, "\n", _FRONT, len(FIELDS) - 1):
+            record = line.split(GAP, len(FIELDS) - 1)
             job, _, step = record[1].partition(".")
             if step:
                 steps[job] = max(steps.get(job, 0), amount(record[9]) or 0)

@@ -8,7 +8,7 @@ from typing import Final
 from hpcshell.backends.contract import Order
 from hpcshell.core.patterns import expand
 
-_FIELD: Final = re.compile(r"(?a)%(?:%|(\d{0,9})([A-Za-z]))")
+_FIELD: Final = r"(?a)%(?:%|(\d{0,9})([A-Za-z]))"
 _SAME: Final = frozenset("AauN")
 """Fields that mean the same to Slurm and to us."""
 
@@ -53,7 +53,7 @@ def _in_slurm(pattern: str, name: str, array: bool) -> str | None:
     if "\\" in pattern:
         return None
     parts, last = [], 0
-    for found in _FIELD.finditer(pattern):
+    for found in re.finditer(_FIELD, pattern):
         field = _field(found, name, array)
         if field is None or "%" in pattern[last : found.start()]:
             return None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
+
+from msgspec.structs import replace
 
 from hpcshell.backends.contract import UNKNOWN, Answer, Seen, Sighting
 from hpcshell.backends.slurm.fields import length, moment, nodes, number, resources, told
-from hpcshell.backends.slurm.records import key_of, silence, split
+from hpcshell.backends.slurm.records import GAP, key_of, silence, split
 from hpcshell.backends.slurm.states import (
     GOING,
     STATES,
@@ -26,46 +29,62 @@ FIELDS: Final = (
     *("NodeList", "UserName", "Partition", "Account", "QOS", "Reason"),
     *("Comment", "StdOut", "StdErr", "WorkDir", "Name"),
 )
-_FRONT: Final = re.compile(r"^(?=\d+(?:[_+][^\x1f\n]*)?\x1f\d+\x1f[^\x1f\n]*\x1f[A-Z_]+\x1f)", re.M)
-_HEAD: Final = re.compile(r"^JOBID\x1f[^\n]*\x1f[A-Z_]+\x1e\n", re.M)
+_BEFORE: Final = FIELDS.index("Comment") - 1
+"""Gaps before the texts. What stands in front of these is the same for many jobs, but for ids."""
+_FRONT: Final = r"(?m)^(?=\d+(?:[_+][^\x1f\n]*)?\x1f\d+\x1f[^\x1f\n]*\x1f[A-Z_]+\x1f)"
+_HEAD: Final = r"(?m)^JOBID\x1f[^\n]*\x1f[A-Z_]+\x1e\n"
 
 
 def read_queue(answer: Answer) -> Seen:
     """The jobs that squeue shows. Its last line has to be whole, and nothing gone wrong."""
-    head = _HEAD.search(answer.out)
+    head = re.search(_HEAD, answer.out)
     if head is None:
         return Seen(whole=False, trouble=silence(answer, "squeue"))
     body = answer.out[head.end() :]
     lines, end, cut = body.rpartition(_LINE)
-    sightings = tuple(map(_job, split(lines + end, _LINE, _FRONT, FIELDS)))
+    sightings = tuple(map(_job, split(lines + end, _LINE, _FRONT, len(FIELDS) - 1)))
     if answer.code != 0 or cut or "rror:" in answer.err:
         return Seen(sightings=sightings, whole=False, trouble=silence(answer, "squeue"))
     return Seen(sightings=sightings)
 
 
-def _job(record: list[str]) -> Sighting:
-    native, array, index, word, code, restarts, priority, *record = record
-    submitted, started, ended, limit, tres, where, user, partition, *record = record
-    account, qos, why, comment, out, err, cwd, name = record
-    state = STATES.get(word, UNKNOWN)
+def _job(record: str) -> Sighting:
+    native, array, index, rest = record.split(GAP, 3)
+    common, comment, out, err, cwd, *name = rest.rsplit(GAP, record.count(GAP) - _BEFORE)
     element, waiting = _place(native, index)
+    return replace(
+        _common(common),
+        native=array if waiting else native,
+        number=array,
+        element=element,
+        waiting=waiting,
+        key=key_of(comment),
+        stdout=told(out),
+        stderr=told(err),
+        cwd=told(cwd),
+        name=GAP.join(name),
+    )
+
+
+@lru_cache(4096)
+def _common(text: str) -> Sighting:
+    """What neither ids nor texts say, which many jobs have in common."""
+    word, code, restarts, priority, submitted, started, ended, limit, *rest = text.split(GAP)
+    tres, where, user, partition, account, qos, why = rest
+    state = STATES.get(word, UNKNOWN)
     over = state not in GOING and state != UNKNOWN
     waits = state == "PENDING"
     exit_code, signal = _ending(state, code) if over else (None, None)
     held = resources(tres)
     start, ran_on = moment(started), nodes(where)
     return Sighting(
-        native=array if waiting else native,
-        number=array,
-        element=element,
-        waiting=waiting,
-        key=key_of(comment),
+        native="",
+        number="",
         state=state,
         word=word,
         held=waits and is_held(word, why),
         reason=reason_of(why) if waits else "",
         reason_code=why if waits and why != "None" else "",
-        name=name,
         user=user,
         partition=partition,
         account=told(account),
@@ -84,9 +103,6 @@ def _job(record: list[str]) -> Sighting:
         time_limit=length(limit),
         nodes=ran_on,
         restarts=number(restarts) or 0,
-        cwd=told(cwd),
-        stdout=told(out),
-        stderr=told(err),
     )
 
 

@@ -9,7 +9,7 @@ line names the fields: without it nothing is believed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from hpcshell.backends.contract import Answer, Trouble
@@ -20,19 +20,17 @@ KEY: Final = "hpc:"
 """What stands in front of an order's key in a job's comment."""
 
 
-def split(
-    body: str, end: str, front: re.Pattern[str], fields: Sequence[str]
-) -> Iterator[list[str]]:
-    """The records in `body`, each with all its fields; what is no record is passed over.
+def split(body: str, end: str, front: str, gaps: int) -> Iterable[str]:
+    """The records in `body`, each with `gaps` gaps between its fields, or with more in the last of
+    them; what is no record is passed over.
 
     Only where a text has an end or a gap in it are the fronts looked for. A front that stands in a
     text is told by the fields that are missing before it or behind it.
     """
-    gaps = len(fields) - 1
     lines = body.removesuffix(end).split(end) if body else []
     if all(line.count(GAP) == gaps for line in lines):
-        return (line.split(GAP) for line in lines)
-    return (line.split(GAP, gaps) for line in _whole(front.split(body), end, gaps))
+        return lines
+    return _whole(re.split(front, body), end, gaps)
 
 
 def _whole(pieces: Iterable[str], end: str, gaps: int) -> Iterator[str]:

@@ -18,6 +18,8 @@ from hpcshell.core.words import one_line, signal_number
 
 ENVIRONMENT: Final = {"LC_ALL": "C", "SLURM_TIME_FORMAT": "%s", "SLURM_BITSTR_LEN": "0"}
 """Exact answers; without the last, squeue cuts the indices that wait at 64 characters."""
+_ASKED: Final = {**ENVIRONMENT, "TZ": "UTC0"}
+"""squeue turns each instant into local time and back, most of its work where that is not UTC."""
 LOGIN: Final = "HOME,USER,LOGNAME,SHELL,LANG,TZ,PATH"
 """What a job gets of the caller's environment that is to get none of it."""
 MANY: Final = 1000
@@ -68,7 +70,7 @@ def queue(user: str | None) -> Sequence[Words]:
     fields[-1] = f"{live.FIELDS[-1]}:{live.END}"
     whose = () if user is None else (f"--user={user}",)
     what = ("--all", "--states=all", "--noconvert", f"--Format={','.join(fields)}")
-    return (say("squeue", *what, *whose, patience=60.0),)
+    return (Words(argv=("squeue", *what, *whose), env=_ASKED, patience=60.0),)
 
 
 def history(ids: Sequence[str], since: float) -> Sequence[Words]:

@@ -19,15 +19,13 @@ from hpcshell.backends.slurm.fields import (
 from hpcshell.backends.slurm.records import GAP
 from hpcshell.backends.slurm.troubles import classify
 
-_SETTING: Final = re.compile(r"^([A-Za-z_]+)\s*=\s*(.*?)\s*$", re.M)
-_START: Final = re.compile(
-    r"Job \d+ to start at (\S+) using \d+ processors on nodes (\S+) in partition (\S+)"
-)
+_SETTING: Final = r"(?m)^([A-Za-z_]+)\s*=\s*(.*?)\s*$"
+_START: Final = r"Job \d+ to start at (\S+) using \d+ processors on nodes (\S+) in partition (\S+)"
 
 
 def read_probe(answer: Answer) -> Site | Trouble:
     """Slurm's configuration as its controller tells it: nothing else has an SLURM_VERSION."""
-    settings = dict(_SETTING.findall(answer.out))
+    settings = dict(re.findall(_SETTING, answer.out))
     version = settings.get("SLURM_VERSION", "")
     if answer.code == 0 and version:
         return _limits(settings)
@@ -50,7 +48,7 @@ def _limits(settings: dict[str, str]) -> Site:
 def read_site(answers: Sequence[Answer]) -> Site:
     """What could be read of the answers; what could not is left out."""
     config, sinfo, allowed = (*answers, *(Answer(code=None),) * 3)[:3]
-    limits = _limits(dict(_SETTING.findall(config.out)))
+    limits = _limits(dict(re.findall(_SETTING, config.out)))
     pairs = [line.split("|", 1) for line in allowed.out.splitlines() if line.count("|") == 1]
     known = allowed.code == 0
     qos = (name for _, names in pairs for name in names.split(","))
@@ -104,7 +102,7 @@ def _partition(name: str, lines: list[list[str]]) -> Partition:
 
 def read_estimate(answer: Answer, site: Site) -> Estimate:
     """sbatch says it on the error stream, as a sentence."""
-    found = _START.search(answer.err)
+    found = re.search(_START, answer.err)
     if answer.code != 0 or found is None:
         return Estimate(trouble=classify(answer, site))
     start, where, partition = found.groups()

@@ -144,8 +144,7 @@ _RULES: Final[tuple[tuple[str, Kind, Hint], ...]] = (
      r"|No valid entity|is required|not permitted with|No job identification",
      "wrong", _say("")),
 )  # fmt: skip
-_COMPILED: Final = tuple((re.compile(text), kind, hint) for text, kind, hint in _RULES)
-_NOISE: Final = re.compile(
+_NOISE: Final = (
     r"^(?:\w+: )?(?:error|fatal): (?:Batch job submission failed: )?|^allocation failure: "
 )
 
@@ -168,22 +167,20 @@ def classify(answer: Answer, site: Site | None = None) -> Trouble:
 
 def sentence(text: str, site: Site | None = None) -> Trouble:
     """The trouble that a text of Slurm's tells of; `broken` where no rule knows it."""
-    message = "; ".join(_NOISE.sub("", line) for line in first_lines(text).split("; "))
-    for pattern, kind, hint in _COMPILED:
-        if found := pattern.search(text):
+    message = "; ".join(re.sub(_NOISE, "", line) for line in first_lines(text).split("; "))
+    for pattern, kind, hint in _RULES:
+        if found := re.search(pattern, text):
             return Trouble(kind=kind, message=message, hint=hint(found, site or Site()))
     return Trouble(kind="broken", message=message or "Slurm refused and said nothing")
 
 
-_ABOUT: Final = re.compile(
-    r"for job (\S+)$|on job id ([^\s:]+): |Invalid job id (?!specified)(\S+)$"
-)
+_ABOUT: Final = r"for job (\S+)$|on job id ([^\s:]+): |Invalid job id (?!specified)(\S+)$"
 
 
 def by_job(text: str, site: Site | None = None) -> dict[str, Trouble]:
     """The troubles of the lines that name a job, by the id that they name."""
     found: dict[str, Trouble] = {}
     for line in text.splitlines():
-        if about := _ABOUT.search(line.strip()):
+        if about := re.search(_ABOUT, line.strip()):
             found[next(filter(None, about.groups()))] = sentence(line, site)
     return found

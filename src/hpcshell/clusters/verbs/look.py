@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpcshell.clusters import views
 from hpcshell.clusters.finding import find
-from hpcshell.clusters.lines import Line, documents, lines_of
+from hpcshell.clusters.lines import Line, counts_of, documents, lines_of
 
 if TYPE_CHECKING:
     from hpcshell.clusters.desk import Desk
@@ -18,14 +17,11 @@ def queue(desk: Desk, limit: int, offset: int = 0, **filters: Any) -> dict[str, 
     """What has not ended: first what runs, then what waits."""
     seen = desk.look()
     lines = sorted(lines_of(desk.cluster, seen, filters), key=Line.order)
-    counts: Counter[str] = Counter()
-    for line in lines:
-        counts.update(line.counts)
     page = lines[offset : offset + limit] if limit else lines[offset:]
     answer: dict[str, Any] = {
         "rows": [line.document() for line in page],
         "total": len(lines),
-        "counts": dict(counts),
+        "counts": dict(counts_of(lines)),
     }
     if seen.trouble:
         answer["trouble"] = {

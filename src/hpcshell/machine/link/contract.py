@@ -15,8 +15,8 @@ MOST_OUTPUT: Final = 256 << 20
 """Bytes of one answer; a command that says more is ended."""
 NO_COMMAND: Final = 127
 CANNOT_RUN: Final = 126
-_NAME: Final = re.compile(r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z")
-_GLOB: Final = re.compile(r"(?a)[A-Za-z0-9_./*?-]+\Z")
+_NAME: Final = r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z"
+_GLOB: Final = r"(?a)[A-Za-z0-9_./*?-]+\Z"
 
 
 class LinkDown(Unreachable):
@@ -104,7 +104,7 @@ def check_words(words: Words) -> None:
     for text in (*words.argv, *words.env.values()):
         _check_text(text)
     for name in words.env:
-        if not _NAME.match(name):
+        if not re.match(_NAME, name):
             raise Wrong(f"{name!r} cannot be the name of an environment variable.", "Rename it.")
 
 
@@ -135,7 +135,7 @@ def check_name(name: str) -> str:
 
 def check_pattern(pattern: str) -> str:
     """A pattern that every shell reads alike."""
-    if not _GLOB.match(pattern):
+    if not re.match(_GLOB, pattern):
         raise Wrong(f"{pattern!r} is not a pattern of plain characters, * and ?.", "Name files.")
     return check_name(pattern)
 

@@ -8,6 +8,7 @@ kernel shares out its time by sessions, setting up one takes longer than all els
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -18,6 +19,7 @@ from hpcshell.machine import clock
 from hpcshell.machine.link.contract import CANNOT_RUN, MOST_OUTPUT, NO_COMMAND
 
 _CHUNK: Final = 1 << 18
+_WIDE: Final = 1 << 20
 _LONGEST_WAIT: Final = 3600.0
 _LOOK_AGAIN: Final = 0.02
 _LOOK_SOON: Final = 0.001
@@ -160,7 +162,13 @@ class _Child:
         if "end" in self.fds and not rest:
             quiet = select.poll()
             quiet.register(self.fds["end"], select.POLLIN)
-            quiet.poll(1000 * min(_QUIET, patience))
+            if not quiet.poll(1000 * min(_QUIET, patience)):
+                self._widen()
+
+    def _widen(self) -> None:
+        """Let it say more at a time: it, and we, would wake up for each 64 KiB of a long answer."""
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self.fds["out"], fcntl.F_SETPIPE_SZ, _WIDE)
 
     def _over(self) -> bool:
         """Whether it has ended; what it left behind may hold the pipes open for ever."""

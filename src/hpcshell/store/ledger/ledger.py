@@ -19,13 +19,11 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from hpcshell.core.errors import Broken, HpcError, NotYet, Refused
-from hpcshell.store.failures import explained
 from hpcshell.store.ledger.reading import Reading
 from hpcshell.store.ledger.writing import Change
 
@@ -40,15 +38,18 @@ class Ledger(Reading):
     """One connection. `shared`: the file lies where several machines see it, so the log that needs
     shared memory is not used, and every change is synced. Threads of one process may share it."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
         super().__init__(connection, partial(_in_words, path))
         self.path = path
 
     @classmethod
-    def open(cls, path: Path, *, shared: bool = False, busy: float = 10.0) -> Ledger:
+    def open(
+        cls, path: str | os.PathLike[str], *, shared: bool = False, busy: float = 10.0
+    ) -> Ledger:
         """Open or create it. Raises an `HpcError` that says what is wrong with the file."""
+        path = os.fspath(path)
         with _in_words(path):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.makedirs(os.path.dirname(path), exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             connection = sqlite3.connect(
                 path, timeout=busy, isolation_level=None, check_same_thread=False
@@ -69,7 +70,8 @@ class Ledger(Reading):
             return
         with self._begun():
             if self._version() == 0:
-                schema = (Path(__file__).parent / "schema.sql").read_text()
+                with open(f"{os.path.dirname(__file__)}/schema.sql", encoding="utf-8") as file:
+                    schema = file.read()
                 for statement in schema.split(";\n"):
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA application_id = {_ID}")
@@ -128,20 +130,24 @@ _ASIDE: Final = (
 
 
 @contextlib.contextmanager
-def _in_words(path: Path) -> Iterator[None]:
+def _in_words(path: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
         raise _explained(error, path) from error
 
 
-def _explained(error: Exception, path: Path) -> HpcError:
+def _explained(error: Exception, path: str) -> HpcError:
     if isinstance(error, OSError):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return NotYet(f"there is no room for {path}: nothing was recorded", "make room there")
         why = os.strerror(error.errno or 0)
-        return Broken(f"{path} cannot be opened: {why}", f"check who owns {path.parent}")
+        return Broken(f"{path} cannot be opened: {why}", f"check who owns {os.path.dirname(path)}")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _DAMAGE or not isinstance(error, sqlite3.Error) or code == sqlite3.SQLITE_ERROR:
         return Broken(f"the list of jobs on clusters, {path}, is damaged: {error}", _ASIDE)
-    return explained(error, path)
+    from pathlib import Path
+
+    from hpcshell.store.failures import explained  # of hardly any use to a command
+
+    return explained(error, Path(path))

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -28,9 +29,11 @@ class Wish(Record, frozen=True):
     moved: str = ""
 
 
-_entry: Final = msgspec.json.Decoder(Entry).decode
-_wish: Final = msgspec.json.Decoder(Wish).decode
-_sighting: Final = msgspec.json.Decoder(Sighting).decode
+@cache
+def _decoded(kind: Any) -> Callable[[bytes], Any]:
+    """Reads documents of a kind; to make it ready for entries takes longer than to read many."""
+    return msgspec.json.Decoder(kind).decode
+
 
 Endings = Mapping[int | None, Sighting]
 InWords = Callable[[], contextlib.AbstractContextManager[None]]
@@ -55,9 +58,12 @@ class Submissions(Rows):
 
     def _entries(self, where: str, values: Sequence[Any]) -> list[Entry]:
         rows = self._rows(f"SELECT serial, number, open, document FROM entry {where}", values)
+        if not rows:
+            return []
         with self._in_words():
+            entry = _decoded(Entry)
             return [
-                replace(_entry(document), serial=serial, number=number, open=bool(is_open))
+                replace(entry(document), serial=serial, number=number, open=bool(is_open))
                 for serial, number, is_open, document in rows
             ]
 
@@ -69,7 +75,7 @@ class Submissions(Rows):
         """What is wanted of an entry; None: there is no such."""
         rows = self._rows("SELECT document FROM entry WHERE serial = ?", (serial,))
         with self._in_words():
-            return _wish(rows[0][0]) if rows else None
+            return _decoded(Wish)(rows[0][0]) if rows else None
 
     def wanted(self, serial: int) -> bool:
         """Whether there is such an entry, and nobody has asked for its end."""
@@ -183,7 +189,8 @@ class Reading(Submissions):
         """How elements ended, by index (None: a plain job)."""
         rows = self._rows("SELECT element, document FROM ending WHERE serial = ?", (serial,))
         with self._in_words():
-            return {_element(element): _sighting(document) for element, document in rows}
+            sighting = _decoded(Sighting)
+            return {_element(element): sighting(document) for element, document in rows}
 
     def open_endings(self, cluster: str) -> dict[int, dict[int | None, Sighting]]:
         """How elements of open entries ended, by entry."""
@@ -195,7 +202,7 @@ class Reading(Submissions):
         found: dict[int, dict[int | None, Sighting]] = {}
         with self._in_words():
             for serial, element, document in rows:
-                found.setdefault(serial, {})[_element(element)] = _sighting(document)
+                found.setdefault(serial, {})[_element(element)] = _decoded(Sighting)(document)
         return found
 
     def past_waits(self, cluster: str, most: int) -> list[Sighting]:
@@ -207,7 +214,7 @@ class Reading(Submissions):
             (cluster, most),
         )
         with self._in_words():
-            return [_since(submitted, _sighting(document)) for submitted, document in rows]
+            return [_since(submitted, _decoded(Sighting)(document)) for submitted, document in rows]
 
     def site(self, cluster: str) -> tuple[float, bytes] | None:
         """When a site last told of itself, and what, as it was given."""

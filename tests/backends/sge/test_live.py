@@ -190,7 +190,7 @@ def test_elements_have_our_indices_from_0_in_the_job_in_files_and_in_what_is_see
     script = "echo $HPC_ARRAY_TASK_ID $SGE_TASK_ID $SGE_TASK_FIRST-$SGE_TASK_LAST"
     one = order(script=script, indices="0-3", stdout="out-%a.txt")
     native = sge.submit(one)
-    ends = sge.ended(native)
+    ends = sge.ended(native, 4)
     assert [(end.element, end.native, end.state) for end in ends] == [
         (index, f"{native}.{index + 1}", "COMPLETED") for index in range(4)
     ]
@@ -208,7 +208,7 @@ def test_the_parts_of_an_array_are_one_for_those_that_wait_for_it(
     after = Parent(kind="afterok", ids=tuple(natives), directories=(whole.directory,) * 2)
     good = Parent(kind="afterok", ids=(natives[0],), directories=(whole.directory,))
     children = [sge.submit(order("true", parents=(parent,))) for parent in (after, good)]
-    assert [end.exit_code for native in natives for end in sge.ended(native)] == [0, 0, 0, 1]
+    assert [end.exit_code for native in natives for end in sge.ended(native, 2)] == [0, 0, 0, 1]
     assert [sge.ended(child)[0].exit_code for child in children] == [1, 1]
 
 

@@ -117,14 +117,14 @@ class SgeCluster:
         eventually(seen)
         return found[0]
 
-    def ended(self, native: str) -> list[Sighting]:
-        """What the accounting says of a job that is gone, by elements."""
+    def ended(self, native: str, elements: int = 1) -> list[Sighting]:
+        """What the accounting says of a job that is gone, by elements; at least of so many."""
         self.until_gone(native)
         found: list[Sighting] = []
 
         def told() -> bool:
             found[:] = self.history(native).sightings
-            return bool(found) and all(one.state in ENDED for one in found)
+            return len(found) >= elements and all(one.state in ENDED for one in found)
 
         eventually(told)
         return sorted(found, key=lambda one: -1 if one.element is None else one.element)

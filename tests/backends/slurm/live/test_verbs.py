@@ -45,7 +45,7 @@ def test_a_site_tells_its_partitions_and_limits(slurm_cluster: SlurmCluster) -> 
     assert (by_name["gpu"].gpus_per_node, by_name["gpu"].gpu_types) == (2, ("fake",))
     assert by_name["gpu"].features == ("gpu",)
     assert (site.most_elements, site.highest_index) == (1001, 1000)
-    assert set(site.qos) == {"low", "normal", "high"}
+    assert set(site.qos) == {"low", "normal", "high", "few"}
     assert "science" in site.accounts
 
 

@@ -40,23 +40,24 @@ SUBMITTING: Final = (
     *("jobs.looking", "jobs.prepare", "jobs.surroundings"),
 )
 
-FACE: Final = ("jobs.asking", "jobs.doors", "jobs.face", "jobs.opened")
+FACE: Final = ("jobs.asking", "jobs.doors", "jobs.face", "jobs.opened", "jobs.tending")
 
 OURS: Final[dict[str, tuple[str, ...]]] = {
     "--help": MAIN,
     "--version": MAIN,
     "completion bash": (*VERB, "cli.completion"),
-    "submit -- true": (*ASKING, *SUBMITTING, "cli.requests", "cli.submit"),
+    "submit -- true": (*ASKING, *SUBMITTING, "cli.requests", "cli.staying", "cli.submit"),
     "run true": (
         *SHOWING,
         *SUBMITTING,
         "cli.requests",
+        "cli.staying",
         "cli.submit",
         "cli.run",
         "cli.follow",
         "machine.inputs",
     ),
-    "rerun 1": (*ASKING, *BY_DOOR, "cli.rerun"),
+    "rerun 1": (*ASKING, *BY_DOOR, "cli.rerun", "cli.staying"),
     "queue": (*SHOWING, *BY_DOOR, "cli.filters", "cli.queue", "cli.table", "cli.watch"),
     "show 1": (*SHOWING, *BY_DOOR, "cli.show", "cli.watch"),
     "logs 1": (*SHOWING, *BY_DOOR, "cli.follow", "cli.logs"),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 
 from hpcshell.cli.reach import door, ids_argument, selectors
-from hpcshell.cli.submit import say_who_stays
+from hpcshell.cli.staying import stay_with
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
-from hpcshell.jobs.tending import see_to
 
 
 @verb("rerun", "hpc rerun 12", "hpc rerun --failed 7", changes=True, on=True)
@@ -24,7 +23,7 @@ def command(talk: Talk, ids: tuple[str, ...], failed: bool) -> int:
     way = door()
     answer = way.call("rerun", ids=named, failed=failed, dry_run=talk.dry_run)
     if not talk.dry_run:
-        say_who_stays(talk, see_to(way))
+        stay_with(talk, way)
     if talk.json:
         talk.document({"schema": SCHEMA, "dry_run": talk.dry_run, **answer})
     elif talk.quiet:

@@ -8,13 +8,13 @@ import click
 
 from hpcshell.cli.reach import door
 from hpcshell.cli.requests import WORDS, Requesting, job_options, take_settings, what_to_run
+from hpcshell.cli.staying import stay_with
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.client.client import Client
 from hpcshell.core.words import quote, safe
 from hpcshell.jobs.asking import Asked, prepare_for
 from hpcshell.jobs.prepare import Prepared
-from hpcshell.jobs.tending import see_to
 
 
 @verb(
@@ -64,7 +64,7 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
         present_script(talk, job, prepared)
         return 0
     present(talk, job, prepared)
-    say_who_stays(talk, see_to(way))
+    stay_with(talk, way)
     if not wait or talk.dry_run:
         return 0
     from hpcshell.cli import exits
@@ -73,14 +73,6 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     ends = way.call("wait", ids=[_named(job)], any=False, timeout=None)["done"]
     code = bring_back(talk, way, ends)[1]
     return exits.of_ends(ends, propagate=len(ends) == 1) or code
-
-
-def say_who_stays(talk: Talk, names: list[str]) -> None:
-    """What waits here is not forgotten."""
-    for name in names:
-        talk.say(
-            f"a process in the background sees to it until {safe(name)} has it: hpc cluster status"
-        )
 
 
 def _named(job: dict[str, Any]) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hpcshell.cli import describe, exits
 from hpcshell.cli.changing import label
-from hpcshell.cli.fetch import bring_back
 from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
+from hpcshell.client.client import Client
+
+if TYPE_CHECKING:
+    from hpcshell.jobs.doors import Door
 
 
 @verb(
@@ -44,12 +47,21 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
     answer = way.call("wait", ids=named, any=chosen["any_one"], timeout=timeout)
     if not talk.json:
         _report(talk, answer)
-    files, code = bring_back(talk, way, answer["done"])
+    files, code = _brought_back(talk, way, answer["done"])
     if talk.json:
         talk.document({"schema": SCHEMA, **answer} | ({"files": files} if files else {}))
     if answer["timed_out"]:
         return exits.TIMED_OUT
     return exits.of_ends(answer["done"], propagate=chosen["propagate"]) or code
+
+
+def _brought_back(talk: Talk, way: Door, ends: list[dict[str, Any]]) -> tuple[list[Any], int]:
+    """What the jobs of a cluster were to bring back, and the exit code of that."""
+    if isinstance(way, Client):
+        return [], exits.OK
+    from hpcshell.cli.fetch import bring_back
+
+    return bring_back(talk, way, ends)
 
 
 def _seconds(talk: Talk, text: str | None) -> float | None:

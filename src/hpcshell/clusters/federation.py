@@ -110,12 +110,12 @@ def offer(cluster: Cluster, spec: JobSpec) -> Offer:
     site = cluster.site()
     check_spec(spec, cluster)
     if why := misfit(site, spec):
-        raise Refused(why)
+        raise Refused(why, "leave it to another cluster, or ask for what this one has")
     terms, any_one = parents_of(cluster, spec.submission.dependency, lambda: picture(cluster))
     estimate = _estimate(cluster, Wanted(spec=spec, parents=terms, any=any_one))
     if estimate.trouble is not None and estimate.trouble.kind in ("wrong", "denied"):
         hint = f" ({estimate.trouble.hint})" if estimate.trouble.hint else ""
-        raise Refused(estimate.trouble.message + hint)
+        raise Refused(estimate.trouble.message + hint, "ask for what the site takes")
     made = Offer(cluster=cluster.name, run=_run_of_history(cluster, spec), ahead=ahead)
     return _with_wait(made, cluster, spec, estimate)
 
@@ -141,7 +141,7 @@ def _ahead(cluster: Cluster) -> int:
     """How many jobs of the user's wait there, or here for it. Raises `NotYet` if it is silent."""
     look = cluster.queue()
     if look.trouble:
-        raise NotYet(f"it does not answer: {look.trouble}")
+        raise NotYet(f"it does not answer: {look.trouble}", "hpc cluster status")
     waits = {
         one.number
         for one in cluster.read_queue(look).sightings

@@ -113,11 +113,14 @@ def still_wanted(cluster: Cluster, entry: Entry) -> tuple[tuple[Parent, ...], bo
         if settled is True and entry.any:
             return (), False
         if settled is False and not entry.any:
-            raise Refused(f"{parent.kind}: that can never hold: the job has ended otherwise")
+            raise Refused(
+                f"{parent.kind}: that can never hold: the job has ended otherwise",
+                "submit that job again, or leave the condition out",
+            )
         if settled is None:
             kept.append(_parent(parent.kind, parent.delay, ids) if ids else parent)
     if entry.parents and entry.any and not kept:
-        raise Refused("none of the conditions can ever hold")
+        raise Refused("none of the conditions can ever hold", "submit those jobs again")
     return tuple(kept), entry.any
 
 

@@ -117,7 +117,7 @@ class Submitting:
         """Another entry is to be in the place of that one, unless its user wants no more of it."""
         before = self.cluster.ledger.entry(serial)
         if before is None or before.cancelled is not None:
-            raise Refused(CANCELLED)
+            raise Refused(CANCELLED, "hpc rerun submits it again")
         change.withdraw(serial, clock.now(), f"moved to {self.cluster.name}")
 
     def submit(self, wanted: Wanted) -> Taken:

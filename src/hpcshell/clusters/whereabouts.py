@@ -135,7 +135,10 @@ class Whereabouts:
         if entry is None:
             entry = next(iter(self.ledger.named(name, word)[::-1]), None)
         if entry is None:
-            raise Refused(f"job {quote(word)} was not submitted here, and cannot be moved")
+            raise Refused(
+                f"job {quote(word)} was not submitted here, and cannot be moved",
+                "cancel it there, and submit it with --on any",
+            )
         return entry
 
 

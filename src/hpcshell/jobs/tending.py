@@ -7,7 +7,6 @@ the ledger: if it is killed nothing is lost, and whoever submits or looks next g
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -24,6 +23,8 @@ _DETACHED: Final = '"$@" </dev/null >>"$0" 2>&1 &'
 def see_to(door: Door) -> list[str]:
     """Start somebody for each cluster behind a door for which jobs wait here, unless one is there,
     and for what may be moved; the names of those for which one was started."""
+    if not hasattr(door, "cluster") and not hasattr(door, "desks"):
+        return []  # this machine's own scheduler keeps what waits itself
     from hpcshell.clusters.tending import needs_somebody
 
     started = []
@@ -46,6 +47,8 @@ def _clusters(door: Door) -> Iterator[Cluster]:
 
 
 def _start(name: str, directory: str) -> None:
+    import subprocess
+
     log = f"{directory}/tend.log"
     os.close(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     tending = ("-m", "hpcshell", "cluster", "tend", "--stay", name)

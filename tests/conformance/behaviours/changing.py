@@ -24,10 +24,7 @@ def time_limit_ends_it(bench: Bench) -> None:
 def memory_limit_ends_it(bench: Bench) -> None:
     """A job that exceeds its memory is OUT_OF_MEMORY"""
     if not bench.limits.get("memory"):
-        raise Lacking(
-            "memory is not enforced on the cluster of the tests; "
-            "where a site enforces it, it is kept"
-        )
+        raise Lacking("memory is not enforced on the cluster of the tests; where it is, it is kept")
     hungry = (
         "import time; x = bytearray(900 << 20); x[::4096] = b'x' * len(x[::4096]); time.sleep(9)"
     )

@@ -401,5 +401,7 @@ def test_what_means_something_on_clusters_only_is_noted_here(row):
 
 
 def test_rows_for_clusters_stand_together():
-    assert {row.name for row in ON_CLUSTERS_ONLY} == {"constraint", "native"}
+    assert {row.name for row in ON_CLUSTERS_ONLY} == {
+        *("constraint", "native", "stage_in", "stage_out"),
+    }
     assert BY_NAME["nodes"].panel == BY_NAME["constraint"].panel == "Clusters"

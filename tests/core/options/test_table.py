@@ -15,6 +15,8 @@ from tests.support.refusals import refusal
 PLACE = Place(now=1_790_000_000.0, offset=lambda unix: 0.0, cwd="/work", env={})
 
 EXAMPLES = {
+    "staged": "data/in.csv",
+    "result": "out/*.csv",
     "activated": "analysis",
     "address": "ada@example.org",
     "array": "0-9:2%3",

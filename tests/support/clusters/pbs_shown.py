@@ -14,7 +14,7 @@ from tests.support.clusters.engine import Job
 from tests.support.clusters.pbs_stages import template
 
 HOST = "pbshost"
-_WIDTH = 79
+_WIDTH, _TAB = 79, 9
 Attributes = dict[str, str]
 
 
@@ -225,10 +225,10 @@ def _block(native: str, stage: str, own: Attributes) -> str:
     found = {name: value for name, value in kept.items() if not name.startswith("Resource_List.")}
     found |= {name: value for name, value in own.items() if name not in found}
     lines = [f"    {name} = {value}" for name, value in found.items() if value]
-    return "\n".join([f"Job Id: {native}", *map(_folded, lines)]) + "\n\n"
+    return "\n".join([f"Job Id: {native}", *map(folded, lines)]) + "\n\n"
 
 
-def _folded(line: str) -> str:
+def folded(line: str) -> str:
     return "\n\t".join(_parts(line))
 
 
@@ -239,5 +239,5 @@ def _parts(line: str) -> Iterator[str]:
         comma = line.rfind(",", 0, width - 1) + 1
         yield line[: comma or width]
         line = line[comma or width :]
-        width = _WIDTH - 8
+        width = _WIDTH - _TAB
     yield line

@@ -23,6 +23,7 @@ import pytest
 from hpcshell.backends.contract import ENDED, Answer, Order, Seen, Sighting, Site, Words
 from hpcshell.backends.jobscript import environment_file
 from hpcshell.backends.sge import SgeBackend
+from tests.support.clusters.packages import installing
 
 TOOL = Path(__file__).with_name("sge-cluster")
 PORT = 28644
@@ -137,7 +138,8 @@ def running() -> Iterator[SgeCluster]:
     directory = Path(tempfile.gettempdir()) / f"hpcshell-tests-sge-{os.geteuid()}"
     with _users(directory) as users:
         users.add(os.getpid())
-        _tool(directory, "up")
+        with installing("sge_qmaster", "qsub"):
+            _tool(directory, "up")
     try:
         lines = _tool(directory, "env").splitlines()
         cluster = SgeCluster(dict(line.split("=", 1) for line in lines))

@@ -23,6 +23,7 @@ import pytest
 
 from hpcshell.backends.contract import Answer, Seen, Sighting, Words
 from hpcshell.backends.slurm import SlurmBackend
+from tests.support.clusters.packages import installing
 from tests.support.clusters.words import said
 
 TOOL = Path(__file__).with_name("slurm-cluster")
@@ -34,7 +35,8 @@ class SlurmCluster:
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home, self._settings = home, {"SLURM_TEST_DIR": str(home), **settings}
-        self.tool("up")
+        with installing("slurmctld", "slurmd", "munged", "slurmdbd", "mariadbd"):
+            self.tool("up")
         self.env = {"SLURM_CONF": str(home / "etc" / "slurm.conf")}
         self.backend = SlurmBackend()
         self.site = self.backend.read_site(self.say(self.backend.ask_site()))

@@ -21,6 +21,7 @@ from typing import NamedTuple, Self
 import pytest
 
 from hpcshell.machine import processes
+from tests.support.clusters.packages import installing, there
 
 _PATIENCE = 20.0
 _SERVER = """
@@ -155,17 +156,15 @@ def need_sshd() -> None:
 
 
 def _need(wanted: dict[str, str]) -> None:
-    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    missing = [
-        package for program, package in wanted.items() if not shutil.which(program, path=path)
-    ]
+    missing = [package for program, package in wanted.items() if not there(program)]
     if not missing:
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], check=False, env=environment)
         command = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing]
-        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        with installing(*wanted):
+            subprocess.run(["apt-get", "update", "-qq"], check=False, env=environment)
+            subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
     elif os.environ.get("CI"):
         pytest.fail(f"not installed: {', '.join(missing)}")
     else:

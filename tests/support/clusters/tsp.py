@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -10,27 +9,26 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from hpcshell.backends.contract import Answer, Words
+from tests.support.clusters.packages import installing, there
 
 Say = Callable[[Words], Answer]
 
 
 def have_tsp() -> None:
     """Installs it where that is allowed; skips where it is not, and never in CI."""
-    if shutil.which("tsp"):
+    if there("tsp"):
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        with open(Path(tempfile.gettempdir()) / "hpcshell-tests-apt.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of a run share one machine
-            if not shutil.which("tsp"):
+        with installing("tsp"):
+            if not there("tsp"):
                 _install()
     elif not os.environ.get("CI"):
         pytest.skip("there is no tsp; as root: apt-get install task-spooler")
-    assert shutil.which("tsp")
+    assert there("tsp")
 
 
 def _install() -> None:

@@ -70,7 +70,8 @@ def edit(ids: Sequence[str], changes: Mapping[Edit, object]) -> list[Words]:
 
 def _modified(name: Edit, value: object) -> tuple[str, ...]:
     if name not in _OPTIONS:
-        raise Refused(*lacking(name))
+        sentence, nearest = lacking(name)
+        raise Refused(sentence, nearest)
     return _OPTIONS[name](value)
 
 

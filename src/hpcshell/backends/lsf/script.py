@@ -122,7 +122,8 @@ def _refuse_lacking(order: Order) -> None:
     }
     for what, given in asked.items():
         if given:
-            raise Wrong(*lacking(what))
+            sentence, nearest = lacking(what)
+            raise Wrong(sentence, nearest)
 
 
 def lacking(what: str) -> tuple[str, str]:

@@ -65,7 +65,7 @@ def edit(desk: Desk, ids: Ids, changes: dict[str, Any], dry_run: bool = False) -
     say = partial(desk.cluster.backend.edit, changes=edits)
     answer = _change(desk, "edit", ids, say, dry_run, {})
     if answer["unchanged"] and not answer["jobs"]:
-        raise Refused(answer["unchanged"][0]["why"])
+        raise Refused(answer["unchanged"][0]["why"], "how it is: hpc show")
     changed = {
         view["id"]: {field: [view.get(field), new] for field, new in changes.items()}
         for view in before

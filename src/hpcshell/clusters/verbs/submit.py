@@ -50,7 +50,9 @@ def rerun(
     answers = []
     for known in (one.known for one in find(desk.cluster, desk.look(), ids)):
         if known is None:
-            raise Refused("only what was submitted here can be submitted again")
+            raise Refused(
+                "only what was submitted here can be submitted again", "submit it with hpc submit"
+            )
         if not known.over:
             raise Refused(f"job {views.label_of(known)} has not ended", "cancel it first")
         spec = _what_failed(known) if failed and known.entry.array else known.entry.spec
@@ -63,7 +65,7 @@ def _what_failed(known: Known) -> JobSpec:
     """The array of those elements that did not complete."""
     bad = [i for i, one in known.elements.items() if one.state != "COMPLETED"]
     if not bad:
-        raise Refused(f"all of job {views.label_of(known)} has completed")
+        raise Refused(f"all of job {views.label_of(known)} has completed", "leave --failed out")
     array = str(IndexSet.of(i for i in bad if i is not None))
     spec = known.entry.spec
     return replace(spec, submission=replace(spec.submission, array=array))

@@ -100,12 +100,12 @@ def check_words(words: Words) -> None:
     """Wrong for what no system can be told."""
     program = words.argv[0] if words.argv else ""
     if not program or program.startswith("-"):
-        raise Wrong(f"{program!r} is not the name of a program.")
+        raise Wrong(f"{program!r} is not the name of a program.", "Name one.")
     for text in (*words.argv, *words.env.values()):
         _check_text(text)
     for name in words.env:
         if not re.match(_NAME, name):
-            raise Wrong(f"{name!r} cannot be the name of an environment variable.")
+            raise Wrong(f"{name!r} cannot be the name of an environment variable.", "Rename it.")
 
 
 def check_path(path: str) -> str:
@@ -129,14 +129,14 @@ def check_name(name: str) -> str:
     """A name within a directory; Wrong if it leads elsewhere."""
     _check_text(name)
     if any(part in ("", ".", "..") for part in name.removesuffix("/").split("/")):
-        raise Wrong(f"{name!r} is not the name of a file within a directory.")
+        raise Wrong(f"{name!r} is not the name of a file within a directory.", "Leave .. out.")
     return name
 
 
 def check_pattern(pattern: str) -> str:
     """A pattern that every shell reads alike."""
     if not re.match(_GLOB, pattern):
-        raise Wrong(f"{pattern!r} is not a pattern of plain characters, * and ?.")
+        raise Wrong(f"{pattern!r} is not a pattern of plain characters, * and ?.", "Name files.")
     return check_name(pattern)
 
 
@@ -146,4 +146,6 @@ def _check_text(text: str) -> None:
     except UnicodeEncodeError:
         whole = False
     if not whole:
-        raise Wrong(f"{text!a} holds a character that no command or file name can have.")
+        raise Wrong(
+            f"{text!a} holds a character that no command or file name can have.", "Leave it out."
+        )

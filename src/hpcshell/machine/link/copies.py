@@ -142,7 +142,7 @@ def far_digests(shell: FarShell, path: str) -> Digests:
         patience=_PATIENCE,
     )
     if said.out == b"gone\n":
-        raise NotFound(f"{path} is not there on {shell.master.destination}.")
+        raise NotFound(f"{path} is not there on {shell.master.destination}.", "Look at its name.")
     if said.code != 0:
         raise shell.broken(f"{path} cannot be read", said)
     return dict(listed(line) for line in os.fsdecode(said.out).split("\n") if line)
@@ -255,4 +255,4 @@ def _check_carried(shell: FarShell, done: bool, told: str) -> None:
 
 def _check_there(path: str) -> None:
     if not os.path.exists(path):
-        raise NotFound(f"{path} is not there.")
+        raise NotFound(f"{path} is not there.", "Look at its name.")

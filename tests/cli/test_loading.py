@@ -78,6 +78,58 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
 }
 """By what is typed, our modules, each without `hpcshell.` before it."""
 
+DESK: Final = (
+    *("backends", "backends.contract", "backends.jobscript", "backends.registry"),
+    *("clusters", "clusters.cluster", "clusters.desk", "clusters.desks", "clusters.finding"),
+    *("clusters.known", "clusters.leaving", "clusters.lines", "clusters.lookout"),
+    *("clusters.polls", "clusters.troubles", "clusters.verbs", "clusters.views"),
+    *("core.commands", "core.dependencies", "core.instants", "core.jobspec", "core.options"),
+    *("core.options.clusters", "core.options.conduct", "core.options.place"),
+    *("core.options.read", "core.options.request", "core.options.resources", "core.options.row"),
+    *("core.options.table", "core.patterns", "core.settings", "core.settings_read"),
+    *("core.sightings", "core.staging", "core.submission", "core.units"),
+    *("jobs", "jobs.doors", "jobs.surroundings", "machine.clock", "machine.configfiles"),
+    *("machine.filesystems", "machine.link", "machine.link.contract", "machine.link.local"),
+    *("machine.link.process", "store", "store.ledger", "store.ledger.entries"),
+    *("store.ledger.ledger", "store.ledger.reading", "store.ledger.writing"),
+)
+"""Every verb, where the job is on a cluster."""
+SLURM: Final = tuple(
+    f"backends.slurm{module}"
+    for module in (
+        *("", ".backend", ".fields", ".history", ".lacks", ".output", ".queue", ".records"),
+        *(".say", ".script", ".states", ".troubles"),
+    )
+)
+LOOKING: Final = (*SHOWING, *DESK, *SLURM)
+AT_A_CLUSTER: Final[dict[str, tuple[str, ...]]] = {
+    "queue": (
+        *LOOKING,
+        *("cli.filters", "cli.queue", "cli.table", "cli.watch", "clusters.verbs.look"),
+    ),
+    "history": (
+        *LOOKING,
+        *("cli.filters", "cli.history", "cli.table", "clusters.verbs.history"),
+    ),
+    "show 7": (*LOOKING, "cli.show", "cli.watch", "clusters.verbs.look"),
+    "wait 7": (
+        *(*LOOKING, "cli.changing", "cli.fetch", "cli.wait", "clusters.results"),
+        *("clusters.verbs.files", "clusters.verbs.wait"),
+    ),
+    "cancel 7": (
+        *(*CHANGING, *DESK, *SLURM, "cli.cancel", "cli.filters", "clusters.changing"),
+        *("clusters.orders", "clusters.staging", "clusters.submitting"),
+        *("clusters.verbs.change", "clusters.verbs.look"),
+    ),
+}
+"""The same with `--on slurm`, where job 7 is somebody else's and has ended."""
+SQUEUE: Final = r"""#!/bin/sh
+printf 'JOBID\037USER\037NAME\036\n'
+printf '7\0377\037N/A\037COMPLETED\0370\0370\0371\0371\0372\0373\03710:00\037cpu=1\037node1'
+printf '\037ada\037cpu\037\037\037None\037\037out\037err\037/\037name\036\n'
+"""
+"""What stands for a Slurm, and answers at once."""
+
 OTHERS: Final = "click, fcntl, locale, msgspec, shlex, signal, socket, struct"
 WITHOUT_DAEMON: Final = "click, click._textwrap, click.shell_completion, locale, shutil"
 """click's help is laid out with the last; JSON is spoken to the daemon alone."""
@@ -126,6 +178,20 @@ def test_a_verb_loads_what_is_listed_and_nothing_else(loaded, typed):
     others = {name for name in modules if name.partition(".")[0] != "hpcshell"}
     allowed = OTHERS if "client" in OURS[typed] else WITHOUT_DAEMON
     assert not others - brought_along(allowed)
+
+
+@pytest.mark.parametrize("typed", AT_A_CLUSTER)
+def test_a_verb_at_a_cluster_loads_its_desk_and_one_scheduler(loaded, typed, tmp_path, monkeypatch):
+    squeue = tmp_path / "squeue"
+    squeue.write_text(SQUEUE)
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("HPCSHELL_HOME", str(tmp_path / "home"))
+    words = [*typed.split(), "--on", "slurm"]
+    modules = loaded(f"from hpcshell.cli.main import run; assert run({words}) == 0")
+    assert ours_of(modules) == set(AT_A_CLUSTER[typed])
+    others = {name for name in modules if name.partition(".")[0] != "hpcshell"}
+    assert not others - brought_along(f"{OTHERS}, pwd, sqlite3")
 
 
 def test_to_submit_from_python_loads_no_more_than_from_the_prompt(loaded):

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from hpcshell.clusters import views
 from hpcshell.clusters.cluster import Cluster
-from hpcshell.clusters.fetching import WHOLE, Came, fetch
 from hpcshell.clusters.finding import Found
 from hpcshell.clusters.known import Known
-from hpcshell.clusters.staging import Pause
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.records import Record
 from hpcshell.core.staging import check_result
 from hpcshell.core.words import safe
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Entry
+
+if TYPE_CHECKING:
+    from hpcshell.clusters.fetching import Came
+    from hpcshell.clusters.staging import Pause
 
 EVERYTHING = "*"
 """What is fetched of a directory that is the job's own, unless something else was said."""
@@ -47,6 +49,8 @@ def results(cluster: Cluster, found: Found, ask: Ask, pause: Pause) -> list[dict
         )
     if cluster.here:
         return [_here(known)]
+    from hpcshell.clusters.fetching import fetch
+
     entry = known.entry
     names = tuple(check_result(name, "hpc fetch") for name in ask.names) or _usual(known)
     came = fetch(cluster, entry, names, ask.into or _origin(entry), pause, force=ask.force)
@@ -71,6 +75,8 @@ def _origin(entry: Entry) -> str:
 
 def _take_note(cluster: Cluster, entry: Entry, came: Sequence[Came]) -> None:
     """All that was to come back has: the directory there is of no more use."""
+    from hpcshell.clusters.fetching import WHOLE
+
     if entry.fetched is None and came and all(each.how in WHOLE for each in came):
         with cluster.ledger.change() as change:
             change.rewrite(replace(entry, fetched=clock.now()))

@@ -24,6 +24,7 @@ _LONGEST_WAIT: Final = 3600.0
 _LOOK_AGAIN: Final = 0.02
 _LOOK_SOON: Final = 0.001
 _QUIET: Final = 0.03
+_BREATH: Final = 0.005
 _CLOSED: Final = -1
 _USUAL: Final = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)
 """Signals that Python, or whoever started it, may have set aside: a program gets them as usual."""
@@ -112,6 +113,8 @@ class _Child:
             for descriptor in theirs:
                 os.close(descriptor)
         self.status: int | None = None
+        self.quiet: select.poll | None = None
+        """Tells of its end alone."""
         self.got: dict[str, list[bytes]] = {"out": [], "err": []}
         self.size = 0
         with contextlib.suppress(OSError):
@@ -140,6 +143,7 @@ class _Child:
             poll.register(descriptor, select.POLLOUT if name == "in" else select.POLLIN)
         self._wait_quietly(rest, patience)
         while not self._over():
+            self._let_it_speak()
             left = deadline - clock.monotonic()
             if left <= 0:
                 return self._killed(f"no answer within {patience:g} s")
@@ -160,15 +164,17 @@ class _Child:
         """Most programs have ended soon, and what they say fits into the pipes: to wake up for each
         word of one takes longer than all else where others want the processor, too."""
         if "end" in self.fds and not rest:
-            quiet = select.poll()
-            quiet.register(self.fds["end"], select.POLLIN)
-            if not quiet.poll(1000 * min(_QUIET, patience)):
-                self._widen()
+            self.quiet = select.poll()
+            self.quiet.register(self.fds["end"], select.POLLIN)
+            if not self.quiet.poll(1000 * min(_QUIET, patience)):
+                with contextlib.suppress(OSError):
+                    fcntl.fcntl(self.fds["out"], fcntl.F_SETPIPE_SZ, _WIDE)
 
-    def _widen(self) -> None:
-        """Let it say more at a time: it, and we, would wake up for each 64 KiB of a long answer."""
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(self.fds["out"], fcntl.F_SETPIPE_SZ, _WIDE)
+    def _let_it_speak(self) -> None:
+        """Between two words of a long answer: programs write 4 KiB at a time, and to wake up for
+        each of them would slow down both it and us."""
+        if self.quiet is not None and self.got["out"]:
+            self.quiet.poll(1000 * _BREATH)
 
     def _over(self) -> bool:
         """Whether it has ended; what it left behind may hold the pipes open for ever."""
@@ -196,7 +202,7 @@ class _Child:
 
     def _hear(self, name: str, poll: select.poll) -> None:
         try:
-            piece = os.read(self.fds[name], _CHUNK)
+            piece = os.read(self.fds[name], _WIDE)
         except BlockingIOError:
             return
         self.got[name].append(piece)

@@ -117,5 +117,5 @@ def test_entry_points_are_not_read_for_ours(monkeypatch):
     def never(**_: object) -> None:
         raise AssertionError("entry points were read")
 
-    monkeypatch.setattr("hpcshell.backends.registry.entry_points", never)
+    monkeypatch.setattr("importlib.metadata.entry_points", never)
     assert backend("lsf").name == "lsf"

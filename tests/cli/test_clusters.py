@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,11 +142,17 @@ def keepers(home: Path) -> list[int]:
     return [pid for pid, line in processes_of(home).items() if "--stay" in line]
 
 
-def ran(cluster: SlurmCluster, name: str) -> int:
-    """How many jobs of a name there were."""
+def ran(cluster: SlurmCluster, name: str, least: int) -> int:
+    """How many jobs of a name there were; the accounting is a while behind, so at least so many."""
     words = ["sacct", "-n", "-X", "-P", "-o", "jobid", f"--name={name}"]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, env=os.environ)
-    return len(done.stdout.split())
+    found = 0
+    for _ in range(100):
+        done = subprocess.run(words, capture_output=True, text=True, check=True, env=os.environ)
+        found = len(done.stdout.split())
+        if found >= least:
+            break
+        time.sleep(0.2)
+    return found
 
 
 def test_what_waits_here_is_sent_in_the_background_and_each_only_once(
@@ -163,7 +170,7 @@ def test_what_waits_here_is_sent_in_the_background_and_each_only_once(
     assert not keepers(home)
     for job in jobs:
         assert hpc("wait", *ON, job).returncode == 0
-    assert ran(slurm_cluster, name) == 3
+    assert ran(slurm_cluster, name, 3) == 3
     log = (home / "state" / "clusters" / "here" / "tend.log").read_text()
     assert "stays with what waits for here" in log
 
@@ -182,7 +189,7 @@ def test_nothing_is_lost_if_the_one_that_stays_is_killed(
     (keeper,) = keepers(home)
     assert wait_for_exit(keeper, 60)
     assert hpc("wait", *ON, last).returncode == 0
-    assert ran(slurm_cluster, name) == 3
+    assert ran(slurm_cluster, name, 3) == 3
 
 
 # ------------------------------------------------------------------------------- words, documents

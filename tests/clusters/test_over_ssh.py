@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conftest import Hpc
@@ -15,9 +17,12 @@ from tests.support.clusters.over_ssh import gate as gate
 from tests.support.clusters.over_ssh import mycluster as mycluster
 from tests.support.clusters.slurm import SlurmCluster
 from tests.support.clusters.slurm import slurm_cluster as slurm_cluster
+from tests.support.clusters.sshd import Sshd
 
 SECRET = "s3 'cr\"et $(id)"
 ON = ("--on", "mycluster")
+LARGE = 96 << 20
+"""Bytes that take long enough to be interrupted on their way."""
 
 
 def submitted(hpc: Hpc, *words: str, env: dict[str, str] | None = None) -> str:
@@ -201,21 +206,44 @@ def test_files_go_along_and_results_come_back_by_themselves(
     assert not Path(cleaned[0]).exists()
 
 
+def breaking(sshd: Sshd, tree: Path, over: threading.Event, breaks: list[int]) -> None:
+    """Cuts the connection twice while a large file comes into a tree, each time it has grown."""
+    while not over.wait(0.01) and len(breaks) < 2:
+        least = breaks[-1] + (8 << 20) if breaks else 1 << 20
+        for size in sizes_below(tree):
+            if least <= size < LARGE:
+                sshd.drop()
+                breaks.append(size)
+                break
+
+
+def sizes_below(tree: Path) -> Iterator[int]:
+    """Sizes of the files in a tree that may change meanwhile."""
+    for directory, _, names in os.walk(tree):
+        for name in names:
+            with contextlib.suppress(OSError):
+                yield os.lstat(f"{directory}/{name}").st_size
+
+
 def test_a_transfer_whose_connection_breaks_is_gone_on_with(
     mycluster: Gate, hpc: Hpc, tmp_path: Path
 ):
     """It is broken while much is on its way, both ways."""
-    (tmp_path / "big").write_bytes(os.urandom(1 << 20) * 48)
-    for words in (
-        ("submit", *ON, "--quiet", "--stage-in", "big", "--stage-out", "big", "--", "true"),
-        ("wait", *ON, "@"),
+    (tmp_path / "big").write_bytes(os.urandom(1 << 20) * (LARGE >> 20))
+    for tree, words in (
+        (
+            mycluster.home,
+            ("submit", *ON, "--quiet", "--stage-in", "big", "--stage-out", "big", "--", "true"),
+        ),
+        (tmp_path, ("wait", *ON, "@")),
     ):
-        breakers = [threading.Timer(after, mycluster.sshd.drop) for after in (0.9, 1.5)]
-        for breaker in breakers:
-            breaker.start()
+        over, breaks = threading.Event(), list[int]()
+        breaker = threading.Thread(target=breaking, args=(mycluster.sshd, tree, over, breaks))
+        breaker.start()
         done = hpc(*words, cwd=tmp_path)
-        for breaker in breakers:
-            breaker.join()
+        over.set()
+        breaker.join()
+        assert breaks
         assert done.returncode == 0, done
         before = (tmp_path / "big").read_bytes()
         (tmp_path / "big").unlink()

@@ -47,8 +47,8 @@ def said() -> str:
 def _configured() -> str:
     for path in (SITE_FILE, places(os.environ).config_file):
         try:
-            with open(path, "rb") as file:
-                if _SAID.search(file.read(1 << 20)) is None:
+            with open(path, "rb", opener=_without_waiting) as file:
+                if _SAID.search(file.read(1 << 20) or b"") is None:
                     continue
         except OSError:
             continue
@@ -56,6 +56,11 @@ def _configured() -> str:
 
         return configured(working_directory()).settings.defaults.on
     return ""
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A named pipe is opened at once; whoever reads all of the configuration refuses it."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def known_rows(on: str | None = None) -> list[dict[str, Any]]:

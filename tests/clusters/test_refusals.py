@@ -9,7 +9,10 @@ from types import MappingProxyType
 import pytest
 
 from hpcshell.backends.contract import Answer, Change, Trouble
-from hpcshell.core.errors import Refused, Wrong
+from hpcshell.clusters.desks import open_cluster
+from hpcshell.core.errors import Broken, Refused, Wrong
+from hpcshell.core.settings import ClusterSettings, Settings
+from hpcshell.machine.paths import Places
 from tests.support.clusters.toy import ToyBackend, ToySite, spec, toy_desk
 
 
@@ -33,6 +36,35 @@ def test_what_only_operators_may_do_is_refused_with_the_nearest_thing(tmp_path: 
     with pytest.raises(Refused, match="only operators may hold a job of Toy") as refused:
         desk.call("hold", ids=["1"])
     assert refused.value.hint == "cancel it"
+
+
+def test_an_error_that_nobody_knows_is_no_refusal_if_the_site_shows_the_job(tmp_path: Path) -> None:
+    site = ToySite()
+    desk = toy_desk(tmp_path, site)
+    desk.cluster.site()
+    site.faults = ["odd"]
+    answer = desk.call("submit", submissions=[spec(name="taken")])["jobs"][0]
+    assert answer["id"] == 1
+    assert [row["name"] for row in site.jobs] == ["taken"]
+
+
+def test_and_it_is_one_if_the_site_does_not(tmp_path: Path) -> None:
+    site = ToySite()
+    desk = toy_desk(tmp_path, site)
+    desk.cluster.site()
+    site.faults = ["sick"]
+    with pytest.raises(Broken, match="Unbekannter Fehler"):
+        desk.call("submit", submissions=[spec(name="refused")])
+    assert not site.jobs
+    assert not desk.call("queue", limit=0)["rows"]
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", ".hidden"])
+def test_a_cluster_is_not_named_like_a_path(tmp_path: Path, name: str) -> None:
+    settings = Settings(clusters={name: ClusterSettings(backend="slurm")})
+    where = Places(*(str(tmp_path / each) for each in ("state", "config", "run", "cache")))
+    with pytest.raises(Wrong, match="is no name for a cluster"):
+        open_cluster(name, settings, where)
 
 
 def test_a_queue_that_is_not_known_is_named(tmp_path: Path) -> None:

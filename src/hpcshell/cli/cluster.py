@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ from hpcshell.cli.verb import verb
 from hpcshell.core.errors import HpcError, Wrong
 from hpcshell.core.settings import ClusterSettings, Settings
 from hpcshell.core.units import duration, format_duration, short_size
-from hpcshell.core.words import check_name, safe
+from hpcshell.core.words import check_name, quote, safe
 
 if TYPE_CHECKING:
     from hpcshell.clusters.clearing import Left
@@ -158,9 +159,9 @@ def add(talk: Talk, name: str, no_check: bool, **given: Any) -> int:
     from hpcshell.core.settings_read import Layer, read_layers
     from hpcshell.machine.configedit import add_table
 
-    check_name(name, "cluster")
-    if name in RESERVED:
-        raise Wrong(f"{name} is no name for a cluster: it means something else", "use another")
+    _check_name(name)
+    if given["ssh"].startswith("-") or any(letter.isspace() for letter in given["ssh"]):
+        raise Wrong(f"--ssh: {quote(given['ssh'])} is no host", "write USER@HOST")
     values: dict[str, Any] = {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in given.items()
@@ -189,6 +190,17 @@ def _done(talk: Talk, document: dict[str, Any], told: str) -> int:
     else:
         talk.data(safe(document["name"]) if talk.quiet and not talk.dry_run else told)
     return 0
+
+
+def _check_name(name: str) -> None:
+    """Refuse what could not name a cluster, nor the directory that is kept for it."""
+    check_name(name, "cluster")
+    if name in RESERVED:
+        raise Wrong(f"{name} is no name for a cluster: it means something else", "use another")
+    if not re.fullmatch(r"(?a)[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        raise Wrong(
+            f"{quote(name)} is no name for a cluster", "use letters, digits and any of . _ -"
+        )
 
 
 def _checked(talk: Talk, settings: ClusterSettings, link: Any) -> str:

@@ -117,7 +117,9 @@ def verdict(files: list[File]) -> int:
 
 def bring_back(talk: Talk, way: Door, ends: list[dict[str, Any]]) -> tuple[list[File], int]:
     """What the jobs that have ended were to bring back, and the exit code of that."""
-    ids = list(dict.fromkeys(str(end["id"]) for end in ends))
+    several = hasattr(way, "desks")
+    names = [f"{end['cluster']}:{end['id']}" if several else str(end["id"]) for end in ends]
+    ids = list(dict.fromkeys(names))
     if isinstance(way, Client) or not ids:
         return [], exits.OK
     try:

@@ -118,7 +118,7 @@ def _lines(talk: Talk, answer: dict[str, Any], offset: int) -> list[str]:
     if talk.quiet:
         return [row["label"] for row in rows]
     if not rows:
-        talk.say("no jobs")
+        talk.say(*(() if answer.get("trouble") else ("no jobs",)))
         return []
     columns = [column for column in COLUMNS if _worth(column.head, rows)]
     now = time.time()

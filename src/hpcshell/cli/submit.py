@@ -81,7 +81,8 @@ def _named(job: dict[str, Any]) -> str:
 
 
 def _estimate(talk: Talk, answer: dict[str, Any]) -> int:
-    """When a job would start on a cluster, by whose word; 4 if it could not run."""
+    """When a job would start on a cluster, by whose word; 4 if it could not run, 5 if nobody
+    answers."""
     from hpcshell.cli import describe, exits
 
     offers = answer["offers"]
@@ -95,6 +96,8 @@ def _estimate(talk: Talk, answer: dict[str, Any]) -> int:
                 continue
             when = f"; that is at {describe.instant(start)}" if start is not None else ""
             talk.data(f"{safe(offer['sentence'])}{when}")
+    if all(offer["silent"] for offer in offers):
+        return exits.UNREACHABLE
     return exits.REFUSED if all(offer["cannot"] for offer in offers) else exits.OK
 
 

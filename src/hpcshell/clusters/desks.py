@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from hpcshell.backends.registry import BACKENDS, names
 from hpcshell.clusters.cluster import Cluster, ledger_path
 from hpcshell.clusters.desk import Desk
-from hpcshell.core.errors import HpcError, NotFound, Unreachable
+from hpcshell.core.errors import HpcError, NotFound, Unreachable, Wrong
 from hpcshell.core.settings import ClusterSettings, Settings
 from hpcshell.core.words import nearest, quote
 from hpcshell.machine.filesystems import is_shared
@@ -65,7 +65,9 @@ def open_all(settings: Settings, places: Places) -> AnyDesk | None:
 
 
 def open_cluster(name: str, settings: Settings, places: Places) -> Cluster:
-    """The cluster that a name means."""
+    """The cluster that a name means. Its files lie in a directory of its name."""
+    if "/" in name or name.startswith("."):
+        raise Wrong(f"{quote(name)} is no name for a cluster", "give it another one")
     known = settings.clusters.get(name)
     if known is None and (name in BACKENDS or name in names()):
         known = ClusterSettings(backend=name)

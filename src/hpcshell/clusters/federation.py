@@ -62,6 +62,7 @@ class Offer(Record, frozen=True, kw_only=True):
             "start": start,
             "run": self.run,
             "cannot": self.cannot,
+            "silent": self.silent,
             "why": self.why,
             "sentence": self.sentence,
         }

@@ -42,6 +42,8 @@ HANGS: Final = 60.0
 MOMENT: Final = 0.01
 GRAIN: Final = 0.001
 """As exactly, in seconds, as a file's date tells an instant."""
+OLDEST: Final = 60.0
+"""But never for longer than this, however long it took."""
 REMEMBERED: Final = 200
 """Questions whose instants are kept, for the rate."""
 
@@ -143,7 +145,7 @@ class Polls:
         found = self.snapshot()
         if found is None or found.at <= since:
             return None
-        good = max(self.least if age is None else age, min(LONGEST_PAUSE, SHARE * found.took))
+        good = max(self.least if age is None else age, min(OLDEST, SHARE * found.took))
         return found if 0 <= clock.now() - found.at < good else None
 
     def _ask(self, ask: Ask, judge: Judge, health: Health) -> Look:

@@ -34,6 +34,8 @@ from hpcshell.store.ledger.entries import Entry, Part, PartState
 from hpcshell.store.ledger.writing import Change
 
 KEY: Final = "hpc"
+_IN_DOUBT: Final = ("busy", "broken")
+"""Kinds of trouble after which it is not known whether a submission was taken."""
 _LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 SETTLE: Final = (1.0, 3.0, 6.0)
 """Pauses before each look for a submission that was not answered. If the last answer is whole and
@@ -197,7 +199,8 @@ class Submitting:
                 return mine
             told = self._ask(words)
             native: str | None = told if isinstance(told, str) else ""
-            if isinstance(told, Trouble) and told.kind == "busy" and told is not _AWAY:
+            # what no refusal is known by may hide a submission that was taken, too
+            if isinstance(told, Trouble) and told.kind in _IN_DOUBT and told is not _AWAY:
                 native = self.look_for(mine)
             if native is None or isinstance(told, str) or native:
                 if native:

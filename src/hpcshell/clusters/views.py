@@ -72,7 +72,10 @@ def stranger(sighting: Sighting, element: Element, cluster: str) -> View:
 
 def end_of(view: View) -> View:
     """How a job or an element ended, as `wait` tells it."""
-    fields = ("id", "element", "state", "exit_code", "signal", "reason", "start_time", "end_time")
+    fields = (
+        *("id", "element", "state", "exit_code", "signal", "reason", "start_time", "end_time"),
+        "cluster",
+    )
     counts = (view.get("elements") or {}).get("counts")
     return {name: view[name] for name in fields} | {"counts": counts}
 

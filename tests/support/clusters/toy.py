@@ -6,7 +6,8 @@
 
 Faults, one for each command in turn ("" for none): `lost` (done, no answer), `dead` (not done, no
 answer), `busy` (the scheduler says to try again), `garbage` (an answer in no language), `half` (the
-first half of it), `full` (the user may have no more jobs), `wrong` (it is never taken).
+first half of it), `full` (the user may have no more jobs), `wrong` (it is never taken), `odd`
+(done, and an error that nobody knows), `sick` (such an error, and not done).
 """
 
 from __future__ import annotations
@@ -119,6 +120,8 @@ def _read(answer: Answer) -> Any:
         return BUSY
     if answer.code == 9:
         return Trouble(kind="limit", message="no more than so many jobs")
+    if answer.code == 3:
+        return Trouble(kind="broken", message=answer.err)
     if answer.code:
         return Trouble(kind="wrong", message=answer.err)
     try:
@@ -178,7 +181,11 @@ class ToySite(Link):
             return Answer(code=9, err="no more")
         if fault == "wrong" and verb == "submit":
             return Answer(code=1, err="there is no such queue")
+        if fault == "sick":
+            return Answer(code=3, err="Unbekannter Fehler")
         told = getattr(self, f"do_{verb}")(*rest)
+        if fault == "odd":
+            return Answer(code=3, err="Unbekannter Fehler")
         out = f"<{json.dumps(told)}>"
         if fault == "lost":
             return Answer(code=None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpcshell.backends.contract import ENDED, UNKNOWN, Answer, Seen
 from hpcshell.backends.slurm import SlurmBackend, fields, history, queue
-from hpcshell.backends.slurm.states import STATES
+from hpcshell.backends.slurm.states import STATES, why_never_begun
 from hpcshell.core.units import MIB
 
 BACKEND = SlurmBackend()
@@ -284,3 +284,8 @@ def test_a_site_without_accounting_has_no_history() -> None:
     site = backend.read_site([config, Answer(code=1), Answer(code=1)])
     assert (site.accounting, site.most_elements, site.partitions) == (False, 11, ())
     assert not backend.history(["12"], 0.0)
+
+
+def test_what_slurm_could_not_begin_is_told_in_a_sentence():
+    assert "could not go to its directory" in why_never_begun(53)
+    assert why_never_begun(9) == why_never_begun(None) == ""

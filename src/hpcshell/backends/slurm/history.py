@@ -17,7 +17,15 @@ from hpcshell.backends.slurm.fields import (
     resources,
 )
 from hpcshell.backends.slurm.records import GAP, key_of, silence, split
-from hpcshell.backends.slurm.states import GOING, exit_of, is_held, reason_of, state_of
+from hpcshell.backends.slurm.states import (
+    GOING,
+    NEVER_BEGUN,
+    exit_of,
+    is_held,
+    reason_of,
+    state_of,
+    why_never_begun,
+)
 
 FIELDS: Final = (
     *("JobID", "JobIDRaw", "State", "ExitCode", "Submit", "Start", "End", "TimelimitRaw"),
@@ -80,7 +88,7 @@ def _ended(runs: list[list[str]], steps: dict[str, int]) -> Sighting:
         state=state,
         word=word,
         held=waits and is_held(word, why),
-        reason=reason_of(why) if waits else "",
+        reason=reason_of(why) if waits else why_never_begun(signal),
         reason_code=why if waits and why != "None" else "",
         name=name,
         user=user,
@@ -92,7 +100,7 @@ def _ended(runs: list[list[str]], steps: dict[str, int]) -> Sighting:
         start_time=moment(started) if ran_on else None,
         end_time=moment(ended),
         exit_code=exit_code,
-        signal=signal,
+        signal=None if signal == NEVER_BEGUN else signal,
         cpus=held.cpus,
         memory=held.memory,
         gpus=held.gpus,

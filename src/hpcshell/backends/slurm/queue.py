@@ -13,11 +13,13 @@ from hpcshell.backends.slurm.fields import length, moment, nodes, number, resour
 from hpcshell.backends.slurm.records import GAP, key_of, silence, split
 from hpcshell.backends.slurm.states import (
     GOING,
+    NEVER_BEGUN,
     STATES,
     ending,
     exit_of,
     is_held,
     reason_of,
+    why_never_begun,
 )
 
 END: Final = "\x1e"
@@ -83,7 +85,7 @@ def _common(text: str) -> Sighting:
         state=state,
         word=word,
         held=waits and is_held(word, why),
-        reason=reason_of(why) if waits else "",
+        reason=reason_of(why) if waits else why_never_begun(signal),
         reason_code=why if waits and why != "None" else "",
         user=user,
         partition=partition,
@@ -96,7 +98,7 @@ def _common(text: str) -> Sighting:
         end_time=moment(ended) if over else None,
         expected_start=start if waits else None,
         exit_code=exit_code,
-        signal=signal,
+        signal=None if signal == NEVER_BEGUN else signal,
         cpus=held.cpus,
         memory=held.memory,
         gpus=held.gpus,

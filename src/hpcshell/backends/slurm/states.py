@@ -109,3 +109,14 @@ def exit_of(state: str, text: str) -> tuple[int | None, int | None]:
     code, _, signal = text.partition(":")
     status = number(code), number(signal)
     return (None, None) if None in status else ending(state, status[0] or 0, status[1] or 0)
+
+
+NEVER_BEGUN: Final = 53
+"""No signal at all: what slurmstepd ends with when it could not begin a job."""
+
+
+def why_never_begun(signal: int | None) -> str:
+    """What that number means; "" for any other."""
+    if signal != NEVER_BEGUN:
+        return ""
+    return "Slurm could not go to its directory or open its output files on the node"

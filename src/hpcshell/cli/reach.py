@@ -29,7 +29,17 @@ def door() -> Door:
     """What takes the verbs of jobs: this machine's daemon, or the cluster that is meant."""
     from hpcshell.jobs.doors import door
 
-    return door(click.get_current_context().meta.get(ON))
+    found = door(click.get_current_context().meta.get(ON))
+    if not isinstance(found, Client):
+        _end_in_order()
+    return found
+
+
+def _end_in_order() -> None:
+    """Whoever is told to end first ends the scheduler's command that it waits for."""
+    import signal
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def ids_argument(*, required: bool = False) -> Decorator:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from hpcshell.backends.contract import Answer, Trouble
 from hpcshell.backends.slurm.troubles import classify
 
@@ -55,4 +57,7 @@ def silence(answer: Answer, program: str) -> Trouble:
         return Trouble(
             kind="busy", message=f"{program}'s answer is not whole, or is none", hint="ask again"
         )
-    return classify(answer)
+    # what stands in its output are jobs, and no words about a trouble
+    code = "" if answer.code is None else f" with {answer.code}"
+    told = answer.err.strip() or f"{program} ended{code} and said nothing of why"
+    return classify(replace(answer, out="", err=told) if answer.out.strip() else answer)

@@ -165,11 +165,12 @@ class Reading(Submissions):
         return self._parts(where, (cluster,))
 
     def wait_before(self, cluster: str, serial: int) -> bool:
-        """Whether something that was submitted earlier waits to be sent."""
+        """Whether something that was submitted earlier was not taken, and waits to be sent. What
+        another process is just about to send waits for nothing."""
         return bool(
             self._rows(
                 f"SELECT 1 FROM part JOIN entry USING (serial) WHERE {UNSENT} AND state = 'planned'"
-                " AND serial < ? AND cluster = ? LIMIT 1",
+                " AND reason != '' AND serial < ? AND cluster = ? LIMIT 1",
                 (serial, cluster),
             )
         )

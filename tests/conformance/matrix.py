@@ -106,7 +106,16 @@ def _elsewhere(
 ) -> Verdicts:
     """What another process finds: a site of the tests is told of by the environment, of which
     there is one in each."""
-    words = [sys.executable, "-m", "tests.conformance.matrix", "--json", name, *behaviours]
+    words = [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        "-m",
+        "tests.conformance.matrix",
+        "--json",
+        name,
+        *behaviours,
+    ]
     done = subprocess.run(words, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
     found: Verdicts = json.loads(done.stdout)
     return found

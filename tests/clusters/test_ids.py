@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hpcshell.backends.contract import Site
 from hpcshell.cli import exits
 from hpcshell.core.errors import HpcError, NotFound, Wrong
 from tests.clusters.world import World
+from tests.support.clusters.toy import ToySite, spec, toy_desk
 
 
 @pytest.fixture
@@ -128,3 +131,13 @@ def test_a_stranger_that_has_our_number_now_is_a_stranger(world: World) -> None:
     assert [job["name"] for job in world.show("1")] == ["theirs"]
     names = {row["name"] for row in world.desk().call("queue", limit=0)["rows"]}
     assert names == {"ours", "theirs"}
+
+
+def test_what_has_ended_of_others_is_not_meant_by_a_name_of_ones_own(tmp_path: Path) -> None:
+    site = ToySite()
+    site.forgets = False
+    site.do_submit("anotherkey", "", "same")
+    site.run("1", "done")
+    desk = toy_desk(tmp_path, site)
+    mine = desk.call("submit", submissions=[spec(name="same")])["jobs"][0]["id"]
+    assert [view["id"] for view in desk.call("show", ids=["same"])["jobs"]] == [mine]

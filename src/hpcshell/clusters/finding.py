@@ -14,7 +14,7 @@ from hpcshell.core.errors import HpcError, NotFound, Unreachable, Wrong
 from hpcshell.core.ids import Ids, Last, Named, Selector, element_of, select
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Record
-from hpcshell.core.sightings import Sighting
+from hpcshell.core.sightings import ENDED, Sighting
 from hpcshell.core.words import quote
 from hpcshell.store.ledger.entries import Entry
 
@@ -148,6 +148,8 @@ class Finding:
         for entry in alive or entries[-1:]:
             yield self._entry(entry, None)
         strangers = [one for one in self.strangers if one.name == name]
+        if entries:  # what ended of others is not meant beside one's own
+            strangers = [one for one in strangers if one.state not in ENDED]
         for one in strangers:
             yield Found(strangers=(one,))
         if not entries and not strangers and (part := element_of(name)) is not None:

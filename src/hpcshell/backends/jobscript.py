@@ -22,6 +22,7 @@ from typing import Final
 
 from hpcshell.backends.contract import Order
 from hpcshell.core.indexset import IndexSet
+from hpcshell.core.patterns import FIELD, one_part
 from hpcshell.core.records import Record
 
 _IDENTIFIER: Final = r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z"
@@ -149,9 +150,6 @@ def _memory(order: Order) -> str:
     return f" HPC_MEMORY={order.spec.layout.memory}" if order.spec.layout.memory else ""
 
 
-_FIELD: Final = r"(?a)%(?:%|(\d{0,9})([jAaxNutnbsr]))"
-
-
 def _capture(order: Order) -> list[str]:
     """The job's own output files, opened as the patterns say, each only once."""
     submission = order.spec.submission
@@ -177,7 +175,7 @@ def shell_pattern(pattern: str, name: str) -> str:
     """A pattern of `core.patterns` as words that the shell of the job makes its path of."""
     parts: list[str] = []
     last = 0
-    for found in re.finditer(_FIELD, pattern):
+    for found in re.finditer(FIELD, pattern):
         parts += [quote(pattern[last : found.start()])] if found.start() > last else []
         parts.append(_field(found, name))
         last = found.end()
@@ -191,7 +189,7 @@ def _field(found: re.Match[str], name: str) -> str:
         case None:
             return "'%'"
         case "x":
-            return quote(_one_part(name)) if name else '"$(basename "$0")"'
+            return quote(one_part(name)) if name else '"$(basename "$0")"'
         case "u":
             return '"$(id -un)"'
         case "N":
@@ -214,24 +212,15 @@ def _field(found: re.Match[str], name: str) -> str:
             return f"\"$(printf '%0{width}d' {index})\"" if width else index
 
 
-def _one_part(text: str) -> str:
-    part = text.replace("/", "_")
-    return "_" + part[1:] if part.startswith(".") else part
-
-
 def _setup(order: Order) -> list[str]:
     """Modules, environments, and lines of the user's own, in this order."""
     spec = order.spec
-    lines = [f"module load {' '.join(map(quote, spec.modules))}"] if spec.modules else []
-    if spec.conda:
-        lines += [
-            'eval "$(conda shell.bash hook)"',
-            f"conda activate {quote(spec.conda)}",
-        ]
-    if spec.venv:
-        lines.append(f". {quote(spec.venv + '/bin/activate')}")
-    lines += spec.setup
-    return [*lines, ""] if lines else []
+    if not (spec.modules or spec.conda or spec.venv or spec.setup):
+        return []
+    from hpcshell.core.options.prelude import Prelude  # whoever only looks does not need it
+
+    prelude = Prelude(modules=spec.modules, conda=spec.conda, venv=spec.venv, setup=spec.setup)
+    return [*prelude.lines(), ""]
 
 
 def _run(order: Order, names: Names) -> list[str]:

@@ -20,7 +20,7 @@ NO_ELEMENT: Final = 4294967294
 """What `%a` is outside arrays, as in Slurm."""
 LONGEST_PATH: Final = 4095
 LONGEST_PART: Final = 255
-_FIELD: Final = r"(?a)%(?:%|(\d{0,9})([jAaxNutnbsr]))"
+FIELD: Final = r"(?a)%(?:%|(\d{0,9})([jAaxNutnbsr]))"
 
 
 def expand(
@@ -50,11 +50,11 @@ def expand(
             case "j":
                 known = job if element is None else f"{job}_{element}"
             case "x":
-                known = _one_part(name)
+                known = one_part(name)
             case "u":
-                known = _one_part(user)
+                known = one_part(user)
             case "N":
-                known = _one_part(node)
+                known = one_part(node)
             case "s":
                 known = "batch"
             case letter:
@@ -62,7 +62,7 @@ def expand(
                 known = numbers[letter]
         return str(known).zfill(min(int(found[1] or 0), 10)) if isinstance(known, int) else known
 
-    return re.sub(_FIELD, value, pattern)
+    return re.sub(FIELD, value, pattern)
 
 
 def check_pattern(pattern: str, option: str) -> str:
@@ -79,6 +79,7 @@ def check_pattern(pattern: str, option: str) -> str:
     return pattern
 
 
-def _one_part(text: str) -> str:
+def one_part(text: str) -> str:
+    """A name as it may stand in a path: it brings no directory of its own."""
     part = text.replace("/", "_").replace("\0", "_")
     return "_" + part[1:] if part.startswith(".") else part

@@ -18,6 +18,7 @@ from hpcshell.core.settings import ClusterSettings
 from hpcshell.machine import clock
 from hpcshell.machine.link import Link
 from hpcshell.machine.paths import Places
+from hpcshell.store.decoding import decoder
 from hpcshell.store.ledger.ledger import Ledger
 
 SITE_AGE: Final = 86_400.0
@@ -79,7 +80,7 @@ class Cluster:
         """What it told of itself, if that is on record."""
         if self._site is None and (found := self.ledger.site(self.name)) is not None:
             with contextlib.suppress(msgspec.MsgspecError):
-                self._site = msgspec.json.decode(found[1], type=Site)
+                self._site = decoder(Site)(found[1])
                 self._told = found[0]
         return self._site
 

@@ -22,6 +22,7 @@ from hpcshell.core.errors import NotFound, Refused, Wrong
 from hpcshell.core.records import Record
 from hpcshell.core.units import format_clock
 from hpcshell.core.words import safe
+from hpcshell.store.decoding import converted
 
 DEFAULT_WALLTIME: Final = "04:00:00"
 FILE: Final = "hsm_config.yaml"
@@ -104,7 +105,7 @@ def _read(text: bytes, path: str) -> Section:
     document = _yaml(text, path)
     section = document.get("hpc") if isinstance(document, dict) else None
     try:
-        return msgspec.convert(section or {}, Section)
+        return converted(section or {}, Section)
     except msgspec.ValidationError as error:
         raise Wrong(f"{safe(path)}: hpc: {safe(str(error))}", "mend the file") from None
 

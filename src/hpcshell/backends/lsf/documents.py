@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -63,6 +64,12 @@ class Queues(msgspec.Struct, rename=str.upper):
 
 _Document = TypeVar("_Document", Jobs, Queues)
 
+# made with the module, that is by one thread: what msgspec knows of a class while it is first read
+# is not whole, and another thread that reads it then ends the process
+_READ: Final[Mapping[Any, Callable[[bytes], Any]]] = {
+    kind: msgspec.json.Decoder(kind).decode for kind in (Jobs, Queues)
+}
+
 
 def fields(kind: type[msgspec.Struct]) -> str:
     """The fields that are asked for with -o."""
@@ -74,7 +81,7 @@ def decoded(answer: Answer, kind: type[_Document], command: str) -> _Document | 
     text = answer.out[max(answer.out.find("{"), 0) :]
     found: _Document | None
     try:
-        found = msgspec.json.decode(text.encode("utf-8", "replace"), type=kind)
+        found = _READ[kind](text.encode("utf-8", "replace"))
     except msgspec.MsgspecError:
         found = _loosely(text, kind)
     return found if found is not None and found.command == command else None

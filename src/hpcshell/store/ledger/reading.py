@@ -6,14 +6,13 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any, Final
 
-import msgspec
 from msgspec.structs import replace
 
 from hpcshell.core.records import NO_INDEX, Record
 from hpcshell.core.sightings import Sighting
+from hpcshell.store.decoding import decoder
 from hpcshell.store.ledger.entries import Entry, Part
 
 _FIELDS: Final = Part.__struct_fields__
@@ -27,12 +26,6 @@ class Wish(Record, frozen=True):
 
     cancelled: float | None = None
     moved: str = ""
-
-
-@cache
-def _decoded(kind: Any) -> Callable[[bytes], Any]:
-    """Reads documents of a kind; to make it ready for entries takes longer than to read many."""
-    return msgspec.json.Decoder(kind).decode
 
 
 Endings = Mapping[int | None, Sighting]
@@ -61,7 +54,7 @@ class Submissions(Rows):
         if not rows:
             return []
         with self._in_words():
-            entry = _decoded(Entry)
+            entry = decoder(Entry)
             return [
                 replace(entry(document), serial=serial, number=number, open=bool(is_open))
                 for serial, number, is_open, document in rows
@@ -75,7 +68,7 @@ class Submissions(Rows):
         """What is wanted of an entry; None: there is no such."""
         rows = self._rows("SELECT document FROM entry WHERE serial = ?", (serial,))
         with self._in_words():
-            return _decoded(Wish)(rows[0][0]) if rows else None
+            return decoder(Wish)(rows[0][0]) if rows else None
 
     def wanted(self, serial: int) -> bool:
         """Whether there is such an entry, and nobody has asked for its end."""
@@ -190,7 +183,7 @@ class Reading(Submissions):
         """How elements ended, by index (None: a plain job)."""
         rows = self._rows("SELECT element, document FROM ending WHERE serial = ?", (serial,))
         with self._in_words():
-            sighting = _decoded(Sighting)
+            sighting = decoder(Sighting)
             return {_element(element): sighting(document) for element, document in rows}
 
     def open_endings(self, cluster: str) -> dict[int, dict[int | None, Sighting]]:
@@ -203,7 +196,7 @@ class Reading(Submissions):
         found: dict[int, dict[int | None, Sighting]] = {}
         with self._in_words():
             for serial, element, document in rows:
-                found.setdefault(serial, {})[_element(element)] = _decoded(Sighting)(document)
+                found.setdefault(serial, {})[_element(element)] = decoder(Sighting)(document)
         return found
 
     def past_waits(self, cluster: str, most: int) -> list[Sighting]:
@@ -215,7 +208,7 @@ class Reading(Submissions):
             (cluster, most),
         )
         with self._in_words():
-            return [_since(submitted, _decoded(Sighting)(document)) for submitted, document in rows]
+            return [_since(submitted, decoder(Sighting)(document)) for submitted, document in rows]
 
     def site(self, cluster: str) -> tuple[float, bytes] | None:
         """When a site last told of itself, and what, as it was given."""

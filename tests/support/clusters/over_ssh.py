@@ -63,8 +63,15 @@ def mycluster(gate: Gate, home: Path, hpc: Hpc) -> Iterator[Gate]:
 
 
 def slurm_jobs(cluster: SlurmCluster, name: str) -> int:
-    """How many jobs of a name Slurm has, or had."""
-    words = ["sacct", "-n", "-X", "-P", "-o", "jobid", f"--name={name}"]
+    """How many jobs of a name Slurm has, or had: the accounting hears of a new one late, and the
+    controller forgets an old one."""
+    asked = (
+        ["squeue", "-h", "-t", "all", "-o", "%A", f"--name={name}"],
+        ["sacct", "-n", "-X", "-P", "-o", "jobid", f"--name={name}"],
+    )
     env = os.environ | cluster.env
-    done = subprocess.run(words, capture_output=True, text=True, env=env, check=True)
-    return len(done.stdout.split())
+    ids: set[str] = set()
+    for words in asked:
+        done = subprocess.run(words, capture_output=True, text=True, env=env, check=True)
+        ids.update(done.stdout.split())
+    return len(ids)

@@ -20,6 +20,7 @@ from tests.conftest import Hpc
 from tests.support.clusters.slurm import SlurmCluster
 from tests.support.clusters.slurm import slurm_cluster as slurm_cluster
 from tests.support.homes import processes_of, wait_for_exit
+from tests.support.runners import eventually
 
 ON = ("--on", "here")
 
@@ -142,6 +143,13 @@ def keepers(home: Path) -> list[int]:
     return [pid for pid, line in processes_of(home).items() if "--stay" in line]
 
 
+def keeper_of(home: Path) -> int:
+    """The only one that stays; one that finds another there is soon gone."""
+    eventually(lambda: len(keepers(home)) == 1)
+    (only,) = keepers(home)
+    return only
+
+
 def ran(cluster: SlurmCluster, name: str, least: int) -> int:
     """How many jobs of a name there were; the accounting is a while behind, so at least so many."""
     words = ["sacct", "-n", "-X", "-P", "-o", "jobid", f"--name={name}"]
@@ -161,7 +169,7 @@ def test_what_waits_here_is_sent_in_the_background_and_each_only_once(
     configure(home, "max_jobs = 1")
     name = f"line{os.getpid()}"
     jobs = [submitted("--name", name, "--", "sleep", "1") for _ in range(3)]
-    (keeper,) = keepers(home)
+    keeper = keeper_of(home)
     others = [hpc("cluster", "tend", "--once", "here") for _ in range(2)]
     assert {done.returncode for done in others} <= {0, 75}
     hpc("cluster", "tend", "--stay", "here", check=True)
@@ -186,7 +194,7 @@ def test_nothing_is_lost_if_the_one_that_stays_is_killed(
             os.kill(pid, signal.SIGKILL)
             assert wait_for_exit(pid, 10)
     last = submitted("--name", name, "--", "true")
-    (keeper,) = keepers(home)
+    keeper = keeper_of(home)
     assert wait_for_exit(keeper, 60)
     assert hpc("wait", *ON, last).returncode == 0
     assert ran(slurm_cluster, name, 3) == 3

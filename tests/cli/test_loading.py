@@ -90,7 +90,8 @@ DESK: Final = (
     *("core.sightings", "core.staging", "core.submission", "core.units"),
     *("jobs", "jobs.doors", "jobs.surroundings", "machine.clock", "machine.configfiles"),
     *("machine.filesystems", "machine.link", "machine.link.contract", "machine.link.local"),
-    *("machine.link.process", "store", "store.ledger", "store.ledger.entries"),
+    *("machine.link.process", "store", "store.decoding"),
+    *("store.ledger", "store.ledger.entries"),
     *("store.ledger.ledger", "store.ledger.reading", "store.ledger.writing"),
 )
 """Every verb, where the job is on a cluster."""

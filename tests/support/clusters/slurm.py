@@ -35,7 +35,7 @@ class SlurmCluster:
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home, self._settings = home, {"SLURM_TEST_DIR": str(home), **settings}
-        with installing("slurmctld", "slurmd", "munged", "slurmdbd", "mariadbd"):
+        with installing("slurmctld", "slurmd", "munged", "slurmdbd", "mariadbd"), self._as_is():
             self.tool("up")
         self.env = {"SLURM_CONF": str(home / "etc" / "slurm.conf")}
         self.backend = SlurmBackend()
@@ -52,6 +52,22 @@ class SlurmCluster:
             timeout=900,
         )
         assert done.returncode == 0, f"slurm-cluster {' '.join(words)}: {done.stderr}"
+
+    @contextlib.contextmanager
+    def _as_is(self) -> Iterator[None]:
+        """Nobody else starts or ends a daemon of it meanwhile."""
+        with lock(self.home, fcntl.LOCK_EX, "daemons"):
+            yield
+
+    @contextlib.contextmanager
+    def without(self, daemon: str) -> Iterator[None]:
+        """One of its daemons is killed, and started again at the end."""
+        with self._as_is():
+            self.tool("kill", daemon)
+            try:
+                yield
+            finally:
+                self.tool("start", daemon)
 
     def ask(self, words: Words, user: str = "", **env: str) -> Answer:
         """One command, as root or as another user."""
@@ -82,11 +98,11 @@ def check_able() -> None:
 
 
 @contextlib.contextmanager
-def lock(home: Path, kind: int) -> Iterator[TextIO]:
+def lock(home: Path, kind: int, name: str = "users") -> Iterator[TextIO]:
     home.mkdir(exist_ok=True)
-    with (home / "users").open("w") as users:
-        fcntl.flock(users, kind)
-        yield users
+    with (home / name).open("w") as held:
+        fcntl.flock(held, kind)
+        yield held
 
 
 @pytest.fixture(scope="session")

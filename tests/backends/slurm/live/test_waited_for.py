@@ -31,12 +31,9 @@ def test_a_job_goes_with_its_node(jobs: Jobs) -> None:
     again = jobs.submit("sleep 120", partition="frail")
     for number in (lost, again):
         jobs.running(number)
-    jobs.cluster.tool("kill", "slurmd-node4")
-    try:
+    with jobs.cluster.without("slurmd-node4"):
         eventually(lambda: jobs.one(lost).state == "NODE_FAIL", MINUTES)
         assert jobs.accounted(lost).state == "NODE_FAIL"
         job = jobs.when(again, lambda job: job.state == "PENDING")
         assert job.restarts == 1
-    finally:
         jobs.end()
-        jobs.cluster.tool("start", "slurmd-node4")

@@ -129,7 +129,7 @@ def test_what_is_refused_once_it_is_sent_has_failed_and_says_why(make_world) -> 
     world.submit("true", name="second")
     world.end(world.jobs[0])
     world.passes(100)
-    world.faults = ["", "", "wrong"]  # queue, accounting, and then it is sent
+    world.faults = [*[""] * 4, "wrong"]  # queue, accounting, its name twice, and then it is sent
     (job,) = world.show("second")
     assert (job["state"], job["reason"]) == ("FAILED", "there is no such queue")
     assert order_sent(world) == ["first"]

@@ -98,7 +98,8 @@ class Partition(Record, frozen=True, kw_only=True):
 
 class Site(Record, frozen=True, kw_only=True):
     """What a site told of itself. `most_elements`: of one array; `highest_index` inclusive.
-    `details`: what its back end alone wants to know again, in words of its own."""
+    `identity`: what the cluster calls itself, by which another one is told from it ("": it does not
+    say). `details`: what its back end alone wants to know again, in words of its own."""
 
     version: str = ""
     flavour: str = ""
@@ -108,6 +109,7 @@ class Site(Record, frozen=True, kw_only=True):
     most_elements: int | None = None
     highest_index: int | None = None
     accounting: bool = True
+    identity: str = ""
     details: Mapping[str, str] = {}
 
 

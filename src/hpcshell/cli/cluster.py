@@ -218,18 +218,41 @@ def _checked(talk: Talk, settings: ClusterSettings, link: Any) -> str:
     return best.backend
 
 
-@verb("remove", "hpc cluster remove mycluster", changes=True)
+@verb(
+    "remove",
+    "hpc cluster remove mycluster",
+    "hpc cluster remove mycluster --give-up",
+    changes=True,
+)
 @click.argument("name")
-def remove(talk: Talk, name: str) -> int:
-    """Take a cluster out of your configuration; its jobs there go on."""
+@click.option(
+    "--give-up", is_flag=True, help="Also ask no more for what has not ended there: it is GONE."
+)
+def remove(talk: Talk, name: str, give_up: bool) -> int:
+    """Take a cluster out of your configuration; its jobs there go on.
+
+    With --give-up the name may mean another cluster from then on: what is on record of jobs that
+    have not ended is closed, and nothing is said to the site.
+    """
     from hpcshell.machine.configedit import remove_table
 
-    _, places = _settings()
-    if not talk.dry_run:
+    settings, places = _settings()
+    given_up = _given_up(talk, name, places) if give_up else None
+    if not talk.dry_run and (name in settings.clusters or not given_up):
         remove_table(places.config_file, "clusters", name)
     told = f"{safe(name)} from {safe(places.config_file)}"
-    document = {"name": name, "file": places.config_file}
+    if given_up:
+        told += f", and give up {given_up} of your submissions there"
+    document = {"name": name, "file": places.config_file, "given_up": given_up}
     return _done(talk, document, f"{'would remove' if talk.dry_run else 'removed'} {told}")
+
+
+def _given_up(talk: Talk, name: str, places: Places) -> int:
+    """How many submissions are not asked for any more."""
+    from hpcshell.clusters.desks import open_ledger
+    from hpcshell.clusters.giving_up import give_up
+
+    return give_up(open_ledger(places), name, dry_run=talk.dry_run)
 
 
 # ------------------------------------------------------------------------------------ how they are

@@ -93,10 +93,14 @@ def command(talk: Talk, ids: tuple[str, ...], watch: float | None, **chosen: Any
 
 
 def say_silence(talk: Talk, answer: dict[str, Any]) -> bool:
-    """Say which cluster does not answer, and since when what is shown of it is old."""
+    """Say which cluster does not answer, and since when what is shown of it is old; or what is to
+    be done about the one that does."""
     trouble = answer.get("trouble")
     if not trouble:
         return False
+    if trouble.get("hint"):
+        talk.warn(f"hpc: {safe(trouble['message'])}", f"  hint: {safe(trouble['hint'])}")
+        return True
     since = f"as it was at {describe.instant(trouble['since'])}" if trouble["since"] else "nothing"
     talk.warn(
         f"hpc: {safe(trouble['cluster'])} does not answer: {safe(trouble['message'])}",

@@ -68,6 +68,8 @@ def change(
 ) -> dict[str, Any]:
     """Do one thing to what was found (of elements only to those in some states). The answer is that
     of the daemon's verb. Raises `NotYet` for what is being moved, but not for its end."""
+    if any(_is_there(one) for one in found):
+        cluster.confirm()
     if dry_run:
         return Changing(cluster, verb, found, states).carry_out(say, dry_run=True)
     whole = verb == "cancel" and not states and all(one.elements is None for one in found)
@@ -75,6 +77,11 @@ def change(
     with staying(cluster, several):
         wished = found if states else record_wish(cluster, verb, found)
         return Changing(cluster, verb, wished, states).carry_out(say)
+
+
+def _is_there(found: Found) -> bool:
+    """Whether the site has it, so that something is said to the site."""
+    return found.known is None or any(part.state == "known" for part in found.known.parts)
 
 
 class Target(Record, frozen=True, kw_only=True):

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Final
-
-import msgspec
 
 from hpcshell.backends.contract import Backend, Seen, Site, Trouble
 from hpcshell.backends.registry import backend as backend_named
+from hpcshell.clusters.contact import Contact
 from hpcshell.clusters.polls import Look, Polls
-from hpcshell.clusters.troubles import raised
-from hpcshell.core.commands import Answer, Words
+from hpcshell.core.commands import Answer
 from hpcshell.core.settings import ClusterSettings
-from hpcshell.machine import clock
 from hpcshell.machine.link import Link
 from hpcshell.machine.paths import Places
-from hpcshell.store.decoding import decoder
 from hpcshell.store.ledger.ledger import Ledger
 
-SITE_AGE: Final = 86_400.0
-"""For so long what a site told of itself is believed."""
-SOON: Final = 60.0
-"""And for so long what it told when it did not answer everything."""
 
-
-class Cluster:
+class Cluster(Contact):
     """One cluster. Nothing is asked of it before it is needed."""
 
     def __init__(
@@ -39,25 +28,14 @@ class Cluster:
         ledger: Ledger,
         make: Callable[[str, Site | None], Backend] = backend_named,
     ) -> None:
-        self.name = name
-        self.settings = settings
-        self.link = link
-        self.ledger = ledger
-        self._make = make
-        self.polls = Polls(f"{places.state}/clusters/{name}", settings.poll)
-        self._site: Site | None = None
-        self._told = 0.0
-        self._read: tuple[Sequence[Answer], Seen] | None = None
+        super().__init__(name, settings, link, ledger, make)
+        self.polls = Polls(f"{places.state}/clusters/{name}", settings.poll, way=self.way)
+        self._read: tuple[Backend, Sequence[Answer], Seen] | None = None
 
     @property
     def here(self) -> bool:
         """Whether its commands, and its files, are on this machine."""
         return not self.settings.ssh
-
-    @cached_property
-    def backend(self) -> Backend:
-        """Its scheduler; of what it told of itself, what is on record."""
-        return self._make(self.settings.backend, self.known_site())
 
     @cached_property
     def user(self) -> str:
@@ -74,49 +52,7 @@ class Cluster:
             return self.link.home() + text[1:]
         return text if text.startswith("/") else f"{self.link.home()}/{text}"
 
-    # ---------------------------------------------------------------------------------- the site
-
-    def known_site(self) -> Site | None:
-        """What it told of itself, if that is on record."""
-        if self._site is None and (found := self.ledger.site(self.name)) is not None:
-            with contextlib.suppress(msgspec.MsgspecError):
-                self._site = decoder(Site)(found[1])
-                self._told = found[0]
-        return self._site
-
-    def site(self, *, anew: bool = False) -> Site:
-        """What it tells of itself; asked for once a day, or now."""
-        known = None if anew else self.known_site()
-        if known is not None and clock.now() - self._told < SITE_AGE:
-            return known
-        answers = self.say_all(self.backend.ask_site())
-        told = self.backend.read_site(answers)
-        probed = self.backend.read_probe(self.say(self.backend.probe()))
-        if isinstance(probed, Trouble):
-            raise raised(probed, self.name)
-        told = msgspec.structs.replace(told, version=probed.version, flavour=probed.flavour)
-        # what was only half answered is asked again soon
-        whole = all(answer.code == 0 for answer in answers)
-        when = clock.now() if whole else clock.now() - SITE_AGE + SOON
-        with self.ledger.change() as change:
-            change.tell(self.name, msgspec.json.encode(told), when)
-        self._site, self._told = told, when
-        self.__dict__["backend"] = self._make(self.settings.backend, told)
-        self._read = None
-        return told
-
-    def known_accounting(self) -> bool:
-        """Whether it has an accounting, as far as is known."""
-        site = self.known_site()
-        return (site is None or site.accounting) and bool(self.backend.history(["1"], 0.0))
-
     # ---------------------------------------------------------------------------------- asking it
-
-    def say(self, words: Words) -> Answer:
-        return self.link.say(words)
-
-    def say_all(self, several: Sequence[Words]) -> list[Answer]:
-        return list(self.link.say_all(several)) if several else []
 
     def queue(self, *, age: float | None = None, since: float = 0.0) -> Look:
         """All live jobs of the user, as the scheduler answered when somebody last asked."""
@@ -140,9 +76,9 @@ class Cluster:
 
     def _seen(self, answers: Sequence[Answer]) -> Seen:
         """What answers say; those that were just judged are not read a second time."""
-        if self._read is None or self._read[0] != answers:
-            self._read = (answers, self.backend.read_queue(answers))
-        return self._read[1]
+        if self._read is None or self._read[0] is not self.backend or self._read[1] != answers:
+            self._read = (self.backend, answers, self.backend.read_queue(answers))
+        return self._read[2]
 
 
 def ledger_path(places: Places) -> str:

@@ -79,8 +79,12 @@ def open_cluster(name: str, settings: Settings, places: Places) -> Cluster:
     link = link_to(known, places)
     if not known.backend:
         known = replace(known, backend=_kind(name, link, places))
-    path = ledger_path(places)
-    return Cluster(name, known, places, link, Ledger.open(path, shared=is_shared(places.state)))
+    return Cluster(name, known, places, link, open_ledger(places))
+
+
+def open_ledger(places: Places) -> Ledger:
+    """What was submitted from here, to any cluster."""
+    return Ledger.open(ledger_path(places), shared=is_shared(places.state))
 
 
 def link_to(settings: ClusterSettings, places: Places) -> Link:

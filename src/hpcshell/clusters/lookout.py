@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from hpcshell.backends.contract import Seen, by_number
 from hpcshell.backends.jobscript import Recorded, read_records
 from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.identity import Another
 from hpcshell.clusters.known import GONE_AFTER, Assessing, Element, Known, unsent
 from hpcshell.clusters.leaving import as_moving, under_way
 from hpcshell.core.errors import HpcError
@@ -30,13 +32,15 @@ class Picture(Record, frozen=True, kw_only=True):
     """All that is known of a cluster's jobs at a moment.
 
     `strangers` are jobs of the user that were not submitted here. `trouble`: why the scheduler did
-    not answer; then `at` is when it last did (0: never).
+    not answer; then `at` is when it last did (0: never). `another`: what answers is another cluster
+    than that of the jobs.
     """
 
     known: tuple[Known, ...]
     strangers: tuple[Sighting, ...] = ()
     trouble: str = ""
     at: float = 0.0
+    another: Another | None = None
 
 
 def picture(cluster: Cluster, *, age: float | None = None, since: float = 0.0) -> Picture:
@@ -52,7 +56,13 @@ def picture(cluster: Cluster, *, age: float | None = None, since: float = 0.0) -
     known = looking.assess(
         [(one, parts.get(one.serial, []), ended.get(one.serial, {})) for one in entries]
     )
-    return Picture(known=tuple(known), strangers=tuple(looking.strangers()), trouble=trouble, at=at)
+    return Picture(
+        known=tuple(known),
+        strangers=tuple(looking.strangers()),
+        trouble=trouble,
+        at=at,
+        another=looking.another,
+    )
 
 
 def on_record(cluster: Cluster, entry: Entry) -> Known:
@@ -91,6 +101,10 @@ class Looking:
         self._ours: dict[str, set[str]] = {}
         self._accounted = False
         """Whether the accounting has told all that it knows (or there is none)."""
+        self._proven = False
+        """Whether it has told its own name, and that is the one that was submitted to."""
+        self.another: Another | None = None
+        self._keys: set[str] = set()
 
     def _believed(self, seen: Seen) -> Sequence[Sighting]:
         """What can still be believed of an answer: of an old one only what has ended."""
@@ -102,6 +116,7 @@ class Looking:
 
     def assess(self, open_entries: Sequence[tuple[Entry, list[Part], Ended]]) -> list[Known]:
         """What is known of each, and on record from now on if it has ended."""
+        self._recognise(open_entries)
         latest = {part.site: part for _, parts, _ in open_entries for part in parts}
         begun: list[tuple[Entry, list[Part], list[Assessing]]] = []
         for entry, parts, ended in open_entries:
@@ -112,7 +127,7 @@ class Looking:
             ]
             for each in several:
                 self._ours.setdefault(each.part.site, set()).add(each.part.key)
-                each.see(self._by_number.get(each.part.site, ()))
+                each.see(self._shown(each.part))
             begun.append((entry, parts, several))
         self._account([each for _, _, several in begun for each in several])
         found = [(self._finish(*one), one[2]) for one in begun]
@@ -131,29 +146,67 @@ class Looking:
         keys = self.cluster.ledger.have(one.key for one in others if one.key)
         return [one for one in others if one.key not in keys]
 
+    # --------------------------------------------------------------------------------- who answers
+
+    def _recognise(self, open_entries: Sequence[tuple[Entry, list[Part], Ended]]) -> None:
+        """Find out whether another cluster answers, where something speaks for that."""
+        self._keys = {
+            part.key for _, parts, _ in open_entries for part in parts if part.state == "known"
+        }
+        if not self._keys:
+            return
+        try:
+            self.cluster.confirm()
+        except Another as another:
+            self._meet(another)
+
+    def _meet(self, another: Another) -> None:
+        """Another name is told: it is the same site all the same if it shows a job of ours."""
+        shown = {one.key for several in self._by_number.values() for one in several}
+        if shown & self._keys:
+            with contextlib.suppress(HpcError):
+                self.cluster.renamed()
+        else:
+            self.another = another
+
+    def _shown(self, part: Part) -> Sequence[Sighting]:
+        """What the queue shows under the number of a part: of another cluster nothing follows from
+        the number alone."""
+        shown = self._by_number.get(part.site, ())
+        return shown if self.another is None else [one for one in shown if one.key]
+
     # ------------------------------------------------------------------------------- who else knows
 
     def _account(self, assessing: Iterable[Assessing]) -> None:
-        """Ask the accounting, once for all, about what the queue does not tell (any more)."""
+        """Ask the accounting, once for all, about what the queue does not tell (any more), and the
+        site for its name: an answer without them may be another's."""
         asked = [each for each in assessing if each.unsettled() and self._should_show(each)]
-        if not asked or self.trouble:
+        if not asked or self.trouble or self.another is not None:
             return
         earliest = min(each.part.since for each in asked) - EARLIER
         backend = self.cluster.backend
         words = backend.history([each.part.native for each in asked], earliest)
-        if not words:
-            self._accounted = True
-            return
         try:
-            answer = backend.read_history(self.cluster.say_all(words))
+            *answers, named = self.cluster.say_all([*words, backend.probe()])
+            self._proven = self.cluster.identify(named)
+        except Another as another:
+            self._meet(another)
+            return
         except HpcError:
             return
+        answer = backend.read_history(answers) if words else Seen()
         if not answer.whole:
             return
         self._accounted = True
         told = by_number(answer.sightings)
         for each in asked:
             each.account(told.get(each.part.site, ()))
+
+    def _is_sure(self, part: Part) -> bool:
+        """Whether all who could know were asked, and it is certain that they would know this part:
+        where no site tells its name, because they knew it once."""
+        known = self._proven or part.seen is not None or part.cancelled is not None
+        return self._accounted and known
 
     def _should_show(self, assessing: Assessing) -> bool:
         """Whether the queue was asked after the site took it (or the clock was set back)."""
@@ -170,7 +223,7 @@ class Looking:
         for each in assessing:
             if each.missing and self._left_out(each):
                 each.remember(records or {})
-            self._judge(each, sure=self._accounted and records is not None)
+            self._judge(each, sure=self._is_sure(each.part) and records is not None)
             each.settle(self.now, lags=self.cluster.known_accounting())
             elements |= each.elements
         if where := under_way(self.cluster.ledger, entry, parts):
@@ -198,7 +251,9 @@ class Looking:
         if not each.missing:
             return
         part, at = each.part, self.at
-        if self.trouble:
+        if self.another is not None:
+            each.fill(UNKNOWN, self.another.message)
+        elif self.trouble:
             each.fill(UNKNOWN, f"{self.cluster.name} does not answer: {self.trouble}")
         elif not self._should_show(each):
             each.fill("PENDING", "it has just been submitted", "JustSubmitted")
@@ -240,8 +295,8 @@ class Looking:
             news.again.append((serial, again))
         if each.alive and not 0 <= self.at - (part.seen or 0) < SEEN_EVERY:
             news.alive.append(part)
-        missed = self._accounted and not each.shown and not self.trouble and self._should_show(each)
-        if missed and part.missed is None and not each.over:
+        missed = self._is_sure(part) and not each.shown and self._should_show(each)
+        if missed and not self.trouble and part.missed is None and not each.over:
             news.missed.append(part)
         elif each.shown and part.missed is not None:
             news.back.append(part)

@@ -80,6 +80,7 @@ class Moving:
             if not mine():
                 return BUSY
             try:
+                here.confirm()
                 first(here, here.ledger.entry(entry.serial) or entry)
                 return self._go_on(here, entry.serial)
             except Stays as stays:

@@ -51,11 +51,12 @@ Circuit = Literal["closed", "open", "half-open"]
 
 
 class Snapshot(Record, frozen=True, kw_only=True):
-    """What was answered, when it was asked (Unix seconds), and how long that took."""
+    """What was answered, when it was asked (Unix seconds), how long that took, and by which way."""
 
     at: float
     took: float
     answers: tuple[Answer, ...]
+    way: str = ""
 
 
 class Health(Record, frozen=True, kw_only=True):
@@ -99,11 +100,19 @@ _health: Final = msgspec.json.Decoder(Health).decode
 
 
 class Polls:
-    """The shared question of one cluster; its files lie in `directory`."""
+    """The shared question of one cluster; its files lie in `directory`. `way`: what leads to it;
+    what was answered by another is of no use."""
 
-    def __init__(self, directory: str, least: float, chance: Callable[[], float] | None = None):
+    def __init__(
+        self,
+        directory: str,
+        least: float,
+        chance: Callable[[], float] | None = None,
+        way: str = "",
+    ) -> None:
         self.directory = directory
         self.least = least
+        self.way = way
         self._chance = chance
 
     def look(self, ask: Ask, judge: Judge, *, age: float | None = None, since: float = 0.0) -> Look:
@@ -143,7 +152,7 @@ class Polls:
 
     def _fresh(self, age: float | None, since: float) -> Snapshot | None:
         found = self.snapshot()
-        if found is None or found.at <= since:
+        if found is None or found.at <= since or found.way != self.way:
             return None
         good = max(self.least if age is None else age, min(OLDEST, SHARE * found.took))
         return found if 0 <= clock.now() - found.at < good else None
@@ -161,7 +170,7 @@ class Polls:
         if trouble:
             self._failed(health, asked, trouble)
             return Look(snapshot=self.snapshot(), trouble=trouble)
-        snapshot = Snapshot(at=begun, took=took, answers=answers)
+        snapshot = Snapshot(at=begun, took=took, answers=answers, way=self.way)
         self._write("answers", _encode(snapshot))
         self._write("health", msgspec.json.encode(Health(answered=begun, asked=asked)))
         return Look(snapshot=snapshot)

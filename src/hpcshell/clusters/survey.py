@@ -6,32 +6,23 @@ import os
 from typing import Any
 
 from hpcshell.clusters.cluster import Cluster, ledger_path
+from hpcshell.clusters.desks import open_ledger
 from hpcshell.clusters.detecting import Finding
 from hpcshell.core.errors import HpcError
 from hpcshell.core.settings import Settings
 from hpcshell.machine import clock
-from hpcshell.machine.filesystems import is_shared
 from hpcshell.machine.paths import Places
-from hpcshell.store.ledger.ledger import Ledger
 
 
 def known_clusters(settings: Settings, places: Places) -> list[str]:
     """The clusters that are configured, and those that were submitted to."""
-    path = ledger_path(places)
-    used = (
-        Ledger.open(path, shared=is_shared(places.state)).clusters() if os.path.exists(path) else []
-    )
+    used = open_ledger(places).clusters() if os.path.exists(ledger_path(places)) else []
     return list(dict.fromkeys([*settings.clusters, *used]))
 
 
 def status(cluster: Cluster, *, ask: bool = True) -> dict[str, Any]:
     """The document of one cluster. With `ask` it is asked, unless the circuit is open."""
-    trouble = ""
-    if ask:
-        try:
-            trouble = cluster.queue().trouble
-        except HpcError as error:
-            trouble = error.message
+    trouble = _asked(cluster) if ask else ""
     health, now = cluster.polls.health(), clock.now()
     trouble = trouble if ask else health.trouble
     snapshot = cluster.polls.snapshot()
@@ -53,6 +44,15 @@ def status(cluster: Cluster, *, ask: bool = True) -> dict[str, Any]:
         "jobs": len(cluster.ledger.open_entries(cluster.name)),
         "waiting_here": len(cluster.ledger.unsent(cluster.name)),
     }
+
+
+def _asked(cluster: Cluster) -> str:
+    """What is wrong with it now; "": nothing."""
+    try:
+        cluster.confirm()
+        return cluster.queue().trouble
+    except HpcError as error:
+        return error.message
 
 
 def on_record(cluster: Cluster) -> list[dict[str, Any]]:

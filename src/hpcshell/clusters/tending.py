@@ -38,11 +38,20 @@ def tend(cluster: Cluster, pause: Callable[[float], None]) -> int:
     if not left:
         return 0
     with _alone(cluster) as mine:
-        if mine:
+        if mine and _is_there(cluster):
             submitting = Submitting(cluster, pause)
             _clear_up(submitting, [part for part in left if part.state == "asking"])
             _send(submitting)
     return len(cluster.ledger.unsent(cluster.name))
+
+
+def _is_there(cluster: Cluster) -> bool:
+    """Whether the site that was submitted to answers, and no other under its name."""
+    try:
+        cluster.verify()
+    except HpcError:
+        return False
+    return True
 
 
 def _clear_up(submitting: Submitting, asking: list[Part]) -> None:

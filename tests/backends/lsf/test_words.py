@@ -25,20 +25,21 @@ def trouble(said: str, code: int | None = 255) -> Trouble:
 
 
 @pytest.mark.parametrize(
-    ("said", "version", "flavour"),
+    ("said", "version", "flavour", "name"),
     [
-        (LSID, "10.1.0.9", "IBM Spectrum LSF Standard"),
+        (LSID, "10.1.0.9", "IBM Spectrum LSF Standard", "juno"),
         (
             "LSF 10.1.0, Jan 5 2016\n\nMy cluster name is lsf10\nMy master name is a\n",
             "10.1.0",
             "LSF",
+            "lsf10",
         ),
     ],
 )
-def test_lsid_tells_the_version(said, version, flavour):
+def test_lsid_tells_the_version_and_which_cluster_it_is(said, version, flavour, name):
     site = LSF.read_probe(Answer(code=0, out=said))
     assert isinstance(site, Site)
-    assert (site.version, site.flavour) == (version, flavour)
+    assert (site.version, site.flavour, site.identity) == (version, flavour, name)
 
 
 def test_an_older_lsf_is_told_what_it_lacks():

@@ -33,11 +33,11 @@ def answer(command: str, file: str = "*") -> Answer:
     return Answer(code=record.code, out=record.out, err=record.err)
 
 
-@pytest.mark.parametrize("command", ["qstat -Bf", "qstat --version"])
-def test_a_living_server_is_recognised(command):
-    backend = PbsBackend()
-    assert backend.read_probe(answer(command)) == Site(version="23.06.06", flavour="openpbs")
-    assert backend.site == Site(version="23.06.06", flavour="openpbs")
+@pytest.mark.parametrize(("command", "name"), [("qstat -Bf", "pbshost"), ("qstat --version", "")])
+def test_a_living_server_is_recognised(command, name):
+    backend, site = PbsBackend(), Site(version="23.06.06", flavour="openpbs", identity=name)
+    assert backend.read_probe(answer(command)) == site
+    assert backend.site == site
 
 
 @pytest.mark.parametrize(

@@ -292,6 +292,14 @@ def test_what_is_not_a_grid_engine_is_said_to_be_none(said: str) -> None:
     assert found.kind == "broken"
 
 
+def test_which_cell_it_is_stands_among_its_queues() -> None:
+    said = "SGE 8.1.9\ncluster p6444 in /opt/sge/default\nall.q\n"
+    found = SgeBackend().read_probe(Answer(code=0, out=said))
+    assert isinstance(found, Site)
+    assert found.identity == "p6444 in /opt/sge/default"
+    assert [queue.name for queue in found.partitions] == ["all.q"]
+
+
 def test_versions_and_flavours() -> None:
     for line, flavour, version in (
         ("SGE 8.1.9", "SGE", "8.1.9"),

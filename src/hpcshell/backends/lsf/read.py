@@ -16,7 +16,7 @@ from hpcshell.backends.lsf.troubles import PARENT_HINT, sentence, trouble
 
 _SUBMITTED: Final = re.compile(r"(?am)^Job <([1-9]\d{0,14})> is submitted to ")
 _VERSION: Final = re.compile(r"(?am)^(.{0,60}\bLSF\b[^\d\n]{0,30})(\d{1,4}\.\d{1,4}(?:\.\d{1,4})*)")
-_CLUSTER: Final = "My cluster name is "
+_CLUSTER: Final = re.compile(r"(?m)^My cluster name is (.*?)\s*$")
 _PARAMETER: Final = re.compile(r"(?m)^\s*([A-Z_]+)\s*=\s*(\S.*?)\s*$")
 _CHANGED: Final = re.compile(r"(?am)^(?:Parameters of job|Job) <(\d{1,15}(?:\[\d{1,9}\])?)>(.*)$")
 _GOOD: Final = re.compile(r" (?:(?:is|are) being|is switched|has been) ")
@@ -27,7 +27,8 @@ _DEFAULT_ARRAY: Final = 1000
 def probe(answer: Answer, site: Site) -> Site | Trouble:
     """The version that lsid tells; 10.1 is the least, for its JSON and its units."""
     found = _VERSION.search(answer.out)
-    if answer.code != 0 or found is None or _CLUSTER not in answer.out:
+    cluster = _CLUSTER.search(answer.out)
+    if answer.code != 0 or found is None or cluster is None:
         return trouble(answer, site)
     if [int(part) for part in found[2].split(".")[:2]] < _OLDEST:
         return Trouble(
@@ -35,7 +36,9 @@ def probe(answer: Answer, site: Site) -> Site | Trouble:
             message=f"LSF {found[2]} is older than 10.1",
             hint="its bjobs has no JSON: LSF 10.1.0.2 or later is needed",
         )
-    return msgspec.structs.replace(site, version=found[2], flavour=found[1].strip())
+    return msgspec.structs.replace(
+        site, version=found[2], flavour=found[1].strip(), identity=cluster[1]
+    )
 
 
 def submitted(answer: Answer, site: Site) -> str | Trouble:

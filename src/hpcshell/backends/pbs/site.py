@@ -29,8 +29,10 @@ def read_probe(answer: Answer) -> Site | Trouble:
     """Of `qstat -Bf`, or `qstat --version`."""
     text = answer.out.replace("\n\t", "")
     version = _VERSION.search(text)
-    if answer.code == 0 and version is not None and (_SERVER.search(text) or "\n    " not in text):
-        return Site(version=version[1], flavour=flavour(version[1], text))
+    server = _SERVER.search(text)
+    if answer.code == 0 and version is not None and (server or "\n    " not in text):
+        name = server[1] if server else ""
+        return Site(version=version[1], flavour=flavour(version[1], text), identity=name)
     for pattern, title, name in _OTHERS:
         if pattern.search(answer.said):
             return Trouble(
@@ -69,6 +71,7 @@ def read_site(answers: Sequence[Answer], known: Site | None) -> Site:
     return Site(
         version=base.version,
         flavour=base.flavour,
+        identity=base.identity,
         partitions=partitions or known.partitions,
         most_elements=most if server else known.most_elements,
         accounting=history if server else known.accounting,

@@ -25,7 +25,12 @@ _WRAPPED: Final = re.compile(r"(?i)slurm|pbs|torque|openlava|lsf")
 _VERSION: Final = re.compile(r"(?a)\A(SGE|OGS/GE|GE|UGE|AGE|N1GE|OCS|GCS)\s+([0-9][\w.+-]*)")
 _FLAVOURS: Final = {"UGE": "UGE", "AGE": "UGE"}
 _ENVIRONMENTS: Final = 'for name in $(qconf -spl); do qconf -sp "$name"; done'
-_PROBE: Final = "qstat -help 2>/dev/null | head -n 1; exec qconf -sql"
+_IDENTITY: Final = "cluster "
+_PROBE: Final = f"""qstat -help 2>/dev/null | head -n 1
+cell=${{SGE_ROOT-}}/${{SGE_CELL-default}}
+test -z "${{SGE_ROOT-}}" ||
+    printf '{_IDENTITY}%s\\n' "$(cat "$cell/common/cluster_name" 2>/dev/null) in $cell"
+exec qconf -sql"""
 
 
 def shell(text: str, *words: str, patience: float = 30.0) -> Words:
@@ -35,7 +40,8 @@ def shell(text: str, *words: str, patience: float = 30.0) -> Words:
 
 
 def probe() -> Words:
-    """Its version (from the client) and its queues (only the qmaster knows them)."""
+    """Its version (from the client), which cell it is, and its queues (only the qmaster knows
+    them)."""
     return shell(_PROBE)
 
 
@@ -55,9 +61,14 @@ def read_probe(answer: Answer) -> Site | Trouble:
         from hpcshell.backends.sge.troubles import classify
 
         return classify(answer, Site())
-    queues = tuple(Partition(name=line.strip()) for line in lines[1:] if line.strip())
-    flavour = _FLAVOURS.get(found[1], "SGE")
-    return Site(version=found[2], flavour=flavour, partitions=queues)
+    told = [line.strip() for line in lines[1:] if line.strip()]
+    cells = [line.removeprefix(_IDENTITY) for line in told if line.startswith(_IDENTITY)]
+    return Site(
+        version=found[2],
+        flavour=_FLAVOURS.get(found[1], "SGE"),
+        partitions=tuple(Partition(name=line) for line in told if not line.startswith(_IDENTITY)),
+        identity=cells[0] if cells else "",
+    )
 
 
 def questions() -> Sequence[Words]:

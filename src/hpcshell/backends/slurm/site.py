@@ -36,9 +36,11 @@ def _limits(settings: dict[str, str]) -> Site:
     most = settings.get("MaxArraySize", "")
     size = number(most)
     storage = settings.get("AccountingStorageType", "")
+    name = told(settings.get("ClusterName", ""))
     return Site(
         version=settings.get("SLURM_VERSION", ""),
-        flavour=told(settings.get("ClusterName", "")),
+        flavour=name,
+        identity=name,
         most_elements=size,
         highest_index=None if size is None else size - 1,
         accounting=not storage.endswith("/none") and storage not in ("", "(null)"),
@@ -55,6 +57,7 @@ def read_site(answers: Sequence[Answer]) -> Site:
     return Site(
         version=limits.version,
         flavour=limits.flavour,
+        identity=limits.identity,
         partitions=_partitions(sinfo.out),
         accounts=_each(account for account, _ in pairs) if known else (),
         qos=_each(qos) if known else (),

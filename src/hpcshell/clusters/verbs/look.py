@@ -23,10 +23,12 @@ def queue(desk: Desk, limit: int, offset: int = 0, **filters: Any) -> dict[str, 
         "total": len(lines),
         "counts": dict(counts_of(lines)),
     }
-    if seen.trouble:
+    trouble = seen.another.message if seen.another is not None else seen.trouble
+    if trouble:
         answer["trouble"] = {
             "cluster": desk.cluster.name,
-            "message": seen.trouble,
+            "message": trouble,
+            "hint": seen.another.hint if seen.another is not None else None,
             "since": seen.at or None,
         }
     return answer

@@ -24,7 +24,8 @@ def wait(
     deadline = None if timeout is None else clock.monotonic() + timeout
     interval, before = desk.cluster.settings.poll, ""
     while True:
-        found = find(desk.cluster, desk.look(), ids)
+        seen = desk.look()
+        found = find(desk.cluster, seen, ids)
         jobs = [view for one in found for view in documents(one, desk.cluster.name)]
         done = [views.end_of(view) for view in jobs if views.is_over(view)]
         pending = [
@@ -34,6 +35,8 @@ def wait(
         ]
         if not pending or (any and done):
             return {"done": done, "pending": pending, "timed_out": False}
+        if seen.another is not None:
+            raise seen.another
         left = None if deadline is None else deadline - clock.monotonic()
         if left is not None and left <= 0:
             return {"done": done, "pending": pending, "timed_out": True}

@@ -80,12 +80,12 @@ class Change:
         """A part that is not at the site; False: somebody else has changed it."""
         return self._found(part, "SET state = ?, since = ?, reason = ?", state, now, reason)
 
-    def withdraw(self, serial: int, now: float, reason: str) -> None:
-        """What is not at the site will never be."""
+    def withdraw(self, serial: int, now: float, reason: str, *, asked: bool = False) -> None:
+        """What is not at the site will never be. `asked`: nor what may be there."""
         self._execute(
             "UPDATE part SET state = 'withdrawn', since = ?, reason = ?"
-            " WHERE serial = ? AND state = 'planned'",
-            (now, reason, serial),
+            " WHERE serial = ? AND state IN ('planned', ?)",
+            (now, reason, serial, "asking" if asked else "planned"),
         )
 
     def known(self, part: Part, native: str, site: str, now: float) -> bool:
@@ -175,8 +175,11 @@ class Change:
             [(serial, NO_INDEX if element is None else element) for element in elements],
         )
 
-    def tell(self, cluster: str, document: bytes, now: float) -> None:
-        """What a site told of itself."""
+    def tell(self, cluster: str, document: bytes | None, now: float) -> None:
+        """What a site told of itself; None: it is as if it had told nothing."""
+        if document is None:
+            self._execute("DELETE FROM site WHERE cluster = ?", (cluster,))
+            return
         self._execute(
             "INSERT INTO site VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET told = excluded.told,"
             " document = excluded.document",

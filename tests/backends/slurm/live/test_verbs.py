@@ -23,6 +23,7 @@ def test_a_living_slurm_tells_its_version(slurm_cluster: SlurmCluster) -> None:
     site = backend.read_probe(slurm_cluster.ask(backend.probe()))
     assert isinstance(site, Site)
     assert site.version.startswith("2")
+    assert site.identity == slurm_cluster.site.identity != ""
     assert site.accounting
 
 

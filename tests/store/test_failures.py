@@ -8,8 +8,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from hpcshell.store.faults import failing
 from hpcshell.store.store import Store
 from tests.store import made
 from tests.store.crashing import tables
+from tests.support.disks import small_disk
 
 
 def _life(store: Store) -> None:
@@ -86,18 +85,6 @@ def test_a_lock_of_another_program_is_not_yet(path: Path) -> None:
         assert store.ids.job == 2
 
 
-@contextmanager
-def _small_disk(directory: Path) -> Iterator[Path]:
-    directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(directory)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only root can mount a small disk")
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", str(directory)], check=True)
-
-
 def _submit_until_refused(store: Store) -> HpcError:
     for number in range(10_000):
         try:
@@ -109,7 +96,7 @@ def _submit_until_refused(store: Store) -> HpcError:
 
 
 def test_a_full_disk_is_named_and_all_that_was_accepted_is_kept(tmp_path: Path) -> None:
-    with _small_disk(tmp_path / "small") as disk:
+    with small_disk(tmp_path / "small") as disk:
         ballast = disk / "ballast"
         ballast.write_bytes(b"\0" * 200_000)
         with Store.open(disk / "hpcshell.db") as store:
@@ -132,7 +119,7 @@ def test_a_full_disk_is_named_and_all_that_was_accepted_is_kept(tmp_path: Path) 
 
 
 def test_a_full_disk_refuses_a_new_database_and_leaves_no_ruin(tmp_path: Path) -> None:
-    with _small_disk(tmp_path / "small") as disk:
+    with small_disk(tmp_path / "small") as disk:
         ballast = disk / "ballast"
         with pytest.raises(OSError, match="space"):
             ballast.write_bytes(b"\0" * 2_000_000)

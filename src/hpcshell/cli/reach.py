@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ import click
 from hpcshell.cli.verb import ON
 from hpcshell.client.client import Client
 from hpcshell.core.ids import split
+from hpcshell.core.words import safe
 from hpcshell.machine.paths import places
 
 if TYPE_CHECKING:
@@ -32,7 +34,14 @@ def door() -> Door:
     found = door(click.get_current_context().meta.get(ON))
     if not isinstance(found, Client):
         _end_in_order()
+        click.get_current_context().call_on_close(partial(_say_unkept, found))
     return found
+
+
+def _say_unkept(desk: Door) -> None:
+    """Say that nothing could be written, where that was no reason to stop."""
+    if why := getattr(desk, "unkept", ""):
+        click.echo(f"hpc: what was learned is not kept: {safe(why)}", err=True)
 
 
 def _end_in_order() -> None:
@@ -74,7 +83,6 @@ def complete_ids(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     from click.shell_completion import CompletionItem
 
     from hpcshell.core.errors import HpcError
-    from hpcshell.core.words import safe
     from hpcshell.jobs.doors import known_rows
 
     try:

@@ -80,6 +80,11 @@ class AnyDesk:
             raise Wrong("which jobs?", "name ids, or one cluster with --on")
         return self._each(verb, **args)
 
+    @property
+    def unkept(self) -> str:
+        """Why something that was learned is not kept; "": all of it is."""
+        return next((each.unkept for each in self.desks.values() if each.unkept), "")
+
     def opened(self, name: str) -> Cluster:
         """The cluster of a name."""
         return self.moves.opened(name)

@@ -23,6 +23,8 @@ from hpcshell.core.records import Record
 from hpcshell.core.sightings import UNKNOWN, Sighting
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Part
+from hpcshell.store.ledger.failures import UNWRITABLE
+from hpcshell.store.ledger.writing import Change as Writing
 
 Say = Callable[[Sequence[str]], "Sequence[Words] | None"]
 
@@ -154,11 +156,14 @@ class Changing:
             else:
                 _, several = elements.setdefault(id(target.part), (target.part, []))
                 several.append(target.element)
+
+        def agreed(record: Writing) -> None:
+            record.cancelled(whole, clock.now())
+            for part, several in elements.values():
+                record.unwanted(part, several)
+
         if whole or elements:
-            with self.cluster.ledger.change() as record:
-                record.cancelled(whole, clock.now())
-                for part, several in elements.values():
-                    record.unwanted(part, several)
+            self.cluster.ledger.learn(agreed)
 
     def _done(self, targets: Iterable[Target], *, dry_run: bool = False) -> None:
         """A line for each job, and for each element that was named; the parts of one are one."""
@@ -299,7 +304,18 @@ def record_wish(cluster: Cluster, verb: str, found: Sequence[Found]) -> list[Fou
         "hold": {"held": True},
         "release": {"held": False},
     }
-    return [_wished(cluster, one, wishes[verb]) if verb in wishes else one for one in found]
+    return [_kept(cluster, one, wishes[verb]) if verb in wishes else one for one in found]
+
+
+def _kept(cluster: Cluster, found: Found, wish: Mapping[str, Any]) -> Found:
+    """What the site has it can be asked for, whether that can be recorded or not."""
+    try:
+        return _wished(cluster, found, wish)
+    except UNWRITABLE as error:
+        if found.known and any(part.state in ("planned", "asking") for part in found.known.parts):
+            raise
+        cluster.ledger.unkept = error.message
+        return found
 
 
 def _wished(cluster: Cluster, found: Found, wish: Mapping[str, Any]) -> Found:

@@ -99,8 +99,8 @@ class Contact:
         return told
 
     def _tell(self, told: Told, when: float) -> None:
-        with self.ledger.change() as change:
-            change.tell(self.name, msgspec.json.encode(told), when)
+        document = msgspec.json.encode(told)
+        self.ledger.learn(lambda change: change.tell(self.name, document, when))
         self._site, self._told = told, when
 
     def _led_astray(self) -> bool:

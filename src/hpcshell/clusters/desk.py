@@ -37,6 +37,11 @@ class Desk:
             )
         return act(self, **args)
 
+    @property
+    def unkept(self) -> str:
+        """Why something that was learned is not kept; "": all of it is."""
+        return self.cluster.ledger.unkept
+
     def look(self, *, age: float | None = None) -> Picture:
         """What is known now; what was just changed is looked at anew. What waits here is sent, if
         the site takes it."""

@@ -17,6 +17,7 @@ from hpcshell.core.records import Record
 from hpcshell.core.sightings import ENDED, GONE, UNKNOWN, Sighting
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Entry, Part
+from hpcshell.store.ledger.writing import Change
 
 EARLIER: Final = 3600.0
 """The accounting is asked for so many seconds before a submission: clocks differ."""
@@ -275,17 +276,7 @@ class Looking:
                 news.closed.append(known.entry.serial)
         if not any(vars(news).values()):
             return
-        with self.cluster.ledger.change() as change:
-            for serial, elements in news.again:
-                change.forget_endings(serial, elements)
-            for serial, fresh in news.ended:
-                change.end(serial, fresh)
-            change.seen(news.alive, self.at)
-            change.missed(news.missed, self.at)
-            change.missed(news.back, None)
-            change.over(news.over, True)
-            change.over(news.on, False)
-            change.close(news.closed)
+        self.cluster.ledger.learn(lambda change: news.write(change, self.at))
 
     def _note(self, news: _News, serial: int, each: Assessing) -> None:
         part = each.part
@@ -316,3 +307,16 @@ class _News:
         self.over: list[Part] = []
         self.on: list[Part] = []
         self.closed: list[int] = []
+
+    def write(self, change: Change, at: float) -> None:
+        """Take it down, as it was at an instant."""
+        for serial, elements in self.again:
+            change.forget_endings(serial, elements)
+        for serial, fresh in self.ended:
+            change.end(serial, fresh)
+        change.seen(self.alive, at)
+        change.missed(self.missed, at)
+        change.missed(self.back, None)
+        change.over(self.over, True)
+        change.over(self.on, False)
+        change.close(self.closed)

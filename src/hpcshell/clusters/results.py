@@ -78,8 +78,8 @@ def _take_note(cluster: Cluster, entry: Entry, came: Sequence[Came]) -> None:
     from hpcshell.clusters.fetching import WHOLE
 
     if entry.fetched is None and came and all(each.how in WHOLE for each in came):
-        with cluster.ledger.change() as change:
-            change.rewrite(replace(entry, fetched=clock.now()))
+        fetched = replace(entry, fetched=clock.now())
+        cluster.ledger.learn(lambda change: change.rewrite(fetched))
 
 
 def _document(known: Known, came: Came) -> dict[str, Any]:

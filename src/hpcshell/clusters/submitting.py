@@ -31,6 +31,7 @@ from hpcshell.core.records import Record
 from hpcshell.machine import clock
 from hpcshell.machine.link import LinkDown
 from hpcshell.store.ledger.entries import Entry, Part, PartState
+from hpcshell.store.ledger.failures import UNWRITABLE
 from hpcshell.store.ledger.writing import Change
 
 KEY: Final = "hpc"
@@ -110,10 +111,15 @@ class Submitting:
         files, notes = self.orders.files(entry, parts)
         cluster.link.write(entry.directory, files)
         send_along(cluster, entry, self.pause)
-        with cluster.ledger.change() as change:
-            if wanted.after is not None:
-                self._replace(change, wanted.after)
-            return change.enter(entry, parts), notes
+        try:
+            with cluster.ledger.change() as change:
+                if wanted.after is not None:
+                    self._replace(change, wanted.after)
+                return change.enter(entry, parts), notes
+        except UNWRITABLE:
+            with contextlib.suppress(HpcError):
+                cluster.link.remove(entry.directory)
+            raise
 
     def _replace(self, change: Change, serial: int) -> None:
         """Another entry is to be in the place of that one, unless its user wants no more of it."""
@@ -129,7 +135,7 @@ class Submitting:
         ledger = self.cluster.ledger
         trouble: Trouble | None = _IN_LINE
         if not ledger.wait_before(self.cluster.name, entry.serial):
-            trouble = self.hand_over(entry)
+            trouble = self._handed_over(entry)
         parts = ledger.parts(entry.serial)
         if all(part.state == "refused" for part in parts) and self._withdraw(entry):
             why = trouble or Trouble(kind="wrong", message=parts[0].reason)
@@ -139,6 +145,13 @@ class Submitting:
         number = next((part.site for part in parts if part.site), None)
         entry = replace(entry, number=number)
         return Taken(entry=entry, parts=tuple(parts), notes=tuple(notes))
+
+    def _handed_over(self, entry: Entry) -> Trouble | None:
+        """As `hand_over`; what is on record and cannot be marked any further waits here."""
+        try:
+            return self.hand_over(entry)
+        except UNWRITABLE as error:
+            return Trouble(kind="busy", message=error.message)
 
     def script(self, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
         """The job script and the command of a submission that is not made (its first part)."""
@@ -271,6 +284,12 @@ class Submitting:
     def take_note(self, part: Part, native: str) -> None:
         """The site has it, under this id. It is ended there if nobody wants it any more, or if the
         site has it under another id already."""
+        try:
+            self._take_note(part, native)
+        except UNWRITABLE as error:  # by its key it is found again
+            self.cluster.ledger.unkept = error.message
+
+    def _take_note(self, part: Part, native: str) -> None:
         number, _ = self.cluster.backend.parse_id(native)
         ledger, kept = self.cluster.ledger, False
         with ledger.change() as change:

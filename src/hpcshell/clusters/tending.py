@@ -22,6 +22,7 @@ from hpcshell.core.errors import HpcError
 from hpcshell.machine import clock
 from hpcshell.machine.link import LinkDown
 from hpcshell.store.ledger.entries import Entry, Part
+from hpcshell.store.ledger.failures import UNWRITABLE
 
 EVERY: Final = 15.0
 """Seconds between two tries."""
@@ -46,8 +47,10 @@ def tend(cluster: Cluster, pause: Callable[[float], None]) -> int:
 
 
 def _is_there(cluster: Cluster) -> bool:
-    """Whether the site that was submitted to answers, and no other under its name."""
+    """Whether the site that was submitted to answers, and no other under its name; and what is
+    done can be recorded."""
     try:
+        cluster.ledger.require()
         cluster.verify()
     except HpcError:
         return False
@@ -83,6 +86,9 @@ def _send(submitting: Submitting) -> None:
             continue
         try:
             trouble = submitting.hand_over(_as_wanted(submitting, entry))
+        except UNWRITABLE as error:
+            cluster.ledger.unkept = error.message
+            return
         except LinkDown:
             return
         except HpcError as error:

@@ -72,6 +72,8 @@ def _what_failed(known: Known) -> JobSpec:
 
 
 def _submit(desk: Desk, spec: JobSpec, dry_run: bool, **wanted: Any) -> dict[str, Any]:
+    if not dry_run:
+        desk.cluster.ledger.require()
     with contextlib.suppress(NotYet):  # one that does not answer may be submitted to later
         desk.cluster.site()
     notes = check_spec(spec, desk.cluster)

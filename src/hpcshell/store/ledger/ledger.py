@@ -13,17 +13,17 @@ crash leaves between the two is `asking`, and is looked for at the site by its k
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
 import msgspec
 
-from hpcshell.core.errors import Broken, HpcError, NotYet, Refused
+from hpcshell.core.errors import HpcError, Refused
+from hpcshell.store.ledger.failures import ASIDE, UNWRITABLE, explained
 from hpcshell.store.ledger.reading import Reading
 from hpcshell.store.ledger.writing import Change
 
@@ -31,12 +31,18 @@ SCHEMA: Final = 1
 _ID: Final = 0x4850434C
 """`HPCL`, in the header of the file."""
 _MOMENT: Final = 0.02
-_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Ledger(Reading):
     """One connection. `shared`: the file lies where several machines see it, so the log that needs
-    shared memory is not used, and every change is synced. Threads of one process may share it."""
+    shared memory is not used, and every change is synced. Threads of one process may share it.
+
+    One that cannot be written (a full disk, somebody else's) can still be read, where there is
+    none as if nothing was on record. `unkept`: why something that was learned is not kept.
+    """
+
+    unkept = ""
+    _closed: HpcError | None = None
 
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
         super().__init__(connection, partial(_in_words, path))
@@ -48,6 +54,13 @@ class Ledger(Reading):
     ) -> Ledger:
         """Open or create it. Raises an `HpcError` that says what is wrong with the file."""
         path = os.fspath(path)
+        try:
+            return cls._open(path, shared, busy)
+        except UNWRITABLE as error:
+            return cls._open_to_read(path, error)
+
+    @classmethod
+    def _open(cls, path: str, shared: bool, busy: float) -> Ledger:
         with _in_words(path):
             os.makedirs(os.path.dirname(path), exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -63,6 +76,19 @@ class Ledger(Reading):
             except BaseException:
                 connection.close()
                 raise
+        return ledger
+
+    @classmethod
+    def _open_to_read(cls, path: str, why: HpcError) -> Ledger:
+        """What can be read of one that cannot be written."""
+        with _in_words(path):
+            ledger = cls(path, _connected_to_read(path))
+            try:
+                ledger._prepare()
+            except BaseException:
+                ledger.close()
+                raise
+        ledger._closed = why
         return ledger
 
     def _prepare(self) -> None:
@@ -83,7 +109,7 @@ class Ledger(Reading):
         whose = self._connection.execute("PRAGMA application_id").fetchone()[0]
         tables = self._connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0]
         if whose != _ID and (version or tables):
-            raise Refused(f"{self.path} is no list of jobs on clusters", _ASIDE)
+            raise Refused(f"{self.path} is no list of jobs on clusters", ASIDE)
         if version > SCHEMA:
             raise Refused(f"{self.path} was written by a newer hpcshell", "update this one")
         return version
@@ -94,8 +120,22 @@ class Ledger(Reading):
     @contextlib.contextmanager
     def change(self) -> Iterator[Change]:
         """The only way to write; nothing of it is written if the block raises."""
+        self.require()
         with self._turn, self._in_words(), self._begun():
             yield Change(self._connection)
+
+    def require(self) -> None:
+        """Raises the error that says why nothing can be written, where that is known."""
+        if self._closed is not None:
+            raise self._closed
+
+    def learn(self, write: Callable[[Change], None]) -> None:
+        """Write what can be learned once more: where that cannot be, it is not, and goes on."""
+        try:
+            with self.change() as change:
+                write(change)
+        except UNWRITABLE as error:
+            self.unkept = error.message
 
     @contextlib.contextmanager
     def _begun(self) -> Iterator[None]:
@@ -122,11 +162,24 @@ def _choose_journal(connection: sqlite3.Connection, mode: str, busy: float) -> N
         time.sleep(_MOMENT)
 
 
-# -------------------------------------------------------------------------------- in people's words
+def _connected_to_read(path: str) -> sqlite3.Connection:
+    """To a file that may not be changed, nor others made beside it."""
+    if not os.path.exists(path) or not os.path.getsize(path):
+        return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    from urllib.parse import quote
 
-_ASIDE: Final = (
-    "keep it under another name: a new one is begun, and jobs that are at their sites go on there"
-)
+    def connected(how: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"file:{quote(path)}?{how}", uri=True, isolation_level=None, check_same_thread=False
+        )
+
+    connection = connected("mode=ro")
+    try:
+        connection.execute("SELECT COUNT(*) FROM sqlite_schema")
+    except sqlite3.OperationalError:  # not even the log beside it can be opened
+        connection.close()
+        return connected("immutable=1")
+    return connection
 
 
 @contextlib.contextmanager
@@ -134,20 +187,4 @@ def _in_words(path: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
-        raise _explained(error, path) from error
-
-
-def _explained(error: Exception, path: str) -> HpcError:
-    if isinstance(error, OSError):
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return NotYet(f"there is no room for {path}: nothing was recorded", "make room there")
-        why = os.strerror(error.errno or 0)
-        return Broken(f"{path} cannot be opened: {why}", f"check who owns {os.path.dirname(path)}")
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _DAMAGE or not isinstance(error, sqlite3.Error) or code == sqlite3.SQLITE_ERROR:
-        return Broken(f"the list of jobs on clusters, {path}, is damaged: {error}", _ASIDE)
-    from pathlib import Path
-
-    from hpcshell.store.failures import explained  # of hardly any use to a command
-
-    return explained(error, Path(path))
+        raise explained(error, path) from error

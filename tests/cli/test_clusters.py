@@ -17,6 +17,7 @@ import pytest
 from hpcshell.clusters import lookout
 from tests.cli.conftest import call
 from tests.conftest import Hpc
+from tests.support import disks
 from tests.support.clusters.slurm import SlurmCluster
 from tests.support.clusters.slurm import slurm_cluster as slurm_cluster
 from tests.support.homes import processes_of, wait_for_exit
@@ -134,6 +135,34 @@ def test_a_silent_cluster_is_told_of_and_what_is_known_is_shown(
         assert "UNKNOWN" in call("queue", *ON).out
         assert call("cluster", "status").code == 5
         assert "questions in the last hour, circuit" in call("doctor").out
+
+
+# -------------------------------------------------------------------------------- a full disk
+
+
+@pytest.mark.parametrize("spoil", [disks.fill, disks.close], ids=["full", "read-only"])
+def test_where_nothing_can_be_written_jobs_are_looked_at_and_cancelled_all_the_same(
+    hpc: Hpc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None]
+):
+    with disks.small_disk(tmp_path / "small") as disk:
+        monkeypatch.setenv("HPCSHELL_HOME", str(disk))
+        configure(disk)
+        said = ("submit", *ON, "--quiet", "--mem", "32M", "--", "sleep", "300")
+        job = hpc(*said, check=True).stdout.strip()
+        spoil(disk)
+        for verb in (("queue",), ("show", job), ("history",), ("explain", job), ("logs", job)):
+            done = hpc(verb[0], *ON, *verb[1:])
+            assert done.returncode in ((0, 75) if verb[0] == "logs" else (0,)), done
+        refused = hpc(*said)
+        assert refused.returncode in (1, 75), refused
+        assert "hint" in refused.stderr
+        assert "internal" not in refused.stderr
+        cancelled = hpc("cancel", *ON, job)
+        assert cancelled.returncode == 0, cancelled
+        assert "what was learned is not kept" in cancelled.stderr
+        assert hpc("wait", *ON, job).returncode == 7
+        named = hpc("queue", *ON, "--json", check=True).stdout
+        assert job not in named
 
 
 # ------------------------------------------------------------------------------ what waits here

@@ -154,7 +154,7 @@ class Looking:
         self._keys = {
             part.key for _, parts, _ in open_entries for part in parts if part.state == "known"
         }
-        if not self._keys:
+        if not self._keys or self.trouble:
             return
         try:
             self.cluster.confirm()

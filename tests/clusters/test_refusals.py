@@ -67,6 +67,16 @@ def test_a_cluster_is_not_named_like_a_path(tmp_path: Path, name: str) -> None:
         open_cluster(name, settings, where)
 
 
+def test_a_link_in_the_place_of_a_clusters_directory_is_not_followed(tmp_path: Path) -> None:
+    settings = Settings(clusters={"mine": ClusterSettings(backend="slurm")})
+    where = Places(*(str(tmp_path / each) for each in ("state", "config", "run", "cache")))
+    (tmp_path / "state" / "clusters").mkdir(parents=True, mode=0o700)
+    (tmp_path / "state" / "clusters" / "mine").symlink_to(tmp_path)
+    with pytest.raises(Wrong, match="is a symbolic link"):
+        open_cluster("mine", settings, where)
+    assert not list((tmp_path / "state").glob("clusters.db*"))
+
+
 def test_a_queue_that_is_not_known_is_named(tmp_path: Path) -> None:
     desk = toy_desk(tmp_path, ToySite(), backend=Nameless)
     with pytest.raises(Wrong, match="Unknown queue: nosuch") as refused:

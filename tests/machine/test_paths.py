@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hpcshell.core.errors import Broken, HpcError, Wrong
-from hpcshell.machine.paths import Places, places
+from hpcshell.machine.paths import Places, check_within, places
 
 
 def test_one_home_holds_all(tmp_path: Path) -> None:
@@ -101,3 +101,51 @@ def test_a_read_only_file_system_is_named() -> None:
     error = refusal(places({"HPCSHELL_HOME": "/proc/hpcshell"}))
     assert isinstance(error, Broken)
     assert "cannot be made" in error.message
+
+
+# ------------------------------------------------------------------------- directories within it
+
+
+def made_within(tmp_path: Path) -> tuple[str, Path]:
+    within = tmp_path / "state" / "clusters" / "mine"
+    within.mkdir(parents=True, mode=0o700)
+    for each in (tmp_path / "state", tmp_path / "state" / "clusters"):
+        each.chmod(0o700)
+    (within / "answers").touch()
+    return str(tmp_path / "state"), within
+
+
+def test_what_is_ones_own_or_not_there_is_good(tmp_path: Path) -> None:
+    check_within(str(tmp_path / "nothing"), "clusters", "mine")
+    state, _ = made_within(tmp_path)
+    check_within(state, "clusters", "mine")
+    check_within(state, "clusters", "new")
+
+
+@pytest.mark.parametrize("which", ["clusters", "clusters/mine", "clusters/mine/answers"])
+def test_a_link_within_the_state_is_not_followed(tmp_path: Path, which: str) -> None:
+    state, _ = made_within(tmp_path)
+    where = Path(state) / which
+    where.rename(tmp_path / "elsewhere")
+    where.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Wrong, match=f"{where} is a symbolic link"):
+        check_within(state, "clusters", "mine")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("which", [".", "clusters", "clusters/mine", "clusters/mine/answers"])
+def test_what_is_anothers_within_the_state_is_refused(tmp_path: Path, which: str) -> None:
+    state, _ = made_within(tmp_path)
+    os.chown(Path(state) / which, 65534, 65534)
+    with pytest.raises(Wrong, match="belongs to user 65534"):
+        check_within(state, "clusters", "mine")
+
+
+def test_what_others_may_write_and_a_file_in_the_way_are_refused(tmp_path: Path) -> None:
+    state, within = made_within(tmp_path)
+    within.chmod(0o777)
+    with pytest.raises(Wrong, match="can be written by others"):
+        check_within(state, "clusters", "mine")
+    within.chmod(0o700)
+    with pytest.raises(Wrong, match="is not a directory"):
+        check_within(str(within), "answers")

@@ -21,7 +21,7 @@ from hpcshell.core.settings import ClusterSettings, Settings
 from hpcshell.core.words import nearest, quote
 from hpcshell.machine.filesystems import is_shared
 from hpcshell.machine.link import Link, LocalLink
-from hpcshell.machine.paths import Places
+from hpcshell.machine.paths import Places, check_within
 from hpcshell.store.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def open_all(settings: Settings, places: Places) -> AnyDesk | None:
         return None
     from hpcshell.clusters.anydesk import AnyDesk
 
+    check_within(places.state, "clusters", ANY)
     opened: dict[str, Desk] = {}
     missing: dict[str, HpcError] = {}
     for name in clusters:
@@ -76,6 +77,7 @@ def open_cluster(name: str, settings: Settings, places: Places) -> Cluster:
         near = nearest(name, every)
         hint = f"did you mean {near}?" if near else "add it: hpc cluster add NAME --ssh USER@HOST"
         raise NotFound(f"there is no cluster {quote(name)}", hint)
+    check_within(places.state, "clusters", name)
     link = link_to(known, places)
     if not known.backend:
         known = replace(known, backend=_kind(name, link, places))
@@ -104,10 +106,8 @@ def link_to(settings: ClusterSettings, places: Places) -> Link:
 def _kind(name: str, link: Link, places: Places) -> str:
     """The kind of scheduler of a cluster whose configuration does not say; found out once."""
     remembered = f"{places.state}/clusters/{name}/kind"
-    with contextlib.suppress(OSError), open(remembered, encoding="utf-8") as file:
-        kind = file.read().strip()
-        if kind in BACKENDS or kind in names():
-            return kind
+    if (kind := _remembered(remembered)) is not None:
+        return kind
     from hpcshell.clusters.detecting import chosen, detect
 
     found = chosen(detect(link))
@@ -126,11 +126,10 @@ def find_here(places: Places) -> str | None:
     Once one was found it stays the one: when it does not answer that is an error, and no reason to
     run its jobs on this machine.
     """
+    check_within(places.state, "clusters")
     remembered = f"{places.state}/clusters/found-here"
-    with contextlib.suppress(OSError), open(remembered, encoding="utf-8") as file:
-        kind = file.read().strip()
-        if kind in BACKENDS or kind in names():
-            return kind
+    if (kind := _remembered(remembered)) is not None:
+        return kind
     from hpcshell.clusters.detecting import chosen, detect
 
     found = chosen(detect(LocalLink()))
@@ -138,6 +137,14 @@ def find_here(places: Places) -> str | None:
         return None
     _remember(remembered, found.backend)
     return found.backend
+
+
+def _remembered(path: str) -> str | None:
+    with contextlib.suppress(OSError), open(path, encoding="utf-8") as file:
+        kind = file.read().strip()
+        if kind in BACKENDS or kind in names():
+            return kind
+    return None
 
 
 def _remember(path: str, text: str) -> None:

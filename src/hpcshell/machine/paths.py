@@ -183,20 +183,55 @@ def _make(directory: str) -> None:
 def _check(directory: str) -> None:
     """Refuse a directory that others could put things into, or that we cannot write to."""
     found = os.stat(directory)
-    if found.st_uid != os.geteuid():
-        raise Wrong(
-            f"{directory} belongs to user {found.st_uid}, not to you ({os.geteuid()}).",
-            hint="Set HPCSHELL_HOME to a directory of your own.",
-        )
-    if stat.S_IMODE(found.st_mode) & 0o022:
-        raise Wrong(
-            f"{directory} can be written by others (mode {stat.S_IMODE(found.st_mode):04o}).",
-            hint=f"chmod 700 {directory}",
-        )
+    _check_owner(directory, found)
+    _check_mode(directory, found)
     if not _writable(directory):
         raise Broken(
             f"{directory} cannot be written.",
             hint="Is the file system read-only? Set HPCSHELL_HOME to a directory you can write to.",
+        )
+
+
+def check_within(state: str, *names: str) -> None:
+    """Refuse a directory some steps below that of the state that leads elsewhere, is another's, or
+    has something in it that does or is. One that is not there yet is as good as any."""
+    with contextlib.suppress(OSError):  # then it cannot be used either, and that is said
+        found = os.stat(state)
+        _check_owner(state, found)
+        _check_mode(state, found)
+        step = state
+        for name in names:
+            step = os.path.join(step, name)
+            found = _check_place(step)
+            if not stat.S_ISDIR(found.st_mode):
+                raise Wrong(f"{step} is not a directory.", hint="Move that file away.")
+            _check_mode(step, found)
+        with os.scandir(step) as inside:
+            for each in inside:
+                _check_place(each.path)
+
+
+def _check_place(path: str) -> os.stat_result:
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode):
+        raise Wrong(f"{path} is a symbolic link: it is not followed.", hint="Remove it.")
+    _check_owner(path, found)
+    return found
+
+
+def _check_owner(path: str, found: os.stat_result) -> None:
+    if found.st_uid != os.geteuid():
+        raise Wrong(
+            f"{path} belongs to user {found.st_uid}, not to you ({os.geteuid()}).",
+            hint="Set HPCSHELL_HOME to a directory of your own.",
+        )
+
+
+def _check_mode(directory: str, found: os.stat_result) -> None:
+    if stat.S_IMODE(found.st_mode) & 0o022:
+        raise Wrong(
+            f"{directory} can be written by others (mode {stat.S_IMODE(found.st_mode):04o}).",
+            hint=f"chmod 700 {directory}",
         )
 
 

@@ -80,8 +80,9 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
 
 DESK: Final = (
     *("backends", "backends.contract", "backends.jobscript", "backends.registry"),
-    *("clusters", "clusters.cluster", "clusters.desk", "clusters.desks", "clusters.finding"),
-    *("clusters.known", "clusters.leaving", "clusters.lines", "clusters.lookout"),
+    *("clusters", "clusters.cluster", "clusters.contact", "clusters.desk", "clusters.desks"),
+    *("clusters.finding", "clusters.identity", "clusters.known", "clusters.leaving"),
+    *("clusters.lines", "clusters.lookout"),
     *("clusters.polls", "clusters.troubles", "clusters.verbs", "clusters.views"),
     *("core.commands", "core.dependencies", "core.instants", "core.jobspec", "core.options"),
     *("core.options.clusters", "core.options.conduct", "core.options.place"),
@@ -91,7 +92,7 @@ DESK: Final = (
     *("jobs", "jobs.doors", "jobs.surroundings", "machine.clock", "machine.configfiles"),
     *("machine.filesystems", "machine.link", "machine.link.contract", "machine.link.local"),
     *("machine.link.process", "store", "store.decoding"),
-    *("store.ledger", "store.ledger.entries"),
+    *("store.ledger", "store.ledger.entries", "store.ledger.failures"),
     *("store.ledger.ledger", "store.ledger.reading", "store.ledger.writing"),
 )
 """Every verb, where the job is on a cluster."""

@@ -7,6 +7,7 @@ jobs that begin in the middle of anything.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -386,9 +387,10 @@ def test_one_that_the_other_turns_away_goes_back(realm: Realm) -> None:
     assert realm.state("job") == "COMPLETED"
 
 
-def test_what_its_user_holds_is_moved_held(realm: Realm) -> None:
+def test_what_its_user_holds_is_only_moved_if_it_is_named_and_stays_held(realm: Realm) -> None:
     with_one(realm, hold=True)
-    assert realm.rebalance() == ["moved to b"]
+    assert realm.rebalance() == ["it stays: its user holds it"]
+    assert realm.rebalance("job") == ["moved to b"]
     (row,) = realm.places["b"].live()
     assert row["held"]
 
@@ -518,3 +520,49 @@ def test_who_stays_outlasts_a_cluster_that_is_away(realm: Realm) -> None:
     moves.pause = passes
     moves.stay()
     assert realm.state("job") == "COMPLETED"
+
+
+# --------------------------------------------------------------------------------- what is held
+
+
+HOLDERS: dict[str, Callable[[Realm], Any]] = {
+    "all clusters": lambda realm: realm.any(1).call("hold", ids=["job"]),
+    "its cluster": lambda realm: realm.any(1).desks["a"].call("hold", ids=["job"]),
+    "its number": lambda realm: realm.any(1).desks["a"].call("hold", ids=["1"]),
+}
+
+
+@given(
+    who=st.sampled_from(sorted(HOLDERS)),
+    when=st.integers(0, 30),
+    array=st.sampled_from(["", "0-2"]),
+    full=st.booleans(),
+)
+def test_what_its_user_was_told_to_be_held_stays_where_it_is(
+    who: str, when: int, array: str, full: bool
+) -> None:
+    with brief_realm() as realm:
+        realm.places["a"].full = full
+        with_one(realm, array)
+        told: list[str] = []
+
+        def holds() -> None:
+            realm.places["a"].full = False
+            with contextlib.suppress(HpcError):
+                before = realm.where("job")
+                if HOLDERS[who](realm)["jobs"]:
+                    told.append(before)
+
+        if when:
+            realm.during(when, holds)
+        else:
+            holds()
+        realm.rebalance()
+        where = realm.where("job")
+        for _ in range(3):
+            realm.passes(700.0)
+            realm.any().moves.tend()
+            realm.any().call("queue", limit=0)
+        if told:
+            assert realm.where("job") == (told[0] or where or "a")
+            assert all(row["held"] for row in realm.rows("job") if row["state"] in LIVE)

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from hpcshell.backends.contract import Order, Parent, Site, Words
-from hpcshell.core.errors import NotFound, NotYet, Refused
+from hpcshell.core.errors import HpcError, NotFound, NotYet, Refused
+from hpcshell.core.sightings import Sighting
+from hpcshell.store.ledger.entries import Part
 from tests.clusters.world import Limited, World
+from tests.store.ledger.test_ledger import entry
 
 
 class Listening(Limited):
@@ -160,3 +163,49 @@ def test_parents_that_end_while_a_job_waits_here_are_decided_here(
     assert job["state"] == then
     assert told == ([((), False)] if end == "done" else [])
     assert end == "done" or "never hold" in job["reason"]
+
+
+# ------------------------------------------------------------------------ parents on other clusters
+
+
+@pytest.mark.parametrize("name", ["toy:alive", "toy:1", "alive"])
+def test_a_parent_may_be_named_with_its_cluster(world: World, told, name: str) -> None:
+    depends(world, f"afterok:{name}+2,afterany:bad")
+    ((parents, _),) = told
+    assert [(one.kind, one.ids, one.delay) for one in parents] == [("afterok", ("1",), 120.0)]
+
+
+def elsewhere(world: World, number: str, state: str | None) -> None:
+    """A job of another cluster, which has ended if `state` is given."""
+    with world.desk().cluster.ledger.change() as change:
+        made = change.enter(entry(f"there{number}", "b"), [(f"there{number}", "", 0)])
+        part = Part(serial=made.serial, number=0, key="", indices="", state="planned", since=1.0)
+        change.known(part, number, number, 1.0)
+        if state is not None:
+            change.end(made.serial, [(None, Sighting(native=number, number=number, state=state))])
+
+
+def test_one_of_another_cluster_counts_if_it_has_ended(world: World, told) -> None:
+    elsewhere(world, "7", "COMPLETED")
+    elsewhere(world, "8", "FAILED")
+    depends(world, "afterok:b:7,afterany:b:8")
+    assert told == [((), False)]
+    with pytest.raises(Refused, match="afterok:b:8: that can never hold"):
+        depends(world, "afterok:b:8")
+
+
+@pytest.mark.parametrize("parent", ["b:7", "b:99", "b:job", "b:@"])
+def test_and_is_no_condition_that_a_site_could_wait_for(world: World, told, parent: str) -> None:
+    elsewhere(world, "7", None)
+    with pytest.raises(
+        Refused, match=f"afterok:{parent}: toy cannot wait for a job of b"
+    ) as caught:
+        depends(world, f"afterok:alive:{parent}")
+    assert f"hpc wait --on b {parent}" in str(caught.value.hint)
+    assert not told
+
+
+def test_ids_are_understood_with_their_cluster(world: World) -> None:
+    assert world.labels("toy:1", "toy:good") == ["1", "2"]
+    with pytest.raises(HpcError):
+        world.labels("b:1")

@@ -195,7 +195,7 @@ class AnyDesk:
         entries = [*self.moves.unfinished(), *self.moves.movable()]
         if ids:
             entries = self.whereabouts.entries(ids)
-        return {"jobs": self.moves.rebalance(entries)}
+        return {"jobs": self.moves.rebalance(entries, named=bool(ids))}
 
 
 def _silence(name: str, error: HpcError) -> dict[str, Any]:

@@ -66,6 +66,7 @@ class Finding:
         self._known = {one.entry.serial: one for one in picture.known}
 
     def find(self, word: str) -> Iterator[Found]:
+        word = word.removeprefix(f"{self.cluster.name}:")
         if (native := self._native(word)) is not None:
             yield from self._at_site(*native)
         elif waiting := re.match(_WAITING, word):

@@ -15,6 +15,7 @@ Each step is recorded before it is taken, and what a crash leaves is gone on wit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -45,6 +46,7 @@ PATIENCE: Final = 60.0
 _PAUSE: Final = 2.0
 
 BUSY: Final = "another process moves jobs of that cluster just now"
+HELD: Final = "its user holds it"
 JUST_SUBMITTED: Final = "JustSubmitted"
 WAITS: Final = "it is being moved, and its end there is waited for"
 
@@ -65,10 +67,11 @@ class Moving:
         self.pause = pause
         self.patience = patience
 
-    def rebalance(self, entry: Entry) -> str:
+    def rebalance(self, entry: Entry, *, held: bool = True) -> str:
         """Move a waiting submission if another cluster is expected to have it done noticeably
-        sooner, or go on with its move. Returns what was done, or why nothing was, in a sentence."""
-        return self._in_turn(entry, self._begin)
+        sooner, or go on with its move. `held`: even if its user holds it; it is held there, too.
+        Returns what was done, or why nothing was, in a sentence."""
+        return self._in_turn(entry, partial(self._begin, even_held=held))
 
     def finish(self, entry: Entry) -> str:
         """Go on with a move that was begun, and say what came of it."""
@@ -88,7 +91,7 @@ class Moving:
 
     # --------------------------------------------------------------------------- whether, and where
 
-    def _begin(self, here: Cluster, entry: Entry) -> None:
+    def _begin(self, here: Cluster, entry: Entry, *, even_held: bool) -> None:
         """Record where it is to go, unless a move was begun before. Raises `Stays`."""
         if under_way(here.ledger, entry, here.ledger.parts(entry.serial)):
             return
@@ -97,12 +100,15 @@ class Moving:
         if entry.spec.submission.dependency or _is_waited_for(here, entry):
             raise Stays("it is tied to other jobs there")
         several = self._waiting(here, entry)
+        held = any(one.held or (entry.held and not one.native) for one in several)
+        if held and not even_held:
+            raise Stays(HELD)
         made = all_offers({entry.cluster: entry.spec} | dict(entry.elsewhere), self.opened)
         made[0] = mine = _of_one_in_line(made[0], entry, several)
         there = best(made, limit_of({entry.cluster: entry.spec}))
         if there is None or there is mine or not _worth(mine, there):
             raise Stays(mine.sentence)
-        self._intend(here, entry, there.cluster, held=several[0].held)
+        self._intend(here, entry, there.cluster, held=held)
 
     def _waiting(self, here: Cluster, entry: Entry) -> list[Sighting]:
         """Its elements, all of which wait. Raises `Stays`."""
@@ -122,11 +128,12 @@ class Moving:
         with here.ledger.change() as change:
             now = here.ledger.entry(entry.serial)
             states = {part.state for part in here.ledger.parts(entry.serial)}
-            if now is None or not now.open or now.moved or now.cancelled is not None:
+            gone = now is None or not now.open or now.moved or now.cancelled is not None
+            if now is None or gone or now.held != entry.held:
                 raise Stays("something else became of it meanwhile")
             if not states <= {"planned", "known"}:
                 raise Stays("nobody knows yet whether it was taken there")
-            change.rewrite(replace(now, moved=there, held=now.held or held, left=None))
+            change.rewrite(replace(now, moved=there, held=held, left=None))
 
     # --------------------------------------------------------------------------------------- moving
 

@@ -17,7 +17,7 @@ from hpcshell.clusters.known import Element, elements_of
 from hpcshell.clusters.lookout import Picture
 from hpcshell.core.dependencies import Term, parse
 from hpcshell.core.errors import NotYet, Refused
-from hpcshell.core.ids import format_selector
+from hpcshell.core.ids import Ids, format_selector
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.sightings import ENDED, GONE, Sighting
 from hpcshell.store.ledger.entries import Entry, Part
@@ -31,7 +31,7 @@ def parents_of(
     """The conditions to hand over, and whether one of them is enough."""
     if not text:
         return (), False
-    expression = parse(text)
+    expression = parse(text, clusters={cluster.name, *cluster.ledger.clusters()})
     seen = look()
     found: list[Parent] = []
     for term in expression.terms:
@@ -50,13 +50,20 @@ def parents_of(
 
 
 def _text(term: Term) -> str:
-    return f"{term.kind}:{format_selector(term.parent)}" if term.parent else term.kind
+    return f"{term.kind}:{_parent_of(term)}" if term.parent else term.kind
+
+
+def _parent_of(term: Term) -> str:
+    assert term.parent is not None
+    return f"{term.cluster}{':' if term.cluster else ''}{format_selector(term.parent)}"
 
 
 def _term(cluster: Cluster, seen: Picture, term: Term) -> tuple[bool | None, list[Parent]]:
     """Whether a condition is settled (None: not yet), and what to ask of the site."""
     if term.parent is None:
         return None, [Parent(kind=term.kind)]
+    if term.cluster not in ("", cluster.name):
+        return _elsewhere(cluster, term), []
     ids: list[tuple[str, str]] = []
     verdicts: list[bool | None] = []
     for one in find(cluster, seen, [format_selector(term.parent)]):
@@ -69,6 +76,28 @@ def _term(cluster: Cluster, seen: Picture, term: Term) -> tuple[bool | None, lis
     if not ids:
         return True, []
     return None, [_parent(term.kind, term.delay, ids)]
+
+
+def _elsewhere(cluster: Cluster, term: Term) -> bool:
+    """Whether a condition on a job of another cluster holds: no site can wait for it, so it must
+    be settled by what is on record."""
+    verdict, ledger = None, cluster.ledger
+    if isinstance(term.parent, Ids) and term.parent.first == term.parent.last:
+        number, indices = term.parent.first, term.parent.indices
+        for entry in ledger.numbered(term.cluster, number, number):
+            wanted = [
+                each for part in ledger.parts(entry.serial) for each in _wanted(part, indices)
+            ]
+            ended = ledger.endings(entry.serial)
+            if all(each in ended for each in wanted):
+                verdict = _verdict(term.kind, [ended[each] for each in wanted])
+    if verdict is None:
+        raise Refused(
+            f"{_text(term)}: {cluster.name} cannot wait for a job of {term.cluster}",
+            f"submit with --on {term.cluster}, or wait first: hpc wait --on {term.cluster} "
+            f"{_parent_of(term)}",
+        )
+    return verdict
 
 
 def _parent(kind: str, delay: float, ids: Sequence[tuple[str, str]]) -> Parent:

@@ -52,11 +52,12 @@ class Rebalancing:
 
     # --------------------------------------------------------------------------------- what is done
 
-    def rebalance(self, entries: Iterable[Entry]) -> list[dict[str, Any]]:
-        """Move those that are better off elsewhere; what came of each."""
+    def rebalance(self, entries: Iterable[Entry], *, named: bool = False) -> list[dict[str, Any]]:
+        """Move those that are better off elsewhere; what came of each. What its user holds is only
+        moved if it was `named`."""
         moving = Moving(self.opened, self.pause)
         every = {entry.serial: entry for entry in entries}
-        return [_moved(moving, entry) for entry in every.values()]
+        return [_moved(moving, entry, named) for entry in every.values()]
 
     def finish(self) -> None:
         """Go on with moves that were begun, without waiting for anything."""
@@ -120,9 +121,9 @@ class Rebalancing:
         return exclusive(f"{self.directory}/keeper")
 
 
-def _moved(moving: Moving, entry: Entry) -> dict[str, Any]:
+def _moved(moving: Moving, entry: Entry, named: bool) -> dict[str, Any]:
     try:
-        told = moving.rebalance(entry)
+        told = moving.rebalance(entry, held=named)
     except HpcError as error:
         told = f"not now: {error.message}"
     return {"id": entry.number or f"w{entry.serial}", "cluster": entry.cluster, "told": told}

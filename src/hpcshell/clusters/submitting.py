@@ -206,7 +206,7 @@ class Submitting:
             words = self.cluster.backend.submit(order)
         except HpcError as error:
             return Trouble(kind="wrong", message=error.message, hint=error.hint or "")
-        mine = self._claim(part)
+        mine = self._claim(part, entry.held)
         for pause in (*PAUSES, None):
             if not isinstance(mine, Part):
                 return mine
@@ -222,19 +222,20 @@ class Submitting:
             if told.kind != "busy" or told is _AWAY or pause is None:
                 return told if self._mark(mine, "planned", told.message) else None
             self.pause(pause)
-            mine = self._claim(mine)
+            mine = self._claim(mine, entry.held)
         return None
 
-    def _claim(self, part: Part) -> Part | Trouble | None:
+    def _claim(self, part: Part, held: bool) -> Part | Trouble | None:
         """The part as this process asks for it; None: somebody else does, or nobody wants it any
-        more. A trouble if the configured limit leaves no room for one more."""
+        more, or not as it is to be sent now, `held` or not. A trouble if the configured limit
+        leaves no room for one more."""
         most, ledger = self.cluster.settings.max_jobs, self.cluster.ledger
         with ledger.change() as change:
             wish = ledger.wish(part.serial)
             if wish is None or wish.cancelled is not None:
                 change.mark(part, "withdrawn", clock.now(), CANCELLED)
                 return None
-            if wish.moved:
+            if wish.moved or wish.held != held:
                 return None
             if part.state == "planned" and most is not None:
                 there = change.there(self.cluster.name)

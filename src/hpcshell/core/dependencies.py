@@ -8,16 +8,19 @@ Kinds: `after` (the parent has begun, or was cancelled), `afterok` (completed), 
 (failed), `afterany` (ended), `aftercorr` (the element of the same index completed), `singleton` (no
 other job of this name and user is alive). `:` joins parents of one kind, `,` means all, `?` means
 any; `+N` waits N minutes more. A parent is an id, an element, `@`, or a job's name; alone it means
-`afterok`.
+`afterok`. Whoever knows clusters also reads `CLUSTER:ID`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from hpcshell.core.errors import Wrong
-from hpcshell.core.ids import Selector, format_selector, select, split
+from hpcshell.core.ids import Named, Selector, format_selector, select, split
 from hpcshell.core.records import Dependencies, Record
 from hpcshell.core.words import nearest, quote
 
@@ -29,11 +32,13 @@ _HINT: Final = "write afterok:12, afterany:12:13, afterok:prep, or singleton"
 
 
 class Term(Record, frozen=True, kw_only=True):
-    """One condition; `parent` is None for `singleton`; `delay` is seconds."""
+    """One condition; `parent` is None for `singleton`; `delay` is seconds; `cluster`: where the
+    parent is, if that was said."""
 
     kind: str
     parent: Selector | None = None
     delay: float = 0.0
+    cluster: str = ""
 
 
 class Expression(Record, frozen=True, kw_only=True):
@@ -43,15 +48,22 @@ class Expression(Record, frozen=True, kw_only=True):
     any: bool = False
 
 
-def parse(text: str, option: str = "--dependency", *, bare: str = "afterok") -> Expression:
-    """The terms of `text`, not looked up yet. `bare` is the kind of a parent without one."""
+def parse(
+    text: str,
+    option: str = "--dependency",
+    *,
+    bare: str = "afterok",
+    clusters: Collection[str] = (),
+) -> Expression:
+    """The terms of `text`, not looked up yet. `bare` is the kind of a parent without one;
+    `clusters` are words that tell where the parent behind them is."""
     terms: list[Term] = []
     several = "?" in text
     parts = text.split("?") if several else split(text)
     if several and any(len(split(part)) > 1 for part in parts):
         raise Wrong(f"{option}: {quote(text)} mixes , (all) and ? (any)", "use one of the two")
     for part in parts:
-        terms.extend(_term(part.strip(), text, option, bare))
+        terms.extend(_on_clusters(_term(part.strip(), text, option, bare), clusters))
     if len(terms) > MOST_TERMS:
         raise Wrong(
             f"{option}: {len(terms):,} conditions are too many", f"the limit is {MOST_TERMS:,}"
@@ -70,6 +82,20 @@ def _term(part: str, text: str, option: str, bare: str) -> list[Term]:
     elif kind.lower() not in KINDS[:-1]:
         raise _unknown_kind(kind, option)
     return [_parent(kind.lower(), word, text, option) for word in parents]
+
+
+def _on_clusters(terms: list[Term], clusters: Collection[str]) -> Iterator[Term]:
+    """The terms of one kind; where one is the name of a cluster, the next is there."""
+    cluster = ""
+    for term in terms:
+        parent = term.parent
+        if not cluster and isinstance(parent, Named) and parent.name in clusters:
+            cluster = parent.name
+            if term is not terms[-1]:
+                continue
+            cluster = ""
+        yield replace(term, cluster=cluster) if cluster else term
+        cluster = ""
 
 
 def _parent(kind: str, word: str, text: str, option: str) -> Term:

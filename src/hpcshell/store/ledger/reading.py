@@ -26,6 +26,7 @@ class Wish(Record, frozen=True):
 
     cancelled: float | None = None
     moved: str = ""
+    held: bool = False
 
 
 Endings = Mapping[int | None, Sighting]

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,6 +101,29 @@ def test_what_cannot_be_is_said_with_its_code(hpc: Hpc, words: str, code: int, t
     assert done.returncode == code, done
     assert told in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_is_run_there_as_if_it_ran_here(hpc: Hpc):
+    said = ("--mem", "32M", "--", "sh", "-c")
+    done = hpc("run", *ON, *said, "echo out; sleep 1; echo late; exit 3")
+    assert (done.returncode, done.stdout) == (3, "out\nlate\n"), done
+    apart = hpc("run", *ON, "--error", "err.txt", *said, "echo out; echo err >&2")
+    assert (apart.returncode, apart.stdout) == (0, "out\n")
+    assert "err" in apart.stderr
+    assert "#SBATCH" in hpc("run", *ON, "--dry-run", *said, "true", check=True).stdout
+    array = hpc("run", *ON, "--array", "0-1", *said, "true")
+    assert (array.returncode, "takes no array" in array.stderr) == (2, True)
+
+
+def test_who_leaves_a_command_there_takes_it_along():
+    command = [sys.executable, "-m", "hpcshell", "run", *ON, "--mem", "32M", "--name", "left"]
+    command += ["--", "sh", "-c", "echo begun; exec sleep 300"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begun\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    assert call("show", *ON, "left", "--json").json["state"] in ("CANCELLED", "COMPLETING")
 
 
 def test_what_has_not_begun_has_no_output_yet(hpc: Hpc, submitted: Callable[..., str]):

@@ -50,6 +50,7 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
     "run true": (
         *SHOWING,
         *SUBMITTING,
+        *BY_DOOR,
         "cli.requests",
         "cli.staying",
         "cli.submit",

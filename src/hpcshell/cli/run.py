@@ -13,7 +13,7 @@ import click
 
 from hpcshell.cli import exits
 from hpcshell.cli.follow import Following, Row, Tail
-from hpcshell.cli.reach import client
+from hpcshell.cli.reach import door
 from hpcshell.cli.requests import WORDS, Requesting, job_options, take_settings, what_to_run
 from hpcshell.cli.submit import present, say_understood
 from hpcshell.cli.talk import Talk
@@ -38,7 +38,9 @@ CAUGHT: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     "hpc run make -j4 test",
     "hpc run --cpus 4 --memory 8G -- python train.py --epochs 3",
     "hpc run --time 10m ./job.sh",
+    "hpc run --on mycluster --time 10m -- ./solve",
     changes=True,
+    on=True,
     kind=Requesting,
     settings={"allow_interspersed_args": False},
 )
@@ -52,22 +54,28 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     `hpc logs` prints again; they lie in the cache unless --output and --error say otherwise.
     Its standard input is ours, a pipe as it comes or a file from where it stands, unless --input
     names another; a terminal is not read. After a pipe, a failed command is not tried again.
+    On a cluster (--on) it reads nothing, and its output lies where that of hpc submit does.
     """
     settings = take_settings(chosen)
     argv, script = what_to_run(words, "run")
+    way = door()
+    if not isinstance(way, Client):
+        from hpcshell.cli.run_far import run
+        from hpcshell.jobs.asking import prepare_for
+
+        return run(talk, way, prepare_for(way, argv, script, settings))
     prepared = _with_outputs(prepare(argv, script, settings))
     if prepared.submission.array:
         raise Wrong("hpc run takes no array", "submit it, then follow it: hpc logs -f @")
-    daemon = client()
     if talk.dry_run:
-        answer = daemon.call("submit", submissions=[prepared.submission], dry_run=True)
+        answer = way.call("submit", submissions=[prepared.submission], dry_run=True)
         say_understood(talk, prepared)
         present(talk, answer["jobs"][0], prepared)
         return 0
     submission = prepared.submission
     if words[0] != "-" and not submission.stdin:
         submission = _with_input(talk, submission)
-    return Foreground(talk, daemon).run(submission)
+    return Foreground(talk, way).run(submission)
 
 
 def _with_input(talk: Talk, submission: Submission) -> Submission:

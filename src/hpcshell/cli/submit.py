@@ -70,12 +70,12 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     from hpcshell.cli import exits
     from hpcshell.cli.fetch import bring_back
 
-    ends = way.call("wait", ids=[_named(job)], any=False, timeout=None)["done"]
+    ends = way.call("wait", ids=[named(job)], any=False, timeout=None)["done"]
     code = bring_back(talk, way, ends)[1]
     return exits.of_ends(ends, propagate=len(ends) == 1) or code
 
 
-def _named(job: dict[str, Any]) -> str:
+def named(job: dict[str, Any]) -> str:
     """The job as the door knows it: that of all clusters is told which."""
     return f"{job['cluster']}:{job['id']}" if job.get("cluster") else str(job["id"])
 

@@ -94,6 +94,7 @@ def test_a_job_ends_with_the_documented_codes(hpc: Hpc, submitted: Callable[...,
         ("cluster add any", 2, "it means something else"),
         ("cluster add here --backend slurm", 4, "has a [clusters.here]"),
         ("cluster show nowhere", 3, "no cluster 'nowhere'"),
+        ("cluster status nowhere", 3, "no cluster 'nowhere'"),
     ],
 )
 def test_what_cannot_be_is_said_with_its_code(hpc: Hpc, words: str, code: int, told: str):
@@ -266,6 +267,37 @@ def test_a_cluster_is_added_shown_and_removed(hpc: Hpc, home: Path):
     removed = json.loads(hpc("cluster", "remove", "two", "--json", check=True).stdout)
     assert (removed["name"], removed["dry_run"]) == ("two", False)
     assert hpc("cluster", "list", "--quiet", check=True).stdout.split() == ["here"]
+
+
+def status_of_here() -> dict[str, Any]:
+    (row,) = call("cluster", "status", "here", "--json").json["clusters"]
+    found: dict[str, Any] = row
+    return found
+
+
+def test_what_has_ended_is_not_counted_whether_somebody_has_looked_or_not(
+    submitted: Callable[..., str],
+):
+    submitted("--", "true")
+    held = submitted("--hold", "--", "true")
+    eventually(lambda: status_of_here()["jobs"] == 1)
+    call("cancel", *ON, held, check=True)
+    eventually(lambda: status_of_here()["jobs"] == 0)
+
+
+def test_a_cluster_that_was_used_and_is_configured_no_more_is_shown(
+    home: Path, submitted: Callable[..., str]
+):
+    job = submitted("--hold", "--", "true")
+    (home / "config" / "hpcshell.toml").write_text("")
+    row = status_of_here()
+    assert (row["backend"], row["jobs"], row["answers"]) == ("slurm", 1, False)
+    assert "no cluster 'here'" in row["trouble"]
+    removed = call("cluster", "remove", "here", "--give-up")
+    assert removed.code == 0, removed
+    assert "give up 1 of your submissions" in removed.out
+    assert status_of_here()["jobs"] == 0
+    subprocess.run(["scancel", job], check=True)
 
 
 def test_clusters_are_described_in_documents(hpc: Hpc):

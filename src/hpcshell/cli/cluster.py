@@ -273,13 +273,14 @@ def status(talk: Talk, names: tuple[str, ...]) -> int:
 
 def _show(talk: Talk, names: list[str], *, ask: bool) -> int:
     from hpcshell.clusters.survey import status as status_of
+    from hpcshell.clusters.survey import unopened
 
     rows = []
     for name in names:
         try:
             rows.append(status_of(_open(name), ask=ask))
         except HpcError as error:
-            rows.append(_unopened(name, error))
+            rows.append(unopened(name, _settings()[1], error))
     if talk.json:
         talk.document({"schema": SCHEMA, "clusters": rows})
     elif talk.quiet:
@@ -289,23 +290,6 @@ def _show(talk: Talk, names: list[str], *, ask: bool) -> int:
     else:
         talk.say("no clusters: hpc cluster add NAME --ssh USER@HOST, or use --on slurm")
     return exits.UNREACHABLE if ask and any(row["trouble"] for row in rows) else 0
-
-
-def _unopened(name: str, error: HpcError) -> dict[str, Any]:
-    nothing = dict.fromkeys(("ssh", "retry", "answered", "took"))
-    return nothing | {
-        "name": name,
-        "backend": "",
-        "title": "-",
-        "version": "",
-        "flavour": "",
-        "answers": False,
-        "trouble": error.message,
-        "circuit": "closed",
-        "questions": 0.0,
-        "jobs": 0,
-        "waiting_here": 0,
-    }
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Any
 from hpcshell.clusters.cluster import Cluster, ledger_path
 from hpcshell.clusters.desks import open_ledger
 from hpcshell.clusters.detecting import Finding
-from hpcshell.core.errors import HpcError
+from hpcshell.clusters.lookout import picture
+from hpcshell.core.errors import HpcError, NotFound
 from hpcshell.core.settings import Settings
 from hpcshell.machine import clock
 from hpcshell.machine.paths import Places
@@ -21,8 +22,9 @@ def known_clusters(settings: Settings, places: Places) -> list[str]:
 
 
 def status(cluster: Cluster, *, ask: bool = True) -> dict[str, Any]:
-    """The document of one cluster. With `ask` it is asked, unless the circuit is open."""
-    trouble = _asked(cluster) if ask else ""
+    """The document of one cluster. With `ask` it is asked, unless the circuit is open, and what has
+    ended is not counted any more."""
+    jobs, trouble = _asked(cluster) if ask else (None, "")
     health, now = cluster.polls.health(), clock.now()
     trouble = trouble if ask else health.trouble
     snapshot = cluster.polls.snapshot()
@@ -41,18 +43,43 @@ def status(cluster: Cluster, *, ask: bool = True) -> dict[str, Any]:
         "answered": health.answered or (snapshot.at if snapshot else None),
         "took": snapshot.took if snapshot else None,
         "questions": health.rate(now),
-        "jobs": len(cluster.ledger.open_entries(cluster.name)),
+        "jobs": len(cluster.ledger.open_entries(cluster.name)) if jobs is None else jobs,
         "waiting_here": len(cluster.ledger.unsent(cluster.name)),
     }
 
 
-def _asked(cluster: Cluster) -> str:
-    """What is wrong with it now; "": nothing."""
+def _asked(cluster: Cluster) -> tuple[int | None, str]:
+    """How many submissions have not ended (None: nobody can tell), and what is wrong with it now
+    ("": nothing)."""
     try:
-        cluster.confirm()
-        return cluster.queue().trouble
+        seen = picture(cluster)
     except HpcError as error:
-        return error.message
+        return None, error.message
+    trouble = seen.another.message if seen.another is not None else seen.trouble
+    return sum(not known.over for known in seen.known), trouble
+
+
+def unopened(name: str, places: Places, error: HpcError) -> dict[str, Any]:
+    """The document of one that leads nowhere (any more): what is on record of it. Raises the error
+    where there never was one."""
+    ledger = open_ledger(places) if os.path.exists(ledger_path(places)) else None
+    last = ledger.last(name) if ledger is not None else None
+    if last is None and isinstance(error, NotFound):
+        raise error
+    nothing = dict.fromkeys(("ssh", "retry", "answered", "took"))
+    return nothing | {
+        "name": name,
+        "backend": last.backend if last else "",
+        "title": last.backend if last else "-",
+        "version": "",
+        "flavour": "",
+        "answers": False,
+        "trouble": error.message,
+        "circuit": "closed",
+        "questions": 0.0,
+        "jobs": len(ledger.open_entries(name)) if ledger is not None else 0,
+        "waiting_here": len(ledger.unsent(name)) if ledger is not None else 0,
+    }
 
 
 def on_record(cluster: Cluster) -> list[dict[str, Any]]:

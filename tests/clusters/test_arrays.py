@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcshell.backends.contract import Site
+from hpcshell.backends.contract import Answer, Site, Words
 from hpcshell.clusters.orders import split
 from hpcshell.core.errors import NotFound
 from hpcshell.core.indexset import IndexSet
@@ -119,3 +121,67 @@ def test_a_part_that_the_site_refuses_for_good_has_failed_and_the_others_go_on(m
     job = world.submit("true", name="a", array="0-5")
     assert "that part was not taken" in job["notes"][0]
     assert world.show("a")[0]["elements"]["counts"] == {"PENDING": 4, "FAILED": 2}
+
+
+# ---------------------------------------------------------------------------------- what waits here
+
+
+def takes_none(world: World) -> Callable[[Words], Answer]:
+    """The way to a site where the user has as many jobs as he may."""
+    plain = world.say
+    return lambda words: Answer(code=9) if words.argv[1] == "submit" else plain(words)
+
+
+@given(indices=INDICES, site=LIMITS, data=st.data())
+def test_elements_that_wait_here_are_cancelled_one_by_one_and_the_rest_is_sent(
+    indices, site, data
+) -> None:
+    with brief_world(limits=site) as world:
+        world.desk().cluster.site()
+        world.__dict__["say"] = takes_none(world)
+        array = str(IndexSet.of(indices))
+        label = world.submit("true", name="a", array=array)["id"]
+        unwanted = data.draw(st.sets(st.sampled_from(sorted(indices)), min_size=1))
+        for index in sorted(unwanted):
+            tried = world.desk().call("cancel", ids=[f"{label}_{index}"], dry_run=True)
+            assert [line["now"] for line in tried["jobs"]] == [None]
+            answer = world.desk().call("cancel", ids=[f"{label}_{index}"])
+            assert [(one["element"], one["now"]) for one in answer["jobs"]] == [
+                (index, "CANCELLED")
+            ]
+        del world.__dict__["say"]
+        world.passes(100)
+        rows = world.desk().call("queue", limit=0, elements=True, all=True)["rows"]
+        left = indices - unwanted
+        assert {row["element"] for row in rows if row["state"] == "PENDING"} == left
+        theirs = [row["index"] + world.offsets[row["key"]] for row in world.jobs]
+        assert sorted(theirs) == sorted(left)
+        for row in world.live():
+            world.begin(row)
+            world.end(row)
+        world.passes(100)
+        (job,) = world.show("a")
+        counts = {"COMPLETED": len(left), "CANCELLED": len(unwanted)}
+        assert job["elements"]["counts"] == {state: n for state, n in counts.items() if n}
+        assert not world.desk().cluster.ledger.open_entries("toy")
+
+
+def test_what_is_just_being_sent_is_not_taken_apart(make_world) -> None:
+    world = make_world()
+    world.desk().cluster.site()
+    world.faults = ["full"]
+    world.submit("true", name="a", array="0-3")
+    ledger = world.desk().cluster.ledger
+    (part,) = ledger.parts(1)
+    with ledger.change() as change:
+        assert change.claim(part, world.now) is not None
+        assert not change.take_out(part, [2], world.now, "")
+    with ledger.change() as change:
+        (asked,) = ledger.parts(1)
+        assert change.mark(asked, "planned", world.now)
+        assert change.take_out(part, [2], world.now, "")
+        assert change.claim(part, world.now) is None, "it is another part now"
+    assert [(one.indices, one.state) for one in ledger.parts(1)] == [
+        ("0-1,3", "planned"),
+        ("2", "withdrawn"),
+    ]

@@ -190,6 +190,8 @@ class Changing:
                 target for part in known.parts if (target := self._whole(known, part)) is not None
             ]
         else:
+            if self.verb == "cancel":
+                self._take_out(found, dry_run)
             targets += self._elements(found)
         if not targets and not self.changed:
             self._say_why(known)
@@ -256,6 +258,27 @@ class Changing:
             with self.cluster.ledger.change() as change:
                 change.withdraw(known.entry.serial, clock.now(), CANCELLED)
         self.changed.append(line)
+
+    def _take_out(self, found: Found, dry_run: bool) -> None:
+        """Elements that wait here are not sent with the others."""
+        known = found.known
+        assert known is not None
+        of, label, now = parts_of(known), number(label_of(known)), clock.now()
+        waiting: dict[int, tuple[Part, dict[int, str]]] = {}
+        for element in found.members():
+            part, one = of[element], known.elements[element]
+            if element is not None and part.state == "planned" and self._fits(one):
+                waiting.setdefault(part.number, (part, {}))[1][element] = one.state
+        for part, elements in waiting.values():
+            if not dry_run:
+                with self.cluster.ledger.change() as change:
+                    if not change.take_out(part, elements, now, CANCELLED):
+                        continue
+            result = None if dry_run else RESULT["cancel"]
+            self.changed += [
+                {"id": label, "element": element, "was": was, "now": result}
+                for element, was in elements.items()
+            ]
 
     def _say_why(self, known: Known) -> None:
         label, ended = label_of(known), known.over

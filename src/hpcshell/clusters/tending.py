@@ -103,7 +103,8 @@ def _as_wanted(submitting: Submitting, entry: Entry) -> Entry:
     for can never be any more."""
     parents, any_one = still_wanted(submitting.cluster, entry)
     now = replace(entry, parents=parents, any=any_one)
-    if now != entry or entry.held != entry.spec.submission.hold:
+    fewer = any(part.state == "withdrawn" for part in submitting.cluster.ledger.parts(entry.serial))
+    if now != entry or fewer or entry.held != entry.spec.submission.hold:
         submitting.orders.write_scripts(now)
     return now
 

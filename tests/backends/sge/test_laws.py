@@ -13,7 +13,7 @@ from hpcshell.backends.conformance import Sample, check
 from hpcshell.backends.contract import ENDED, Answer, Order, Parent, Trouble
 from hpcshell.backends.jobscript import quote
 from hpcshell.backends.sge import SgeBackend
-from hpcshell.backends.sge.script import covering
+from hpcshell.backends.sge.script import covering, job_name
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.jobspec import JobSpec, Layout
@@ -295,3 +295,12 @@ def test_only_a_whole_number_on_a_whole_line_is_an_id(answer: Answer) -> None:
     if not isinstance(native, Trouble):
         assert SGE.parse_id(native) == (native, None)
         assert native in answer.out
+
+
+@given(st.one_of(st.text(min_size=1, max_size=300), st.from_regex(r"[0-9/@:a-z-]{1,40}\Z")))
+def test_a_name_that_is_not_taken_is_refused_with_one_that_would_be(name: str) -> None:
+    try:
+        assert job_name(name) == name
+    except Wrong as error:
+        proposed = str(error.hint).removeprefix("name it ")
+        assert job_name(proposed) == proposed

@@ -17,15 +17,17 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import NO_INDEX
 from hpcshell.core.sightings import Sighting
 from hpcshell.store.ledger.entries import Entry, Part, PartState
+from hpcshell.store.ledger.parting import Parting
 
 _encode: Final = msgspec.json.Encoder().encode
 _AS_FOUND: Final = (
     " WHERE serial = ? AND number = ? AND state = ? AND (state != 'asking' OR since = ?)"
+    " AND indices = ?"
 )
 """A part that is asked for belongs to whoever asked last: `since` tells."""
 
 
-class Change:
+class Change(Parting):
     """What can be written; within one transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -145,7 +147,7 @@ class Change:
         )
 
     def _found(self, part: Part, what: str, *values: object) -> bool:
-        found = (part.serial, part.number, part.state, part.since)
+        found = (part.serial, part.number, part.state, part.since, part.indices)
         return self._execute(f"UPDATE part {what}{_AS_FOUND}", (*values, *found)).rowcount == 1
 
     # ------------------------------------------------------------------------------------- ends

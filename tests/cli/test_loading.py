@@ -94,7 +94,8 @@ DESK: Final = (
     *("machine.filesystems", "machine.link", "machine.link.contract", "machine.link.local"),
     *("machine.link.process", "store", "store.decoding"),
     *("store.ledger", "store.ledger.entries", "store.ledger.failures"),
-    *("store.ledger.ledger", "store.ledger.reading", "store.ledger.writing"),
+    *("store.ledger.ledger", "store.ledger.parting", "store.ledger.reading"),
+    "store.ledger.writing",
 )
 """Every verb, where the job is on a cluster."""
 SLURM: Final = tuple(

@@ -274,3 +274,18 @@ def test_what_was_answered_by_another_way_is_no_answer(town: Town) -> None:
     town.moves("theirs")
     configured_anew(town)
     assert town.state("mine") == UNKNOWN
+
+
+def test_while_a_site_that_has_a_name_does_not_tell_it_nothing_is_gone(town: Town) -> None:
+    town.submit("true", name="mine")
+    town.passes(1)
+    assert town.state("mine") == "PENDING"
+    town.jobs.clear()
+    for _ in range(3):
+        town.passes(GONE_AFTER + 1)
+        town.faults = ["", "", "garbage"]  # queue and accounting answer
+        assert town.state("mine") == UNKNOWN
+    for _ in range(2):
+        town.passes(GONE_AFTER + 1)
+        seen = town.state("mine")
+    assert seen == GONE

@@ -138,14 +138,17 @@ class Contact:
         except HpcError:  # it does not answer: then nothing follows from that
             return
 
-    def identify(self, answer: Answer) -> bool:
-        """Whether this answer to a probe proves that it is the site that was submitted to. Raises
-        `Another` if it proves that it is not."""
-        answering, known = self.backend.read_probe(answer), self.known_site()
+    def identify(self, answer: Answer) -> bool | None:
+        """Whether this answer to a probe proves that it is the site that was submitted to; None: of
+        that one no name is known. Raises `Another` if it proves that it is not."""
+        known = self.known_site()
+        if known is None or not known.identity:
+            return None
+        answering = self.backend.read_probe(answer)
         if isinstance(answering, Trouble):
             return False
         self.check(answering)
-        return bool(known and known.identity and known.identity == answering.identity)
+        return known.identity == answering.identity
 
     def verify(self) -> None:
         """Ask it now. Raises `Another`, or the error of one that does not answer."""

@@ -102,8 +102,9 @@ class Looking:
         self._ours: dict[str, set[str]] = {}
         self._accounted = False
         """Whether the accounting has told all that it knows (or there is none)."""
-        self._proven = False
-        """Whether it has told its own name, and that is the one that was submitted to."""
+        self._proven: bool | None = False
+        """Whether it has told its own name, and that is the one that was submitted to; None: that
+        one has no name."""
         self.another: Another | None = None
         self._keys: set[str] = set()
 
@@ -205,9 +206,9 @@ class Looking:
 
     def _is_sure(self, part: Part) -> bool:
         """Whether all who could know were asked, and it is certain that they would know this part:
-        where no site tells its name, because they knew it once."""
-        known = self._proven or part.seen is not None or part.cancelled is not None
-        return self._accounted and known
+        where the site has no name, because it knew the part once."""
+        once = part.seen is not None or part.cancelled is not None
+        return self._accounted and (once if self._proven is None else self._proven)
 
     def _should_show(self, assessing: Assessing) -> bool:
         """Whether the queue was asked after the site took it (or the clock was set back)."""

@@ -74,12 +74,18 @@ class Wanted(Record, frozen=True, kw_only=True):
 
 class Entered(NamedTuple):
     """A new entry, its parts as they were planned, and the first of them as this process has taken
-    it, or why it has not (None: nobody wants it)."""
+    it, or why it has not (None: nobody wants it). `told`: what the site said of that one, if it was
+    asked already."""
 
     entry: Entry
     parts: list[Part]
     first: Part | Trouble | None
     sheet: Sheet
+    told: str | Trouble | None = None
+
+
+class _NotTaken(Exception):
+    """The command that was begun for a part is not wanted: it is not this process that sends it."""
 
 
 class Submitting:
@@ -94,7 +100,36 @@ class Submitting:
 
     def enter(self, wanted: Wanted) -> Entered:
         """Put a submission on record and its files where they are to be, and take its first part to
-        be sent, if nothing else waits; nothing is asked yet."""
+        be sent, if nothing else waits. The command that sends it starts meanwhile, if it can."""
+        cluster = self.cluster
+        entry, parts, sheet = self._draft(wanted)
+
+        def record() -> Entered:
+            return self._record(wanted, entry, parts, sheet)
+
+        if not cluster.backend.waits_for_script or cluster.ledger.unsent(cluster.name):
+            return record()
+        return self._enter_while_it_starts(record, sheet.words)
+
+    def _enter_while_it_starts(self, record: Callable[[], Entered], words: Words) -> Entered:
+        entered: list[Entered] = []
+
+        def work() -> None:
+            entered.append(record())
+            if not isinstance(entered[0].first, Part):
+                raise _NotTaken
+
+        try:
+            told = self.cluster.backend.read_submit(self.cluster.say_while(words, work))
+        except _NotTaken:
+            return entered[0]
+        except LinkDown:
+            if not entered:
+                raise
+            told = _AWAY
+        return entered[0]._replace(told=told)
+
+    def _draft(self, wanted: Wanted) -> tuple[Entry, list[tuple[str, str, int]], Sheet]:
         cluster, key = self.cluster, wanted.key or new_key()
         directory = f"{cluster.directory}/{key}"
         spec = completed(at_work(wanted.spec, directory))
@@ -118,7 +153,12 @@ class Submitting:
             moves=wanted.moves,
         )
         parts = split(entry.array, cluster.known_site(), key)
-        sheet = self.orders.sheet(entry, parts)
+        return entry, parts, self.orders.sheet(entry, parts)
+
+    def _record(
+        self, wanted: Wanted, entry: Entry, parts: list[tuple[str, str, int]], sheet: Sheet
+    ) -> Entered:
+        cluster = self.cluster
         cluster.link.write(entry.directory, sheet.files)
         send_along(cluster, entry, self.pause)
         with cluster.ledger.change() as change:
@@ -152,10 +192,12 @@ class Submitting:
         entry = replace(entry, number=number)
         return Taken(entry=entry, parts=tuple(parts), notes=tuple(notes))
 
-    def script(self, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
-        """The job script and the command of a submission that is not made (its first part)."""
+    def script(self, wanted: Wanted) -> tuple[str, Words, str]:
+        """The job script, the command and the script's place of a submission that is not made (its
+        first part)."""
         order = self._imagined(wanted)
-        return self.cluster.backend.script(order), self.cluster.backend.submit(order).argv
+        backend = self.cluster.backend
+        return backend.script(order), backend.submit(order), order.job_script
 
     def estimate(self, wanted: Wanted) -> Words | None:
         """The question when it would start; None: the site has no such question."""
@@ -188,7 +230,7 @@ class Submitting:
         first, parts = entered.first, entered.parts
         if isinstance(first, Trouble):
             return first
-        told = None if first is None else self._send(first, entered.sheet.words)
+        told = None if first is None else self._send(first, entered.sheet.words, entered.told)
         if told is not None and self._stops(parts[0], told):
             return told
         return self._hand_over(entered.entry, parts[1:], told)
@@ -226,13 +268,14 @@ class Submitting:
         mine = self._claim(part)
         return self._send(mine, words) if isinstance(mine, Part) else mine
 
-    def _send(self, part: Part, words: Words) -> Trouble | None:
-        """Submit a part that this process has taken; as `_part`."""
+    def _send(self, part: Part, words: Words, told: str | Trouble | None = None) -> Trouble | None:
+        """Submit a part that this process has taken; as `_part`. `told`: what the site has said of
+        it already."""
         mine: Part | Trouble | None = part
         for pause in (*PAUSES, None):
             if not isinstance(mine, Part):
                 return mine
-            told = self._ask(words)
+            told = told or self._ask(words)
             native: str | None = told if isinstance(told, str) else ""
             # what no refusal is known by may hide a submission that was taken, too
             if isinstance(told, Trouble) and told.kind in _IN_DOUBT and told is not _AWAY:
@@ -244,7 +287,7 @@ class Submitting:
             if told.kind != "busy" or told is _AWAY or pause is None:
                 return told if self._mark(mine, "planned", told.message) else None
             self.pause(pause)
-            mine = self._claim(mine)
+            mine, told = self._claim(mine), None
         return None
 
     def _claim(self, part: Part) -> Part | Trouble | None:

@@ -48,10 +48,12 @@ class Orders:
         """All that is written and said of a new submission. Raises `Wrong` for what the site cannot
         be told."""
         backend, asked = self.cluster.backend, entry.spec.submission
-        words = backend.submit(self.order(entry, *parts[0]))
+        first = self.order(entry, *parts[0])
+        words = backend.submit(first)
         variables, unset = self._environment(entry, words)
         env, left = environment_file(variables, unset)
-        files = self.scripts(entry, parts)
+        files = self.scripts(entry, parts[1:])
+        files[_script_name(first)] = (words.stdin or backend.script(first).encode(), 0o700)
         files |= {"env": (env.encode(), 0o600), "record/": (b"", 0o700)}
         if asked.script is not None:
             files["script"] = (asked.script, 0o700)

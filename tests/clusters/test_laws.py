@@ -58,10 +58,10 @@ class Desks(RuleBasedStateMachine):
         """What somebody tried to cancel; what of it waited here is not sent."""
         self.count = 0
 
-    @initialize(most=st.sampled_from([None, None, 2]), split=st.booleans())
-    def begins(self, most: int | None, split: bool) -> None:
+    @initialize(most=st.sampled_from([None, None, 2]), split=st.booleans(), early=st.booleans())
+    def begins(self, most: int | None, split: bool, early: bool) -> None:
         limits = Site(most_elements=3, highest_index=9) if split else Site()
-        self.world = World(self.directory, self.patch, limits=limits, max_jobs=most)
+        self.world = World(self.directory, self.patch, limits=limits, early=early, max_jobs=most)
 
     def teardown(self) -> None:
         try:

@@ -178,7 +178,7 @@ def test_a_parent_may_be_named_with_its_cluster(world: World, told, name: str) -
 def elsewhere(world: World, number: str, state: str | None) -> None:
     """A job of another cluster, which has ended if `state` is given."""
     with world.desk().cluster.ledger.change() as change:
-        made = change.enter(entry(f"there{number}", "b"), [(f"there{number}", "", 0)])
+        made, _ = change.enter(entry(f"there{number}", "b"), [(f"there{number}", "", 0)])
         part = Part(serial=made.serial, number=0, key="", indices="", state="planned", since=1.0)
         change.known(part, number, number, 1.0)
         if state is not None:

@@ -4,12 +4,13 @@ nothing."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcshell.backends.contract import Site
+from hpcshell.backends.contract import Answer, Site, Words
 from hpcshell.core.errors import Wrong
 from tests.clusters.world import World, brief_world
 from tests.support.clusters.toy import spec
@@ -70,6 +71,23 @@ def test_a_newer_job_does_not_overtake_what_waits(make_world) -> None:
     world.passes(20)
     world.desk().call("queue", limit=0)
     assert order_sent(world) == ["first", "second"]
+
+
+def test_a_command_that_was_begun_is_not_fed_if_something_came_to_wait(make_world) -> None:
+    world = make_world(early=True, max_jobs=1, poll=5.0)
+    begun = world.say_while
+
+    def overtaken(words: Words, work: Callable[[], None]) -> Answer:
+        world.say_while = begun
+        for name in ("first", "second"):
+            world.desk(1).call("submit", submissions=[spec("true", name=name)])
+        answer: Answer = begun(words, work)
+        return answer
+
+    world.say_while = overtaken
+    job = world.submit("true", name="third")
+    assert job["job"]["reason_code"] == "NotSentYet"
+    assert order_sent(world) == ["first"]
 
 
 def test_what_is_cancelled_while_it_waits_is_never_sent(make_world) -> None:

@@ -163,12 +163,14 @@ class World(LivingSite):
         *,
         limits: Site | None = None,
         backend: type[ToyBackend] = Limited,
+        early: bool = False,
         **settings: Any,
     ) -> None:
         super().__init__()
         self.directory = directory
         self.settings = ClusterSettings(backend="toy", **{"poll": 0.0} | settings)
-        self.kind = type("Told", (backend,), {"limits": limits or Site()})
+        told = {"limits": limits or Site(), "waits_for_script": early}
+        self.kind = type("Told", (backend,), told)
         self._desks: dict[int, Desk] = {}
         patch.setattr(clock, "now", lambda: self.now)
         patch.setattr(polls, "HANGS", 0.0)

@@ -155,6 +155,9 @@ class Backend(ABC):
     so and names the nearest thing."""
     carries_environment = False
     """Whether its submit command hands on the environment that it is run with."""
+    waits_for_script = False
+    """Whether its submit command reads the script from its input, asks for nothing before that, and
+    takes no empty one: it can be begun before it is certain that it is wanted."""
 
     def __init__(self, site: Site | None = None) -> None:
         self.site = site or Site()
@@ -184,7 +187,8 @@ class Backend(ABC):
 
     @abstractmethod
     def submit(self, order: Order) -> Words:
-        """The command that submits `order.job_script`, which is there by then."""
+        """The command that submits `order.job_script`, which is there by then, or reads the same
+        text from its input."""
 
     @abstractmethod
     def read_submit(self, answer: Answer) -> str | Trouble:

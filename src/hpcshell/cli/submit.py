@@ -132,7 +132,8 @@ def present_script(talk: Talk, job: dict[str, Any], prepared: Asked) -> None:
         talk.document({"schema": SCHEMA, **job, **said})
         return
     talk.data(*(safe(line) for line in job["script"].splitlines()))
-    talk.say(f"submitted with: {safe(shlex.join(job['argv']))}")
+    read = f" < {shlex.quote(job['stdin'])}" if job["stdin"] else ""
+    talk.say(f"submitted with: {safe(shlex.join(job['argv']) + read)}")
 
 
 def present(talk: Talk, job: dict[str, Any], prepared: Asked | Prepared) -> None:

@@ -63,6 +63,9 @@ class Contact:
     def say(self, words: Words) -> Answer:
         return self.link.say(words)
 
+    def say_while(self, words: Words, work: Callable[[], None]) -> Answer:
+        return self.link.say_while(words, work)
+
     def say_all(self, several: Sequence[Words]) -> list[Answer]:
         return list(self.link.say_all(several)) if several else []
 

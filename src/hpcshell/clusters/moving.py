@@ -265,14 +265,12 @@ class Moving:
         entry says where it goes instead."""
         submitting = Submitting(self.opened(entry.moved), self.pause)
         try:
-            after, _ = submitting.enter(_in_place_of(entry, _others(here, entry)))
+            entered = submitting.enter(_in_place_of(entry, _others(here, entry)))
         except HpcError as error:
             self._redirect(here, self._wanted(here, entry.serial), error)
             return None
-        ledger = here.ledger
-        if not ledger.wait_before(after.cluster, after.serial):
-            submitting.hand_over(after)
-        return ledger.entry(after.serial) or after
+        submitting.begin(entered)
+        return here.ledger.entry(entered.entry.serial) or entered.entry
 
     def _redirect(self, here: Cluster, entry: Entry, error: HpcError) -> None:
         """It goes back, or if it was turned away there, on to the next. Raises the error if there

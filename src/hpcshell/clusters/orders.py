@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from hpcshell.backends.contract import Order, Site
 from hpcshell.backends.jobscript import environment_file
 from hpcshell.clusters.cluster import Cluster
+from hpcshell.core.commands import Words
 from hpcshell.core.indexset import IndexSet
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Entry
+
+
+class Sheet(NamedTuple):
+    """Of a new submission: the files of its directory (contents and mode), notes, and the command
+    that submits its first part."""
+
+    files: dict[str, tuple[bytes, int]]
+    notes: list[str]
+    words: Words
 
 
 class Orders:
@@ -33,29 +44,31 @@ class Orders:
             now=clock.now(),
         )
 
-    def files(
-        self, entry: Entry, parts: Sequence[tuple[str, str, int]]
-    ) -> tuple[dict[str, tuple[bytes, int]], list[str]]:
-        """The files of the job's directory, and notes."""
-        spec, backend = entry.spec, self.cluster.backend
-        all_of_it = self.cluster.here and not backend.carries_environment
-        own = self._of_the_command(entry, parts[0]) if backend.carries_environment else {}
-        given = {name: value for name, value in own.items() if value is not None}
-        variables = spec.submission.env if all_of_it else {**given, **spec.named}
-        unset = [name for name, value in own.items() if value is None]
+    def sheet(self, entry: Entry, parts: Sequence[tuple[str, str, int]]) -> Sheet:
+        """All that is written and said of a new submission. Raises `Wrong` for what the site cannot
+        be told."""
+        backend, asked = self.cluster.backend, entry.spec.submission
+        first = self.order(entry, *parts[0])
+        words = backend.submit(first)
+        variables, unset = self._environment(entry, words)
         env, left = environment_file(variables, unset)
-        files = self.scripts(entry, parts)
+        files = self.scripts(entry, parts[1:])
+        files[_script_name(first)] = (words.stdin or backend.script(first).encode(), 0o700)
         files |= {"env": (env.encode(), 0o600), "record/": (b"", 0o700)}
-        if spec.submission.script is not None:
-            files["script"] = (spec.submission.script, 0o700)
-        return files, [f"variable {name} is left out: no shell can set it" for name in left[:5]]
+        if asked.script is not None:
+            files["script"] = (asked.script, 0o700)
+        notes = [f"variable {name} is left out: no shell can set it" for name in left[:5]]
+        return Sheet(files, notes, words)
 
-    def _of_the_command(self, entry: Entry, part: tuple[str, str, int]) -> dict[str, str | None]:
-        """What the submit command has in its environment for its own sake and would hand on; each
-        with what the job is to find instead (None: nothing)."""
-        env = self.cluster.backend.submit(self.order(entry, *part)).env
-        callers = entry.spec.submission.env if self.cluster.here else {}
-        return {name: callers.get(name) for name in ("LC_ALL", *env)}
+    def _environment(self, entry: Entry, words: Words) -> tuple[Mapping[str, str], list[str]]:
+        """The variables that the job's script sets, and those that it takes away."""
+        callers, here = entry.spec.submission.env, self.cluster.here
+        if not self.cluster.backend.carries_environment:
+            return (callers if here else entry.spec.named), []
+        # what the submit command has in its environment for its own sake it would hand on
+        own = {name: callers.get(name) if here else None for name in ("LC_ALL", *words.env)}
+        given = {name: value for name, value in own.items() if value is not None}
+        return {**given, **entry.spec.named}, [name for name in own if name not in given]
 
     def scripts(
         self, entry: Entry, parts: Sequence[tuple[str, str, int]]

@@ -14,13 +14,13 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from hpcshell.backends.contract import Order, Parent, Seen, Trouble
 from hpcshell.clusters.cluster import Cluster
-from hpcshell.clusters.orders import Orders, split
+from hpcshell.clusters.orders import Orders, Sheet, split
 from hpcshell.clusters.staging import at_work, send_along
 from hpcshell.clusters.troubles import raised
 from hpcshell.core.commands import Words
@@ -73,6 +73,22 @@ class Wanted(Record, frozen=True, kw_only=True):
     moves: int = 0
 
 
+class Entered(NamedTuple):
+    """A new entry, its parts as they were planned, and the first of them as this process has taken
+    it, or why it has not (None: nobody wants it). `told`: what the site said of that one, if it was
+    asked already."""
+
+    entry: Entry
+    parts: list[Part]
+    first: Part | Trouble | None
+    sheet: Sheet
+    told: str | Trouble | None = None
+
+
+class _NotTaken(Exception):
+    """The command that was begun for a part is not wanted: it is not this process that sends it."""
+
+
 class Submitting:
     """Submits to one cluster. `pause` waits; the tests have their own."""
 
@@ -83,8 +99,38 @@ class Submitting:
 
     # --------------------------------------------------------------------------------- a new one
 
-    def enter(self, wanted: Wanted) -> tuple[Entry, list[str]]:
-        """Put a submission on record and its files where they are to be; nothing is asked yet."""
+    def enter(self, wanted: Wanted) -> Entered:
+        """Put a submission on record and its files where they are to be, and take its first part to
+        be sent, if nothing else waits. The command that sends it starts meanwhile, if it can."""
+        cluster = self.cluster
+        entry, parts, sheet = self._draft(wanted)
+
+        def record() -> Entered:
+            return self._record(wanted, entry, parts, sheet)
+
+        if not cluster.backend.waits_for_script or cluster.ledger.unsent(cluster.name):
+            return record()
+        return self._enter_while_it_starts(record, sheet.words)
+
+    def _enter_while_it_starts(self, record: Callable[[], Entered], words: Words) -> Entered:
+        entered: list[Entered] = []
+
+        def work() -> None:
+            entered.append(record())
+            if not isinstance(entered[0].first, Part):
+                raise _NotTaken
+
+        try:
+            told = self.cluster.backend.read_submit(self.cluster.say_while(words, work))
+        except _NotTaken:
+            return entered[0]
+        except LinkDown:
+            if not entered:
+                raise
+            told = _AWAY
+        return entered[0]._replace(told=told)
+
+    def _draft(self, wanted: Wanted) -> tuple[Entry, list[tuple[str, str, int]], Sheet]:
         cluster, key = self.cluster, wanted.key or new_key()
         directory = f"{cluster.directory}/{key}"
         spec = completed(at_work(wanted.spec, directory))
@@ -108,18 +154,32 @@ class Submitting:
             moves=wanted.moves,
         )
         parts = split(entry.array, cluster.known_site(), key)
-        files, notes = self.orders.files(entry, parts)
-        cluster.link.write(entry.directory, files)
+        return entry, parts, self.orders.sheet(entry, parts)
+
+    def _record(
+        self, wanted: Wanted, entry: Entry, parts: list[tuple[str, str, int]], sheet: Sheet
+    ) -> Entered:
+        cluster = self.cluster
+        cluster.link.write(entry.directory, sheet.files)
         send_along(cluster, entry, self.pause)
         try:
-            with cluster.ledger.change() as change:
-                if wanted.after is not None:
-                    self._replace(change, wanted.after)
-                return change.enter(entry, parts), notes
+            return self._enter(wanted, entry, parts, sheet)
         except UNWRITABLE:
             with contextlib.suppress(HpcError):
                 cluster.link.remove(entry.directory)
             raise
+
+    def _enter(
+        self, wanted: Wanted, entry: Entry, parts: list[tuple[str, str, int]], sheet: Sheet
+    ) -> Entered:
+        cluster = self.cluster
+        with cluster.ledger.change() as change:
+            if wanted.after is not None:
+                self._replace(change, wanted.after)
+            entry, planned = change.enter(entry, parts)
+            waits = cluster.ledger.wait_before(cluster.name, entry.serial)
+            first = _IN_LINE if waits else self._take(change, planned[0], entry.held)
+        return Entered(entry, planned, first, sheet)
 
     def _replace(self, change: Change, serial: int) -> None:
         """Another entry is to be in the place of that one, unless its user wants no more of it."""
@@ -131,12 +191,10 @@ class Submitting:
     def submit(self, wanted: Wanted) -> Taken:
         """Enter it and hand over what the site takes now. Raises an `HpcError` if it takes nothing
         for good; then nothing of it is left."""
-        entry, notes = self.enter(wanted)
-        ledger = self.cluster.ledger
-        trouble: Trouble | None = _IN_LINE
-        if not ledger.wait_before(self.cluster.name, entry.serial):
-            trouble = self._handed_over(entry)
-        parts = ledger.parts(entry.serial)
+        entered = self.enter(wanted)
+        trouble = self._begun(entered)
+        entry, notes = entered.entry, entered.sheet.notes
+        parts = self.cluster.ledger.parts(entry.serial)
         if all(part.state == "refused" for part in parts) and self._withdraw(entry):
             why = trouble or Trouble(kind="wrong", message=parts[0].reason)
             raise raised(_naming(why, entry.spec.submission.partition), self.cluster.name)
@@ -146,17 +204,19 @@ class Submitting:
         entry = replace(entry, number=number)
         return Taken(entry=entry, parts=tuple(parts), notes=tuple(notes))
 
-    def _handed_over(self, entry: Entry) -> Trouble | None:
-        """As `hand_over`; what is on record and cannot be marked any further waits here."""
+    def _begun(self, entered: Entered) -> Trouble | None:
+        """As `begin`; what is on record and cannot be marked any further waits here."""
         try:
-            return self.hand_over(entry)
+            return self.begin(entered)
         except UNWRITABLE as error:
             return Trouble(kind="busy", message=error.message)
 
-    def script(self, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
-        """The job script and the command of a submission that is not made (its first part)."""
+    def script(self, wanted: Wanted) -> tuple[str, Words, str]:
+        """The job script, the command and the script's place of a submission that is not made (its
+        first part)."""
         order = self._imagined(wanted)
-        return self.cluster.backend.script(order), self.cluster.backend.submit(order).argv
+        backend = self.cluster.backend
+        return backend.script(order), backend.submit(order), order.job_script
 
     def estimate(self, wanted: Wanted) -> Words | None:
         """The question when it would start; None: the site has no such question."""
@@ -184,20 +244,42 @@ class Submitting:
 
     # ------------------------------------------------------------------------------ handing over
 
+    def begin(self, entered: Entered) -> Trouble | None:
+        """Hand over what was just entered, as far as the site takes it now; as `hand_over`."""
+        first, parts = entered.first, entered.parts
+        if isinstance(first, Trouble):
+            return first
+        told = (
+            None
+            if first is None
+            else self._send(first, entered.sheet.words, entered.entry.held, entered.told)
+        )
+        if told is not None and self._stops(parts[0], told):
+            return told
+        return self._hand_over(entered.entry, parts[1:], told)
+
     def hand_over(self, entry: Entry) -> Trouble | None:
         """Submit the parts that are planned, in order, as long as the site takes them.
 
         Returns what went wrong last: why the rest waits, or why something is not taken for good.
         That is marked as refused, and with it all of an entry of which nothing was taken.
         """
-        trouble = None
-        for part in self.cluster.ledger.parts(entry.serial):
+        return self._hand_over(entry, self.cluster.ledger.parts(entry.serial), None)
+
+    def _hand_over(
+        self, entry: Entry, parts: Sequence[Part], trouble: Trouble | None
+    ) -> Trouble | None:
+        for part in parts:
             if part.state != "planned" or (told := self._part(entry, part)) is None:
                 continue
             trouble = told
-            if trouble.kind in ("limit", "busy") or self._refuse(part, trouble):
+            if self._stops(part, told):
                 break
         return trouble
+
+    def _stops(self, part: Part, told: Trouble) -> bool:
+        """Whether nothing more of its entry is to be sent now, after what the site said of it."""
+        return told.kind in ("limit", "busy") or self._refuse(part, told)
 
     def _part(self, entry: Entry, part: Part) -> Trouble | None:
         """Submit one part; None: the site has it, or may have it, or somebody else is at it."""
@@ -207,10 +289,18 @@ class Submitting:
         except HpcError as error:
             return Trouble(kind="wrong", message=error.message, hint=error.hint or "")
         mine = self._claim(part, entry.held)
+        return self._send(mine, words, entry.held) if isinstance(mine, Part) else mine
+
+    def _send(
+        self, part: Part, words: Words, held: bool, told: str | Trouble | None = None
+    ) -> Trouble | None:
+        """Submit a part that this process has taken; as `_part`. `told`: what the site has said of
+        it already."""
+        mine: Part | Trouble | None = part
         for pause in (*PAUSES, None):
             if not isinstance(mine, Part):
                 return mine
-            told = self._ask(words)
+            told = told or self._ask(words)
             native: str | None = told if isinstance(told, str) else ""
             # what no refusal is known by may hide a submission that was taken, too
             if isinstance(told, Trouble) and told.kind in _IN_DOUBT and told is not _AWAY:
@@ -222,28 +312,30 @@ class Submitting:
             if told.kind != "busy" or told is _AWAY or pause is None:
                 return told if self._mark(mine, "planned", told.message) else None
             self.pause(pause)
-            mine = self._claim(mine, entry.held)
+            mine, told = self._claim(mine, held), None
         return None
 
     def _claim(self, part: Part, held: bool) -> Part | Trouble | None:
+        with self.cluster.ledger.change() as change:
+            return self._take(change, part, held)
+
+    def _take(self, change: Change, part: Part, held: bool) -> Part | Trouble | None:
         """The part as this process asks for it; None: somebody else does, or nobody wants it any
         more, or not as it is to be sent now, `held` or not. A trouble if the configured limit
         leaves no room for one more."""
-        most, ledger = self.cluster.settings.max_jobs, self.cluster.ledger
-        with ledger.change() as change:
-            wish = ledger.wish(part.serial)
-            if wish is None or wish.cancelled is not None:
-                change.mark(part, "withdrawn", clock.now(), CANCELLED)
-                return None
-            if wish.moved or wish.held != held:
-                return None
-            if part.state == "planned" and most is not None:
-                there = change.there(self.cluster.name)
-                if there >= most:
-                    told = f"{there} of yours are there, of {most} at most"
-                    change.mark(part, "planned", clock.now(), told)
-                    return Trouble(kind="limit", message=told)
-            return change.claim(part, clock.now())
+        most, wish = self.cluster.settings.max_jobs, self.cluster.ledger.wish(part.serial)
+        if wish is None or wish.cancelled is not None:
+            change.mark(part, "withdrawn", clock.now(), CANCELLED)
+            return None
+        if wish.moved or wish.held != held:
+            return None
+        if part.state == "planned" and most is not None:
+            there = change.there(self.cluster.name)
+            if there >= most:
+                told = f"{there} of yours are there, of {most} at most"
+                change.mark(part, "planned", clock.now(), told)
+                return Trouble(kind="limit", message=told)
+        return change.claim(part, clock.now())
 
     def _ask(self, words: Words) -> str | Trouble:
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -124,9 +125,15 @@ def _read(
         return None, ()
     if interpreter is not None and not script.startswith(b"#!"):
         script = INTERPRETERS[interpreter] + script
+    return script, _directives(script, argv[0])
+
+
+@lru_cache(maxsize=8)
+def _directives(script: bytes, name: str) -> Layers:
+    """A program that submits one script a thousand times has it read once."""
     from hpcshell.core.options.parse import directives
 
-    return script, directives(script, argv[0]).layers
+    return directives(script, name).layers
 
 
 def _with_prelude(submission: Submission, built: Built) -> tuple[Submission, tuple[str, ...]]:

@@ -168,13 +168,14 @@ def test_one_that_takes_another_run_s_number_harms_nobody(runner: Driver) -> Non
         2, f"bash -c 'ulimit -S -x {own}; exec env -i setsid sh -c \"{SLEEPS}\"' & {WAITS}"
     )
     assert runner.exit_code(2) == 3
+    taker = read_pid(runner)
     assert lives(runner.started(1).pid)
     runner.start(3, f"{HIDDEN} exit 0")
     assert runner.exit_code(3) == 0
     assert lives(runner.started(1).pid)
     runner.say(wire.Stop(run=1, cause="cancel", grace=0.0))
     runner.ended(1)
-    assert not lives(read_pid(runner))
+    assert not lives(taker)
 
 
 def stranger(number: int, user: int | None = None) -> int:

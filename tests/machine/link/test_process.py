@@ -46,6 +46,44 @@ def test_nothing_is_left_open_or_unreaped() -> None:
     assert processes.children_of(os.getpid()) == children
 
 
+# ------------------------------------------------------------------------ work while it starts
+
+
+def test_what_is_to_be_done_before_it_is_fed_is_done_while_it_starts(tmp_path: Path) -> None:
+    begun, seen = tmp_path / "begun", []
+
+    def work() -> None:
+        eventually(begun.exists)
+        seen.append(begun.read_text())
+        begun.write_text("worked")
+
+    script = f"echo started >{begun}; read line; cat {begun}; echo $line"
+    ended = process.run(("sh", "-c", script), os.environ, b"fed\n", 20.0, work=work)
+    assert seen == ["started\n"]
+    assert ended == process.Ended(0, b"workedfed\n")
+
+
+def test_work_that_fails_ends_what_was_begun_before_it_has_read_anything(tmp_path: Path) -> None:
+    before, children = descriptors(), processes.children_of(os.getpid())
+    read = tmp_path / "read"
+
+    def work() -> None:
+        raise KeyError("no")
+
+    with pytest.raises(KeyError):
+        process.run(("sh", "-c", f"cat >{read}.got; cp {read}.got {read}"), {}, b"in", work=work)
+    assert not read.exists()
+    assert descriptors() == before
+    assert processes.children_of(os.getpid()) == children
+
+
+@pytest.mark.parametrize("program", ["no-such-command", os.devnull])
+def test_the_work_is_done_though_the_program_cannot_be_run(program: str) -> None:
+    done = []
+    process.run((program,), os.environ, b"in", work=lambda: done.append(1))
+    assert done == [1]
+
+
 def test_one_that_closes_its_streams_still_has_its_code_and_its_patience() -> None:
     assert run("exec 0<&- 1>&- 2>&-; exit 3").code == 3
     assert run("exec 0<&- 1>&- 2>&-; sleep 600", patience=0.3).code is None

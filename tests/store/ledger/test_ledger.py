@@ -49,7 +49,7 @@ def entry(key: str, cluster: str = "toy", name: str = "job") -> Entry:
 def entered(ledger: Ledger, key: str, parts: int = 1, **fields: str) -> Entry:
     several = [(f"{key}.{number}", f"{number}", 0) for number in range(parts)]
     with ledger.change() as change:
-        return change.enter(entry(key, **fields), several)
+        return change.enter(entry(key, **fields), several)[0]
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def test_a_thread_sees_nothing_by_halves(path: Path) -> None:
     found: list[Entry] = []
     reader = threading.Thread(target=lambda: found.extend(ledger.open_entries("toy")))
     with ledger.change() as change:
-        one = change.enter(entry("k"), [("k", "", 0)])
+        one, _ = change.enter(entry("k"), [("k", "", 0)])
         reader.start()
         reader.join(timeout=0.2)
         assert not found

@@ -226,10 +226,10 @@ class ToySite(Link):
         }
 
     def put(self, local: str, remote: str) -> None:
-        raise NotImplementedError
+        raise AssertionError("the toy copies nothing")
 
     def fetch(self, remote: str, local: str) -> None:
-        raise NotImplementedError
+        raise AssertionError("the toy copies nothing")
 
     def close(self) -> None:
         pass

@@ -38,6 +38,7 @@ class SlurmBackend(Backend):
     programs = ("sbatch", "squeue", "scancel", "scontrol", "sinfo")
     lacks = LACKS
     carries_environment = True
+    waits_for_script = True
 
     def __init__(self, known: Site | None = None) -> None:
         self._site = known or Site()
@@ -63,7 +64,7 @@ class SlurmBackend(Backend):
         return script(order)
 
     def submit(self, order: Order) -> Words:
-        return say.submit(order)
+        return say.submit(order, script(order))
 
     def read_submit(self, answer: Answer) -> str | Trouble:
         """sbatch may say more than the id, and may have submitted though it was not waited for."""

@@ -89,12 +89,12 @@ def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 # -------------------------------------------------------------------------------------- submitting
 
 
-def submit(order: Order) -> Words:
+def submit(order: Order, script: str) -> Words:
     """sbatch; directories of the output files are made first, since Slurm makes none."""
-    argv = ("sbatch", "--parsable", *_said_aloud(order), order.job_script)
+    argv = ("sbatch", "--parsable", *_said_aloud(order))
     if wanted := directories(order):
         argv = ("sh", "-c", _MAKE_FIRST, "sh", wanted[0], wanted[-1], *argv)
-    return say(*argv, patience=60.0)
+    return say(*argv, stdin=script.encode(), patience=60.0)
 
 
 def estimate(order: Order, script: str) -> Words:

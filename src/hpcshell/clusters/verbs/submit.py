@@ -82,14 +82,15 @@ def _submit(desk: Desk, spec: JobSpec, dry_run: bool, **wanted: Any) -> dict[str
     terms, any_one = parents_of(desk.cluster, spec.submission.dependency, desk.look)
     order = Wanted(spec=spec, parents=terms, any=any_one, **wanted)
     if dry_run:
-        script, argv = submitting.script(order)
+        script, words, place = submitting.script(order)
         return {
             "id": None,
             "name": spec.submission.name,
             "elements": _count(spec),
             "notes": notes,
             "script": script,
-            "argv": list(argv),
+            "argv": list(words.argv),
+            "stdin": place if words.stdin else None,
         }
     return _accepted(submitting.submit(order), notes)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from hpcshell.core.commands import Answer, Words
@@ -42,6 +42,12 @@ class Link(ABC):
     def say_all(self, many: Sequence[Words]) -> list[Answer]:
         """Runs commands one after the other, whatever comes of each; their answers in order."""
         return [self.say(words) for words in many]
+
+    def say_while(self, words: Words, work: Callable[[], None]) -> Answer:
+        """Runs one command that waits for its input, and does some work before it gets that: where
+        it can be, while the command starts. What the work raises ends a command that was begun."""
+        work()
+        return self.say(words)
 
     @abstractmethod
     def home(self) -> str:

@@ -12,7 +12,7 @@ import fcntl
 import os
 import select
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from hpcshell.machine import clock
@@ -40,6 +40,10 @@ class Ended(NamedTuple):
     why: str = ""
 
 
+def nothing() -> None:
+    """No work."""
+
+
 def run(
     argv: Sequence[str],
     env: Mapping[str, str],
@@ -47,16 +51,21 @@ def run(
     patience: float = 30.0,
     *,
     session: bool = True,
+    work: Callable[[], None] = nothing,
 ) -> Ended:
-    """Runs a program that is looked for in the PATH of its own environment."""
+    """Runs a program that is looked for in the PATH of its own environment. `work` is done before
+    it is fed, while it starts, also if it cannot be run; what that raises kills it."""
     program = found(argv[0], env.get("PATH", os.defpath))
     if not program:
+        work()
         return Ended(NO_COMMAND, err=not_found(argv[0]), missing=True)
     try:
         child = _Child(program, argv, env, piped=bool(stdin), session=session)
     except OSError as error:
+        work()
         return Ended(CANNOT_RUN, err=f"{argv[0]}: {error.strerror}".encode())
     try:
+        work()
         return child.talk(stdin, patience)
     finally:
         child.close()
@@ -141,6 +150,8 @@ class _Child:
         poll = select.poll()
         for name, descriptor in self.fds.items():
             poll.register(descriptor, select.POLLOUT if name == "in" else select.POLLIN)
+        if rest:
+            rest = self._feed(rest, poll)  # what fits into the pipe needs no waiting
         self._wait_quietly(rest, patience)
         while not self._over():
             self._let_it_speak()

@@ -19,6 +19,9 @@ _FIELDS: Final = Part.__struct_fields__
 PART: Final = ", ".join(_FIELDS)
 UNSENT: Final = "state IN ('planned', 'asking')"
 """As the index of what is not at the site has it."""
+_OF_UNSENT: Final = "INDEXED BY part_planned"
+_ITS_CLUSTER: Final = "(SELECT cluster FROM entry WHERE entry.serial = part.serial)"
+"""Few parts wait, and many submissions are on record: it is asked for each of those parts."""
 
 
 class Wish(Record, frozen=True):
@@ -152,10 +155,7 @@ class Reading(Submissions):
 
     def unsent(self, cluster: str) -> list[Part]:
         """The parts that the site does not have, or may not have, oldest first."""
-        where = (
-            f"WHERE {UNSENT} AND serial IN (SELECT serial FROM entry WHERE cluster = ?)"
-            " ORDER BY serial, number"
-        )
+        where = f"{_OF_UNSENT} WHERE {UNSENT} AND {_ITS_CLUSTER} = ? ORDER BY serial, number"
         return self._parts(where, (cluster,))
 
     def wait_before(self, cluster: str, serial: int) -> bool:
@@ -163,8 +163,8 @@ class Reading(Submissions):
         another process is just about to send waits for nothing."""
         return bool(
             self._rows(
-                f"SELECT 1 FROM part JOIN entry USING (serial) WHERE {UNSENT} AND state = 'planned'"
-                " AND reason != '' AND serial < ? AND cluster = ? LIMIT 1",
+                f"SELECT 1 FROM part {_OF_UNSENT} WHERE {UNSENT} AND state = 'planned'"
+                f" AND reason != '' AND serial < ? AND {_ITS_CLUSTER} = ? LIMIT 1",
                 (serial, cluster),
             )
         )

@@ -36,22 +36,33 @@ class Change(Parting):
 
     # ------------------------------------------------------------------------------ submissions
 
-    def enter(self, entry: Entry, parts: Sequence[tuple[str, str, int]]) -> Entry:
+    def enter(
+        self, entry: Entry, parts: Sequence[tuple[str, str, int]]
+    ) -> tuple[Entry, list[Part]]:
         """A new entry and its parts (key, indices and offset of each), all of them planned."""
         row = self._execute(
             "INSERT INTO entry (key, cluster, name, submitted, document) VALUES (?, ?, ?, ?, ?)",
             (entry.key, entry.cluster, entry.name, entry.submitted, _encode(entry)),
         )
-        entry = replace(entry, serial=int(row.lastrowid or 0))
+        serial, since = int(row.lastrowid or 0), entry.submitted
+        planned = [
+            Part(
+                serial=serial,
+                number=number,
+                key=key,
+                indices=indices,
+                offset=offset,
+                state="planned",
+                since=since,
+            )
+            for number, (key, indices, offset) in enumerate(parts)
+        ]
         self._many(
             "INSERT INTO part (serial, number, key, indices, offset, state, since)"
             " VALUES (?, ?, ?, ?, ?, 'planned', ?)",
-            [
-                (entry.serial, number, key, indices, offset, entry.submitted)
-                for number, (key, indices, offset) in enumerate(parts)
-            ],
+            [(serial, each.number, each.key, each.indices, each.offset, since) for each in planned],
         )
-        return entry
+        return replace(entry, serial=serial), planned
 
     def rewrite(self, entry: Entry) -> None:
         """The entry with what is wanted of it now. Its number and whether it is open are not

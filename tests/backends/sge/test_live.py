@@ -34,6 +34,7 @@ def changed(sge: SgeCluster, verb: str, *ids: str) -> Change:
 def test_the_site_tells_its_version_its_queues_and_what_can_be_asked_for(sge: SgeCluster) -> None:
     site = sge.backend.site
     assert (site.version, site.flavour) == ("8.1.9", "SGE")
+    assert site.identity.endswith("/default")
     assert {queue.name: queue.max_time for queue in site.partitions} == {
         "all.q": None,
         "short.q": 60,

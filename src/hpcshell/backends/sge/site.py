@@ -93,6 +93,7 @@ def read(answers: Sequence[Answer], known: Site) -> Site:
     return Site(
         version=known.version,
         flavour=known.flavour,
+        identity=known.identity,
         partitions=tuple(_partition(queue, memory, flags) for queue in listed) or known.partitions,
         accounts=accounts,
         most_elements=whole_number(configured.get("max_aj_tasks", "")) or None,

@@ -100,6 +100,17 @@ def test_who_we_are_there_is_asked_once_by_all_processes(
         profile.unlink()
 
 
+def test_start_up_files_that_spoil_an_answer_spoil_nothing_of_who_we_are(
+    plain: Account, joined: Account, apart: str
+) -> None:
+    one, other = (SshLink(HOST, "", a.options, apart) for a in (plain, joined))
+    assert (other.user(), other.home()) == (one.user(), str(joined.home))
+    assert set(learnt(other).login) == {"PATH"}
+    assert other.say(Words(argv=("pwd",))).out == f"{joined.home}\n"
+    one.close()
+    other.close()
+
+
 def test_a_profile_that_never_ends_costs_its_variables_only(
     sshd: Sshd, apart: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

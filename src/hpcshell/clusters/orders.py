@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec.structs import replace
 
 from hpcshell.backends.contract import Order, Site
-from hpcshell.backends.jobscript import environment_file
+from hpcshell.backends.jobscript import environment_file, own_variables
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.core.indexset import IndexSet
+from hpcshell.core.jobspec import JobSpec
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Entry
 
@@ -43,12 +44,13 @@ class Orders:
         given = {name: value for name, value in own.items() if value is not None}
         variables = spec.submission.env if all_of_it else {**given, **spec.named}
         unset = [name for name, value in own.items() if value is None]
-        env, left = environment_file(variables, unset)
+        told = own_variables(self.order(entry, *parts[0]))
+        env, left = environment_file(variables, spec.named, unset, told)
         files = self.scripts(entry, parts)
         files |= {"env": (env.encode(), 0o600), "record/": (b"", 0o700)}
         if spec.submission.script is not None:
             files["script"] = (spec.submission.script, 0o700)
-        return files, [f"variable {name} is left out: no shell can set it" for name in left[:5]]
+        return files, [f"variable {name} is left out: {left[name]}" for name in _shown(left, spec)]
 
     def _of_the_command(self, entry: Entry, part: tuple[str, str, int]) -> dict[str, str | None]:
         """What the submit command has in its environment for its own sake and would hand on; each
@@ -72,6 +74,12 @@ class Orders:
             if part.state == "planned"
         ]
         self.cluster.link.write(entry.directory, self.scripts(entry, parts))
+
+
+def _shown(left: Collection[str], spec: JobSpec) -> list[str]:
+    """All that were named, and the first few that were not."""
+    others = [name for name in left if name not in spec.named]
+    return [*(name for name in left if name in spec.named), *others[:5]]
 
 
 def split(array: str, site: Site | None, key: str) -> list[tuple[str, str, int]]:

@@ -25,6 +25,7 @@ from hpcshell.clusters.staging import at_work, send_along
 from hpcshell.clusters.troubles import raised
 from hpcshell.core.commands import Words
 from hpcshell.core.errors import HpcError, Refused, Wrong
+from hpcshell.core.handed import check_arguments, check_variables
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
@@ -361,6 +362,8 @@ def name_of(spec: JobSpec) -> str:
 def check_spec(spec: JobSpec, cluster: Cluster) -> list[str]:
     """Refuse what no cluster could be asked for; notes about what only means something here."""
     asked = spec.submission
+    check_arguments(asked.argv)
+    check_variables(asked.env if cluster.here else spec.named)
     if asked.gang is not None:
         raise Wrong("--gang is for this machine's scheduler", "ask for nodes instead: --nodes N")
     if asked.request.gpu_share:

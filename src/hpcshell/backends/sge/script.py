@@ -136,8 +136,7 @@ def _path(pattern: str, order: Order) -> str:
     known = re.sub("%.", lambda found: fields.get(found[0], found[0]), pattern)
     cwd = "" if known.startswith("/") else f"{order.spec.submission.cwd}/"
     path = cwd + known
-    left = re.search(r"%[0-9]*[a-zA-Z]", re.sub(r"%%", "", pattern))
-    unknown = left and left[0] not in fields
+    unknown = set(re.findall(r"%[0-9]*[a-zA-Z]", pattern.replace("%%", ""))) - fields.keys()
     if unknown or "$" in cwd + pattern or not re.fullmatch(r"(?a)/[\w./+=~$%-]*", path):
         raise Wrong(
             f"Grid Engine cannot be told of the output file {quote(pattern)}",

@@ -130,7 +130,7 @@ class Submitting:
         ledger = self.cluster.ledger
         trouble: Trouble | None = _IN_LINE
         if not ledger.wait_before(self.cluster.name, entry.serial):
-            trouble = self.hand_over(entry)
+            trouble = self.hand_over(entry, new=True)
         parts = ledger.parts(entry.serial)
         if all(part.state == "refused" for part in parts) and self._withdraw(entry):
             why = trouble or Trouble(kind="wrong", message=parts[0].reason)
@@ -172,18 +172,20 @@ class Submitting:
 
     # ------------------------------------------------------------------------------ handing over
 
-    def hand_over(self, entry: Entry) -> Trouble | None:
+    def hand_over(self, entry: Entry, *, new: bool = False) -> Trouble | None:
         """Submit the parts that are planned, in order, as long as the site takes them.
 
         Returns what went wrong last: why the rest waits, or why something is not taken for good.
-        That is marked as refused, and with it all of an entry of which nothing was taken.
+        That is marked as refused, and with it all of an entry of which nothing was taken. Where the
+        site's commands are not set up, a `new` one is refused, and what waits goes on waiting.
         """
+        waits = ("limit", "busy") if new else ("limit", "busy", "unset")
         trouble = None
         for part in self.cluster.ledger.parts(entry.serial):
             if part.state != "planned" or (told := self._part(entry, part)) is None:
                 continue
             trouble = told
-            if trouble.kind in ("limit", "busy") or self._refuse(part, trouble):
+            if trouble.kind in waits or self._refuse(part, trouble):
                 break
         return trouble
 

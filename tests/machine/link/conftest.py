@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,6 +48,23 @@ def control() -> Iterator[str]:
     directory = tempfile.mkdtemp(prefix="hpc-")
     yield directory
     shutil.rmtree(directory)
+
+
+@pytest.fixture
+def apart() -> Iterator[str]:
+    """A directory for shared connections that no other test uses."""
+    directory = tempfile.mkdtemp(prefix="hpc-")
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port where somebody listens and never says a word."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        listener.listen()
+        yield listener.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

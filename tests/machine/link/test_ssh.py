@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import pty
-import shutil
 import signal
-import socket
 import stat
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
@@ -24,14 +21,6 @@ from tests.support.runners import eventually
 
 HOST = "127.0.0.1"
 TRUE = Words(argv=("true",))
-
-
-@pytest.fixture
-def apart() -> Iterator[str]:
-    """A directory for shared connections that no other test uses."""
-    directory = mkdtemp(prefix="hpc-")
-    yield directory
-    shutil.rmtree(directory)
 
 
 @pytest.fixture
@@ -295,15 +284,6 @@ TROUBLES = {
     "does not answer": {"Port": "{silent}"},
     "closed the connection": {"ProxyCommand": "true"},
 }
-
-
-@pytest.fixture
-def silent() -> Iterator[int]:
-    """A port where somebody listens and never says a word."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        listener.listen()
-        yield listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("sentence", TROUBLES)

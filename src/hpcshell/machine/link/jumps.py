@@ -31,7 +31,7 @@ def failing(
     hops: Sequence[str], usual: Sequence[str], options: Sequence[str], asking: bool
 ) -> LinkDown | None:
     """The error for the first host on the way that cannot be reached, if there is one. Where a
-    person may be asked for a password (`asking`), one that lets nobody in without is passed over."""
+    person may be asked for a password (`asking`), one that lets no other in is passed over."""
     for number, hop in enumerate(hops):
         before = ("-J", ",".join(hops[:number])) if number else ()
         url = hop if hop.startswith("ssh://") else f"ssh://{hop}"

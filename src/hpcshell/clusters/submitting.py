@@ -229,7 +229,7 @@ class Submitting:
     # ------------------------------------------------------------------------------ handing over
 
     def begin(self, entered: Entered) -> Trouble | None:
-        """Hand over what was just entered, as far as the site takes it now; as `hand_over`, but where
+        """Hand over what was just entered, as far as the site takes it now, as `hand_over`. Where
         the site's commands are not set up it is refused."""
         first, parts = entered.first, entered.parts
         if isinstance(first, Trouble):

@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,11 +27,12 @@ from hpcshell.backends.jobscript import (
     Recorded,
     environment_file,
     job_script,
+    own_variables,
     quote,
     read_records,
     shell_pattern,
 )
-from hpcshell.core.jobspec import JobSpec
+from hpcshell.core.jobspec import JobSpec, Layout
 from hpcshell.core.patterns import expand
 from hpcshell.core.submission import Submission
 
@@ -296,7 +298,7 @@ VARIABLES = st.dictionaries(st.text("ABCxyz019_", max_size=8).map("V_{}".format)
 def test_any_value_arrives_as_it_was(sets: list[dict[str, str]]):
     variables = {f"{name}_{n}": value for n, one in enumerate(sets) for name, value in one.items()}
     text, left = environment_file(variables)
-    assert left == []
+    assert left == {}
     shown = bash(f"{text}env -0").decode().split("\0")
     arrived = dict(line.split("=", 1) for line in shown if line.startswith("V_"))
     assert arrived == variables
@@ -304,13 +306,56 @@ def test_any_value_arrives_as_it_was(sets: list[dict[str, str]]):
 
 @pytest.mark.parametrize("name", ["1A", "a-b", "a b", "a;date", "BASH_FUNC_x%%", "", "é", "a\nb"])
 def test_names_that_no_shell_could_set_are_told_and_left_out(name):
-    assert environment_file({name: "x", "GOOD": "y"}) == ("export GOOD=y\n", [name])
+    assert environment_file({name: "x", "GOOD": "y"}) == (
+        "export GOOD=y\n",
+        {name: "no shell can set it"},
+    )
 
 
 @pytest.mark.parametrize("name", ["PWD", "BASH_ENV", "PBS_JOBID", "LSB_JOBID",
                                   "SSH_AUTH_SOCK", "TMPDIR", "UID"])  # fmt: skip
 def test_what_belongs_to_the_machine_it_came_from_stays_there(name):
-    assert environment_file({name: "x"}) == ("", [])
+    assert environment_file({name: "x"}) == ("", {})
+
+
+OFTEN = re.findall(
+    r"\S+",
+    """
+    BASH_ENV BASH_VERSION BASH_COMMAND TMPDIR HOSTNAME SSH_X DISPLAY PBS_JOBID LSB_X SGE_X JOB_ID
+    NSLOTS QUEUE UID EUID PPID IFS _ SHLVL PWD OLDPWD SHELLOPTS BASHOPTS RANDOM SECONDS LINENO
+    GROUPS OPTIND HISTCMD hpc_dir hpc_code hpc_mine HPC_JOB_ID HPC_JOB_NAME HPC_CPUS HPC_MEMORY
+    HPC_GPUS HPC_SUBMISSION HPC_ARRAY_TASK_ID HPC_ARRAY_TASK_MAX HPC_OTHER PLAIN
+    """,
+)
+
+
+@settings(few, max_examples=40)
+@given(
+    st.dictionaries(
+        st.sampled_from(OFTEN), st.sampled_from(["x", "77", "a[$(touch gone)]", " :\n"]), max_size=8
+    ),
+    st.sampled_from(["", "1-3"]),
+    st.sampled_from([0, 1 << 20]),
+)
+def test_what_was_named_is_in_the_job_or_is_told_and_the_job_runs_as_ever(
+    named: dict[str, str], array: str, memory: int
+):
+    with tempfile.TemporaryDirectory() as directory:
+        asked = Submission(
+            argv=("env", "-0"), cwd=directory, env=named, name="prep", array=array, stdout="out"
+        )
+        spec = JobSpec(submission=asked, layout=Layout(memory=memory), named=named)
+        order = Order(spec=spec, key="k3y", directory=directory, capture=True)
+        text, left = environment_file(named, named, own=own_variables(order))
+        Path(directory, "record").mkdir()
+        Path(directory, "env").write_text(text)
+        Path(directory, "job.sh").write_text(job_script([], order, NAMES))
+        done = run(Path(directory, "job.sh"), "2" if array else "")
+        lines = Path(directory, "out").read_text().split("\0")
+        assert (done.returncode, done.stderr, Path(directory, "gone").exists()) == (0, b"", False)
+        found = dict(line.split("=", 1) for line in lines if line)
+        for name, value in named.items():
+            assert (found.get(name) == value) != (name in left), name
 
 
 # ------------------------------------------------------------------------------------- hostility

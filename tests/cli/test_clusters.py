@@ -134,6 +134,22 @@ def test_what_has_not_begun_has_no_output_yet(hpc: Hpc, submitted: Callable[...,
     hpc("cancel", *ON, held, check=True)
 
 
+def test_where_slurm_has_no_configuration_the_code_says_that_it_is_not_reached(
+    tmp_path: Path, hpc: Hpc
+):
+    """Before and after something is known of the cluster."""
+    (tmp_path / "slurm.conf").touch()
+    env = {"SLURM_CONF": str(tmp_path / "slurm.conf")}
+    name = f"unset{os.getpid()}"
+    for _ in range(2):
+        done = hpc("submit", *ON, "--name", name, "--", "true", env=env)
+        assert done.returncode == 5, done
+        assert "ClusterName needs to be specified" in done.stderr
+        assert "set SLURM_CONF" in done.stderr
+        assert hpc("show", *ON, name).returncode == 3
+        hpc("cluster", "show", "here", check=True)
+
+
 # ------------------------------------------------------------------------------- a silent cluster
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import json
 import os
 import stat
@@ -46,6 +47,21 @@ def test_a_job_runs_in_the_far_home_and_its_output_and_exit_code_come_back(
     assert (view["state"], view["exit_code"], view["cluster"]) == ("FAILED", 3, "mycluster")
     assert job in hpc("history", *ON, "--quiet", check=True).stdout.split()
     assert "Slurm" not in hpc("queue", *ON, check=True).stdout
+
+
+def test_start_up_files_that_print_and_join_the_streams_spoil_no_answer(mycluster: Gate, hpc: Hpc):
+    noise = "echo Welcome; echo beware >&2; exec 2>&1; set -x; cd /; alias cat='echo no'\n"
+    (mycluster.home / ".bashrc").write_text(noise)
+    try:
+        job = submitted(hpc, "--", "sh", "-c", "pwd; echo told >&2; exit 3")
+        assert hpc("wait", *ON, job, "--propagate").returncode == 3
+        assert hpc("logs", *ON, job, check=True).stdout == f"{mycluster.home}\ntold\n"
+        view = json.loads(hpc("show", *ON, job, "--json", check=True).stdout)
+        assert (view["user"], view["exit_code"]) == (getpass.getuser(), 3)
+        refused = hpc("submit", *ON, "--partition", "cpuu", "--", "true")
+        assert (refused.returncode, "cpuu" in refused.stderr) == (2, True)
+    finally:
+        (mycluster.home / ".bashrc").unlink()
 
 
 def test_an_array_is_followed_to_its_end(mycluster: Gate, hpc: Hpc):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+import msgspec
 import pytest
 
 from hpcshell.backends.contract import Answer, Change, Trouble
@@ -82,3 +83,29 @@ def test_a_queue_that_is_not_known_is_named(tmp_path: Path) -> None:
     with pytest.raises(Wrong, match="Unknown queue: nosuch") as refused:
         desk.call("submit", submissions=[spec(partition="nosuch")])
     assert refused.value.hint == "there are: cpu, gpu"
+
+
+def test_of_a_variable_that_was_named_and_cannot_be_had_is_told_why(tmp_path: Path) -> None:
+    desk = toy_desk(tmp_path, site := ToySite())
+    named = {"UID": "7", "BASH_ENV": "mine", "HPC_CPUS": "99", "TMPDIR": "/scratch", "A": "1"}
+    job = msgspec.structs.replace(spec(env=named), named=named)
+    notes = desk.call("submit", submissions=[job])["jobs"][0]["notes"]
+    assert "variable UID is left out: the shell keeps it for itself" in notes
+    assert "variable HPC_CPUS is left out: the job finds its own there" in notes
+    (text,) = (content for name, content in site.files.items() if name.endswith("/env"))
+    assert {"BASH_ENV=mine", "TMPDIR=/scratch", "A=1"} <= set(text.decode().split())
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_variable_that_no_job_could_start_with_is_refused_at_once(
+    tmp_path: Path, dry: bool
+) -> None:
+    desk = toy_desk(tmp_path, site := ToySite())
+    job = spec(env={"MATRIX": "1" * 200_000})
+    with pytest.raises(Wrong, match=r"'MATRIX' has 200,007 bytes, more than .* 128 KiB") as wrong:
+        desk.call("submit", submissions=[job], dry_run=dry)
+    assert wrong.value.hint
+    with pytest.raises(Wrong, match="an argument is longer"):
+        desk.call("submit", submissions=[spec("echo", "1" * 200_000)], dry_run=dry)
+    assert not site.jobs
+    assert not site.files

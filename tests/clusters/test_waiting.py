@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.backends.contract import Answer, Site, Words
-from hpcshell.core.errors import Wrong
+from hpcshell.core.errors import Unreachable, Wrong
 from tests.clusters.world import World, brief_world
 from tests.support.clusters.toy import spec
 
@@ -139,6 +139,35 @@ def test_what_the_site_refuses_for_good_leaves_nothing(make_world, array: str) -
     assert world.files == {}
     assert world.desk().cluster.ledger.last("toy") is None
     assert world.jobs == []
+
+
+def test_where_no_configuration_is_found_a_new_job_is_refused_and_nothing_is_left(world) -> None:
+    world.faults = ["unset"] * 4
+    with pytest.raises(Unreachable, match="no configuration"):
+        world.submit("true", name="before anything is known of the site")
+    world.faults.clear()
+    world.desk().cluster.site()
+    world.faults = ["unset"]
+    with pytest.raises(Unreachable, match="no configuration") as refused:
+        world.submit("true", name="a")
+    assert refused.value.hint
+    assert world.files == {}
+    assert world.desk().cluster.ledger.last("toy") is None
+    assert world.jobs == []
+
+
+def test_what_waits_already_is_sent_once_there_is_a_configuration_again(make_world) -> None:
+    world = make_world(max_jobs=1)
+    world.submit("true", name="first")
+    world.submit("true", name="second")
+    world.end(world.jobs[0])
+    world.passes(100)
+    world.faults = ["", "", "unset"]  # queue, accounting, and then it is sent
+    (job,) = world.show("second")
+    assert (job["state"], job["reason"]) == ("PENDING", "no configuration")
+    world.passes(100)
+    world.desk().call("queue", limit=0)
+    assert order_sent(world) == ["first", "second"]
 
 
 def test_what_is_refused_once_it_is_sent_has_failed_and_says_why(make_world) -> None:

@@ -22,10 +22,11 @@ from hpcshell.core.sightings import UNKNOWN as UNKNOWN
 from hpcshell.core.sightings import Parent as Parent
 from hpcshell.core.sightings import Sighting as Sighting
 
-Kind = Literal["wrong", "limit", "busy", "denied", "gone", "broken"]
+Kind = Literal["wrong", "limit", "busy", "denied", "gone", "unset", "broken"]
 """`wrong`: will never be taken as it stands. `limit`: not now, the user has as many as allowed.
 `busy`: the scheduler does not answer or asks to try again (transient). `denied`: not allowed to
-this user. `gone`: it knows no such job. `broken`: anything else."""
+this user. `gone`: it knows no such job. `unset`: its commands do not know where it is, as they are
+set up here, and have asked nobody. `broken`: anything else."""
 
 
 class Trouble(Record, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ record appears whole or not at all. What cannot be recorded keeps no job from ru
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from shlex import quote as plainly_quoted
 from typing import Final
 
@@ -26,13 +26,26 @@ from hpcshell.core.patterns import FIELD, one_part
 from hpcshell.core.records import Record
 
 _IDENTIFIER: Final = r"(?a)[A-Za-z_][A-Za-z0-9_]*\Z"
-_HIDDEN: Final = (
-    r"(?:_|BASH.*|SHLVL|IFS|PWD|OLDPWD|HOSTNAME|TMPDIR|EUID|UID|PPID|SHELLOPTS|SSH_.*|DISPLAY"
+_ELSEWHERES: Final = (
+    r"(?:BASH.*|HOSTNAME|TMPDIR|SSH_.*|DISPLAY"
     r"|PBS_.*|LSB_.*|LS_.*|SGE_.*|JOB_ID|JOB_NAME|NSLOTS|NHOSTS|QUEUE|REQUEST|RESTARTED|ENVIRONMENT"
-    r"|hpc_(?:dir|job|element|record|path|out|err|signals|child|heard|last|code))\Z"
+    r")\Z"
 )
-"""What belongs to the machine or the shell a job was submitted from, to a job around it, or to the
-script itself."""
+"""What belongs to the machine or the shell a job was submitted from, or to a job around it: it goes
+along only if it was named."""
+_SHELLS: Final = (
+    r"(?:_|SHLVL|IFS|PWD|OLDPWD|EUID|UID|PPID|SHELLOPTS"
+    r"|BASH(?:OPTS|PID|_ALIASES|_ARGC|_ARGV|_CMDS|_COMMAND|_COMPAT|_LINENO|_SOURCE|_SUBSHELL"
+    r"|_VERSINFO|_XTRACEFD)"
+    r"|DIRSTACK|EPOCHREALTIME|EPOCHSECONDS|FUNCNAME|GROUPS|HISTCMD|LINENO|OPTIND|PIPESTATUS"
+    r"|RANDOM|SRANDOM|SECONDS)\Z"
+)
+"""What bash gives no other value, or works by."""
+_SCRIPTS: Final = (
+    r"hpc_(?:dir|job|element|elements|record|path|out|err|signals|child|heard|last|code|never|fate"
+    r"|asked_for)\Z"
+)
+"""What job scripts work by."""
 _SURVIVED: Final = ("TERM", "INT", "HUP", "XCPU", "USR1", "USR2")
 """Signals that a scheduler sends to all of a job, and that are the job's to answer."""
 
@@ -144,6 +157,17 @@ def _surroundings(order: Order) -> list[str]:
             f"cd -- {quote(submission.cwd)} || exit 1",
         ]
     return [*lines, f"umask {submission.umask:04o}", ""]
+
+
+def own_variables(order: Order) -> set[str]:
+    """Names of what the script tells of the job, whatever the environment says."""
+    names = {"HPC_JOB_ID", "HPC_SUBMISSION", "HPC_JOB_NAME", "HPC_CPUS"}
+    names |= {"HPC_MEMORY"} if order.spec.layout.memory else set()
+    names |= {"HPC_GPUS"} if order.spec.layout.every_gpu else set()
+    if order.spec.submission.array:
+        each = ("JOB_ID", "TASK_ID", "TASK_COUNT", "TASK_MIN", "TASK_MAX")
+        names |= {f"HPC_ARRAY_{name}" for name in each}
+    return names
 
 
 def _memory(order: Order) -> str:
@@ -258,18 +282,32 @@ def _run(order: Order, names: Names) -> list[str]:
 
 
 def environment_file(
-    variables: Mapping[str, str], unset: Iterable[str] = ()
-) -> tuple[str, list[str]]:
-    """The text of `env`, and the names that no shell could set. `unset`: what the submit command
-    had set for itself, and hands on."""
-    lines, left = [f"unset {name}" for name in unset], []
-    named, hidden = re.compile(_IDENTIFIER).match, re.compile(_HIDDEN).match
+    variables: Mapping[str, str],
+    named: Container[str] = (),
+    unset: Iterable[str] = (),
+    own: Container[str] = (),
+) -> tuple[str, dict[str, str]]:
+    """The text of `env`, and why variables are left out: those that no shell could set, and those
+    that were `named` and yet cannot be had. `unset`: what the submit command had set for itself,
+    and hands on. `own`: what the script tells of the job (`own_variables`)."""
+    lines, left = [f"unset {name}" for name in unset], dict[str, str]()
     for name, value in variables.items():
-        if not named(name) or "\0" in value:
-            left.append(name)
-        elif not hidden(name):
+        if not re.match(_IDENTIFIER, name) or "\0" in value:
+            left[name] = "no shell can set it"
+        elif why := _kept(name, own):
+            left |= {name: why} if name in named else {}
+        elif name in named or not re.match(_ELSEWHERES, name):
             lines.append(f"export {name}={quote(value)}")
     return "".join(line + "\n" for line in lines), left
+
+
+def _kept(name: str, own: Container[str]) -> str:
+    """Why a variable cannot be had under this name; "": it can."""
+    if re.match(_SHELLS, name):
+        return "the shell keeps it for itself"
+    if re.match(_SCRIPTS, name):
+        return "the job script keeps it for itself"
+    return "the job finds its own there" if name in own else ""
 
 
 def read_records(files: Mapping[str, str]) -> dict[int | None, Recorded]:

@@ -15,7 +15,7 @@ from hpcshell.clusters.finding import Found
 from hpcshell.clusters.known import Element, Known, elements_of
 from hpcshell.clusters.leaving import follower, moved, staying
 from hpcshell.clusters.submitting import CANCELLED
-from hpcshell.clusters.troubles import raised
+from hpcshell.clusters.troubles import UNANSWERED, raised
 from hpcshell.clusters.views import label_of, number
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.indexset import IndexSet
@@ -140,7 +140,7 @@ class Changing:
         for target in targets:
             if (trouble := change.troubles.get(target.native)) is None:
                 continue
-            if trouble.kind in ("busy", "broken") and not self.changed and not self.unchanged:
+            if trouble.kind in UNANSWERED and not self.changed and not self.unchanged:
                 raise raised(trouble, self.cluster.name)
             self.unchanged.append(_refusal(target, trouble))
 

@@ -23,6 +23,7 @@ from hpcshell.clusters.fitting import misfit
 from hpcshell.clusters.lookout import picture
 from hpcshell.clusters.parents import parents_of
 from hpcshell.clusters.submitting import Submitting, Wanted, check_spec
+from hpcshell.clusters.troubles import raised
 from hpcshell.core.errors import HpcError, NotYet, Refused, Unreachable
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
@@ -114,6 +115,8 @@ def offer(cluster: Cluster, spec: JobSpec) -> Offer:
         raise Refused(why, "leave it to another cluster, or ask for what this one has")
     terms, any_one = parents_of(cluster, spec.submission.dependency, lambda: picture(cluster))
     estimate = _estimate(cluster, Wanted(spec=spec, parents=terms, any=any_one))
+    if estimate.trouble is not None and estimate.trouble.kind == "unset":
+        raise raised(estimate.trouble, cluster.name)
     if estimate.trouble is not None and estimate.trouble.kind in ("wrong", "denied"):
         hint = f" ({estimate.trouble.hint})" if estimate.trouble.hint else ""
         raise Refused(estimate.trouble.message + hint, "ask for what the site takes")

@@ -33,6 +33,7 @@ from hpcshell.clusters.leaving import (
 )
 from hpcshell.clusters.lookout import Picture, on_record, picture
 from hpcshell.clusters.submitting import Submitting, Wanted
+from hpcshell.clusters.troubles import UNANSWERED
 from hpcshell.core.errors import HpcError, Refused, Wrong
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.sightings import ENDED, GONE, LIVE, UNKNOWN, Sighting
@@ -253,7 +254,7 @@ class Moving:
         words = here.backend.release(natives) if natives and not entry.held else None
         if words:
             troubles = here.backend.read_change(natives, here.say_all(words)).troubles
-            if any(one.kind in ("busy", "broken") for one in troubles.values()):
+            if any(one.kind in UNANSWERED for one in troubles.values()):
                 raise Stays(f"{why}; that it is let go is not confirmed yet")
         self._rewrite(here, entry.serial, moved="", left=None)
         raise Stays(why)

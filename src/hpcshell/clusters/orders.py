@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from hpcshell.backends.contract import Order, Site
-from hpcshell.backends.jobscript import environment_file
+from hpcshell.backends.jobscript import environment_file, own_variables
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.core.commands import Words
 from hpcshell.core.indexset import IndexSet
+from hpcshell.core.jobspec import JobSpec
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Entry
 
@@ -51,13 +52,14 @@ class Orders:
         first = self.order(entry, *parts[0])
         words = backend.submit(first)
         variables, unset = self._environment(entry, words)
-        env, left = environment_file(variables, unset)
+        env, left = environment_file(variables, entry.spec.named, unset, own_variables(first))
         files = self.scripts(entry, parts[1:])
         files[_script_name(first)] = (words.stdin or backend.script(first).encode(), 0o700)
         files |= {"env": (env.encode(), 0o600), "record/": (b"", 0o700)}
         if asked.script is not None:
             files["script"] = (asked.script, 0o700)
-        notes = [f"variable {name} is left out: no shell can set it" for name in left[:5]]
+        shown = _shown(left, entry.spec)
+        notes = [f"variable {name} is left out: {left[name]}" for name in shown]
         return Sheet(files, notes, words)
 
     def _environment(self, entry: Entry, words: Words) -> tuple[Mapping[str, str], list[str]]:
@@ -85,6 +87,12 @@ class Orders:
             if part.state == "planned"
         ]
         self.cluster.link.write(entry.directory, self.scripts(entry, parts))
+
+
+def _shown(left: Collection[str], spec: JobSpec) -> list[str]:
+    """All that were named, and the first few that were not."""
+    others = [name for name in left if name not in spec.named]
+    return [*(name for name in left if name in spec.named), *others[:5]]
 
 
 def split(array: str, site: Site | None, key: str) -> list[tuple[str, str, int]]:

@@ -25,6 +25,7 @@ from hpcshell.clusters.staging import at_work, send_along
 from hpcshell.clusters.troubles import raised
 from hpcshell.core.commands import Words
 from hpcshell.core.errors import HpcError, Refused, Wrong
+from hpcshell.core.handed import check_arguments, check_variables
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
@@ -35,6 +36,8 @@ from hpcshell.store.ledger.failures import UNWRITABLE
 from hpcshell.store.ledger.writing import Change
 
 KEY: Final = "hpc"
+_WAITS: Final = ("limit", "busy")
+"""Kinds of trouble after which what the site did not take waits here."""
 _IN_DOUBT: Final = ("busy", "broken")
 """Kinds of trouble after which it is not known whether a submission was taken."""
 _LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -245,18 +248,17 @@ class Submitting:
     # ------------------------------------------------------------------------------ handing over
 
     def begin(self, entered: Entered) -> Trouble | None:
-        """Hand over what was just entered, as far as the site takes it now; as `hand_over`."""
+        """Hand over what was just entered, as far as the site takes it now, as `hand_over`. Where
+        the site's commands are not set up it is refused."""
         first, parts = entered.first, entered.parts
         if isinstance(first, Trouble):
             return first
-        told = (
-            None
-            if first is None
-            else self._send(first, entered.sheet.words, entered.entry.held, entered.told)
-        )
-        if told is not None and self._stops(parts[0], told):
+        told = None
+        if first is not None:
+            told = self._send(first, entered.sheet.words, entered.entry.held, entered.told)
+        if told is not None and self._stops(parts[0], told, _WAITS):
             return told
-        return self._hand_over(entered.entry, parts[1:], told)
+        return self._hand_over(entered.entry, parts[1:], told, _WAITS)
 
     def hand_over(self, entry: Entry) -> Trouble | None:
         """Submit the parts that are planned, in order, as long as the site takes them.
@@ -264,22 +266,28 @@ class Submitting:
         Returns what went wrong last: why the rest waits, or why something is not taken for good.
         That is marked as refused, and with it all of an entry of which nothing was taken.
         """
-        return self._hand_over(entry, self.cluster.ledger.parts(entry.serial), None)
+        parts = self.cluster.ledger.parts(entry.serial)
+        return self._hand_over(entry, parts, None, (*_WAITS, "unset"))
 
     def _hand_over(
-        self, entry: Entry, parts: Sequence[Part], trouble: Trouble | None
+        self,
+        entry: Entry,
+        parts: Sequence[Part],
+        trouble: Trouble | None,
+        waits: Sequence[str],
     ) -> Trouble | None:
         for part in parts:
             if part.state != "planned" or (told := self._part(entry, part)) is None:
                 continue
             trouble = told
-            if self._stops(part, told):
+            if self._stops(part, told, waits):
                 break
         return trouble
 
-    def _stops(self, part: Part, told: Trouble) -> bool:
-        """Whether nothing more of its entry is to be sent now, after what the site said of it."""
-        return told.kind in ("limit", "busy") or self._refuse(part, told)
+    def _stops(self, part: Part, told: Trouble, waits: Sequence[str]) -> bool:
+        """Whether nothing more of its entry is to be sent now, after what the site said of it: it
+        waits after trouble of the kinds `waits`, and is refused after any other."""
+        return told.kind in waits or self._refuse(part, told)
 
     def _part(self, entry: Entry, part: Part) -> Trouble | None:
         """Submit one part; None: the site has it, or may have it, or somebody else is at it."""
@@ -473,6 +481,8 @@ def name_of(spec: JobSpec) -> str:
 def check_spec(spec: JobSpec, cluster: Cluster) -> list[str]:
     """Refuse what no cluster could be asked for; notes about what only means something here."""
     asked = spec.submission
+    check_arguments(asked.argv)
+    check_variables(asked.env if cluster.here else spec.named)
     if asked.gang is not None:
         raise Wrong("--gang is for this machine's scheduler", "ask for nodes instead: --nodes N")
     if asked.request.gpu_share:

@@ -94,7 +94,7 @@ def _send(submitting: Submitting) -> None:
         except HpcError as error:
             _refuse(cluster, serial, error.message)
             continue
-        if trouble is not None and trouble.kind in ("limit", "busy"):
+        if trouble is not None and trouble.kind in ("limit", "busy", "unset"):
             return
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from hpcshell.backends.contract import Kind, Trouble
-from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Wrong
+from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Unreachable, Wrong
 
+UNANSWERED: Final[tuple[Kind, ...]] = ("busy", "unset", "broken")
+"""Kinds of trouble in which nothing was said of the jobs themselves."""
 _ERRORS: Final[dict[Kind, type[HpcError]]] = {
     "wrong": Wrong,
     "limit": NotYet,
     "busy": NotYet,
     "denied": Refused,
     "gone": NotFound,
+    "unset": Unreachable,
     "broken": Broken,
 }
 _HINTS: Final[dict[Kind, str]] = {
@@ -20,6 +23,7 @@ _HINTS: Final[dict[Kind, str]] = {
     "busy": "try again later; how it answers: hpc cluster status",
     "denied": "ask the site for the right to do this",
     "gone": "hpc queue and hpc history list what there is",
+    "unset": "set its commands up: do they answer by hand?",
     "broken": "the words above are the scheduler's own",
 }
 

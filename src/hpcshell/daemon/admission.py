@@ -7,13 +7,14 @@ import hashlib
 import os
 import pwd
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from hpcshell.core.addresses import check_mail, check_webhook
 from hpcshell.core.errors import Refused, Wrong
+from hpcshell.core.handed import check_arguments, check_variables
 from hpcshell.core.records import Job, Launch, Notify
 from hpcshell.core.settings import Settings
 from hpcshell.core.submission import Submission
@@ -27,11 +28,6 @@ from hpcshell.policy.booking import admit_into
 from hpcshell.policy.entrance import admit_known, job_from
 from hpcshell.store.change import blob_key
 
-ENV_LIMIT: Final = 4 * 1024 * 1024
-ARG_LIMIT: Final = 128 * 1024 - 1
-ARGS_LIMIT: Final = 6 * 1024 * 1024
-ARG_COST: Final = 9
-"""Bytes of an argument beyond its text: the NUL and a pointer."""
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -60,7 +56,7 @@ def job_of(
     check_figures(submission)
     check_texts(submission)
     if parts.env_key not in engine.store.blobs:  # what is stored has been checked
-        _check_environment(submission.env)
+        check_variables(submission.env)
     user = user_name(peer.uid)
     job = job_from(submission, settings, number=job_id, user=user, uid=peer.uid, now=now)
     admit(job.request, engine.host.total, settings, job.partition)
@@ -149,29 +145,7 @@ def _check_launch(submission: Submission) -> None:
     )
     if any("\0" in text for text in texts):
         raise Wrong("a NUL byte cannot be part of a command or path", "leave it out")
-    if max(map(len, submission.argv)) > ARG_LIMIT:
-        raise Wrong("an argument is longer than the kernel's 128 KiB", "pass it in a file")
-    if sum(map(len, submission.argv)) + len(submission.argv) * ARG_COST > ARGS_LIMIT:
-        raise Wrong("the arguments are longer than the kernel's 6 MiB", "pass them in a file")
-
-
-def _check_environment(env: dict[str, str]) -> None:
-    size = 0
-    for key, value in env.items():
-        if not key or "=" in key or "\0" in key or "\0" in value:
-            raise Wrong(
-                f"environment variable {quote(key)} cannot exist", "unset it before submitting"
-            )
-        if len(key) + len(value) >= ARG_LIMIT:
-            raise Wrong(
-                f"environment variable {quote(key)} is longer than the kernel's 128 KiB",
-                "unset it, or submit with --export=NONE",
-            )
-        size += len(key) + len(value) + 2
-    if size > ENV_LIMIT:
-        raise Wrong(
-            f"the environment has {size:,} bytes", "submit with --export=NONE or name variables"
-        )
+    check_arguments(submission.argv)
 
 
 def _launch(submission: Submission, parts: Stored) -> Launch:

@@ -290,6 +290,11 @@ def test_files_are_left_to_pbs_where_that_is_asked_for():
     ]
 
 
+def test_a_directory_to_run_in_is_no_pattern():
+    found = said(cwd="/home/100%j", stdout="%x", asked={"capture": False})
+    assert "-o /home/100%j/job" in found
+
+
 def test_elements_have_files_of_their_own_from_pbs():
     found = said(array="0-3", stdout="o.%a", asked={"indices": "0-3", "capture": False})
     assert "-o '/home/alice/o.^array_index^'" in found

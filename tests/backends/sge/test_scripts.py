@@ -14,6 +14,7 @@ import pytest
 
 from hpcshell.backends.contract import Order, Parent, Site
 from hpcshell.backends.sge import SgeBackend
+from hpcshell.core.errors import Wrong
 from hpcshell.core.jobspec import JobSpec, Layout
 from hpcshell.core.records import Notify, Request, WarnSignal
 from hpcshell.core.submission import Submission
@@ -118,6 +119,13 @@ def test_the_script_is_the_one_that_was_agreed_on(name: str) -> None:
 def test_the_script_is_good_bash(name: str) -> None:
     text = SgeBackend(SITE).script(ORDERS[name])
     subprocess.run(["bash", "-n"], input=text.encode(), check=True)
+
+
+@pytest.mark.parametrize("asked", [{"cwd": "/$USER"}, {"stdout": "$USER"}, {"stdout": "%N-%3a"}])
+def test_an_output_file_that_grid_engine_would_name_otherwise_is_refused(asked: dict) -> None:
+    said = order(9, capture=False, **{"stdout": "out", **asked})
+    with pytest.raises(Wrong, match="cannot be told of the output file"):
+        SgeBackend(SITE).script(said)
 
 
 def test_native_words_stand_in_the_command_and_win_over_the_script() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hpcshell.backends.contract import Answer, Kind, Partition, Site
+from hpcshell.backends.contract import Answer, Kind, Partition, Site, Trouble
 from hpcshell.backends.slurm import SlurmBackend
 from hpcshell.backends.slurm.troubles import by_job, classify, sentence
 
@@ -133,6 +133,29 @@ def test_a_command_that_fails_as_a_whole_fails_for_all_of_its_ids() -> None:
     change = SlurmBackend().read_change(ids, [Answer(code=0), broken])
     assert set(change.troubles) == set(ids[1000:])
     assert {trouble.kind for trouble in change.troubles.values()} == {"busy"}
+
+
+NO_CONFIGURATION = (
+    "sbatch: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host\n"
+    "sbatch: error: fetch_config: DNS SRV lookup failed\n"
+    "sbatch: error: _establish_config_source: failed to fetch config\n"
+    "sbatch: fatal: Could not establish a configuration source\n",
+    "sbatch: error: s_p_parse_file: cannot stat file /none/slurm.conf: No such file or directory, "
+    "retrying in 1sec up to 60sec\n",
+    "sbatch: error: ClusterName needs to be specified\n"
+    "sbatch: fatal: Unable to process configuration file\n",
+)
+
+
+@pytest.mark.parametrize("code", [1, None])
+@pytest.mark.parametrize("text", NO_CONFIGURATION)
+def test_commands_without_a_configuration_have_asked_nobody(text: str, code: int | None) -> None:
+    backend, answer = SlurmBackend(), Answer(code=code, err=text)
+    seen = backend.read_queue([answer])
+    for found in (backend.read_submit(answer), backend.read_probe(answer), seen.trouble):
+        assert isinstance(found, Trouble)
+        assert found.kind == "unset"
+        assert "SLURM_CONF" in found.hint
 
 
 def test_a_machine_without_slurm_has_none() -> None:

@@ -1,6 +1,7 @@
 """A server and accounts to reach by it, one for all tests of a worker.
 
-- ``link``: here, and through ssh to a login shell that prints things, one after the other.
+- ``link``: here, and through ssh to login shells that print things, or that have both their
+  streams in one, one after the other.
 - ``far``: through ssh to a plain account; ``odd``: to those whose shell is none of Bourne's.
 - ``control``: a directory for shared connections, with a name short enough for a socket.
 """
@@ -8,6 +9,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +20,19 @@ from hpcshell.machine.link import Link, LocalLink, SshLink
 from tests.support.clusters.sshd import Account, Sshd, need_sshd
 
 NOISE = 'echo "Welcome to the cluster"; printf "no end of line"; echo warning >&2\n'
+JOINED = (
+    NOISE
+    + """
+exec 2>&1
+set -x
+cd /
+alias cat='echo alias' ls='echo alias' env='echo alias'
+tar() { echo function; }
+rm() { echo function; }
+cat() { echo function; }
+export -f tar rm cat
+"""
+)
 HOST = "127.0.0.1"
 
 
@@ -35,6 +50,23 @@ def control() -> Iterator[str]:
     shutil.rmtree(directory)
 
 
+@pytest.fixture
+def apart() -> Iterator[str]:
+    """A directory for shared connections that no other test uses."""
+    directory = tempfile.mkdtemp(prefix="hpc-")
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port where somebody listens and never says a word."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def plain(sshd: Sshd) -> Account:
     return sshd.account("plain")
@@ -45,6 +77,15 @@ def noisy(sshd: Sshd) -> Account:
     account = sshd.account("noisy")
     (account.home / ".bashrc").write_text(NOISE)
     (account.home / ".bash_profile").write_text(NOISE + "export PATH=$PATH:/opt/site/bin\n")
+    return account
+
+
+@pytest.fixture(scope="session")
+def joined(sshd: Sshd) -> Account:
+    """An account whose start-up files do what spoils an answer most."""
+    account = sshd.account("joined")
+    (account.home / ".bashrc").write_text(JOINED)
+    (account.home / ".bash_profile").write_text(JOINED + "export PATH=$PATH:/opt/site/bin\n")
     return account
 
 
@@ -84,12 +125,12 @@ def odd(reach: Callable[[Account], SshLink], odd_shell: Account) -> SshLink:
     return reach(odd_shell)
 
 
-@pytest.fixture(scope="session", params=["here", "ssh"])
+@pytest.fixture(scope="session", params=["here", "noisy", "joined"])
 def link(request: pytest.FixtureRequest) -> Link:
     if request.param == "here":
         return LocalLink()
     reach: Callable[[Account], SshLink] = request.getfixturevalue("reach")
-    return reach(request.getfixturevalue("noisy"))
+    return reach(request.getfixturevalue(request.param))
 
 
 @pytest.fixture

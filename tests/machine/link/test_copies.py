@@ -30,12 +30,12 @@ NAMES = (
 )
 
 
-@pytest.fixture(params=["here", "rsync", "tar"])
+@pytest.fixture(params=["here", "rsync", "tar", "joined"])
 def any_link(request: pytest.FixtureRequest, reach: Callable[[Account], SshLink]) -> Link:
     """Here, through ssh with rsync, and to an account whose noise rsync does not bear."""
     if request.param == "here":
         return LocalLink()
-    account = {"rsync": "plain", "tar": "noisy"}[request.param]
+    account = {"rsync": "plain", "tar": "noisy"}.get(request.param, request.param)
     return reach(request.getfixturevalue(account))
 
 

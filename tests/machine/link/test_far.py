@@ -60,6 +60,34 @@ def test_a_program_for_the_shell_says_what_was_asked(path: str, words: list[str]
     assert none.missing
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(SAID, some.binary(max_size=60).map(lambda text: text.replace(b"\0", b"")))
+def test_streams_that_a_start_up_file_has_joined_are_told_apart(
+    path: str, out: bytes, err: bytes
+) -> None:
+    (said,) = joined(path, f"printf '{octal(out)}'; printf '{octal(err)}' >&2; exit 3", {})
+    assert said._replace(begun=0) == far.Said(0, 3, False, out, err)
+
+
+def octal(text: bytes) -> str:
+    """As printf of every shell reads it."""
+    return "".join(f"\\{byte:03o}" for byte in text)
+
+
+def joined(path: str, body: str, env: dict[str, str]) -> list[far.Said]:
+    """What lines of the shell say after a start-up file that joins the streams and tells of it."""
+    program = far.body_program(WORD, body)
+    line = f"exec 2>&1; echo hello; set -x; {far.first_line(len(program), WORD)}"
+    ended = process.run(("sh", "-c", line), {**os.environ, "PATH": path, **env}, program)
+    return far.heard(WORD, 1, ended.out, b"")
+
+
+def test_functions_and_traces_that_a_start_up_file_exports_change_nothing(path: str) -> None:
+    env = {"BASH_FUNC_cat%%": "() { echo function; }", "SHELLOPTS": "xtrace"}
+    (said,) = joined(path, "echo x | cat", env)
+    assert (said.code, said.out, said.err) == (0, b"x\n", b"")
+
+
 @given(
     NAME,
     NAME,

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import pty
-import shutil
 import signal
-import socket
 import stat
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
@@ -24,14 +21,6 @@ from tests.support.runners import eventually
 
 HOST = "127.0.0.1"
 TRUE = Words(argv=("true",))
-
-
-@pytest.fixture
-def apart() -> Iterator[str]:
-    """A directory for shared connections that no other test uses."""
-    directory = mkdtemp(prefix="hpc-")
-    yield directory
-    shutil.rmtree(directory)
 
 
 @pytest.fixture
@@ -98,6 +87,17 @@ def test_who_we_are_there_is_asked_once_by_all_processes(
         assert (Path(apart) / "log").read_text() == "login\n" * 2
     finally:
         profile.unlink()
+
+
+def test_start_up_files_that_spoil_an_answer_spoil_nothing_of_who_we_are(
+    plain: Account, joined: Account, apart: str
+) -> None:
+    one, other = (SshLink(HOST, "", a.options, apart) for a in (plain, joined))
+    assert (other.user(), other.home()) == (one.user(), str(joined.home))
+    assert set(learnt(other).login) == {"PATH"}
+    assert other.say(Words(argv=("pwd",))).out == f"{joined.home}\n"
+    one.close()
+    other.close()
 
 
 def test_a_profile_that_never_ends_costs_its_variables_only(
@@ -284,15 +284,6 @@ TROUBLES = {
     "does not answer": {"Port": "{silent}"},
     "closed the connection": {"ProxyCommand": "true"},
 }
-
-
-@pytest.fixture
-def silent() -> Iterator[int]:
-    """A port where somebody listens and never says a word."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        listener.listen()
-        yield listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("sentence", TROUBLES)

@@ -7,7 +7,8 @@
 Faults, one for each command in turn ("" for none): `lost` (done, no answer), `dead` (not done, no
 answer), `busy` (the scheduler says to try again), `garbage` (an answer in no language), `half` (the
 first half of it), `full` (the user may have no more jobs), `wrong` (it is never taken), `odd`
-(done, and an error that nobody knows), `sick` (such an error, and not done).
+(done, and an error that nobody knows), `sick` (such an error, and not done), `unset` (its commands
+do not know where it is).
 """
 
 from __future__ import annotations
@@ -122,6 +123,8 @@ def _read(answer: Answer) -> Any:
         return Trouble(kind="limit", message="no more than so many jobs")
     if answer.code == 3:
         return Trouble(kind="broken", message=answer.err)
+    if answer.code == 5:
+        return Trouble(kind="unset", message=answer.err)
     if answer.code:
         return Trouble(kind="wrong", message=answer.err)
     try:
@@ -181,6 +184,8 @@ class ToySite(Link):
             return Answer(code=9, err="no more")
         if fault == "wrong" and verb == "submit":
             return Answer(code=1, err="there is no such queue")
+        if fault == "unset":
+            return Answer(code=5, err="no configuration")
         if fault == "sick":
             return Answer(code=3, err="Unbekannter Fehler")
         told = getattr(self, f"do_{verb}")(*rest)

@@ -61,8 +61,8 @@ def _path(pattern: str, submission: Submission, array: bool, torque: bool) -> st
             f"PBS cannot put {found[0]} into the name of an output file", "use %x, or %a in arrays"
         )
 
-    whole = pattern if pattern.startswith("/") else f"{submission.cwd}/{pattern}"
-    path = _FIELD.sub(value, whole)
+    named = _FIELD.sub(value, pattern)
+    path = named if named.startswith("/") else f"{submission.cwd}/{named}"
     if _PLAIN.match(path.replace(_INDEX, "")) is None:
         raise Wrong(
             f"PBS cannot be trusted with the output path {quote(path)}",

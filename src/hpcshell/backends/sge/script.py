@@ -134,10 +134,10 @@ _FIELDS: Final = {"%A": "$JOB_ID", "%x": "$JOB_NAME", "%u": "$USER", "%N": "$HOS
 def _path(pattern: str, order: Order) -> str:
     fields = _FIELDS if order.indices else {**_FIELDS, "%j": "$JOB_ID"}
     known = re.sub("%.", lambda found: fields.get(found[0], found[0]), pattern)
-    path = known if known.startswith("/") else f"{order.spec.submission.cwd}/{known}"
-    left = re.search(r"%[0-9]*[a-zA-Z]", re.sub(r"%%", "", pattern))
-    unknown = left and left[0] not in fields
-    if unknown or "$" in pattern or not re.fullmatch(r"(?a)/[\w./+=~$%-]*", path):
+    cwd = "" if known.startswith("/") else f"{order.spec.submission.cwd}/"
+    path = cwd + known
+    unknown = set(re.findall(r"%[0-9]*[a-zA-Z]", pattern.replace("%%", ""))) - fields.keys()
+    if unknown or "$" in cwd + pattern or not re.fullmatch(r"(?a)/[\w./+=~$%-]*", path):
         raise Wrong(
             f"Grid Engine cannot be told of the output file {quote(pattern)}",
             "let the job script write it, which takes every name and pattern",

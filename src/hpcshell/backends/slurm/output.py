@@ -7,6 +7,7 @@ from typing import Final
 
 from hpcshell.backends.contract import Order
 from hpcshell.core.patterns import expand
+from hpcshell.core.submission import Submission
 
 _FIELD: Final = r"(?a)%(?:%|(\d{0,9})([A-Za-z]))"
 _SAME: Final = frozenset("AauN")
@@ -16,11 +17,11 @@ _SAME: Final = frozenset("AauN")
 def native_file(order: Order) -> tuple[str, str] | None:
     """Patterns for output and errors ("": they go where the output goes); None where the job's
     script has to open its files itself: a backslash ends all patterns for Slurm, it knows fewer
-    fields (and other indices, in a part of an array), and it makes no directories whose names are
-    only known on the node."""
+    fields (and other indices, in a part of an array), it makes no directories whose names are only
+    known on the node, and takes the working directory for a part of a pattern that begins there."""
     submission = order.spec.submission
     array = bool(submission.array)
-    if order.offset:
+    if order.offset or (_begins_there(submission) and re.search(r"[%\\]", submission.cwd)):
         return None
     shown = [
         _in_slurm(pattern, submission.name, array) if pattern else ""
@@ -29,6 +30,12 @@ def native_file(order: Order) -> tuple[str, str] | None:
     if None in shown or any("%" in parent_of(pattern or "") for pattern in shown):
         return None
     return shown[0] or "", shown[1] or ""
+
+
+def _begins_there(submission: Submission) -> bool:
+    """Whether a file is named from the working directory on."""
+    named = (each for each in (submission.stdout, submission.stderr) if each)
+    return not all(each.startswith("/") for each in named)
 
 
 def parent_of(pattern: str) -> str:

@@ -79,6 +79,10 @@ def _array(found: re.Match[str], site: Site) -> str:
 # ------------------------------------------------------------------------------------------- rules
 
 _SUBMIT_LIMIT: Final = "your jobs must end before more are taken"
+_UNSET: Final = (
+    r"cannot stat file|Unable to process conf|ClusterName needs|DNS SRV|resolve_ctls_from_dns_srv"
+    r"|(?:Unable to|Could not) establish (?:a )?configuration source|failed to fetch config"
+)
 _RULES: Final[tuple[tuple[str, Kind, Hint], ...]] = (
     # it does not answer
     (
@@ -91,8 +95,9 @@ _RULES: Final[tuple[tuple[str, Kind, Hint], ...]] = (
         "busy",
         _say("ask again in a minute"),
     ),
-    (r"[Mm]unge|Protocol authentication|Invalid credential|cannot stat file|Unable to process conf"
-     r"|DNS SRV|Unable to establish configuration source|ClusterName needs",
+    (_UNSET, "unset",
+     _say("Slurm's commands find no slurm.conf: set SLURM_CONF to the path of the site's")),
+    (r"[Mm]unge|Protocol authentication|Invalid credential",
      "broken", _say("Slurm is not set up on this machine, or its munge is down")),
     # as many as may be
     (
@@ -158,7 +163,7 @@ def classify(answer: Answer, site: Site | None = None) -> Trouble:
             message=said or "there is no such command",
             hint="Slurm's commands are not here, or not on the PATH",
         )
-    if answer.code is None:
+    if answer.code is None and not re.search(_UNSET, said):  # it looks for the file for a minute
         return Trouble(
             kind="busy", message=said or "there was no answer in time", hint="ask again in a minute"
         )

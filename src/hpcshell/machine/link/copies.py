@@ -196,7 +196,7 @@ def _send(shell: FarShell, local: str, remote: str) -> None:
     argv = ("sh", "-c", _SEND, "sh", str(len(program)), folder, name)
     ended, told = _carry(shell, word, argv, program)
     (said,) = far.heard(word, 1, ended.out, ended.err)
-    _check_carried(shell, said.code == 0, told)
+    _check_carried(shell, said.code == 0, told or said.err.decode(errors="replace").strip())
 
 
 def _single(remote: str, passing: str, name: str) -> str:

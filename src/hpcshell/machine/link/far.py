@@ -3,7 +3,8 @@
 The login shell there may be any (bash, csh, fish), and what it prints by itself is noise. So it is
 given one constant line that all of them read alike, which starts `sh`; that reads its program from
 standard input, where no `ps` sees it. The program prints a line with a word nobody else knows
-before and after what each command says, on both streams.
+before and after what each command says, on both streams. Where a start-up file has joined the two,
+the errors of a command are kept until it has ended, and follow a line of their own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ _SHELLS_OWN: Final = re.compile(
 _SECRET: Final = re.compile(r"(?i).*(?:TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY)")
 _MOST_ENVIRONMENT: Final = 1 << 17
 _FUNCTIONS: Final = r"""
+hpc_joined=
+if [ /dev/fd/1 -ef /dev/fd/2 ]; then
+    hpc_joined=1
+    exec 2>/dev/null
+fi
+set +x
+cd
 hpc_mark() {
     printf '\n%s %s\n' "$hpc_word" "$1"
     printf '\n%s %s\n' "$hpc_word" "$1" >&2
@@ -39,10 +47,21 @@ hpc_has() {
     done
     return 1
 }
+hpc_run() {
+    if [ ! "$hpc_joined" ]; then ("$@"); return; fi
+    exec 3>&1
+    hpc_err=$( ("$@") 2>&1 >&3 3>&-; hpc_code=$?; echo .; exit $hpc_code)
+    hpc_code=$?
+    printf '\n%s %s errors\n%s' "$hpc_word" "$hpc_number" "${hpc_err%.}"
+    return $hpc_code
+}
+hpc_exec() {
+    exec "$@"
+}
 hpc_say() {
     hpc_mark "$hpc_number begin $$"
     if (hpc_has "$1"); then
-        (exec "$@")
+        hpc_run hpc_exec "$@"
         hpc_code=$?
     else
         hpc_code=missing
@@ -50,6 +69,8 @@ hpc_say() {
     hpc_mark "$hpc_number end $hpc_code"
 }
 """
+_PLAINLY: Final = "unset -f cat dd find head mkdir mv rm sha256sum tail tar tr wc\n"
+"""A bash by the name of sh takes over functions that a start-up file exports."""
 
 
 class Said(NamedTuple):
@@ -102,8 +123,8 @@ def command_program(word: str, env: Mapping[str, str], many: Sequence[Words]) ->
 
 def body_program(word: str, body: str) -> bytes:
     """Has lines of `sh` run, as if they were one command. They inherit standard input."""
-    text = f'hpc_word={word}\n{_FUNCTIONS}hpc_mark "0 begin $$"\n(\n{body}\n)\n'
-    return os.fsencode(text + 'hpc_mark "0 end $?"\n')
+    text = f"hpc_word={word}\nhpc_number=0\n{_FUNCTIONS}{_PLAINLY}hpc_body() {{\n{body}\n}}\n"
+    return os.fsencode(text + 'hpc_mark "0 begin $$"\nhpc_run hpc_body\nhpc_mark "0 end $?"\n')
 
 
 def heard(word: str, count: int, out: bytes, err: bytes) -> list[Said]:
@@ -120,8 +141,9 @@ def _heard(word: bytes, number: int, out: bytes, err: bytes) -> Said:
     last = b"\n%s %d end " % (word, number)
     said, ended, rest = rest.partition(last)
     code, whole, _ = rest.partition(b"\n")
-    _, _, errors = err.partition(first)
-    errors = errors.partition(b"\n")[2].partition(last)[0]
+    said, joined, errors = said.partition(b"\n%s %d errors\n" % (word, number))
+    if not joined:
+        errors = err.partition(first)[2].partition(b"\n")[2].partition(last)[0]
     if not ended or not whole:
         return Said(begun=int(begun), out=said, err=errors)
     if code == b"missing":
@@ -139,10 +161,11 @@ GREETING: Final = (
         argv=(
             "sh",
             "-c",
+            "tell=\"exec sh -c 'set +x; echo; echo \\$0; env -0' $0\"; "
             'case $SHELL in *csh) exec "$SHELL" -c '
             '"if (-r /etc/csh.login) source /etc/csh.login; '
-            'if (-r ~/.login) source ~/.login; echo $0; env -0" ;; '
-            '*) exec "$SHELL" -l -c "echo $0; env -0" ;; esac',
+            'if (-r ~/.login) source ~/.login; $tell" ;; '
+            '*) exec "$SHELL" -l -c "$tell" ;; esac',
             "WORD",
         )
     ),
@@ -172,7 +195,8 @@ def greeting(word: str) -> list[Words]:
 def greeted(word: str, said: Sequence[Said], noisy: bool) -> Greeted:
     plain, user, rsync, login = said
     now = variables(plain.out)
-    then = variables(login.out.partition(word.encode() + b"\n")[2]) if login.code == 0 else {}
+    told = login.out.rpartition(b"\n%s\n" % word.encode())[2]
+    then = variables(told) if login.code == 0 else {}
     added = {
         name: value for name, value in then.items() if now.get(name) != value and _carried(name)
     }

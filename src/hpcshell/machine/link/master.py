@@ -15,7 +15,7 @@ from typing import Final
 from hpcshell.core.errors import Wrong
 from hpcshell.machine import clock
 from hpcshell.machine.link.contract import LinkDown
-from hpcshell.machine.link.troubles import link_down
+from hpcshell.machine.link.troubles import link_down, nobody_spoke
 from hpcshell.machine.paths import LONGEST_SOCKET
 
 _SSH_APPENDS: Final = 17
@@ -110,7 +110,20 @@ class Master:
         own = ("-o", persist, "-o", f"BatchMode={batch}", "-o", f"LogLevel={level}")
         code, text = _started(self._ssh("-M", "-N", "-f", *own), asking)
         if code != 0 or not self.up():
-            raise link_down(self.destination, text)
+            raise self._down(text, asking)
+
+    def _down(self, text: str, asking: bool) -> LinkDown:
+        """Why there is no connection: where nobody answered, it may be a host on the way."""
+        from hpcshell.machine.link import jumps
+
+        hops = jumps.jumps(self._ssh("-G")) if nobody_spoke(text) else []
+        if not hops:
+            return link_down(self.destination, text)
+        if (down := jumps.failing(hops, _USUAL, self._options, asking)) is not None:
+            return jumps.on_the_way(self.destination, down)
+        own = ("-o", "ControlMaster=no", "-o", "ControlPersist=no", "-o", "BatchMode=yes")
+        over = jumps.told_over(self._ssh(*own, command=("true",)))
+        return link_down(self.destination, over or text, hops[-1])
 
     def close(self) -> None:
         """Ends the connection, for all who share it."""

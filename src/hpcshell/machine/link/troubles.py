@@ -16,6 +16,11 @@ class _Row(NamedTuple):
 
 _TABLE: Final = (
     _Row(
+        r"stdio forwarding failed|administratively prohibited",
+        "The jump host{jump} does not lead to {host}",
+        "Is the name right, as the jump host knows it? The login node may be down; try later.",
+    ),
+    _Row(
         r"REMOTE HOST IDENTIFICATION HAS CHANGED",
         "The host key of {host} is not the one that is known",
         "Ask the site whether its key has changed; then: ssh-keygen -R HOST, and ssh there once.",
@@ -52,11 +57,6 @@ _TABLE: Final = (
         "Are you online (or in the site's VPN)? The login node may be down; try again later.",
     ),
     _Row(
-        r"stdio forwarding failed|administratively prohibited|Connection to UNKNOWN",
-        "The jump host does not lead to {host}",
-        "Is the name right, as the jump host knows it?",
-    ),
-    _Row(
         r"Bad owner or permissions|Bad configuration option|terminating, \d+ bad configuration"
         r"|keyword .* extra arguments|[Cc]an't open user config",
         "ssh does not accept its configuration",
@@ -64,21 +64,35 @@ _TABLE: Final = (
     ),
     _Row(
         r"[Cc]onnection closed by|Connection reset|kex_exchange_identification|Broken pipe"
-        r"|Session open refused|Connection to \S+ closed",
+        r"|Connection to UNKNOWN|Session open refused|Connection to \S+ closed",
         "{host} closed the connection",
         "It may be overloaded or in maintenance; try again later.",
     ),
 )
 
 
-def link_down(destination: str, text: str) -> LinkDown:
-    """The error for what ssh said when it could not connect."""
-    host = destination.rpartition("@")[2] or destination
-    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+_TELLING: Final = r"open failed: |connect to host "
+"""What says more than the line that comes last."""
+
+
+def bare_host(destination: str) -> str:
+    return destination.removeprefix("ssh://").rpartition("@")[2] or destination
+
+
+def link_down(destination: str, text: str, jump: str = "") -> LinkDown:
+    """The error for what ssh said when it could not connect. `jump`: the last host on the way."""
+    host = bare_host(destination)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    last = ([""] + lines + [line for line in lines if re.search(_TELLING, line)])[-1]
     told = f" ({last.rstrip('.')})" if last else ""
     for row in _TABLE:
         if re.search(row.text, text):
-            return LinkDown(row.sentence.format(host=host) + told + ".", hint=row.hint)
+            return LinkDown(
+                row.sentence.format(host=host, jump=f" {bare_host(jump)}" if jump else "")
+                + told
+                + ".",
+                hint=row.hint,
+            )
     return LinkDown(
         f"There is no connection to {host}{told}.", hint="Does `ssh` to it work by hand?"
     )
@@ -94,3 +108,11 @@ _NOTHING_SENT: Final = (
 def nothing_sent(text: str) -> bool:
     """Whether this is said only before any command is handed over."""
     return re.search(_NOTHING_SENT, text) is not None
+
+
+_NOBODY: Final = r"kex_exchange_identification|banner exchange|UNKNOWN port|stdio forward|timed out"
+
+
+def nobody_spoke(text: str) -> bool:
+    """Whether this is all that is said where a host on the way is not reached, too."""
+    return re.search(_NOBODY, text) is not None

@@ -54,6 +54,27 @@ def test_directories_and_files_may_have_any_name(jobs: Jobs, text: str) -> None:
     assert (cwd / f"sub {text}" / f"{text}.txt").read_text() == f"{cwd}\n"
 
 
+@pytest.mark.parametrize(
+    "name", [*ODD, "100%j", "%u x", "a%5jb", "50%", "%%", "%z%", "100%%j", "\\"]
+)
+def test_a_directory_to_run_in_is_no_pattern(jobs: Jobs, name: str) -> None:
+    cwd = jobs.home / name
+    cwd.mkdir()
+    number = jobs.submit("pwd; pwd >&2", cwd=str(cwd), stdout="o-%j.txt", stderr="e-%j.txt")
+    assert jobs.ended(number).state == "COMPLETED"
+    assert {(cwd / f"{kind}-{number}.txt").read_text() for kind in "oe"} == {f"{cwd}\n"}
+
+
+@pytest.mark.parametrize("name", ["100%j", "%u x", "a%5jb", "50%", "%%", "%z%", "100%%j"])
+@pytest.mark.parametrize("part", ["", "sub %/"])
+def test_a_directory_of_the_output_has_its_percent_signs(jobs: Jobs, name: str, part: str) -> None:
+    where = jobs.home / name / part
+    (jobs.home / name).mkdir()
+    number = jobs.submit("pwd", stdout=f"{where}/".replace("%", "%%") + "o-%j.txt")
+    assert jobs.ended(number).state == "COMPLETED"
+    assert (where / f"o-{number}.txt").read_text() == f"{jobs.home}\n"
+
+
 def test_a_pattern_that_slurm_has_not_is_opened_by_the_job(jobs: Jobs) -> None:
     number = jobs.submit("echo here", stdout="%x/%j-%r-%%.out", name="a/b", array="12")
     file = jobs.home / "a_b" / f"{number}_12-0-%.out"

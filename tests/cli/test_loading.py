@@ -122,7 +122,8 @@ AT_A_CLUSTER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "cancel 7": (
         *(*CHANGING, *DESK, *SLURM, "cli.cancel", "cli.filters", "clusters.changing"),
-        *("clusters.orders", "clusters.staging", "clusters.submitting", "core.handed"),
+        *("clusters.doubt", "clusters.orders", "clusters.staging", "clusters.submitting"),
+        "core.handed",
         *("clusters.verbs.change", "clusters.verbs.look"),
     ),
 }

@@ -162,7 +162,7 @@ def test_what_waits_already_is_sent_once_there_is_a_configuration_again(make_wor
     world.submit("true", name="second")
     world.end(world.jobs[0])
     world.passes(100)
-    world.faults = ["", "", "unset"]  # queue, accounting, and then it is sent
+    world.faults = [*[""] * 4, "unset"]  # queue, accounting, its name twice, and then it is sent
     (job,) = world.show("second")
     assert (job["state"], job["reason"]) == ("PENDING", "no configuration")
     world.passes(100)

@@ -16,13 +16,13 @@ from statistics import median
 from typing import Any, Final
 
 from hpcshell.backends.contract import Estimate
-from hpcshell.clusters import together
+from hpcshell.clusters import rehearsal, together
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.explaining import latest_ends, wait_of_history
 from hpcshell.clusters.fitting import misfit
 from hpcshell.clusters.lookout import picture
 from hpcshell.clusters.parents import parents_of
-from hpcshell.clusters.submitting import Submitting, Wanted, check_spec
+from hpcshell.clusters.submitting import Wanted, check_spec
 from hpcshell.clusters.troubles import raised
 from hpcshell.core.errors import HpcError, NotYet, Refused, Unreachable
 from hpcshell.core.jobspec import JobSpec
@@ -156,7 +156,7 @@ def _ahead(cluster: Cluster) -> int:
 
 def _estimate(cluster: Cluster, wanted: Wanted) -> Estimate:
     """The site's own; an empty one where it gives none. Raises for what it cannot be asked for."""
-    words = Submitting(cluster).estimate(wanted)
+    words = rehearsal.estimate(cluster, wanted)
     return Estimate() if words is None else cluster.backend.read_estimate(cluster.say(words))
 
 

@@ -18,15 +18,15 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from hpcshell.backends.contract import Order, Parent, Seen, Trouble
+from hpcshell.backends.contract import Parent, Trouble
 from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.doubt import Doubt
 from hpcshell.clusters.orders import Orders, Sheet, split
 from hpcshell.clusters.staging import at_work, send_along
 from hpcshell.clusters.troubles import raised
 from hpcshell.core.commands import Words
 from hpcshell.core.errors import HpcError, Refused, Wrong
 from hpcshell.core.handed import check_arguments, check_variables
-from hpcshell.core.indexset import IndexSet
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
 from hpcshell.machine import clock
@@ -41,9 +41,6 @@ _WAITS: Final = ("limit", "busy")
 _IN_DOUBT: Final = ("busy", "broken")
 """Kinds of trouble after which it is not known whether a submission was taken."""
 _LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
-SETTLE: Final = (1.0, 3.0, 6.0)
-"""Pauses before each look for a submission that was not answered. If the last answer is whole and
-does not show it, it was not taken."""
 PAUSES: Final = (0.5, 1.5, 4.0)
 """Pauses before a submission is tried again that the site could not look at."""
 
@@ -92,13 +89,12 @@ class _NotTaken(Exception):
     """The command that was begun for a part is not wanted: it is not this process that sends it."""
 
 
-class Submitting:
+class Submitting(Doubt):
     """Submits to one cluster. `pause` waits; the tests have their own."""
 
     def __init__(self, cluster: Cluster, pause: Callable[[float], None] = time.sleep) -> None:
-        self.cluster = cluster
+        super().__init__(cluster, pause)
         self.orders = Orders(cluster)
-        self.pause = pause
 
     # --------------------------------------------------------------------------------- a new one
 
@@ -195,7 +191,10 @@ class Submitting:
         """Enter it and hand over what the site takes now. Raises an `HpcError` if it takes nothing
         for good; then nothing of it is left."""
         entered = self.enter(wanted)
-        trouble = self._begun(entered)
+        try:
+            trouble = self.begin(entered)
+        except UNWRITABLE as error:  # what is on record and cannot be marked any further waits here
+            trouble = Trouble(kind="busy", message=error.message)
         entry, notes = entered.entry, entered.sheet.notes
         parts = self.cluster.ledger.parts(entry.serial)
         if all(part.state == "refused" for part in parts) and self._withdraw(entry):
@@ -206,44 +205,6 @@ class Submitting:
         number = next((part.site for part in parts if part.site), None)
         entry = replace(entry, number=number)
         return Taken(entry=entry, parts=tuple(parts), notes=tuple(notes))
-
-    def _begun(self, entered: Entered) -> Trouble | None:
-        """As `begin`; what is on record and cannot be marked any further waits here."""
-        try:
-            return self.begin(entered)
-        except UNWRITABLE as error:
-            return Trouble(kind="busy", message=error.message)
-
-    def script(self, wanted: Wanted) -> tuple[str, Words, str]:
-        """The job script, the command and the script's place of a submission that is not made (its
-        first part)."""
-        order = self._imagined(wanted)
-        backend = self.cluster.backend
-        return backend.script(order), backend.submit(order), order.job_script
-
-    def estimate(self, wanted: Wanted) -> Words | None:
-        """The question when it would start; None: the site has no such question."""
-        return self.cluster.backend.estimate(self._imagined(wanted))
-
-    def _imagined(self, wanted: Wanted) -> Order:
-        """The order for the first part of a submission that is not made."""
-        key = f"{KEY}{'x' * 16}"
-        directory = f"{self.cluster.directory}/{key}"
-        spec = completed(at_work(wanted.spec, directory))
-        entry = Entry(
-            serial=0,
-            key=key,
-            cluster=self.cluster.name,
-            backend=self.cluster.backend.name,
-            name=spec.submission.name,
-            user=self.cluster.user,
-            submitted=clock.now(),
-            directory=directory,
-            spec=spec,
-            parents=wanted.parents,
-            any=wanted.any,
-        )
-        return self.orders.order(entry, *split(entry.array, self.cluster.known_site(), key)[0])
 
     # ------------------------------------------------------------------------------ handing over
 
@@ -352,67 +313,6 @@ class Submitting:
             return _AWAY
         return self.cluster.backend.read_submit(answer)
 
-    def look_for(self, part: Part) -> str | None:
-        """The native id of a part that may have been taken; "": it was not; None: nobody can tell.
-
-        It is believed not to be there if the last look was answered in whole, and only if it has
-        not recorded that it began: it may have ended meanwhile.
-        """
-        sure = False
-        for pause in SETTLE:
-            asked = clock.now()
-            self.pause(pause)
-            look = self.cluster.queue(age=0.0, since=asked)
-            seen = self.cluster.read_queue(look)
-            sure = not look.trouble and seen.whole
-            if sure and (native := shown(part, seen)):
-                return native
-        try:
-            return self.begun(part) if sure else None
-        except HpcError:
-            return None
-
-    def begun(self, part: Part) -> str:
-        """The native id of a part by what it recorded itself; "": nothing."""
-        entry = self.cluster.ledger.entry(part.serial)
-        if entry is None:
-            return ""
-        first = "job" if not part.indices else str(IndexSet.parse(part.indices).first)
-        files = self.cluster.link.read(f"{entry.directory}/record", [f"{first}.begin"])
-        words = next(iter(files.values()), b"").decode(errors="replace").split()
-        return words[0] if len(words) == 3 else ""
-
-    def take_note(self, part: Part, native: str) -> None:
-        """The site has it, under this id. It is ended there if nobody wants it any more, or if the
-        site has it under another id already."""
-        try:
-            self._take_note(part, native)
-        except UNWRITABLE as error:  # by its key it is found again
-            self.cluster.ledger.unkept = error.message
-
-    def _take_note(self, part: Part, native: str) -> None:
-        number, _ = self.cluster.backend.parse_id(native)
-        ledger, kept = self.cluster.ledger, False
-        with ledger.change() as change:
-            wanted = ledger.wanted(part.serial)
-            if wanted:
-                kept = change.known(part, native, number, clock.now())
-        if kept or not self._end(native) or wanted:
-            return
-        with ledger.change() as change:
-            if change.known(part, native, number, clock.now()):
-                change.cancelled([part], clock.now())
-
-    def _end(self, native: str) -> bool:
-        """Have the site end it; whether it agreed."""
-        backend = self.cluster.backend
-        try:
-            answers = self.cluster.say_all(backend.cancel([native]))
-        except HpcError:
-            return False
-        trouble = backend.read_change([native], answers).troubles.get(native)
-        return trouble is None or trouble.kind == "gone"
-
     def _mark(self, part: Part, state: PartState, reason: str) -> bool:
         with self.cluster.ledger.change() as change:
             return change.mark(part, state, clock.now(), reason)
@@ -443,14 +343,6 @@ def _naming(trouble: Trouble, partition: str) -> Trouble:
     """PBS says `Unknown queue`, and not which."""
     about = partition and "queue" in trouble.message.lower() and partition not in trouble.message
     return replace(trouble, message=f"{trouble.message}: {partition}") if about else trouble
-
-
-def shown(part: Part, seen: Seen) -> str:
-    """The native id under which the site shows a part, by its key; "": it does not."""
-    for sighting in seen.sightings:
-        if sighting.key == part.key:
-            return sighting.native if sighting.element is None else sighting.number
-    return ""
 
 
 def _left(parts: Sequence[Part]) -> str:

@@ -14,10 +14,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.doubt import shown
 from hpcshell.clusters.lookout import picture
 from hpcshell.clusters.parents import still_wanted
 from hpcshell.clusters.polls import exclusive
-from hpcshell.clusters.submitting import Submitting, shown
+from hpcshell.clusters.submitting import Submitting
 from hpcshell.core.errors import HpcError
 from hpcshell.machine import clock
 from hpcshell.machine.link import LinkDown

@@ -78,11 +78,12 @@ def _submit(desk: Desk, spec: JobSpec, dry_run: bool, **wanted: Any) -> dict[str
         desk.cluster.site()
     notes = check_spec(spec, desk.cluster)
     check_unique(spec, desk.cluster)
-    submitting = Submitting(desk.cluster, desk.pause)
     terms, any_one = parents_of(desk.cluster, spec.submission.dependency, desk.look)
     order = Wanted(spec=spec, parents=terms, any=any_one, **wanted)
     if dry_run:
-        script, words, place = submitting.script(order)
+        from hpcshell.clusters.rehearsal import script as script_of
+
+        script, words, place = script_of(desk.cluster, order)
         return {
             "id": None,
             "name": spec.submission.name,
@@ -92,7 +93,7 @@ def _submit(desk: Desk, spec: JobSpec, dry_run: bool, **wanted: Any) -> dict[str
             "argv": list(words.argv),
             "stdin": place if words.stdin else None,
         }
-    return _accepted(submitting.submit(order), notes)
+    return _accepted(Submitting(desk.cluster, desk.pause).submit(order), notes)
 
 
 def _accepted(taken: Taken, notes: list[str]) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hpcshell.backends.contract import Answer, Site, Words
+from hpcshell.clusters.submitting import Submitting
 from hpcshell.core.errors import Unreachable, Wrong
 from tests.clusters.world import World, brief_world
 from tests.support.clusters.toy import spec
@@ -199,3 +201,20 @@ def test_two_processes_never_exceed_the_limit(make_world) -> None:
         each.join()
     assert len(world.jobs) == 3
     assert len(world.desk().cluster.ledger.unsent("toy")) == 17
+
+
+def test_what_is_held_in_the_last_moment_is_not_sent_as_it_was_before(make_world) -> None:
+    world = make_world(max_jobs=1)
+    world.submit("true", name="first")
+    world.submit("true", name="second")
+    cluster = world.desk().cluster
+    (_, before) = cluster.ledger.open_entries("toy")
+    assert world.desk().call("hold", ids=["second"])["jobs"]
+    world.jobs.clear()
+    cluster.settings = replace(cluster.settings, max_jobs=None)
+    assert Submitting(cluster, world.passes).hand_over(before) is None
+    assert not world.jobs
+    now = cluster.ledger.entry(before.serial)
+    assert now is not None
+    assert Submitting(cluster, world.passes).hand_over(now) is None
+    assert [row["name"] for row in world.jobs] == ["second"]

@@ -19,7 +19,7 @@ GONE: Final = "GONE"
 """The state of a job that its scheduler has forgotten, and of whose end nobody knows."""
 
 
-class Sighting(Record, frozen=True, kw_only=True):
+class Sighting(Record, frozen=True, kw_only=True, gc=False):
     """One job, or one element, or what is left of an array, as the scheduler shows it.
 
     `native` is the id that its commands take. `number` is the part of it that all of an array

@@ -106,27 +106,34 @@ def _sighting(job: Job, of_all: frozenset[str], reasons: Reasons) -> Sighting:
         reason = _why(job.number, element, reasons)
     queue, _, host = job.place.partition("@")
     return Sighting(
-        native=job.number if element is None else f"{job.number}.{element + 1}",
-        number=job.number,
-        element=element,
-        waiting=waiting,
-        key=_plain(job.key),
-        state=state,
-        word=job.word,
-        held=state == "PENDING" and code in ("ErrorState", "Held"),
-        reason_code=code,
-        reason=reason,
-        name=_plain(job.name),
-        user=job.owner,
-        partition=queue,
-        submit_time=iso_instant(job.submitted) if job.submitted else None,
-        start_time=iso_instant(job.started) if job.started and state != "PENDING" else None,
-        cpus=slots,
-        time_limit=seconds(requests["h_rt"]) if "h_rt" in requests else None,
-        memory=_total(requests, MEMORIES, slots, of_all),
-        gpus=None if _GPUS.isdisjoint(requests) else _total(requests, GPUS, slots, of_all),
-        nodes=(host,) if host else (),
-        restarts=int("R" in job.word),
+        job.number if element is None else f"{job.number}.{element + 1}",
+        job.number,
+        element,
+        waiting,
+        _plain(job.key),
+        state,
+        job.word,
+        state == "PENDING" and code in ("ErrorState", "Held"),
+        reason,
+        code,
+        _plain(job.name),
+        job.owner,
+        queue,
+        "",  # account
+        "",  # qos
+        None,  # priority
+        iso_instant(job.submitted) if job.submitted else None,
+        iso_instant(job.started) if job.started and state != "PENDING" else None,
+        None,  # end_time
+        None,  # expected_start
+        None,  # exit_code
+        None,  # signal
+        slots,
+        _total(requests, MEMORIES, slots, of_all),
+        None if _GPUS.isdisjoint(requests) else _total(requests, GPUS, slots, of_all),
+        seconds(requests["h_rt"]) if "h_rt" in requests else None,
+        (host,) if host else (),
+        int("R" in job.word),
     )
 
 

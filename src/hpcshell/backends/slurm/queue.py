@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
-
-from msgspec.structs import replace
+from typing import Any, Final
 
 from hpcshell.backends.contract import UNKNOWN, Answer, Seen, Sighting
 from hpcshell.backends.slurm.fields import length, moment, nodes, number, resources, told
@@ -34,6 +32,8 @@ FIELDS: Final = (
 _BEFORE: Final = FIELDS.index("Comment") - 1
 """Gaps before the texts. What stands in front of these is the same for many jobs, but for ids."""
 _FRONT: Final = r"(?m)^(?=\d+(?:[_+][^\x1f\n]*)?\x1f\d+\x1f[^\x1f\n]*\x1f[A-Z_]+\x1f)"
+_Fate = tuple[str, str, bool, str, str]
+_Figures = tuple[Any, ...]
 _HEAD: Final = r"(?m)^JOBID\x1f[^\n]*\x1f[A-Z_]+\x1e\n"
 
 
@@ -54,23 +54,23 @@ def _job(record: str) -> Sighting:
     native, array, index, rest = record.split(GAP, 3)
     common, comment, out, err, cwd, *name = rest.rsplit(GAP, record.count(GAP) - _BEFORE)
     element, waiting = _place(native, index)
-    return replace(
-        _common(common),
-        native=array if waiting else native,
-        number=array,
-        element=element,
-        waiting=waiting,
-        key=key_of(comment),
-        stdout=told(out),
-        stderr=told(err),
-        cwd=told(cwd),
-        name=GAP.join(name),
+    fate, figures = _common(common)
+    return Sighting(
+        array if waiting else native,
+        array,
+        element,
+        waiting,
+        key_of(comment),
+        *fate,
+        GAP.join(name),
+        *(*figures, told(cwd), told(out), told(err)),
     )
 
 
 @lru_cache(4096)
-def _common(text: str) -> Sighting:
-    """What neither ids nor texts say, which many jobs have in common."""
+def _common(text: str) -> tuple[_Fate, _Figures]:
+    """What neither ids nor texts say, which many jobs have in common: the fields of a sighting from
+    `state` to `reason_code`, and from `user` to `max_rss`."""
     word, code, restarts, priority, submitted, started, ended, limit, *rest = text.split(GAP)
     tres, where, user, partition, account, qos, why = rest
     state = STATES.get(word, UNKNOWN)
@@ -79,32 +79,34 @@ def _common(text: str) -> Sighting:
     exit_code, signal = _ending(state, code) if over else (None, None)
     held = resources(tres)
     start, ran_on = moment(started), nodes(where)
-    return Sighting(
-        native="",
-        number="",
-        state=state,
-        word=word,
-        held=waits and is_held(word, why),
-        reason=reason_of(why) if waits else why_never_begun(signal),
-        reason_code=why if waits and why != "None" else "",
-        user=user,
-        partition=partition,
-        account=told(account),
-        qos=told(qos),
-        priority=number(priority),
-        submit_time=moment(submitted),
+    fate = (
+        state,
+        word,
+        waits and is_held(word, why),
+        reason_of(why) if waits else why_never_begun(signal),
+        why if waits and why != "None" else "",
+    )
+    return fate, (
+        user,
+        partition,
+        told(account),
+        told(qos),
+        number(priority),
+        moment(submitted),
         # what was cancelled while it waited "started" at that moment, and nowhere
-        start_time=None if waits or (over and not ran_on) else start,
-        end_time=moment(ended) if over else None,
-        expected_start=start if waits else None,
-        exit_code=exit_code,
-        signal=None if signal == NEVER_BEGUN else signal,
-        cpus=held.cpus,
-        memory=held.memory,
-        gpus=held.gpus,
-        time_limit=length(limit),
-        nodes=ran_on,
-        restarts=number(restarts) or 0,
+        None if waits or (over and not ran_on) else start,
+        moment(ended) if over else None,
+        start if waits else None,
+        exit_code,
+        None if signal == NEVER_BEGUN else signal,
+        held.cpus,
+        held.memory,
+        held.gpus,
+        length(limit),
+        ran_on,
+        number(restarts) or 0,
+        None,  # cpu_time
+        None,  # max_rss
     )
 
 

@@ -9,6 +9,7 @@ scheduler does not mention is not finished.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -268,7 +269,7 @@ def first_lines(text: str, most: int = 3) -> str:
 
 def by_number(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
     """Sightings by the number that the elements of an array share."""
-    found: dict[str, list[Sighting]] = {}
+    found: dict[str, list[Sighting]] = defaultdict(list)
     for sighting in sightings:
-        found.setdefault(sighting.number, []).append(sighting)
+        found[sighting.number].append(sighting)
     return found

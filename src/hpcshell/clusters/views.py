@@ -55,7 +55,9 @@ def stranger(sighting: Sighting, element: Element, cluster: str) -> View:
     """The document of a job that was not submitted here."""
     label = sighting.number or sighting.native
     rest = f"_[{sighting.waiting}]" if sighting.waiting else ""
-    base = _blank(cluster) | {
+    view = _blank(cluster)
+    view |= _seen(sighting)
+    view |= {
         "id": number(label),
         "label": f"{label}_{element}" if element is not None else f"{label}{rest}",
         "element": element,
@@ -67,7 +69,7 @@ def stranger(sighting: Sighting, element: Element, cluster: str) -> View:
         "stdout": sighting.stdout,
         "stderr": sighting.stderr or sighting.stdout,
     }
-    return base | _seen(sighting)
+    return view
 
 
 def end_of(view: View) -> View:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
 from hpcshell.backends.contract import UNKNOWN, Answer, Seen, Sighting
-from hpcshell.backends.slurm.fields import length, moment, nodes, number, resources, told
+from hpcshell.backends.slurm.fields import NOT_TOLD, length, moment, nodes, number, resources, told
 from hpcshell.backends.slurm.records import GAP, key_of, silence, split
 from hpcshell.backends.slurm.states import (
     GOING,
@@ -29,11 +30,13 @@ FIELDS: Final = (
     *("NodeList", "UserName", "Partition", "Account", "QOS", "Reason"),
     *("Comment", "StdOut", "StdErr", "WorkDir", "Name"),
 )
-_BEFORE: Final = FIELDS.index("Comment") - 1
-"""Gaps before the texts. What stands in front of these is the same for many jobs, but for ids."""
+_GAPS: Final = len(FIELDS) - 1
+_TEXTS: Final = len(FIELDS) - FIELDS.index("Comment")
+"""So many at the end. What stands in front of them is the same for many jobs, but for ids."""
 _FRONT: Final = r"(?m)^(?=\d+(?:[_+][^\x1f\n]*)?\x1f\d+\x1f[^\x1f\n]*\x1f[A-Z_]+\x1f)"
 _Fate = tuple[str, str, bool, str, str]
 _Figures = tuple[Any, ...]
+_made: Final[Callable[..., Sighting]] = Sighting
 _HEAD: Final = r"(?m)^JOBID\x1f[^\n]*\x1f[A-Z_]+\x1e\n"
 
 
@@ -44,7 +47,7 @@ def read_queue(answer: Answer) -> Seen:
         return Seen(whole=False, trouble=silence(answer, "squeue"))
     body = answer.out[head.end() :]
     lines, end, cut = body.rpartition(_LINE)
-    sightings = tuple(map(_job, split(lines + end, _LINE, _FRONT, len(FIELDS) - 1)))
+    sightings = tuple(map(_job, split(lines + end, _LINE, _FRONT, _GAPS)))
     if answer.code != 0 or cut or "rror:" in answer.err:
         return Seen(sightings=sightings, whole=False, trouble=silence(answer, "squeue"))
     return Seen(sightings=sightings)
@@ -52,19 +55,31 @@ def read_queue(answer: Answer) -> Seen:
 
 def _job(record: str) -> Sighting:
     native, array, index, rest = record.split(GAP, 3)
-    common, comment, out, err, cwd, *name = rest.rsplit(GAP, record.count(GAP) - _BEFORE)
-    element, waiting = _place(native, index)
+    if record.count(GAP) == _GAPS:
+        common, comment, out, err, cwd, name = rest.rsplit(GAP, _TEXTS)
+    else:  # they are in the name
+        common, comment, out, err, cwd, name = _odd(rest)
+    element, waiting = (None, _waiting(index)) if "[" in native else (number(index), "")
     fate, figures = _common(common)
-    return Sighting(
+    return _made(
         array if waiting else native,
         array,
         element,
         waiting,
         key_of(comment),
         *fate,
-        GAP.join(name),
-        *(*figures, told(cwd), told(out), told(err)),
+        name,
+        *figures,
+        "" if cwd in NOT_TOLD else cwd,
+        "" if out in NOT_TOLD else out,
+        "" if err in NOT_TOLD else err,
     )
+
+
+def _odd(rest: str) -> list[str]:
+    """What stands before the texts, and the texts, of which the last holds gaps."""
+    fields = rest.split(GAP, _GAPS - 3)
+    return [GAP.join(fields[:-_TEXTS]), *fields[-_TEXTS:]]
 
 
 @lru_cache(4096)
@@ -118,8 +133,6 @@ def _ending(state: str, word: str) -> tuple[int | None, int | None]:
     return ending(state, status >> 8, status & 127)
 
 
-def _place(native: str, index: str) -> tuple[int | None, str]:
-    """The element that a line stands for, or the indices of all those that wait under it."""
-    if "[" in native:
-        return None, index.partition("%")[0].strip("[]")
-    return number(index), ""
+def _waiting(index: str) -> str:
+    """The indices of all those that wait under a line."""
+    return index.partition("%")[0].strip("[]")

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
+from msgspec.structs import replace
+
 from hpcshell.backends.contract import (
     UNKNOWN,
     Answer,
@@ -21,7 +23,7 @@ from hpcshell.backends.contract import (
     first_lines,
 )
 from hpcshell.backends.pbs import values
-from hpcshell.backends.pbs.arrays import KEY, among_others
+from hpcshell.backends.pbs.arrays import ELEMENTS, KEY, among_others
 from hpcshell.backends.pbs.blocks import Job, read_blocks
 from hpcshell.backends.pbs.ids import PATTERN
 from hpcshell.backends.pbs.states import ENDINGS, STATES, End, how_it_ended
@@ -99,21 +101,21 @@ def _complaints(answer: Answer, site: Site | None) -> tuple[tuple[str, ...], Tro
     return absent, None
 
 
-def _sightings(jobs: Iterable[Job]) -> Iterable[Sighting]:
+def _sightings(jobs: Iterable[Job]) -> list[Sighting]:
     """A job that is there twice, with something else, is not believed."""
     plain: dict[str, Sighting] = {}
     of_arrays: dict[str, Job] = {}
     for job in jobs:
         if job.element is not None:
-            if of_arrays.setdefault(job.native, job) != job:
-                of_arrays[job.native] = job._replace(twice="a job")
+            known = of_arrays.setdefault(job.native, job)
+            if known is not job and known != job:
+                of_arrays[job.native] = replace(job, twice="a job")
             continue
         sighting = _sighting(job, None, _life(job))
         first = plain.setdefault(job.native, sighting)
         if first is not sighting and first != sighting:
-            plain[job.native] = _sighting(job, None, _life(job._replace(twice="a job")))
-    yield from plain.values()
-    yield from _of_arrays(of_arrays.values())
+            plain[job.native] = _sighting(job, None, _life(replace(job, twice="a job")))
+    return [*plain.values(), *_of_arrays(of_arrays.values())]
 
 
 def _of_arrays(jobs: Collection[Job]) -> Iterable[Sighting]:
@@ -123,8 +125,8 @@ def _of_arrays(jobs: Collection[Job]) -> Iterable[Sighting]:
     for job in jobs:
         array = arrays.get(job.number)
         if array and not job.variables:  # PBS has lost its record
-            job = job._replace(variables=array.variables)
-        asked = among_others(job.variables)
+            job = replace(job, variables=array.variables)
+        asked = among_others(job.variables) if ELEMENTS in job.variables else None
         if not job.element:
             if job.number not in elements:
                 yield _sighting(job, None, _life_of_array(job, asked))

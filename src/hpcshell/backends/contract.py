@@ -203,6 +203,11 @@ class Backend(ABC):
     def queue(self, user: str | None) -> Sequence[Words]:
         """Asks, in as few questions as can be, for all live jobs of a user (None: of all)."""
 
+    def hear(self, piece: bytes) -> None:
+        """A piece of the answer to `queue`, while the scheduler still speaks. Who reads ahead has
+        less to do when the answer is whole; what it then says does not depend on it."""
+        return None
+
     @abstractmethod
     def read_queue(self, answers: Sequence[Answer]) -> Seen:
         """All of them, elements of arrays apart, and those that ended a short while ago if they are

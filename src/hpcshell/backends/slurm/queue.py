@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hpcshell.backends.contract import UNKNOWN, Answer, Seen, Sighting
 from hpcshell.backends.slurm.fields import NOT_TOLD, length, moment, nodes, number, resources, told
-from hpcshell.backends.slurm.records import GAP, key_of, silence, split
+from hpcshell.backends.slurm.records import GAP, key_of, silence, split, usual
 from hpcshell.backends.slurm.states import (
     GOING,
     NEVER_BEGUN,
@@ -40,14 +40,41 @@ _made: Final[Callable[..., Sighting]] = Sighting
 _HEAD: Final = r"(?m)^JOBID\x1f[^\n]*\x1f[A-Z_]+\x1e\n"
 
 
-def read_queue(answer: Answer) -> Seen:
+class Ahead:
+    """The beginning of an answer, of which whole lines are read while squeue still writes. Where
+    any of them is not as most are, nothing is known of it."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._jobs: list[Sighting] = []
+        self._rest = b""
+
+    def hear(self, piece: bytes) -> None:
+        whole, end, self._rest = (self._rest + piece).rpartition(_LINE.encode())
+        text = (whole + end).decode(errors="replace")
+        lines = usual(text, _LINE, _GAPS)
+        if not lines:  # of what is not as most are the next is no beginning
+            return
+        self._jobs += map(_job, lines if self._texts else lines[1:])
+        self._texts.append(text)
+
+    def of(self, answer: str) -> tuple[int, list[Sighting]]:
+        """Up to where the answer was read, and what it says until there."""
+        text = "".join(self._texts)
+        return (len(text), self._jobs) if answer.startswith(text) else (0, [])
+
+
+def read_queue(answer: Answer, ahead: Ahead | None = None) -> Seen:
     """The jobs that squeue shows. Its last line has to be whole, and nothing gone wrong."""
     head = re.search(_HEAD, answer.out)
     if head is None:
         return Seen(whole=False, trouble=silence(answer, "squeue"))
-    body = answer.out[head.end() :]
-    lines, end, cut = body.rpartition(_LINE)
-    sightings = tuple(map(_job, split(lines + end, _LINE, _FRONT, _GAPS)))
+    lines, end, cut = answer.out.rpartition(_LINE)
+    begin, known = ahead.of(answer.out) if ahead and not head.start() else (0, [])
+    if not begin or usual(lines[begin:], _LINE, _GAPS) is None:
+        begin, known = head.end(), []
+    records = split((lines + end)[begin:], _LINE, _FRONT, _GAPS)
+    sightings = (*known, *map(_job, records))
     if answer.code != 0 or cut or "rror:" in answer.err:
         return Seen(sightings=sightings, whole=False, trouble=silence(answer, "squeue"))
     return Seen(sightings=sightings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hpcshell.core.commands import Answer, Words
 from hpcshell.core.errors import Broken
@@ -24,9 +24,12 @@ class LocalLink(Link):
     """Commands and files of this machine."""
 
     def say(self, words: Words) -> Answer:
+        return self.say_aloud(words)
+
+    def say_aloud(self, words: Words, hear: Callable[[bytes], None] | None = None) -> Answer:
         check_words(words)
         env = {**os.environ, "LC_ALL": "C", **words.env}
-        ended = process.run(words.argv, env, words.stdin, words.patience, session=False)
+        ended = process.run(words.argv, env, words.stdin, words.patience, session=False, hear=hear)
         err = ended.err.decode(errors="replace")
         if ended.code is None:
             err = "\n".join(text for text in (err, ended.why) if text)

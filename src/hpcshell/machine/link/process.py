@@ -12,7 +12,7 @@ import fcntl
 import os
 import select
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from hpcshell.machine import clock
@@ -47,8 +47,10 @@ def run(
     patience: float = 30.0,
     *,
     session: bool = True,
+    hear: Callable[[bytes], None] | None = None,
 ) -> Ended:
-    """Runs a program that is looked for in the PATH of its own environment."""
+    """Runs a program that is looked for in the PATH of its own environment. `hear` is told each
+    piece of its output that comes before it has ended."""
     program = found(argv[0], env.get("PATH", os.defpath))
     if not program:
         return Ended(NO_COMMAND, err=not_found(argv[0]), missing=True)
@@ -57,6 +59,7 @@ def run(
     except OSError as error:
         return Ended(CANNOT_RUN, err=f"{argv[0]}: {error.strerror}".encode())
     try:
+        child.hear = hear
         return child.talk(stdin, patience)
     finally:
         child.close()
@@ -117,6 +120,8 @@ class _Child:
         """Tells of its end alone."""
         self.got: dict[str, list[bytes]] = {"out": [], "err": []}
         self.size = 0
+        self.hear: Callable[[bytes], None] | None = None
+        """Is told what it says on standard output."""
         with contextlib.suppress(OSError):
             self.fds["end"] = os.pidfd_open(self.pid)
 
@@ -209,6 +214,8 @@ class _Child:
         self.size += len(piece)
         if not piece:
             self._close(name, poll)
+        elif self.hear is not None and name == "out":
+            self.hear(piece)
 
     def _hear_rest(self) -> None:
         """What it said is in the pipes by now; what others go on saying is not part of it."""

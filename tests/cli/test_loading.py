@@ -19,8 +19,10 @@ from tests.support.homes import HPC, fresh_home
 
 MAIN: Final = ("cli", "cli.exits", "cli.group", "cli.main", "core", "core.errors")
 VERB: Final = (*MAIN, "cli.talk", "cli.verb")
+WIRE: Final = ("client", "client.client", "client.connection", "client.places", "client.wire")
+"""What speaks to the daemon."""
 CLIENT: Final = (
-    *("client", "client.client", "client.connection", "client.places", "client.wire"),
+    *WIRE,
     *("core", "core.errors", "core.ids", "core.indexset", "core.records", "core.words"),
     *("machine", "machine.paths"),
 )
@@ -105,7 +107,7 @@ SLURM: Final = tuple(
         *(".say", ".script", ".states", ".troubles"),
     )
 )
-LOOKING: Final = (*SHOWING, *DESK, *SLURM)
+LOOKING: Final = tuple({*SHOWING, *DESK, *SLURM} - {*WIRE})
 AT_A_CLUSTER: Final[dict[str, tuple[str, ...]]] = {
     "queue": (
         *LOOKING,
@@ -117,13 +119,13 @@ AT_A_CLUSTER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "show 7": (*LOOKING, "cli.show", "cli.watch", "clusters.verbs.look"),
     "wait 7": (
-        *(*LOOKING, "cli.changing", "cli.fetch", "cli.wait", "clusters.results"),
+        *(*LOOKING, *WIRE, "cli.changing", "cli.fetch", "cli.wait", "clusters.results"),
         *("clusters.verbs.files", "clusters.verbs.wait"),
     ),
     "cancel 7": (
-        *(*CHANGING, *DESK, *SLURM, "cli.cancel", "cli.filters", "clusters.changing"),
-        *("clusters.doubt", "clusters.orders", "clusters.staging", "clusters.submitting"),
-        "core.handed",
+        *({*CHANGING, *DESK, *SLURM} - {*WIRE}),
+        *("cli.cancel", "cli.filters", "clusters.changing", "clusters.doubt"),
+        *("clusters.orders", "clusters.staging", "clusters.submitting", "core.handed"),
         *("clusters.verbs.change", "clusters.verbs.look"),
     ),
 }

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hpcshell.cli import table as table_module
 from hpcshell.cli.table import Column, cells_wide, cut, table
@@ -42,3 +46,14 @@ def test_states_are_coloured_without_moving_the_columns():
     talk = Talk(color="always")
     lines = table(talk, COLUMNS, [["1", "a", "RUNNING"]])
     assert lines[1] == " 1  a     \x1b[32mRUNNING\x1b[0m"
+
+
+CELLS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=12)
+ROWS = st.lists(st.tuples(CELLS, CELLS, st.sampled_from(["RUNNING", "FAILED", "x"])))
+
+
+@given(ROWS | st.lists(st.tuples(st.text("aé日", max_size=5), CELLS, CELLS)))
+def test_colour_makes_no_difference_to_what_is_printed(rows):
+    painted = table(Talk(color="always"), COLUMNS, rows)
+    plain = table(Talk(color="never"), COLUMNS, rows)
+    assert [re.sub("\x1b\\[[0-9]*m", "", line).rstrip() for line in painted] == plain

@@ -9,6 +9,7 @@ scheduler does not mention is not finished.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -209,6 +210,11 @@ class Backend(ABC):
     def queue(self, user: str | None) -> Sequence[Words]:
         """Asks, in as few questions as can be, for all live jobs of a user (None: of all)."""
 
+    def hear(self, piece: bytes) -> None:
+        """A piece of the answer to `queue`, while the scheduler still speaks. Who reads ahead has
+        less to do when the answer is whole; what it then says does not depend on it."""
+        return None
+
     @abstractmethod
     def read_queue(self, answers: Sequence[Answer]) -> Seen:
         """All of them, elements of arrays apart, and those that ended a short while ago if they are
@@ -275,7 +281,7 @@ def first_lines(text: str, most: int = 3) -> str:
 
 def by_number(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
     """Sightings by the number that the elements of an array share."""
-    found: dict[str, list[Sighting]] = {}
+    found: dict[str, list[Sighting]] = defaultdict(list)
     for sighting in sightings:
-        found.setdefault(sighting.number, []).append(sighting)
+        found[sighting.number].append(sighting)
     return found

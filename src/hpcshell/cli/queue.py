@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
@@ -126,7 +127,8 @@ def _lines(talk: Talk, answer: dict[str, Any], offset: int) -> list[str]:
         return []
     columns = [column for column in COLUMNS if _worth(column.head, rows)]
     now = time.time()
-    lines = table(talk, columns, [_cells(row, columns, now) for row in rows])
+    cells = [_CELLS[column.head] for column in columns]
+    lines = table(talk, columns, [[cell(row, now) for cell in cells] for row in rows])
     if offset + len(rows) < answer["total"]:
         talk.say(
             f"{offset + 1:,} to {offset + len(rows):,} of {answer['total']:,} shown; "
@@ -143,17 +145,15 @@ def _worth(head: str, rows: list[dict[str, Any]]) -> bool:
     return field is None or any(row[field] for row in rows)
 
 
-def _cells(row: dict[str, Any], columns: list[Column], now: float) -> list[str]:
-    cells = {
-        "ID": row["label"],
-        "NAME": safe(row["name"]),
-        "USER": safe(row["user"]),
-        "STATE": row["state"],
-        "TIME": describe.clock(describe.elapsed(row, now)),
-        "LIMIT": describe.limit(row),
-        "CPUS": str(row["cpus"]),
-        "MEMORY": describe.size(row["memory"]),
-        "GPUS": str(row["gpus"] or "-"),
-        "REASON": describe.why(row),
-    }
-    return [cells[column.head] for column in columns]
+_CELLS: Final[dict[str, Callable[[dict[str, Any], float], str]]] = {
+    "ID": lambda row, now: str(row["label"]),
+    "NAME": lambda row, now: safe(row["name"]),
+    "USER": lambda row, now: safe(row["user"]),
+    "STATE": lambda row, now: str(row["state"]),
+    "TIME": lambda row, now: describe.clock(describe.elapsed(row, now)),
+    "LIMIT": lambda row, now: describe.limit(row),
+    "CPUS": lambda row, now: str(row["cpus"]),
+    "MEMORY": lambda row, now: describe.size(row["memory"]),
+    "GPUS": lambda row, now: str(row["gpus"] or "-"),
+    "REASON": lambda row, now: describe.why(row),
+}

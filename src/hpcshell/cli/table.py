@@ -42,15 +42,30 @@ def cut(text: str, width: int) -> str:
 
 def table(talk: Talk, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:
     """Headings and rows as lines. Cells must be safe to print already."""
-    widths = [
-        max(cells_wide(column.head), *(cells_wide(row[place]) for row in rows), 0)
-        for place, column in enumerate(columns)
-    ]
+    heads = [column.head for column in columns]
+    if not talk.colour and terminal_width() is None and all(map(_ascii, rows)):
+        return _plain(columns, [heads, *rows])
+    widths = [max(map(cells_wide, cells)) for cells in zip(heads, *rows, strict=True)]
     _squeeze(columns, widths)
-    lines = [talk.paint(_line(columns, [c.head for c in columns], widths), "bold")]
+    lines = [talk.paint(_line(columns, heads, widths), "bold")]
     for row in rows:
         lines.append(_line(columns, row, widths, talk))
     return lines
+
+
+def _ascii(row: Sequence[str]) -> bool:
+    return "".join(row).isascii()
+
+
+def _plain(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines where nothing is cut or painted, and each character is as wide as another:
+    thousands of them are to take no longer than those of the scheduler's own commands."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    form = GAP.join(
+        f"%{width}s" if column.right else f"%-{width}s"
+        for column, width in zip(columns, widths, strict=True)
+    )
+    return [(form % tuple(row)).rstrip() for row in rows]
 
 
 def _squeeze(columns: Sequence[Column], widths: list[int]) -> None:

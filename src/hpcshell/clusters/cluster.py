@@ -66,7 +66,10 @@ class Cluster(Contact):
         return self._seen(look.snapshot.answers)
 
     def _ask_queue(self) -> list[Answer]:
-        return self.say_all(self.backend.queue(self.user))
+        several = self.backend.queue(self.user)
+        if len(several) == 1:
+            return [self.link.say_aloud(several[0], self.backend.hear)]
+        return self.say_all(several)
 
     def _judge(self, answers: Sequence[Answer]) -> str:
         seen = self._seen(answers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from math import inf
 from typing import Any, Final
 
 from hpcshell.clusters import views
@@ -12,33 +13,34 @@ from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.finding import Found, find
 from hpcshell.clusters.known import Known, spread
 from hpcshell.clusters.lookout import Picture
-from hpcshell.core.sightings import ENDED
+from hpcshell.core.records import Record
+from hpcshell.core.sightings import ENDED, Sighting
 
 _WHICH: Final = ("ids", "elements", "all")
 """The filters that say of which jobs there are lines, not which lines are wanted."""
 
 
-class Line:
-    """A row of the queue, of which the document is only written if somebody is shown it."""
+class Line(Record, frozen=True, kw_only=False):
+    """A row of the queue, of which the document is only written (`write` does, from `what`) if
+    somebody is shown it. `counts`: of an array, how many of its elements are in each state."""
 
-    __slots__ = ("counts", "document", "start", "state")
-
-    def __init__(self, state: str, start: float | None, document: Callable[[], dict[str, Any]]):
-        self.state = state
-        self.counts: dict[str, int] | None = None
-        """Of an array, how many of its elements are in each state."""
-        self.start = start if state != "PENDING" else None
-        self.document = document
+    state: str
+    start: float | None
+    write: Callable[[Any], dict[str, Any]]
+    what: object
+    counts: dict[str, int] | None = None
 
     @classmethod
     def of(cls, view: dict[str, Any]) -> Line:
-        line = cls(view["state"], view["start_time"], lambda: view)
-        line.counts = (view.get("elements") or {}).get("counts")
-        return line
+        counts = (view.get("elements") or {}).get("counts")
+        return cls(view["state"], view["start_time"], dict, view, counts)
 
-    def order(self) -> tuple[bool, float]:
+    def document(self) -> dict[str, Any]:
+        return self.write(self.what)
+
+    def order(self) -> float:
         """First what runs, in the order of its beginning."""
-        return self.start is None, self.start or 0.0
+        return inf if self.state == "PENDING" or self.start is None else self.start
 
 
 def counts_of(lines: Sequence[Line]) -> Counter[str]:
@@ -66,20 +68,24 @@ def _every(cluster: Cluster, seen: Picture, filters: dict[str, Any]) -> Iterator
     for known in seen.known:
         if not known.over or filters.get("all"):
             yield from _of_known(known, apart=bool(filters.get("elements")))
+    hidden = frozenset() if filters.get("all") else ENDED
+
+    def write(other: Sighting) -> dict[str, Any]:
+        return views.stranger(other, other.element, cluster.name)
+
     for other in seen.strangers:
-        if other.state not in ENDED or filters.get("all"):
-            write = partial(views.stranger, other, other.element, cluster.name)
-            yield Line(other.state, other.start_time, write)
+        if other.state not in hidden:
+            yield Line(other.state, other.start_time, write, other)
 
 
 def _of_known(known: Known, *, apart: bool) -> Iterator[Line]:
     if known.entry.array and not apart:
         yield Line.of(views.document(known))
         return
+    write = partial(views.document, known, whole=False)
     for element, one in known.elements.items():
         if element is None or one.state not in ENDED:
-            write = partial(views.document, known, element, whole=False)
-            yield Line(one.state, one.start_time, write)
+            yield Line(one.state, one.start_time, write, element)
 
 
 def documents(found: Found, cluster: str, *, apart: bool = False) -> list[dict[str, Any]]:

@@ -55,7 +55,9 @@ def stranger(sighting: Sighting, element: Element, cluster: str) -> View:
     """The document of a job that was not submitted here."""
     label = sighting.number or sighting.native
     rest = f"_[{sighting.waiting}]" if sighting.waiting else ""
-    base = _blank(cluster) | {
+    view = _blank(cluster)
+    view |= _seen(sighting)
+    view |= {
         "id": number(label),
         "label": f"{label}_{element}" if element is not None else f"{label}{rest}",
         "element": element,
@@ -67,7 +69,7 @@ def stranger(sighting: Sighting, element: Element, cluster: str) -> View:
         "stdout": sighting.stdout,
         "stderr": sighting.stderr or sighting.stdout,
     }
-    return base | _seen(sighting)
+    return view
 
 
 def end_of(view: View) -> View:
@@ -87,39 +89,28 @@ def is_over(view: View) -> bool:
 # ---------------------------------------------------------------------------------------- the parts
 
 
-def _blank(cluster: str) -> View:
-    """Every field there is, with what stands for nothing."""
-    nothing = dict.fromkeys(
+_NOTHING: Final[View] = {
+    "schema": SCHEMA,
+    **dict.fromkeys(
         (
             *("exit_code", "signal", "reason", "reason_code", "start_time", "end_time", "begin"),
             *("deadline", "account", "qos", "reservation", "gang", "profile", "comment", "attempt"),
             *("suspended", "preempted", "run", "pid", "array", "throttle", "elements"),
             *("dependency", "script", "usage", "element", "time_limit", "unknown_since"),
-            *("chosen", "expected_start"),
+            *("chosen", "expected_start", "priority"),
         )
-    )
-    return {
-        "schema": SCHEMA,
-        **nothing,
-        "cluster": cluster,
-        "native": "",
-        "word": "",
-        "held": False,
-        "cpus": 0,
-        "memory": 0,
-        "gpus": 0,
-        "others": {},
-        "exclusive": False,
-        "nodes": [],
-        "partition": "",
-        "priority": None,
-        "nice": 0,
-        "tags": [],
-        "retries": 0,
-        "command": [],
-        "stdout": "",
-        "stderr": "",
-    }
+    ),
+    **dict.fromkeys(("native", "word", "partition", "stdout", "stderr"), ""),
+    **dict.fromkeys(("cpus", "memory", "gpus", "nice", "retries"), 0),
+    "held": False,
+    "exclusive": False,
+}
+"""What stands for nothing, in every field that is not a list or a mapping."""
+
+
+def _blank(cluster: str) -> View:
+    """Every field there is, with what stands for nothing."""
+    return {**_NOTHING, "cluster": cluster, "others": {}, "nodes": [], "tags": [], "command": []}
 
 
 def _submitted(known: Known) -> View:
@@ -178,22 +169,23 @@ def _seen(sighting: Sighting) -> View:
         "nodes": list(sighting.nodes),
         "attempt": sighting.restarts + 1 if sighting.start_time else None,
     }
-    known = {
-        name: value
-        for name in ("partition", "account", "qos", "priority", "cpus", "memory", "gpus")
-        if (value := getattr(sighting, name)) not in (None, "")
-    }
-    if sighting.time_limit is not None:
-        known["time_limit"] = sighting.time_limit
+    for name in _TOLD:
+        value = getattr(sighting, name)
+        if value is not None and value != "":
+            told[name] = value
     if sighting.cpu_time is not None or sighting.max_rss is not None:
-        known["usage"] = {
+        told["usage"] = {
             "cpu_time": sighting.cpu_time,
             "cpu_user": None,
             "cpu_system": None,
             "max_rss": sighting.max_rss,
             "max_rss_at_most": False,
         }
-    return told | known
+    return told
+
+
+_TOLD: Final = ("partition", "account", "qos", "priority", "cpus", "memory", "gpus", "time_limit")
+"""Fields that are the site's where it tells them."""
 
 
 def _element(known: Known, element: Element, sighting: Sighting) -> View:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from hpcshell.core.errors import Wrong
@@ -143,6 +144,7 @@ def format_duration(seconds: float | None) -> str:
     return " ".join(number + unit for number, unit in shown)
 
 
+@lru_cache(maxsize=1024)
 def format_clock(seconds: float | None) -> str:
     """`[D-]HH:MM:SS` in whole seconds, `UNLIMITED` for None."""
     if seconds is None:
@@ -193,6 +195,7 @@ def format_size(number: int) -> str:
     return f"{number}B"
 
 
+@lru_cache(maxsize=1024)
 def short_size(number: float) -> str:
     """Rounded to three figures, for columns: `1.15G`, `67.2M`, `512B`."""
     power = 0

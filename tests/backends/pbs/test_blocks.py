@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hpcshell.backends.pbs.blocks import Job, read_blocks, read_exactly
 from tests.support.clusters.pbs_recordings import recordings
@@ -35,7 +36,7 @@ def slowly(text: str) -> list[Job]:
         if job is not None:
             jobs.append(job)
         elif jobs:
-            jobs[-1] = jobs[-1]._replace(twice="an id")
+            jobs[-1] = replace(jobs[-1], twice="an id")
     return jobs if text.endswith("\n\n") else jobs[:-1]
 
 

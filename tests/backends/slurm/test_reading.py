@@ -104,6 +104,39 @@ def test_whatever_stands_in_texts_every_job_is_seen(texts: list[tuple[str, str, 
 
 
 @given(
+    st.lists(st.tuples(TEXT | st.sampled_from(["\x1f", "\x1e\n", "a\x1e\nb"]), TEXT), max_size=6),
+    st.lists(st.integers(0, 2000), max_size=6),
+    st.sampled_from(["", "motd\n", "\x1e\n"]),
+    st.integers(0, 40),
+)
+@example([("a", ""), ("b\x1e\nc", ""), ("d", "")], [7], "", 0)
+@example([("a", ""), ("b", "")], [10, 20], "", 0)
+def test_what_was_read_ahead_makes_no_difference(
+    texts: list[tuple[str, str]], cuts: list[int], banner: str, lost: int
+) -> None:
+    lines = [
+        line(JobArrayID=str(at), ArrayJobID=str(at), Name=name, Comment=comment)
+        for at, (name, comment) in enumerate(texts, 100)
+    ]
+    out = banner + QUEUE_HEAD + "".join(lines)
+    spoken = out[: len(out) - lost].encode()
+    answer = Answer(code=0, out=spoken.decode(errors="replace"))
+    ends = [found.end() for found in re.finditer(b"\x1e\n", spoken)]
+    places = sorted(ends[cut % len(ends)] if cut % 2 and ends else cut for cut in cuts)
+    slurm = SlurmBackend()
+    for begin, end in zip([0, *places], places, strict=False):
+        slurm.hear(spoken[begin:end])
+    assert slurm.read_queue([answer]) == BACKEND.read_queue([answer])
+
+
+def test_what_was_heard_of_another_answer_is_forgotten() -> None:
+    slurm = SlurmBackend()
+    slurm.hear((QUEUE_HEAD + line(Name="old")).encode())
+    answer = Answer(code=0, out=QUEUE_HEAD + line(Name="new"))
+    assert [job.name for job in slurm.read_queue([answer]).sightings] == ["new"]
+
+
+@given(
     st.lists(st.tuples(st.sampled_from(sorted(STATES)), st.integers(0, 3)), max_size=6), st.data()
 )
 def test_half_an_answer_is_never_whole(jobs: list[tuple[str, int]], data: st.DataObject) -> None:

@@ -84,6 +84,20 @@ def test_the_work_is_done_though_the_program_cannot_be_run(program: str) -> None
     assert done == [1]
 
 
+def test_what_is_said_is_heard_before_the_end(tmp_path: Path) -> None:
+    """It goes on once it was heard, and not before."""
+    heard: list[bytes] = []
+
+    def hear(piece: bytes) -> None:
+        heard.append(piece)
+        (tmp_path / "heard").touch()
+
+    script = 'echo first; until [ -e "$0" ]; do :; done; echo second'
+    ended = process.run(("sh", "-c", script, str(tmp_path / "heard")), os.environ, hear=hear)
+    assert ended.out == b"first\nsecond\n"
+    assert ended.out.startswith(b"".join(heard))
+
+
 def test_one_that_closes_its_streams_still_has_its_code_and_its_patience() -> None:
     assert run("exec 0<&- 1>&- 2>&-; exit 3").code == 3
     assert run("exec 0<&- 1>&- 2>&-; sleep 600", patience=0.3).code is None

@@ -11,7 +11,7 @@ import msgspec
 from hpcshell.backends.contract import Answer
 
 
-class Job(msgspec.Struct, rename=str.upper):
+class Job(msgspec.Struct, rename=str.upper, gc=False):
     """A record of bjobs; a value is "" or "-" where there is none."""
 
     jobid: str

@@ -61,31 +61,37 @@ def _sighting(job: Job, now: float | None) -> Sighting | None:
     ended = job.stat in ("DONE", "EXIT")
     key = KEY.match(job.job_description)
     return Sighting(
-        native=f"{number}[{element}]" if element else number,
-        number=number,
-        element=element - SHIFT if element else None,
-        key=key[1] if key else "",
-        state=states.state(job.stat, job.exit_reason),
-        word=job.stat,
-        held=job.stat == "PSUSP",
-        reason=_told(job.exit_reason if ended else job.pend_reason),
-        reason_code="" if ended else states.reason_code(job.pend_reason),
-        name=_told(job.job_name),
-        user=_told(job.user),
-        partition=_told(job.queue),
-        account=_told(job.proj_name),
-        priority=_whole(job.job_priority),
-        submit_time=times.read(job.submit_time, now),
-        start_time=times.read(job.start_time, now),
-        end_time=times.read(job.finish_time, now) if ended else None,
-        expected_start=times.read(job.estimated_start_time, now, _AHEAD),
-        exit_code=_exit_code(job),
-        cpus=_whole(job.slots),
-        time_limit=limit(job.runtimelimit),
-        nodes=_hosts(job.exec_host),
-        cpu_time=_seconds(job.cpu_used),
-        max_rss=_size(job.max_mem),
-        cwd=_told(job.sub_cwd),
+        f"{number}[{element}]" if element else number,
+        number,
+        element - SHIFT if element else None,
+        "",  # waiting
+        key[1] if key else "",
+        states.state(job.stat, job.exit_reason),
+        job.stat,
+        job.stat == "PSUSP",
+        _told(job.exit_reason if ended else job.pend_reason),
+        "" if ended else states.reason_code(job.pend_reason),
+        _told(job.job_name),
+        _told(job.user),
+        _told(job.queue),
+        _told(job.proj_name),
+        "",  # qos
+        _whole(job.job_priority),
+        times.read(job.submit_time, now),
+        times.read(job.start_time, now),
+        times.read(job.finish_time, now) if ended else None,
+        times.read(job.estimated_start_time, now, _AHEAD),
+        _exit_code(job),
+        None,  # signal
+        _whole(job.slots),
+        None,  # memory
+        None,  # gpus
+        limit(job.runtimelimit),
+        _hosts(job.exec_host),
+        0,  # restarts
+        _seconds(job.cpu_used),
+        _size(job.max_mem),
+        _told(job.sub_cwd),
     )
 
 

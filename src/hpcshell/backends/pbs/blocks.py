@@ -21,12 +21,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec.structs import astuple, replace
 
 from hpcshell.backends.pbs.ids import PARTS
+from hpcshell.core.records import Record
 
 
-class Job(NamedTuple):
+class Job(Record, frozen=True, kw_only=False, gc=False):
     """A job, an element (`element`), or a whole array (`element` is ""): its attributes as they are
     shown, "" for those that are not. `twice`: what is there twice, if anything."""
 
@@ -73,7 +76,9 @@ class Job(NamedTuple):
 
     def shown(self) -> dict[str, str]:
         """By PBS's names."""
-        return {name: text for name, text in zip(_ATTRIBUTES, self[3:], strict=False) if text}
+        return {
+            name: text for name, text in zip(_ATTRIBUTES, astuple(self)[3:], strict=False) if text
+        }
 
 
 _ATTRIBUTES: Final = [
@@ -152,10 +157,10 @@ class _Shape:
         values = [*found.groups(), ""]
         for place in self._folded:
             values[place] = values[place].replace("\n\t", "")
-        return _new(Job, self._in_order(values))
+        return _made(*self._in_order(values))
 
 
-_new: Final = tuple.__new__
+_made: Final[Callable[..., Job]] = Job
 
 
 def _line(name: str, value: str) -> str:
@@ -211,7 +216,7 @@ def read_blocks(text: str) -> Iterator[Job]:
         found = shapes.read(text, begin, end)
         for job in (found,) if found else read_exactly(text[begin:end]):
             if job is None:
-                last = last and last._replace(twice="an id")
+                last = last and replace(last, twice="an id")
                 continue
             if last:
                 yield last
@@ -234,4 +239,4 @@ def read_exactly(text: str) -> Iterator[Job | None]:
         doubled = len(shown) < len(pairs) and any(shown[name] != text for name, text in pairs)
         values = (shown.get(name, "") for name in _ATTRIBUTES)
         odd = "an attribute" if doubled else ""
-        yield _new(Job, (*native.groups(), *values, odd))
+        yield _made(*native.groups(), *values, odd)

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
+from msgspec.structs import replace
+
 from hpcshell.backends.contract import (
     UNKNOWN,
     Answer,
@@ -21,7 +23,7 @@ from hpcshell.backends.contract import (
     first_lines,
 )
 from hpcshell.backends.pbs import values
-from hpcshell.backends.pbs.arrays import KEY, among_others
+from hpcshell.backends.pbs.arrays import ELEMENTS, KEY, among_others
 from hpcshell.backends.pbs.blocks import Job, read_blocks
 from hpcshell.backends.pbs.ids import PATTERN
 from hpcshell.backends.pbs.states import ENDINGS, STATES, End, how_it_ended
@@ -99,21 +101,21 @@ def _complaints(answer: Answer, site: Site | None) -> tuple[tuple[str, ...], Tro
     return absent, None
 
 
-def _sightings(jobs: Iterable[Job]) -> Iterable[Sighting]:
+def _sightings(jobs: Iterable[Job]) -> list[Sighting]:
     """A job that is there twice, with something else, is not believed."""
     plain: dict[str, Sighting] = {}
     of_arrays: dict[str, Job] = {}
     for job in jobs:
         if job.element is not None:
-            if of_arrays.setdefault(job.native, job) != job:
-                of_arrays[job.native] = job._replace(twice="a job")
+            known = of_arrays.setdefault(job.native, job)
+            if known is not job and known != job:
+                of_arrays[job.native] = replace(job, twice="a job")
             continue
         sighting = _sighting(job, None, _life(job))
         first = plain.setdefault(job.native, sighting)
         if first is not sighting and first != sighting:
-            plain[job.native] = _sighting(job, None, _life(job._replace(twice="a job")))
-    yield from plain.values()
-    yield from _of_arrays(of_arrays.values())
+            plain[job.native] = _sighting(job, None, _life(replace(job, twice="a job")))
+    return [*plain.values(), *_of_arrays(of_arrays.values())]
 
 
 def _of_arrays(jobs: Collection[Job]) -> Iterable[Sighting]:
@@ -123,8 +125,8 @@ def _of_arrays(jobs: Collection[Job]) -> Iterable[Sighting]:
     for job in jobs:
         array = arrays.get(job.number)
         if array and not job.variables:  # PBS has lost its record
-            job = job._replace(variables=array.variables)
-        asked = among_others(job.variables)
+            job = replace(job, variables=array.variables)
+        asked = among_others(job.variables) if ELEMENTS in job.variables else None
         if not job.element:
             if job.number not in elements:
                 yield _sighting(job, None, _life_of_array(job, asked))
@@ -135,37 +137,39 @@ def _of_arrays(jobs: Collection[Job]) -> Iterable[Sighting]:
 def _sighting(job: Job, element: int | None, life: _Life) -> Sighting:
     end, runs = life.end, values.whole(job.runs)
     return Sighting(
-        native=job.native,
-        number=job.number,
-        element=element,
-        waiting=life.waiting,
-        key=_key(job.variables),
-        state=end.state,
-        word=life.word,
-        held=life.held,
-        reason=end.reason,
-        reason_code=end.reason_code,
-        name=job.name,
-        user=job.owner.partition("@")[0],
-        partition=job.queue,
-        account=job.account,
-        priority=values.whole(job.priority),
-        submit_time=_submitted(job.ctime or job.qtime),
-        start_time=_first(job.stime, job.torque_start) if life.runs else None,
-        end_time=_first(job.obittime, job.torque_end, job.mtime) if life.word in ENDINGS else None,
-        expected_start=values.instant(job.estimated) if job.estimated else None,
-        exit_code=end.exit_code,
-        signal=end.signal,
-        cpus=values.whole(job.ncpus) if job.ncpus else _cpus_of_torque(job.nodes),
-        memory=_memory(job.memory),
-        gpus=values.whole(job.gpus),
-        time_limit=_limit(job.walltime),
-        nodes=_hosts(job.hosts) if life.runs else (),
-        restarts=runs - 1 if runs and runs > 1 else 0,
-        cpu_time=values.seconds(job.used_cpu) if job.used_cpu else None,
-        max_rss=values.size(job.used_memory) if job.used_memory else None,
-        stdout=_path(job.output),
-        stderr=_path(job.error),
+        job.native,
+        job.number,
+        element,
+        life.waiting,
+        _key(job.variables),
+        end.state,
+        life.word,
+        life.held,
+        end.reason,
+        end.reason_code,
+        job.name,
+        job.owner.partition("@")[0],
+        job.queue,
+        job.account,
+        "",  # qos
+        values.whole(job.priority),
+        _submitted(job.ctime or job.qtime),
+        _first(job.stime, job.torque_start) if life.runs else None,
+        _first(job.obittime, job.torque_end, job.mtime) if life.word in ENDINGS else None,
+        values.instant(job.estimated) if job.estimated else None,
+        end.exit_code,
+        end.signal,
+        values.whole(job.ncpus) if job.ncpus else _cpus_of_torque(job.nodes),
+        _memory(job.memory),
+        values.whole(job.gpus),
+        _limit(job.walltime),
+        _hosts(job.hosts) if life.runs else (),
+        runs - 1 if runs and runs > 1 else 0,
+        values.seconds(job.used_cpu) if job.used_cpu else None,
+        values.size(job.used_memory) if job.used_memory else None,
+        "",  # cwd
+        _path(job.output),
+        _path(job.error),
     )
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from hpcshell.backends.contract import Answer, Seen, Sighting, Site, Trouble, Words
-from hpcshell.backends.sge.script import KEY
+from hpcshell.backends.sge.jobs import Job, read_job
 from hpcshell.backends.sge.shape import GPUS, MEMORIES, kind
 from hpcshell.backends.sge.site import shell
 from hpcshell.backends.sge.states import live_state
@@ -31,9 +31,11 @@ broken=$(printf '%s\n' "$seen" | awk -F '[<>]' '
 exit 0
 """
 _JOB: Final = re.compile(r"<job_list\b[^>]*>")
-_FIELD: Final = re.compile(r"<(\w+)>([^<]*)</")
 _REQUEST: Final = re.compile(r'<hard_request name="([^"]*)"[^>]*>([^<]*)</')
-_PARENT: Final = re.compile(r"<(?:ad_)?predecessor_jobs>([^<]*)</")
+_PARENTS: Final = "predecessor_jobs>"
+_PARENT: Final = re.compile(rf"<(?:ad_)?{_PARENTS}([^<]*)</")
+_GPUS: Final = frozenset(GPUS)
+_WHOLE: Final = frozenset({"JOB", "HOST"})
 _ERROR: Final = re.compile(r"(?a)error reason\s+([0-9]+):\s*(?:\S+ \S+ \[[0-9:]+\]: )?(.*)")
 _ERROR_STATE: Final = (
     "Grid Engine put it into the error state (Eqw): look at qstat -j, then release it"
@@ -41,16 +43,6 @@ _ERROR_STATE: Final = (
 
 Reasons = Mapping[tuple[str, int], str]
 """Of the error state, by job and task."""
-
-
-class _Common(NamedTuple):
-    """What is the same for many jobs of a queue."""
-
-    slots: int
-    limit: float | None
-    memory: int | None
-    gpus: int | None
-    parents: tuple[str, ...]
 
 
 def question(user: str | None) -> Words:
@@ -63,27 +55,22 @@ def read_queue(answers: Sequence[Answer], site: Site) -> Seen:
         return Seen(whole=False, trouble=classify(answer, site))
     xml, end, rest = answer.out.rpartition("</job_info>")
     jobs = _JOB.split(xml)[1:]
-    if not (_begins(xml) and end and xml.count("</job_info>") == 1 and _whole(jobs)):
+    if not (_begins(xml) and end and xml.count("</job_info>") == 1):
         return Seen(whole=False, trouble=_not_understood(answer))
     reasons = _errors(rest)
-    known: dict[str, _Common] = {}
+    of_all = _of_all(site)
     try:
-        sightings = [_sighting(job, known, site, reasons) for job in jobs]
-    except Wrong:  # the tasks of an array are no indices
+        sightings = [_sighting(job, of_all, reasons) for job in map(read_job, jobs) if job]
+    except Wrong:  # a job has no end, or the tasks of an array are no indices
         return Seen(whole=False, trouble=_not_understood(answer))
-    read = tuple(sighting for sighting in sightings if sighting is not None)
-    if len(read) < len(jobs):
-        return Seen(sightings=read, whole=False, trouble=_not_understood(answer))
-    return Seen(sightings=read)
+    if len(sightings) < len(jobs):
+        return Seen(sightings=tuple(sightings), whole=False, trouble=_not_understood(answer))
+    return Seen(sightings=tuple(sightings))
 
 
 def _begins(xml: str) -> bool:
     start = xml.lstrip()[:200]
     return start.startswith("<?xml") and "<job_info" in start
-
-
-def _whole(jobs: Sequence[str]) -> bool:
-    return all(job.count("</job_list>") == 1 for job in jobs)
 
 
 def _not_understood(answer: Answer) -> Trouble:
@@ -107,57 +94,47 @@ def _errors(text: str) -> Reasons:
     return found
 
 
-def _sighting(job: str, known: dict[str, _Common], site: Site, reasons: Reasons) -> Sighting | None:
-    """None where it is no job at all. What many jobs share is read once."""
-    head, _, tail = job.partition("<slots>")
-    fields = dict(_FIELD.findall(head))
-    key, tail = _cut(tail, f"<predecessor_jobs_req>{KEY}=")
-    _, tail = _cut(tail, "<full_job_name>")
-    tasks, tail = _cut(tail, "<tasks>")
-    number, word = fields.get("JB_job_number", ""), fields.get("state", "")
-    if not number.isdecimal() or not word:
-        return None
-    common = known.get(tail)
-    if common is None:
-        common = known[tail] = _common(tail, site)
-    element, waiting = _tasks(tasks)
-    state = live_state(word)
-    code, reason = _reason(word, common.parents)
+def _sighting(job: Job, of_all: frozenset[str], reasons: Reasons) -> Sighting:
+    asked = f"<{job.asked}{job.behind}"
+    requests = dict(_REQUEST.findall(asked))
+    parents = _PARENT.findall(asked) if _PARENTS in asked else []
+    slots = whole_number(job.slots) or 1
+    element, waiting = _tasks(job.tasks) if job.tasks else (None, "")
+    state = live_state(job.word)
+    code, reason = _reason(job.word, parents)
     if code == "ErrorState":
-        reason = _why(number, element, reasons)
-    queue, _, host = fields.get("queue_name", "").partition("@")
+        reason = _why(job.number, element, reasons)
+    queue, _, host = job.place.partition("@")
     return Sighting(
-        native=number if element is None else f"{number}.{element + 1}",
-        number=number,
-        element=element,
-        waiting=waiting,
-        key=_plain(key),
-        state=state,
-        word=word,
-        held=state == "PENDING" and code in ("ErrorState", "Held"),
-        reason_code=code,
-        reason=reason,
-        name=_plain(fields.get("JB_name", "")),
-        user=fields.get("JB_owner", ""),
-        partition=queue,
-        submit_time=iso_instant(fields.get("JB_submission_time", "")),
-        start_time=iso_instant(fields.get("JAT_start_time", "")) if state != "PENDING" else None,
-        cpus=common.slots,
-        time_limit=common.limit,
-        memory=common.memory,
-        gpus=common.gpus,
-        nodes=(host,) if host else (),
-        restarts=int("R" in word),
+        job.number if element is None else f"{job.number}.{element + 1}",
+        job.number,
+        element,
+        waiting,
+        _plain(job.key),
+        state,
+        job.word,
+        state == "PENDING" and code in ("ErrorState", "Held"),
+        reason,
+        code,
+        _plain(job.name),
+        job.owner,
+        queue,
+        "",  # account
+        "",  # qos
+        None,  # priority
+        iso_instant(job.submitted) if job.submitted else None,
+        iso_instant(job.started) if job.started and state != "PENDING" else None,
+        None,  # end_time
+        None,  # expected_start
+        None,  # exit_code
+        None,  # signal
+        slots,
+        _total(requests, MEMORIES, slots, of_all),
+        None if _GPUS.isdisjoint(requests) else _total(requests, GPUS, slots, of_all),
+        seconds(requests["h_rt"]) if "h_rt" in requests else None,
+        (host,) if host else (),
+        int("R" in job.word),
     )
-
-
-def _cut(text: str, mark: str) -> tuple[str, str]:
-    """The value after the mark, and the text without it."""
-    before, found, after = text.partition(mark)
-    if not found:
-        return "", text
-    value, _, rest = after.partition("<")
-    return value, before + rest
 
 
 def _plain(text: str) -> str:
@@ -165,33 +142,25 @@ def _plain(text: str) -> str:
     return html.unescape(text.replace("%lt;", "&lt;")) if ";" in text else text
 
 
-def _common(tail: str, site: Site) -> _Common:
-    """What stands behind `<slots>`."""
-    requests = dict(_REQUEST.findall(tail))
-    slots = whole_number(tail.partition("<")[0]) or 1
-    return _Common(
-        slots=slots,
-        limit=seconds(requests.get("h_rt", "")),
-        memory=_total(requests, MEMORIES, slots, site),
-        gpus=_total(requests, GPUS, slots, site),
-        parents=tuple(dict.fromkeys(_PARENT.findall(tail))),
-    )
+def _of_all(site: Site) -> frozenset[str]:
+    """Resources of which a request counts once, and not for each slot."""
+    return frozenset(name for name in (*MEMORIES, *GPUS) if kind(site, name)[2] in _WHOLE)
 
 
-def _total(requests: Mapping[str, str], names: Sequence[str], slots: int, site: Site) -> int | None:
+def _total(
+    requests: Mapping[str, str], names: Sequence[str], slots: int, of_all: frozenset[str]
+) -> int | None:
     """What was asked for, of all slots together."""
     for name in names:
         each = size(requests[name]) if name in requests else None
         if each is not None:
-            return each if kind(site, name)[2] in ("JOB", "HOST") else each * slots
+            return each if name in of_all else each * slots
     return None
 
 
 def _tasks(text: str) -> tuple[int | None, str]:
     """The index of one element, or index text of several that wait: `4-10:1`, `5,9`. Grid Engine's
     tasks are one more than our indices."""
-    if not text:
-        return None, ""
     if text.isdecimal():
         return int(text) - 1, ""
     tasks = IndexSet.parse(text)
@@ -199,12 +168,12 @@ def _tasks(text: str) -> tuple[int | None, str]:
     return None, str(IndexSet(shifted))
 
 
-def _reason(word: str, parents: tuple[str, ...]) -> tuple[str, str]:
+def _reason(word: str, parents: Sequence[str]) -> tuple[str, str]:
     """A code, and a sentence."""
     if "E" in word:
         return "ErrorState", ""
     if "h" in word and parents:
-        return "Dependency", f"waits for the end of {', '.join(parents)}"
+        return "Dependency", f"waits for the end of {', '.join(dict.fromkeys(parents))}"
     return ("Held", "held") if "h" in word else ("", "")
 
 

@@ -42,6 +42,7 @@ class SlurmBackend(Backend):
 
     def __init__(self, known: Site | None = None) -> None:
         self._site = known or Site()
+        self._ahead = queue.Ahead()
 
     def probe(self) -> Words:
         return say.config()
@@ -86,8 +87,12 @@ class SlurmBackend(Backend):
     def queue(self, user: str | None) -> Sequence[Words]:
         return say.queue(user)
 
+    def hear(self, piece: bytes) -> None:
+        self._ahead.hear(piece)
+
     def read_queue(self, answers: Sequence[Answer]) -> Seen:
-        return queue.read_queue(answers[0] if answers else Answer(code=None))
+        ahead, self._ahead = self._ahead, queue.Ahead()
+        return queue.read_queue(answers[0] if answers else Answer(code=None), ahead)
 
     def history(self, ids: Sequence[str], since: float) -> Sequence[Words]:
         return say.history(ids, since) if self._site.accounting else ()

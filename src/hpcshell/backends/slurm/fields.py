@@ -11,7 +11,7 @@ from hpcshell.core.records import Record
 from hpcshell.core.units import MIB, duration, size
 
 MOST_NODES: Final = 20_000
-_NOT_TOLD: Final = frozenset({"", "N/A", "None", "Unknown", "(null)", "INVALID", "None assigned"})
+NOT_TOLD: Final = frozenset({"", "N/A", "None", "Unknown", "(null)", "INVALID", "None assigned"})
 _BRACKETS: Final = r"\[([^\[\]]*)\]"
 
 
@@ -25,7 +25,7 @@ class Resources(Record, frozen=True, kw_only=True):
 
 def told(word: str) -> str:
     """The word, or "" where it says that there is none."""
-    return "" if word in _NOT_TOLD else word
+    return "" if word in NOT_TOLD else word
 
 
 def number(word: str) -> int | None:

@@ -29,10 +29,14 @@ def split(body: str, end: str, front: str, gaps: int) -> Iterable[str]:
     Only where a text has an end or a gap in it are the fronts looked for. A front that stands in a
     text is told by the fields that are missing before it or behind it.
     """
+    lines = usual(body, end, gaps)
+    return _whole(re.split(front, body), end, gaps) if lines is None else lines
+
+
+def usual(body: str, end: str, gaps: int) -> list[str] | None:
+    """The records, if none has an end or a gap in its texts."""
     lines = body.removesuffix(end).split(end) if body else []
-    if all(line.count(GAP) == gaps for line in lines):
-        return lines
-    return _whole(re.split(front, body), end, gaps)
+    return lines if all(line.count(GAP) == gaps for line in lines) else None
 
 
 def _whole(pieces: Iterable[str], end: str, gaps: int) -> Iterator[str]:

@@ -39,6 +39,11 @@ class Link(ABC):
         `MOST_OUTPUT`, all its process group is killed and the code is None. The end by signal N is
         the code 128 + N, as in a shell."""
 
+    def say_aloud(self, words: Words, hear: Callable[[bytes], None]) -> Answer:
+        """The same, and where the way allows it `hear` is told each piece of standard output as it
+        comes, nearly to the end."""
+        return self.say(words)
+
     def say_all(self, many: Sequence[Words]) -> list[Answer]:
         """Runs commands one after the other, whatever comes of each; their answers in order."""
         return [self.say(words) for words in many]

@@ -24,12 +24,25 @@ class LocalLink(Link):
     """Commands and files of this machine."""
 
     def say(self, words: Words) -> Answer:
-        return self.say_while(words, process.nothing)
+        return self._said(words)
 
     def say_while(self, words: Words, work: Callable[[], None]) -> Answer:
+        return self._said(words, work=work)
+
+    def say_aloud(self, words: Words, hear: Callable[[bytes], None] | None = None) -> Answer:
+        return self._said(words, hear=hear)
+
+    def _said(
+        self,
+        words: Words,
+        work: Callable[[], None] = process.nothing,
+        hear: Callable[[bytes], None] | None = None,
+    ) -> Answer:
         check_words(words)
         env = {**os.environ, "LC_ALL": "C", **words.env}
-        ended = process.run(words.argv, env, words.stdin, words.patience, session=False, work=work)
+        ended = process.run(
+            words.argv, env, words.stdin, words.patience, session=False, work=work, hear=hear
+        )
         err = ended.err.decode(errors="replace")
         if ended.code is None:
             err = "\n".join(text for text in (err, ended.why) if text)

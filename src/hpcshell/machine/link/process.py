@@ -52,9 +52,11 @@ def run(
     *,
     session: bool = True,
     work: Callable[[], None] = nothing,
+    hear: Callable[[bytes], None] | None = None,
 ) -> Ended:
     """Runs a program that is looked for in the PATH of its own environment. `work` is done before
-    it is fed, while it starts, also if it cannot be run; what that raises kills it."""
+    it is fed, while it starts, also if it cannot be run; what that raises kills it. `hear` is told
+    each piece of its output that comes before it has ended."""
     program = found(argv[0], env.get("PATH", os.defpath))
     if not program:
         work()
@@ -65,6 +67,7 @@ def run(
         work()
         return Ended(CANNOT_RUN, err=f"{argv[0]}: {error.strerror}".encode())
     try:
+        child.hear = hear
         work()
         return child.talk(stdin, patience)
     finally:
@@ -126,6 +129,8 @@ class _Child:
         """Tells of its end alone."""
         self.got: dict[str, list[bytes]] = {"out": [], "err": []}
         self.size = 0
+        self.hear: Callable[[bytes], None] | None = None
+        """Is told what it says on standard output."""
         with contextlib.suppress(OSError):
             self.fds["end"] = os.pidfd_open(self.pid)
 
@@ -220,6 +225,8 @@ class _Child:
         self.size += len(piece)
         if not piece:
             self._close(name, poll)
+        elif self.hear is not None and name == "out":
+            self.hear(piece)
 
     def _hear_rest(self) -> None:
         """What it said is in the pipes by now; what others go on saying is not part of it."""

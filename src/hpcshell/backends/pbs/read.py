@@ -33,15 +33,17 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Record
 
 _FRONT: Final = re.compile(r"^Job Id: ", re.MULTILINE)
+_FIRST_KEY: Final = re.compile(rf"{KEY}=([A-Za-z0-9_.+-]+)")
 _KEY: Final = re.compile(rf",{KEY}=([A-Za-z0-9_.+-]+)")
 _OF_ONE: Final = re.compile(
     rf"\w+: (?:(?:(?P<gone>Unknown Job Id)(?: Error)? (?P<unknown>{PATTERN})"
     rf"|Job has finished {PATTERN}|{PATTERN} Job has finished\b.*))\s*\Z"
 )
-_submitted: Final = lru_cache(maxsize=4096)(values.instant)
-_limit: Final = lru_cache(maxsize=4096)(values.seconds)
-_memory: Final = lru_cache(maxsize=4096)(values.size)
 _NODES: Final = re.compile(r"(\d{1,6})(?::ppn=(\d{1,6}))?\Z")
+
+
+_remembered = lru_cache(maxsize=4096)
+"""Thousands of jobs run, and wait, in the same few ways, on the same nodes."""
 
 
 class _Life(Record, frozen=True, kw_only=True):
@@ -148,21 +150,21 @@ def _sighting(job: Job, element: int | None, life: _Life) -> Sighting:
         end.reason,
         end.reason_code,
         job.name,
-        job.owner.partition("@")[0],
+        _user(job.owner),
         job.queue,
         job.account,
         "",  # qos
         values.whole(job.priority),
-        _submitted(job.ctime or job.qtime),
+        values.instant(job.ctime or job.qtime),
         _first(job.stime, job.torque_start) if life.runs else None,
         _first(job.obittime, job.torque_end, job.mtime) if life.word in ENDINGS else None,
         values.instant(job.estimated) if job.estimated else None,
         end.exit_code,
         end.signal,
         values.whole(job.ncpus) if job.ncpus else _cpus_of_torque(job.nodes),
-        _memory(job.memory),
+        values.size(job.memory),
         values.whole(job.gpus),
-        _limit(job.walltime),
+        values.seconds(job.walltime),
         _hosts(job.hosts) if life.runs else (),
         runs - 1 if runs and runs > 1 else 0,
         values.seconds(job.used_cpu) if job.used_cpu else None,
@@ -197,10 +199,6 @@ def _life_of_array(job: Job, asked: IndexSet | None) -> _Life:
         waiting=_waiting(job.remaining or job.submitted, asked),
         runs=False,
     )
-
-
-_remembered = lru_cache(maxsize=1024)
-"""Thousands of jobs run, and wait, in the same few ways."""
 
 
 @_remembered
@@ -239,8 +237,14 @@ def _why(job: Job, array: Job | None) -> tuple[str, str, bool]:
     return comment or f"held ({holds})", "JobHeldUser" if "u" in holds else "JobHeldAdmin", True
 
 
+@_remembered
+def _user(owner: str) -> str:
+    """`alice@host` without the host."""
+    return owner.partition("@")[0]
+
+
 def _key(variables: str) -> str:
-    found = _KEY.search(f",{variables}")
+    found = _FIRST_KEY.match(variables) or _KEY.search(variables)
     return found[1] if found else ""
 
 
@@ -250,19 +254,15 @@ def _cpus_of_torque(nodes: str) -> int | None:
     return int(found[1]) * int(found[2] or 1) if found else None
 
 
-def _first(*texts: str) -> float | None:
+def _first(text: str, *others: str) -> float | None:
     """The first instant that is told."""
-    for text in texts:
-        when = values.instant(text) if text else None
-        if when is not None:
-            return when
-    return None
+    when = values.instant(text)
+    return _first(*others) if when is None and others else when
 
 
+@_remembered
 def _hosts(text: str) -> tuple[str, ...]:
     """`n1/0*4+n2/1` and `n1/0+n1/1`: each node once."""
-    if "+" not in text:
-        return (text.partition("/")[0],) if text else ()
     return tuple(dict.fromkeys(part.partition("/")[0] for part in text.split("+") if part))
 
 

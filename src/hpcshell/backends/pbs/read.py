@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 from msgspec.structs import replace
@@ -39,6 +41,7 @@ _OF_ONE: Final = re.compile(
     rf"\w+: (?:(?:(?P<gone>Unknown Job Id)(?: Error)? (?P<unknown>{PATTERN})"
     rf"|Job has finished {PATTERN}|{PATTERN} Job has finished\b.*))\s*\Z"
 )
+_word: Final = attrgetter("word")
 _NODES: Final = re.compile(r"(\d{1,6})(?::ppn=(\d{1,6}))?\Z")
 
 
@@ -71,7 +74,7 @@ def read_jobs(answer: Answer, site: Site | None = None) -> Seen:
         complaint = complaint or trouble_of(first_lines(body))
     if before.strip():
         complaint = complaint or trouble_of(before)
-    odd = any(not sighting.word for sighting in sightings)
+    odd = not all(map(_word, sightings))
     if odd and not complaint:
         complaint = Trouble(kind="broken", message="qstat shows a job without a state, or twice")
     return Seen(sightings=sightings, whole=complaint is None, absent=absent, trouble=complaint)
@@ -82,7 +85,7 @@ def read_all(answers: Sequence[Answer], site: Site | None = None) -> Seen:
     seen = [read_jobs(answer, site) for answer in answers]
     troubles = [part.trouble for part in seen if part.trouble is not None]
     return Seen(
-        sightings=tuple(sighting for part in seen for sighting in part.sightings),
+        sightings=tuple(chain.from_iterable(part.sightings for part in seen)),
         whole=bool(seen) and all(part.whole for part in seen),
         absent=tuple(native for part in seen for native in part.absent),
         trouble=troubles[0] if troubles else None,
@@ -225,12 +228,12 @@ def _why(job: Job, array: Job | None) -> tuple[str, str, bool]:
     """Why it waits: sentence, a word for programs, and whether somebody must release it. Elements
     are held with their array, and only the array shows it."""
     whole = array or job
-    holds = whole.holds or job.holds or "n"
     comment = job.comment or whole.comment
-    if whole.state == "W" and not holds.strip("n"):
-        return comment or "waits for the time it is to begin at", "BeginTime", False
     if whole.state not in ("H", "W"):
         return "" if comment.startswith("Job Array Began") else comment, "", False
+    holds = whole.holds or job.holds or "n"
+    if whole.state == "W" and not holds.strip("n"):
+        return comment or "waits for the time it is to begin at", "BeginTime", False
     depend = whole.depend or job.depend
     if depend and holds in ("s", "n"):
         return f"waits for {depend}", "Dependency", False

@@ -164,8 +164,8 @@ class _Shape:
         found = self._match(text, begin)
         if found is None:
             return None
-        values: list[str | None] = [*found.groups(""), ""]
-        if found[3] is None:  # no element
+        values = [*found.groups(""), ""]
+        if "[" not in values[0]:
             values[2] = None
         for place in self._folded:
             values[place] = values[place].replace("\n\t", "")
@@ -197,18 +197,11 @@ class _Shapes:
     """Those of an answer: one, if all of its jobs show their attributes in the same order."""
 
     def __init__(self) -> None:
-        self._known: list[_Shape] = []
+        self.known: list[_Shape] = []
         self._met: list[list[_Lines]] = []
         self._new: dict[_Lines, None] = {}
         self._missed = 0
         self._due = _OFTEN
-
-    def read(self, text: str, begin: int) -> tuple[Job, int] | None:
-        for shape in self._known:
-            found = shape.read(text, begin)
-            if found:
-                return found
-        return None
 
     def learn(self, text: str, begin: int, end: int) -> None:
         """From a job that has none of the shapes. What shows an attribute twice never has one."""
@@ -221,7 +214,7 @@ class _Shapes:
             for lines in self._new:
                 self._add(lines)
             self._new.clear()
-            self._known = [_shape(_parts(met)) for met in self._met]
+            self.known = [_shape(_parts(met)) for met in self._met]
 
     def _add(self, lines: _Lines) -> None:
         if sum(map(len, self._met)) >= _MOST:
@@ -280,16 +273,18 @@ def _jobs(text: str) -> Iterator[Job | None]:
     shapes = _Shapes()
     begin = len(_FRONT)
     while begin < len(text):
-        found = shapes.read(text, begin)
-        if found:
-            job, begin = found
-            yield job
-            continue
-        end = text.find(_BREAK, begin)
-        end = len(text) if end < 0 else end
-        shapes.learn(text, begin, end)
-        yield from read_exactly(text[begin:end])
-        begin = end + len(_BREAK)
+        for shape in shapes.known:
+            found = shape.read(text, begin)
+            if found:
+                job, begin = found
+                yield job
+                break
+        else:
+            end = text.find(_BREAK, begin)
+            end = len(text) if end < 0 else end
+            shapes.learn(text, begin, end)
+            yield from read_exactly(text[begin:end])
+            begin = end + len(_BREAK)
 
 
 def read_exactly(text: str) -> Iterator[Job | None]:

@@ -74,6 +74,9 @@ def among_others(line: str, other: str) -> str:
 @example(text=among_others("    queue = ", "    job_state = R\n    queue = "))
 @example(text=among_others("    server = ", "    stime = "))
 @example(text=among_others("    server = pbshost", "    server = x\n\ty"))
+@example(
+    text="Job Id: 7.h\n    etime = x\n\n" * 5 + "Job Id: 7.h\n    estimated.start_time = x\n\n"
+)
 def test_a_job_of_a_known_shape_is_read_as_it_would_be_alone(text):
     text = text if text.startswith("Job Id: ") else f"Job Id: {text}"
     assert list(read_blocks(text)) == slowly(text)

@@ -23,7 +23,7 @@ from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import groupby, pairwise
 from operator import itemgetter
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec.structs import astuple, replace
 
@@ -164,8 +164,8 @@ class _Shape:
         found = self._match(text, begin)
         if found is None:
             return None
-        values = [*found.groups(""), ""]
-        if "[" not in values[0]:
+        values: list[Any] = [*found.groups(""), ""]
+        if "[" not in values[0]:  # no element, nor an array
             values[2] = None
         for place in self._folded:
             values[place] = values[place].replace("\n\t", "")

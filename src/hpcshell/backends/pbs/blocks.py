@@ -177,7 +177,7 @@ _made: Final[Callable[..., Job]] = Job
 
 def _part(every: bool, lines: _Lines, names: Collection[str]) -> str:
     text = "".join(_line(name, _FOLDED if fold else _VALUE, names) for name, fold in lines)
-    return text if every else f"(?:{text}|)"
+    return text if every else f"(?:{text}|)"  # found sooner than with a ?
 
 
 def _line(name: str, value: str, names: Collection[str]) -> str:
@@ -217,7 +217,7 @@ class _Shapes:
             self.known = [_shape(_parts(met)) for met in self._met]
 
     def _add(self, lines: _Lines) -> None:
-        if sum(map(len, self._met)) >= _MOST:
+        if sum(map(len, self._met)) >= _MOST or any(lines in met for met in self._met):
             return
         for met in self._met:
             if _order([*met, lines]) is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from itertools import compress, cycle
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -26,6 +29,8 @@ ODD = [
         "    job = 1\n",
     ),
 ]
+LONG = re.findall(r"    .*\n(?:\t.*\n)*", max(SHOWN, key=len).partition("\n\n")[0] + "\n")
+"""The attributes of one job, folded as they were."""
 lines = st.sampled_from([line for text in SHOWN for line in text.splitlines(True)[1:]])
 
 
@@ -69,8 +74,28 @@ def among_others(line: str, other: str) -> str:
 @example(text=among_others("    queue = ", "    job_state = R\n    queue = "))
 @example(text=among_others("    server = ", "    stime = "))
 @example(text=among_others("    server = pbshost", "    server = x\n\ty"))
+@example(
+    text="Job Id: 7.h\n    etime = x\n\n" * 5 + "Job Id: 7.h\n    estimated.start_time = x\n\n"
+)
 def test_a_job_of_a_known_shape_is_read_as_it_would_be_alone(text):
     text = text if text.startswith("Job Id: ") else f"Job Id: {text}"
+    assert list(read_blocks(text)) == slowly(text)
+
+
+@given(
+    parts=st.lists(st.lists(st.booleans(), min_size=12, max_size=12), min_size=6, max_size=30),
+    head=st.sampled_from(["7.h", "7[].h", "7[3].h", "8", "8[0]"]),
+)
+def test_jobs_that_show_some_attributes_and_lack_others_are_read_as_if_alone(parts, head):
+    text = "".join(
+        f"Job Id: {head}\n" + "".join(compress(LONG, cycle(part))) + "\n" for part in parts
+    )
+    assert list(read_blocks(text)) == slowly(text)
+
+
+@given(orders=st.lists(st.permutations(LONG[:6]), min_size=6, max_size=20))
+def test_in_whatever_order_they_show_them(orders):
+    text = "".join(f"Job Id: 7.h\n{''.join(lines)}\n" for lines in orders)
     assert list(read_blocks(text)) == slowly(text)
 
 

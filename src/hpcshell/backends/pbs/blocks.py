@@ -10,18 +10,20 @@ stand at the beginning of a line. So an attribute that is there twice with two v
 believed.
 
 Reading an attribute at a time takes long where there are thousands of jobs. But most of them show
-the same attributes in the same order: that is a `_Shape`, and one regular expression takes such a
-job apart, line by line and with nothing left over. It finds what the exact reading would find, or
-it does not match: then the job is read exactly.
+their attributes in the same order, though not each of them shows all: that is a `_Shape`, and one
+regular expression takes such a job apart, line by line and with nothing left over. It finds what
+the exact reading would find, or it does not match: then the job is read exactly.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
+from itertools import groupby, pairwise
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from msgspec.structs import astuple, replace
 
@@ -125,20 +127,27 @@ _ATTRIBUTE: Final = re.compile(
 )
 _LINE: Final = re.compile(r"\n    ([\w.-]+) = .*+(\n\t)?")
 _ID: Final = re.compile(rf"({PARTS})[ \t]*(?:\n|\Z)")
-_OFTEN: Final = 3
-"""So many jobs make a shape worth while."""
-_MOST: Final = 8
-"""Shapes with the same number of lines."""
+_OFTEN: Final = 4
+"""So many jobs that are read exactly make a shape worth while; then twice as many, and so on."""
+_MOST: Final = 32
+"""Different jobs that shapes are made of."""
 _FRONT: Final = "Job Id: "
 _BREAK: Final = "\n\nJob Id: "
 _VALUE: Final = r".*+"
-_FOLDED: Final = r".*+(?:\n\t.*+)++"
+_FOLDED: Final = r".*+(?:\n\t.*+)*+"
+
+_Lines: TypeAlias = tuple[tuple[str, str], ...]
+"""Names, and whether they are folded ("" if not)."""
+_Parts: TypeAlias = tuple[tuple[bool, _Lines], ...]
+"""Lines that are shown together or not at all, and whether all jobs show them."""
 
 
 class _Shape:
-    """What attributes a job shows, in their order, and which of them are folded."""
+    """What attributes jobs show, in their order, which not all of them show, and which may be
+    folded. No line can be taken for another one."""
 
-    def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, parts: _Parts) -> None:
+        lines = [line for _, some in parts for line in some]
         ours = [(name, fold) for name, fold in lines if name in _ATTRIBUTES]
         places = {name: 3 + place for place, (name, _) in enumerate(ours)}
         self._folded = tuple(places[name] for name, fold in ours if fold)
@@ -146,29 +155,38 @@ class _Shape:
         self._in_order = itemgetter(
             0, 1, 2, *(places.get(name, absent) for name in _ATTRIBUTES), absent
         )
-        text = "".join(_line(name, _FOLDED if fold else _VALUE) for name, fold in lines)
-        self._match = re.compile(rf"({PARTS})[ \t]*{text}\n*\Z").match
+        names = {*_ATTRIBUTES, *(name for name, _ in lines)}
+        text = "".join(_part(every, some, names) for every, some in parts)
+        self._match = re.compile(rf"({PARTS})[ \t]*{text}(?:\n\n+Job Id: |\n*\Z)").match
 
-    def read(self, text: str, begin: int, end: int) -> Job | None:
-        """The job there; None if it has another shape."""
-        found = self._match(text, begin, end)
+    def read(self, text: str, begin: int) -> tuple[Job, int] | None:
+        """The job there, and where the next one begins; None if it has another shape."""
+        found = self._match(text, begin)
         if found is None:
             return None
-        values = [*found.groups(), ""]
+        values: list[Any] = [*found.groups(""), ""]
+        if "[" not in values[0]:  # no element, nor an array
+            values[2] = None
         for place in self._folded:
             values[place] = values[place].replace("\n\t", "")
-        return _made(*self._in_order(values))
+        return _made(*self._in_order(values)), found.end()
 
 
 _made: Final[Callable[..., Job]] = Job
 
 
-def _line(name: str, value: str) -> str:
+def _part(every: bool, lines: _Lines, names: Collection[str]) -> str:
+    text = "".join(_line(name, _FOLDED if fold else _VALUE, names) for name, fold in lines)
+    return text if every else f"(?:{text}|)"  # found sooner than with a ?
+
+
+def _line(name: str, value: str, names: Collection[str]) -> str:
     """One that means nothing here is known by as much of its name as no other begins with."""
     if name in _ATTRIBUTES:
         return rf"\n    {re.escape(name)} = ({value})"
+    others = [one for one in names if one != name]
     parts = (name[:most] for most in range(1, len(name) + 1))
-    alone = (part for part in parts if not any(one.startswith(part) for one in _ATTRIBUTES))
+    alone = (part for part in parts if not any(one.startswith(part) for one in others))
     return rf"\n    {re.escape(next(alone, f'{name} = '))}{value}"
 
 
@@ -176,54 +194,97 @@ _shape: Final = lru_cache(maxsize=128)(_Shape)
 
 
 class _Shapes:
-    """Those that were met in an answer, by their number of lines."""
+    """Those of an answer: one, if all of its jobs show their attributes in the same order."""
 
     def __init__(self) -> None:
-        self._known: dict[int, list[Callable[[str, int, int], Job | None]]] = {}
-        self._met: dict[tuple[tuple[str, str], ...], int] = {}
+        self.known: list[_Shape] = []
+        self._met: list[list[_Lines]] = []
+        self._new: dict[_Lines, None] = {}
+        self._missed = 0
+        self._due = _OFTEN
 
-    def read(self, text: str, begin: int, end: int) -> Job | None:
-        lines = text.count("\n", begin, end)
-        for read in self._known.get(lines, ()):
-            job = read(text, begin, end)
-            if job:
-                return job
-        return self._learn(text, begin, end, lines)
+    def learn(self, text: str, begin: int, end: int) -> None:
+        """From a job that has none of the shapes. What shows an attribute twice never has one."""
+        lines = tuple(_LINE.findall(text, begin, end))
+        if len({name for name, _ in lines}) == len(lines):
+            self._new[lines] = None
+        self._missed += 1
+        if self._missed >= self._due:
+            self._due *= 2
+            for lines in self._new:
+                self._add(lines)
+            self._new.clear()
+            self.known = [_shape(_parts(met)) for met in self._met]
 
-    def _learn(self, text: str, begin: int, end: int, lines: int) -> Job | None:
-        """What shows an attribute twice has no shape."""
-        met = tuple(_LINE.findall(text, begin, end))
-        self._met[met] = times = self._met.get(met, 0) + 1
-        known = self._known.setdefault(lines, [])
-        twice = len({name for name, _ in met}) < len(met)
-        if times < _OFTEN or len(known) >= _MOST or twice:
-            return None
-        shape = _shape(met)
-        job = shape.read(text, begin, end)
-        if job is not None:
-            known.append(shape.read)
-        return job
+    def _add(self, lines: _Lines) -> None:
+        if sum(map(len, self._met)) >= _MOST or any(lines in met for met in self._met):
+            return
+        for met in self._met:
+            if _order([*met, lines]) is not None:
+                met.append(lines)
+                return
+        self._met.append([lines])
+
+
+def _order(met: Sequence[_Lines]) -> list[str] | None:
+    """In which all of them show their attributes, if there is one."""
+    before: TopologicalSorter[str] = TopologicalSorter()
+    for lines in met:
+        names = [name for name, _ in lines]
+        for first, second in pairwise(names):
+            before.add(second, first)
+        for name in names[:1]:
+            before.add(name)
+    try:
+        return list(before.static_order())
+    except CycleError:
+        return None
+
+
+def _parts(met: Sequence[_Lines]) -> _Parts:
+    shown: dict[str, list[int]] = {}
+    folded: dict[str, str] = {}
+    for place, lines in enumerate(met):
+        for name, fold in lines:
+            shown.setdefault(name, []).append(place)
+            folded[name] = folded.get(name, "") or fold
+    return tuple(
+        (len(where) == len(met), tuple((name, folded[name]) for name in names))
+        for where, names in groupby(_order(met) or (), shown.__getitem__)
+    )
 
 
 def read_blocks(text: str) -> Iterator[Job]:
     """All jobs of a text that begins with `Job Id: `, but the last if it was cut off."""
-    shapes = _Shapes()
     last: Job | None = None
-    begin = len(_FRONT)
-    while begin < len(text):
-        end = text.find(_BREAK, begin)
-        end = len(text) if end < 0 else end
-        found = shapes.read(text, begin, end)
-        for job in (found,) if found else read_exactly(text[begin:end]):
-            if job is None:
-                last = last and replace(last, twice="an id")
-                continue
-            if last:
-                yield last
-            last = job
-        begin = end + len(_BREAK)
+    for job in _jobs(text):
+        if job is None:
+            last = last and replace(last, twice="an id")
+            continue
+        if last:
+            yield last
+        last = job
     if last and text.endswith("\n\n"):
         yield last
+
+
+def _jobs(text: str) -> Iterator[Job | None]:
+    """None where there is no id."""
+    shapes = _Shapes()
+    begin = len(_FRONT)
+    while begin < len(text):
+        for shape in shapes.known:
+            found = shape.read(text, begin)
+            if found:
+                job, begin = found
+                yield job
+                break
+        else:
+            end = text.find(_BREAK, begin)
+            end = len(text) if end < 0 else end
+            shapes.learn(text, begin, end)
+            yield from read_exactly(text[begin:end])
+            begin = end + len(_BREAK)
 
 
 def read_exactly(text: str) -> Iterator[Job | None]:

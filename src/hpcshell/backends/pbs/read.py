@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 from msgspec.structs import replace
@@ -33,15 +35,18 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Record
 
 _FRONT: Final = re.compile(r"^Job Id: ", re.MULTILINE)
+_FIRST_KEY: Final = re.compile(rf"{KEY}=([A-Za-z0-9_.+-]+)")
 _KEY: Final = re.compile(rf",{KEY}=([A-Za-z0-9_.+-]+)")
 _OF_ONE: Final = re.compile(
     rf"\w+: (?:(?:(?P<gone>Unknown Job Id)(?: Error)? (?P<unknown>{PATTERN})"
     rf"|Job has finished {PATTERN}|{PATTERN} Job has finished\b.*))\s*\Z"
 )
-_submitted: Final = lru_cache(maxsize=4096)(values.instant)
-_limit: Final = lru_cache(maxsize=4096)(values.seconds)
-_memory: Final = lru_cache(maxsize=4096)(values.size)
+_word: Final = attrgetter("word")
 _NODES: Final = re.compile(r"(\d{1,6})(?::ppn=(\d{1,6}))?\Z")
+
+
+_remembered = lru_cache(maxsize=4096)
+"""Thousands of jobs run, and wait, in the same few ways, on the same nodes."""
 
 
 class _Life(Record, frozen=True, kw_only=True):
@@ -69,7 +74,7 @@ def read_jobs(answer: Answer, site: Site | None = None) -> Seen:
         complaint = complaint or trouble_of(first_lines(body))
     if before.strip():
         complaint = complaint or trouble_of(before)
-    odd = any(not sighting.word for sighting in sightings)
+    odd = not all(map(_word, sightings))
     if odd and not complaint:
         complaint = Trouble(kind="broken", message="qstat shows a job without a state, or twice")
     return Seen(sightings=sightings, whole=complaint is None, absent=absent, trouble=complaint)
@@ -80,7 +85,7 @@ def read_all(answers: Sequence[Answer], site: Site | None = None) -> Seen:
     seen = [read_jobs(answer, site) for answer in answers]
     troubles = [part.trouble for part in seen if part.trouble is not None]
     return Seen(
-        sightings=tuple(sighting for part in seen for sighting in part.sightings),
+        sightings=tuple(chain.from_iterable(part.sightings for part in seen)),
         whole=bool(seen) and all(part.whole for part in seen),
         absent=tuple(native for part in seen for native in part.absent),
         trouble=troubles[0] if troubles else None,
@@ -148,21 +153,21 @@ def _sighting(job: Job, element: int | None, life: _Life) -> Sighting:
         end.reason,
         end.reason_code,
         job.name,
-        job.owner.partition("@")[0],
+        _user(job.owner),
         job.queue,
         job.account,
         "",  # qos
         values.whole(job.priority),
-        _submitted(job.ctime or job.qtime),
+        values.instant(job.ctime or job.qtime),
         _first(job.stime, job.torque_start) if life.runs else None,
         _first(job.obittime, job.torque_end, job.mtime) if life.word in ENDINGS else None,
         values.instant(job.estimated) if job.estimated else None,
         end.exit_code,
         end.signal,
         values.whole(job.ncpus) if job.ncpus else _cpus_of_torque(job.nodes),
-        _memory(job.memory),
+        values.size(job.memory),
         values.whole(job.gpus),
-        _limit(job.walltime),
+        values.seconds(job.walltime),
         _hosts(job.hosts) if life.runs else (),
         runs - 1 if runs and runs > 1 else 0,
         values.seconds(job.used_cpu) if job.used_cpu else None,
@@ -199,10 +204,6 @@ def _life_of_array(job: Job, asked: IndexSet | None) -> _Life:
     )
 
 
-_remembered = lru_cache(maxsize=1024)
-"""Thousands of jobs run, and wait, in the same few ways."""
-
-
 @_remembered
 def _alive(word: str) -> _Life:
     return _Life(word=word, end=End(state=STATES.get(word, UNKNOWN)))
@@ -227,20 +228,26 @@ def _why(job: Job, array: Job | None) -> tuple[str, str, bool]:
     """Why it waits: sentence, a word for programs, and whether somebody must release it. Elements
     are held with their array, and only the array shows it."""
     whole = array or job
-    holds = whole.holds or job.holds or "n"
     comment = job.comment or whole.comment
-    if whole.state == "W" and not holds.strip("n"):
-        return comment or "waits for the time it is to begin at", "BeginTime", False
     if whole.state not in ("H", "W"):
         return "" if comment.startswith("Job Array Began") else comment, "", False
+    holds = whole.holds or job.holds or "n"
+    if whole.state == "W" and not holds.strip("n"):
+        return comment or "waits for the time it is to begin at", "BeginTime", False
     depend = whole.depend or job.depend
     if depend and holds in ("s", "n"):
         return f"waits for {depend}", "Dependency", False
     return comment or f"held ({holds})", "JobHeldUser" if "u" in holds else "JobHeldAdmin", True
 
 
+@_remembered
+def _user(owner: str) -> str:
+    """`alice@host` without the host."""
+    return owner.partition("@")[0]
+
+
 def _key(variables: str) -> str:
-    found = _KEY.search(f",{variables}")
+    found = _FIRST_KEY.match(variables) or _KEY.search(variables)
     return found[1] if found else ""
 
 
@@ -250,19 +257,15 @@ def _cpus_of_torque(nodes: str) -> int | None:
     return int(found[1]) * int(found[2] or 1) if found else None
 
 
-def _first(*texts: str) -> float | None:
+def _first(text: str, *others: str) -> float | None:
     """The first instant that is told."""
-    for text in texts:
-        when = values.instant(text) if text else None
-        if when is not None:
-            return when
-    return None
+    when = values.instant(text)
+    return _first(*others) if when is None and others else when
 
 
+@_remembered
 def _hosts(text: str) -> tuple[str, ...]:
     """`n1/0*4+n2/1` and `n1/0+n1/1`: each node once."""
-    if "+" not in text:
-        return (text.partition("/")[0],) if text else ()
     return tuple(dict.fromkeys(part.partition("/")[0] for part in text.split("+") if part))
 
 

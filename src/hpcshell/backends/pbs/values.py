@@ -18,10 +18,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SIXTY: Final = {f"{number:02d}": number for number in range(60)}
 
 
-_remembered = lru_cache(maxsize=4096)
-"""Jobs say the same over and over."""
+_remembered = lru_cache(maxsize=1 << 16)
+"""Jobs say the same over and over, and so does the next answer about them."""
 
 
+@_remembered
 def instant(text: str) -> float | None:
     """Unix seconds of `Sat Nov 21 20:38:28 2026`: PBS's commands write times in the zone that they
     are run in, and they are run in UTC."""
@@ -38,7 +39,6 @@ def _hour(text: str) -> float | None:
     return _instant(f"{text[:14]}00:00{text[14:]}")
 
 
-@_remembered
 def _instant(text: str) -> float | None:
     if text.isascii() and text.isdecimal() and len(text) <= 12:
         return float(text)
@@ -60,6 +60,7 @@ def stamp(when: float) -> str:
     return moment.strftime("%Y%m%d%H%M.%S" if moment.second else "%Y%m%d%H%M")
 
 
+@_remembered
 def seconds(text: str) -> float | None:
     """`[[[DD:]HH:]MM:]SS`."""
     minute, second = _SIXTY.get(text[3:5]), _SIXTY.get(text[6:])
@@ -89,6 +90,7 @@ def clock(duration: float) -> str:
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
+@_remembered
 def size(text: str) -> int | None:
     """Bytes of `64mb`, `8gb`, `100` (bytes) and `5kw` (words of 8 bytes)."""
     digits = text[:-2]
@@ -97,7 +99,6 @@ def size(text: str) -> int | None:
     return _size(text)
 
 
-@_remembered
 def _size(text: str) -> int | None:
     found = _SIZE.match(text)
     if found is None:

@@ -12,7 +12,7 @@ from hpcshell.clusters.known import GONE_AFTER, Assessing
 from hpcshell.clusters.lookout import FRESH
 from hpcshell.core.errors import HpcError, NotYet
 from hpcshell.core.sightings import ENDED, GONE, UNKNOWN, Sighting
-from hpcshell.store.ledger.entries import Part
+from hpcshell.store.ledger.entries import Entry, Part
 from tests.clusters.world import World, brief_world
 from tests.support.clusters.toy import ToyBackend
 
@@ -23,6 +23,30 @@ class NoAccounting(ToyBackend):
     """A site that keeps no accounts."""
 
     accounting = False
+
+
+def test_one_that_ends_while_another_process_reads_the_record_is_shown_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.submit("true", name="a")
+    world.begin(world.live()[0])
+    world.state("a")
+    ledger = world.desk().cluster.ledger
+    plain = ledger.open_entries
+
+    def interrupted(cluster: str) -> list[Entry]:
+        found = plain(cluster)
+        monkeypatch.setattr(ledger, "open_entries", plain)
+        world.end(world.jobs[0])
+        world.passes(10)
+        world.desk(1).call("queue", limit=0)
+        return found
+
+    monkeypatch.setattr(ledger, "open_entries", interrupted)
+    (row,) = world.desk().call("queue", limit=0, all=True)["rows"]
+    assert row["state"] == "RUNNING"
+    assert not ledger.open_entries("toy")
+    assert world.state("a") == "COMPLETED"
 
 
 # ---------------------------------------------------------------------------- answers that are none

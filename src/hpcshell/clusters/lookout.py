@@ -51,8 +51,9 @@ def picture(cluster: Cluster, *, age: float | None = None, since: float = 0.0) -
     trouble = look.trouble or (seen.trouble.message if seen.trouble else "")
     at = look.snapshot.at if look.snapshot is not None else 0.0
     ledger, name = cluster.ledger, cluster.name
-    entries, parts = ledger.open_entries(name), ledger.open_parts(name)
-    ended = ledger.open_endings(name)
+    with ledger.one_moment():  # else one that ends just now would be found without its parts
+        entries, parts = ledger.open_entries(name), ledger.open_parts(name)
+        ended = ledger.open_endings(name)
     looking = Looking(cluster, seen, at, trouble)
     known = looking.assess(
         [(one, parts.get(one.serial, []), ended.get(one.serial, {})) for one in entries]

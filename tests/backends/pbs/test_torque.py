@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from hpcshell.backends.contract import Answer, Parent, Site
 from hpcshell.backends.pbs import PbsBackend
@@ -43,7 +44,7 @@ def end(status: int) -> tuple[str, int | None, int | None]:
 
 def test_its_server_is_told_from_openpbs():
     found = PbsBackend().read_probe(Answer(code=0, out=TORQUE_SERVER))
-    assert found == Site(version="6.1.2", flavour="torque")
+    assert found == Site(version="6.1.2", flavour="torque", identity="torquehost")
 
 
 def test_its_version_alone_is_enough():
@@ -113,7 +114,8 @@ def test_its_exit_codes_have_meanings_of_their_own():
 def test_the_stand_in_answers_as_torque_does(tmp_path):
     with pbs_stand_in(tmp_path / "cluster", torque=True) as cluster:
         backend = PbsBackend()
-        assert backend.read_probe(cluster.run(backend.probe())) == TORQUE
+        told = backend.read_probe(cluster.run(backend.probe()))
+        assert told == replace(TORQUE, identity="torquehost")
         site = backend.read_site([cluster.run(words) for words in backend.ask_site()])
     (queue,) = site.partitions
     assert (queue.name, queue.default_time, queue.cpus_per_node) == ("batch", 3600.0, 8)

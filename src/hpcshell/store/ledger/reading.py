@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -48,6 +48,16 @@ class Rows:
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._turn, self._in_words():
             return self._connection.execute(sql, values).fetchall()
+
+    @contextlib.contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """All that is asked within is as it was at one moment, whatever others write meanwhile."""
+        with self._turn, self._in_words():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
 
 
 class Submissions(Rows):

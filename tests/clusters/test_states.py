@@ -19,6 +19,20 @@ from tests.support.clusters.toy import ToyBackend
 BAD = ["dead", "busy", "garbage", "half", "down"]
 
 
+def test_what_was_cancelled_is_not_shown_as_running_by_an_older_answer(world: World) -> None:
+    world.submit("true", name="a")
+    world.begin(world.live()[0])
+    assert world.state("a") == "RUNNING"
+    world.passes(5)
+    world.desk().call("cancel", ids=["a"])
+    world.passes(1)
+    world.faults = ["dead"] * 9
+    assert world.state("a") == UNKNOWN
+    world.faults = []
+    world.passes(100)
+    assert world.state("a") == "CANCELLED"
+
+
 class NoAccounting(ToyBackend):
     """A site that keeps no accounts."""
 

@@ -14,7 +14,7 @@ from hpcshell.clusters.known import GONE_AFTER, Assessing, Element, Known, unsen
 from hpcshell.clusters.leaving import as_moving, under_way
 from hpcshell.core.errors import HpcError
 from hpcshell.core.records import Record
-from hpcshell.core.sightings import ENDED, GONE, UNKNOWN, Sighting
+from hpcshell.core.sightings import ENDED, GONE, LIVE, UNKNOWN, Sighting
 from hpcshell.machine import clock
 from hpcshell.store.ledger.entries import Entry, Part
 from hpcshell.store.ledger.writing import Change
@@ -173,9 +173,11 @@ class Looking:
             self.another = another
 
     def _shown(self, part: Part) -> Sequence[Sighting]:
-        """What the queue shows under the number of a part: of another cluster nothing follows from
-        the number alone."""
+        """What the queue shows under the number of a part. Of another cluster nothing follows from
+        the number alone, and from an old answer not that what was cancelled since still runs."""
         shown = self._by_number.get(part.site, ())
+        if self.trouble and part.cancelled is not None and part.cancelled >= self.at:
+            shown = [one for one in shown if one.state not in LIVE]
         return shown if self.another is None else [one for one in shown if one.key]
 
     # ------------------------------------------------------------------------------- who else knows

@@ -233,3 +233,17 @@ def test_whoever_hangs_while_he_asks_holds_nobody_up_for_ever(
     bench.polls.look(ask, judge)
     assert "another process" in told[0].trouble
     assert told[0].snapshot is not None
+
+
+def test_a_failure_by_another_way_holds_nobody_back(bench: Bench) -> None:
+    bench.fails = True
+    for _ in range(FAILURES):
+        bench.now += 100
+        bench.look()
+    assert bench.look().trouble == "it does not answer"
+    assert bench.polls.health().circuit(bench.now) == "open"
+    bench.fails = False
+    other = Polls(bench.polls.directory, 5.0, way="SLURM_CONF=/another")
+    assert other.health().circuit(bench.now) == "closed"
+    assert other.look(bench.ask, judge).snapshot is not None
+    assert other.health().rate(bench.now) == FAILURES + 1

@@ -61,13 +61,14 @@ class Snapshot(Record, frozen=True, kw_only=True):
 
 class Health(Record, frozen=True, kw_only=True):
     """How a site has answered of late. `until`: nobody asks before that. `trouble`: what it said
-    when it last failed."""
+    when it last failed. `way`: what led to it then."""
 
     failures: int = 0
     until: float = 0.0
     trouble: str = ""
     answered: float = 0.0
     asked: tuple[float, ...] = ()
+    way: str = ""
 
     def circuit(self, now: float) -> Circuit:
         if self.failures < FAILURES:
@@ -172,7 +173,8 @@ class Polls:
             return Look(snapshot=self.snapshot(), trouble=trouble)
         snapshot = Snapshot(at=begun, took=took, answers=answers, way=self.way)
         self._write("answers", _encode(snapshot))
-        self._write("health", msgspec.json.encode(Health(answered=begun, asked=asked)))
+        answered = Health(answered=begun, asked=asked, way=self.way)
+        self._write("health", msgspec.json.encode(answered))
         return Look(snapshot=snapshot)
 
     def _failed(self, health: Health, asked: tuple[float, ...], trouble: str) -> None:
@@ -188,6 +190,7 @@ class Polls:
             trouble=trouble,
             answered=health.answered,
             asked=asked,
+            way=self.way,
         )
         self._write("health", msgspec.json.encode(failed))
 
@@ -201,9 +204,12 @@ class Polls:
 
     def health(self) -> Health:
         try:
-            return _health(self._read("health"))
+            found = _health(self._read("health"))
         except (OSError, msgspec.MsgspecError):
             return Health()
+        if found.way == self.way:
+            return found
+        return Health(answered=found.answered, asked=found.asked)  # who failed came by another way
 
     def _read(self, name: str) -> bytes:
         with open(f"{self.directory}/{name}", "rb") as file:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -155,13 +156,19 @@ def _stay(cluster: Cluster, pause: Callable[[float], None], say: Callable[[str],
 
 
 def _keeper(cluster: Cluster) -> str:
-    return f"{cluster.polls.directory}/keeper"
+    return _of_this_way(cluster, "keeper")
+
+
+def _of_this_way(cluster: Cluster, name: str) -> str:
+    """A file of those whom the same leads to the site: others may not reach it, and hold nobody
+    back."""
+    return f"{cluster.polls.directory}/{name}-{zlib.crc32(os.fsencode(cluster.way)):08x}"
 
 
 @contextlib.contextmanager
 def _alone(cluster: Cluster) -> Iterator[bool]:
     """Whether it is this one's turn: nobody else is at it, or was just now."""
-    path = f"{cluster.polls.directory}/tending"
+    path = _of_this_way(cluster, "tending")
     with exclusive(path) as lock:
         mine = lock() and not 0 <= clock.now() - _tried(path) < min(
             EVERY, cluster.settings.poll * 3

@@ -168,3 +168,13 @@ def test_whoever_submits_and_looks_in_turn_asks_no_more_often_than_is_fair(make_
     assert world.desk().call("cancel", ids=["a0"])["jobs"]
     assert world.state("a0") == "CANCELLED", "what was changed is looked at anew"
     assert world.asked.count("queue") == 3
+
+
+def test_errors_go_where_the_output_goes_also_while_a_job_waits_here(make_world) -> None:
+    world = make_world(max_jobs=0)
+    world.submit("true", name="apart", stderr="errors")
+    world.submit("true", name="together")
+    apart, together = (world.show(name)[0] for name in ("apart", "together"))
+    assert apart["stderr"].endswith("/errors")
+    assert together["stderr"] == together["stdout"]
+    assert together["stdout"].endswith("hpc-%j.out")

@@ -299,10 +299,10 @@ def paths(known: Known, element: Element, sighting: Sighting) -> View:
     """Where it writes to, on the cluster."""
     asked = known.entry.spec.submission
     site = sighting.number
-    if not site.isdecimal():
-        return {"stdout": _joined(known, asked.stdout), "stderr": _joined(known, asked.stderr)}
 
     def path(pattern: str) -> str:
+        if not site.isdecimal():  # it has no number yet
+            return _joined(known, pattern)
         return _joined(
             known,
             expand(

@@ -116,6 +116,16 @@ def test_a_command_is_run_there_as_if_it_ran_here(hpc: Hpc):
     assert (array.returncode, "takes no array" in array.stderr) == (2, True)
 
 
+def test_a_command_there_reads_what_we_would_read(hpc: Hpc):
+    cat = ("run", *ON, "--mem", "32M", "--", "cat")
+    assert hpc(*cat, input="a b\n").stdout == "a b\n"
+    Path("in").write_text("c\n")
+    assert hpc("run", *ON, "--mem", "32M", "--input", "in", "--", "cat").stdout == "c\n"
+    much = hpc(*cat, input="x" * (1 << 20) + "y")
+    assert much.returncode == 2
+    assert "--input FILE" in much.stderr
+
+
 def test_who_leaves_a_command_there_takes_it_along():
     command = [sys.executable, "-m", "hpcshell", "run", *ON, "--mem", "32M", "--name", "left"]
     command += ["--", "sh", "-c", "echo begun; exec sleep 300"]

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from hpcshell.backends.contract import Backend
+from hpcshell.backends.contract import Answer, Backend, Trouble
 from hpcshell.backends.registry import BACKENDS, backend, names
 from hpcshell.core.errors import Broken, Wrong
 
@@ -119,3 +119,20 @@ def test_entry_points_are_not_read_for_ours(monkeypatch):
 
     monkeypatch.setattr("importlib.metadata.entry_points", never)
     assert backend("lsf").name == "lsf"
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(code=127, err="it: command not found", missing=True),
+        Answer(code=127, err="sh: 1: exec: it: not found"),
+    ],
+)
+def test_where_the_commands_are_not_nobody_was_asked(name: str, answer: Answer) -> None:
+    made = backend(name)
+    change = made.read_change(["12"], [answer]).troubles["12"]
+    for told in (made.read_submit(answer), made.read_probe(answer), change):
+        assert isinstance(told, Trouble)
+        assert told.kind == "unset"
+        assert "login node" in told.hint

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from hpcshell.backends.contract import Answer, Kind, Site, Trouble, first_lines
+from hpcshell.backends.contract import Answer, Kind, Site, Trouble, first_lines, no_command
 from hpcshell.core.words import nearest
 
 PARENT_HINT: Final = "LSF forgets a job an hour after its end: leave out a parent that has ended"
@@ -80,12 +80,8 @@ _QUEUE: Final = re.compile(r"^\s*(\S+): No such queue", re.MULTILINE)
 
 def trouble(answer: Answer, site: Site) -> Trouble:
     """Why an answer is not what was asked for."""
-    if answer.missing:
-        return Trouble(
-            kind="broken",
-            message=first_lines(answer.said) or "there is no such command",
-            hint="LSF's commands are not in the PATH: its profile.lsf sets it",
-        )
+    if (absent := no_command(answer, "LSF", "source its profile.lsf")) is not None:
+        return absent
     if answer.code is None:
         return Trouble(kind="busy", message=first_lines(answer.said) or "no answer in time")
     return sentence(answer.said, site)

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from hpcshell.backends.contract import Order
 from hpcshell.backends.jobscript import Names, job_script
 from hpcshell.backends.slurm.lacks import LACKS
-from hpcshell.backends.slurm.native import check
 from hpcshell.backends.slurm.output import native_file
 from hpcshell.backends.slurm.records import KEY
 from hpcshell.core.errors import Wrong
@@ -43,7 +42,10 @@ _NAMES: Final = Names(
 
 def script(order: Order) -> str:
     """The whole job script."""
-    check(order.spec.native)
+    if order.spec.native:
+        from hpcshell.backends.slurm.native import check  # whoever only looks does not need it
+
+        check(order.spec.native)
     said = list(options(order))
     lines = [f"#SBATCH {_written(option, value)}" for option, value in said]
     if order.spec.native:

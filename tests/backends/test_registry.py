@@ -9,6 +9,7 @@ import pytest
 
 from hpcshell.backends.contract import Answer, Backend, Trouble
 from hpcshell.backends.registry import BACKENDS, backend, names
+from hpcshell.clusters.troubles import raised
 from hpcshell.core.errors import Broken, Wrong
 
 GOOD = """
@@ -136,3 +137,14 @@ def test_where_the_commands_are_not_nobody_was_asked(name: str, answer: Answer) 
         assert isinstance(told, Trouble)
         assert told.kind == "unset"
         assert "login node" in told.hint
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize(("code", "told"), [(137, "signal KILL"), (143, "signal TERM"), (1, "1")])
+def test_of_a_command_without_a_word_it_is_said_how_it_ended(
+    name: str, code: int, told: str
+) -> None:
+    found = backend(name).read_submit(Answer(code=code))
+    assert isinstance(found, Trouble)
+    assert told in found.message
+    assert "words above" not in str(raised(found, "here"))

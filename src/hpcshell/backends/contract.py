@@ -22,6 +22,7 @@ from hpcshell.core.sightings import LIVE as LIVE
 from hpcshell.core.sightings import UNKNOWN as UNKNOWN
 from hpcshell.core.sightings import Parent as Parent
 from hpcshell.core.sightings import Sighting as Sighting
+from hpcshell.core.words import format_signal
 
 Kind = Literal["wrong", "limit", "busy", "denied", "gone", "unset", "broken"]
 """`wrong`: will never be taken as it stands. `limit`: not now, the user has as many as allowed.
@@ -287,6 +288,18 @@ def no_command(answer: Answer, title: str, how: str) -> Trouble | None:
         return None
     hint = f"is this a login node of it? then load its module, or {how}"
     return Trouble(kind="unset", message=said or f"{title}'s commands are not there", hint=hint)
+
+
+def wordless(answer: Answer, title: str) -> Trouble:
+    """The trouble of a command that came to nothing without a word, perhaps because somebody ended
+    it."""
+    code = answer.code or 0
+    if 128 < code <= 192:
+        ended = f"was ended by signal {format_signal(code - 128)}"
+    else:
+        ended = f"ended with {code}"
+    hint = "say it by hand, or ask again: hpc cluster status"
+    return Trouble(kind="broken", message=f"{title}'s command {ended} and said nothing", hint=hint)
 
 
 def by_number(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:

@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from hpcshell.backends.contract import Answer, Kind, Site, Trouble, first_lines, no_command
+from hpcshell.backends.contract import (
+    Answer,
+    Kind,
+    Site,
+    Trouble,
+    first_lines,
+    no_command,
+    wordless,
+)
 from hpcshell.core.words import nearest
 
 PARENT_HINT: Final = "LSF forgets a job an hour after its end: leave out a parent that has ended"
@@ -84,7 +92,7 @@ def trouble(answer: Answer, site: Site) -> Trouble:
         return absent
     if answer.code is None:
         return Trouble(kind="busy", message=first_lines(answer.said) or "no answer in time")
-    return sentence(answer.said, site)
+    return sentence(answer.said, site) if answer.said else wordless(answer, "LSF")
 
 
 def sentence(said: str, site: Site) -> Trouble:
@@ -94,7 +102,7 @@ def sentence(said: str, site: Site) -> Trouble:
         if part in low:
             near = _nearest_queue(said, site) if part == "no such queue" else ""
             return Trouble(kind=kind, message=first_lines(said), hint=near or hint)
-    return Trouble(kind="broken", message=first_lines(said) or "an empty answer")
+    return Trouble(kind="broken", message=first_lines(said))
 
 
 def _nearest_queue(said: str, site: Site) -> str:

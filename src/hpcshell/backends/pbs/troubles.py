@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from hpcshell.backends.contract import Answer, Kind, Site, Trouble, first_lines, no_command
+from hpcshell.backends.contract import (
+    Answer,
+    Kind,
+    Site,
+    Trouble,
+    first_lines,
+    no_command,
+    wordless,
+)
 
 _NOT_ANSWERING: Final = "the PBS server does not answer; ask again later"
 _NAME_RULES: Final = "letters, digits and . _ + - only; no blank, slash, colon or @"
@@ -110,6 +118,8 @@ def trouble(answer: Answer, site: Site | None = None) -> Trouble:
         return absent
     if answer.code is None:
         return Trouble(kind="busy", message="no answer in time", hint=_NOT_ANSWERING)
+    if not answer.said and answer.code not in _CODES:
+        return wordless(answer, "PBS")
     return trouble_of(_without_usage(answer.said), answer.code, site)
 
 

@@ -18,6 +18,7 @@ from hpcshell.backends.contract import (
     Trouble,
     first_lines,
     no_command,
+    wordless,
 )
 from hpcshell.core.units import format_duration, format_size
 from hpcshell.core.words import nearest
@@ -171,7 +172,7 @@ def classify(answer: Answer, site: Site | None = None) -> Trouble:
         return Trouble(
             kind="busy", message=said or "there was no answer in time", hint="ask again in a minute"
         )
-    return sentence(answer.said, site)
+    return sentence(answer.said, site) if said else wordless(answer, "Slurm")
 
 
 def sentence(text: str, site: Site | None = None) -> Trouble:
@@ -180,7 +181,7 @@ def sentence(text: str, site: Site | None = None) -> Trouble:
     for pattern, kind, hint in _RULES:
         if found := re.search(pattern, text):
             return Trouble(kind=kind, message=message, hint=hint(found, site or Site()))
-    return Trouble(kind="broken", message=message or "Slurm refused and said nothing")
+    return Trouble(kind="broken", message=message)
 
 
 _ABOUT: Final = r"for job (\S+)$|on job id ([^\s:]+): |Invalid job id (?!specified)(\S+)$"

@@ -159,7 +159,7 @@ def test_no_value_brings_a_line_of_its_own(field):
 def test_what_is_no_text_is_refused_with_an_example(field, value):
     with pytest.raises(Wrong, match=f"{field}=.* is no text") as wrong:
         SlurmJobManager(**{field: value})
-    assert f'{field}="' in wrong.value.hint
+    assert f'{field}="' in str(wrong.value)
 
 
 def test_what_cannot_be_run_is_refused(home, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from hpcshell import jobs
 from hpcshell.core.errors import NotFound, Wrong
-from hpcshell.core.words import nearest, one_line, quote
+from hpcshell.core.words import nearest, one_line, quote, safe
 from hpcshell.hpc.resources import directive_lines, said
 from hpcshell.hpc.scripts import array_script, single_script
 from hpcshell.hpc.settings import DEFAULT_WALLTIME, Wanted, wanted
@@ -325,7 +325,7 @@ def _short(job_name: str, sweep_id: str) -> str:
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
         hint = f'write it as the scheduler reads it: {name}="{EXAMPLES[name]}"'
-        raise Wrong(f"{name}={quote(repr(value))} is no text", hint)
+        raise Wrong(f"{name}={safe(repr(value))[:80]} is no text", hint)
     return one_line(value, name)
 
 

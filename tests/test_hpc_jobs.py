@@ -154,6 +154,14 @@ def test_no_value_brings_a_line_of_its_own(field):
         PBSJobManager(**{field: "1\n#PBS -q other"})
 
 
+@pytest.mark.parametrize("field", ["walltime", "resources", "queue", "account"])
+@pytest.mark.parametrize("value", [{"cpus": 1}, 3600, b"a", None])
+def test_what_is_no_text_is_refused_with_an_example(field, value):
+    with pytest.raises(Wrong, match=f"{field}=.* is no text") as wrong:
+        SlurmJobManager(**{field: value})
+    assert f'{field}="' in str(wrong.value)
+
+
 def test_what_cannot_be_run_is_refused(home, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     manager = SlurmJobManager()

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from hpcshell.backends.contract import Backend
+from hpcshell.backends.contract import Answer, Backend, Trouble
 from hpcshell.backends.registry import BACKENDS, backend, names
+from hpcshell.clusters.troubles import raised
 from hpcshell.core.errors import Broken, Wrong
 
 GOOD = """
@@ -119,3 +120,31 @@ def test_entry_points_are_not_read_for_ours(monkeypatch):
 
     monkeypatch.setattr("importlib.metadata.entry_points", never)
     assert backend("lsf").name == "lsf"
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(code=127, err="it: command not found", missing=True),
+        Answer(code=127, err="sh: 1: exec: it: not found"),
+    ],
+)
+def test_where_the_commands_are_not_nobody_was_asked(name: str, answer: Answer) -> None:
+    made = backend(name)
+    change = made.read_change(["12"], [answer]).troubles["12"]
+    for told in (made.read_submit(answer), made.read_probe(answer), change):
+        assert isinstance(told, Trouble)
+        assert told.kind == "unset"
+        assert "login node" in told.hint
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize(("code", "told"), [(137, "signal KILL"), (143, "signal TERM"), (1, "1")])
+def test_of_a_command_without_a_word_it_is_said_how_it_ended(
+    name: str, code: int, told: str
+) -> None:
+    found = backend(name).read_submit(Answer(code=code))
+    assert isinstance(found, Trouble)
+    assert told in found.message
+    assert "words above" not in str(raised(found, "here"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from hpcshell.cli import reach
 from hpcshell.clusters import lookout
 from tests.cli.conftest import call
 from tests.conftest import Hpc
@@ -114,6 +116,16 @@ def test_a_command_is_run_there_as_if_it_ran_here(hpc: Hpc):
     assert "#SBATCH" in hpc("run", *ON, "--dry-run", *said, "true", check=True).stdout
     array = hpc("run", *ON, "--array", "0-1", *said, "true")
     assert (array.returncode, "takes no array" in array.stderr) == (2, True)
+
+
+def test_a_command_there_reads_what_we_would_read(hpc: Hpc):
+    cat = ("run", *ON, "--mem", "32M", "--", "cat")
+    assert hpc(*cat, input="a b\n").stdout == "a b\n"
+    Path("in").write_text("c\n")
+    assert hpc("run", *ON, "--mem", "32M", "--input", "in", "--", "cat").stdout == "c\n"
+    much = hpc(*cat, input="x" * (1 << 20) + "y")
+    assert much.returncode == 2
+    assert "--input FILE" in much.stderr
 
 
 def test_who_leaves_a_command_there_takes_it_along():
@@ -372,3 +384,34 @@ def test_files_of_a_cluster_that_is_here_are_here_already(
     assert "has the files of this machine" in done.stderr
     fetched = hpc("fetch", *ON, "@", check=True).stdout
     assert str(tmp_path) in fetched
+
+
+# ------------------------------------------------------------------------------ a slow scheduler
+
+
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A squeue that says nothing for a while, which is longer than anybody here is patient."""
+    squeue = tmp_path / "slow" / "squeue"
+    squeue.parent.mkdir()
+    squeue.write_text(f'#!/bin/sh\nsleep 0.5\nexec {shutil.which("squeue")} "$@"\n')
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", str(squeue.parent), prepend=":")
+    monkeypatch.setattr(reach, "PATIENCE", 0.1)
+
+
+@pytest.mark.usefixtures("slow")
+def test_it_is_said_once_that_a_cluster_is_waited_for():
+    said = call("queue", *ON, check=True)
+    assert said.err.count("waiting for here to answer") == 1
+    before, _, after = said.err.partition("hpc: waiting for here to answer\n")
+    assert (before, after.strip()) == ("", "no jobs")
+    assert call("queue", *ON, "--json", "--user", "nobody", check=True).json["rows"] == []
+    assert "waiting" not in call("queue", *ON, "--quiet", "--user", "nobody", check=True).err
+
+
+def test_who_is_answered_at_once_is_told_nothing_of_waiting(monkeypatch: pytest.MonkeyPatch):
+    before = signal.getsignal(signal.SIGALRM)
+    assert "waiting" not in call("queue", *ON, check=True).err
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 
 from hpcshell.core.errors import HpcError, NotYet
 from hpcshell.core.indexset import IndexSet
@@ -467,6 +468,14 @@ def test_a_submission_by_hand_is_not_moved(realm: Realm) -> None:
     realm.passes(30.0)
     assert realm.rebalance() == []
     assert realm.rebalance("job") == ["it stays: it was not submitted with --on any"]
+
+
+def test_one_that_only_its_cluster_could_run_stays_for_that_reason(realm: Realm) -> None:
+    asked = realm.choice("job")
+    only = replace(asked, specs={"a": asked.specs["a"]})
+    realm.any().call("submit", submissions=[only])
+    realm.passes(30.0)
+    assert realm.rebalance("job") == ["it stays: no other cluster could run it"]
 
 
 def test_tending_looks_for_better_places_every_ten_minutes(realm: Realm) -> None:

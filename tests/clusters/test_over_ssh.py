@@ -64,6 +64,15 @@ def test_start_up_files_that_print_and_join_the_streams_spoil_no_answer(mycluste
         (mycluster.home / ".bashrc").unlink()
 
 
+def test_what_is_piped_into_a_command_goes_along_and_is_read_again_by_a_second_run(
+    mycluster: Gate, hpc: Hpc
+):
+    assert hpc("run", *ON, "--name", "reads", "--", "cat", input=SECRET).stdout == SECRET
+    again = hpc("rerun", "--quiet", *ON, "reads", check=True).stdout.strip()
+    assert hpc("wait", *ON, again).returncode == 0
+    assert hpc("logs", *ON, again, check=True).stdout == SECRET
+
+
 def test_an_array_is_followed_to_its_end(mycluster: Gate, hpc: Hpc):
     job = submitted(hpc, "--array", "1-3", "--", "sh", "-c", "echo part $HPC_ARRAY_TASK_ID")
     followed = hpc("logs", "-f", *ON, job, check=True).stdout

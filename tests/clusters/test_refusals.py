@@ -9,9 +9,11 @@ from types import MappingProxyType
 import msgspec
 import pytest
 
-from hpcshell.backends.contract import Answer, Change, Trouble
+from hpcshell.backends.contract import Answer, Change, Partition, Site, Trouble, Words
 from hpcshell.clusters.desks import open_cluster
 from hpcshell.core.errors import Broken, Refused, Wrong
+from hpcshell.core.jobspec import Layout
+from hpcshell.core.records import Request
 from hpcshell.core.settings import ClusterSettings, Settings
 from hpcshell.machine.paths import Places
 from tests.support.clusters.toy import ToyBackend, ToySite, spec, toy_desk
@@ -26,6 +28,16 @@ class Guarded(ToyBackend):
         return Change(troubles=dict.fromkeys(ids, Trouble(kind="denied", message="Unauthorized")))
 
 
+class Small(ToyBackend):
+    """A toy that takes what it can never run."""
+
+    def ask_site(self) -> Sequence[Words]:
+        return [self.probe()]
+
+    def read_site(self, answers: Sequence[Answer]) -> Site:
+        return Site(partitions=(Partition(name="debug", nodes=2, max_time=1800.0),))
+
+
 class Nameless(ToyBackend):
     def read_submit(self, answer: Answer) -> str | Trouble:
         return Trouble(kind="wrong", message="Unknown queue", hint="there are: cpu, gpu")
@@ -37,6 +49,29 @@ def test_what_only_operators_may_do_is_refused_with_the_nearest_thing(tmp_path: 
     with pytest.raises(Refused, match="only operators may hold a job of Toy") as refused:
         desk.call("hold", ids=["1"])
     assert refused.value.hint == "cancel it"
+
+
+@pytest.mark.parametrize(
+    ("layout", "seconds", "why"),
+    [
+        (Layout(nodes=9), None, "partition debug has 2 nodes, not 9"),
+        (Layout(), 7200.0, "partition debug runs jobs for 30m 0s at the most"),
+        (Layout(nodes=2), 1800.0, ""),
+    ],
+)
+def test_what_was_taken_and_never_starts_is_said(
+    tmp_path: Path, layout: Layout, seconds: float | None, why: str
+) -> None:
+    desk = toy_desk(tmp_path, site := ToySite(), backend=Small)
+    job = spec(layout=layout, request=Request(time_limit=seconds))
+    (dry,) = desk.call("submit", submissions=[job], dry_run=True)["jobs"]
+    assert dry["notes"] == ([f"toy never starts it as it stands: {why}"] if why else [])
+    (taken,) = desk.call("submit", submissions=[job])["jobs"]
+    told = f"toy took it, but it never starts as it stands: {why}"
+    assert taken["notes"] == ([told] if why else [])
+    site.faults = ["full"]
+    (waits,) = desk.call("submit", submissions=[job])["jobs"]
+    assert told not in waits["notes"]
 
 
 def test_an_error_that_nobody_knows_is_no_refusal_if_the_site_shows_the_job(tmp_path: Path) -> None:

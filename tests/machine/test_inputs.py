@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from hpcshell.machine import inputs, spawn
-from hpcshell.machine.inputs import Input, input_of
+from hpcshell.machine.inputs import Input, input_of, readable, whole
 from hpcshell.machine.spawn import CannotStart
 
 
@@ -139,3 +139,34 @@ def test_where_nothing_can_be_read_there_is_nothing(tmp_path: Path, pipe: tuple[
 def test_a_file_is_no_pipe() -> None:
     for name in ("/etc/passwd", "/proc/1/fd/0", "pipe:[1]", "/proc/1/fd/0 pipe:[x]"):
         assert inputs.opened(name, os.O_RDONLY) is None
+
+
+@given(some.binary(max_size=2_000), some.integers(0, 2_000))
+def test_it_is_read_whole_or_found_to_be_too_much(content: bytes, most: int) -> None:
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(reading, False)
+        os.write(writing, content)
+        os.close(writing)
+        assert whole(reading, most) == (content if len(content) <= most else None)
+    finally:
+        os.close(reading)
+
+
+def test_a_file_that_was_read_whole_is_where_it_was(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("one two")
+    with (tmp_path / "file").open("rb", buffering=0) as file:
+        file.seek(4)
+        assert readable(file.fileno(), 0.0)
+        assert whole(file.fileno(), 100) == b"two"
+        assert file.tell() == 4
+
+
+def test_it_is_said_whether_there_is_anything_to_read(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    assert readable(reading, 0.0) is False
+    os.write(writing, b"a")
+    assert readable(reading, 0.0) is True
+    assert readable(writing, 0.0) is None
+    with open(os.devnull, "rb") as nothing:
+        assert readable(nothing.fileno(), 0.0) is None

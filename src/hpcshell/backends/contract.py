@@ -22,12 +22,13 @@ from hpcshell.core.sightings import LIVE as LIVE
 from hpcshell.core.sightings import UNKNOWN as UNKNOWN
 from hpcshell.core.sightings import Parent as Parent
 from hpcshell.core.sightings import Sighting as Sighting
+from hpcshell.core.words import format_signal
 
 Kind = Literal["wrong", "limit", "busy", "denied", "gone", "unset", "broken"]
 """`wrong`: will never be taken as it stands. `limit`: not now, the user has as many as allowed.
 `busy`: the scheduler does not answer or asks to try again (transient). `denied`: not allowed to
-this user. `gone`: it knows no such job. `unset`: its commands do not know where it is, as they are
-set up here, and have asked nobody. `broken`: anything else."""
+this user. `gone`: it knows no such job. `unset`: its commands are not there, or do not know where
+it is, as they are set up here, and have asked nobody. `broken`: anything else."""
 
 
 class Trouble(Record, frozen=True, kw_only=True):
@@ -277,6 +278,28 @@ def first_lines(text: str, most: int = 3) -> str:
     """The site's own words, shortened: its first lines that are not blank."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "; ".join(lines[:most])
+
+
+def no_command(answer: Answer, title: str, how: str) -> Trouble | None:
+    """The trouble of a command that is not there, by the word of the link or of a shell; `how` it
+    comes to be found. None: it is there."""
+    said = first_lines(answer.said)
+    if not answer.missing and not (answer.code == 127 and "not found" in said):
+        return None
+    hint = f"is this a login node of it? then load its module, or {how}"
+    return Trouble(kind="unset", message=said or f"{title}'s commands are not there", hint=hint)
+
+
+def wordless(answer: Answer, title: str) -> Trouble:
+    """The trouble of a command that came to nothing without a word, perhaps because somebody ended
+    it."""
+    code = answer.code or 0
+    if 128 < code <= 192:
+        ended = f"was ended by signal {format_signal(code - 128)}"
+    else:
+        ended = f"ended with {code}"
+    hint = "say it by hand, or ask again: hpc cluster status"
+    return Trouble(kind="broken", message=f"{title}'s command {ended} and said nothing", hint=hint)
 
 
 def by_number(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:

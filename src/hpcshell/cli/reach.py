@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,6 +18,11 @@ from hpcshell.machine.paths import places
 if TYPE_CHECKING:
     from hpcshell.client.client import Client
     from hpcshell.jobs.doors import Door
+
+PATIENCE: Final = 5.0
+"""Seconds without an answer of a cluster after which it is said that it is waited for."""
+_LONG: Final = ("wait", "fetch")
+"""Verbs that take their time though the cluster answers."""
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -37,7 +42,43 @@ def door() -> Door:
     if hasattr(found, "page"):  # a desk, and no client, which is not loaded for this question
         _end_in_order()
         click.get_current_context().call_on_close(partial(_say_unkept, found))
+        return _Aloud(found)
     return found
+
+
+class _Aloud:
+    """A desk of which it is said, once, that its answer is waited for."""
+
+    def __init__(self, desk: Door) -> None:
+        self._desk = desk
+        self._asking = False
+        self._quiet = bool(click.get_current_context().params.get("quiet"))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._desk, name)
+
+    def call(self, verb: str, **args: Any) -> Any:
+        """As the desk's own. An alarm takes no thread, and whoever is quick never sees it."""
+        if self._quiet or verb in _LONG:
+            return self._desk.call(verb, **args)
+        import signal
+
+        self._asking = True
+        before = signal.signal(signal.SIGALRM, self._say)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        try:
+            return self._desk.call(verb, **args)
+        finally:
+            self._asking = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    def _say(self, number: int, frame: object) -> None:
+        if self._asking:  # it may ring just when the answer is there
+            self._quiet = True
+            cluster = getattr(self._desk, "cluster", None)
+            name = safe(cluster.name) if cluster is not None else "the clusters"
+            click.echo(f"hpc: waiting for {name} to answer", err=True)
 
 
 def _say_unkept(desk: Door) -> None:

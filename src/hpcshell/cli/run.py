@@ -54,7 +54,8 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     `hpc logs` prints again; they lie in the cache unless --output and --error say otherwise.
     Its standard input is ours, a pipe as it comes or a file from where it stands, unless --input
     names another; a terminal is not read. After a pipe, a failed command is not tried again.
-    On a cluster (--on) it reads nothing, and its output lies where that of hpc submit does.
+    On a cluster (--on) it is read to its end first, 1 MiB at most, and goes along; the output lies
+    where that of hpc submit does.
     """
     settings = take_settings(chosen)
     argv, script = what_to_run(words, "run")
@@ -63,7 +64,8 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
         from hpcshell.cli.run_far import run
         from hpcshell.jobs.asking import prepare_for
 
-        return run(talk, way, prepare_for(way, argv, script, settings))
+        asked = prepare_for(way, argv, script, settings)
+        return run(talk, way, asked, reads=words[0] != "-")
     prepared = _with_outputs(prepare(argv, script, settings))
     if prepared.submission.array:
         raise Wrong("hpc run takes no array", "submit it, then follow it: hpc logs -f @")

@@ -6,26 +6,37 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from hpcshell.cli import exits, far
 from hpcshell.cli.fetch import bring_back
 from hpcshell.cli.staying import stay_with
 from hpcshell.cli.submit import named, present_script, say_understood
 from hpcshell.cli.talk import Talk
 from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.core.jobspec import JobSpec
+from hpcshell.core.submission import Submission
 from hpcshell.core.words import safe
 from hpcshell.jobs.asking import Asked
 
 if TYPE_CHECKING:
     from hpcshell.jobs.doors import Door
 
+LARGEST: Final = 1 << 20
+"""Bytes of input that go along: they stay on record with the job."""
+PATIENCE: Final = 2.0
+"""Seconds without any input after which it is said that it is waited for."""
 LEFT: Final = (KeyboardInterrupt, SystemExit, BrokenPipeError)
 """How somebody goes away who has no more use for the job."""
 
 
-def run(talk: Talk, way: Door, prepared: Asked) -> int:
-    """Submit it, follow it to its end and return its exit code; who leaves takes it along."""
+def run(talk: Talk, way: Door, prepared: Asked, *, reads: bool) -> int:
+    """Submit it, follow it to its end and return its exit code; who leaves takes it along. `reads`:
+    our standard input is for it."""
     if prepared.array:
         raise Wrong("hpc run takes no array", "submit it, then follow it: hpc logs -f @")
+    if reads and not talk.dry_run:
+        prepared = _with_input(talk, prepared)
     answer = way.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
     job = answer["jobs"][0]
     if talk.dry_run:
@@ -43,6 +54,39 @@ def run(talk: Talk, way: Door, prepared: Asked) -> int:
             way.call("cancel", ids=[name])
             talk.say(f"cancelled job {safe(name)}")
         raise
+
+
+def _with_input(talk: Talk, prepared: Asked) -> Asked:
+    """With what we would read, unless a file was named for that."""
+    asked = prepared.submission
+    assert not isinstance(asked, Submission)
+    specs = {"": asked} if isinstance(asked, JobSpec) else asked.specs
+    if any(spec.submission.stdin for spec in specs.values()) or not (read := _read(talk)):
+        return prepared
+    given = {name: replace(spec, input=read) for name, spec in specs.items()}
+    if isinstance(asked, JobSpec):
+        return prepared._replace(submission=given[""])
+    return prepared._replace(submission=replace(asked, specs=given))
+
+
+def _read(talk: Talk) -> bytes:
+    """All of our standard input. Raises `Wrong` if that is too much to go along."""
+    from hpcshell.machine.inputs import readable, whole
+
+    try:
+        descriptor = sys.stdin.fileno()
+        there = readable(descriptor, PATIENCE)
+        if there is None:
+            return b""
+        if not there:
+            talk.say("hpc: reads the command's input until it ends (to give it none: < /dev/null)")
+        found = whole(descriptor, LARGEST)
+    except (OSError, ValueError, AttributeError):  # no descriptor stands behind it
+        return b""
+    if found is None:
+        hint = "keep it in a file that is there: --input FILE"
+        raise Wrong("no more than 1 MiB of standard input goes along to a cluster", hint)
+    return found
 
 
 def _follow(way: Door, name: str) -> None:

@@ -122,7 +122,9 @@ class AnyDesk:
         told = "; ".join([*(each.sentence for each in made), *notes])
         if made and all(each.silent for each in made):
             raise Unreachable(f"no cluster answers: {told}", "hpc cluster status")
-        raise Refused(f"no cluster can run it: {told}", "how they answer: hpc cluster status")
+        never = all(each.never for each in made) and not self.missing
+        kind = Wrong if never else Refused
+        raise kind(f"no cluster can run it: {told}", "how they answer: hpc cluster status")
 
     def _hand_over(
         self, choice: Choice, chosen: Offer, reason: str, dry_run: bool

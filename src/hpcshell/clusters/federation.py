@@ -24,7 +24,7 @@ from hpcshell.clusters.lookout import picture
 from hpcshell.clusters.parents import parents_of
 from hpcshell.clusters.submitting import Wanted, check_spec
 from hpcshell.clusters.troubles import raised
-from hpcshell.core.errors import HpcError, NotYet, Refused, Unreachable
+from hpcshell.core.errors import HpcError, NotYet, Refused, Unreachable, Wrong
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.records import Record
 from hpcshell.core.units import format_duration
@@ -39,8 +39,9 @@ FARTHEST: Final = 30 * 86_400.0
 class Offer(Record, frozen=True, kw_only=True):
     """What one cluster offers. `wait`: expected seconds until the start (None: nobody can tell);
     `run`: how long such a job is expected to run there (None: not known); `ahead`: how many of the
-    user's jobs wait there; `why`: where the wait is from, or why it `cannot` run there; `silent`:
-    it did not say so itself, it does not answer."""
+    user's jobs wait there; `why`: where the wait is from, or why it `cannot` run there; `never`:
+    nor could it ever, as it was asked for; `silent`: it did not say so itself, it does not
+    answer."""
 
     cluster: str
     wait: float | None = None
@@ -48,6 +49,7 @@ class Offer(Record, frozen=True, kw_only=True):
     ahead: int = 0
     why: str = ""
     cannot: bool = False
+    never: bool = False
     silent: bool = False
 
     def total(self, run: float) -> float:
@@ -98,7 +100,8 @@ def offers(asked: Sequence[tuple[Cluster, JobSpec]]) -> list[Offer]:
 def cannot(cluster: Cluster, error: HpcError) -> Offer:
     """The offer of one that will not have it, or does not answer."""
     told = error.message.removeprefix(f"{cluster.name}: ")
-    return Offer(cluster=cluster.name, why=told, cannot=True, silent=is_silent(error))
+    never, silent = isinstance(error, Wrong), is_silent(error)
+    return Offer(cluster=cluster.name, why=told, cannot=True, never=never, silent=silent)
 
 
 def is_silent(error: HpcError) -> bool:
@@ -112,14 +115,15 @@ def offer(cluster: Cluster, spec: JobSpec) -> Offer:
     site = cluster.site()
     check_spec(spec, cluster)
     if why := misfit(site, spec):
-        raise Refused(why, "leave it to another cluster, or ask for what this one has")
+        raise Wrong(why, "leave it to another cluster, or ask for what this one has")
     terms, any_one = parents_of(cluster, spec.submission.dependency, lambda: picture(cluster))
     estimate = _estimate(cluster, Wanted(spec=spec, parents=terms, any=any_one))
     if estimate.trouble is not None and estimate.trouble.kind == "unset":
         raise raised(estimate.trouble, cluster.name)
     if estimate.trouble is not None and estimate.trouble.kind in ("wrong", "denied"):
         hint = f" ({estimate.trouble.hint})" if estimate.trouble.hint else ""
-        raise Refused(estimate.trouble.message + hint, "ask for what the site takes")
+        kind = Wrong if estimate.trouble.kind == "wrong" else Refused
+        raise kind(estimate.trouble.message + hint, "ask for what the site takes")
     made = Offer(cluster=cluster.name, run=_run_of_history(cluster, spec), ahead=ahead)
     return _with_wait(made, cluster, spec, estimate)
 

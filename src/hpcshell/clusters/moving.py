@@ -97,7 +97,8 @@ class Moving:
         if under_way(here.ledger, entry, here.ledger.parts(entry.serial)):
             return
         if not entry.elsewhere:
-            raise Stays("it was not submitted with --on any")
+            alone = "no other cluster could run it"
+            raise Stays(alone if entry.chosen else "it was not submitted with --on any")
         if entry.spec.submission.dependency or _is_waited_for(here, entry):
             raise Stays("it is tied to other jobs there")
         several = self._waiting(here, entry)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from hpcshell.backends.contract import Order, Site
 from hpcshell.backends.jobscript import environment_file, own_variables
 from hpcshell.clusters.cluster import Cluster
+from hpcshell.clusters.staging import INPUT
 from hpcshell.core.commands import Words
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.jobspec import JobSpec
@@ -58,6 +59,8 @@ class Orders:
         files |= {"env": (env.encode(), 0o600), "record/": (b"", 0o700)}
         if asked.script is not None:
             files["script"] = (asked.script, 0o700)
+        if entry.spec.input:
+            files[INPUT] = (entry.spec.input, 0o600)
         shown = _shown(left, entry.spec)
         notes = [f"variable {name} is left out: {left[name]}" for name in shown]
         return Sheet(files, notes, words)

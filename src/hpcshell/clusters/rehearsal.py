@@ -5,7 +5,7 @@ from __future__ import annotations
 from hpcshell.backends.contract import Order
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.orders import Orders, split
-from hpcshell.clusters.staging import at_work
+from hpcshell.clusters.staging import placed
 from hpcshell.clusters.submitting import KEY, Wanted, completed
 from hpcshell.core.commands import Words
 from hpcshell.machine import clock
@@ -27,7 +27,7 @@ def estimate(cluster: Cluster, wanted: Wanted) -> Words | None:
 def _imagined(cluster: Cluster, wanted: Wanted) -> Order:
     key = f"{KEY}{'x' * 16}"
     directory = f"{cluster.directory}/{key}"
-    spec = completed(at_work(wanted.spec, directory))
+    spec = completed(placed(wanted.spec, directory))
     entry = Entry(
         serial=0,
         key=key,

@@ -20,6 +20,8 @@ from hpcshell.store.ledger.entries import Entry
 
 WORK: Final = "work"
 """The directory within a job's own in which it works, where it has one."""
+INPUT: Final = "input"
+"""The file there with what it reads, where that came along."""
 PAUSES: Final = (1.0, 4.0, 10.0)
 """Pauses before a transfer is gone on with whose connection broke."""
 
@@ -30,11 +32,15 @@ Pause = Callable[[float], None]
 Made = TypeVar("Made")
 
 
-def at_work(spec: JobSpec, directory: str) -> JobSpec:
-    """The job as it works below its directory on the cluster, if it is to have one of its own."""
-    if not spec.own:
+def placed(spec: JobSpec, directory: str) -> JobSpec:
+    """The job with what is its own below its directory on the cluster: the one it works in, and
+    the file that it reads."""
+    if not (spec.own or spec.input):
         return spec
-    return replace(spec, submission=replace(spec.submission, cwd=f"{directory}/{WORK}"))
+    asked = spec.submission
+    cwd = f"{directory}/{WORK}" if spec.own else asked.cwd
+    stdin = f"{directory.replace('%', '%%')}/{INPUT}" if spec.input else asked.stdin
+    return replace(spec, submission=replace(asked, cwd=cwd, stdin=stdin))
 
 
 def send_along(cluster: Cluster, entry: Entry, pause: Pause) -> None:

@@ -22,7 +22,7 @@ from hpcshell.backends.contract import Parent, Trouble
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.doubt import Doubt
 from hpcshell.clusters.orders import Orders, Sheet, split
-from hpcshell.clusters.staging import at_work, send_along
+from hpcshell.clusters.staging import placed, send_along
 from hpcshell.clusters.troubles import raised
 from hpcshell.core.commands import Words
 from hpcshell.core.errors import HpcError, Refused, Wrong
@@ -132,7 +132,7 @@ class Submitting(Doubt):
     def _draft(self, wanted: Wanted) -> tuple[Entry, list[tuple[str, str, int]], Sheet]:
         cluster, key = self.cluster, wanted.key or new_key()
         directory = f"{cluster.directory}/{key}"
-        spec = completed(at_work(wanted.spec, directory))
+        spec = completed(placed(wanted.spec, directory))
         entry = Entry(
             serial=0,
             key=key,
@@ -399,7 +399,7 @@ def check_unique(spec: JobSpec, cluster: Cluster) -> None:
 
 def _same(one: JobSpec, other: JobSpec) -> bool:
     """Whether they differ in nothing but their names, and in directories of their own."""
-    one, other = (completed(at_work(each, "")) for each in (one, other))
+    one, other = (completed(placed(each, "")) for each in (one, other))
     return replace(one, submission=replace(one.submission, name="")) == replace(
         other, submission=replace(other.submission, name="")
     )

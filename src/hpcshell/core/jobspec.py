@@ -67,9 +67,9 @@ class JobSpec(Record, frozen=True, kw_only=True):
     too. `whole`: the rest of the caller's environment was asked for as well.
     `stage_in` are files and directories here that go along, relative to `origin`, and `stage_out`
     names and patterns of what comes back into it; `own`: the working directory is a new one of the
-    job's own. `setup` are lines of shell that run before the job in the job's own shell. `native`
-    are words for the site's submit command, handed on as they stand.
-    """
+    job's own. `input` is what it reads, instead of a file that is there. `setup` are lines of shell
+    that run before the job in the job's own shell. `native` are words for the site's submit
+    command, handed on as they stand."""
 
     submission: Submission
     layout: Layout = Layout()
@@ -84,3 +84,4 @@ class JobSpec(Record, frozen=True, kw_only=True):
     stage_out: tuple[str, ...] = ()
     origin: str = ""
     own: bool = False
+    input: bytes = b""

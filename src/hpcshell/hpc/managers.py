@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from hpcshell import jobs
 from hpcshell.core.errors import NotFound, Wrong
-from hpcshell.core.words import nearest, one_line, quote
+from hpcshell.core.words import nearest, one_line, quote, safe
 from hpcshell.hpc.resources import directive_lines, said
 from hpcshell.hpc.scripts import array_script, single_script
 from hpcshell.hpc.settings import DEFAULT_WALLTIME, Wanted, wanted
@@ -23,6 +23,13 @@ Params = Mapping[str, Any]
 MODES: Final = ("individual", "array")
 USUAL_SCRIPT: Final = "train.py"
 """What is run in a project that has it, where no script was named."""
+EXAMPLES: Final = {
+    "walltime": "04:00:00",
+    "resources": "select=1:ncpus=4:mem=16gb",
+    "queue": "normal",
+    "account": "physics",
+}
+"""Texts that directives are made of, as they may be written."""
 WORDS: Final[Mapping[JobStatus, str]] = {
     JobStatus.PENDING: "queued",
     JobStatus.RUNNING: "running",
@@ -58,13 +65,13 @@ class HPCJobManager(ABC):
         account: str = "",
         cluster: str | None = None,
     ) -> None:
-        self.walltime = one_line(walltime, "walltime")
-        self.resources = one_line(resources, "resources")
+        self.walltime = _text(walltime, "walltime")
+        self.resources = _text(resources, "resources")
         self.python_path = python_path
         self.script_path = os.fspath(script_path)
         self.project_dir = os.fspath(project_dir)
-        self.queue = one_line(queue, "queue")
-        self.account = one_line(account, "account")
+        self.queue = _text(queue, "queue")
+        self.account = _text(account, "account")
         self.cluster = cluster
 
     @property
@@ -313,6 +320,13 @@ def _kind(system: str, cluster: str | None) -> type[HPCJobManager]:
 def _short(job_name: str, sweep_id: str) -> str:
     """`task_001` of `sweep_task_001`."""
     return job_name.removeprefix(f"{sweep_id}_").removeprefix("sweep_")
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        hint = f'write it as the scheduler reads it: {name}="{EXAMPLES[name]}"'
+        raise Wrong(f"{name}={safe(repr(value))[:80]} is no text", hint)
+    return one_line(value, name)
 
 
 def _word(text: str) -> str:

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import re
+import select
 import stat
 from typing import Final, NamedTuple
 
@@ -49,6 +50,34 @@ def input_of(descriptor: int) -> Input | None:
     if kind == stat.S_IFREG and os.lseek(descriptor, 0, os.SEEK_CUR) == 0:
         return _by_path(descriptor, found) or _poured(descriptor)
     return _poured(descriptor) if kind in (stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK) else None
+
+
+def readable(descriptor: int, patience: float) -> bool | None:
+    """Whether there is something to be read here, be it only the end; False if that is not known
+    after `patience` seconds. None for a terminal, for /dev/null, and where nothing can be read."""
+    try:
+        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+    except OSError:
+        return None
+    if access == os.O_WRONLY or kind not in (stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK):
+        return None
+    return bool(select.select([descriptor], [], [], patience)[0])
+
+
+def whole(descriptor: int, most: int) -> bytes | None:
+    """All that can be read here until it ends; None if that is more than `most` bytes. A file's own
+    place is left where it is."""
+    kept = stat.S_ISREG(os.fstat(descriptor).st_mode) and os.lseek(descriptor, 0, os.SEEK_CUR)
+    found = b""
+    while len(found) <= most:
+        select.select([descriptor], [], [])  # it may be one that does not wait by itself
+        if not (chunk := os.read(descriptor, CHUNK)):
+            break
+        found += chunk
+    if kept is not False:
+        os.lseek(descriptor, kept, os.SEEK_SET)
+    return found if len(found) <= most else None
 
 
 def opened(name: str, flags: int) -> int | None:

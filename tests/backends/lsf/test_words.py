@@ -52,7 +52,7 @@ def test_an_older_lsf_is_told_what_it_lacks():
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (Answer(code=127, missing=True), "broken"),
+        (Answer(code=127, missing=True), "unset"),
         (Answer(code=None), "busy"),
         (Answer(code=255, err="lsid: LIM is down; try later"), "busy"),
         (Answer(code=0, out="openlava 3.0\nMy cluster name is a\n"), "broken"),
@@ -242,7 +242,7 @@ def test_good_news(said):
         (Answer(code=None), "busy"),
         (Answer(code=255, err="Cannot connect to LSF. Please wait ..."), "busy"),
         (Answer(code=255, err="User permission denied"), "denied"),
-        (Answer(code=127, missing=True), "broken"),
+        (Answer(code=127, missing=True), "unset"),
         (Answer(code=255, err="Job <11> is not found"), "gone"),
     ],
 )

@@ -109,7 +109,7 @@ def test_no_answer_may_hide_a_submission_that_was_taken():
 def test_a_command_that_is_not_there_is_not_waited_for():
     found = PbsBackend().read_submit(Answer(code=127, missing=True))
     assert isinstance(found, Trouble)
-    assert found.kind == "broken"
+    assert found.kind == "unset"
 
 
 def test_a_submission_that_waits_for_its_job_is_one_whatever_the_job_ends_with():

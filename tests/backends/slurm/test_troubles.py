@@ -161,5 +161,5 @@ def test_commands_without_a_configuration_have_asked_nobody(text: str, code: int
 def test_a_machine_without_slurm_has_none() -> None:
     found = SlurmBackend().read_probe(Answer(code=None, missing=True, err="scontrol: not found"))
     assert not isinstance(found, Site)
-    assert found.kind == "broken"
-    assert "not here" in found.hint
+    assert found.kind == "unset"
+    assert "login node" in found.hint

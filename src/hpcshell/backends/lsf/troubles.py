@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from hpcshell.backends.contract import Answer, Kind, Site, Trouble, first_lines
+from hpcshell.backends.contract import (
+    Answer,
+    Kind,
+    Site,
+    Trouble,
+    first_lines,
+    no_command,
+    wordless,
+)
 from hpcshell.core.words import nearest
 
 PARENT_HINT: Final = "LSF forgets a job an hour after its end: leave out a parent that has ended"
@@ -80,15 +88,11 @@ _QUEUE: Final = re.compile(r"^\s*(\S+): No such queue", re.MULTILINE)
 
 def trouble(answer: Answer, site: Site) -> Trouble:
     """Why an answer is not what was asked for."""
-    if answer.missing:
-        return Trouble(
-            kind="broken",
-            message=first_lines(answer.said) or "there is no such command",
-            hint="LSF's commands are not in the PATH: its profile.lsf sets it",
-        )
+    if (absent := no_command(answer, "LSF", "source its profile.lsf")) is not None:
+        return absent
     if answer.code is None:
         return Trouble(kind="busy", message=first_lines(answer.said) or "no answer in time")
-    return sentence(answer.said, site)
+    return sentence(answer.said, site) if answer.said else wordless(answer, "LSF")
 
 
 def sentence(said: str, site: Site) -> Trouble:
@@ -98,7 +102,7 @@ def sentence(said: str, site: Site) -> Trouble:
         if part in low:
             near = _nearest_queue(said, site) if part == "no such queue" else ""
             return Trouble(kind=kind, message=first_lines(said), hint=near or hint)
-    return Trouble(kind="broken", message=first_lines(said) or "an empty answer")
+    return Trouble(kind="broken", message=first_lines(said))
 
 
 def _nearest_queue(said: str, site: Site) -> str:

@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from hpcshell.backends.contract import Answer, Kind, Site, Trouble, first_lines
+from hpcshell.backends.contract import (
+    Answer,
+    Kind,
+    Site,
+    Trouble,
+    first_lines,
+    no_command,
+    wordless,
+)
 
 _NOT_ANSWERING: Final = "the PBS server does not answer; ask again later"
 _NAME_RULES: Final = "letters, digits and . _ + - only; no blank, slash, colon or @"
@@ -105,14 +113,13 @@ _CODES: Final[dict[int, Kind]] = {
 
 def trouble(answer: Answer, site: Site | None = None) -> Trouble:
     """What this refusal means; `site` lets the hint name the queues that there are."""
-    if answer.missing:
-        return Trouble(
-            kind="broken",
-            message="the command is not there",
-            hint="put the commands of PBS in the PATH (often /opt/pbs/bin)",
-        )
+    how = "put its commands in the PATH (often /opt/pbs/bin)"
+    if (absent := no_command(answer, "PBS", how)) is not None:
+        return absent
     if answer.code is None:
         return Trouble(kind="busy", message="no answer in time", hint=_NOT_ANSWERING)
+    if not answer.said and answer.code not in _CODES:
+        return wordless(answer, "PBS")
     return trouble_of(_without_usage(answer.said), answer.code, site)
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from hpcshell.backends.contract import Answer, Partition, Site, Trouble, Words
+from hpcshell.backends.contract import Answer, Partition, Site, Trouble, Words, no_command
 from hpcshell.backends.sge.values import ENVIRONMENT, seconds, size, whole_number
 
 NO_SITE: Final = Trouble(
@@ -51,7 +51,7 @@ def read_probe(answer: Answer) -> Site | Trouble:
     if found is None:
         wrapper = _WRAPPED.search(answer.said)
         if wrapper is None:
-            return NO_SITE
+            return no_command(answer, "Grid Engine", "source the site's settings.sh") or NO_SITE
         return Trouble(
             kind="broken",
             message=f"the qstat here is not Grid Engine's: it speaks of {wrapper[0]}",

@@ -10,7 +10,15 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from hpcshell.backends.contract import Answer, Kind, Site, Trouble, first_lines
+from hpcshell.backends.contract import (
+    Answer,
+    Kind,
+    Site,
+    Trouble,
+    first_lines,
+    no_command,
+    wordless,
+)
 from hpcshell.backends.sge.shape import environments, resources
 from hpcshell.core.words import nearest
 
@@ -209,19 +217,14 @@ _NOISE: Final = frozenset({"Exiting.", "Waiting for immediate job to be schedule
 
 def classify(answer: Answer, site: Site) -> Trouble:
     """Why a command came to nothing."""
+    if (absent := no_command(answer, "Grid Engine", "source the site's settings.sh")) is not None:
+        return absent
     if answer.code is None:
         return Trouble(kind="busy", message="no answer from Grid Engine in time", hint=_DOWN)
-    if answer.missing or answer.code == 127:
-        return Trouble(
-            kind="broken",
-            message=first_lines(answer.said) or "Grid Engine's commands are not there",
-            hint="source the site's settings.sh, so that the commands are in PATH",
-        )
-    return classify_text(answer.said, site) or Trouble(
-        kind="broken",
-        message=shown(answer.said) or f"Grid Engine failed (exit {answer.code}) and said nothing",
-        hint="ask the site's administrators",
-    )
+    if not (said := shown(answer.said)):
+        return wordless(answer, "Grid Engine")
+    unknown = Trouble(kind="broken", message=said, hint="ask the site's administrators")
+    return classify_text(answer.said, site) or unknown
 
 
 def classify_text(text: str, site: Site) -> Trouble | None:

@@ -42,6 +42,10 @@ _NAMES: Final = Names(
 
 def script(order: Order) -> str:
     """The whole job script."""
+    if order.spec.native:
+        from hpcshell.backends.slurm.native import check  # whoever only looks does not need it
+
+        check(order.spec.native)
     said = list(options(order))
     lines = [f"#SBATCH {_written(option, value)}" for option, value in said]
     if order.spec.native:

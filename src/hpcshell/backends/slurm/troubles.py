@@ -10,7 +10,16 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from hpcshell.backends.contract import Answer, Kind, Partition, Site, Trouble, first_lines
+from hpcshell.backends.contract import (
+    Answer,
+    Kind,
+    Partition,
+    Site,
+    Trouble,
+    first_lines,
+    no_command,
+    wordless,
+)
 from hpcshell.core.units import format_duration, format_size
 from hpcshell.core.words import nearest
 
@@ -156,18 +165,14 @@ _NOISE: Final = (
 
 def classify(answer: Answer, site: Site | None = None) -> Trouble:
     """The trouble in an answer that was none, or was a refusal."""
+    if (absent := no_command(answer, "Slurm", "put its commands in the PATH")) is not None:
+        return absent
     said = first_lines(answer.said)
-    if answer.missing or (answer.code == 127 and "not found" in said):
-        return Trouble(
-            kind="broken",
-            message=said or "there is no such command",
-            hint="Slurm's commands are not here, or not on the PATH",
-        )
     if answer.code is None and not re.search(_UNSET, said):  # it looks for the file for a minute
         return Trouble(
             kind="busy", message=said or "there was no answer in time", hint="ask again in a minute"
         )
-    return sentence(answer.said, site)
+    return sentence(answer.said, site) if said else wordless(answer, "Slurm")
 
 
 def sentence(text: str, site: Site | None = None) -> Trouble:
@@ -176,7 +181,7 @@ def sentence(text: str, site: Site | None = None) -> Trouble:
     for pattern, kind, hint in _RULES:
         if found := re.search(pattern, text):
             return Trouble(kind=kind, message=message, hint=hint(found, site or Site()))
-    return Trouble(kind="broken", message=message or "Slurm refused and said nothing")
+    return Trouble(kind="broken", message=message)
 
 
 _ABOUT: Final = r"for job (\S+)$|on job id ([^\s:]+): |Invalid job id (?!specified)(\S+)$"

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 def queue(desk: Desk, limit: int, offset: int = 0, **filters: Any) -> dict[str, Any]:
     """What has not ended: first what runs, then what waits."""
-    seen = desk.look()
+    user = filters.get("user")
+    if user and user != desk.cluster.user and not filters.get("ids"):
+        from hpcshell.clusters.others import picture_of
+
+        seen = picture_of(desk.cluster, user)
+    else:
+        seen = desk.look()
     lines = sorted(lines_of(desk.cluster, seen, filters), key=Line.order)
     page = lines[offset : offset + limit] if limit else lines[offset:]
     answer: dict[str, Any] = {

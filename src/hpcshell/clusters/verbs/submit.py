@@ -84,6 +84,7 @@ def _submit(desk: Desk, spec: JobSpec, dry_run: bool, **wanted: Any) -> dict[str
         from hpcshell.clusters.rehearsal import script as script_of
 
         script, words, place = script_of(desk.cluster, order)
+        notes += _never_starts(desk, spec, "never starts it as it stands")
         return {
             "id": None,
             "name": spec.submission.name,
@@ -93,7 +94,20 @@ def _submit(desk: Desk, spec: JobSpec, dry_run: bool, **wanted: Any) -> dict[str
             "argv": list(words.argv),
             "stdin": place if words.stdin else None,
         }
-    return _accepted(Submitting(desk.cluster, desk.pause).submit(order), notes)
+    taken = Submitting(desk.cluster, desk.pause).submit(order)
+    if all(part.state == "known" for part in taken.parts):
+        notes += _never_starts(desk, spec, "took it, but it never starts as it stands")
+    return _accepted(taken, notes)
+
+
+def _never_starts(desk: Desk, spec: JobSpec, told: str) -> list[str]:
+    """A note about what some sites take though no partition of theirs can ever run it, by what is
+    known of them."""
+    from hpcshell.clusters.fitting import misfit
+
+    site = desk.cluster.known_site()
+    why = misfit(site, spec) if site is not None else ""
+    return [f"{desk.cluster.name} {told}: {why}"] if why else []
 
 
 def _accepted(taken: Taken, notes: list[str]) -> dict[str, Any]:

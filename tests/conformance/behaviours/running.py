@@ -119,6 +119,21 @@ def runs_setup(bench: Bench) -> None:
 
 
 @behaviour
+def stops_before(bench: Bench) -> None:
+    """Where an environment or a line of --setup fails, the job fails, and its command is not run"""
+    labels = [
+        bench.shell("touch ran", venv="/nonexistent/venv"),
+        bench.shell("touch ran", conda="nowhere"),
+        bench.shell("touch ran", setup=["false", "touch ran"]),
+    ]
+    for label in labels:
+        view = bench.end(label)
+        assert (view["state"], view["exit_code"]) == ("FAILED", 1)
+        assert "so the job is not run" in bench.output(label)
+    assert not (bench.directory / "ran").exists()
+
+
+@behaviour
 def hostile_names(bench: Bench) -> None:
     """A hostile name or comment arrives as given, or is refused in a sentence"""
     try:

@@ -1,4 +1,4 @@
-"""Exit codes, as a job's own script and an accounting that loses a part of them tell them."""
+"""Exit codes, as a job's own script and who loses a part of them tell them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ def by_signal(one: Sighting) -> Sighting:
     """How it ended as on this machine. The shell that runs a job script ends with 128 and the
     signal that killed the job; that it is told from an exit with that code is more than a shell
     can do."""
-    if one.exit_code not in _BY_SIGNAL:
+    code = one.exit_code
+    if code is None or code not in _BY_SIGNAL:
         return one
-    return replace(one, exit_code=None, signal=one.exit_code - 128)
+    return replace(one, exit_code=None, signal=code - 128)
 
 
 def code_of(one: Sighting) -> int | None:
@@ -25,16 +26,16 @@ def code_of(one: Sighting) -> int | None:
     return one.exit_code if one.signal is None else 128 + one.signal
 
 
-def is_doubtful(one: Sighting, codes: int) -> bool:
-    """Whether an accounting that tells so many exit codes apart may mean another than it says: 72
-    for 200, or none for 128."""
-    if codes >= 256 or one.state != "FAILED" or one.signal is not None:
+def is_doubtful(one: Sighting, codes: int = 256) -> bool:
+    """Whether who tells so many exit codes apart has told none, or may mean another than it says:
+    72 for 200."""
+    if one.state != "FAILED" or one.signal is not None:
         return False
     return one.exit_code is None or one.exit_code < 256 - codes
 
 
 def settled(one: Sighting, exact: int | None, codes: int) -> Sighting | None:
     """The same with the exact code, if that can be the one that was told. None: it cannot."""
-    if not exact or exact % codes != (one.exit_code or 0) % codes:
+    if not exact or one.exit_code not in (None, exact % codes):
         return None
     return by_signal(replace(one, exit_code=exact))

@@ -92,7 +92,7 @@ class Assessing:
         self.alive = False
         """Whether it shows that something of it waits or runs."""
         self.doubtful: set[Element] = set()
-        """Those of whose exit code the accounting has not told all."""
+        """Those that failed, and whose exit code nobody has told, or not all of it."""
         self._certain: set[Element] = set()
         self._unwanted = frozenset(IndexSet.parse(part.unwanted)) if part.unwanted else frozenset()
         self._members = frozenset(elements_of(part.indices))
@@ -108,7 +108,9 @@ class Assessing:
             self.alive = self.alive or sighting.state in _ALIVE
             for element, one in self._spread(sighting):
                 if one.state not in ENDED or element not in self._ended:
-                    self.elements[element] = self._as_wished(element, one)
+                    one = self.elements[element] = self._as_wished(element, one)
+                    if is_doubtful(one):
+                        self.doubtful.add(element)
         self.missing -= self.elements.keys()
         for element in self.missing & self._ended.keys():
             self.elements[element] = self._ended[element]
@@ -136,14 +138,12 @@ class Assessing:
 
     def _take(self, element: Element, one: Sighting, known: Sighting | None, codes: int) -> None:
         """The accounting's word of an end, with the exit code that the queue has told."""
-        if is_doubtful(one, codes):
-            exact = None if known is None else settled(one, code_of(known), codes)
-            if exact is None:
-                self.doubtful.add(element)
-            one = exact or one
+        doubtful = is_doubtful(one, codes)
+        if doubtful and known is not None and (exact := settled(one, code_of(known), codes)):
+            doubtful, one = False, exact
         self.elements[element] = self._as_wished(element, one)
-        if element not in self.doubtful:
-            self._certain.add(element)
+        (self.doubtful.add if doubtful else self.doubtful.discard)(element)
+        (self._certain.discard if doubtful else self._certain.add)(element)
 
     def correct(self, records: Mapping[Element, Recorded], codes: int) -> None:
         """The exit codes that the accounting has not told, as the job recorded them."""

@@ -64,7 +64,9 @@ def test_what_failed_is_named_on_the_last_line():
     assert done.stderr == f"hpc: this failed, so the job is not run: {step}\n"
 
 
-@pytest.mark.parametrize("step", ["A=1 # & why", "sleep 0 &", "false; true", "if false; then :; fi"])
+@pytest.mark.parametrize(
+    "step", ["A=1 # & why", "sleep 0 &", "false; true", "if false; then :; fi"]
+)
 def test_a_step_ends_as_its_last_command_does(step: str):
     argv, _ = Prelude(setup=(step,)).before(("echo", "ran"), None) or ((), None)
     done = subprocess.run(argv, capture_output=True, text=True, check=False)

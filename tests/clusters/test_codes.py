@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,11 +13,19 @@ from hpcshell.cli.exits import of_process
 from hpcshell.clusters.known import Assessing
 from hpcshell.core.sightings import Sighting
 from hpcshell.store.ledger.entries import Part
+from tests.clusters.world import World
+from tests.support.clusters.toy import ToyBackend
 
 CODES = st.integers(1, 255)
 PART = Part(serial=1, number=0, key="k", indices="", state="known", since=1.0, native="7", site="7")
 TOLD = 128
 """How many codes the accounting tells apart."""
+
+
+class Short(ToyBackend):
+    """A site with an accounting that tells no codes from 128 up."""
+
+    accounted_codes = TOLD
 
 
 def failed(code: int | None) -> Sighting:
@@ -84,3 +95,21 @@ def test_a_shell_that_ends_for_a_signal_is_a_job_killed_by_it(signal) -> None:
     for each in (seen, accounted, recorded):
         one = each.elements[None]
         assert (one.exit_code, one.signal) == (None, signal)
+
+
+@pytest.mark.parametrize(("backend", "told"), [(Short, (None, 1)), (ToyBackend, (1, None))])
+def test_a_record_is_read_where_the_accounting_may_mean_another_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: type[ToyBackend], told: object
+) -> None:
+    world = World(tmp_path, monkeypatch, backend=backend)
+    world.submit("true", name="a")
+    (row,) = world.jobs
+    world.forgets = True
+    world.begin(row)
+    world.passes(10)
+    world.end(row, "bad")
+    world.record(row, "end", f"129 {int(world.now)} n1")
+    world.passes(1)
+    (job,) = world.show("a")
+    assert (job["exit_code"], job["signal"]) == told
+    world.close()

@@ -40,7 +40,6 @@ LACKS = {
     "resume": "task-spooler suspends no job: there is none to resume",
     "edit": "task-spooler changes no job: cancel it, and submit it again",
     "start_time": "task-spooler's list tells no times: see tsp -i ID",
-    "killed": "task-spooler's list does not tell which signal ended a job: see tsp -i ID",
     "history": "task-spooler forgets a job that is removed: the job's own record tells its end",
 }
 STATES = {"queued": "PENDING", "running": "RUNNING", "skipped": "CANCELLED"}
@@ -153,7 +152,7 @@ def refuse_what_it_lacks(order: Order) -> None:
 
 
 def sighting(line: re.Match[str]) -> Sighting:
-    """A line of `tsp -l`; -1 is the error level of what a signal has ended."""
+    """A line of `tsp -l`. Error levels from 128 up are 256 less there; -1 is 255, or a signal."""
     key = LABEL.search(line["command"])
     code = int(line["level"]) if line["level"] else None
     state = STATES.get(line["state"], "UNKNOWN")
@@ -165,7 +164,7 @@ def sighting(line: re.Match[str]) -> Sighting:
         key=key[1] if key else "",
         state=state,
         word=line["state"],
-        exit_code=None if code is None or code < 0 else code,
+        exit_code=None if code in (None, -1) else code % 256,
     )
 
 

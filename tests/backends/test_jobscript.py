@@ -175,6 +175,21 @@ def test_what_cannot_run_or_is_killed_is_recorded_as_the_shell_counts(made, argv
     assert recorded(script)[None].code == code
 
 
+def test_the_script_says_nothing_of_its_own_where_a_job_is_killed(made):
+    done = run(made("sh", "-c", "echo here >&2; kill -9 $$"))
+    assert (done.returncode, done.stderr) == (137, b"here\n")
+
+
+def test_why_a_job_cannot_begin_is_said(made):
+    assert b"no-such-command" in run(made("no-such-command")).stderr
+    assert b"no-such-input" in run(made("true", stdin="no-such-input")).stderr
+
+
+def test_a_job_finds_the_three_usual_files_open_and_no_more(made):
+    done = run(made("sh", "-c", "ls /proc/self/fd"))
+    assert done.stdout.split() == [b"0", b"1", b"2", b"3"]  # the last is what ls reads
+
+
 def test_a_directory_that_is_not_there_is_recorded_as_a_failure(made, tmp_path):
     script = made("true", cwd=str(tmp_path / "gone"))
     assert run(script).returncode == 1

@@ -161,6 +161,9 @@ class Backend(ABC):
     waits_for_script = False
     """Whether its submit command reads the script from its input, asks for nothing before that, and
     takes no empty one: it can be begun before it is certain that it is wanted."""
+    accounted_codes = 256
+    """How many exit codes its accounting tells apart; of a greater one it tells what is left when
+    it is divided by so many."""
 
     def __init__(self, site: Site | None = None) -> None:
         self.site = site or Site()

@@ -43,7 +43,7 @@ _SHELLS: Final = (
 """What bash gives no other value, or works by."""
 _SCRIPTS: Final = (
     r"hpc_(?:dir|job|element|elements|record|path|out|err|signals|child|heard|last|code|never|fate"
-    r"|asked_for)\Z"
+    r"|asked_for|fd)\Z"
 )
 """What job scripts work by."""
 _SURVIVED: Final = ("TERM", "INT", "HUP", "XCPU", "USR1", "USR2")
@@ -263,8 +263,9 @@ def _run(order: Order, names: Names) -> list[str]:
             f"trap 'hpc_signals=$((hpc_signals + 1)); kill -{name} \"$hpc_child\"' {name}"
             for name in names.forward
         ),
+        "exec {hpc_fd}>&2 2>/dev/null # this shell is not to say which signal killed the job",
         "# none of them is ignored in the job, not even those that are so in the background",
-        f"{{ trap - {every}; exec {shown}; }} {source} &",
+        f"{{ trap - {every}; exec {shown}; }} 2>&$hpc_fd {{hpc_fd}}>&- {source} &",
         "hpc_child=$!",
         "hpc_heard=-1",
         "while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time",

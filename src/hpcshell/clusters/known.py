@@ -1,6 +1,7 @@
 """What is known of a submission: of each of its elements a sighting, from whoever knows.
 
-The queue is believed before the accounting, and that before what the job recorded of itself.
+The queue is believed before the accounting, and that before what the job recorded of itself; of
+exit codes that the accounting does not tell apart, the queue or the record says which it was.
 Three values: known; UNKNOWN since an instant, when nobody can tell (the scheduler does not answer,
 or no longer shows it and nobody knows how it ended); GONE, when queue and accounting have answered
 for ten minutes as if there had never been such a job, and it has left no record. What a scheduler
@@ -15,6 +16,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.backends.jobscript import Recorded
+from hpcshell.clusters.codes import by_signal, code_of, is_doubtful, settled
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Record
 from hpcshell.core.sightings import ENDED, GONE, LIVE, UNKNOWN, Sighting
@@ -89,6 +91,8 @@ class Assessing:
         """Whether the queue shows anything of it."""
         self.alive = False
         """Whether it shows that something of it waits or runs."""
+        self.doubtful: set[Element] = set()
+        """Those that failed, and whose exit code nobody has told, or not all of it."""
         self._certain: set[Element] = set()
         self._unwanted = frozenset(IndexSet.parse(part.unwanted)) if part.unwanted else frozenset()
         self._members = frozenset(elements_of(part.indices))
@@ -104,7 +108,9 @@ class Assessing:
             self.alive = self.alive or sighting.state in _ALIVE
             for element, one in self._spread(sighting):
                 if one.state not in ENDED or element not in self._ended:
-                    self.elements[element] = self._as_wished(element, one)
+                    one = self.elements[element] = self._as_wished(element, one)
+                    if is_doubtful(one):
+                        self.doubtful.add(element)
         self.missing -= self.elements.keys()
         for element in self.missing & self._ended.keys():
             self.elements[element] = self._ended[element]
@@ -117,8 +123,9 @@ class Assessing:
             for element, each in self.elements.items()
         )
 
-    def account(self, sightings: Iterable[Sighting]) -> None:
-        """What the accounting says; it may lag, so it is only believed in what has ended."""
+    def account(self, sightings: Iterable[Sighting], codes: int = 256) -> None:
+        """What the accounting says; it may lag, so it is only believed in what has ended. `codes`:
+        how many exit codes it tells apart."""
         for sighting in sightings:
             if not self._belongs(sighting) or sighting.state not in ENDED:
                 continue
@@ -126,8 +133,26 @@ class Assessing:
                 known = self.elements.get(element)
                 if element in self._ended or (known is not None and known.state not in ENDED):
                     continue
-                self.elements[element] = self._as_wished(element, one)
+                self._take(element, one, known, codes)
                 self.missing.discard(element)
+
+    def _take(self, element: Element, one: Sighting, known: Sighting | None, codes: int) -> None:
+        """The accounting's word of an end, with the exit code that the queue has told."""
+        doubtful = is_doubtful(one, codes)
+        if doubtful and known is not None and (exact := settled(one, code_of(known), codes)):
+            doubtful, one = False, exact
+        self.elements[element] = self._as_wished(element, one)
+        (self.doubtful.add if doubtful else self.doubtful.discard)(element)
+        (self._certain.discard if doubtful else self._certain.add)(element)
+
+    def correct(self, records: Mapping[Element, Recorded], codes: int) -> None:
+        """The exit codes that the accounting has not told, as the job recorded them."""
+        for element in sorted(self.doubtful, key=_order):
+            found = records.get(element)
+            if found is None or not self._of_this_run(found):
+                continue
+            if exact := settled(self.elements[element], found.code, codes):
+                self.elements[element] = self._as_wished(element, exact)
                 self._certain.add(element)
 
     def remember(self, records: Mapping[Element, Recorded]) -> None:
@@ -139,7 +164,7 @@ class Assessing:
             state = "COMPLETED" if not found.code else "FAILED"
             if found.code and self._cancelled(element):
                 state = "CANCELLED"
-            self.elements[element] = self._sighting(
+            told = self._sighting(
                 element,
                 state=state,
                 word="by its own record",
@@ -148,6 +173,7 @@ class Assessing:
                 end_time=found.ended,
                 nodes=(found.node,) if found.node else (),
             )
+            self.elements[element] = by_signal(told)
             self.missing.discard(element)
 
     def _cancelled(self, element: Element) -> bool:
@@ -156,6 +182,7 @@ class Assessing:
 
     def _as_wished(self, element: Element, one: Sighting) -> Sighting:
         """Not every site tells a job that was killed because somebody wished so from another."""
+        one = by_signal(one)
         code = one.exit_code
         killed = one.state == "FAILED" and (one.signal is not None or code is None or code > 128)
         return replace(one, state="CANCELLED") if killed and self._cancelled(element) else one

@@ -205,7 +205,7 @@ class Looking:
         self._accounted = True
         told = by_number(answer.sightings)
         for each in asked:
-            each.account(told.get(each.part.site, ()))
+            each.account(told.get(each.part.site, ()), backend.accounted_codes)
 
     def _is_sure(self, part: Part) -> bool:
         """Whether all who could know were asked, and it is certain that they would know this part:
@@ -223,9 +223,10 @@ class Looking:
             if part.state != "known":
                 elements |= unsent(part)
         records: Mapping[Element, Recorded] | None = {}
-        if any(self._left_out(each) for each in assessing):
+        if any(self._left_out(each) or each.doubtful for each in assessing):
             records = self._records(entry)
         for each in assessing:
+            each.correct(records or {}, self.cluster.backend.accounted_codes)
             if each.missing and self._left_out(each):
                 each.remember(records or {})
             self._judge(each, sure=self._is_sure(each.part) and records is not None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpcshell.backends.contract import ENDED, UNKNOWN, Answer, Seen
 from hpcshell.backends.slurm import SlurmBackend, fields, history, queue
-from hpcshell.backends.slurm.states import STATES, why_never_begun
+from hpcshell.backends.slurm.states import STATES, exit_of, why_never_begun
 from hpcshell.core.units import MIB
 
 BACKEND = SlurmBackend()
@@ -322,3 +322,17 @@ def test_a_site_without_accounting_has_no_history() -> None:
 def test_what_slurm_could_not_begin_is_told_in_a_sentence():
     assert "could not go to its directory" in why_never_begun(53)
     assert why_never_begun(9) == why_never_begun(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "end"),
+    [
+        ("COMPLETED", "0:0", (0, None)),
+        ("FAILED", "3:0", (3, None)),
+        ("FAILED", "0:0", (None, None)),  # of an exit with 128
+        ("FAILED", "0:9", (None, 9)),
+        ("CANCELLED", "0:15", (None, 15)),
+    ],
+)
+def test_a_code_of_0_is_not_that_of_a_job_that_failed(state, told, end) -> None:
+    assert exit_of(state, told) == end

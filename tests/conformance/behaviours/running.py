@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from hpcshell.cli.exits import of_process
 from hpcshell.core.errors import Refused, Wrong
 from tests.conformance.behaviours.kept import HOSTILE, behaviour
 from tests.conformance.bench import Bench, Lacking
@@ -26,11 +27,21 @@ def fails_with_its_code(bench: Bench) -> None:
 
 
 @behaviour
+def every_code(bench: Bench) -> None:
+    """Exit codes from 0 to 255 are told as they were, those of shells for signals as well"""
+    codes = (0, 1, 2, 127, 128, 129, 130, 137, 143, 192, 193, 200, 254, 255)
+    labels = {code: bench.shell(f"exit {code}") for code in codes}
+    ends = {code: bench.end(label) for code, label in labels.items()}
+    assert {code: of_process(end["exit_code"], end["signal"]) for code, end in ends.items()} == {
+        code: code for code in codes
+    }
+
+
+@behaviour
 def killed_by_a_signal(bench: Bench) -> None:
     """A job whose process is killed is FAILED, and the signal can be told"""
     view = bench.end(bench.shell("kill -9 $$"))
-    assert view["state"] == "FAILED"
-    assert bench.told(view["signal"] or view["exit_code"], "killed") in (9, 137)
+    assert (view["state"], view["exit_code"], view["signal"]) == ("FAILED", None, 9)
 
 
 @behaviour
@@ -103,6 +114,21 @@ def runs_setup(bench: Bench) -> None:
     label = bench.shell("echo $PREPARED", setup=["PREPARED='so it is'", "export PREPARED"])
     bench.end(label)
     assert bench.output(label) == "so it is\n"
+
+
+@behaviour
+def stops_before(bench: Bench) -> None:
+    """Where an environment or a line of --setup fails, the job fails, and its command is not run"""
+    labels = [
+        bench.shell("touch ran", venv="/nonexistent/venv"),
+        bench.shell("touch ran", conda="nowhere"),
+        bench.shell("touch ran", setup=["false", "touch ran"]),
+    ]
+    for label in labels:
+        view = bench.end(label)
+        assert (view["state"], view["exit_code"]) == ("FAILED", 1)
+        assert "so the job is not run" in bench.output(label)
+    assert not (bench.directory / "ran").exists()
 
 
 @behaviour

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,18 +12,65 @@ from hypothesis import strategies as st
 from hpcshell.core.options.prelude import Prelude
 
 LINE = Prelude(setup=("A=1",))
+DONE = (
+    b"A=1\n[ $? -eq 0 ] || "
+    b"{ printf '%s\\n' 'hpc: this failed, so the job is not run: A=1' >&2; exit 1; }\n"
+)
+
+
+def check(line: str) -> str:
+    """What comes after a step."""
+    said = shlex.quote(f"hpc: this failed, so the job is not run: {line}")
+    return f"[ $? -eq 0 ] || {{ printf '%s\\n' {said} >&2; exit 1; }}"
 
 
 def test_everything_is_done_in_order_and_quoted():
     found = Prelude(modules=("gcc/12.2", "a b"), conda="x;y", venv="my env", setup=("ulimit -c 0",))
-    assert found.lines() == [
+    steps = (
         "module load gcc/12.2 'a b'",
-        'eval "$(conda shell.bash hook)"',
         "conda activate 'x;y'",
         ". 'my env/bin/activate'",
         "ulimit -c 0",
-    ]
+    )
+    lines = [line for step in steps for line in (step, check(step))]
+    assert found.lines() == [*lines[:2], 'eval "$(conda shell.bash hook)"', *lines[2:]]
     assert Prelude().lines() == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+@pytest.mark.parametrize(
+    "failing",
+    [
+        Prelude(modules=("no/such",)),
+        Prelude(conda="nowhere"),
+        Prelude(venv="/nonexistent/venv"),
+        Prelude(setup=("true", "false # 'it is' $(so)", "echo third")),
+        Prelude(setup=("(exit 3)", "echo second")),
+    ],
+)
+def test_nothing_is_run_after_a_step_that_failed(shell: str, failing: Prelude):
+    _, script = failing.before(("x",), b"#!/bin/sh\necho ran\n") or ((), b"")
+    done = subprocess.run([shell], input=script, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert done.stdout == b""
+    assert done.stderr
+
+
+def test_what_failed_is_named_on_the_last_line():
+    step = "false # 'it is' $(so) \\n"
+    argv, _ = Prelude(setup=(step,)).before(("echo", "ran"), None) or ((), None)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"hpc: this failed, so the job is not run: {step}\n"
+
+
+@pytest.mark.parametrize(
+    "step", ["A=1 # & why", "sleep 0 &", "false; true", "if false; then :; fi"]
+)
+def test_a_step_ends_as_its_last_command_does(step: str):
+    argv, _ = Prelude(setup=(step,)).before(("echo", "ran"), None) or ((), None)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ran\n", "")
 
 
 @pytest.mark.parametrize(
@@ -31,8 +81,8 @@ def test_everything_is_done_in_order_and_quoted():
     ],
 )
 def test_the_lines_come_right_after_the_first_of_a_shells_script(first: bytes):
-    assert LINE.before(("x",), first + b"\necho\n") == (("x",), first + b"\nA=1\necho\n")
-    assert LINE.before(("x",), first) == (("x",), first + b"\nA=1\n")
+    assert LINE.before(("x",), first + b"\necho\n") == (("x",), first + b"\n" + DONE + b"echo\n")
+    assert LINE.before(("x",), first) == (("x",), first + b"\n" + DONE)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +99,7 @@ def test_a_command_keeps_its_words(words: list[str]):
     assert found is not None
     argv, script = found
     assert (argv[:3], argv[4:], script) == (
-        ("/bin/bash", "-c", 'A=1\nexec "$@"'),
+        ("/bin/bash", "-c", DONE.decode() + 'exec "$@"'),
         tuple(words),
         None,
     )

@@ -39,6 +39,7 @@ class SlurmBackend(Backend):
     lacks = LACKS
     carries_environment = True
     waits_for_script = True
+    accounted_codes = 128
 
     def __init__(self, known: Site | None = None) -> None:
         self._site = known or Site()

@@ -41,7 +41,8 @@ def read_history(answers: Sequence[Answer]) -> Seen:
 
     A record without a partition is one of which the accounting has only heard the end (it names it
     `allocation`, and an element does not know its array): nothing is believed of it. sacct tells an
-    exit code above 127 as 128 less; squeue, and what the job itself recorded, tell it as it was.
+    exit code above 127 as 128 less; squeue, and what the job itself recorded, tell it as it was
+    (`accounted_codes`).
     """
     jobs: dict[str, list[list[str]]] = {}
     steps: dict[str, int] = {}

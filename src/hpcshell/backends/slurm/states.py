@@ -95,11 +95,11 @@ def is_held(word: str, why: str) -> bool:
 
 def ending(state: str, code: int, signal: int) -> tuple[int | None, int | None]:
     """Exit code and signal, where they mean anything: what a job that was stopped left behind as
-    its code says nothing (Slurm gives 0, 1 or the shell's). Of a signal, 125 stands for a lack of
-    memory, and others above 64 for troubles of Slurm's own."""
+    its code says nothing (Slurm gives 0, 1 or the shell's), nor does a 0 of one that failed. Of a
+    signal, 125 stands for a lack of memory, and others above 64 for troubles of Slurm's own."""
     if 0 < signal <= 64:
         return None, signal
-    if state == "COMPLETED" or (state == "FAILED" and not signal):
+    if state == "COMPLETED" or (state == "FAILED" and code and not signal):
         return code, None
     return None, None
 

@@ -1,5 +1,8 @@
 """What is to be done in the shell before a job starts: modules, environments, lines of its own.
 
+Each step stands on lines of its own, whatever it ends with, and is followed by one that ends the
+job, in any shell, if it failed: what was to run in another environment is not run at all.
+
 prelude.lines()                         what a shell is told
 prelude.before(argv, script)            a command or shell script that does it first
 """
@@ -29,12 +32,15 @@ class Prelude(Record, frozen=True, kw_only=True):
         """What a shell is told."""
         from shlex import quote
 
-        found = [f"module load {' '.join(map(quote, self.modules))}"] if self.modules else []
+        found: list[str] = []
+        if self.modules:
+            found += _step(f"module load {' '.join(map(quote, self.modules))}")
         if self.conda:
-            found += ['eval "$(conda shell.bash hook)"', f"conda activate {quote(self.conda)}"]
+            found.append('eval "$(conda shell.bash hook)"')
+            found += _step(f"conda activate {quote(self.conda)}")
         if self.venv:
-            found.append(f". {quote(self.venv + '/bin/activate')}")
-        return [*found, *self.setup]
+            found += _step(f". {quote(self.venv + '/bin/activate')}")
+        return [*found, *(line for step in self.setup for line in _step(step))]
 
     def before(
         self, argv: tuple[str, ...], script: bytes | None
@@ -47,3 +53,11 @@ class Prelude(Record, frozen=True, kw_only=True):
         if first is None:
             return None
         return argv, b"%s\n%s%s" % (first[0].rstrip(b"\n"), text.encode(), script[first.end() :])
+
+
+def _step(line: str) -> tuple[str, str]:
+    """A line, and the end of the job if it fails."""
+    from shlex import quote
+
+    said = quote(f"hpc: this failed, so the job is not run: {line}")
+    return line, f"[ $? -eq 0 ] || {{ printf '%s\\n' {said} >&2; exit 1; }}"

@@ -39,8 +39,9 @@ exec 2>&1
 
 hpc_signals=0
 trap '' TERM INT HUP XCPU USR1 USR2
+exec {hpc_fd}>&2 2>/dev/null # this shell is not to say which signal killed the job
 # none of them is ignored in the job, not even those that are so in the background
-{ trap - TERM INT HUP XCPU USR1 USR2 QUIT; exec ./run 'a b'; } <&0 &
+{ trap - TERM INT HUP XCPU USR1 USR2 QUIT; exec ./run 'a b'; } 2>&$hpc_fd {hpc_fd}>&- <&0 &
 hpc_child=$!
 hpc_heard=-1
 while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time

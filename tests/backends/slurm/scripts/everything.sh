@@ -54,8 +54,9 @@ trap 'hpc_signals=$((hpc_signals + 1)); kill -ALRM "$hpc_child"' ALRM
 trap 'hpc_signals=$((hpc_signals + 1)); kill -WINCH "$hpc_child"' WINCH
 trap 'hpc_signals=$((hpc_signals + 1)); kill -URG "$hpc_child"' URG
 trap 'hpc_signals=$((hpc_signals + 1)); kill -XCPU "$hpc_child"' XCPU
+exec {hpc_fd}>&2 2>/dev/null # this shell is not to say which signal killed the job
 # none of them is ignored in the job, not even those that are so in the background
-{ trap - TERM INT HUP XCPU USR1 USR2 QUIT ALRM WINCH URG; exec python train.py; } <&0 &
+{ trap - TERM INT HUP XCPU USR1 USR2 QUIT ALRM WINCH URG; exec python train.py; } 2>&$hpc_fd {hpc_fd}>&- <&0 &
 hpc_child=$!
 hpc_heard=-1
 while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time

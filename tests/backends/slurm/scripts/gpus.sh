@@ -42,9 +42,12 @@ hpc_parents "$hpc_out"; exec >"$hpc_out" || exit 1
 exec 2>&1
 
 module load gcc/13 cuda
+[ $? -eq 0 ] || { printf '%s\n' 'hpc: this failed, so the job is not run: module load gcc/13 cuda' >&2; exit 1; }
 eval "$(conda shell.bash hook)"
 conda activate torch
+[ $? -eq 0 ] || { printf '%s\n' 'hpc: this failed, so the job is not run: conda activate torch' >&2; exit 1; }
 ulimit -c 0
+[ $? -eq 0 ] || { printf '%s\n' 'hpc: this failed, so the job is not run: ulimit -c 0' >&2; exit 1; }
 
 hpc_signals=0
 trap 'hpc_signals=$((hpc_signals + 1)); kill -TERM "$hpc_child"' TERM
@@ -56,8 +59,9 @@ trap 'hpc_signals=$((hpc_signals + 1)); kill -ALRM "$hpc_child"' ALRM
 trap 'hpc_signals=$((hpc_signals + 1)); kill -WINCH "$hpc_child"' WINCH
 trap 'hpc_signals=$((hpc_signals + 1)); kill -URG "$hpc_child"' URG
 trap 'hpc_signals=$((hpc_signals + 1)); kill -XCPU "$hpc_child"' XCPU
+exec {hpc_fd}>&2 2>/dev/null # this shell is not to say which signal killed the job
 # none of them is ignored in the job, not even those that are so in the background
-{ trap - TERM INT HUP XCPU USR1 USR2 QUIT ALRM WINCH URG; exec python train.py; } <&0 &
+{ trap - TERM INT HUP XCPU USR1 USR2 QUIT ALRM WINCH URG; exec python train.py; } 2>&$hpc_fd {hpc_fd}>&- <&0 &
 hpc_child=$!
 hpc_heard=-1
 while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time

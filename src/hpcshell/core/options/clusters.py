@@ -79,8 +79,7 @@ CLUSTER_ROWS: Final = (
     Option(
         name="setup",
         kind="line",
-        help="A line of shell to run before it starts, which it does not if the line fails; "
-        "may be repeated.",
+        help="A line of shell to run before it starts; may be repeated.",
         panel=CLUSTERS,
         metavar="LINE",
         hpc=("--setup",),

@@ -1,7 +1,7 @@
 """What is to be done in the shell before a job starts: modules, environments, lines of its own.
 
-Each step stands on lines of its own, whatever it ends with, and is followed by one that ends the
-job, in any shell, if it failed: what was to run in another environment is not run at all.
+A module or environment is followed by a line that ends the job, in any shell, if it failed: what
+was to run in another environment is not run at all. Lines of the user's own are put as they are.
 
 prelude.lines()                         what a shell is told
 prelude.before(argv, script)            a command or shell script that does it first
@@ -40,7 +40,7 @@ class Prelude(Record, frozen=True, kw_only=True):
             found += _step(f"conda activate {quote(self.conda)}")
         if self.venv:
             found += _step(f". {quote(self.venv + '/bin/activate')}")
-        return [*found, *(line for step in self.setup for line in _step(step))]
+        return [*found, *self.setup]
 
     def before(
         self, argv: tuple[str, ...], script: bytes | None

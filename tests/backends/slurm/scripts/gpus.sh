@@ -47,7 +47,6 @@ eval "$(conda shell.bash hook)"
 conda activate torch
 [ $? -eq 0 ] || { printf '%s\n' 'hpc: this failed, so the job is not run: conda activate torch' >&2; exit 1; }
 ulimit -c 0
-[ $? -eq 0 ] || { printf '%s\n' 'hpc: this failed, so the job is not run: ulimit -c 0' >&2; exit 1; }
 
 hpc_signals=0
 trap 'hpc_signals=$((hpc_signals + 1)); kill -TERM "$hpc_child"' TERM

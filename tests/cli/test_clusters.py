@@ -402,7 +402,7 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("slow")
 def test_it_is_said_once_that_a_cluster_is_waited_for():
-    said = call("queue", *ON, check=True)
+    said = call("queue", *ON, "--user", "nobody", check=True)
     assert said.err.count("waiting for here to answer") == 1
     before, _, after = said.err.partition("hpc: waiting for here to answer\n")
     assert (before, after.strip()) == ("", "no jobs")

@@ -293,6 +293,17 @@ def test_a_job_that_does_not_care_is_ended_by_it_and_recorded(made, tmp_path, na
         assert recorded(script)[None].code == code
 
 
+@pytest.mark.parametrize(("name", "code"), [("TERM", 143), ("HUP", 129)])
+def test_a_signal_that_comes_before_there_is_a_job_ends_it_too(made, name, code):
+    script = made("sleep", "60")
+    text = script.read_text()
+    child = next(line for line in text.splitlines() if line.startswith("{ trap - "))
+    script.write_text(text.replace(child, f"kill -{name} $$\n{child}"))
+    done = run(script)
+    assert (done.returncode, done.stderr) == (128 - code, b"")
+    assert recorded(script)[None].code == 143
+
+
 def test_neither_interrupt_nor_quit_is_ignored_in_a_job(made, tmp_path):
     asked = (
         "import signal as s; print([s.getsignal(n) == s.SIG_IGN for n in (s.SIGINT, s.SIGQUIT)])"

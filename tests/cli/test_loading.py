@@ -83,6 +83,7 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
 
 DESK: Final = (
     *("backends", "backends.contract", "backends.jobscript", "backends.registry"),
+    "clusters.codes",
     *("clusters", "clusters.cluster", "clusters.contact", "clusters.desk", "clusters.desks"),
     *("clusters.finding", "clusters.identity", "clusters.known", "clusters.leaving"),
     *("clusters.lines", "clusters.lookout"),

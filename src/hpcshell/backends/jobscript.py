@@ -121,7 +121,9 @@ def _who(order: Order, names: Names) -> list[str]:
         "}",
         'rm -f "$hpc_record.end"',
         'hpc_note "$hpc_record.begin" "$hpc_job"',
-        "trap 'hpc_note \"$hpc_record.end\" $?' EXIT",
+        "hpc_code=143 # as if by TERM, where a signal ends this shell before the job has ended",
+        "trap 'hpc_end=$?; [ $hpc_end != 0 ] || hpc_end=$hpc_code;"
+        " hpc_note \"$hpc_record.end\" $hpc_end' EXIT",
         "",
     ]
 
@@ -257,16 +259,15 @@ def _run(order: Order, names: Names) -> list[str]:
     every = " ".join(dict.fromkeys((*_SURVIVED, "QUIT", *names.forward)))
     survived = [name for name in _SURVIVED if name not in names.forward]
     return [
-        "hpc_signals=0",
+        "exec {hpc_fd}>&2 2>/dev/null # this shell is not to say which signal killed the job",
+        "# none of them is ignored in the job, not even those that are so in the background",
+        f"{{ trap - {every}; exec {shown}; }} 2>&$hpc_fd {{hpc_fd}}>&- {source} &",
+        "hpc_child=$! hpc_signals=0 # a signal that comes before this ends this shell",
         *([f"trap '' {' '.join(survived)}"] if survived else []),
         *(
             f"trap 'hpc_signals=$((hpc_signals + 1)); kill -{name} \"$hpc_child\"' {name}"
             for name in names.forward
         ),
-        "exec {hpc_fd}>&2 2>/dev/null # this shell is not to say which signal killed the job",
-        "# none of them is ignored in the job, not even those that are so in the background",
-        f"{{ trap - {every}; exec {shown}; }} 2>&$hpc_fd {{hpc_fd}}>&- {source} &",
-        "hpc_child=$!",
         "hpc_heard=-1",
         "while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time",
         "    hpc_heard=$hpc_signals",

@@ -96,7 +96,7 @@ def test_what_forks_without_end_is_stopped(runner: Driver) -> None:
     script = "for i in $(seq 60); do (sleep 63 &) ; setsid sleep 63 & sleep 0.01; done; wait"
     begin(runner, f"echo up > up; ({script}) & ({script}) & ({script}) & wait")
     heard(runner, wire.Suspend(run=1))
-    eventually(lambda: stands_still(runner))
+    eventually(lambda: stands_still(runner), patience=60.0)
     runner.say(wire.Stop(run=1, cause="cancel", grace=0.0))
     assert isinstance(runner.ended(1), wire.Ended)
 

@@ -23,7 +23,8 @@ hpc_note() { # FILE WORD
 }
 rm -f "$hpc_record.end"
 hpc_note "$hpc_record.begin" "$hpc_job"
-trap 'hpc_note "$hpc_record.end" $?' EXIT
+hpc_code=143 # as if by TERM, where a signal ends this shell before the job has ended
+trap 'hpc_end=$?; [ $hpc_end != 0 ] || hpc_end=$hpc_code; hpc_note "$hpc_record.end" $hpc_end' EXIT
 
 export SGE_TASK_ID="$hpc_element" SGE_TASK_FIRST=$((SGE_TASK_FIRST -1)) SGE_TASK_LAST=$((SGE_TASK_LAST -1))
 
@@ -42,12 +43,11 @@ hpc_out=out-"${hpc_element:-4294967294}".txt
 hpc_parents "$hpc_out"; exec >"$hpc_out" || exit 1
 exec 2>&1
 
-hpc_signals=0
-trap '' TERM INT HUP XCPU USR1 USR2
 exec {hpc_fd}>&2 2>/dev/null # this shell is not to say which signal killed the job
 # none of them is ignored in the job, not even those that are so in the background
 { trap - TERM INT HUP XCPU USR1 USR2 QUIT; exec ./run 'a b'; } 2>&$hpc_fd {hpc_fd}>&- <&0 &
-hpc_child=$!
+hpc_child=$! hpc_signals=0 # a signal that comes before this ends this shell
+trap '' TERM INT HUP XCPU USR1 USR2
 hpc_heard=-1
 while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
     hpc_heard=$hpc_signals

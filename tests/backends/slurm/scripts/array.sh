@@ -20,7 +20,8 @@ hpc_note() { # FILE WORD
 }
 rm -f "$hpc_record.end"
 hpc_note "$hpc_record.begin" "$hpc_job"
-trap 'hpc_note "$hpc_record.end" $?' EXIT
+hpc_code=143 # as if by TERM, where a signal ends this shell before the job has ended
+trap 'hpc_end=$?; [ $hpc_end != 0 ] || hpc_end=$hpc_code; hpc_note "$hpc_record.end" $hpc_end' EXIT
 
 if [ -r "$hpc_dir/env" ]; then . "$hpc_dir/env"; fi
 export HPC_JOB_ID="$hpc_job" HPC_SUBMISSION=k7
@@ -32,7 +33,10 @@ export HPC_SUBMIT_DIR=/home/ada/work
 cd -- /home/ada/work || exit 1
 umask 0022
 
-hpc_signals=0
+exec {hpc_fd}>&2 2>/dev/null # this shell is not to say which signal killed the job
+# none of them is ignored in the job, not even those that are so in the background
+{ trap - TERM INT HUP XCPU USR1 USR2 QUIT ALRM WINCH URG; exec "$hpc_dir/script" train.py; } 2>&$hpc_fd {hpc_fd}>&- <in-"${hpc_element:-4294967294}".txt &
+hpc_child=$! hpc_signals=0 # a signal that comes before this ends this shell
 trap 'hpc_signals=$((hpc_signals + 1)); kill -TERM "$hpc_child"' TERM
 trap 'hpc_signals=$((hpc_signals + 1)); kill -INT "$hpc_child"' INT
 trap 'hpc_signals=$((hpc_signals + 1)); kill -HUP "$hpc_child"' HUP
@@ -42,10 +46,6 @@ trap 'hpc_signals=$((hpc_signals + 1)); kill -ALRM "$hpc_child"' ALRM
 trap 'hpc_signals=$((hpc_signals + 1)); kill -WINCH "$hpc_child"' WINCH
 trap 'hpc_signals=$((hpc_signals + 1)); kill -URG "$hpc_child"' URG
 trap 'hpc_signals=$((hpc_signals + 1)); kill -XCPU "$hpc_child"' XCPU
-exec {hpc_fd}>&2 2>/dev/null # this shell is not to say which signal killed the job
-# none of them is ignored in the job, not even those that are so in the background
-{ trap - TERM INT HUP XCPU USR1 USR2 QUIT ALRM WINCH URG; exec "$hpc_dir/script" train.py; } 2>&$hpc_fd {hpc_fd}>&- <in-"${hpc_element:-4294967294}".txt &
-hpc_child=$!
 hpc_heard=-1
 while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
     hpc_heard=$hpc_signals

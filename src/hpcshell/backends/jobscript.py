@@ -123,7 +123,7 @@ def _who(order: Order, names: Names) -> list[str]:
         'hpc_note "$hpc_record.begin" "$hpc_job"',
         "hpc_code=143 # as if by TERM, where a signal ends this shell before the job has ended",
         "trap 'hpc_end=$?; [ $hpc_end != 0 ] || hpc_end=$hpc_code;"
-        " hpc_note \"$hpc_record.end\" $hpc_end' EXIT",
+        ' hpc_note "$hpc_record.end" $hpc_end\' EXIT',
         "",
     ]
 

@@ -162,6 +162,12 @@ def test_where_slurm_has_no_configuration_the_code_says_that_it_is_not_reached(
         hpc("cluster", "show", "here", check=True)
 
 
+def test_a_dry_run_shows_that_a_job_is_to_be_held(hpc: Hpc):
+    told = hpc("submit", *ON, "--hold", "--dry-run", "--", "true", check=True)
+    assert "#SBATCH --hold\n" in told.stdout
+    assert "--hold" not in hpc("submit", *ON, "--dry-run", "--", "true", check=True).stdout
+
+
 # ------------------------------------------------------------------------------- a silent cluster
 
 

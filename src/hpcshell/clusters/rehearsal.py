@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from hpcshell.backends.contract import Order
 from hpcshell.clusters.cluster import Cluster
-from hpcshell.clusters.orders import Orders, split
-from hpcshell.clusters.staging import placed
-from hpcshell.clusters.submitting import KEY, Wanted, completed
+from hpcshell.clusters.orders import Orders
+from hpcshell.clusters.submitting import KEY, Wanted, draft
 from hpcshell.core.commands import Words
-from hpcshell.machine import clock
-from hpcshell.store.ledger.entries import Entry
 
 
 def script(cluster: Cluster, wanted: Wanted) -> tuple[str, Words, str]:
@@ -25,20 +22,5 @@ def estimate(cluster: Cluster, wanted: Wanted) -> Words | None:
 
 
 def _imagined(cluster: Cluster, wanted: Wanted) -> Order:
-    key = f"{KEY}{'x' * 16}"
-    directory = f"{cluster.directory}/{key}"
-    spec = completed(placed(wanted.spec, directory))
-    entry = Entry(
-        serial=0,
-        key=key,
-        cluster=cluster.name,
-        backend=cluster.backend.name,
-        name=spec.submission.name,
-        user=cluster.user,
-        submitted=clock.now(),
-        directory=directory,
-        spec=spec,
-        parents=wanted.parents,
-        any=wanted.any,
-    )
-    return Orders(cluster).order(entry, *split(entry.array, cluster.known_site(), key)[0])
+    entry, parts = draft(cluster, wanted, f"{KEY}{'x' * 16}")
+    return Orders(cluster).order(entry, *parts[0])

@@ -102,7 +102,8 @@ class Submitting(Doubt):
         """Put a submission on record and its files where they are to be, and take its first part to
         be sent, if nothing else waits. The command that sends it starts meanwhile, if it can."""
         cluster = self.cluster
-        entry, parts, sheet = self._draft(wanted)
+        entry, parts = draft(cluster, wanted, wanted.key or new_key())
+        sheet = self.orders.sheet(entry, parts)
 
         def record() -> Entered:
             return self._record(wanted, entry, parts, sheet)
@@ -128,32 +129,6 @@ class Submitting(Doubt):
                 raise
             told = _AWAY
         return entered[0]._replace(told=told)
-
-    def _draft(self, wanted: Wanted) -> tuple[Entry, list[tuple[str, str, int]], Sheet]:
-        cluster, key = self.cluster, wanted.key or new_key()
-        directory = f"{cluster.directory}/{key}"
-        spec = completed(placed(wanted.spec, directory))
-        entry = Entry(
-            serial=0,
-            key=key,
-            cluster=cluster.name,
-            backend=cluster.backend.name,
-            name=spec.submission.name,
-            user=cluster.user,
-            submitted=clock.now(),
-            directory=directory,
-            spec=spec,
-            parents=wanted.parents,
-            any=wanted.any,
-            held=spec.submission.hold,
-            chosen=wanted.chosen,
-            origin=spec.origin,
-            elsewhere=dict(wanted.elsewhere),
-            movable=wanted.movable,
-            moves=wanted.moves,
-        )
-        parts = split(entry.array, cluster.known_site(), key)
-        return entry, parts, self.orders.sheet(entry, parts)
 
     def _record(
         self, wanted: Wanted, entry: Entry, parts: list[tuple[str, str, int]], sheet: Sheet
@@ -350,6 +325,32 @@ def _left(parts: Sequence[Part]) -> str:
     if any(part.state == "planned" for part in parts):
         return "the rest waits here" if any(part.native for part in parts) else "it waits here"
     return "that part was not taken"
+
+
+def draft(cluster: Cluster, wanted: Wanted, key: str) -> tuple[Entry, list[tuple[str, str, int]]]:
+    """The entry of a submission before it is on record, and its parts (key, indices, offset)."""
+    directory = f"{cluster.directory}/{key}"
+    spec = completed(placed(wanted.spec, directory))
+    entry = Entry(
+        serial=0,
+        key=key,
+        cluster=cluster.name,
+        backend=cluster.backend.name,
+        name=spec.submission.name,
+        user=cluster.user,
+        submitted=clock.now(),
+        directory=directory,
+        spec=spec,
+        parents=wanted.parents,
+        any=wanted.any,
+        held=spec.submission.hold,
+        chosen=wanted.chosen,
+        origin=spec.origin,
+        elsewhere=dict(wanted.elsewhere),
+        movable=wanted.movable,
+        moves=wanted.moves,
+    )
+    return entry, split(entry.array, cluster.known_site(), key)
 
 
 def new_key() -> str:

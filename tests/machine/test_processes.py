@@ -155,6 +155,16 @@ def test_what_forks_all_the_time_is_killed(leader: Callable[[str], Mark]) -> Non
     assert find(mark) == []
 
 
+def test_who_leaves_its_group_while_that_is_stopped_is_stopped_too(
+    leader: Callable[[str], Mark],
+) -> None:
+    left, gone = leader("exec sleep 60"), leader("exec sleep 60")
+    rows = [processes.look(left.leader), processes.look(gone.leader)]
+    before = [[row._replace(pgrp=gone.leader) for row in rows if row is not None]]
+    assert processes.stop_tree(lambda: before.pop() if before else find(left))
+    until(lambda: {row.state for row in find(left)} == {"T"})
+
+
 def test_signals_have_names_and_numbers() -> None:
     same: list[str | int] = ["USR1", "SIGUSR1", "usr1", "10", 10]
     assert {processes.signal_number(each) for each in same} == {signal.SIGUSR1}

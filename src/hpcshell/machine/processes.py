@@ -288,14 +288,24 @@ def stop_tree(find: Callable[[], list[Row]], apart: Collection[int] = ()) -> boo
 def continue_tree(find: Callable[[], list[Row]], apart: Collection[int] = ()) -> None:
     """Let everything go on that `find` finds stopped, also what is found only after that."""
     spared = _groups_of(apart)
-    continued: set[tuple[int, int]] = set()
+    continued: set[_Addressed] = set()
     for _ in range(FREEZE_ROUNDS):
         # What has been sent SIGSTOP and hangs in the kernel is not shown as stopped yet.
-        fresh = [row for row in find() if (row.pid, row.ticks) not in continued]
+        fresh = [row for row in find() if _addressed(row) not in continued]
         _signal_groups(fresh, signal.SIGCONT, spared)
-        continued.update((row.pid, row.ticks) for row in fresh)
+        continued.update(map(_addressed, fresh))
         if not any(row.state in STOPPED for row in fresh):
             return
+
+
+_Addressed = tuple[int, int, int]
+"""A process, and the group by which it was signalled."""
+
+
+def _addressed(row: Row) -> _Addressed:
+    """Who has left its group since it was looked at was not reached, and is to be signalled
+    again."""
+    return row.pid, row.ticks, row.pgrp
 
 
 def _groups_of(apart: Collection[int]) -> set[int]:
@@ -305,14 +315,14 @@ def _groups_of(apart: Collection[int]) -> set[int]:
 
 def _stop_all(find: Callable[[], list[Row]], spared: Collection[int]) -> tuple[list[Row], bool]:
     """Stop again and again until no new one turns up; all there are, and whether that was so."""
-    stopped: set[tuple[int, int]] = set()
+    stopped: set[_Addressed] = set()
     members = find()
     for _ in range(FREEZE_ROUNDS):
-        fresh = [row for row in members if (row.pid, row.ticks) not in stopped]
+        fresh = [row for row in members if _addressed(row) not in stopped]
         if not fresh:
             return members, True
         _signal_groups(fresh, signal.SIGSTOP, spared)
-        stopped.update((row.pid, row.ticks) for row in fresh)
+        stopped.update(map(_addressed, fresh))
         members = find()
     return members, False
 

@@ -145,7 +145,7 @@ def test_partitions_have_limits_of_their_own_beside_main():
     ("tables", "message", "hint"),
     [
         ({"resorces": {}}, "there is no section [resorces]", "did you mean resources?"),
-        ({"cpus": 3}, "there is no section [cpus]", "there are resources"),
+        ({"zzz": 3}, "there is no section [zzz]", "there are resources"),
         ({"resources": 3}, "resources is a section", "write [resources]"),
         ({"resources": {"cpu": 3}}, "[resources] has no key 'cpu'", "did you mean cpus?"),
         ({"resources": {"cpus": "x"}}, "resources.cpus: 'x' is no whole number", "from 1"),

@@ -15,9 +15,11 @@ from functools import cache
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.settings_gpus import GpuSettings, SecuritySettings
+from hpcshell.core.settings_section import Section as Section
+from hpcshell.core.settings_section import key as _key
 from hpcshell.core.units import WEEK
 
 DEFAULT: Final = "default"
@@ -39,14 +41,6 @@ ORDER_NAMES: Final = (
 PREEMPT_MODES: Final = ("suspend", "requeue", "cancel", "off")
 
 
-def _key(kind: str, doc: str, **more: Any) -> Meta:
-    return Meta(description=doc, extra={"kind": kind, **more})
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """What all sections share: frozen, named keys."""
-
-
 class ResourceSettings(Section, frozen=True, kw_only=True):
     """[resources]: what the scheduler hands out. What is not said here is detected."""
 
@@ -56,7 +50,7 @@ class ResourceSettings(Section, frozen=True, kw_only=True):
     others: Annotated[
         dict[str, int],
         _key("counts", "countable resources of your own, such as licences: `matlab = 2`"),
-    ] = {}
+    ] = msgspec.field(default_factory=dict)
 
 
 class SchedulerSettings(Section, frozen=True, kw_only=True):
@@ -172,7 +166,7 @@ class PrioritySettings(Section, frozen=True, kw_only=True):
     tres: Annotated[
         dict[str, float],
         _key("numbers", "for asking for all there is of a resource: `gpus = 500`"),
-    ] = {}
+    ] = msgspec.field(default_factory=dict)
     max_age: Annotated[float, _key("duration", "waiting longer than this gives no more")] = WEEK
     favor_small: Annotated[bool, _key("switch", "whether small jobs get the points for size")] = (
         False
@@ -270,7 +264,7 @@ class AccountSettings(GroupJobSettings, frozen=True, kw_only=True):
             "its users and their shares: `ann = 2`; the first account"
             " that names a user is what their jobs get that name none",
         ),
-    ] = {}
+    ] = msgspec.field(default_factory=dict)
 
 
 class QosSettings(GroupJobSettings, frozen=True, kw_only=True):
@@ -448,6 +442,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration, every value settled."""
 
     resources: ResourceSettings = ResourceSettings()
+    gpus: GpuSettings = GpuSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     priority: PrioritySettings = PrioritySettings()
     fairshare: FairShareSettings = FairShareSettings()
@@ -463,6 +458,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     daemon: DaemonSettings = DaemonSettings()
     retry: RetrySettings = RetrySettings()
     notify: NotifySettings = NotifySettings()
+    security: SecuritySettings = SecuritySettings()
     clusters: dict[str, ClusterSettings] = {}
 
 
@@ -481,6 +477,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 SECTIONS: Final[dict[str, type[Section]]] = {
     "resources": ResourceSettings,
+    "gpus": GpuSettings,
     "scheduler": SchedulerSettings,
     "priority": PrioritySettings,
     "fairshare": FairShareSettings,
@@ -489,6 +486,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "daemon": DaemonSettings,
     "retry": RetrySettings,
     "notify": NotifySettings,
+    "security": SecuritySettings,
 }
 RECORDS: Final[dict[str, type[Section]]] = {
     "partitions": PartitionSettings,

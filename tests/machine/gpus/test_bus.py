@@ -20,8 +20,8 @@ def test_an_address_is_written_as_the_kernel_does() -> None:
 
 
 def test_cards_are_sorted_by_number_and_unknown_places_come_last() -> None:
-    inorder = ["0000:02:00.0", "0000:10:00.0", "0001:01:00.0", "10000:01:00.0", ""]
-    assert sorted(inorder[::-1], key=bus.place) == inorder
+    told = ["", "10000:01:00.0", "0001:01:00.0", "0000:10:00.0", "0000:02:00.0"]
+    assert sorted(told, key=bus.place) == told[::-1]
 
 
 def test_the_numa_domain_is_read(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nvml.play import Driver, build, driver
+from tests.support.nvml.play import LIBRARY, Driver, build, driver
 
 
 @pytest.fixture(scope="session")
@@ -35,5 +35,7 @@ def old_nvml(tmp_path: Path, old_library: Path) -> Iterator[Driver]:
 
 @pytest.fixture
 def no_nvml(tmp_path: Path) -> Iterator[Driver]:
-    with driver(tmp_path, None) as one:
+    """A library that cannot be loaded, in the way of any that this machine may have."""
+    (tmp_path / LIBRARY).touch()
+    with driver(tmp_path, tmp_path) as one:
         yield one

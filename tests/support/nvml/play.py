@@ -111,12 +111,12 @@ def build(directory: Path, *flags: str) -> Path:
 class Driver:
     """A library that plays, and whoever asks it: `environment` is theirs."""
 
-    def __init__(self, directory: Path, library: Path | None) -> None:
+    def __init__(self, directory: Path, library: Path) -> None:
         self._play = directory / "play"
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("CUDA_")
         }
-        self.environment |= {"NVML_PLAY": str(self._play), "LD_LIBRARY_PATH": str(library or "")}
+        self.environment |= {"NVML_PLAY": str(self._play), "LD_LIBRARY_PATH": str(library)}
         self._asker: subprocess.Popen[str] | None = None
 
     def plays(self, *cards: Device, play: Play | None = None) -> None:
@@ -155,7 +155,7 @@ class Driver:
 
 
 @contextmanager
-def driver(directory: Path, library: Path | None) -> Iterator[Driver]:
+def driver(directory: Path, library: Path) -> Iterator[Driver]:
     one = Driver(directory, library)
     try:
         yield one

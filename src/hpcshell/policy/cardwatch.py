@@ -142,8 +142,7 @@ class CardWatch:
     def ended(self, claim: Claim, *, failed: bool, time: float) -> None:
         """A run is over that held cards. One that `failed` soon after its start counts against
         them, each job once; any other is proof that they work."""
-        self.peaks.pop(claim.run, None)
-        self._over = {key: since for key, since in self._over.items() if key[0] != claim.run}
+        self.forget(claim.run)
         soon = time - claim.start - claim.paused < self.settings.failure_within
         for card in cards_held(claim):
             if card >= len(self.cards):
@@ -152,6 +151,11 @@ class CardWatch:
                 self.notes.fail(self.name(card), claim.job, time, self.settings)
             elif not failed:
                 self.notes.well(self.name(card))
+
+    def forget(self, run: int) -> None:
+        """The run is over."""
+        self.peaks.pop(run, None)
+        self._over = {key: since for key, since in self._over.items() if key[0] != run}
 
     # -- what follows ----------------------------------------------------------------------------
 

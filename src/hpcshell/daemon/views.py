@@ -38,6 +38,10 @@ def _submission(job: Job) -> dict[str, Any]:
         "cpus": request.cpus,
         "memory": request.memory,
         "gpus": number_of_gpus(request.gpu_hundredths),
+        "gpu_type": request.gpu_type or None,
+        "gpu_mem": request.gpu_mem or None,
+        "gpus_allowed": list(request.gpus_allowed) or None,
+        "gpu_cards": None,
         "others": request.others,
         "exclusive": request.exclusive,
         "time_limit": request.time_limit,
@@ -75,6 +79,7 @@ def _usage(usage: Usage | None) -> dict[str, Any] | None:
         "cpu_system": usage.cpu_system,
         "max_rss": usage.max_rss,
         "max_rss_at_most": usage.max_rss_at_most,
+        "gpu_memory": usage.gpu_memory,
     }
 
 

@@ -23,6 +23,7 @@ from hpcshell.core.errors import HpcError, Wrong
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import safe
 from hpcshell.jobs.prepare import Prepared, prepare
+from hpcshell.jobs.sizing import cards_behind
 
 PATIENCE: Final = 2.0
 """Seconds of waiting after which a person is told why it does not begin."""
@@ -66,7 +67,7 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
 
         asked = prepare_for(way, argv, script, settings)
         return run(talk, way, asked, reads=words[0] != "-")
-    prepared = _with_outputs(prepare(argv, script, settings))
+    prepared = _with_outputs(prepare(argv, script, settings, cards=cards_behind(way)))
     if prepared.submission.array:
         raise Wrong("hpc run takes no array", "submit it, then follow it: hpc logs -f @")
     if talk.dry_run:

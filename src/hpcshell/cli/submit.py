@@ -105,6 +105,9 @@ def say_understood(talk: Talk, prepared: Asked | Prepared) -> None:
     """On stderr: what was made of the options, unless there is nothing to it; and notes."""
     if prepared.meaning and prepared.meaning != ("1 CPU",):
         talk.say(f"asked: {safe(', '.join(prepared.meaning))}")
+    if prepared.sizing:
+        told, *lines = prepared.sizing
+        talk.say(f"model: {safe(told)}", *(f"  {safe(line)}" for line in lines if talk.dry_run))
     talk.say(*(f"note: {safe(note)}" for note in prepared.notes))
 
 
@@ -128,8 +131,8 @@ def present_script(talk: Talk, job: dict[str, Any], prepared: Asked) -> None:
     talk.say(*(f"note: {safe(note)}" for note in job["notes"]))
     if talk.json:
         notes = [*prepared.notes, *job["notes"]]
-        said = {"meaning": prepared.meaning, "notes": notes, "dry_run": True}
-        talk.document({"schema": SCHEMA, **job, **said})
+        said = {"meaning": prepared.meaning, "notes": notes, "sizing": prepared.sizing}
+        talk.document({"schema": SCHEMA, **job, **said, "dry_run": True})
         return
     talk.data(*(safe(line) for line in job["script"].splitlines()))
     read = f" < {shlex.quote(job['stdin'])}" if job["stdin"] else ""
@@ -141,8 +144,8 @@ def present(talk: Talk, job: dict[str, Any], prepared: Asked | Prepared) -> None
     talk.say(*(f"note: {safe(note)}" for note in job.get("notes", ())))
     if talk.json:
         notes = [*prepared.notes, *job.get("notes", ())]
-        said = {"meaning": prepared.meaning, "notes": notes, "dry_run": talk.dry_run}
-        talk.document({"schema": SCHEMA, **job, **said})
+        said = {"meaning": prepared.meaning, "notes": notes, "sizing": prepared.sizing}
+        talk.document({"schema": SCHEMA, **job, **said, "dry_run": talk.dry_run})
     elif talk.dry_run:
         many = f", {job['elements']:,} elements" if job["elements"] > 1 else ""
         talk.data(f"would submit {quote(job['name'])}{many}")

@@ -58,7 +58,7 @@ def test_special_shapes_are_told_of():
     assert "1 byte (fp8)" in told("deepseek-v3")
     assert "of KV cache and a layer, when it is evaluated" in told("llama-2-7b", mode="lora")
     assert "3 whole cards of 24G, 18.5G on each" in told("gemma-3-27b")
-    assert "share 0.05 of a card of 24G" in told("gpt2")
+    assert "share 0.07 of a card of 24G" in told("gpt2")
 
 
 def test_it_is_said_on_how_many_runs_it_rests():

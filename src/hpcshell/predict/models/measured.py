@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from hpcshell.core.records import Record
+from hpcshell.core.records import ModelAsk, Record
 from hpcshell.predict.models.formula import Estimate
 
 RECENT: Final = 20
@@ -39,6 +39,21 @@ class Measured(Record, frozen=True, kw_only=True):
     cards: int
     peak: int
     predicted: int
+
+
+def measured_of(ask: ModelAsk, peak: int) -> Measured:
+    """What is to be kept of a run that has ended, of a job that was sized by the formula: `peak`
+    bytes were the most that it held, over all of its cards."""
+    return Measured(
+        family=ask.family,
+        mode=ask.mode,
+        dtype=ask.dtype,
+        ctx=ask.ctx,
+        batch=ask.batch,
+        cards=ask.cards,
+        peak=peak,
+        predicted=ask.predicted,
+    )
 
 
 Key = tuple[str, str, str]

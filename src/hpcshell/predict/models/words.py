@@ -22,12 +22,16 @@ from hpcshell.predict.models.shape import Model
 
 
 def lines(estimate: Estimate, fit: Fit) -> list[str]:
-    """The whole arithmetic, a term a line."""
+    """The whole arithmetic, a term a line, and what it means on the cards."""
+    return [*arithmetic(estimate), f"{'that is':<12}{place_of(fit)}"]
+
+
+def arithmetic(estimate: Estimate) -> list[str]:
+    """A line for each term, then the sum, and what earlier runs make of it."""
     return [
         *(f"{name:<12}{how} = {short_size(size)}" for name, how, size in terms(estimate)),
         f"{'together':<12}{short_size(estimate.computed)}",
         *_measured(estimate),
-        f"{'that is':<12}{place_of(fit)}",
     ]
 
 

@@ -52,11 +52,12 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     argv, script = what_to_run(words, "submit")
     way = door()
     prepared = prepare_for(way, argv, script, settings, movable=movable)
+    talk.dry_run = talk.dry_run or test_only
+    say_sizing(talk, prepared)
     if test_only and not isinstance(way, Client):
         estimate = way.call("estimate", submission=prepared.submission)
         say_understood(talk, prepared)
         return _estimate(talk, estimate)
-    talk.dry_run = talk.dry_run or test_only
     answer = way.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
     job = answer["jobs"][0]
     say_understood(talk, prepared)
@@ -105,10 +106,15 @@ def say_understood(talk: Talk, prepared: Asked | Prepared) -> None:
     """On stderr: what was made of the options, unless there is nothing to it; and notes."""
     if prepared.meaning and prepared.meaning != ("1 CPU",):
         talk.say(f"asked: {safe(', '.join(prepared.meaning))}")
+    talk.say(*(f"note: {safe(note)}" for note in prepared.notes))
+
+
+def say_sizing(talk: Talk, prepared: Asked | Prepared) -> None:
+    """On stderr, before it is asked for: what its model needs. All of the arithmetic where nothing
+    is submitted."""
     if prepared.sizing:
         told, *lines = prepared.sizing
         talk.say(f"model: {safe(told)}", *(f"  {safe(line)}" for line in lines if talk.dry_run))
-    talk.say(*(f"note: {safe(note)}" for note in prepared.notes))
 
 
 def foretold(job: dict[str, Any]) -> str:

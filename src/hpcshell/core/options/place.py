@@ -10,7 +10,8 @@ from hpcshell.core.records import ModelAsk, Record
 
 
 class Sized(Record, frozen=True, kw_only=True):
-    """What a model needs of GPUs: hundredths of them (`gpus`), or bytes of one (`gpu_mem`).
+    """What a model needs of GPUs: hundredths of them (`gpus`), and bytes of each that it uses
+    (`gpu_mem`, 0: not known, or not for us to say); no hundredths: the part of one that these are.
 
     `ask` has all of it filled in; `told` is the arithmetic in a sentence, `lines` all of it.
     """

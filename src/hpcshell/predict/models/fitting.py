@@ -6,7 +6,7 @@ from typing import Final
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import WHOLE, Record
-from hpcshell.core.units import format_gpus, short_size
+from hpcshell.core.units import MIB, format_gpus, short_size
 from hpcshell.predict.models.formula import Estimate
 
 ASSUMED: Final = 80 << 30
@@ -36,9 +36,14 @@ def fit(estimate: Estimate, memory: int = 0) -> Fit:
             "give a larger card",
         )
     cards = max(1, -(-estimate.spread // room))
-    each = estimate.overhead + -(-estimate.spread // cards)
+    each = min(card, _in_mib(estimate.overhead + -(-estimate.spread // cards)))
     share = -(-each * WHOLE // card) if cards == 1 else WHOLE
     return Fit(cards=cards, share=share, each=each, memory=card, assumed=not memory)
+
+
+def _in_mib(number: int) -> int:
+    """Rounded up to whole MiB."""
+    return -(-number // MIB) * MIB
 
 
 def place_of(fit: Fit) -> str:

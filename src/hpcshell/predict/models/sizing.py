@@ -52,14 +52,14 @@ def size(ask: ModelAsk, cards: Cards, *, whole: bool = False) -> Sized:
         raise
     found = corrected(reckoned(ask, known), cards.measured)
     placed = fit(found, cards.memory)
-    few = placed.cards == 1 and not whole
+    part = placed.share if placed.assumed else 0
     return Sized(
         ask=filled(ask, found, placed),
-        gpus=0 if few else placed.cards * WHOLE,
-        gpu_mem=placed.each if few else 0,
+        gpus=placed.cards * WHOLE if whole or placed.cards > 1 else part,
+        gpu_mem=0 if whole or placed.assumed else placed.each,
         told=sentence(found, placed),
         lines=tuple(lines(found, placed)),
-        notes=_notes(known, found),
+        notes=notes_on(known, found),
     )
 
 
@@ -68,7 +68,8 @@ def reckoned(ask: ModelAsk, known: Match) -> Estimate:
     return estimate(known.model, ask.mode, ask.dtype or known.dtype, ctx=ask.ctx, batch=ask.batch)
 
 
-def _notes(known: Match, found: Estimate) -> tuple[str, ...]:
+def notes_on(known: Match, found: Estimate) -> tuple[str, ...]:
+    """What is worth a note: a model that is only guessed, a context longer than it has."""
     notes = [known.note] if known.note else []
     if found.ctx > known.model.longest:
         longest = f"the longest context of {known.model.name} is {known.model.longest:,} tokens"

@@ -8,9 +8,9 @@ import click
 
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
+from hpcshell.core import units
 from hpcshell.core.models import check_dtype, check_mode
 from hpcshell.core.records import ModelAsk
-from hpcshell.core.units import count, size
 from hpcshell.core.words import safe
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--batch", metavar="N", help="Texts (or images) at once; else one.")
 @click.option("--card", metavar="SIZE", help="Memory of a card: 24G; else 80G.")
 @click.argument("model")
-def command(talk: Talk, model: str, card: str | None, **how: Any) -> int:
+def size(talk: Talk, model: str, card: str | None, **how: Any) -> int:
     """Say how much memory of GPUs a MODEL needs, with the arithmetic.
 
     It is the sum that `--model` of `hpc submit` asks by, where no earlier run has told better:
@@ -49,7 +49,7 @@ def command(talk: Talk, model: str, card: str | None, **how: Any) -> int:
 
     known = match(model, "MODEL")
     estimate = reckoned(_ask(model, **how), known)
-    placed = fit(estimate, size(card, "--card") if card else 0)
+    placed = fit(estimate, units.size(card, "--card") if card else 0)
     talk.say(*(f"note: {safe(note)}" for note in notes_on(known, estimate)))
     if talk.json:
         talk.document(_document(estimate, placed))
@@ -65,13 +65,12 @@ def _ask(name: str, mode: str, dtype: str, ctx: str | None, batch: str | None) -
         name=name,
         mode=check_mode(mode),
         dtype=check_dtype(dtype) if dtype else "",
-        ctx=count(ctx, "--ctx") if ctx is not None else 0,
-        batch=count(batch, "--batch") if batch is not None else 0,
+        ctx=units.count(ctx, "--ctx") if ctx is not None else 0,
+        batch=units.count(batch, "--batch") if batch is not None else 0,
     )
 
 
 def _document(estimate: Estimate, placed: Fit) -> dict[str, Any]:
-    from hpcshell.core.units import number_of_gpus
     from hpcshell.predict.models.words import lines
 
     terms = ("weights", "state", "adapters", "cache", "activations", "overhead")
@@ -88,6 +87,6 @@ def _document(estimate: Estimate, placed: Fit) -> dict[str, Any]:
         "assumed": placed.assumed,
         "cards": placed.cards,
         "each": placed.each,
-        "share": number_of_gpus(placed.share),
+        "share": units.number_of_gpus(placed.share),
         "lines": lines(estimate, placed),
     }

@@ -119,6 +119,15 @@ def request(view: View) -> str:
     return ", ".join(parts)
 
 
+def model(asked: View) -> str:
+    """`qwen2.5-7b (infer, bf16, 4,096 tokens x 1)`, seen or sized by the site's table or not."""
+    how = [asked["mode"], asked["dtype"]]
+    if asked["ctx"]:
+        how.append(f"{asked['ctx']:,} tokens x {asked['batch'] or 1:,}")
+    seen = ", from --llm" if asked["seen"] else ""
+    return f"{safe(asked['name'])} ({', '.join(word for word in how if word)}){seen}"
+
+
 def fields(view: View, now: float) -> list[tuple[str, str]]:
     """Name and value of all that is worth reading, in reading order."""
     usage = view.get("usage") or {}
@@ -135,6 +144,7 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
         ("Exit code", _code(view)),
         ("User", safe(view["user"])),
         ("Request", request(view)),
+        ("Model", model(view["model"]) if view.get("model") else None),
         ("Time limit", format_duration(view["time_limit"]) if view["time_limit"] else "none"),
         ("Submitted", instant(view["submit_time"])),
         ("Begin", instant(view["begin"]) if view["begin"] else None),

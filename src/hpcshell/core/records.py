@@ -188,6 +188,26 @@ class Gang(Record, frozen=True, kw_only=True):
     size: int
 
 
+class ModelAsk(Record, frozen=True, kw_only=True):
+    """The model that a job says it runs, and how: `infer`, `lora` (adapters are trained) or `full`
+    (all of it is), with weights of a type, so many tokens of context and texts at once.
+
+    "" and 0: not said, and not worked out. Once it is sized, all of it is filled in: `family` is
+    what earlier runs are looked for by, `predicted` the bytes by the formula, over all `cards`.
+    `seen`: nobody named it to the scheduler, it stands in the command line (`--llm NAME`).
+    """
+
+    name: str
+    mode: str = "infer"
+    dtype: str = ""
+    ctx: int = 0
+    batch: int = 0
+    seen: bool = False
+    family: str = ""
+    predicted: int = 0
+    cards: int = 0
+
+
 class Job(Record, frozen=True, kw_only=True):
     """One submission. Only `lifecycle.amend` changes it. Larger `priority` goes first.
 
@@ -223,6 +243,7 @@ class Job(Record, frozen=True, kw_only=True):
     retry: Retry = Retry()
     dependencies: Dependencies | None = None
     notify: Notify | None = None
+    model: ModelAsk | None = None
     unique: str = ""
     dropped: Outcome | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpcshell.core.records import Gang, Notify, Record, Request, Retry, WarnSignal
+from hpcshell.core.records import Gang, ModelAsk, Notify, Record, Request, Retry, WarnSignal
 
 
 class Submission(Record, frozen=True, kw_only=True):
@@ -44,6 +44,7 @@ class Submission(Record, frozen=True, kw_only=True):
     requeue: bool = True
     retry: Retry = Retry()
     notify: Notify | None = None
+    model: ModelAsk | None = None
     stdin: str = ""
     stdout: str = ""
     stderr: str = ""

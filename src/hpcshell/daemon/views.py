@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterable
 from typing import Any, Final
 
+from msgspec.structs import asdict
+
 from hpcshell.core.dependencies import format_dependencies
 from hpcshell.core.lifecycle import label, suspended_for, word
 from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, State, Summary, Task, Usage
@@ -55,6 +57,7 @@ def _submission(job: Job) -> dict[str, Any]:
         "priority": job.priority,
         "nice": job.nice,
         "profile": job.profile or None,
+        "model": None if job.model is None else asdict(job.model),
         "tags": list(job.tags),
         "comment": job.comment or None,
         "held": bool(job.held),

@@ -14,6 +14,7 @@ from hpcshell.core import dependencies, ids, units
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.instants import instant
+from hpcshell.core.models import check_dtype, check_mode
 from hpcshell.core.options import resources
 from hpcshell.core.options.place import Place as Place
 from hpcshell.core.options.place import Reader
@@ -169,6 +170,18 @@ def _native(text: str, origin: str, place: Place) -> tuple[str, ...]:
     from hpcshell.core.options.parse import words
 
     return tuple(words(one_line(text, origin, 1 << 16), origin))
+
+
+def _model(text: str, origin: str, place: Place) -> str:
+    return check_name(text.strip(), origin)  # whether there is one is known where it is sized
+
+
+def _mode(text: str, origin: str, place: Place) -> str:
+    return check_mode(text, origin)
+
+
+def _dtype(text: str, origin: str, place: Place) -> str:
+    return check_dtype(text, origin)
 
 
 def _choice(text: str, origin: str, place: Place) -> str:
@@ -390,6 +403,7 @@ READERS: Final[dict[str, Reader]] = {
     "count0": _count0,
     "dependency": _dependency,
     "directory": _directory,
+    "dtype": _dtype,
     "duration": _duration,
     "duration0": _duration0,
     "exclusive": _exclusive,
@@ -405,6 +419,8 @@ READERS: Final[dict[str, Reader]] = {
     "limit": _limit,
     "line": _line,
     "memory": _memory,
+    "mode": _mode,
+    "model": _model,
     "modules": _modules,
     "name": _name,
     "native": _native,

@@ -1,0 +1,119 @@
+"""The program that shows a session: opened, opened anew when it was killed, and closed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from typing import Final
+
+from hpcshell.machine import spawn
+from hpcshell.machine.session.words import PART, Session, configuration, joining, opening
+
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 30.0
+STARTING: Final = 5.0
+"""Seconds that tmux gets to say that it is there."""
+LASTING: Final = 5.0
+"""Seconds after which it is taken to have been open for good."""
+CLOSING: Final = 1.0
+"""Seconds that it gets to close, and the same again once it is told to."""
+
+
+class Window:
+    """`descriptor` is a pidfd while it is open, else -1; `due` is when to try again (monotonic)."""
+
+    def __init__(self, session: Session, env: dict[str, str]) -> None:
+        self.session = session
+        self.descriptor = -1
+        self.due: float | None = None
+        self._env = {**env, PART: session.name}
+        self._sockets = env.get("SCREENDIR", "")
+        self._pid = 0
+        self._since = 0.0
+        self._pause = FIRST_PAUSE
+        with open(session.configuration, "w", encoding="utf-8") as file:
+            file.write(configuration(session))
+
+    def open(self) -> None:
+        """Have it started; whether it comes up shows when a viewer comes in."""
+        self.due, self._since = None, time.monotonic()
+        try:
+            self._pid = self._start()
+            self.descriptor = os.pidfd_open(self._pid)
+        except (OSError, ValueError, subprocess.SubprocessError, spawn.CannotStart) as error:
+            self._complain(str(error))
+            self._again()
+
+    def _start(self) -> int:
+        words = opening(self.session)
+        program = spawn.find_program(words[0], self._env)
+        with open(self.session.said, "wb") as said:
+            started = subprocess.Popen(
+                [program, *words[1:]],
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=said if self.session.program == "screen" else subprocess.PIPE,
+                stderr=said,
+            )
+        if self.session.program == "screen":
+            started.returncode = 0  # it is waited for with all other children
+            return started.pid
+        try:
+            return int(started.communicate(timeout=STARTING)[0])
+        finally:
+            started.kill()
+
+    def opened(self) -> None:
+        """A viewer has come: it can be joined, and this is how."""
+        words = joining(self.session, self._pid, self._sockets)
+        draft = f"{self.session.join}.new"
+        with contextlib.suppress(OSError):
+            with open(draft, "w", encoding="utf-8") as file:
+                json.dump(words, file)
+            os.rename(draft, self.session.join)
+
+    def ended(self) -> None:
+        """It has gone, and is opened anew in a while."""
+        os.close(self.descriptor)
+        self.descriptor = -1
+        with contextlib.suppress(OSError):
+            os.unlink(self.session.join)
+        self._again()
+
+    def _again(self) -> None:
+        now = time.monotonic()
+        if now - self._since > LASTING:
+            self._pause = FIRST_PAUSE
+        elif self.session.program == "screen" and not self._sockets:
+            self._take_own_directory()
+        self.due = now + self._pause
+        self._pause = min(LONGEST_PAUSE, 2 * self._pause)
+
+    def _take_own_directory(self) -> None:
+        """The directory that screen takes for its sockets may be the trouble."""
+        self._sockets = self._env["SCREENDIR"] = self.session.server
+        with contextlib.suppress(OSError):
+            os.mkdir(self._sockets, 0o700)
+
+    def _complain(self, text: str) -> None:
+        with contextlib.suppress(OSError), open(self.session.said, "a", encoding="utf-8") as said:
+            said.write(f"{text}\n")
+
+    def close(self) -> None:
+        """Its viewer has gone, and so does it; told to, if people have opened more in it."""
+        if self.descriptor < 0:
+            return
+        if not self._gone():
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self.descriptor, signal.SIGTERM)
+            self._gone()
+        os.close(self.descriptor)
+        self.descriptor = -1
+
+    def _gone(self) -> bool:
+        return bool(select.select([self.descriptor], [], [], CLOSING)[0])

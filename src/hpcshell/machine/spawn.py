@@ -68,9 +68,9 @@ def spawn(argv: list[str], env: dict[str, str], cwd: str, streams: Streams, umas
     """
     os.umask(umask)
     enter(cwd)
+    program = program_of(argv, env)
     opened: list[int] = []
     try:
-        program = find_program(argv[0] if argv else "", env)
         return _start(program, argv, env, _stream_actions(streams, opened))
     finally:
         for descriptor in opened:
@@ -86,7 +86,15 @@ def spawn_on(
     actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_OPEN, 1, terminal, os.O_RDWR, 0)]
     actions += [] if keep_input else [(os.POSIX_SPAWN_DUP2, 1, 0)]
     actions += [] if keep_errors else [(os.POSIX_SPAWN_DUP2, 1, 2)]
-    return _start(find_program(argv[0] if argv else "", env), argv, env, actions)
+    return _start(program_of(argv, env), argv, env, actions)
+
+
+def program_of(argv: list[str], env: dict[str, str]) -> str:
+    """The file to execute for a command."""
+    try:
+        return find_program(argv[0] if argv else "", env)
+    except ValueError as error:
+        raise _not_passed_on(error) from error
 
 
 def _start(
@@ -105,9 +113,11 @@ def _start(
     except OSError as error:
         raise _exec_failure(program, error) from error
     except ValueError as error:
-        raise CannotStart(
-            f"The command or its environment cannot be passed on: {error}."
-        ) from error
+        raise _not_passed_on(error) from error
+
+
+def _not_passed_on(error: ValueError) -> CannotStart:
+    return CannotStart(f"The command or its environment cannot be passed on: {error}.")
 
 
 @contextlib.contextmanager

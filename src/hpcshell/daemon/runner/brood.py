@@ -89,7 +89,7 @@ class Brood:
         if order.session is None:
             return order.argv
         spawn.enter(order.cwd)
-        spawn.find_program(order.argv[0] if order.argv else "", order.env)
+        spawn.program_of(order.argv, order.env)
         directory = self.ground.places.session(order.run)
         kept = INPUT if order.stdin is not None else ""
         kept += ERRORS if order.stderr not in (None, order.stdout) else ""

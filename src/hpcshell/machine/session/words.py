@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -76,6 +77,16 @@ def installed(program: str, env: Mapping[str, str]) -> bool:
 def hosting(session: Session, kept: str, argv: list[str]) -> list[str]:
     """The host of a job's command."""
     return _ours("host", session.program, session.name, session.directory, kept or "-", *argv)
+
+
+def words_to_join(session: Session) -> list[str] | None:
+    """What its host has left word of; None: it is not open."""
+    try:
+        with open(session.join, "rb") as file:
+            found: list[str] = json.loads(file.read())
+    except (OSError, ValueError):
+        return None
+    return found
 
 
 def _ours(*words: str) -> list[str]:

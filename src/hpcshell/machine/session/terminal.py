@@ -9,6 +9,8 @@ import termios
 from typing import Final
 
 CHUNK: Final = 1 << 16
+READS: Final = 32
+"""How often it is read at a time: the kernel gives a page at most."""
 PATIENCE: Final = 1 << 16
 """Bytes typed ahead that are kept for a job which does not read."""
 ROWS, COLUMNS = 24, 80
@@ -36,12 +38,16 @@ class Terminal:
 
     def read(self) -> bytes:
         """What the job has printed; b"" when that is all for now. EOFError: nobody has it open."""
+        found: list[bytes] = []
         try:
-            return os.read(self.descriptor, CHUNK)
+            for _ in range(READS):
+                found.append(os.read(self.descriptor, CHUNK))
         except BlockingIOError:
-            return b""
+            pass
         except OSError:
-            raise EOFError from None
+            if not found:
+                raise EOFError from None
+        return b"".join(found)
 
     @property
     def adds_returns(self) -> bool:

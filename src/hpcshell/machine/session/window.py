@@ -89,7 +89,7 @@ class Window:
         now = time.monotonic()
         if now - self._since > LASTING:
             self._pause = FIRST_PAUSE
-        elif self.session.program == "screen" and not self._sockets:
+        elif self.session.program == "screen" and self._sockets != self.session.server:
             self._take_own_directory()
         self.due = now + self._pause
         self._pause = min(LONGEST_PAUSE, 2 * self._pause)

@@ -68,8 +68,10 @@ def _open_session(named: list[str]) -> dict[str, Any]:
 def _check(view: dict[str, Any]) -> None:
     """Refuse what cannot be joined."""
     label, state = view["label"], view["state"]
-    if view.get("elements"):
-        raise Refused(f"job {label} is an array", f"name an element: hpc attach {label}_0")
+    if elements := view.get("elements"):
+        running = elements["running"] or [0]
+        hint = f"name an element: hpc attach {label}_{running[0]}"
+        raise Refused(f"job {label} is an array", hint)
     if not view.get("session"):
         raise Refused(
             f"job {label} runs in no session" if state == "RUNNING" else f"job {label} has none",

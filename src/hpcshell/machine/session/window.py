@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import pwd
 import select
 import signal
 import subprocess
@@ -76,6 +78,8 @@ class Window:
             with open(draft, "w", encoding="utf-8") as file:
                 json.dump(words, file)
             os.rename(draft, self.session.join)
+        if self.session.program == "screen":
+            _forget_dead(self._sockets, self._env.get("HOME", ""))
 
     def ended(self) -> None:
         """It has gone, and is opened anew in a while."""
@@ -117,3 +121,23 @@ class Window:
 
     def _gone(self) -> bool:
         return bool(select.select([self.descriptor], [], [], CLOSING)[0])
+
+
+def _forget_dead(sockets: str, home: str) -> None:
+    """Take the sessions of runs that were killed with all that was in them out of screen's list.
+    What is alive is never touched, as `screen -wipe` might while it starts."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    for directory in [sockets] if sockets else [f"/run/screen/S-{user}", f"{home}/.screen"]:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(directory):
+                pid, _, called = name.partition(".")
+                if pid.isdecimal() and called.startswith("hpc-") and not _exists(int(pid)):
+                    os.unlink(f"{directory}/{name}")
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return error.errno != errno.ESRCH
+    return True

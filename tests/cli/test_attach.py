@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,9 +28,9 @@ def programs() -> None:
 
 
 @pytest.fixture(scope="module")
-def hpc(shared: Cli) -> Iterator[Cli]:
+def hpc(shared: Cli) -> Cli:
     """One daemon for all: none minds the jobs of another."""
-    yield shared
+    return shared
 
 
 def submit(hpc: Cli, *words: str) -> str:

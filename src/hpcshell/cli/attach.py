@@ -52,7 +52,9 @@ def _open_session(named: list[str]) -> dict[str, Any]:
     while True:
         views = daemon.call("show", ids=named)["jobs"]
         if len(views) != 1:
-            raise Wrong(f"{len(views)} jobs are named", "name the one whose session is to be joined")
+            raise Wrong(
+                f"{len(views)} jobs are named", "name the one whose session is to be joined"
+            )
         view: dict[str, Any] = views[0]
         _check(view)
         if view["session"]["join"]:

@@ -33,9 +33,7 @@ def _begun(door: Door) -> Iterator[dict[str, Any]]:
     """The rows of jobs and elements that have begun, page by page of jobs."""
     offset, total = 0, 1
     while offset < total:
-        answer = door.call(
-            "queue", states=list(_BEGUN), elements=True, limit=PAGE, offset=offset
-        )
+        answer = door.call("queue", states=list(_BEGUN), elements=True, limit=PAGE, offset=offset)
         total = answer["total"]
         offset += PAGE
         yield from (row for row in answer["rows"] if row["start_time"] and row["run"])

@@ -59,9 +59,7 @@ def nothing_left(runner: Driver) -> bool:
     return not alive(runner) and not os.path.exists(runner.places.session(1))
 
 
-def test_it_ends_as_the_job_does_and_leaves_nothing(
-    runner: Driver, shown: wire.Session
-) -> None:
+def test_it_ends_as_the_job_does_and_leaves_nothing(runner: Driver, shown: wire.Session) -> None:
     begin(runner, shown)
     (runner.home / "go").touch()
     assert ended(runner).exit_code == 7

@@ -13,12 +13,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcshell.machine.session.words import ERRORS, INPUT, Session, hosting
+from tests.support.homes import kill_strays
 from tests.support.runners import eventually
 from tests.support.terminals import programs_needed, terminal
 
@@ -48,6 +50,7 @@ def a_session(program: str) -> Iterator[Session]:
     try:
         yield Session(program, f"hpc-{os.getpid()}", str(home / "s"))
     finally:
+        kill_strays(home, 0.0)
         shutil.rmtree(home)
 
 
@@ -59,16 +62,14 @@ def start(session: Session, *argv: str, kept: str = "", **more: object) -> subpr
     """A host; one word is a shell script."""
     words = ["/bin/sh", "-c", argv[0]] if len(argv) == 1 else list(argv)
     with open(out(session), "wb") as file:
-        return subprocess.Popen(
+        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+        host: subprocess.Popen[bytes] = subprocess.Popen(
             hosting(session, kept, words),
-            **{
-                "stdin": subprocess.DEVNULL,
-                "stdout": file,
-                "stderr": subprocess.STDOUT,
-                "start_new_session": True,
-                **more,
-            },  # type: ignore[call-overload]
+            stdout=file,
+            start_new_session=True,
+            **{**streams, **more},
         )
+    return host
 
 
 def ends(host: subprocess.Popen[bytes]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ CUTS = st.lists(st.integers(0, 40), max_size=6)
 def cut(text: bytes, at: list[int]) -> list[bytes]:
     """The text in the pieces that reads happen to give."""
     edges = [0, *sorted(at), len(text)]
-    return [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [text[start:end] for start, end in pairwise(edges)]
 
 
 @given(BYTES, CUTS)

@@ -18,10 +18,8 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple, Self
 
-import pytest
-
 from hpcshell.machine import processes
-from tests.support.clusters.packages import installing, there
+from tests.support.clusters.packages import need
 
 _PATIENCE = 20.0
 _SERVER = """

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from msgspec.structs import astuple
-
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runner.journal import Entry, Exited, Spawned, Spawning, Unable, Unborn
 from hpcshell.daemon.runner.report import report
@@ -93,7 +91,8 @@ class Brood:
         directory = self.ground.places.session(order.run)
         kept = INPUT if order.stdin is not None else ""
         kept += ERRORS if order.stderr not in (None, order.stdout) else ""
-        return hosting(Session(*astuple(order.session), directory), kept, order.argv)
+        session = Session(order.session.program, order.session.name, directory)
+        return hosting(session, kept, order.argv)
 
     def _unable(self, entry: Entry, failure: spawn.CannotStart) -> wire.FailedToStart:
         if failure.transient:

@@ -53,8 +53,8 @@ def _resizes() -> socket.socket:
 def _join(link: socket.socket, resizes: socket.socket) -> None:
     _tell_size(link)
     while True:
-        ready, _, _ = select.select([link, resizes, IN], [], [])
-        if resizes in ready:
+        ready, _, _ = select.select([link.fileno(), resizes.fileno(), IN], [], [])
+        if resizes.fileno() in ready:
             resizes.recv(CHUNK)
             _tell_size(link)
         if IN in ready:
@@ -62,7 +62,7 @@ def _join(link: socket.socket, resizes: socket.socket) -> None:
             if not typed:
                 return
             link.sendall(framed(TYPED, typed))
-        if link in ready:
+        if link.fileno() in ready:
             text = link.recv(CHUNK)
             if not text:
                 return

@@ -187,6 +187,20 @@ def test_where_neither_is_installed_it_is_refused_with_what_to_install(
     assert "apt-get install" in said.err
 
 
+def test_what_could_not_be_opened_says_why(hpc: Cli, tmp_path: Path) -> None:
+    broken = tmp_path / "tmux"
+    broken.write_text("#!/bin/sh\necho 'tmux: no luck today.' >&2; exit 1\n")
+    broken.chmod(0o755)
+    path = f"PATH={tmp_path}:{os.environ['PATH']}"
+    job = submit(hpc, "--screen=tmux", "--env", path, "--", "sleep", "60")
+    said = hpc("attach", job)
+    assert said.code == 75
+    assert said.err.splitlines()[0] == (
+        f"hpc: the session of job {job} does not open: tmux: no luck today"
+    )
+    hpc("cancel", job, check=True)
+
+
 def test_the_script_after_a_bare_option_is_no_value(hpc: Cli) -> None:
     Path("job.sh").write_text("#!/bin/sh\n#HPC --screen\necho $1 --screen; exit 5\n")
     job = submit(hpc, "--name", "n", "--screen", "job.sh", "--screen")

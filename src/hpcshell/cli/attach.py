@@ -15,6 +15,7 @@ from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import NotYet, Refused, Wrong
 from hpcshell.core.words import safe
+from hpcshell.machine.paths import places
 
 OPENING: Final = 5.0
 """Seconds that a session which has just begun gets to open."""
@@ -60,16 +61,28 @@ def _open_session(named: list[str]) -> dict[str, Any]:
         if view["session"]["join"]:
             return view
         if time.monotonic() > until:
-            label = view["label"]
-            raise NotYet(
-                f"the session of job {label} does not open", f"the job runs: hpc logs -f {label}"
-            )
+            raise _unopened(view)
         time.sleep(_LOOK)
+
+
+def _unopened(view: dict[str, Any]) -> NotYet:
+    from hpcshell.machine.session.words import Session, complaint
+
+    directory = places(os.environ).session(view["run"])
+    told = complaint(Session(view["session"]["program"], view["session"]["name"], directory))
+    label = view["label"]
+    why = f": {safe(told.rstrip('.'))}" if told else ""
+    return NotYet(
+        f"the session of job {label} does not open{why}",
+        f"the job runs all the same: hpc logs -f {label} shows what it prints",
+    )
 
 
 def _check(view: dict[str, Any]) -> None:
     """Refuse what cannot be joined."""
     label, state = view["label"], view["state"]
+    if view.get("cluster"):
+        raise Refused(f"job {label} is on {view['cluster']}, where there are no sessions", None)
     if elements := view.get("elements"):
         running = elements["running"] or [0]
         hint = f"name an element: hpc attach {label}_{running[0]}"

@@ -134,6 +134,36 @@ def test_its_environment_is_what_the_host_was_given(session: Session) -> None:
     assert found == {**environ, "TERM": "screen"}
 
 
+def test_a_terminal_that_was_closed_can_be_opened_again(session: Session) -> None:
+    script = "exec </dev/null >/dev/null 2>&1; sleep 0.2; echo ask >/dev/tty; read x </dev/tty"
+    host = start(session, f"{script}; exit $x")
+    with terminal(is_open(session)) as person:
+        person.sees("ask")
+        person.types("7\r")
+        person.leaves()
+    assert ends(host) == 7
+    assert out(session).read_text() == "ask\n7\n"
+
+
+def test_letters_of_all_languages_are_shown(session: Session) -> None:
+    host = start(session, "echo Größe ✓; read x", env={**os.environ, "LC_ALL": "C.UTF-8"})
+    with terminal(is_open(session), {"LC_ALL": "C.UTF-8"}) as person:
+        person.sees("Größe ✓")
+        person.types("\r")
+        person.leaves()
+    assert ends(host) == 0
+
+
+def test_who_submits_from_within_a_session_gets_another(session: Session) -> None:
+    within = {**os.environ, "STY": "1.mine", "TMUX": "/tmp/mine,1,0"}
+    host = start(session, "echo up; read x", env=within)
+    with terminal(is_open(session)) as person:
+        person.sees("up")
+        person.types("\r")
+        person.leaves()
+    assert ends(host) == 0
+
+
 def test_errors_and_output_are_one(session: Session) -> None:
     assert ends(start(session, "echo one; echo two >&2; echo three")) == 0
     assert out(session).read_text() == "one\ntwo\nthree\n"
@@ -216,7 +246,7 @@ def test_nobody_looking_slows_nothing() -> None:
         begun = time.monotonic()
         assert ends(start(session, f"yes 0123456789 | head -c {size}")) == 0
         assert out(session).stat().st_size == size
-        assert time.monotonic() - begun < 30
+        assert time.monotonic() - begun < 60
 
 
 def test_without_the_program_the_job_runs_all_the_same(session: Session) -> None:

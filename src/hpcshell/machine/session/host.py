@@ -49,7 +49,6 @@ def host(session: Session, kept: str, argv: list[str]) -> int:
     except spawn.CannotStart as failure:
         spawn.say(2, failure)
         return failure.exit_code
-    terminal.hand_over()
     hosting = Hosting(session, terminal, first, woken)
     with contextlib.suppress(OSError):
         hosting.open(env)
@@ -99,7 +98,6 @@ class Hosting:
         self.first = first
         self.woken = woken
         self.status: int | None = None
-        self.open_terminal = True
         self.returns = Returns()
         self.window: Window | None = None
         self.viewers: Viewers | None = None
@@ -117,7 +115,7 @@ class Hosting:
         self._on_signals()
         while self.status is None:
             self._turn()
-        while self.open_terminal and self._print():
+        while self._print():
             pass
         self._write(self.returns.rest())
         if self.viewers is not None:
@@ -128,8 +126,7 @@ class Hosting:
 
     def _turn(self) -> None:
         viewers = list(self.viewers or ())
-        reading: list[object] = [self.woken, *viewers]
-        reading += [self.terminal.descriptor] if self.open_terminal else []
+        reading: list[object] = [self.woken, self.terminal.descriptor, *viewers]
         reading += [self.viewers.door] if self.viewers is not None else []
         reading += [self.window.descriptor] if self.window and self.window.descriptor >= 0 else []
         writing: list[object] = [viewer for viewer in viewers if viewer.wants_write]
@@ -151,14 +148,9 @@ class Hosting:
 
     def _print(self) -> bool:
         """Copy what the job has printed; False: there is nothing."""
-        try:
-            text = self.terminal.read()
-            added = self.terminal.adds_returns
-        except EOFError:
-            self.open_terminal = False
-            return False
+        text = self.terminal.read()
         if text:
-            self._write(self.returns.without(text, added))
+            self._write(self.returns.without(text, self.terminal.adds_returns))
             if self.viewers is not None:
                 self.viewers.show(text)
         return bool(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import struct
@@ -19,7 +20,10 @@ _OUTPUT: Final = 1
 
 
 class Terminal:
-    """Our end of a pseudo-terminal; the job has the other, called `name`."""
+    """Our end of a pseudo-terminal; the job has the other, called `name`.
+
+    We hold that one, too: a job may close it, and open it again to ask something.
+    """
 
     def __init__(self) -> None:
         self.descriptor, self._other = os.openpty()
@@ -28,25 +32,17 @@ class Terminal:
         self.resize(ROWS, COLUMNS)
         os.set_blocking(self.descriptor, False)
 
-    def hand_over(self) -> None:
-        """The job has it: when it has ended, it is read to its end."""
-        os.close(self._other)
-
     def resize(self, rows: int, columns: int) -> None:
         """The job is told by WINCH."""
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def read(self) -> bytes:
-        """What the job has printed; b"" when that is all for now. EOFError: nobody has it open."""
+        """What the job has printed; b"" when that is all there is now (the kernel sees to it that
+        nothing written before is on its way still)."""
         found: list[bytes] = []
-        try:
+        with contextlib.suppress(BlockingIOError):
             for _ in range(READS):
                 found.append(os.read(self.descriptor, CHUNK))
-        except BlockingIOError:
-            pass
-        except OSError:
-            if not found:
-                raise EOFError from None
         return b"".join(found)
 
     @property
@@ -67,8 +63,6 @@ class Terminal:
             self._typed = self._typed[os.write(self.descriptor, self._typed) :]
         except BlockingIOError:
             return
-        except OSError:
-            self._typed = b""
 
 
 class Returns:

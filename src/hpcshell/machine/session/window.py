@@ -33,7 +33,9 @@ class Window:
         self.session = session
         self.descriptor = -1
         self.due: float | None = None
-        self._env = {**env, PART: session.name}
+        # Who submits from within a session of his own does not mean that one.
+        self._env = {name: text for name, text in env.items() if name not in ("STY", "TMUX")}
+        self._env[PART] = session.name
         self._sockets = env.get("SCREENDIR", "")
         self._pid = 0
         self._since = 0.0
@@ -46,12 +48,14 @@ class Window:
         self.due, self._since = None, time.monotonic()
         try:
             self._pid = self._start()
-            self.descriptor = os.pidfd_open(self._pid)
-        except (OSError, ValueError, subprocess.SubprocessError, spawn.CannotStart) as error:
+            self.descriptor = os.pidfd_open(self._pid) if self._pid else -1
+        except (OSError, subprocess.SubprocessError, spawn.CannotStart) as error:
             self._complain(str(error))
+        if self.descriptor < 0:
             self._again()
 
     def _start(self) -> int:
+        """The process that will show it; 0: there is none, and the program has said why."""
         words = opening(self.session)
         program = spawn.find_program(words[0], self._env)
         with open(self.session.said, "wb") as said:
@@ -66,7 +70,8 @@ class Window:
             started.returncode = 0  # it is waited for with all other children
             return started.pid
         try:
-            return int(started.communicate(timeout=STARTING)[0])
+            told = started.communicate(timeout=STARTING)[0].strip()
+            return int(told) if told.isdigit() else 0
         finally:
             started.kill()
 

@@ -89,6 +89,15 @@ def words_to_join(session: Session) -> list[str] | None:
     return found
 
 
+def complaint(session: Session) -> str:
+    """The last line of what the program complains of."""
+    try:
+        with open(session.said, encoding="utf-8", errors="replace") as file:
+            return file.read().strip().rpartition("\n")[2]
+    except OSError:
+        return ""
+
+
 def _ours(*words: str) -> list[str]:
     return [sys.executable, "-I", "-S", _OURS, *words]
 

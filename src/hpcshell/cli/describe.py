@@ -168,12 +168,22 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
         ("Tags", safe(", ".join(view["tags"])) if view["tags"] else None),
         ("Comment", safe(view["comment"]) if view["comment"] else None),
         ("Node", safe(", ".join(view["nodes"])) if view["nodes"] else None),
+        ("Session", _session(view)),
         ("Command", command(view)),
         ("Directory", safe(view["cwd"])),
         ("Output", safe(view["stdout"])),
         ("Errors", safe(view["stderr"]) if view["stderr"] != view["stdout"] else None),
     )
     return [(name, value) for name, value in rows if value is not None]
+
+
+def _session(view: View) -> str | None:
+    """`hpc-12 (tmux); hpc attach 12 joins it`."""
+    session = view.get("session")
+    if not session:
+        return None
+    shown = f"{session['name']} ({session['program']})"
+    return f"{shown}; hpc attach {view['label']} joins it" if session["join"] else shown
 
 
 def _expected(view: View) -> str | None:

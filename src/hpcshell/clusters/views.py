@@ -99,7 +99,7 @@ _NOTHING: Final[View] = {
             *("deadline", "account", "qos", "reservation", "gang", "profile", "model", "comment"),
             *("attempt", "suspended", "preempted", "run", "pid", "array", "throttle", "elements"),
             *("dependency", "script", "usage", "element", "time_limit", "unknown_since"),
-            *("chosen", "expected_start", "priority"),
+            *("chosen", "expected_start", "priority", "session"),
         )
     ),
     **dict.fromkeys(("native", "word", "partition", "stdout", "stderr"), ""),

@@ -161,6 +161,7 @@ class Launch(Record, frozen=True, kw_only=True):
 
     With a script, `argv[0]` is the name it was submitted under; the stored copy is what runs.
     Output paths are patterns (`%j`, `%a`, ...), relative ones to `cwd`; `stderr` "" joins stdout.
+    `session`: the program that shows it on a terminal, `screen` or `tmux`.
     """
 
     argv: tuple[str, ...]
@@ -172,6 +173,7 @@ class Launch(Record, frozen=True, kw_only=True):
     stdout: str = ""
     stderr: str = ""
     append: bool = False
+    session: str = ""
 
 
 class Array(Record, frozen=True, kw_only=True):

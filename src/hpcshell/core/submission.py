@@ -12,7 +12,7 @@ class Submission(Record, frozen=True, kw_only=True):
     command.
     `array` is index text with an optional `%throttle`; `dependency` the dependency expression as
     written (ids, names, `@`); `unique` asks that an identical live job be refused; `on_never` is
-    `end` or `hold`.
+    `end` or `hold`. `session` is `screen`, `tmux`, or `any` of them that is there.
     """
 
     argv: tuple[str, ...]
@@ -49,4 +49,5 @@ class Submission(Record, frozen=True, kw_only=True):
     stdout: str = ""
     stderr: str = ""
     append: bool = False
+    session: str = ""
     unique: bool = False

@@ -18,8 +18,9 @@ from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, State, Summ
 from hpcshell.core.units import number_of_gpus
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
-from hpcshell.daemon.orders import output_paths
+from hpcshell.daemon.orders import output_paths, session_name
 from hpcshell.machine import clock
+from hpcshell.machine.session.words import Session, words_to_join
 from hpcshell.store.rows import Entry
 
 SCHEMA: Final = 1
@@ -70,6 +71,7 @@ def _submission(job: Job) -> dict[str, Any]:
         "command": list(job.launch.argv),
         "script": job.launch.argv[0] if job.launch.script else None,
         "cwd": job.launch.cwd,
+        "session": None,
     }
 
 
@@ -115,8 +117,20 @@ def element_view(job: Job, task: Task, host: Host, *, pid: int | None = None) ->
         stdout=stdout,
         stderr=stderr or stdout,
         usage=_usage(task.usage),
+        session=_session(job, task, host),
     )
     return view
+
+
+def _session(job: Job, task: Task, host: Host) -> dict[str, Any] | None:
+    """The session of an element, and the words that join it, once it is open."""
+    program = job.launch.session
+    if not program:
+        return None
+    session = Session(program, session_name(task), host.places.session(task.run))
+    live = task.state in (State.RUNNING, State.SUSPENDED, State.STOPPING)
+    join = words_to_join(session) if live else None
+    return {"program": program, "name": session.name, "join": join}
 
 
 def array_view(job: Job, live: LiveJob, host: Host, failed: Iterable[Task]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from hpcshell.core.words import format_warn_signal, quote, safe, shortened
 
 _JOB_VARIABLES: Final = (
     *("HPC_JOB_", "HPC_ARRAY_", "HPC_RUN_ID", "HPC_ATTEMPT", "HPC_CPUS", "HPC_MEMORY", "HPC_GPU"),
-    *("HPC_RESTART_COUNT", "HPC_CHECKPOINT_FILE"),
+    *("HPC_RESTART_COUNT", "HPC_CHECKPOINT_FILE", "HPC_SESSION"),
     *("HPC_SUBMIT_DIR", "SLURM_JOB", "SLURM_ARRAY_", "SLURM_NODE", "SLURM_NNODES", "SLURM_NTASKS"),
     *("SLURM_NPROCS", "SLURM_CPUS_", "SLURM_MEM_", "SLURM_GPUS", "SLURM_TASK", "SLURM_STEP"),
     *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_GTIDS", "SLURM_SUBMIT_", "SLURM_RESTART_COUNT"),
@@ -136,6 +136,7 @@ def _submission(found: Gathered, argv: tuple[str, ...], script: bytes | None) ->
         stdout=output,
         stderr=error,
         append=get("open_mode") == "append",
+        session=get("screen", ""),
         unique=get("unique", False),
     )
 
@@ -393,6 +394,9 @@ def conditions(submission: Submission, place: Place) -> list[str]:
         found.append(f"checkpoint signal {format_warn_signal(submission.checkpoint)}")
     if submission.reservation:
         found.append(f"in reservation {safe(submission.reservation)}")
+    if submission.session:
+        program = "screen or tmux" if submission.session == "any" else submission.session
+        found.append(f"in a session of {program}")
     if (gang := submission.gang) is not None:
         found.append(f"starts together with {many(gang.size - 1, 'other', 'others')}")
     if submission.retry.limit:

@@ -149,6 +149,18 @@ def _exclusive(text: str, origin: str, place: Place) -> bool | str:
     return _switch(text, origin, place)
 
 
+def _session(text: str, origin: str, place: Place) -> str:
+    """A program that shows sessions, `any` of them, or none."""
+    word = text.strip().lower()
+    if word in ("screen", "tmux", "any"):
+        return word
+    if word and word not in _YES | _NO:
+        raise Wrong(
+            f"{origin}: {quote(text)} shows no sessions", "write --screen=screen or --screen=tmux"
+        )
+    return "" if word in _NO else "any"
+
+
 def _modules(text: str, origin: str, place: Place) -> list[str]:
     """One or several, as after `module load`."""
     found = text.replace(",", " ").split()
@@ -433,6 +445,7 @@ READERS: Final[dict[str, Reader]] = {
     "priority": _priority,
     "resource": resources.resource,
     "result": _result,
+    "session": _session,
     "signal": _signal,
     "staged": _staged,
     "switch": _switch,

@@ -77,7 +77,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path):
         read_box_file(str(tmp_path))
     bad = tmp_path / "bad.json"
     bad.write_bytes(b'{"gpu":\n "\xff"}')
-    with pytest.raises(Wrong, match="bad.json line 2: it is not UTF-8"):
+    with pytest.raises(Wrong, match=r"bad\.json line 2: it is not UTF-8"):
         read_box_file(str(bad))
     with bad.open("wb") as file:
         file.truncate(100 << 20)

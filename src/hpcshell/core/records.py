@@ -149,6 +149,8 @@ class Launch(Record, frozen=True, kw_only=True):
 
     With a script, `argv[0]` is the name it was submitted under; the stored copy is what runs.
     Output paths are patterns (`%j`, `%a`, ...), relative ones to `cwd`; `stderr` "" joins stdout.
+    `guarded` is the path of what the command runs that must lie in `security.allowed_script_paths`
+    when it starts; "" for none.
     """
 
     argv: tuple[str, ...]
@@ -160,6 +162,7 @@ class Launch(Record, frozen=True, kw_only=True):
     stdout: str = ""
     stderr: str = ""
     append: bool = False
+    guarded: str = ""
 
 
 class Array(Record, frozen=True, kw_only=True):

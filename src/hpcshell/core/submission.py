@@ -12,7 +12,7 @@ class Submission(Record, frozen=True, kw_only=True):
     command.
     `array` is index text with an optional `%throttle`; `dependency` the dependency expression as
     written (ids, names, `@`); `unique` asks that an identical live job be refused; `on_never` is
-    `end` or `hold`.
+    `end` or `hold`; `guarded` is as in `Launch`.
     """
 
     argv: tuple[str, ...]
@@ -49,3 +49,4 @@ class Submission(Record, frozen=True, kw_only=True):
     stderr: str = ""
     append: bool = False
     unique: bool = False
+    guarded: str = ""

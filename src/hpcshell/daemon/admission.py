@@ -142,6 +142,7 @@ def _check_launch(submission: Submission) -> None:
         submission.stdout,
         submission.stderr,
         submission.stdin,
+        submission.guarded,
     )
     if any("\0" in text for text in texts):
         raise Wrong("a NUL byte cannot be part of a command or path", "leave it out")
@@ -159,4 +160,5 @@ def _launch(submission: Submission, parts: Stored) -> Launch:
         stdout=submission.stdout,
         stderr=submission.stderr,
         append=submission.append,
+        guarded=submission.guarded,
     )

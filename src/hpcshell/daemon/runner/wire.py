@@ -12,8 +12,9 @@ from typing import Final, Literal
 
 import msgspec
 
-PROTOCOL: Final = 3
-"""2: runs that follow others (`Start.after`, `Recall`). 3: `Suspend`, `Resume`, `Stop.ahead`."""
+PROTOCOL: Final = 4
+"""2: runs that follow others (`Start.after`, `Recall`). 3: `Suspend`, `Resume`, `Stop.ahead`.
+4: `Start.guarded`."""
 LONGEST_LINE: Final = 64 * 1024 * 1024
 
 
@@ -46,7 +47,8 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
     whole environment; HPC_RUN_ID and HPC_RUNNER_ID are added to it. `tag` comes back in reports,
     unread.
 
-    `cores` are the numbers of the cpus it may run on; none: it may on any.
+    `cores` are the numbers of the cpus it may run on; none: it may on any. Unless what is at the
+    path `guarded` lies in one of the directories `roots`, nothing is started.
 
     With `after` it is kept until that run, which is alive or kept itself, is over, and started in
     its place at once: the report of that end names it as `successor`. If it comes too late for
@@ -63,6 +65,8 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
     append: bool = False
     umask: int = 0o022
     cores: tuple[int, ...] = ()
+    guarded: str = ""
+    roots: list[str] = []
     time_limit: float | None = None
     grace: float = 30.0
     warn: Warn | None = None

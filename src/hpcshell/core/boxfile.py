@@ -147,8 +147,8 @@ def _unexpected(key: BoxKey, raw: Any, where: str) -> Wrong:
     return Wrong(f"{where}: expected {key.expected}, found {_shown(raw)}", _example(key))
 
 
-def _example(key: BoxKey) -> str:
-    return f"for example {json.dumps(key.example)}"
+def _example(key: BoxKey) -> str | None:
+    return None if key.example is None else f"for example {json.dumps(key.example)}"
 
 
 def _shown(raw: Any) -> str:

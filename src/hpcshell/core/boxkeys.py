@@ -24,7 +24,7 @@ def _means(
         description=doc,
         ge=least,
         le=most,
-        extra_json_schema={"examples": [example]},
+        extra_json_schema=None if example is None else {"examples": [example]},
         extra={"key": key, "unit": unit, "example": example},
     )
 
@@ -78,7 +78,19 @@ class SchedulerPart(Part, frozen=True, kw_only=True):
 
 
 class GpuPart(Part, frozen=True, kw_only=True):
-    """When a card is avoided, and how often cards are asked."""
+    """Who tells of the cards, when a card is avoided, and how often cards are asked."""
+
+    provider: (
+        Annotated[
+            Literal["auto", "nvml", "amd", "fake", "none"],
+            _means(
+                "who tells of the cards; `fake` makes some up to try things on",
+                None,
+                "gpus.provider",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
     memory_threshold: (
         Annotated[
@@ -379,7 +391,8 @@ def sample() -> str:
     """The complete example, as it is written into a file."""
     tables: dict[str, dict[str, Any]] = {}
     for key in keys():
-        tables.setdefault(key.part, {})[key.name] = key.example
+        if key.example is not None:
+            tables.setdefault(key.part, {})[key.name] = key.example
     return json.dumps(tables, indent=4) + "\n"
 
 

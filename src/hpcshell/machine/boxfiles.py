@@ -45,8 +45,12 @@ def put_box_file(path: str, places: Places) -> bool:
     It is checked first, and takes the place of the former one at once, which is kept beside it as
     `gpu.json~`. Nobody else may read it.
     """
-    box = read_box_file(path)
-    read_layers([layer_of(box, safe(path))])
+    return put_box(read_box_file(path), path, places)
+
+
+def put_box(box: BoxFile, origin: str, places: Places) -> bool:
+    """The same for what a program says."""
+    read_layers([layer_of(box, safe(origin))])
     text = json.format(json.encode({name: part for name, part in to_builtins(box).items() if part}))
     target = places.box_file
     try:

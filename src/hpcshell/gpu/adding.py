@@ -121,8 +121,9 @@ def room(client: Client, settings: Settings) -> float:
     return max(0, settings.box.queue_limit - int(waiting))
 
 
-def check_room(client: Client, settings: Settings) -> None:
+def check_room(client: Client) -> None:
     """Raises `Refused` when as many jobs wait as may."""
+    settings = configured(working_directory()).settings
     if not room(client, settings):
         raise Refused(
             f"the queue is full: {settings.box.queue_limit:,} jobs wait",
@@ -132,7 +133,6 @@ def check_room(client: Client, settings: Settings) -> None:
 
 def hand_over(client: Client, drafted: Drafted, *, dry_run: bool = False) -> dict[str, Any]:
     """Submit a job: what the daemon answers."""
-    check_room(client, configured(working_directory()).settings)
     submission = drafted.prepared.submission
     answer: dict[str, Any] = client.call("submit", submissions=[submission], dry_run=dry_run)
     found: dict[str, Any] = answer["jobs"][0]

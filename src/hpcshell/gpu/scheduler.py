@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from hpcshell.client.client import Client
 from hpcshell.core.boxkeys import BoxFile
 from hpcshell.core.errors import Refused
-from hpcshell.gpu.adding import BoxJob, cards_of, draft, hand_over, priority_of
+from hpcshell.gpu.adding import BoxJob, cards_of, check_room, draft, hand_over, priority_of
 from hpcshell.gpu.config import SchedulerConfig
 from hpcshell.gpu.looking import active, cards, ended, waiting
 from hpcshell.gpu.starting import bring_up
@@ -78,7 +78,9 @@ class GPUScheduler:
             cards=cards_of(allowed_gpus),
             name=name,
         )
-        return str(hand_over(self._started(), draft(job))["id"])
+        client, drafted = self._started(), draft(job)
+        check_room(client)
+        return str(hand_over(client, drafted)["id"])
 
     def get_status(self) -> dict[str, Any]:
         """How it stands: `status` (running, stopped), `uptime` in seconds, `jobs_processed`,

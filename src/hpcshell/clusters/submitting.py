@@ -380,6 +380,16 @@ def check_spec(spec: JobSpec, cluster: Cluster) -> list[str]:
         raise Wrong("--gang is for this machine's scheduler", "ask for nodes instead: --nodes N")
     if asked.request.gpu_share:
         raise Wrong(f"{cluster.name} hands out whole GPUs", "ask for a whole number of them")
+    if asked.request.gpus_allowed:
+        raise Wrong(
+            f"--gpus-allowed names cards of this machine; {cluster.name} chooses them itself",
+            "ask for a model instead: --gpu-type",
+        )
+    if asked.request.gpu_mem:
+        raise Wrong(
+            f"--gpu-mem is for this machine: {cluster.name} hands out whole GPUs",
+            "ask for --gpus N, and for cards that are large enough: --gpu-type",
+        )
     notes = []
     if asked.retry.limit:
         notes.append("--retries is for this machine: the site runs a job once (--requeue)")

@@ -6,6 +6,8 @@ does not tell.
 
 from __future__ import annotations
 
+import re
+
 from hpcshell.core.records import Record
 
 
@@ -72,3 +74,18 @@ class Survey(Record, frozen=True, kw_only=True):
     domains: tuple[int, ...] = ()
     mps: str = ""
     trouble: str = ""
+
+
+def is_model(model: str, wanted: str) -> bool:
+    """Whether cards of this model are what somebody means who writes `wanted`: some of its words,
+    in their order, however they are joined. `a100` means `NVIDIA A100-SXM4-80GB`, and `a10` does
+    not; `rtx4090` means `NVIDIA GeForce RTX 4090`. A card of which no model is known may be any."""
+    words, asked = _words(model), "".join(_words(wanted))
+    if not words or not asked:
+        return True
+    ends = range(1, len(words) + 1)
+    return any("".join(words[at:end]) == asked for end in ends for at in range(end))
+
+
+def _words(model: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", model.lower())

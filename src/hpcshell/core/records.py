@@ -72,6 +72,10 @@ class Request(Record, frozen=True, kw_only=True):
     many as it takes. `gpu_share`: hundredths of one more gpu, which others may have the rest of;
     who asks for one is placed on one node where `nodes` is 0. `constraint`: the features that the
     nodes must have (see `policy.place.constraint`).
+
+    `gpu_type`: the model of the gpus; `gpus_allowed`: the only cards that may be given, by number
+    ((): any); `gpu_mem`: bytes of each of them that it uses, so that its share of a card is at
+    least that much of the card's memory.
     """
 
     cpus: int = 1
@@ -83,11 +87,19 @@ class Request(Record, frozen=True, kw_only=True):
     time_limit: float | None = None
     nodes: int = 1
     constraint: str = ""
+    gpu_type: str = ""
+    gpus_allowed: tuple[int, ...] = ()
+    gpu_mem: int = 0
 
     @property
     def gpu_hundredths(self) -> int:
         """All gpus, in hundredths of one."""
         return self.gpus * WHOLE + self.gpu_share
+
+    @property
+    def picks_cards(self) -> bool:
+        """Whether it matters which cards it gets, or what is left of each."""
+        return bool(self.gpu_share or self.gpu_type or self.gpus_allowed or self.gpu_mem)
 
 
 class WarnSignal(Record, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.daemon.server import Peer
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
+from hpcshell.policy.cards import settled
 from hpcshell.policy.entrance import admit_known, job_from
 from hpcshell.store.change import blob_key
 
@@ -59,7 +60,9 @@ def job_of(
         check_variables(submission.env)
     user = user_name(peer.uid)
     job = job_from(submission, settings, number=job_id, user=user, uid=peer.uid, now=now)
-    admit(job.request, engine.host.total, settings, job.partition)
+    host = engine.host
+    job = replace(job, request=settled(job.request, host.node))
+    admit(job.request, host.total, settings, job.partition, host.node)
     admit_known(settings, submission.account, submission.qos)
     admit_times(job.begin, job.deadline, job.request.time_limit, now)
     _check_notify(submission.notify, settings)

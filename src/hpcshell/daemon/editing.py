@@ -22,6 +22,7 @@ from hpcshell.daemon.parents import parents_of
 from hpcshell.machine import clock
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
+from hpcshell.policy.cards import settled
 from hpcshell.policy.depend import would_cycle
 from hpcshell.policy.entrance import added_priority, admit_gang, admit_known, admit_never
 from hpcshell.policy.reasons import figures
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 Changed = dict[str, list[Any]]
 """Field by field: [old, new]."""
 
-REQUEST: Final = ("cpus", "memory", "gpus", "gpu_share", "others", "exclusive", "time_limit")
+REQUEST: Final = (
+    *("cpus", "memory", "gpus", "gpu_share", "gpu_type", "gpus_allowed", "gpu_mem"),
+    *("others", "exclusive", "time_limit"),
+)
 TIMES: Final = frozenset({"begin", "deadline", "time_limit"})
 """What must leave a job the time it may take."""
 INTO: Final = frozenset({"reservation", "account", "begin", *REQUEST})
@@ -154,8 +158,9 @@ def _requests(live: LiveJob) -> list[Request]:
 def _request(engine: Engine, job: Job, changed: dict[str, Any], partition: str) -> Request:
     if "gpus" in changed:
         changed = {"gpu_share": 0, **changed}
-    request = replace(job.request, **changed)
-    admit(request, engine.host.total, engine.host.settings, partition)
+    host = engine.host
+    request = settled(replace(job.request, **changed), host.node)
+    admit(request, host.total, host.settings, partition, host.node)
     return request
 
 

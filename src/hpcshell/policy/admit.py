@@ -8,13 +8,24 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.records import WHOLE, Request, Resources
 from hpcshell.core.settings import PartitionSettings, Settings
 from hpcshell.core.words import nearest
+from hpcshell.policy.place.nodes import Node
 from hpcshell.policy.reasons import amount, figure, span
+from hpcshell.policy.suited import check_cards
 
 
-def admit(request: Request, total: Resources, settings: Settings, partition: str) -> None:
-    """Raise `Wrong` for a request that can never start on this machine in this partition."""
+def admit(
+    request: Request,
+    total: Resources,
+    settings: Settings,
+    partition: str,
+    node: Node | None = None,
+) -> None:
+    """Raise `Wrong` for a request that can never start on this machine in this partition. `node`:
+    what is known of the machine's cards."""
     _check_figures(request)
     _check_machine(request, total)
+    if request.picks_cards:
+        check_cards(request, node or Node(name="", cpus=0, gpus=("",) * total.gpus))
     limits = settings.partitions.get(partition)
     if limits is None:
         raise _unknown_partition(partition, settings)
@@ -39,7 +50,12 @@ def admit_times(begin: float, deadline: float | None, time_limit: float | None, 
 def _check_figures(request: Request) -> None:
     if request.cpus < 1:
         raise Wrong(f"asks for {request.cpus} cpus", "ask for at least 1")
-    counts = {"memory": request.memory, "gpus": request.gpus, **request.others}
+    counts = {
+        "memory": request.memory,
+        "gpus": request.gpus,
+        "gpu memory": request.gpu_mem,
+        **request.others,
+    }
     for name, count in counts.items():
         if count < 0:
             raise Wrong(f"asks for {count} {name}", "ask for 0 or more")

@@ -94,13 +94,14 @@ class Cluster(Room):
 
     def place(self, request: Request) -> Place:
         """Chooses nodes, and what of them."""
-        if request.nodes == 0 and not request.gpu_share:
+        if request.nodes == 0 and not request.picks_cards:
             return partial(self._dealt, request, parse(request.constraint))
         demand = Demand(
             nodes=max(1, request.nodes),
             cpus=request.cpus,
             memory=request.memory,
             gpus=request.gpu_hundredths,
+            gpu_type=request.gpu_type,
             constraint=request.constraint,
             exclusive=request.exclusive,
         )

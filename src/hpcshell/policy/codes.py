@@ -57,6 +57,7 @@ REASONS: Final[dict[str, str]] = {
     "Gang": "it starts together with others, and not all of them are ready",
     "Reservation": "the reservation that it is to run in has not begun, or has not enough left",
     "ReservationDeleted": "the reservation that it is to run in is over or was never made",
+    "GpusClosed": "it needs cards that take no new work for now",
     "Drained": "nothing new starts on this machine, or on the nodes it needs, for now",
     **LIMIT_REASONS,
 }

@@ -46,8 +46,11 @@ _UNTIMED: Final = {
     "DependencyNeverSatisfied": "it never starts, unless its dependency is changed",
     "Deadline": "it never starts, unless its deadline is changed",
     "Drained": "it starts some time after: hpc node resume",
+    "GpusClosed": "it starts some time after its cards take work again",
     "ReservationDeleted": "it never starts, unless its reservation is changed",
 }
+_NOWHERE: Final = ("TooLarge", "GpusClosed")
+"""There is no room for it, were nobody else there."""
 BARRED: Final = "it never starts, unless the limit is raised, or less is asked for"
 _UNTIMED_ELSE: Final = "its start depends on what it waits for"
 
@@ -107,7 +110,7 @@ def explain(
         seen = replace(seen, earliest=earliest, latest=latest)
     if ahead is not None and seen.promised:
         seen = reached(seen, ahead, unit)
-    elif ahead is not None and seen.reason.code != "TooLarge":
+    elif ahead is not None and seen.reason.code not in _NOWHERE:
         seen = played(seen, ahead, unit, now, certain(view))
     if others is None or seen.reasons[-1].code == "Depth" or isinstance(line, Together):
         return seen  # it would take a change of all of its members
@@ -278,7 +281,7 @@ def _foreseen(view: View, policy: Policy, line: Line, unit: Unit, now: float) ->
     foreseen = unit in seen.plan.promises
     promised = foreseen and stands(view, (line.entry.rank, line.entry.job.id))
     plan = seen.plan
-    if not foreseen and reasons[0].code != "TooLarge" and reasons[0].code not in LIMIT_REASONS:
+    if not foreseen and reasons[0].code not in _NOWHERE and reasons[0].code not in LIMIT_REASONS:
         plan = _run(view, replace(policy, promises=None), unit, line.shape, now).plan
     start = plan.promises.get(unit)
     if (late := _too_late(line, start)) is not None:
@@ -320,6 +323,7 @@ def _where_from(start: float | None, promised: bool, code: str, *, certain: bool
             **dict.fromkeys(LIMIT_REASONS, "it starts some time after others of them have ended"),
             "Reservation": "its reservation is over before it could start, as things stand",
             "TooLarge": "it cannot start while the machine is as it is",
+            "GpusClosed": _UNTIMED["GpusClosed"],
             "Depth": "so far ahead nothing is worked out",
         }
         return causes.get(code, "what runs and waits before it has no time limit")

@@ -18,6 +18,7 @@ from hpcshell.policy.joint import Joint
 from hpcshell.policy.line import Entry, Line, Shape, Turn
 from hpcshell.policy.reasons import amount, figures, joined
 from hpcshell.policy.room import Room, Vector
+from hpcshell.policy.rooms import empty, fit
 
 if TYPE_CHECKING:
     from hpcshell.policy.limits import Claimant
@@ -167,11 +168,7 @@ def _size(job: Job) -> int:
 
 def fit_together(requests: list[Request], room: Room) -> bool:
     """Whether there is room for all of them while nobody else is there."""
-    if room.several:
-        return Joint(room, requests)(room.size) is not None
-    empty = Room(room.total, room.host)
-    empty.share(any(request.gpu_share for request in requests))
-    return Joint(empty, requests)(empty.size) is not None
+    return fit(requests, room if room.several else empty(room))
 
 
 def company(job: Job, waiting: Sequence[Job]) -> list[Job]:

@@ -93,6 +93,13 @@ class Holdings:
         self.room.set_state(name, state)
         self.promised = {}
 
+    def close_cards(self, cards: dict[int, str]) -> None:
+        """These cards take no new work, each for its reason, and all others do; what runs on them
+        runs on."""
+        if cards.keys() != self.room.closed.keys():
+            self.promised = {}
+        self.room.close(cards)
+
     def on_since(self, claim: Claim) -> float:
         """Since when a run has been running without a break."""
         return self.since.get(claim.run, claim.start)

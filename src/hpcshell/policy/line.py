@@ -267,10 +267,13 @@ class Turn:
             passes and passes[1],
             request.nodes,
             request.constraint,
+            request.gpu_type,
+            request.gpus_allowed,
+            request.gpu_mem,
         )
         shape = self._shapes.get(key)
         if shape is None:
-            if request.gpu_share:
+            if request.picks_cards:
                 self._room.share(1)
             shape = self._shapes[key] = Shape(key, request, length, together)
             shape.measure(self._room)
@@ -285,7 +288,7 @@ class Turn:
         shape.users -= 1
         if not shape.users:
             del self._shapes[shape.key]
-            if shape.request.gpu_share:
+            if shape.request.picks_cards:
                 self._room.share(-1)
 
     def remeasure(self) -> None:

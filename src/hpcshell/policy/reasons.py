@@ -6,7 +6,7 @@ from hpcshell.core.records import WHOLE, Reason, Request, Resources
 from hpcshell.core.units import format_duration, format_gpus, format_size
 from hpcshell.policy.line import Shape
 from hpcshell.policy.room import Room, Vector, fits
-from hpcshell.policy.rooms import out_of_service
+from hpcshell.policy.rooms import closed_cards, out_of_service
 
 
 def span(seconds: float, separator: str = " ") -> str:
@@ -112,18 +112,27 @@ def blocked(shape: Shape, room: Room, free: Vector, ahead: tuple[int, int] | Non
     another."""
     if shape.taken(room.size) is None:
         if names := out_of_service(room, shape.all or (shape.request,)):
-            kept = f"it waits for nodes that take no new work: {joined(names)}"
-            return Reason(code="Drained", sentence=kept)
+            what = "nodes" if room.several else "gpus"
+            kept = f"it waits for {what} that take no new work: {joined(names)}"
+            return Reason(code="Drained" if room.several else "GpusClosed", sentence=kept)
         return Reason(code="TooLarge", sentence=too_large(shape, room))
     lack = lacking(shape, room, free)
     if ahead is None:
-        return Reason(code="Resources", sentence=f"it waits for {joined(lack)}")
+        sentence = f"it waits for {joined(lack)}{_of_cards(shape, room)}"
+        return Reason(code="Resources", sentence=sentence)
     first = element_name(ahead)
     if lack:
         sentence = f"{first} is before it in line, and it needs {joined(lack)}"
     else:
         sentence = f"what it needs is free but kept for {first}, which is before it in line"
     return Reason(code="Priority", sentence=sentence)
+
+
+def _of_cards(shape: Shape, room: Room) -> str:
+    """Which cards take no new work, for who asks for gpus."""
+    if not room.closed or not (shape.need and shape.need[3]):
+        return ""
+    return f"; no new work is taken by {joined(closed_cards(room))}"
 
 
 def too_large(shape: Shape, room: Room) -> str:

@@ -3,8 +3,12 @@
 The first place of a vector counts machines-to-oneself: every run takes 1 of `ALONE`, an exclusive
 one all of it, so "alone on the machine" is the same arithmetic as everything else. Then come cpus,
 memory (bytes), gpus (hundredths) and the site's own countables in the order of their names. As
-long as anything live asks for a part of a card, or holds one, what is free of each card stands
-behind them, and what is held, now or later, names its cards; otherwise cards are only counted.
+long as anything live asks for a part of a card or for certain cards, or holds a part of one, what
+is free of each card stands behind them, and what is held, now or later, names its cards; otherwise
+cards are only counted.
+
+Cards that are `closed` are not there for who starts anything: nothing of them is free, nor held by
+those who hold them all the same.
 
 A run that is suspended holds none of the first two: its cpus are free, and it is in nobody's way,
 nor anybody in its. Memory, gpus and the rest stay held.
@@ -21,6 +25,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.core.records import WHOLE, Claim, Request, Resources, Share
+from hpcshell.policy.cards import Kind, kinds
 from hpcshell.policy.host import Given, Host, first_given, plain_host
 
 Vector = tuple[int, ...]
@@ -53,14 +58,15 @@ def minus(left: Vector, right: Vector) -> Vector:
 class Room:
     """The machine's countable things. `free` may be negative in a place after the machine
     shrank. `held`: what each run holds. `host`: how its cards and cpus are joined, where that is
-    known. `by_card`: cards count one by one (`_cards` of them); `reshaped` is called when that, and
-    so all vectors, have changed."""
+    known. `by_card`: cards count one by one (`_cards` of them); `closed`: those that take no new
+    work, and why; `reshaped` is called when these, and so all vectors, have changed."""
 
     __slots__ = (
         "_cards",
         "_sharing",
         "by_card",
         "claims",
+        "closed",
         "free",
         "gpus",
         "held",
@@ -79,6 +85,7 @@ class Room:
         self.held: dict[int, Vector] = {}
         self._sharing = 0
         self.by_card = False
+        self.closed: dict[int, str] = {}
         self.reshaped: Callable[[], None] = lambda: None
         self.host = host
         self.set_total(total)
@@ -91,13 +98,26 @@ class Room:
         self.size: Vector = self._whole()
         self.free: Vector = self.size
         held_gpus = {gpu for claim in self.claims.values() for gpu in claim.gpus}
-        self.gpus = [gpu for gpu in range(total.gpus) if gpu not in held_gpus]
+        self.gpus = [gpu for gpu in self.open_cards() if gpu not in held_gpus]
         for run, claim in self.claims.items():
             self.held[run] = self._vector(claim)
             self.free = minus(self.free, self.held[run])
 
+    def close(self, cards: dict[int, str]) -> None:
+        """These cards take no new work, each for its reason, and all others do."""
+        same = cards.keys() == self.closed.keys()
+        self.closed = dict(cards)
+        if not same:
+            self.set_total(self.total)
+            self.reshaped()
+
+    def open_cards(self) -> list[int]:
+        """The numbers of those that take new work."""
+        return [card for card in range(self.total.gpus) if card not in self.closed]
+
     def share(self, by: int) -> None:
-        """So many more of all that lives ask for a part of a card, or hold one."""
+        """So many more of all that lives ask for a part of a card or for certain cards, or hold a
+        part of one."""
         self._sharing += by
         if self.by_card != (self._sharing > 0):
             self.by_card = not self.by_card
@@ -112,7 +132,7 @@ class Room:
         if request.exclusive:
             all_of_it = self.held_by(request)
             counts = (all_of_it.cpus, all_of_it.memory, all_of_it.gpu_hundredths)
-            return (ALONE, *counts, *others, *(WHOLE,) * self._cards)
+            return (ALONE, *counts, *others, *self._each_open())
         gpus = request.gpu_hundredths
         return (1, request.cpus, request.memory, gpus, *others, *(0,) * (not gpus and self._cards))
 
@@ -121,15 +141,24 @@ class Room:
         there is one, the need is what it takes in all, and what is chosen is a longer vector."""
         if not self._cards or request.exclusive or not request.gpu_hundredths:
             return None
-        return partial(self._with_cards, request)
+        return partial(self._with_cards, request, self.kinds(request))
 
-    def _with_cards(self, request: Request, free: Vector) -> Vector | None:
-        """What it takes, of these cards."""
-        need = self.need(request)
-        taken = _known(self.host, self._cards).take(
-            self.each_card(free), request.cpus, request.gpu_hundredths
-        )
-        return None if taken is None or need is None else (*need, *taken)
+    def kinds(self, request: Request) -> tuple[Kind, ...]:
+        """The kinds of cards that will do for it, open or not."""
+        return kinds(request, _known(self.host, self.total.gpus).node)
+
+    def _with_cards(self, request: Request, those: tuple[Kind, ...], free: Vector) -> Vector | None:
+        """What it takes, of the first of those kinds of cards that there is enough of."""
+        need, each = self.need(request), self.each_card(free)
+        host = _known(self.host, self._cards)
+        for kind in those:
+            mine = each
+            if len(kind.cards) < len(each):
+                mine = tuple(left if card in kind.cards else 0 for card, left in enumerate(each))
+            taken = host.take(mine, request.cpus, kind.wanted)
+            if taken is not None and need is not None:
+                return (*need[:3], sum(taken), *need[4:], *taken)
+        return None
 
     def each_card(self, vector: Vector) -> Vector:
         """What a vector has of each card; nothing, where they are only counted."""
@@ -151,10 +180,12 @@ class Room:
         return _known(self.host, 0).give(gpus, held, need[1], need[3] // WHOLE)
 
     def held_by(self, request: Request) -> Request:
-        """What a run of `request` holds, as a request: one alone on the machine holds all of it."""
+        """What a run of `request` holds, as a request: one alone on the machine holds all of it
+        that is open."""
         if not request.exclusive:
             return request
-        most = {name: max(getattr(self.total, name), getattr(request, name)) for name in COUNTED}
+        total = replace(self.total, gpus=len(self.open_cards())) if self.closed else self.total
+        most = {name: max(getattr(total, name), getattr(request, name)) for name in COUNTED}
         return replace(request, gpu_share=0, **most)
 
     def hold(self, claim: Claim) -> None:
@@ -176,7 +207,7 @@ class Room:
             return None
         self.free = plus(self.free, self.held.pop(run))
         for gpu in claim.gpus:
-            if gpu < self.total.gpus:
+            if gpu < self.total.gpus and gpu not in self.closed:
                 insort(self.gpus, gpu)
         if claim.shared:
             self.share(-1)
@@ -222,8 +253,12 @@ class Room:
     def _whole(self) -> Vector:
         total = self.total
         others = in_order(total.others, self.names)
-        gpus = (total.gpus * WHOLE, *others, *(WHOLE,) * self._cards)
+        gpus = (len(self.open_cards()) * WHOLE, *others, *self._each_open())
         return (ALONE, total.cpus, total.memory, *gpus)
+
+    def _each_open(self) -> Vector:
+        """All of each card, where they count one by one; nothing of those that are closed."""
+        return tuple(WHOLE * (card not in self.closed) for card in range(self._cards))
 
     def _vector(self, claim: Claim) -> Vector:
         others = in_order(claim.others, self.names)
@@ -233,9 +268,10 @@ class Room:
         gpus = len(claim.gpus) * WHOLE
         if claim.shared:
             gpus += sum(share for _, share in claim.shared)
-        if not self._cards:
+        if not self._cards and not self.closed:
             return (alone, cpus, claim.memory, gpus, *others)
-        taken = cards_held(claim)
+        taken = {card: held for card, held in cards_held(claim).items() if card not in self.closed}
+        gpus = sum(taken.values())
         columns = (taken.get(card, 0) for card in range(self._cards))
         return (alone, cpus, claim.memory, gpus, *others, *columns)
 

@@ -40,14 +40,25 @@ def nodes_of(room: Room) -> tuple[Node, ...]:
 
 
 def out_of_service(room: Room, requests: Sequence[Request]) -> list[str]:
-    """The nodes that take no new work, where these requests would start together if they did."""
+    """The nodes, or cards, that take no new work, where these requests would start together if they
+    did."""
     if not isinstance(room, Cluster):
-        return []
+        return closed_cards(room) if room.closed and fit(requests, empty(room)) else []
     names = [node.name for node in room.nodes if node.state is not NodeState.UP]
     up = [replace(node, state=NodeState.UP) for node in room.nodes]
     there = Cluster(up, room.way, room.total.others)
-    there.share(any(request.gpu_share for request in requests))
-    return names if names and Joint(there, requests)(there.size) is not None else []
+    return names if names and fit(requests, there) else []
+
+
+def fit(requests: Sequence[Request], room: Room) -> bool:
+    """Whether there is a place for all of them in an empty room."""
+    room.share(any(request.picks_cards for request in requests))
+    return Joint(room, requests)(room.size) is not None
+
+
+def closed_cards(room: Room) -> list[str]:
+    """The cards that take no new work, each with why."""
+    return [f"gpu {card} ({why})" for card, why in sorted(room.closed.items())]
 
 
 def empty(room: Room) -> Room:

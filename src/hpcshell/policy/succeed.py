@@ -11,7 +11,7 @@ waits for nothing but the run's own to end well.
 
 from __future__ import annotations
 
-from hpcshell.core.records import NO_INDEX, Claim, Dependency, Record, Task
+from hpcshell.core.records import NO_INDEX, Claim, Dependency, Record, Request, Task
 from hpcshell.policy.line import Entry
 from hpcshell.policy.queue import Queue
 from hpcshell.policy.room import cards_held
@@ -54,6 +54,8 @@ def to_be_taken_back(view: View, job: int) -> bool:
         return False
     if min(view.room.free) < 0 or view.closed or view.book.known:
         return True
+    if view.room.closed and entry.job.request.gpu_hundredths:
+        return True
     if first is not None and (first.rank, first.job.id) < (entry.rank, job):
         return True
     open_ = entry.gate <= view.queue.gates.clock and entry.room() > 0
@@ -61,8 +63,10 @@ def to_be_taken_back(view: View, job: int) -> bool:
 
 
 def _shrunk(view: View, claim: Claim) -> bool:
-    """Whether the machine has become too small for what it runs: nothing is handed on of that."""
-    gone = any(gpu >= view.total.gpus for gpu in cards_held(claim))
+    """Whether the machine has become too small for what it runs, or a card of it takes no new
+    work: nothing is handed on of that."""
+    closed, number = view.room.closed, view.total.gpus
+    gone = any(gpu >= number or gpu in closed for gpu in cards_held(claim))
     return gone or min(view.room.free) < 0
 
 
@@ -106,4 +110,10 @@ def _holds_what_it_asks_for(claim: Claim, entry: Entry) -> bool:
         and sum(share for _, share in claim.shared) == request.gpu_share
         and claim.exclusive == request.exclusive
         and claim.others == request.others
+        and (entry.job.id == claim.job or not _names_cards(request))
     )
+
+
+def _names_cards(request: Request) -> bool:
+    """Whether not every card will do, so that those of another job may not."""
+    return bool(request.gpu_type or request.gpus_allowed or request.gpu_mem)

@@ -21,6 +21,7 @@ EXAMPLES = {
     "address": "ada@example.org",
     "array": "0-9:2%3",
     "caps": "mem=64G",
+    "cards": "0-3,6",
     "causes": "oom,75",
     "count": "3",
     "count0": "0",

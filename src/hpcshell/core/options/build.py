@@ -170,6 +170,9 @@ def _request(values: Values) -> Request:
         exclusive=bool(get("exclusive")),
         time_limit=get("time_limit"),
         nodes=1 if nodes == 1 else 0,
+        gpu_type=get("gpu_type") or get("gpu_model") or "",
+        gpus_allowed=get("gpus_allowed", ()),
+        gpu_mem=get("gpu_mem", 0),
     )
 
 
@@ -348,6 +351,12 @@ def asked(request: Request) -> list[str]:
         found.append(f"memory {format_size(request.memory)}")
     if gpus := request.gpu_hundredths:
         found.append(f"{format_gpus(gpus)} GPU{'' if gpus == WHOLE else 's'}")
+    if request.gpu_mem:
+        found.append(f"{format_size(request.gpu_mem)} of GPU memory")
+    if request.gpu_type:
+        found.append(f"model {safe(request.gpu_type)}")
+    if request.gpus_allowed:
+        found.append(f"cards {IndexSet.of(request.gpus_allowed)}")
     found += [f"{number} {name}" for name, number in request.others.items()]
     if request.exclusive:
         found.append("the whole machine")

@@ -95,8 +95,8 @@ class Gathered:
         self._native.append(_Native(row=row, rank=rank, words=words, setting=setting))
 
     def _model(self, option: Option, setting: Setting) -> str:
-        """The model of the GPUs that are asked for; on one machine, models are not told apart."""
-        if not self.place.site or option.kind not in ("gpus", "gres"):
+        """The model of the GPUs that are asked for."""
+        if option.kind not in ("gpus", "gres"):
             return ""
         return gpu_model(setting.text, setting.origin, gres=option.kind == "gres")
 

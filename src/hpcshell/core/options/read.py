@@ -397,6 +397,7 @@ READERS: Final[dict[str, Reader]] = {
     "factor": _factor,
     "gang": _gang,
     "gpus": resources.gpus,
+    "cards": resources.cards,
     "gres": resources.gres,
     "growth": _growth,
     "instant": _instant,

@@ -91,8 +91,7 @@ RESOURCE_ROWS: Final = (
     Option(
         name="gpus",
         kind="gpus",
-        help="GPUs of each element: 2, or 0.5 for a share of one; on clusters with a model, too: "
-        "a100:2.",
+        help="GPUs of each element: 2, 0.5 for a share of one, or with a model: a100:2.",
         panel=RESOURCES,
         metavar="N",
         hpc=("--gpus", "-g", "-G"),
@@ -113,6 +112,34 @@ RESOURCE_ROWS: Final = (
         group="gpus",
         project=True,
         hidden=True,
+    ),
+    Option(
+        name="gpu_mem",
+        kind="memory",
+        help="GPU memory that it uses, of each of its cards: 10G. Alone, it asks for that part of "
+        "one.",
+        panel=RESOURCES,
+        metavar="SIZE",
+        hpc=("--gpu-mem",),
+        project=True,
+    ),
+    Option(
+        name="gpu_type",
+        kind="word",
+        help="Model of the GPUs: a100, or rtx4090.",
+        panel=RESOURCES,
+        metavar="MODEL",
+        hpc=("--gpu-type",),
+        project=True,
+    ),
+    Option(
+        name="gpus_allowed",
+        kind="cards",
+        help="The only cards it may get, by number: 0-3,6.",
+        panel=RESOURCES,
+        metavar="CARDS",
+        hpc=("--gpus-allowed",),
+        project=True,
     ),
     Option(
         name="cpus_per_gpu",

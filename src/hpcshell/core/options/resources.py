@@ -11,6 +11,8 @@ from hpcshell.core.options.place import Place
 from hpcshell.core.records import WHOLE
 from hpcshell.core.words import quote
 
+MOST_CARDS: Final = 1023
+"""The highest number that a card may have."""
 _WORD: Final = r"\A[A-Za-z_][A-Za-z0-9_.@+-]{0,127}\Z"
 _GRES_GPU: Final = r"\A(?:gres[/:])?gpus?(?:[:=](.*))?\Z"
 _GPU_COUNT: Final = r"(?a)\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9.]{1,12})\Z"
@@ -45,6 +47,19 @@ def _whole_gpus(hundredths: int, origin: str, place: Place) -> int:
             "write a whole number",
         )
     return hundredths
+
+
+def cards(text: str, origin: str, place: Place) -> tuple[int, ...]:
+    """`0-3,6`: the numbers of cards, each once, in their order."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        low = units.count(first, origin, least=0, most=MOST_CARDS)
+        high = units.count(last, origin, least=0, most=MOST_CARDS) if dash else low
+        if high < low:
+            raise Wrong(f"{origin}: {quote(part)} ends before it begins", f"write {high}-{low}")
+        found.update(range(low, high + 1))
+    return tuple(sorted(found))
 
 
 def gpu_model(text: str, origin: str, *, gres: bool = False) -> str:

@@ -93,7 +93,7 @@ def layout_of(values: Values) -> Layout:
         gpus_per_node=get("gpus_per_node", 0) // WHOLE,
         gpus_per_task=get("gpus_per_task", 0) // WHOLE,
         cpus_per_gpu=get("cpus_per_gpu", 0),
-        gpu_type=get("gpu_model", ""),
+        gpu_type=get("gpu_type") or get("gpu_model") or "",
         gres=get("gres", {}),
         licenses=get("resource", {}),
         exclusive="yes" if exclusive is True else exclusive or "",
@@ -142,5 +142,4 @@ def _shape(spec: JobSpec) -> list[str]:
 
 def _chosen(layout: Layout) -> list[str]:
     """What the nodes must be."""
-    model = [f"model {safe(layout.gpu_type)}"] if layout.gpu_type else []
-    return [*model, *([f"nodes with {safe(layout.constraint)}"] if layout.constraint else [])]
+    return [f"nodes with {safe(layout.constraint)}"] if layout.constraint else []

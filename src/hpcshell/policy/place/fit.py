@@ -7,6 +7,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
+from hpcshell.core.gpus import is_model
 from hpcshell.core.records import WHOLE
 from hpcshell.policy.place.fleet import Free
 from hpcshell.policy.place.nodes import Demand, Node
@@ -71,7 +72,7 @@ def _those(room: dict[int, int], which: Cards) -> Iterator[int]:
 @lru_cache(maxsize=1 << 12)
 def cards_of(models: tuple[str, ...], wanted: str) -> tuple[int, ...]:
     """The numbers of the cards of the model wanted ("": of any)."""
-    return tuple(card for card, model in enumerate(models) if wanted in ("", model))
+    return tuple(card for card, model in enumerate(models) if is_model(model, wanted))
 
 
 def fitting(

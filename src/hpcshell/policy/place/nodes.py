@@ -34,6 +34,8 @@ class Domain(Record, frozen=True, kw_only=True):
 
 class Node(Record, frozen=True, kw_only=True):
     """One machine. `gpus` names the model of each card ("": not known); cards are numbered from 0.
+    `gpu_memory`: the bytes of each, where they are known; `alone`: the cards that take one process
+    at a time, so that nobody is given a part of them.
 
     `links` are the groups of cards joined by NVLink. Without `domains` CPUs are counted, not
     numbered. Raises Wrong where the parts do not make up the whole.
@@ -46,6 +48,8 @@ class Node(Record, frozen=True, kw_only=True):
     features: frozenset[str] = frozenset()
     domains: tuple[Domain, ...] = ()
     links: tuple[tuple[int, ...], ...] = ()
+    gpu_memory: tuple[int, ...] = ()
+    alone: tuple[int, ...] = ()
     state: NodeState = NodeState.UP
 
     def __post_init__(self) -> None:

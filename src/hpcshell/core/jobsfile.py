@@ -142,13 +142,12 @@ def _job(number: int, fields: list[str]) -> JobLine:
         )
     if not script:
         raise Wrong("it names no script", "the second field is its path")
-    words = _words(one_line(arguments, "arguments", LONGEST))
     job = JobLine(
         number=number,
         priority=PRIORITIES[priority],
         script=one_line(script, "script"),
         conda=check_name(conda, "conda_env") if conda else "",
-        arguments=words,
+        arguments=shell_words(arguments, "arguments"),
         cards=card_list(cards, "allowed_gpus") if cards else "",
         key="",
     )
@@ -174,15 +173,15 @@ def _five(fields: list[str]) -> list[str]:
     return [*fields[: FIELDS - 2], ",".join(words), cards]
 
 
-def _words(text: str) -> tuple[str, ...]:
-    """The arguments as a shell takes them apart."""
+def shell_words(text: str, option: str) -> tuple[str, ...]:
+    """Arguments as a shell takes them apart. Raises `Wrong`."""
     from shlex import split
 
     try:
-        return tuple(split(text))
+        return tuple(split(one_line(text, option, LONGEST)))
     except ValueError as error:
         raise Wrong(
-            f"the arguments cannot be taken apart: {str(error).lower()}", "close the quotes"
+            f"{option}: they cannot be taken apart: {str(error).lower()}", "close the quotes"
         ) from None
 
 

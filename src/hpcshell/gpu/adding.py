@@ -28,7 +28,8 @@ _INTERPRETERS: Final = {".py": "python3", ".sh": "bash"}
 
 class BoxJob(Record, frozen=True, kw_only=True):
     """What somebody wants run. `priority` is 0 to 1000, `cards` such as `0-3,6` ("": any), `gpus`
-    a number as at the prompt ("": by its model), `directory` where it runs ("": here)."""
+    a number as at the prompt ("": by its model), `directory` where it runs ("": here), `screen`
+    whether that is in a session that can be joined."""
 
     script: str
     arguments: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class BoxJob(Record, frozen=True, kw_only=True):
     cards: str = ""
     name: str = ""
     directory: str = ""
+    screen: bool = False
     tags: tuple[str, ...] = ()
 
 
@@ -88,6 +90,7 @@ def _options(job: BoxJob, share: Sized, settings: Settings) -> dict[str, Any]:
         "conda": job.conda or None,
         "gpus_allowed": job.cards or None,
         "chdir": job.directory or None,
+        "screen": "any" if job.screen else None,
         "tag": [TAG, *job.tags],
     }
     if box.attempts > 1:

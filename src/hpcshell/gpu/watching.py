@@ -38,7 +38,8 @@ class Told(Record, frozen=True, kw_only=True):
 
 
 class Watcher:
-    """One file of jobs. `tell` is told what happens, of each thing once."""
+    """One file of jobs. `tell` is told what happens, of each thing once. `screen`: the jobs run in
+    sessions that can be joined."""
 
     def __init__(
         self,
@@ -47,8 +48,11 @@ class Watcher:
         memory: Memory,
         tell: Callable[[Told], None],
         now: Callable[[], float] = time.monotonic,
+        *,
+        screen: bool = False,
     ) -> None:
         self.path = path
+        self.screen = screen
         self.client = client
         self.memory = memory
         self.bad = 0
@@ -80,8 +84,13 @@ class Watcher:
             self.memory.close()
 
     @property
+    def unfinished(self) -> bool:
+        """Whether the last line of the file may not be whole yet."""
+        return self._rest
+
+    @property
     def done(self) -> bool:
-        """Whether there is nothing that another round would do at once."""
+        """Whether each line that can be is submitted."""
         return not self._rest and not (self._waiting.keys() - self._refused.keys())
 
     def follow(self, interval: float, stop: threading.Event) -> None:
@@ -149,6 +158,7 @@ class Watcher:
             conda=line.conda,
             cards=line.cards,
             directory=os.path.dirname(os.path.abspath(self.path)),
+            screen=self.screen,
             tags=self.memory.tags_of(line.key),
         )
         try:

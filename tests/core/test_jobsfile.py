@@ -53,7 +53,7 @@ def test_every_line_of_any_file_is_a_job_or_bad_or_means_nothing(content: bytes)
 
 @given(content=st.binary(max_size=300), cuts=st.lists(st.integers(0, 300)))
 def test_it_does_not_matter_in_which_pieces_a_file_is_read(content: bytes, cuts: list[int]):
-    lines, found = Lines(), []
+    lines, found = Lines(), list[tuple[int, bytes]]()
     places = sorted({0, *cuts, len(content)})
     for start, end in pairwise(places):
         found += lines.feed(content[start:end])

@@ -132,6 +132,7 @@ def test_no_card_is_given_twice_over_and_everything_that_fits_ends(box: Box) -> 
     world.tick()
     world.run()
     world.view.close_cards({})
+    closures.clear()
     closed_since.clear()
     world.tick()
     world.run()

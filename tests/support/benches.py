@@ -24,6 +24,7 @@ from hpcshell.core.records import Resources
 from hpcshell.core.settings import Settings
 from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.gpus import Gpus
 from hpcshell.daemon.host import Host, this_host
 from hpcshell.daemon.loading import load
 from hpcshell.daemon.loop import Loop
@@ -280,7 +281,15 @@ class Bench:
         self.store = Store.open(Path(self.places.database), on_write=on_write)
         server = Server(selectors.DefaultSelector(), self.places.daemon_socket)
         log = LogFile(self.places.daemon_log)
-        self.loop = Loop(self.store, server, self.runner, log, self.configure)  # type: ignore[arg-type]
+        self.gpus = Gpus(self.store, self.places.state)
+        self.loop = Loop(
+            self.store,
+            server,
+            self.runner,  # type: ignore[arg-type]
+            log,
+            self.configure,
+            self.gpus,
+        )
         self.client, self.peer = self.connect()
         self._unread = b""
         self.runner.open()
@@ -294,7 +303,8 @@ class Bench:
         return ours, peer
 
     def configure(self, engine: Engine) -> None:
-        host: Host = this_host(self.places, self.settings, self.store)
+        self.gpus.renew(self.settings.gpus)
+        host: Host = this_host(self.places, self.settings, self.store, self.gpus.watch)
         host.total, host.detected, host.hostname = self.total, self.total, "bench"
         set_up(engine, host, self.policy)
 

@@ -242,13 +242,15 @@ class NodeNote(Record, frozen=True, kw_only=True):
 
 class Usage(Record, frozen=True, kw_only=True):
     """What a run used: CPU seconds and the largest resident set of one process, bytes; with
-    `max_rss_at_most` it may have been less.
+    `max_rss_at_most` it may have been less. `gpu_memory`: the most memory of one card that it was
+    seen to hold, bytes.
     """
 
     cpu_user: float = 0.0
     cpu_system: float = 0.0
     max_rss: int = 0
     max_rss_at_most: bool = False
+    gpu_memory: int = 0
 
 
 class Task(Record, frozen=True, kw_only=True):

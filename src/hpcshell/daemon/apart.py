@@ -26,6 +26,8 @@ def restore(engine: Engine) -> None:
         engine.view.book.used(one.name, clock.now())
     engine.node = engine.store.node(NODE)
     engine.view.closed = closed_sentence(engine.node)
+    claims = [run.claim for run in engine.runs.values()]
+    engine.view.close_cards(engine.host.cards.closed(claims, clock.now()))
 
 
 def put(engine: Engine, one: Reservation, cause: str, now: float) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 from hpcshell.core.errors import HpcError
 from hpcshell.daemon.attachment import Attachment
 from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.gpus import Gpus
 from hpcshell.daemon.notices import Notices
 from hpcshell.daemon.server import Peer
 from hpcshell.daemon.watchers import Watchers
@@ -29,6 +30,7 @@ class Daemon(Protocol):
     leaving: str
     farewells: list[tuple[Peer, int]]
     runner: Attachment
+    gpus: Gpus
     configure: Callable[[Engine], None]
 
     def leave(self, *, cancel: bool) -> None:

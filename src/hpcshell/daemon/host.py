@@ -18,6 +18,8 @@ from hpcshell.core.settings import Settings
 from hpcshell.machine import clock, topology
 from hpcshell.machine import host as machine
 from hpcshell.machine.paths import Places
+from hpcshell.policy.cardfacts import with_cards
+from hpcshell.policy.cardwatch import CardWatch
 from hpcshell.policy.place.nodes import Node
 from hpcshell.store.store import Store
 
@@ -36,8 +38,8 @@ class Environments:
 
 @dataclass
 class Host:
-    """The node's name, its resources (configuration over detection), how they are joined, and the
-    daemon's places."""
+    """The node's name, its resources (configuration over detection), how they are joined, what is
+    known of its cards, and the daemon's places."""
 
     places: Places
     settings: Settings
@@ -47,6 +49,7 @@ class Host:
     overridden: tuple[str, ...]
     boot: str
     node: Node
+    cards: CardWatch
     environments: Environments
     blob: Callable[[str], bytes | None]
 
@@ -97,9 +100,10 @@ def _sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def this_host(places: Places, settings: Settings, store: Store) -> Host:
+def this_host(places: Places, settings: Settings, store: Store, cards: CardWatch) -> Host:
     """Detect the machine and lay the configuration over it."""
-    detected = Resources(cpus=machine.cpus(), memory=machine.memory(), gpus=0)
+    gpus = len(cards.cards)
+    detected = Resources(cpus=machine.cpus(), memory=machine.memory(), gpus=gpus)
     said = settings.resources
     overridden = tuple(
         name for name in ("cpus", "memory", "gpus") if getattr(said, name) is not None
@@ -118,7 +122,8 @@ def this_host(places: Places, settings: Settings, store: Store) -> Host:
         total=total,
         overridden=overridden,
         boot=clock.boot_id(),
-        node=topology.machine(machine.hostname(), total.gpus),
+        node=with_cards(topology.machine(machine.hostname(), total.gpus), cards),
+        cards=cards,
         environments=Environments(store.blob),
         blob=store.blob,
     )

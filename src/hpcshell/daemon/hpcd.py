@@ -25,6 +25,7 @@ from hpcshell.core.errors import Broken, HpcError, NotYet
 from hpcshell.daemon.earlier import learn_runs, signs_of_earlier
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.faults import fault_point
+from hpcshell.daemon.gpus import Gpus
 from hpcshell.daemon.host import this_host
 from hpcshell.daemon.loop import Loop
 from hpcshell.daemon.regimes import set_up
@@ -72,15 +73,18 @@ def make_loop(where: Places, *, new: bool = False) -> Loop:
         signs=no_signs if new else partial(signs_of_earlier, where),
     )
 
+    gpus = Gpus(store, where.state)
+
     def configure(engine: Engine) -> None:
         fresh = daemon_settings(where, os.environ)
-        set_up(engine, this_host(where, fresh, store))
+        gpus.renew(fresh.gpus)
+        set_up(engine, this_host(where, fresh, store, gpus.watch))
 
     own = settings.daemon
     log = LogFile(where.daemon_log, own.log_size, own.log_files, own.log_level)
     server = Server(selectors.DefaultSelector(), where.daemon_socket)
     met = learn_runs(where, store)
-    loop = Loop(store, server, RunnerLink(where), log, configure)
+    loop = Loop(store, server, RunnerLink(where), log, configure, gpus)
     loop.engine.met = met
     try:
         server.listen()

@@ -21,6 +21,7 @@ from hpcshell.daemon.answering import Request, answer, change, tell
 from hpcshell.daemon.attachment import Attachment
 from hpcshell.daemon.deciding import decide_now, wake_due
 from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.gpus import Gpus
 from hpcshell.daemon.hearing import hear
 from hpcshell.daemon.leaps import Pace, carry_on, move
 from hpcshell.daemon.lent import Lent
@@ -62,8 +63,10 @@ class Loop:
         link: RunnerLink,
         log: LogFile,
         configure: Callable[[Engine], None],
+        gpus: Gpus,
     ) -> None:
         self.configure = configure
+        self.gpus = gpus
         self.store = store
         self.server = server
         self.link = link
@@ -85,6 +88,7 @@ class Loop:
         self.upkeep = Upkeep(self, server.peers, self.alarms.after)
         self.runner = Attachment(link, server.selector, self.alarms, log)
         self.acts = Acts(self.runner, self.alarms, log)
+        gpus.attend(server.selector, self.alarms.after)
         self.heard: list[wire.AnyEvent] = []
         self.stopping = False
         self.leaving = ""
@@ -209,6 +213,7 @@ class Loop:
         for event in heard:
             hear(self.engine, event)
         self.acts.start_deferred(self.engine, now)
+        self.gpus.review(self.engine, self.configure, self.log)
 
     def _decide(self) -> None:
         now = clock.now()
@@ -264,6 +269,7 @@ class Loop:
             self.leaving = ""
             self.farewells.clear()
         self.engine = self._load_again()
+        self.gpus.forget_recorded()
         self.alarms.after(RETRY_AFTER, self._try_again)
         asked = self.lent.let_go() + asked
         answer(self, asked, [error] * len(asked))
@@ -300,5 +306,6 @@ class Loop:
         self.upkeep.keep_usage()
         self.server.close()
         self.notices.close()
+        self.gpus.close()
         self.runner.close()
         self.store.close()

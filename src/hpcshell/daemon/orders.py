@@ -9,7 +9,7 @@ from functools import lru_cache
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.patterns import expand
 from hpcshell.core.records import Claim, Job, Task, WarnSignal
-from hpcshell.core.units import format_gpus
+from hpcshell.daemon.gpuvariables import gpu_variables
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.runner import wire
 from hpcshell.machine import checkpoints
@@ -142,10 +142,8 @@ def variables(
     if claim.memory:
         env["HPC_MEMORY"] = str(claim.memory)
         env["SLURM_MEM_PER_NODE"] = str(claim.memory >> 20)
-    if cards := [*claim.gpus, *(card for card, _ in claim.shared)]:
-        env["CUDA_VISIBLE_DEVICES"] = env["HPC_GPUS"] = ",".join(map(str, cards))
-    for _, share in claim.shared:
-        env["HPC_GPU_SHARE"] = format_gpus(share)
+    if host.total.gpus:
+        env |= gpu_variables(claim, host.cards)
     if job.array is not None:
         env.update(_array_bounds(job.array.indices))
         for family in ("HPC", "SLURM"):

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.core.lifecycle import Event, Kind
-from hpcshell.core.records import Run, State, Task
+from hpcshell.core.records import Run, State, Task, Usage
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.orders import limit_of, start_order, suspend_order
 from hpcshell.daemon.runner import wire
@@ -35,9 +35,26 @@ def run_ended(engine: Engine, run_id: int, end: End) -> None:
     if not end.lost and end.stopped_by in LEFT_ALONE:
         length = end.time - run.start_time - run.claim.paused
         engine.regime.foresight.ended(live.job, task.request or live.job.request, length)
+    end = _seen_on_cards(engine, run, end)
     engine.change.end_run(ended_run(run, end))
     total, lost_limit = engine.host.total, engine.host.lost_limit
     engine.apply(live, task, after_end(live.job, task, end, total=total, lost_limit=lost_limit))
+
+
+def _seen_on_cards(engine: Engine, run: Run, end: End) -> End:
+    """The end with what was measured on the run's cards, which learn of it."""
+    claim, cards = run.claim, engine.host.cards
+    if not (claim.gpus or claim.shared):
+        return end
+    peak = cards.peaks.get(run.id, 0)
+    if not end.lost and end.stopped_by in LEFT_ALONE:
+        failed = bool(end.exit_code or end.signal or end.message)
+        cards.ended(claim, failed=failed, time=end.time)
+    else:
+        cards.forget(run.id)
+    if not peak:
+        return end
+    return replace(end, usage=replace(end.usage or Usage(), gpu_memory=peak))
 
 
 def ended_run(run: Run, end: End) -> Run:

@@ -157,26 +157,39 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
-def environment_has(pid: int, words: Iterable[bytes]) -> bool:
-    """Whether the environment this process was started with holds all these NAME=VALUE words."""
+def environment(pid: int) -> bytes:
+    """The NAME=VALUE words this process was started with, each between two NULs; none of a process
+    that may not be asked."""
+    found = b""
     for _ in range(EXEC_PATIENCE):
-        environment = _file(pid, "environ")
-        if environment or _file(pid, "cmdline"):
+        found = _file(pid, "environ")
+        if found or _file(pid, "cmdline"):
             break
         # Neither environment nor arguments: it is in the middle of an exec, or a kernel thread.
         row = look(pid)
         if row is None or row.state in ZOMBIE or KTHREADD in (pid, row.ppid):
-            return False
+            return b""
         time.sleep(0.0005)
-    whole = b"\0" + environment + b"\0"
+    return b"\0" + found + b"\0"
+
+
+def environment_has(pid: int, words: Iterable[bytes]) -> bool:
+    """Whether the environment this process was started with holds all these NAME=VALUE words."""
+    whole = environment(pid)
     return all(b"\0" + word + b"\0" in whole for word in words)
+
+
+def command_line(pid: int) -> tuple[str, ...]:
+    """The words this process was started with; none of a kernel thread, a zombie or nobody."""
+    text = _file(pid, "cmdline").decode(errors="replace")
+    return tuple(text.rstrip("\0").split("\0")) if text else ()
 
 
 def carries(pid: int, mark: Mark) -> bool:
     """Whether a process of our user says that it is of this run: by its number, else by its
     environment. (Anybody may give his own processes any number and any environment.)
     """
-    if not _is_ours(pid):
+    if not is_ours(pid):
         return False
     tag = tags.carried_by(pid)
     if tags.akin(tag, mark.tag):
@@ -184,7 +197,8 @@ def carries(pid: int, mark: Mark) -> bool:
     return environment_has(pid, mark.words)
 
 
-def _is_ours(pid: int) -> bool:
+def is_ours(pid: int) -> bool:
+    """Whether this is a process of our user."""
     try:
         return os.stat(f"/proc/{pid}").st_uid == os.geteuid()
     except OSError:

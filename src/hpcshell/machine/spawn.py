@@ -12,9 +12,11 @@ import errno
 import os
 import signal
 import stat
+import sys
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
+from hpcshell.core.errors import Broken
 from hpcshell.machine import inputs
 
 NOT_FOUND: Final = 127
@@ -90,6 +92,29 @@ def spawn(argv: list[str], env: dict[str, str], cwd: str, streams: Streams, umas
     finally:
         for descriptor in opened:
             os.close(descriptor)
+
+
+def spawn_own(words: list[str], actions: list[tuple[int, int, int]]) -> int:
+    """Start a module of ours with these words in a session of its own, part of no run, and return
+    its pid. `actions` are those of `posix_spawn`. Raises `Broken`.
+    """
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("", "HPC_RUN_ID", "HPC_RUNNER_ID")  # posix_spawn refuses an empty one
+    }
+    try:
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-P", "-m", *words],
+            environ,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
+        )
+    except OSError as error:
+        raise Broken(f"{words[0]} cannot be started: {error.strerror}.") from error
 
 
 @contextlib.contextmanager

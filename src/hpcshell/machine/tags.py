@@ -31,9 +31,27 @@ def family(device: int, inode: int) -> int:
     return zlib.crc32(struct.pack("=QQ", device, inode)) or 1
 
 
+def home_family(state: str) -> int:
+    """The family of the numbers that the runs of this state directory carry."""
+    found = os.stat(state)
+    return family(found.st_dev, found.st_ino)
+
+
+def home_word(state: str) -> str:
+    """The state directory as one word, the same as long as it lives: HPC_RUNNER_ID in the
+    environment of its runs."""
+    found = os.stat(state)
+    return f"{found.st_dev:x}.{found.st_ino:x}"
+
+
 def number(of: int, run: int) -> int:
     """The number of a run, unique among the 2^31 of one family that are nearest to it."""
     return of << RUN_BITS | run & (1 << RUN_BITS) - 1
+
+
+def run_of(tag: int) -> int:
+    """Which run a number is of, of the 2^31 first ones."""
+    return tag & (1 << RUN_BITS) - 1
 
 
 def akin(one: int, other: int) -> bool:

@@ -36,7 +36,12 @@ LOST_LIMIT: Final = 3
 MAKE_ROOM: Final = ("evict", "down", "preempt")
 """Words for why a run is being stopped that makes room: `preempt`, and it goes back into the queue
 if its job may; `evict` for another, or `down` with the machine, and it does not."""
-_ASKED: Final = ("cancel", "requeue", *MAKE_ROOM, "deadline", "timeout", "time_limit", "limit")
+OVERUSE: Final = "gpu_memory"
+"""Why a run is stopped that holds more memory of a card than is its own."""
+_ASKED: Final = (
+    *("cancel", "requeue", *MAKE_ROOM, OVERUSE),
+    *("deadline", "timeout", "time_limit", "limit"),
+)
 """Why a run was stopped, strongest first."""
 _GROWS: Final = {"mem": "memory", "time": "time_limit", "cpu": "cpus", "gpu": "gpus"}
 
@@ -149,6 +154,7 @@ def _outcome(end: End, asked: str) -> Outcome:
         "down": Outcome.NODE_FAIL,
         "deadline": Outcome.DEADLINE,
         "timeout": Outcome.TIMEOUT,
+        OVERUSE: Outcome.OUT_OF_MEMORY,
     }
     if asked in stopped:
         return stopped[asked]
@@ -193,6 +199,8 @@ def _cause(job: Job, task: Task, end: End, outcome: Outcome) -> str:
         return end.message or task.cause or "lost with the machine"
     if end.message:
         return end.message
+    if outcome is Outcome.OUT_OF_MEMORY and task.stopping == OVERUSE:
+        return task.cause
     if outcome is Outcome.OUT_OF_MEMORY:
         asked = (task.request or job.request).memory
         return "out of memory" + (f": it may use {amount('memory', asked)}" if asked else "")

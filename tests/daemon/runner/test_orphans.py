@@ -12,7 +12,6 @@ from unittest.mock import Mock
 import pytest
 
 from hpcshell.daemon.runner import orphans, wire
-from hpcshell.daemon.runner.ground import tag_family
 from hpcshell.daemon.runner.orphans import Orphans
 from hpcshell.machine import processes, tags
 from tests.support.homes import processes_of, wait_for_exit
@@ -259,7 +258,7 @@ def test_a_runner_inside_a_run_has_numbers_of_its_own_and_ends_with_the_run(runn
 
 def test_the_runner_of_a_home_takes_no_number_from_a_run_of_it(tmp_path: Path) -> None:
     with running() as outer:
-        own = tags.number(tag_family(outer.places), 7)
+        own = tags.number(tags.home_family(outer.places.state), 7)
         os.kill(outer.link.runner_pid, signal.SIGKILL)
         os.kill(outer.link.keeper_pid, signal.SIGKILL)
         before = tags.carried_by(os.getpid())

@@ -70,21 +70,9 @@ class Ground:
         return int(words[1]) if len(words) == 2 and words[1].isdigit() else 0
 
 
-def runner_id(places: Places) -> str:
-    """The state directory as one word, the same as long as it lives."""
-    found = os.stat(places.state)
-    return f"{found.st_dev:x}.{found.st_ino:x}"
-
-
-def tag_family(places: Places) -> int:
-    """The family of the numbers that this state directory's runs carry."""
-    found = os.stat(places.state)
-    return tags.family(found.st_dev, found.st_ino)
-
-
 def leave_run(places: Places) -> None:
     """Be part of no run of this state directory, though one of them may have started us."""
-    if tags.akin(tags.carried_by(os.getpid()), tags.number(tag_family(places), 0)):
+    if tags.akin(tags.carried_by(os.getpid()), tags.number(tags.home_family(places.state), 0)):
         tags.drop()
 
 

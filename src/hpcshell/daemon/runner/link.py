@@ -25,7 +25,6 @@ import fcntl
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterable
 from typing import Final
 
@@ -34,6 +33,7 @@ from hpcshell.daemon.runner.ground import listen
 from hpcshell.daemon.runner.process import LISTENER_DESCRIPTOR, LOCK_DESCRIPTOR, take_lock
 from hpcshell.daemon.runner.wire import AnyEvent, AnyOrder, Standing, read_events, to_lines
 from hpcshell.machine.paths import Places
+from hpcshell.machine.spawn import spawn_own
 
 CHUNK: Final = 64 * 1024
 _LOG: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -170,7 +170,8 @@ class RunnerLink:
             sources = [kept(fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10)) for each in given]
             targets = [(sources[0], 0), (sources[1], 1), (sources[1], 2)]
             targets += [(sources[2], LOCK_DESCRIPTOR), (sources[3], LISTENER_DESCRIPTOR)]
-            return _spawn([(os.POSIX_SPAWN_DUP2, source, target) for source, target in targets])
+            actions = [(os.POSIX_SPAWN_DUP2, source, target) for source, target in targets]
+            return spawn_own(["hpcshell.daemon.runner", "--inherited"], actions)
 
     def _bury(self) -> None:
         """Reap the runner we launched, if it has ended."""
@@ -180,23 +181,3 @@ class RunnerLink:
                     self.launched = 0
             except ChildProcessError:
                 self.launched = 0
-
-
-def _spawn(actions: list[tuple[int, int, int]]) -> int:
-    environ = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("", "HPC_RUN_ID", "HPC_RUNNER_ID")  # posix_spawn refuses an empty one
-    }
-    try:
-        return os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-P", "-m", "hpcshell.daemon.runner", "--inherited"],
-            environ,
-            file_actions=actions,
-            setsid=True,
-            setsigmask=(),
-            setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
-        )
-    except OSError as error:
-        raise Broken(f"The runner cannot be started: {error.strerror}.") from error

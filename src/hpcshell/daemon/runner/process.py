@@ -20,8 +20,6 @@ from hpcshell.daemon.runner.ground import (
     Next,
     leave_run,
     listen,
-    runner_id,
-    tag_family,
 )
 from hpcshell.daemon.runner.keeper import Keeper, close_all
 from hpcshell.daemon.runner.worker import Worker
@@ -78,10 +76,10 @@ def _ground(where: Places, lock: int, listener: socket.socket) -> Ground:
     listener.setblocking(False)
     nudge = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
     leave_run(where)
-    family = tag_family(where)
+    family = tags.home_family(where.state)
     if not tags.can_carry(tags.number(family, 0)):
         family = 0
-    return Ground(where, listener, lock, nudge, runner_id(where), family)
+    return Ground(where, listener, lock, nudge, tags.home_word(where.state), family)
 
 
 def take_lock(where: Places) -> int | None:

@@ -1,0 +1,278 @@
+"""What is known of the cards, and which of them take no new work, and why.
+
+The owner (the daemon) tells it what surveys say, what people ask, and how runs end; it answers from
+that and the time alone. A card takes no new work while it is paused, has trouble, is full or busy
+of strangers, or has failed again and again (see `cardnotes`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from hpcshell.core.gpus import Card, Reading, Survey, Tenant
+from hpcshell.core.records import WHOLE, Claim
+from hpcshell.core.settings_gpus import GpuSettings
+from hpcshell.core.units import format_duration, short_size
+from hpcshell.core.words import safe
+from hpcshell.policy.cardnotes import OWN, CardNote, CardNotes, Kept
+from hpcshell.policy.room import cards_held
+
+NAMED: Final = 3
+"""So many strangers are named in a sentence."""
+
+NAMELESS: Final = "card "
+"""Begins the name of a card that has no uuid; its number follows."""
+
+
+class Standing(NamedTuple):
+    """Whether a card takes new work (`up`, `trial`: one job) or why not, and since when."""
+
+    state: str
+    why: str = ""
+    since: float = 0.0
+
+
+UP: Final = Standing("up")
+
+
+class Overuse(NamedTuple):
+    """A run holds `used` bytes of a card of which `limit` are its own; since when."""
+
+    run: int
+    card: int
+    used: int
+    limit: int
+    since: float
+
+
+class CardWatch:
+    """`cards` by number: a card keeps its number for as long as anything may refer to it."""
+
+    def __init__(self, settings: GpuSettings, kept: Kept | None = None) -> None:
+        self.settings = settings
+        self.survey = Survey(provider="none", time=0.0)
+        names = (kept or Kept()).names
+        self.cards = [Card(uuid="" if name.startswith(NAMELESS) else name) for name in names]
+        self.notes = CardNotes((kept or Kept()).notes)
+        self._readings: dict[str, Reading] = {}
+        self._loads: dict[str, deque[tuple[float, float]]] = {}
+        self._since: dict[str, Standing] = {}
+        self._over: dict[tuple[int, int], float] = {}
+        self.peaks: dict[int, int] = {}
+        """The most memory of any one card that each run has been seen to hold."""
+
+    def kept(self) -> Kept:
+        """What is to be put on record."""
+        return Kept(
+            notes=dict(self.notes.known), names=tuple(map(self.name, range(len(self.cards))))
+        )
+
+    def name(self, card: int) -> str:
+        """Under which name a card is remembered."""
+        return self.cards[card].uuid or f"{NAMELESS}{card}"
+
+    def note(self, card: int) -> CardNote:
+        return self.notes.of(self.name(card))
+
+    def reading(self, card: int) -> Reading | None:
+        """What it told last; None: nothing yet."""
+        return self._readings.get(self.name(card))
+
+    # -- what is told ----------------------------------------------------------------------------
+
+    def hear(self, survey: Survey, claims: Iterable[Claim]) -> bool:
+        """Take in a survey; whether there are other cards now, or other facts about them."""
+        before, claims = list(self.cards), list(claims)
+        if survey.cards and not any(card.model for card in before) and not _any_held(claims):
+            self.cards = []  # nothing refers to a number: they are numbered as they are found
+        number = {self.name(card): card for card in range(len(self.cards))}
+        for card in survey.cards:
+            known = number.get(card.uuid) if card.uuid else None
+            if known is None and not card.uuid and len(number) < len(self.cards):
+                known = len(number)
+            if known is None:
+                self.cards.append(card)
+            else:
+                self.cards[known] = card
+        if self.settings.count is not None:
+            del self.cards[self.settings.count :]
+        self.survey = survey
+        told = {reading.uuid: reading for reading in survey.readings if reading.uuid}
+        for at, reading in enumerate(survey.readings):
+            if not reading.uuid:
+                told[f"{NAMELESS}{at}"] = reading
+        self._take(told, survey)
+        self._count_memory(claims)
+        return self.cards != before
+
+    def _take(self, told: dict[str, Reading], survey: Survey) -> None:
+        for card in range(len(self.cards)):
+            name = self.name(card)
+            before, reading = self._readings.get(name), told.get(name)
+            if reading is None:
+                why = survey.trouble if not survey.cards else "lost: it is not there any more"
+                reading = Reading(uuid=self.cards[card].uuid, trouble=why)
+            if reading.trouble and (before is None or not before.trouble):
+                self.notes.fail(name, OWN, survey.time, self.settings)
+            self._readings[name] = reading
+            loads = self._loads.setdefault(name, deque())
+            if reading.load is not None:
+                loads.append((survey.time, reading.load))
+            while loads and loads[0][0] < survey.time - self.settings.window:
+                loads.popleft()
+
+    def _count_memory(self, claims: list[Claim]) -> None:
+        for claim in claims:
+            used = max(self._used(claim.run).values(), default=0)
+            if used > self.peaks.get(claim.run, 0):
+                self.peaks[claim.run] = used
+
+    def _used(self, run: int) -> dict[int, int]:
+        """How many bytes of which card a run holds."""
+        found: dict[int, int] = {}
+        for card in range(len(self.cards)):
+            reading = self.reading(card)
+            for tenant in () if reading is None else reading.tenants:
+                if tenant.run == run and tenant.memory:
+                    found[card] = found.get(card, 0) + tenant.memory
+        return found
+
+    def ended(self, claim: Claim, *, failed: bool, time: float) -> None:
+        """A run is over that held cards. One that `failed` soon after its start counts against
+        them, each job once; any other is proof that they work."""
+        self.forget(claim.run)
+        soon = time - claim.start - claim.paused < self.settings.failure_within
+        for card in cards_held(claim):
+            if card >= len(self.cards):
+                continue
+            if failed and soon:
+                self.notes.fail(self.name(card), claim.job, time, self.settings)
+            elif not failed:
+                self.notes.well(self.name(card))
+
+    def forget(self, run: int) -> None:
+        """The run is over."""
+        self.peaks.pop(run, None)
+        self._over = {key: since for key, since in self._over.items() if key[0] != run}
+
+    # -- what follows ----------------------------------------------------------------------------
+
+    def closed(self, claims: Iterable[Claim], now: float) -> dict[int, str]:
+        """The cards that take no new work, and why."""
+        standings = self.standings(list(claims), now)
+        return {card: one.why for card, one in enumerate(standings) if one.why}
+
+    def standings(self, claims: list[Claim], now: float) -> list[Standing]:
+        """How each card stands."""
+        found = []
+        for card in range(len(self.cards)):
+            one = self._standing(card, claims, now)
+            before = self._since.get(self.name(card), UP)
+            same = before.state == one.state
+            since = one.since or (before.since if same else now)
+            found.append(one._replace(since=since))
+            self._since[self.name(card)] = found[-1]
+        return found
+
+    def _standing(self, card: int, claims: list[Claim], now: float) -> Standing:
+        note, reading = self.note(card), self.reading(card)
+        if note.state != "up":
+            told = f": {safe(note.reason)}" if note.reason else ""
+            return Standing(note.state, f"paused by {note.user}{told}", note.since)
+        if self.cards[card].closed:
+            return Standing("prohibited", "its compute mode lets no process in")
+        if reading is not None and reading.trouble:
+            return Standing("lost", safe(reading.trouble))
+        if reading is not None and (why := self._strangers_say(card, reading, claims)):
+            return Standing("avoided", why)
+        if now < note.shut:
+            again = format_duration(round(note.shut - now))
+            return Standing("failing", f"it has failed again and again; tried again in {again}")
+        if note.opened:
+            tried = [one for one in claims if card in cards_held(one) and one.start >= note.shut]
+            why = f"job {tried[0].job} is tried on it after failures" if tried else ""
+            return Standing("trial", why)
+        return UP
+
+    def _strangers_say(self, card: int, reading: Reading, claims: list[Claim]) -> str:
+        """Why strangers keep us from the card; "" where they do not."""
+        strangers, memory = self.strangers(card, claims)
+        whole, settings = self.cards[card].memory, self.settings
+        before = self._since.get(self.name(card), UP).state == "avoided"
+        busy = reading.load or 0.0
+        if before:  # quick to leave it to them, slow to come back
+            busy = max(busy, self.average_load(card) or 0.0)
+        ours = any(card in cards_held(claim) for claim in claims)
+        full = whole and memory > settings.memory_threshold * whole
+        if full:
+            return f"{_who(strangers)} {short_size(memory)} of its {short_size(whole)}"
+        if strangers and busy > settings.load_threshold and not ours:
+            return f"{_who(strangers)} it, at a load of {busy:.0%}".replace("hold it", "use it")
+        return ""
+
+    def strangers(self, card: int, claims: Iterable[Claim]) -> tuple[list[Tenant], int]:
+        """The processes on a card that no run of ours has, and how much of its memory is not held
+        by ours."""
+        reading = self.reading(card)
+        if reading is None:
+            return [], 0
+        strangers = [tenant for tenant in reading.tenants if not tenant.run]
+        told = sum(tenant.memory or 0 for tenant in strangers)
+        mine = [tenant for tenant in reading.tenants if tenant.run]
+        if reading.memory is None or any(tenant.memory is None for tenant in mine):
+            return strangers, told
+        if not mine and any(card in cards_held(claim) for claim in claims):
+            return strangers, told  # a run of ours whose processes are not told apart
+        return strangers, max(told, reading.memory - sum(tenant.memory or 0 for tenant in mine))
+
+    def average_load(self, card: int) -> float | None:
+        """Over the window; None: it has told nothing."""
+        loads = self._loads.get(self.name(card))
+        return sum(load for _, load in loads) / len(loads) if loads else None
+
+    def peak_load(self, card: int) -> float | None:
+        """The highest of the window."""
+        loads = self._loads.get(self.name(card))
+        return max(load for _, load in loads) if loads else None
+
+    def overuse(self, claims: Iterable[Claim], now: float) -> list[Overuse]:
+        """The runs that hold more memory of a card than is theirs."""
+        found, over = [], {}
+        for claim in claims:
+            held = cards_held(claim)
+            for card, used in self._used(claim.run).items():
+                limit = self.limit(card, held.get(card, 0))
+                if used > limit and self.cards[card].memory:
+                    since = self._over.get((claim.run, card), now)
+                    over[claim.run, card] = since
+                    found.append(Overuse(claim.run, card, used, limit, since))
+        self._over = over
+        return found
+
+    def limit(self, card: int, share: int) -> int:
+        """The bytes of a card that go with so many hundredths of it."""
+        return self.cards[card].memory * share // WHOLE
+
+    def used_by(self, run: int) -> Mapping[int, int]:
+        """How many bytes of which card a run holds."""
+        return self._used(run)
+
+
+def _any_held(claims: Iterable[Claim]) -> bool:
+    return any(claim.gpus or claim.shared for claim in claims)
+
+
+def _who(strangers: list[Tenant]) -> str:
+    """`bob (python, pid 12) holds`; who holds memory of a card, the largest first."""
+    largest = sorted(strangers, key=lambda one: one.memory or 0, reverse=True)
+    names = [
+        f"{safe(one.user)} ({safe(one.command)}, pid {one.pid})" if one.user else f"pid {one.pid}"
+        for one in largest[:NAMED]
+    ]
+    if not names:
+        return "processes that cannot be seen hold"
+    if len(largest) > NAMED:
+        names.append(f"{len(largest) - NAMED} more")
+    return f"{' and '.join(names)} {'holds' if len(names) == 1 else 'hold'}"

@@ -20,6 +20,7 @@ import pytest
 from msgspec.structs import replace
 
 from hpcshell.client.wire import Failure, error_of
+from hpcshell.core.gpus import Survey
 from hpcshell.core.records import Resources
 from hpcshell.core.settings import Settings
 from hpcshell.core.settings_read import Layer, read_layers
@@ -35,6 +36,7 @@ from hpcshell.daemon.server import Peer, Server
 from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
 from hpcshell.machine.paths import Places, places
+from hpcshell.policy.cardfacts import with_cards
 from hpcshell.policy.decide import Policy
 from hpcshell.store.change import OnWrite
 from hpcshell.store.store import Store
@@ -306,6 +308,8 @@ class Bench:
         self.gpus.renew(self.settings.gpus)
         host: Host = this_host(self.places, self.settings, self.store, self.gpus.watch)
         host.total, host.detected, host.hostname = self.total, self.total, "bench"
+        plain = replace(host.node, gpus=("",) * self.total.gpus, links=(), gpu_memory=(), alone=())
+        host.node = with_cards(plain, host.cards)
         set_up(engine, host, self.policy)
 
     @property
@@ -327,6 +331,13 @@ class Bench:
                 return
         raise AssertionError("the loop does not come to rest")
 
+    def survey(self, said: Survey) -> None:
+        """The sampler of the cards has said this."""
+        self.gpus.surveys.append(said)
+        self.gpus.due = True
+        self.tick()
+        self.settle()
+
     def crash(self) -> None:
         """The daemon is gone, with whatever it had in memory; another one takes its place."""
         self.close()
@@ -334,6 +345,7 @@ class Bench:
 
     def close(self) -> None:
         self.runner.close()
+        self.gpus.close()
         self.store.close()
         self.client.close()
         for peer in list(self.loop.server.peers):

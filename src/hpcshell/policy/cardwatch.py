@@ -62,7 +62,7 @@ class CardWatch:
         self._since: dict[str, Standing] = {}
         self._over: dict[tuple[int, int], float] = {}
         self.peaks: dict[int, int] = {}
-        """The most memory of any one card that each run has been seen to hold."""
+        """The most memory that each run has been seen to hold, over all cards."""
 
     def kept(self) -> Kept:
         """What is to be put on record."""
@@ -126,7 +126,7 @@ class CardWatch:
 
     def _count_memory(self, claims: list[Claim]) -> None:
         for claim in claims:
-            used = max(self._used(claim.run).values(), default=0)
+            used = sum(self._used(claim.run).values())
             if used > self.peaks.get(claim.run, 0):
                 self.peaks[claim.run] = used
 
@@ -164,6 +164,12 @@ class CardWatch:
         """The cards that take no new work, and why."""
         standings = self.standings(list(claims), now)
         return {card: one.why for card, one in enumerate(standings) if one.why}
+
+    def on_trial(self, now: float) -> set[int]:
+        """The cards on which one job is to be tried, or is being tried."""
+        if not self.notes.known:
+            return set()
+        return {card for card in range(len(self.cards)) if self.note(card).on_trial(now)}
 
     def standings(self, claims: list[Claim], now: float) -> list[Standing]:
         """How each card stands."""

@@ -32,8 +32,9 @@ def cards_behind(door: Door) -> KnownCards:
 def _told(door: Door) -> Cards:
     from hpcshell.predict.models.sizing import Cards
 
-    total: dict[str, Any] = door.call("resources")["total"]
-    return Cards(number=-(-total["gpus"] // 1))
+    told: dict[str, Any] = door.call("gpus")
+    memory = tuple(card["memory"] for card in told["cards"] if card["memory"])
+    return Cards(memory=memory, number=len(told["cards"]) + told["uncounted"])
 
 
 def sizer_by(cards: KnownCards) -> Sizer:

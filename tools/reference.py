@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import click
 
-from tools import backends, tables
+from tools import backends, box, tables
 from tools.pages import PAGES, main_for
 
 INTRODUCTION = """\
@@ -96,6 +96,7 @@ PAGES_HERE = {
     PAGES / "backends.md": backends.backends_page,
     PAGES / "options.md": tables.options_page,
     PAGES / "configuration.md": tables.configuration_page,
+    PAGES / "gpu-config.md": box.box_page,
     PAGES / "reasons.md": tables.reasons_page,
 }
 

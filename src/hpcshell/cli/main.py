@@ -49,6 +49,7 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "simulate": "Run a recorded workload under scheduling policies.",
     },
     "The machine": {
+        "gpu": "Run a box of GPUs that several people share.",
         "node": "Say whether the machine takes new work.",
         "reservation": "Set parts of the machine apart for a time.",
     },

@@ -162,6 +162,8 @@ class Launch(Record, frozen=True, kw_only=True):
     With a script, `argv[0]` is the name it was submitted under; the stored copy is what runs.
     Output paths are patterns (`%j`, `%a`, ...), relative ones to `cwd`; `stderr` "" joins stdout.
     `session`: the program that shows it on a terminal, `screen` or `tmux`.
+    `guarded` is the path of what the command runs that must lie in `security.allowed_script_paths`
+    when it starts; "" for none.
     """
 
     argv: tuple[str, ...]
@@ -174,6 +176,7 @@ class Launch(Record, frozen=True, kw_only=True):
     stderr: str = ""
     append: bool = False
     session: str = ""
+    guarded: str = ""
 
 
 class Array(Record, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.settings_box import BoxSettings
 from hpcshell.core.settings_gpus import GpuSettings, SecuritySettings
 from hpcshell.core.settings_section import Section as Section
 from hpcshell.core.settings_section import key as _key
@@ -443,6 +444,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     resources: ResourceSettings = ResourceSettings()
     gpus: GpuSettings = GpuSettings()
+    box: BoxSettings = BoxSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     priority: PrioritySettings = PrioritySettings()
     fairshare: FairShareSettings = FairShareSettings()
@@ -478,6 +480,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 SECTIONS: Final[dict[str, type[Section]]] = {
     "resources": ResourceSettings,
     "gpus": GpuSettings,
+    "box": BoxSettings,
     "scheduler": SchedulerSettings,
     "priority": PrioritySettings,
     "fairshare": FairShareSettings,

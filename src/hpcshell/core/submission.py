@@ -12,7 +12,8 @@ class Submission(Record, frozen=True, kw_only=True):
     command.
     `array` is index text with an optional `%throttle`; `dependency` the dependency expression as
     written (ids, names, `@`); `unique` asks that an identical live job be refused; `on_never` is
-    `end` or `hold`. `session` is `screen`, `tmux`, or `any` of them that is there.
+    `end` or `hold`; `guarded` is as in `Launch`. `session` is `screen`, `tmux`, or `any` of them
+    that is there.
     """
 
     argv: tuple[str, ...]
@@ -51,3 +52,4 @@ class Submission(Record, frozen=True, kw_only=True):
     append: bool = False
     session: str = ""
     unique: bool = False
+    guarded: str = ""

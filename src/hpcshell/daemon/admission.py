@@ -146,6 +146,7 @@ def _check_launch(submission: Submission) -> None:
         submission.stdout,
         submission.stderr,
         submission.stdin,
+        submission.guarded,
     )
     if any("\0" in text for text in texts):
         raise Wrong("a NUL byte cannot be part of a command or path", "leave it out")
@@ -182,4 +183,5 @@ def _launch(submission: Submission, parts: Stored) -> Launch:
         stderr=submission.stderr,
         append=submission.append,
         session=_session(submission),
+        guarded=submission.guarded,
     )

@@ -164,15 +164,23 @@ class Engine:
             assert after.outcome is not None
             assert after.end_time is not None
             self.view.task_ended(after.job, after.index, after.outcome, after.end_time)
-        self.note(
-            event.time, after.job, after.index, event.kind.value, event.cause, state=word(after)
-        )
+        detail = self._cards_of(event, after) if event.kind is Kind.START else None
+        kind, state = event.kind.value, word(after)
+        self.note(event.time, after.job, after.index, kind, event.cause, state=state, detail=detail)
         self.dirty = True
         if live.job.notify is not None:
             self._tell_of(live.job, event, after)
         if after.state is State.ENDED:
             self._finish_if_done(live)
         return after
+
+    def _cards_of(self, event: Event, task: Task) -> dict[str, Any] | None:
+        """Which cards a run that begins was given, and the number of the attempt."""
+        claim = self.view.claims.get(event.run)
+        if claim is None or not (claim.gpus or claim.shared):
+            return None
+        cards = [*claim.gpus, *(card for card, _ in claim.shared)]
+        return {"gpus": cards, "attempt": task.attempt}
 
     def _settle(self, task: Task) -> None:
         """The element waits no more: its prepared run has begun, or never will."""

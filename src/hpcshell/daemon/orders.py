@@ -53,6 +53,8 @@ def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
         append=job.launch.append or task.attempt > 1,
         umask=job.launch.umask,
         session=_session(job, task),
+        guarded=job.launch.guarded,
+        roots=list(host.settings.security.allowed_script_paths) if job.launch.guarded else [],
         cores=claim.cores if host.settings.scheduler.pin else (),
         time_limit=request.time_limit if job.deadline is None else limit_of(claim),
         grace=job.grace,

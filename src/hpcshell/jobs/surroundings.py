@@ -59,7 +59,7 @@ def configured(cwd: str) -> Configured:
         stamps = _stamps(last.files)
         if stamps == last.stamps:
             return last.configured
-    files = (SITE_FILE, here().config_file, *project_files(cwd))
+    files = (SITE_FILE, here().config_file, here().box_file, *project_files(cwd))
     stamps = _stamps(files)
     loaded = user_settings(here(), env, cwd)
     found = Configured(loaded.settings, default_options(loaded.settings), loaded.notes)

@@ -7,6 +7,7 @@
 Strongest first: flags, variables (`HPC_SECTION__KEY`), the project's `hpcshell.toml` (from the
 working directory upwards), the user's, the site's, defaults. A project's file is not trusted: see
 `core.settings_read`; one that belongs to somebody else, or that anybody may write, is not read.
+The user's are two: `gpu.json` (see `core.boxfile`), where it is there, is stronger than the TOML.
 """
 
 from __future__ import annotations
@@ -95,7 +96,12 @@ def find_project_file(cwd: str, places: Places) -> tuple[str | None, str | None]
 
 
 def _trusted(places: Places, site: str) -> list[Layer]:
-    return [layer for path in (site, places.config_file) for layer in _file(path)]
+    layers = [layer for path in (site, places.config_file) for layer in _file(path)]
+    if os.path.lexists(places.box_file):
+        from hpcshell.machine.boxfiles import box_layer  # few machines have one
+
+        layers.append(box_layer(places.box_file))
+    return layers
 
 
 def policy_settings(path: str) -> Settings:
@@ -111,7 +117,7 @@ def policy_settings(path: str) -> Settings:
 
 
 def _file(path: str, *, project: bool = False) -> list[Layer]:
-    text = _content(path)
+    text = content_of(path)
     if text is None:
         return []
     import tomllib
@@ -141,7 +147,7 @@ def _file(path: str, *, project: bool = False) -> list[Layer]:
     return [Layer(source=shown, tables=tables, where=where, project=project)]
 
 
-def _content(path: str) -> str | None:
+def content_of(path: str) -> str | None:
     """The file's text; None where there is none."""
     shown = safe(path)
     try:

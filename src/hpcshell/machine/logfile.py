@@ -41,14 +41,18 @@ class LogFile:
 
         Levels below `least` are not written.
         """
-        if LEVELS.index(level) < self.least:
-            return
         now = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds")
         line = {"time": now, "level": level, "message": message, **fields}
         if self.dropped:
             line["dropped"] = self.dropped
+        self.put(level, _encode(line))
+
+    def put(self, level: str, line: bytes) -> None:
+        """Add a line that is written already, its end included."""
+        if LEVELS.index(level) < self.least:
+            return
         try:
-            self._append(_encode(line))
+            self._append(line)
         except OSError:
             self.dropped += 1
             self.close()

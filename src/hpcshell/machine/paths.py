@@ -75,6 +75,10 @@ class Places(Record, frozen=True):
         return f"{self.config}/hpcshell.toml"
 
     @property
+    def box_file(self) -> str:
+        return f"{self.config}/gpu.json"
+
+    @property
     def daemon_socket(self) -> str:
         return f"{self.runtime}/hpcd.sock"
 

@@ -368,3 +368,21 @@ def test_a_daemon_born_inside_a_run_is_no_stray(runner: Driver) -> None:
     assert code_at.read_text() == "3"
     (runner.home / "gate").write_text("\n")
     assert runner.exit_code(2) == 0
+
+
+def test_a_guarded_script_is_looked_at_again_when_it_starts(runner: Driver) -> None:
+    (runner.home / "approved").mkdir()
+    script = runner.home / "approved" / "job.sh"
+    script.write_text("echo ran")
+    roots = [str(script.parent)]
+    runner.start(1, f". {script}", guarded=str(script), roots=roots)
+    assert runner.exit_code(1) == 0
+    (runner.home / "other.sh").write_text("touch executed")
+    script.unlink()
+    script.symlink_to(runner.home / "other.sh")
+    runner.start(2, f". {script}", guarded=str(script), roots=roots)
+    end = runner.ended(2)
+    assert isinstance(end, wire.FailedToStart)
+    assert (end.exit_code, end.transient) == (126, False)
+    assert "is in none of the directories that scripts may lie in" in end.message
+    assert not (runner.home / "executed").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from hpcshell.core.errors import HpcError
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runner.journal import Entry, Exited, Spawned, Spawning, Unable, Unborn
 from hpcshell.daemon.runner.report import report
@@ -62,6 +63,8 @@ class Brood:
         try:
             if order.warn is not None:
                 processes.signal_number(order.warn.signal)
+            if order.guarded:
+                _check_guarded(order)
             tags.carry(self.ground.tag(order.run))
             with spawn.pinned(order.cores):
                 argv = self._words(order)
@@ -138,6 +141,16 @@ class Brood:
         """Before an heir is forked: a pidfd of each child, for when we are killed next."""
         for pid, entry in self.roster.leaders.items():
             entry.pidfd = processes.open_descriptor(pid)
+
+
+def _check_guarded(order: wire.Start) -> None:
+    """As late as can be: between here and the program's own look at it lies the start alone."""
+    from hpcshell.machine.scripts import allowed
+
+    try:
+        allowed(os.path.join(order.cwd, order.guarded), order.roots)
+    except HpcError as error:
+        raise spawn.CannotStart(f"It was not started: {error.message}.") from None
 
 
 def _not_now(note: Spawning, why: str) -> wire.FailedToStart:

@@ -14,7 +14,7 @@ import msgspec
 
 PROTOCOL: Final = 4
 """2: runs that follow others (`Start.after`, `Recall`). 3: `Suspend`, `Resume`, `Stop.ahead`. 4:
-`Start.session`."""
+`Start.session`, `Start.guarded`."""
 LONGEST_LINE: Final = 64 * 1024 * 1024
 
 
@@ -54,7 +54,8 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
     whole environment; HPC_RUN_ID and HPC_RUNNER_ID are added to it. `tag` comes back in reports,
     unread.
 
-    `cores` are the numbers of the cpus it may run on; none: it may on any.
+    `cores` are the numbers of the cpus it may run on; none: it may on any. Unless what is at the
+    path `guarded` lies in one of the directories `roots`, nothing is started.
 
     With a `session` it runs on a terminal of its own, and its input and errors, where no file is
     named for them, are that terminal, too; the leader is the host of `machine.session`, which ends
@@ -76,6 +77,8 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
     umask: int = 0o022
     cores: tuple[int, ...] = ()
     session: Session | None = None
+    guarded: str = ""
+    roots: list[str] = []
     time_limit: float | None = None
     grace: float = 30.0
     warn: Warn | None = None

@@ -36,6 +36,7 @@ def hello(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         "state_dir": engine.host.places.state,
         "schema": SCHEMA,
         "jobs": engine.roll.counts(),
+        "last_event": engine.store.ids.event,
         "node": node_view(engine, clock.now()),
         "trouble": daemon.trouble.message if daemon.trouble else None,
     }

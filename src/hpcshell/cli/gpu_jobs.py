@@ -1,0 +1,205 @@
+"""`hpc gpu add`, `list-jobs`, `cancel-job`, `screens`: jobs of the box, one by one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import click
+
+from hpcshell.cli import describe
+from hpcshell.cli.reach import client, complete_ids, selectors
+from hpcshell.cli.table import Column, table
+from hpcshell.cli.talk import SCHEMA, Talk
+from hpcshell.cli.verb import verb
+from hpcshell.core.errors import Wrong
+from hpcshell.core.words import nearest, quote, safe
+
+LISTED: Final = (
+    Column("ID"),
+    Column("NAME", elastic=True),
+    Column("STATE", state=True),
+    Column("PRIORITY"),
+    Column("GPUS", right=True),
+    Column("CARDS"),
+    Column("RAN", right=True),
+    Column("WHY", elastic=True),
+)
+SCREENS: Final = (Column("ID"), Column("NAME", elastic=True), Column("SESSION"), Column("JOIN"))
+LIVE: Final = ("pending", "running", "suspended")
+ENDED: Final = (
+    *("completed", "failed", "cancelled", "timeout", "out_of_memory", "node_fail"),
+    *("preempted", "deadline"),
+)
+SHOWN: Final = 50
+"""Ended jobs that are listed unless a status is asked for."""
+
+
+@verb(
+    "add",
+    "hpc gpu add train.py --args '--llm qwen2.5-7b-inst --mode test'",
+    "hpc gpu add train.py --priority 0 --gpus 0,1 --share 0.5 --conda-env ml",
+    "hpc gpu add train.py --dry-run",
+    changes=True,
+)
+@click.argument("script")
+@click.option("--args", "arguments", metavar="TEXT", default="", help="Its arguments, as one text.")
+@click.option("--priority", metavar="N", default="1", help="0 high, 1 normal, 2 low.  [default: 1]")
+@click.option(
+    "--gpus", "cards", metavar="LIST", default="", help="Only on these cards: 0,1 or 0-3."
+)
+@click.option(
+    "--share",
+    metavar="N",
+    default="",
+    help="GPUs that it gets: 0.5, 2; without it by the model it names, else 1.",
+)
+@click.option("--conda-env", metavar="NAME", default="", help="Conda environment to run it in.")
+@click.option("--name", metavar="NAME", default="", help="Its name; without it the script's.")
+@click.option("--screen", is_flag=True, help="In a session that hpc attach joins.")
+def add(talk: Talk, script: str, **chosen: Any) -> int:
+    """Add a script to the queue.
+
+    It is run by the Python of its environment (.py), by bash (.sh), or as a program. It must lie in
+    one of security.allowed_script_paths, where they are configured, now and when it starts.
+    """
+    from hpcshell.cli.submit import present, say_understood
+    from hpcshell.core.jobsfile import shell_words
+    from hpcshell.gpu.adding import BoxJob, cards_of, check_room, draft, hand_over, priority_of
+
+    job = BoxJob(
+        script=script,
+        arguments=shell_words(chosen["arguments"], "--args"),
+        priority=priority_of(chosen["priority"]),
+        gpus=chosen["share"],
+        conda=chosen["conda_env"],
+        cards=cards_of(chosen["cards"]),
+        name=chosen["name"],
+        screen=chosen["screen"],
+    )
+    drafted, daemon = draft(job), client()
+    check_room(daemon)
+    taken = hand_over(daemon, drafted, dry_run=talk.dry_run)
+    say_understood(talk, drafted.prepared)
+    talk.say(f"gpus: {drafted.sized.gpus} ({safe(drafted.sized.why)})")
+    present(talk, taken, drafted.prepared)
+    return 0
+
+
+# ------------------------------------------------------------------------------------- looking
+
+
+@verb("list-jobs", "hpc gpu list-jobs", "hpc gpu list-jobs --status running --json")
+@click.option(
+    "--status", metavar="STATE", default="", help="Only these: pending, running, failed, ..."
+)
+def list_jobs(talk: Talk, status: str) -> int:
+    """List the jobs of the box.
+
+    What waits and runs comes first, then what has ended, the latest first.
+    """
+    daemon = client()
+    rows = list(_rows(daemon, _status(status)))
+    held = _held(daemon)
+    for row in rows:
+        row["cards"] = held.get(row["id"], [])
+    if talk.json:
+        talk.document({"schema": SCHEMA, "rows": rows})
+    elif talk.quiet:
+        talk.data(*(row["label"] for row in rows))
+    elif rows:
+        talk.data(*table(talk, LISTED, [_cells(row) for row in rows]))
+    else:
+        talk.say("no jobs: hpc gpu add SCRIPT")
+    return 0
+
+
+def _status(text: str) -> str:
+    word = text.strip().lower()
+    if word and word not in (*LIVE, *ENDED):
+        near = nearest(word, (*LIVE, *ENDED))
+        known = f"did you mean {near}?" if near else f"there are {', '.join((*LIVE, *ENDED))}"
+        raise Wrong(f"--status: there is no {quote(text)}", known)
+    return word
+
+
+def _rows(daemon: Any, status: str) -> Iterator[dict[str, Any]]:
+    from hpcshell.gpu.adding import TAG
+    from hpcshell.gpu.looking import rows
+
+    states = [status.upper()] if status else []
+    if status not in ENDED:
+        yield from rows(daemon, "queue", tags=[TAG], states=states)
+    if status in ENDED:
+        yield from rows(daemon, "history", tags=[TAG], states=states)
+    elif not status:
+        yield from daemon.call("history", tags=[TAG], limit=SHOWN, offset=0)["rows"]
+
+
+def _held(daemon: Any) -> dict[int, list[int]]:
+    """The cards that jobs hold, by job."""
+    found: dict[int, list[int]] = {}
+    for claim in daemon.call("resources")["claims"]:
+        cards = [*claim["gpus"], *map(int, claim["gpu_shares"])]
+        found.setdefault(claim["job"], []).extend(cards)
+    return found
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    from hpcshell.gpu.looking import band
+
+    return [
+        row["label"],
+        safe(row["name"]),
+        row["state"],
+        band(row["priority"]),
+        f"{row['gpus']:g}",
+        ",".join(map(str, row["cards"])),
+        describe.clock(describe.elapsed(row, time.time())),
+        safe(row["reason"] or ""),
+    ]
+
+
+@verb("screens", "hpc gpu screens", "hpc gpu screens --json")
+def screens(talk: Talk) -> int:
+    """List the sessions of running jobs that can be joined.
+
+    Jobs that were submitted with --screen have one: hpc attach ID joins it.
+    """
+    from hpcshell.gpu.looking import rows
+
+    running = rows(client(), "queue", states=["RUNNING"])
+    found = [row for row in running if (row.get("session") or {}).get("join")]
+    if talk.json:
+        sessions = [{"id": row["id"], "name": row["name"], **row["session"]} for row in found]
+        talk.document({"schema": SCHEMA, "screens": sessions})
+    elif talk.quiet:
+        talk.data(*(row["label"] for row in found))
+    elif found:
+        cells = [
+            [
+                row["label"],
+                safe(row["name"]),
+                safe(row["session"]["name"]),
+                f"hpc attach {row['label']}",
+            ]
+            for row in found
+        ]
+        talk.data(*table(talk, SCREENS, cells))
+    else:
+        talk.say("no sessions: hpc gpu add SCRIPT --screen")
+    return 0
+
+
+# ------------------------------------------------------------------------------------- cancelling
+
+
+@verb("cancel-job", "hpc gpu cancel-job 12", changes=True)
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=complete_ids)
+def cancel_job(talk: Talk, ids: tuple[str, ...]) -> int:
+    """Cancel jobs, whether they wait or run: as hpc cancel."""
+    from hpcshell.cli.changing import report
+
+    answer = client().call("cancel", ids=selectors(ids), dry_run=talk.dry_run)
+    return report(talk, answer, "cancelled")

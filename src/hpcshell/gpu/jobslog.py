@@ -1,0 +1,139 @@
+"""The log of what becomes of the jobs of the box: a line for each event of the daemon's stream.
+
+A line has `timestamp level logger thread message job_id gpu_ids required_gpus attempt`, and nothing
+else; what is not about a job has null there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from hpcshell.client.client import Client
+from hpcshell.core.errors import HpcError
+from hpcshell.core.records import Record
+from hpcshell.core.words import safe
+from hpcshell.gpu.adding import TAG
+from hpcshell.machine import clock
+from hpcshell.machine.logfile import LogFile
+
+LOGGER: Final = "gpu_scheduler"
+KEPT: Final = 10_000
+"""Jobs whose cards and needs are remembered between their events."""
+
+_SAID: Final[dict[str, tuple[str, str]]] = {
+    "submit": ("info", "Job added to the queue"),
+    "start": ("info", "Job assigned successfully"),
+    "requeue": ("warning", "Job goes back into the queue"),
+    "COMPLETED": ("info", "Job completed successfully"),
+    "CANCELLED": ("warning", "Job was cancelled"),
+    "end": ("error", "Job failed"),
+}
+"""Level and message by how a job ended, or by the kind of the event."""
+
+
+class Known(Record, frozen=True):
+    """What is remembered of a job: None for one that is not the box's."""
+
+    required: float
+    gpus: tuple[int, ...] = ()
+    attempt: int | None = None
+
+
+class JobsLog:
+    """Writes to `log`; `structured`: lines of JSON, else for people."""
+
+    def __init__(self, log: LogFile, *, structured: bool = True) -> None:
+        self.log = log
+        self.structured = structured
+        self._lock = threading.Lock()
+        self._jobs: OrderedDict[int, Known | None] = OrderedDict()
+
+    def say(self, level: str, message: str, **fields: Any) -> None:
+        """A line; `fields` are those about a job."""
+        line = {
+            "timestamp": _now(),
+            "level": level.upper(),
+            "logger": LOGGER,
+            "thread": threading.current_thread().name,
+            "message": message,
+            **{name: fields.get(name) for name in ("job_id", "gpu_ids", "required_gpus")},
+            "attempt": fields.get("attempt"),
+        }
+        text = msgspec.json.encode(line) if self.structured else _for_people(line).encode()
+        with self._lock:
+            self.log.put(level, text + b"\n")
+
+    def follow(self, client: Client, since: int | None, gone: Callable[[], bool]) -> None:
+        """A line for each event of a job of the box after `since`, until `gone` says so or the
+        daemon goes away for good."""
+        try:
+            for event in client.stream("events", since=since, follow=True):
+                if gone():
+                    return
+                self.tell(client, event)
+        except HpcError as error:
+            if not gone():
+                self.say("error", f"the daemon tells no more: {error.message}")
+
+    def tell(self, client: Client, event: dict[str, Any]) -> None:
+        """The line of one event, if it is of a job of the box."""
+        if event["job"] is None or (known := self._known(client, event["job"])) is None:
+            return
+        if event["kind"] == "start" and event.get("detail"):
+            detail = event["detail"]
+            known = Known(known.required, tuple(detail["gpus"]), detail["attempt"])
+            self._keep(event["job"], known)
+        level, message = _said(event)
+        label = str(event["job"])
+        if event.get("element") is not None:
+            label += f"_{event['element']}"
+        self.say(
+            level,
+            message,
+            job_id=label,
+            gpu_ids=list(known.gpus),
+            required_gpus=known.required,
+            attempt=known.attempt,
+        )
+
+    def _known(self, client: Client, job: int) -> Known | None:
+        if job not in self._jobs:
+            try:
+                view = client.call("show", ids=[str(job)])["jobs"][0]
+                ours = TAG in view["tags"]
+                self._keep(job, Known(float(view["gpus"])) if ours else None)
+            except HpcError:  # it is gone already
+                self._keep(job, None)
+        return self._jobs[job]
+
+    def _keep(self, job: int, known: Known | None) -> None:
+        self._jobs[job] = known
+        while len(self._jobs) > KEPT:
+            self._jobs.popitem(last=False)
+
+
+def _said(event: dict[str, Any]) -> tuple[str, str]:
+    ended = event["state"] if event["kind"] == "end" else ""
+    level, message = (
+        _SAID.get(ended) or _SAID.get(event["kind"]) or ("info", f"Job: {event['kind']}")
+    )
+    return level, f"{message}: {event['cause']}" if event["cause"] else message
+
+
+def _now() -> str:
+    now = datetime.fromtimestamp(clock.now(), UTC)
+    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z"
+
+
+def _for_people(line: dict[str, Any]) -> str:
+    front = f"{line['timestamp']} {line['level']} {safe(line['message'])}"
+    named = {name: line[name] for name in ("job_id", "gpu_ids", "required_gpus", "attempt")}
+    return " ".join(
+        [front, *(f"{name}={each}" for name, each in named.items() if each is not None)]
+    )

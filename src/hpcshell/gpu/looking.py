@@ -1,0 +1,83 @@
+"""What the box holds: its jobs that wait, run and have ended, and its cards."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from typing import Any, Final
+
+from hpcshell.client.client import Client
+from hpcshell.core.errors import HpcError
+from hpcshell.gpu.adding import TAG
+
+PAGE: Final = 1000
+MOST: Final = 100_000
+"""Ended jobs that figures are worked out from."""
+
+
+def rows(client: Client, verb: str, **filters: Any) -> Iterator[dict[str, Any]]:
+    """All rows of `queue` or `history` that these choose, page by page."""
+    offset = 0
+    while True:
+        page = client.call(verb, limit=PAGE, offset=offset, **filters)
+        yield from page["rows"]
+        offset += len(page["rows"])
+        if not page["rows"] or offset >= min(page["total"], MOST):
+            return
+
+
+def band(priority: int) -> str:
+    """High, normal or low, whatever the number."""
+    return "high" if priority > 500 else "low" if priority < 500 else "normal"
+
+
+def waiting(client: Client) -> dict[str, int]:
+    """How many jobs of the box wait, by priority."""
+    found = dict.fromkeys(("high", "normal", "low"), 0)
+    for row in rows(client, "queue", tags=[TAG], states=["PENDING"]):
+        found[band(row["priority"])] += 1
+    return found
+
+
+def active(client: Client) -> list[dict[str, Any]]:
+    """Those that run: their documents."""
+    return list(rows(client, "queue", tags=[TAG], states=["RUNNING"]))
+
+
+def ended(client: Client) -> dict[str, Any]:
+    """How many have ended."""
+    found: dict[str, Any] = client.call("history", tags=[TAG], limit=0, offset=0)
+    return found
+
+
+def cards(client: Client) -> list[dict[str, Any]]:
+    """The cards with what is given out of each; [] where the daemon cannot tell of cards."""
+    document = cards_document(client)
+    return document["cards"] if document else []
+
+
+def cards_document(client: Client) -> dict[str, Any] | None:
+    """What the daemon tells of its cards; None where it knows no such question."""
+    try:
+        found: dict[str, Any] = client.call("gpus")
+    except HpcError as error:
+        if error.kind != "wrong":
+            raise
+        return None
+    return found
+
+
+def times(client: Client) -> dict[str, Any]:
+    """How many jobs there were, and how long those ran that have ended, in seconds."""
+    ran = [
+        row["end_time"] - row["start_time"] - (row["suspended"] or 0.0)
+        for row in rows(client, "history", tags=[TAG])
+        if row["start_time"] is not None and row["end_time"] is not None
+    ]
+    live = client.call("queue", tags=[TAG], limit=0, offset=0)["total"]
+    return {
+        "total": live + ended(client)["total"],
+        "ran": len(ran),
+        "average": statistics.fmean(ran) if ran else None,
+        "median": statistics.median(ran) if ran else None,
+    }

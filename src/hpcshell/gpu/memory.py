@@ -1,0 +1,122 @@
+"""Which lines of a file of jobs were submitted: kept in a file, and in the tags of the jobs.
+
+The file is written after the submission, and whole or not at all: whoever is killed between the two
+finds the job by its tags, and submits nothing twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterable
+
+import msgspec
+
+from hpcshell.client.client import Client
+from hpcshell.core.errors import Broken, Refused
+from hpcshell.core.words import quote, safe
+from hpcshell.gpu.looking import rows
+from hpcshell.machine.paths import Places
+
+_LINE = "line:"
+
+
+class _Kept(msgspec.Struct, kw_only=True):
+    """The file: the id of the job by the key of its line."""
+
+    schema: int = 1
+    jobs_file: str = ""
+    submitted: dict[str, str] = {}
+
+
+class Memory:
+    """What is known of one file of jobs. Only one process at a time has it."""
+
+    def __init__(self, jobs_file: str, state_file: str) -> None:
+        self.jobs_file = os.path.realpath(jobs_file)
+        self.path = state_file
+        self.submitted: dict[str, str] = {}
+        self._unsaved = 0
+        self._lock = -1
+
+    @classmethod
+    def of(cls, jobs_file: str, places: Places, state_file: str = "") -> Memory:
+        """That of a file of jobs; its place is `state_file`, or in the state directory."""
+        name = file_key(os.path.realpath(jobs_file))
+        return cls(jobs_file, state_file or f"{places.state}/gpu-jobs-{name}.json")
+
+    def tags_of(self, key: str) -> tuple[str, str]:
+        """What the job of a line is found by."""
+        return f"jobs:{file_key(self.jobs_file)}", f"{_LINE}{key}"
+
+    def open(self) -> None:
+        """Read what is kept. Raises `Refused` while another process follows the file."""
+        try:
+            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+            self._lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise Refused(
+                f"another process follows {quote(self.jobs_file, 200)}", "end that one first"
+            ) from None
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self.submitted |= self._read()
+
+    def close(self) -> None:
+        """Let another process have it."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def look_in_queue(self, client: Client) -> None:
+        """Learn of jobs that were submitted and not kept."""
+        tag = self.tags_of("")[0]
+        for verb in ("queue", "history"):
+            for row in rows(client, verb, tags=[tag]):
+                self.submitted |= {key: str(row["id"]) for key in _keys(row["tags"])}
+
+    def remember(self, key: str, job: str) -> None:
+        """Keep that a line was submitted; on disk after `save`."""
+        self.submitted[key] = job
+        self._unsaved += 1
+
+    def save(self, at_least: int = 1) -> None:
+        """Write it, if there is so much new."""
+        if self._unsaved < at_least:
+            return
+        kept = _Kept(jobs_file=self.jobs_file, submitted=self.submitted)
+        new = f"{self.path}.new"
+        try:
+            with open(new, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+                file.write(msgspec.json.format(msgspec.json.encode(kept)) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, self.path)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self._unsaved = 0
+
+    def _read(self) -> dict[str, str]:
+        """What is kept; nothing where it is damaged: the queue knows it, too."""
+        try:
+            with open(self.path, "rb") as file:
+                return msgspec.json.decode(file.read(), type=_Kept).submitted
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return {}
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> Broken:
+        return Broken(f"{safe(self.path)} cannot be used: {error.strerror}", "see: hpc doctor")
+
+
+def file_key(path: str) -> str:
+    """A short name for a path."""
+    return hashlib.blake2b(os.fsencode(path), digest_size=6).hexdigest()
+
+
+def _keys(tags: Iterable[str]) -> list[str]:
+    return [tag.removeprefix(_LINE) for tag in tags if tag.startswith(_LINE)]

@@ -1,0 +1,137 @@
+"""`GPUScheduler`: a program's way to the GPU box. The scheduler is the daemon's, there is no
+other."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from hpcshell.client.client import Client
+from hpcshell.core.boxkeys import BoxFile
+from hpcshell.core.errors import Refused
+from hpcshell.gpu.adding import BoxJob, cards_of, check_room, draft, hand_over, priority_of
+from hpcshell.gpu.config import SchedulerConfig
+from hpcshell.gpu.looking import active, cards, ended, waiting
+from hpcshell.gpu.starting import bring_up
+from hpcshell.jobs.surroundings import here
+
+if TYPE_CHECKING:
+    from hpcshell.machine.gpus.contract import GPUProvider
+
+
+class GPUScheduler:
+    """Start it, add jobs, look, stop.
+
+        scheduler = GPUScheduler(SchedulerConfig(num_gpus=2, queue_size_limit=10))
+        assert scheduler.start()
+        job_id = scheduler.add_job("train.py", args=["--epochs", "10"], gpus=0.5)
+        scheduler.get_status()["active_jobs"]
+        scheduler.stop()
+
+    `config` becomes the configuration of the box when it starts (see `hpc gpu start --config`);
+    without it what is configured holds. `gpu_provider` names who tells of the cards (`"fake"`), or
+    is one, which is then the kind that the daemon asks: it is the daemon that speaks to cards, not
+    this program. Errors are `HpcError`s: message, hint, exit code.
+    """
+
+    def __init__(
+        self,
+        config: SchedulerConfig | None = None,
+        gpu_provider: GPUProvider | str | None = None,
+    ) -> None:
+        self.config = config
+        self.gpu_provider = gpu_provider
+        self._client: Client | None = None
+
+    def start(self) -> bool:
+        """Start the daemon unless it runs, with this configuration. True once it answers."""
+        hello = bring_up(here(), self._box(), "GPUScheduler")
+        self._client = Client(here())
+        return bool(hello["pid"])
+
+    def add_job(
+        self,
+        script: str | os.PathLike[str],
+        args: Sequence[str] = (),
+        priority: int = 1,
+        gpus: float | str | None = None,
+        conda_env: str = "",
+        allowed_gpus: str | Sequence[int] | None = None,
+        name: str = "",
+    ) -> str:
+        """Submit a script; its id. When this returns it is on disk and will run.
+
+        `priority` is 0 (high), 1 or 2 (low). `gpus`: how many (0.5), else by its model, else one.
+        `allowed_gpus`: on which cards it may run, `"0-3,6"` or numbers. Raises `Refused` where the
+        script may not be run or the queue is full.
+        """
+        job = BoxJob(
+            script=os.fspath(script),
+            arguments=tuple(map(str, args)),
+            priority=priority_of(priority),
+            gpus="" if gpus is None else str(gpus),
+            conda=conda_env,
+            cards=cards_of(allowed_gpus),
+            name=name,
+        )
+        client, drafted = self._started(), draft(job)
+        check_room(client)
+        return str(hand_over(client, drafted)["id"])
+
+    def get_status(self) -> dict[str, Any]:
+        """How it stands: `status` (running, stopped), `uptime` in seconds, `jobs_processed`,
+        `queue` (how many wait, by priority), `resources` (the cards), `active_jobs`, `health`."""
+        if self._client is None:
+            return {"status": "stopped"}
+        hello = self._client.call("hello")
+        queue = waiting(self._client)
+        return {
+            "status": "running",
+            "version": hello["version"],
+            "uptime": max(0.0, time.time() - hello["started"]),
+            "jobs_processed": ended(self._client)["total"],
+            "queue": {"total": sum(queue.values()), **queue},
+            "resources": cards(self._client),
+            "active_jobs": active(self._client),
+            "health": {"healthy": not hello.get("trouble"), "trouble": hello.get("trouble")},
+        }
+
+    def stop(self) -> bool:
+        """Take no more jobs. False if it was not started.
+
+        What was added stays in the queue and runs on under the daemon: `hpc daemon stop` stops it.
+        """
+        if self._client is None:
+            return False
+        self._client.close()
+        self._client = None
+        return True
+
+    def _started(self) -> Client:
+        if self._client is None:
+            raise Refused("the scheduler was not started", "call start() first")
+        return self._client
+
+    def _box(self) -> BoxFile | None:
+        """The configuration, with the provider in it where one is given."""
+        box = self.config.box if self.config is not None else None
+        if self.gpu_provider is None:
+            return box
+        named = self.gpu_provider if isinstance(self.gpu_provider, str) else self.gpu_provider.name
+        said = SchedulerConfig(provider=named, **self._count()).box
+        if box is None:
+            return said
+        count = said.scheduler if self.config and self.config.num_gpus is None else box.scheduler
+        gpu = replace(box.gpu, provider=said.gpu.provider)
+        return replace(box, gpu=gpu, scheduler=replace(box.scheduler, num_gpus=count.num_gpus))
+
+    def _count(self) -> dict[str, int]:
+        """As many cards as the provider given makes up; a driver tells of its own."""
+        provider = self.gpu_provider
+        if provider is None or isinstance(provider, str) or provider.name != "fake":
+            return {}
+        return {"num_gpus": len(provider.cards())}

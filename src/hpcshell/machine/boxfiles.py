@@ -1,0 +1,88 @@
+"""The JSON configuration of a GPU box as a file: read, and put into its place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from msgspec import UNSET, json, structs, to_builtins
+
+from hpcshell.core.boxfile import layer_of, read_box
+from hpcshell.core.boxkeys import BoxFile
+from hpcshell.core.errors import Broken, NotFound
+from hpcshell.core.settings_read import Layer, read_layers
+from hpcshell.core.words import quote, safe
+from hpcshell.machine.configfiles import content_of
+from hpcshell.machine.paths import Places
+
+
+def read_box_file(path: str) -> BoxFile:
+    """What a file says; the paths in it made absolute, from the directory it lies in.
+
+    Raises `Wrong` with path and key of what is wrong, `NotFound` where there is no file.
+    """
+    text = content_of(path)
+    if text is None:
+        raise NotFound(f"there is no file {quote(path)}", "hpc gpu config-sample > config.json")
+    box = read_box(text, safe(path))
+    directory = os.path.dirname(os.path.abspath(path))
+    named = {
+        name: os.path.normpath(os.path.join(directory, os.path.expanduser(value)))
+        for name in ("jobs_file", "llm_config_file", "state_file", "log_file")
+        if (value := getattr(box.files, name)) is not UNSET
+    }
+    return structs.replace(box, files=structs.replace(box.files, **named))
+
+
+def box_layer(path: str) -> Layer:
+    """What a file says, as a layer of the configuration."""
+    return layer_of(read_box_file(path), safe(path))
+
+
+def put_box_file(path: str, places: Places) -> bool:
+    """Make a file the configuration of the box; whether that changed anything.
+
+    It is checked first, and takes the place of the former one at once, which is kept beside it as
+    `gpu.json~`. Nobody else may read it.
+    """
+    return put_box(read_box_file(path), path, places)
+
+
+def put_box(box: BoxFile, origin: str, places: Places) -> bool:
+    """The same for what a program says."""
+    read_layers([layer_of(box, safe(origin))])
+    text = json.format(json.encode({name: part for name, part in to_builtins(box).items() if part}))
+    target = places.box_file
+    try:
+        os.makedirs(places.config, mode=0o700, exist_ok=True)
+        former = _content(target)
+        if former == text:
+            return False
+        if former is not None:
+            _replace(f"{target}~", former)
+        _replace(target, text)
+    except OSError as error:
+        raise Broken(
+            f"{safe(target)} cannot be written: {error.strerror}", "see: hpc doctor"
+        ) from None
+    return True
+
+
+def _content(path: str) -> bytes | None:
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        return file.read()
+    return None
+
+
+def _replace(path: str, content: bytes) -> None:
+    """The whole file anew, or not at all."""
+    new = f"{path}.{os.getpid()}.new"
+    with open(new, "wb", opener=_privately) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)

@@ -1,0 +1,120 @@
+"""The log of what becomes of the jobs of the box."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from hpcshell.client.client import Client
+from hpcshell.core.errors import NotFound
+from hpcshell.gpu.jobslog import JobsLog
+from hpcshell.machine.logfile import LogFile
+
+
+class Daemon:
+    """Answers what jobs are: 1 is the box's, 2 is not, others are gone."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def call(self, verb: str, ids: list[str]) -> dict[str, Any]:
+        self.asked += ids
+        if ids[0] not in ("1", "2"):
+            raise NotFound(f"there is no job {ids[0]}")
+        return {"jobs": [{"tags": ["gpubox"] if ids == ["1"] else [], "gpus": 1.5}]}
+
+
+class Desk:
+    def __init__(self, path: Path, **more: Any) -> None:
+        self.path = path
+        self.daemon = Daemon()
+        structured = more.pop("structured", True)
+        self.log = JobsLog(LogFile(path, **more), structured=structured)
+
+    def tell(self, kind: str, state: str, job: int | None = 1, **more: Any) -> None:
+        event = {"job": job, "element": None, "kind": kind, "state": state, "cause": "", **more}
+        self.log.tell(cast(Client, self.daemon), event)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.path.read_text().splitlines()]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "gpu.log")
+
+
+def test_a_line_has_nine_fields_and_says_on_which_cards_a_job_runs(desk: Desk):
+    desk.tell("start", "RUNNING", detail={"gpus": [0, 1], "attempt": 1})
+    (line,) = desk.lines()
+    stamp = line.pop("timestamp")
+    assert (stamp[10], stamp[-5], stamp[-1]) == ("T", ".", "Z")
+    assert line == {
+        "level": "INFO",
+        "logger": "gpu_scheduler",
+        "thread": "MainThread",
+        "message": "Job assigned successfully",
+        "job_id": "1",
+        "gpu_ids": [0, 1],
+        "required_gpus": 1.5,
+        "attempt": 1,
+    }
+
+
+def test_cards_and_attempt_are_remembered_until_the_job_ends(desk: Desk):
+    desk.tell("submit", "PENDING")
+    desk.tell("start", "RUNNING", detail={"gpus": [3], "attempt": 2})
+    desk.tell("end", "FAILED", cause="exit code 1")
+    last = desk.lines()[-1]
+    assert (last["gpu_ids"], last["attempt"]) == ([3], 2)
+    assert (last["level"], last["message"]) == ("ERROR", "Job failed: exit code 1")
+    assert desk.daemon.asked == ["1"], "the daemon is asked once about a job"
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "level", "message"),
+    [
+        ("submit", "PENDING", "INFO", "Job added to the queue"),
+        ("requeue", "PENDING", "WARNING", "Job goes back into the queue"),
+        ("end", "COMPLETED", "INFO", "Job completed successfully"),
+        ("end", "CANCELLED", "WARNING", "Job was cancelled"),
+        ("end", "TIMEOUT", "ERROR", "Job failed"),
+        ("hold", "PENDING", "INFO", "Job: hold"),
+    ],
+)
+def test_what_happens_is_said_in_words(desk: Desk, kind, state, level, message):
+    desk.tell(kind, state)
+    assert [(line["level"], line["message"]) for line in desk.lines()] == [(level, message)]
+
+
+def test_other_jobs_and_the_machines_own_events_are_not_logged(desk: Desk):
+    for job in (2, 3, None):
+        desk.tell("start", "RUNNING", job)
+    assert not desk.path.exists()
+
+
+def test_what_is_not_about_a_job_has_null_there(desk: Desk):
+    desk.log.say("error", "line 4: bad")
+    (line,) = desk.lines()
+    assert [line[name] for name in ("job_id", "gpu_ids", "required_gpus", "attempt")] == [None] * 4
+
+
+def test_levels_below_the_least_are_left_out_and_files_are_rotated(tmp_path: Path):
+    desk = Desk(tmp_path / "gpu.log", size=2000, files=3, least="warning")
+    desk.tell("submit", "PENDING")
+    for _ in range(100):
+        desk.tell("end", "FAILED")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gpu.log", "gpu.log.1", "gpu.log.2"]
+    assert {line["level"] for line in desk.lines()} == {"ERROR"}
+
+
+def test_for_people_a_line_is_a_line(tmp_path: Path):
+    desk = Desk(tmp_path / "gpu.log", structured=False)
+    desk.tell("start", "RUNNING", detail={"gpus": [0], "attempt": 1})
+    line = desk.path.read_text()
+    assert line.endswith(
+        "Z INFO Job assigned successfully job_id=1 gpu_ids=[0] required_gpus=1.5 attempt=1\n"
+    )

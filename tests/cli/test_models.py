@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hpcshell.predict.models.formula import estimate
@@ -83,6 +85,26 @@ def test_where_there_are_no_gpus_the_command_line_asks_for_none(
     monkeypatch.setenv("HPC_RESOURCES__GPUS", "0")
     said = cli("submit", "--", "true", "--llm", "gpt2", check=True)
     assert "note: no GPUs are asked for by --llm: this machine has none" in said.err
+
+
+def test_the_sites_table_comes_before_the_formula(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    table = tmp_path / "llm_config.json"
+    monkeypatch.setenv("HPC_BOX__LLM_CONFIG", str(table))
+    said = cli("submit", "--model", "gpt2", "--", "true")
+    assert said.code == 3
+    assert "box.llm_config: there is no file" in said.err
+    table.write_text('{"models": {"qwen2.5-7b-inst": 0.75}}')
+    said = cli("submit", "--", "true", "--llm", "Qwen/Qwen2.5-7B-Instruct", check=True)
+    assert "gets 0.75 GPUs by the site's table, for this model" in said.err
+    document = cli("show", "@", "--json", check=True).json
+    assert (document["gpus"], document["model"]["predicted"]) == (0.75, 0)
+    assert "Memory of GPUs" not in cli("show", "@", check=True).out
+    table.write_text('{"models": {"gpt2": 65}}')
+    said = cli("submit", "--model", "gpt2", "--", "true")
+    assert said.code == 2
+    assert "llm_config.json: models.'gpt2': 65 GPUs cannot be given" in said.err
 
 
 def test_an_unknown_model_is_refused_with_near_names(cli: Cli):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from hpcshell.core.errors import NotFound
 from hpcshell.core.options.place import Sized, Sizer
 from hpcshell.core.records import ModelAsk
+from hpcshell.core.words import quote, safe
 from hpcshell.jobs.doors import Door
+from hpcshell.jobs.surroundings import configured, working_directory
+from hpcshell.machine.configfiles import content_of
 
 if TYPE_CHECKING:
+    from hpcshell.predict.models.site import SiteTable
     from hpcshell.predict.models.sizing import Cards
 
 KnownCards: TypeAlias = "Callable[[], Cards]"
@@ -25,15 +31,31 @@ def unknown_cards() -> Cards:
 
 
 def cards_behind(door: Door) -> KnownCards:
-    """What the daemon behind the door knows of them."""
+    """What the daemon behind the door knows of them, and the site's table (`box.llm_config`)."""
     return partial(_told, door)
 
 
 def _told(door: Door) -> Cards:
     from hpcshell.predict.models.sizing import Cards
 
-    total: dict[str, Any] = door.call("resources")["total"]
-    return Cards(number=-(-total["gpus"] // 1))
+    told: dict[str, Any] = door.call("gpus")
+    memory = tuple(card["memory"] for card in told["cards"] if card["memory"])
+    number = len(told["cards"]) + told["uncounted"]
+    return Cards(memory=memory, number=number, site=site_table())
+
+
+def site_table() -> SiteTable:
+    """The table that is configured; an empty one where there is none."""
+    from hpcshell.predict.models.site import SiteTable, read_table
+
+    path = configured(working_directory()).settings.box.llm_config
+    if not path:
+        return SiteTable()
+    text = content_of(os.path.expanduser(path))
+    if text is None:
+        hint = "name one that is there, or take box.llm_config out of the configuration"
+        raise NotFound(f"box.llm_config: there is no file {quote(path)}", hint)
+    return read_table(text, safe(path))
 
 
 def sizer_by(cards: KnownCards) -> Sizer:

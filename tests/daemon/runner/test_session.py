@@ -55,6 +55,11 @@ def alive(runner: Driver) -> dict[int, str]:
     return {pid: text for pid, text in processes_of(runner.home).items() if pid not in own}
 
 
+def shows(runner: Driver) -> set[int]:
+    """Host, viewer, and screen or tmux."""
+    return {pid for pid, text in alive(runner).items() if runner.places.session(1) in text}
+
+
 def nothing_left(runner: Driver) -> bool:
     return not alive(runner) and not os.path.exists(runner.places.session(1))
 
@@ -130,10 +135,12 @@ def test_a_signal_reaches_whom_it_would_without_a_session(
         " echo up > up; while [ ! -e go ]; do sleep 0.02; done; wait; exit 5"
     )
     begin(runner, shown, script)
+    showing = shows(runner)
     runner.say(wire.Signal(run=1, signal="USR1", to=to))
     told = runner.home / "told"
     wanted = {"leader": {"leader"}, "all": {"leader", "child"}, "rest": {"child"}}[to]
     eventually(lambda: told.exists() and set(told.read_text().split()) == wanted)
+    assert shows(runner) == showing
     (runner.home / "go").touch()
     assert ended(runner).exit_code == 5
     assert sorted(told.read_text().split()) == sorted(wanted)

@@ -310,6 +310,15 @@ def _resources(where: Places) -> Iterator[Finding]:
         yield Finding("resources", OK, found)
 
 
+def _sessions(where: Places) -> Iterator[Finding]:
+    """What --screen has to choose from; nobody needs any."""
+    from hpcshell.machine.session.words import PROGRAMS, installed
+
+    there = [program for program in PROGRAMS if installed(program, os.environ)]
+    none = "neither screen nor tmux is installed, so --screen is refused"
+    yield Finding("sessions", OK, " and ".join(there) or none)
+
+
 # ---------------------------------------------------------------------------------------- clusters
 
 
@@ -346,6 +355,7 @@ CHECKS: Final = (
     _limits,
     _lingering,
     _resources,
+    _sessions,
     _daemon,
     _clusters,
 )

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hpcshell.daemon.runner import wire
-from hpcshell.machine import processes
 from tests.daemon.runner.test_killed import KILLS
+from tests.daemon.runner.test_suspend import members, stands_still
 from tests.support.homes import processes_of
 from tests.support.runners import Driver, eventually, running
 from tests.support.terminals import programs_needed
@@ -148,16 +148,12 @@ def test_a_signal_reaches_whom_it_would_without_a_session(
 
 def test_it_stands_still_with_its_window_and_goes_on(runner: Driver, shown: wire.Session) -> None:
     begin(runner, shown)
+    assert shows(runner) <= {row.pid for row in members(runner)}
     runner.say(wire.Suspend(run=1))
-    eventually(lambda: all(_stopped(pid) for pid in alive(runner)))
+    eventually(lambda: stands_still(runner))
     (runner.home / "go").touch()
     runner.say(wire.Resume(run=1))
     assert ended(runner).exit_code == 7
-
-
-def _stopped(pid: int) -> bool:
-    row = processes.look(pid)
-    return row is None or row.state in processes.STOPPED
 
 
 def test_two_at_once_are_two(runner: Driver, shown: wire.Session) -> None:

@@ -20,7 +20,7 @@ from hpcshell.gpu.starting import bring_up
 from hpcshell.jobs.surroundings import here
 
 if TYPE_CHECKING:
-    from hpcshell.machine.gpus.contract import GPUProvider
+    from hpcshell.gpu import GPUProvider
 
 
 class GPUScheduler:

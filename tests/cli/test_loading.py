@@ -77,6 +77,7 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
     "requeue 1": (*CHANGING, *BY_DOOR, "cli.requeue"),
     "suspend 1": (*CHANGING, *BY_DOOR, "cli.suspend"),
     "resume 1": (*CHANGING, *BY_DOOR, "cli.resume"),
+    "attach 1": (*ASKING, *BY_DOOR, "cli.attach"),
     "preempt 1": (*CHANGING, "cli.filters", "cli.preempt"),
     "wait 1": (*SHOWING, *BY_DOOR, "cli.changing", "cli.wait"),
 }

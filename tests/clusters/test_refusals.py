@@ -43,6 +43,17 @@ class Nameless(ToyBackend):
         return Trouble(kind="wrong", message="Unknown queue", hint="there are: cpu, gpu")
 
 
+def test_a_session_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    desk = toy_desk(tmp_path, ToySite())
+    asked = spec()
+    asked = msgspec.structs.replace(
+        asked, submission=msgspec.structs.replace(asked.submission, session="any")
+    )
+    with pytest.raises(Wrong, match="--screen is for this machine's scheduler") as refused:
+        desk.call("submit", submissions=[asked])
+    assert refused.value.hint == "leave it out; hpc logs -f follows"
+
+
 def test_what_only_operators_may_do_is_refused_with_the_nearest_thing(tmp_path: Path) -> None:
     desk = toy_desk(tmp_path, ToySite(), backend=Guarded)
     desk.call("submit", submissions=[spec()])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.terminals import programs_needed
 from tests.support.transcripts import Command, File, matches, run_page, steps
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,10 +32,13 @@ MACHINE = {
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", PAGES, ids=[str(path.relative_to(ROOT)) for path in PAGES])
 def test_page(page, home):
+    text = page.read_text("utf-8")
+    if "--screen" in text:
+        programs_needed()
     folder = home / "work"
     folder.mkdir()
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    wrong = run_page(page.read_text("utf-8"), folder, os.environ | MACHINE | {"PATH": path})
+    wrong = run_page(text, folder, os.environ | MACHINE | {"PATH": path})
     if wrong:
         pytest.fail(f"{page.relative_to(ROOT)}, " + "\n".join(wrong), pytrace=False)
 

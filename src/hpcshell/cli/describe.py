@@ -119,6 +119,15 @@ def request(view: View) -> str:
     return ", ".join(parts)
 
 
+def model(asked: View) -> str:
+    """`qwen2.5-7b (infer, bf16, 4,096 tokens x 1)`, seen or sized by the site's table or not."""
+    how = [asked["mode"], asked["dtype"]]
+    if asked["ctx"]:
+        how.append(f"{asked['ctx']:,} tokens x {asked['batch'] or 1:,}")
+    seen = ", from --llm" if asked["seen"] else ""
+    return f"{safe(asked['name'])} ({', '.join(word for word in how if word)}){seen}"
+
+
 def fields(view: View, now: float) -> list[tuple[str, str]]:
     """Name and value of all that is worth reading, in reading order."""
     usage = view.get("usage") or {}
@@ -135,6 +144,7 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
         ("Exit code", _code(view)),
         ("User", safe(view["user"])),
         ("Request", request(view)),
+        ("Model", model(view["model"]) if view.get("model") else None),
         ("Time limit", format_duration(view["time_limit"]) if view["time_limit"] else "none"),
         ("Submitted", instant(view["submit_time"])),
         ("Begin", instant(view["begin"]) if view["begin"] else None),
@@ -158,12 +168,22 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
         ("Tags", safe(", ".join(view["tags"])) if view["tags"] else None),
         ("Comment", safe(view["comment"]) if view["comment"] else None),
         ("Node", safe(", ".join(view["nodes"])) if view["nodes"] else None),
+        ("Session", _session(view)),
         ("Command", command(view)),
         ("Directory", safe(view["cwd"])),
         ("Output", safe(view["stdout"])),
         ("Errors", safe(view["stderr"]) if view["stderr"] != view["stdout"] else None),
     )
     return [(name, value) for name, value in rows if value is not None]
+
+
+def _session(view: View) -> str | None:
+    """`hpc-12 (tmux); hpc attach 12 joins it`."""
+    session = view.get("session")
+    if not session:
+        return None
+    shown = f"{session['name']} ({session['program']})"
+    return f"{shown}; hpc attach {view['label']} joins it" if session["join"] else shown
 
 
 def _expected(view: View) -> str | None:

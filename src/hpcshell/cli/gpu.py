@@ -10,6 +10,12 @@ import click
 from hpcshell.cli.group import NearGroup
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
+    "status": ("gpu_cards", "Show how each card stands, and who is on it."),
+    "topology": ("gpu_cards", "Show how cards and CPUs are joined."),
+    "health": ("gpu_cards", "Say whether the cards are well, and what is wrong."),
+    "pause": ("gpu_cards", "Give no new work to cards."),
+    "resume": ("gpu_cards", "Let cards take new work again."),
+    "size": ("gpu_size", "Work out the GPU memory that a model needs."),
     "start": ("gpu_start", "Bring the box up, and follow its file of jobs."),
     "stop": ("gpu_start", "End what follows the file of jobs in the background."),
     "add": ("gpu_jobs", "Add a script to the queue."),

@@ -24,6 +24,7 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "queue": "List the jobs that wait and run.",
         "show": "Show all about jobs.",
         "logs": "Print what jobs have written.",
+        "attach": "Join the session of a running job.",
         "fetch": "Bring back what jobs have written on clusters.",
         "explain": "Say why jobs wait, and when they are to start.",
         "whatif": "Say who would start when: as things stand, and after a change.",

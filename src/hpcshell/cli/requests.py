@@ -12,7 +12,7 @@ import click
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.options.row import Option, Setting
-from hpcshell.core.options.table import BY_NAME, OPTIONS
+from hpcshell.core.options.table import BY_NAME, OPTIONS, by_flag
 from hpcshell.core.options.values import from_parameters
 from hpcshell.core.words import quote
 from hpcshell.jobs.looking import Missing, read_script
@@ -31,11 +31,27 @@ class Requesting(click.Command):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        args = self._joined(args)
         given = list(args)
         rest = super().parse_args(ctx, args)
         before = len(given) - len(ctx.params.get(WORDS) or ())
         ctx.meta[AFTER_DASHES] = before > 0 and given[before - 1] == "--"
         return rest
+
+    def _joined(self, args: list[str]) -> list[str]:
+        """The words with `--screen` as `--screen=any`, so that the script after it is no value."""
+        params = [param for param in self.params if isinstance(param, click.Option)]
+        takes = {name for param in params if not param.is_flag for name in param.opts}
+        found = list(args)
+        at = 0
+        while at < len(args) and args[at].startswith("-") and args[at] not in ("-", "--"):
+            row = by_flag("hpc").get(args[at])
+            if row is not None and row.optional:
+                found[at] += "=any"
+            elif args[at] in takes:
+                at += 1
+            at += 1
+        return found
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         panels: dict[str, list[tuple[str, str]]] = {}

@@ -15,7 +15,7 @@ from hpcshell.cli import exits
 from hpcshell.cli.follow import Following, Row, Tail
 from hpcshell.cli.reach import door
 from hpcshell.cli.requests import WORDS, Requesting, job_options, take_settings, what_to_run
-from hpcshell.cli.submit import present, say_understood
+from hpcshell.cli.submit import present, say_sizing, say_understood
 from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
 from hpcshell.client.client import Client
@@ -23,6 +23,7 @@ from hpcshell.core.errors import HpcError, Wrong
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import safe
 from hpcshell.jobs.prepare import Prepared, prepare
+from hpcshell.jobs.sizing import cards_behind
 
 PATIENCE: Final = 2.0
 """Seconds of waiting after which a person is told why it does not begin."""
@@ -65,8 +66,10 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
         from hpcshell.jobs.asking import prepare_for
 
         asked = prepare_for(way, argv, script, settings)
+        say_sizing(talk, asked)
         return run(talk, way, asked, reads=words[0] != "-")
-    prepared = _with_outputs(prepare(argv, script, settings))
+    prepared = _with_outputs(prepare(argv, script, settings, cards=cards_behind(way)))
+    say_sizing(talk, prepared)
     if prepared.submission.array:
         raise Wrong("hpc run takes no array", "submit it, then follow it: hpc logs -f @")
     if talk.dry_run:

@@ -55,10 +55,27 @@ def _text(talk: Talk, view: dict[str, Any], story: bool) -> list[str]:
     for name, value in rows:
         shown = talk.state(value) if name == "State" else value
         lines.append(f"  {name:<{width}}  {shown}")
-    lines += _failed(view)
+    lines += _sized(talk, view.get("model")) + _failed(view)
     if story:
         lines += ["", talk.paint("Story", "bold"), *_story(view["story"])]
     return lines
+
+
+def _sized(talk: Talk, model: dict[str, Any] | None) -> list[str]:
+    """What its model needs by the formula, where it was sized by that."""
+    if not model or not model["predicted"]:
+        return []
+    from hpcshell.core.records import ModelAsk
+    from hpcshell.predict.models.names import match
+    from hpcshell.predict.models.sizing import reckoned
+    from hpcshell.predict.models.words import arithmetic
+
+    estimate = reckoned(ModelAsk(**model), match(model["name"]))
+    return [
+        "",
+        talk.paint("Memory of GPUs", "bold"),
+        *(f"  {line}" for line in arithmetic(estimate)),
+    ]
 
 
 def _failed(view: dict[str, Any]) -> list[str]:

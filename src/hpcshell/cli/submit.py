@@ -52,11 +52,12 @@ def command(talk: Talk, words: tuple[str, ...], **chosen: Any) -> int:
     argv, script = what_to_run(words, "submit")
     way = door()
     prepared = prepare_for(way, argv, script, settings, movable=movable)
+    talk.dry_run = talk.dry_run or test_only
+    say_sizing(talk, prepared)
     if test_only and not isinstance(way, Client):
         estimate = way.call("estimate", submission=prepared.submission)
         say_understood(talk, prepared)
         return _estimate(talk, estimate)
-    talk.dry_run = talk.dry_run or test_only
     answer = way.call("submit", submissions=[prepared.submission], dry_run=talk.dry_run)
     job = answer["jobs"][0]
     say_understood(talk, prepared)
@@ -108,6 +109,14 @@ def say_understood(talk: Talk, prepared: Asked | Prepared) -> None:
     talk.say(*(f"note: {safe(note)}" for note in prepared.notes))
 
 
+def say_sizing(talk: Talk, prepared: Asked | Prepared) -> None:
+    """On stderr, before it is asked for: what its model needs. All of the arithmetic where nothing
+    is submitted."""
+    if prepared.sizing:
+        told, *lines = prepared.sizing
+        talk.say(f"model: {safe(told)}", *(f"  {safe(line)}" for line in lines if talk.dry_run))
+
+
 def foretold(job: dict[str, Any]) -> str:
     """What would become of a job that was not submitted."""
     from hpcshell.cli import describe
@@ -128,8 +137,8 @@ def present_script(talk: Talk, job: dict[str, Any], prepared: Asked) -> None:
     talk.say(*(f"note: {safe(note)}" for note in job["notes"]))
     if talk.json:
         notes = [*prepared.notes, *job["notes"]]
-        said = {"meaning": prepared.meaning, "notes": notes, "dry_run": True}
-        talk.document({"schema": SCHEMA, **job, **said})
+        said = {"meaning": prepared.meaning, "notes": notes, "sizing": prepared.sizing}
+        talk.document({"schema": SCHEMA, **job, **said, "dry_run": True})
         return
     talk.data(*(safe(line) for line in job["script"].splitlines()))
     read = f" < {shlex.quote(job['stdin'])}" if job["stdin"] else ""
@@ -141,8 +150,8 @@ def present(talk: Talk, job: dict[str, Any], prepared: Asked | Prepared) -> None
     talk.say(*(f"note: {safe(note)}" for note in job.get("notes", ())))
     if talk.json:
         notes = [*prepared.notes, *job.get("notes", ())]
-        said = {"meaning": prepared.meaning, "notes": notes, "dry_run": talk.dry_run}
-        talk.document({"schema": SCHEMA, **job, **said})
+        said = {"meaning": prepared.meaning, "notes": notes, "sizing": prepared.sizing}
+        talk.document({"schema": SCHEMA, **job, **said, "dry_run": talk.dry_run})
     elif talk.dry_run:
         many = f", {job['elements']:,} elements" if job["elements"] > 1 else ""
         talk.data(f"would submit {quote(job['name'])}{many}")

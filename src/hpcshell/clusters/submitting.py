@@ -378,6 +378,8 @@ def check_spec(spec: JobSpec, cluster: Cluster) -> list[str]:
     check_variables(asked.env if cluster.here else spec.named)
     if asked.gang is not None:
         raise Wrong("--gang is for this machine's scheduler", "ask for nodes instead: --nodes N")
+    if asked.session:
+        raise Wrong("--screen is for this machine's scheduler", "leave it out; hpc logs -f follows")
     if asked.request.gpu_share:
         raise Wrong(f"{cluster.name} hands out whole GPUs", "ask for a whole number of them")
     if asked.request.gpus_allowed:

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from msgspec.structs import asdict
+
 from hpcshell.clusters.known import Element, Known
 from hpcshell.core.patterns import expand
 from hpcshell.core.sightings import ENDED, GONE, LIVE, UNKNOWN, Sighting
@@ -94,10 +96,10 @@ _NOTHING: Final[View] = {
     **dict.fromkeys(
         (
             *("exit_code", "signal", "reason", "reason_code", "start_time", "end_time", "begin"),
-            *("deadline", "account", "qos", "reservation", "gang", "profile", "comment", "attempt"),
-            *("suspended", "preempted", "run", "pid", "array", "throttle", "elements"),
+            *("deadline", "account", "qos", "reservation", "gang", "profile", "model", "comment"),
+            *("attempt", "suspended", "preempted", "run", "pid", "array", "throttle", "elements"),
             *("dependency", "script", "usage", "element", "time_limit", "unknown_since"),
-            *("chosen", "expected_start", "priority"),
+            *("chosen", "expected_start", "priority", "session"),
         )
     ),
     **dict.fromkeys(("native", "word", "partition", "stdout", "stderr"), ""),
@@ -139,6 +141,7 @@ def _submitted(known: Known) -> View:
         "priority": asked.priority,
         "nice": asked.nice,
         "profile": asked.profile or None,
+        "model": None if asked.model is None else asdict(asked.model),
         "tags": list(asked.tags),
         "comment": asked.comment or None,
         "held": entry.held,

@@ -161,6 +161,7 @@ class Launch(Record, frozen=True, kw_only=True):
 
     With a script, `argv[0]` is the name it was submitted under; the stored copy is what runs.
     Output paths are patterns (`%j`, `%a`, ...), relative ones to `cwd`; `stderr` "" joins stdout.
+    `session`: the program that shows it on a terminal, `screen` or `tmux`.
     `guarded` is the path of what the command runs that must lie in `security.allowed_script_paths`
     when it starts; "" for none.
     """
@@ -174,6 +175,7 @@ class Launch(Record, frozen=True, kw_only=True):
     stdout: str = ""
     stderr: str = ""
     append: bool = False
+    session: str = ""
     guarded: str = ""
 
 
@@ -189,6 +191,26 @@ class Gang(Record, frozen=True, kw_only=True):
 
     name: str
     size: int
+
+
+class ModelAsk(Record, frozen=True, kw_only=True):
+    """The model that a job says it runs, and how: `infer`, `lora` (adapters are trained) or `full`
+    (all of it is), with weights of a type, so many tokens of context and texts at once.
+
+    "" and 0: not said, and not worked out. Once it is sized, all of it is filled in: `family` is
+    what earlier runs are looked for by, `predicted` the bytes by the formula, over all `cards`.
+    `seen`: nobody named it to the scheduler, it stands in the command line (`--llm NAME`).
+    """
+
+    name: str
+    mode: str = "infer"
+    dtype: str = ""
+    ctx: int = 0
+    batch: int = 0
+    seen: bool = False
+    family: str = ""
+    predicted: int = 0
+    cards: int = 0
 
 
 class Job(Record, frozen=True, kw_only=True):
@@ -226,6 +248,7 @@ class Job(Record, frozen=True, kw_only=True):
     retry: Retry = Retry()
     dependencies: Dependencies | None = None
     notify: Notify | None = None
+    model: ModelAsk | None = None
     unique: str = ""
     dropped: Outcome | None = None
 

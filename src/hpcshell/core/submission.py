@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpcshell.core.records import Gang, Notify, Record, Request, Retry, WarnSignal
+from hpcshell.core.records import Gang, ModelAsk, Notify, Record, Request, Retry, WarnSignal
 
 
 class Submission(Record, frozen=True, kw_only=True):
@@ -12,7 +12,8 @@ class Submission(Record, frozen=True, kw_only=True):
     command.
     `array` is index text with an optional `%throttle`; `dependency` the dependency expression as
     written (ids, names, `@`); `unique` asks that an identical live job be refused; `on_never` is
-    `end` or `hold`; `guarded` is as in `Launch`.
+    `end` or `hold`; `guarded` is as in `Launch`. `session` is `screen`, `tmux`, or `any` of them
+    that is there.
     """
 
     argv: tuple[str, ...]
@@ -44,9 +45,11 @@ class Submission(Record, frozen=True, kw_only=True):
     requeue: bool = True
     retry: Retry = Retry()
     notify: Notify | None = None
+    model: ModelAsk | None = None
     stdin: str = ""
     stdout: str = ""
     stderr: str = ""
     append: bool = False
+    session: str = ""
     unique: bool = False
     guarded: str = ""

@@ -23,6 +23,7 @@ from hpcshell.daemon.bounds import check_figures, check_texts
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import resolve_dependencies
 from hpcshell.daemon.server import Peer
+from hpcshell.machine.session.words import PROGRAMS, installed
 from hpcshell.policy.admit import admit, admit_times
 from hpcshell.policy.booking import admit_into
 from hpcshell.policy.cards import settled
@@ -152,6 +153,24 @@ def _check_launch(submission: Submission) -> None:
     check_arguments(submission.argv)
 
 
+def _session(submission: Submission) -> str:
+    """The program that is to show it. Raises `Refused` where there is none."""
+    asked, env = submission.session, submission.env
+    if not asked:
+        return ""
+    found = next((each for each in PROGRAMS if asked in (each, "any") and installed(each, env)), "")
+    if found:
+        return found
+    if asked not in (*PROGRAMS, "any"):
+        raise Wrong(f"{quote(asked)} shows no sessions", "there are screen and tmux")
+    lacking = "neither GNU screen nor tmux is" if asked == "any" else f"{asked} is not"
+    package = "screen" if asked == "any" else asked
+    raise Refused(
+        f"{lacking} installed, or not in the job's PATH",
+        f"install the package {package} (apt-get install {package}), or leave out --screen",
+    )
+
+
 def _launch(submission: Submission, parts: Stored) -> Launch:
     return Launch(
         argv=submission.argv,
@@ -163,5 +182,6 @@ def _launch(submission: Submission, parts: Stored) -> Launch:
         stdout=submission.stdout,
         stderr=submission.stderr,
         append=submission.append,
+        session=_session(submission),
         guarded=submission.guarded,
     )

@@ -112,6 +112,12 @@ class SetNode(Asked, kw_only=True):
     reason: str | None = None
 
 
+class SetGpus(Asked, kw_only=True):
+    cards: list[Annotated[int, Meta(ge=0, le=MOST)]]
+    state: Literal["up", "paused", "draining"] = "up"
+    reason: str | None = None
+
+
 class Stop(Asked, kw_only=True):
     cancel: bool = False
 
@@ -122,6 +128,7 @@ ASKED: Final[dict[str, type[Asked]]] = {
     "events": Events,
     "explain": About,
     "fairshare": Asked,
+    "gpus": Asked,
     "hello": Asked,
     "history": Page,
     "hold": About,
@@ -138,6 +145,7 @@ ASKED: Final[dict[str, type[Asked]]] = {
     "reserve": Reserve,
     "resources": Asked,
     "resume": About,
+    "set_gpus": SetGpus,
     "set_node": SetNode,
     "show": Show,
     "stop": Stop,

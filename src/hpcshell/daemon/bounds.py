@@ -9,9 +9,12 @@ from math import isfinite
 from typing import Any, Final
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.models import check_dtype, check_mode
 from hpcshell.core.options.read import CAUSES, GROWS
 from hpcshell.core.patterns import LONGEST_PATH, check_pattern
+from hpcshell.core.records import ModelAsk
 from hpcshell.core.submission import Submission
+from hpcshell.core.units import LARGEST
 from hpcshell.core.words import check_name, one_line, quote
 
 MOST: Final = 2**31
@@ -39,6 +42,10 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "warn.before": (0, LONGEST),
     "checkpoint.number": (1, 64),
     "checkpoint.before": (0, LONGEST),
+    "model.ctx": (0, MOST),
+    "model.batch": (0, MOST),
+    "model.cards": (0, MOST),
+    "model.predicted": (0, LARGEST),
 }
 
 
@@ -58,6 +65,15 @@ def _directory(text: str, where: str) -> None:
         raise Wrong(f"{where}: {len(text):,} characters are too long", f"at most {LONGEST_PATH:,}")
 
 
+def _model(ask: ModelAsk, where: str) -> None:
+    check_name(ask.name, where)
+    check_mode(ask.mode, f"{where}.mode")
+    if ask.dtype:
+        check_dtype(ask.dtype, f"{where}.dtype")
+    if ask.family:
+        check_name(ask.family, f"{where}.family")
+
+
 TEXTS: Final[dict[str, Callable[[Any, str], object]]] = {
     "name": check_name,
     "account": check_name,
@@ -66,6 +82,7 @@ TEXTS: Final[dict[str, Callable[[Any, str], object]]] = {
     "profile": check_name,
     "tags": _tags,
     "comment": one_line,
+    "model": _model,
     "cwd": _directory,
     "stdin": check_pattern,
     "stdout": check_pattern,
@@ -112,3 +129,6 @@ def _figures(submission: Submission) -> Iterator[tuple[str, float | None]]:
         if warn is not None:
             yield f"{name}.number", warn.number
             yield f"{name}.before", warn.before
+    if (model := submission.model) is not None:
+        for name in ("ctx", "batch", "cards", "predicted"):
+            yield f"model.{name}", getattr(model, name)

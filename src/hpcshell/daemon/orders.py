@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from hpcshell.core.indexset import IndexSet
+from hpcshell.core.lifecycle import label
 from hpcshell.core.patterns import expand
 from hpcshell.core.records import Claim, Job, Task, WarnSignal
 from hpcshell.daemon.gpuvariables import gpu_variables
@@ -51,6 +52,7 @@ def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
         stderr=stderr or None,
         append=job.launch.append or task.attempt > 1,
         umask=job.launch.umask,
+        session=_session(job, task),
         guarded=job.launch.guarded,
         roots=list(host.settings.security.allowed_script_paths) if job.launch.guarded else [],
         cores=claim.cores if host.settings.scheduler.pin else (),
@@ -58,6 +60,17 @@ def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
         grace=job.grace,
         warn=None if job.warn is None else _warn(job, job.warn),
     )
+
+
+def session_name(task: Task) -> str:
+    """How the session of an element is called: `hpc-12`, `hpc-12_3`."""
+    return f"hpc-{label(task)}"
+
+
+def _session(job: Job, task: Task) -> wire.Session | None:
+    if not job.launch.session:
+        return None
+    return wire.Session(job.launch.session, session_name(task))
 
 
 def stop_order(job: Job, task: Task) -> wire.Stop:

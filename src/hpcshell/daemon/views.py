@@ -10,14 +10,17 @@ import os
 from collections.abc import Iterable
 from typing import Any, Final
 
+from msgspec.structs import asdict
+
 from hpcshell.core.dependencies import format_dependencies
 from hpcshell.core.lifecycle import label, suspended_for, word
 from hpcshell.core.records import NO_INDEX, Job, Outcome, Resources, State, Summary, Task, Usage
 from hpcshell.core.units import number_of_gpus
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
-from hpcshell.daemon.orders import output_paths
+from hpcshell.daemon.orders import output_paths, session_name
 from hpcshell.machine import clock
+from hpcshell.machine.session.words import Session, words_to_join
 from hpcshell.store.rows import Entry
 
 SCHEMA: Final = 1
@@ -38,6 +41,10 @@ def _submission(job: Job) -> dict[str, Any]:
         "cpus": request.cpus,
         "memory": request.memory,
         "gpus": number_of_gpus(request.gpu_hundredths),
+        "gpu_type": request.gpu_type or None,
+        "gpu_mem": request.gpu_mem or None,
+        "gpus_allowed": list(request.gpus_allowed) or None,
+        "gpu_cards": None,
         "others": request.others,
         "exclusive": request.exclusive,
         "time_limit": request.time_limit,
@@ -51,6 +58,7 @@ def _submission(job: Job) -> dict[str, Any]:
         "priority": job.priority,
         "nice": job.nice,
         "profile": job.profile or None,
+        "model": None if job.model is None else asdict(job.model),
         "tags": list(job.tags),
         "comment": job.comment or None,
         "held": bool(job.held),
@@ -63,6 +71,7 @@ def _submission(job: Job) -> dict[str, Any]:
         "command": list(job.launch.argv),
         "script": job.launch.argv[0] if job.launch.script else None,
         "cwd": job.launch.cwd,
+        "session": None,
     }
 
 
@@ -75,6 +84,7 @@ def _usage(usage: Usage | None) -> dict[str, Any] | None:
         "cpu_system": usage.cpu_system,
         "max_rss": usage.max_rss,
         "max_rss_at_most": usage.max_rss_at_most,
+        "gpu_memory": usage.gpu_memory,
     }
 
 
@@ -107,8 +117,20 @@ def element_view(job: Job, task: Task, host: Host, *, pid: int | None = None) ->
         stdout=stdout,
         stderr=stderr or stdout,
         usage=_usage(task.usage),
+        session=_session(job, task, host),
     )
     return view
+
+
+def _session(job: Job, task: Task, host: Host) -> dict[str, Any] | None:
+    """The session of an element, and the words that join it, once it is open."""
+    program = job.launch.session
+    if not program:
+        return None
+    session = Session(program, session_name(task), host.places.session(task.run))
+    live = task.state in (State.RUNNING, State.SUSPENDED, State.STOPPING)
+    join = words_to_join(session) if live else None
+    return {"program": program, "name": session.name, "join": join}
 
 
 def array_view(job: Job, live: LiveJob, host: Host, failed: Iterable[Task]) -> dict[str, Any]:

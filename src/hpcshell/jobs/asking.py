@@ -16,6 +16,7 @@ from hpcshell.core.submission import Submission
 from hpcshell.core.words import quote
 from hpcshell.jobs.doors import Door
 from hpcshell.jobs.prepare import Away, prepare, prepare_spec
+from hpcshell.jobs.sizing import cards_behind
 from hpcshell.jobs.surroundings import working_directory
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """What is handed over, what is worth a note, and what was understood, a few words each."""
+    """What is handed over, and what is told of it: see `jobs.prepare.Prepared`."""
 
     submission: Submission | JobSpec | Choice
     notes: tuple[str, ...] = ()
     meaning: tuple[str, ...] = ()
+    sizing: tuple[str, ...] = ()
 
     @property
     def array(self) -> str:
@@ -58,8 +60,9 @@ def prepare_for(
     cluster: Cluster | None = getattr(door, "cluster", None)
     if cluster is not None:
         return prepare_at(cluster, argv, script, settings, interpreter=interpreter)
-    made = prepare(argv, script, settings, interpreter=interpreter)
-    return Asked(made.submission, made.notes, made.meaning)
+    cards = cards_behind(door)
+    made = prepare(argv, script, settings, interpreter=interpreter, cards=cards)
+    return Asked(made.submission, made.notes, made.meaning, made.sizing)
 
 
 def _prepare_any(
@@ -86,7 +89,7 @@ def _prepare_any(
     specs = {name: each.submission for name, each in made.items()}
     notes = tuple(f"{name} cannot be asked: {error.message}" for name, error in errors.items())
     choice = Choice(specs=specs, notes=notes, movable=movable)  # type: ignore[arg-type]
-    return Asked(choice, first.notes, first.meaning)
+    return Asked(choice, first.notes, first.meaning, first.sizing)
 
 
 def prepare_at(
@@ -115,7 +118,7 @@ def prepare_at(
         spec, notes = _here(prepared.spec, cluster)
     else:
         spec, notes = _moved(prepared.spec), ()
-    return Asked(spec, (*prepared.notes, *notes), prepared.meaning)
+    return Asked(spec, (*prepared.notes, *notes), prepared.meaning, prepared.sizing)
 
 
 def _defaults(cluster: Cluster) -> Mapping[str, str]:

@@ -40,6 +40,11 @@ class Options(TypedDict, total=False):
     gres: Several | None
     resource: Counts | None
     exclusive: bool | str | None
+    model: str | None
+    mode: str | None
+    dtype: str | None
+    ctx: int | str | None
+    batch: int | str | None
 
     # Time
     time_limit: Duration | None

@@ -20,11 +20,13 @@ from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.options.build import Built, build, words_to_run
 from hpcshell.core.options.prelude import Prelude
 from hpcshell.core.options.read import Place
+from hpcshell.core.options.sizing import names_a_model
 from hpcshell.core.options.table import BY_NAME, Setting
 from hpcshell.core.records import Record
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import name_from, quote
 from hpcshell.jobs.looking import check_submission
+from hpcshell.jobs.sizing import KnownCards, sizer_by, unknown_cards
 from hpcshell.jobs.surroundings import configured, environment, umask, working_directory
 
 if TYPE_CHECKING:
@@ -35,11 +37,13 @@ INTERPRETERS: Final = {"bash": b"#!/usr/bin/env bash\n", "sh": b"#!/bin/sh\n"}
 
 
 class Prepared(Record, frozen=True):
-    """A submission, what is worth a note, and what was understood, a few words each."""
+    """A submission, what is worth a note, what was understood, a few words each, and how its GPUs
+    follow from a model: a sentence, then the lines of the arithmetic."""
 
     submission: Submission
     notes: tuple[str, ...] = ()
     meaning: tuple[str, ...] = ()
+    sizing: tuple[str, ...] = ()
 
 
 class Away(Record, frozen=True):
@@ -55,6 +59,7 @@ class PreparedSpec(Record, frozen=True):
     spec: JobSpec
     notes: tuple[str, ...] = ()
     meaning: tuple[str, ...] = ()
+    sizing: tuple[str, ...] = ()
 
 
 def prepare(
@@ -63,18 +68,19 @@ def prepare(
     settings: Sequence[Setting],
     *,
     interpreter: str | None = None,
+    cards: KnownCards = unknown_cards,
 ) -> Prepared:
     """Everything from one command line or call. Raises `Wrong` for what can never be.
 
     `argv` begins with the script's name where there is one; a script without a first line is run
-    by `interpreter`, if one is named.
+    by `interpreter`, if one is named. `cards` is asked when a model is to be sized.
     """
     script, layers = _read(argv, script, interpreter)
-    built = _build(layers, tuple(settings), tuple(argv), script)
+    built = _build(layers, tuple(settings), tuple(argv), script, cards)
     submission = replace(built.submission, argv=tuple(argv))
     check_submission(submission)
     submission, notes = _with_prelude(submission, built)
-    return Prepared(submission, notes, built.meaning)
+    return Prepared(submission, notes, built.meaning, built.sizing)
 
 
 def prepare_spec(
@@ -87,6 +93,7 @@ def prepare_spec(
     defaults: Mapping[str, str] | None = None,
     here: bool = False,
     away: Away | None = None,
+    cards: KnownCards = unknown_cards,
 ) -> PreparedSpec:
     """Everything for a cluster whose directives are in `dialect`.
 
@@ -95,7 +102,9 @@ def prepare_spec(
     and interpreter are looked at as well. `away`: it is another machine.
     """
     script, layers = _read(argv, script, interpreter)
-    built = _build_spec((*layers, tuple(settings)), dialect, defaults or {}, away)
+    built = _build_spec(
+        (*layers, tuple(settings)), tuple(argv), dialect, defaults or {}, away, cards
+    )
     submission = replace(built.spec.submission, argv=words_to_run(tuple(argv)), script=script)
     if here:
         check_submission(submission)
@@ -103,7 +112,8 @@ def prepare_spec(
         from hpcshell.core.options.script import check_script
 
         check_script(script, argv[0])
-    return PreparedSpec(replace(built.spec, submission=submission), built.notes, built.meaning)
+    spec = replace(built.spec, submission=submission)
+    return PreparedSpec(spec, built.notes, built.meaning, built.sizing)
 
 
 _GOING_ALONG: Final = ("output", "error", "export", "mail_user", "on_never", "retries")
@@ -164,7 +174,7 @@ class _Known(Record, frozen=True):
 
 
 _last: _Known | None = None
-_OF_THE_MOMENT: Final = frozenset({"instant"})
+_OF_THE_MOMENT: Final = frozenset({"instant", "model"})
 """Kinds of options whose meaning depends on when they are read."""
 
 
@@ -173,6 +183,7 @@ def _build(
     settings: tuple[Setting, ...],
     argv: tuple[str, ...],
     script: bytes | None,
+    cards: KnownCards,
 ) -> Built:
     global _last
     cwd, mask, env = working_directory(), umask(), environment()
@@ -181,6 +192,7 @@ def _build(
     if (
         last is not None
         and script is None
+        and not names_a_model(argv)
         and last.env is env
         and last.configured is conf
         and (last.cwd, last.umask, last.settings) == (cwd, mask, settings)
@@ -188,20 +200,21 @@ def _build(
         return last.built
     built = build(
         [*layers, settings],
-        _place(cwd, mask, env),
+        _place(cwd, mask, env, cards),
         argv,
         script=script,
         profiles=conf.settings.profiles,
         defaults=conf.defaults,
     )
-    if script is None and _timeless(settings):
+    if script is None and _timeless(settings) and not names_a_model(argv):
         _last = _Known(settings, cwd, mask, env, conf, built)
     return built
 
 
 class _KnownSpec(Record, frozen=True):
-    """The same of a submission to a cluster, whose script may have directives. `key`: layers,
-    dialect, defaults, directory, umask, and the machine it goes to."""
+    """The same of a submission to a cluster, whose script may have directives. `key`: layers, the
+    words to run where a model is named in them, dialect, defaults, directory, umask, and the
+    machine it goes to."""
 
     key: tuple[object, ...]
     env: Mapping[str, str]
@@ -213,22 +226,28 @@ _last_spec: _KnownSpec | None = None
 
 
 def _build_spec(
-    layers: Layers, dialect: str, own: Mapping[str, str], away: Away | None
+    layers: Layers,
+    argv: tuple[str, ...],
+    dialect: str,
+    own: Mapping[str, str],
+    away: Away | None,
+    cards: KnownCards,
 ) -> BuiltSpec:
     """What is asked for, without the words to run and the script."""
     global _last_spec
     cwd, mask, env = working_directory(), umask(), environment()
     conf = configured(cwd)
     defaults = {**_going_along(conf.defaults), **own}
-    last, key = _last_spec, (layers, dialect, defaults, cwd, mask, away)
+    words = argv if names_a_model(argv) else ("",)
+    last, key = _last_spec, (layers, words, dialect, defaults, cwd, mask, away)
     if last is not None and last.env is env and last.configured is conf and last.key == key:
         return last.built
     from hpcshell.core.options.spec import build_spec
 
-    place, profiles = _place(cwd, mask, env), conf.settings.profiles
+    place, profiles = _place(cwd, mask, env, cards), conf.settings.profiles
     if away is not None:
         place = replace(place, cwd=away.workdir, home=away.home)
-    built = build_spec(layers, place, ("",), dialect=dialect, profiles=profiles, defaults=defaults)
+    built = build_spec(layers, place, words, dialect=dialect, profiles=profiles, defaults=defaults)
     if all(map(_timeless, layers)):
         _last_spec = _KnownSpec(key, env, conf, built)
     return built
@@ -238,8 +257,9 @@ def _timeless(settings: Iterable[Setting]) -> bool:
     return not any(BY_NAME[one.option].kind in _OF_THE_MOMENT for one in settings if one.option)
 
 
-def _place(cwd: str, mask: int, env: Mapping[str, str]) -> Place:
-    return Place(now=time.time(), offset=_offset, cwd=cwd, env=env, umask=mask)
+def _place(cwd: str, mask: int, env: Mapping[str, str], cards: KnownCards) -> Place:
+    sizer = sizer_by(cards)
+    return Place(now=time.time(), offset=_offset, cwd=cwd, env=env, umask=mask, sizer=sizer)
 
 
 def _offset(unix: float) -> float:

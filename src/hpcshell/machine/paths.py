@@ -65,6 +65,11 @@ class Places(Record, frozen=True):
     def checkpoints(self) -> str:
         return f"{self.state}/checkpoints"
 
+    def session(self, run: int) -> str:
+        """The directory of a run's session of screen or tmux. Sockets in it have names of one
+        letter, and so paths no longer than those of our own."""
+        return f"{self.runtime}/s/{run}"
+
     @property
     def config_file(self) -> str:
         return f"{self.config}/hpcshell.toml"

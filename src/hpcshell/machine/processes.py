@@ -185,6 +185,11 @@ def command_line(pid: int) -> tuple[str, ...]:
     return tuple(text.rstrip("\0").split("\0")) if text else ()
 
 
+def environment_names(pid: int, name: str) -> bool:
+    """Whether the environment this process was started with has a variable of that name."""
+    return b"\0" + name.encode() + b"=" in b"\0" + _file(pid, "environ")
+
+
 def carries(pid: int, mark: Mark) -> bool:
     """Whether a process of our user says that it is of this run: by its number, else by its
     environment. (Anybody may give his own processes any number and any environment.)

@@ -13,7 +13,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from hpcshell.core.errors import Broken
@@ -69,11 +69,40 @@ def spawn(argv: list[str], env: dict[str, str], cwd: str, streams: Streams, umas
     nothing inherited but the three streams. CannotStart says why not.
     """
     os.umask(umask)
-    _enter(cwd)
+    enter(cwd)
+    program = program_of(argv, env)
     opened: list[int] = []
     try:
-        program = find_program(argv[0] if argv else "", env)
-        actions = _stream_actions(streams, opened)
+        return _start(program, argv, env, _stream_actions(streams, opened))
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def spawn_on(
+    terminal: str, argv: list[str], env: dict[str, str], *, keep_input: bool, keep_errors: bool
+) -> int:
+    """Start `argv` in this working directory and return its pid: leader of a new session whose
+    terminal that is. It reads from there and prints there, but for what it keeps of our streams.
+    """
+    actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_OPEN, 1, terminal, os.O_RDWR, 0)]
+    actions += [] if keep_input else [(os.POSIX_SPAWN_DUP2, 1, 0)]
+    actions += [] if keep_errors else [(os.POSIX_SPAWN_DUP2, 1, 2)]
+    return _start(program_of(argv, env), argv, env, actions)
+
+
+def program_of(argv: list[str], env: dict[str, str]) -> str:
+    """The file to execute for a command."""
+    try:
+        return find_program(argv[0] if argv else "", env)
+    except ValueError as error:
+        raise _not_passed_on(error) from error
+
+
+def _start(
+    program: str, argv: list[str], env: dict[str, str], actions: Sequence[tuple[object, ...]]
+) -> int:
+    try:
         return os.posix_spawn(
             program,
             argv,
@@ -86,12 +115,11 @@ def spawn(argv: list[str], env: dict[str, str], cwd: str, streams: Streams, umas
     except OSError as error:
         raise _exec_failure(program, error) from error
     except ValueError as error:
-        raise CannotStart(
-            f"The command or its environment cannot be passed on: {error}."
-        ) from error
-    finally:
-        for descriptor in opened:
-            os.close(descriptor)
+        raise _not_passed_on(error) from error
+
+
+def _not_passed_on(error: ValueError) -> CannotStart:
+    return CannotStart(f"The command or its environment cannot be passed on: {error}.")
 
 
 def spawn_own(words: list[str], actions: list[tuple[int, int, int]]) -> int:
@@ -138,18 +166,24 @@ def tell(failure: CannotStart, streams: Streams, cwd: str) -> None:
     """Write why nothing was started where people look first: into the file for errors, as a shell
     would. The files are made as for a start, but for those in a working directory that is gone.
     """
-    sentence = failure.message[:1].lower() + failure.message[1:].rstrip(".")
     opened: list[int] = []
     for path in dict.fromkeys(path for path in (streams.stdout, streams.stderr) if path):
         if os.path.isdir(cwd) or os.path.isdir(os.path.dirname(path)):
             with contextlib.suppress(CannotStart, OSError):
                 opened.append(open_output(path, streams.append))
-    with contextlib.suppress(OSError):
-        if opened:
+    if opened:
+        with contextlib.suppress(OSError):
             os.set_blocking(opened[-1], False)  # it may be a terminal that somebody has stopped
-            os.write(opened[-1], f"hpc: {sentence}\n".encode(errors="backslashreplace"))
+        say(opened[-1], failure)
     for descriptor in opened:
         os.close(descriptor)
+
+
+def say(descriptor: int, failure: CannotStart) -> None:
+    """Write why nothing was started, as a line."""
+    sentence = failure.message[:1].lower() + failure.message[1:].rstrip(".")
+    with contextlib.suppress(OSError):
+        os.write(descriptor, f"hpc: {sentence}\n".encode(errors="backslashreplace"))
 
 
 def shown(text: str) -> str:
@@ -157,7 +191,8 @@ def shown(text: str) -> str:
     return f"'{text}'" if text.isprintable() else ascii(text)
 
 
-def _enter(cwd: str) -> None:
+def enter(cwd: str) -> None:
+    """Make it the working directory."""
     try:
         os.chdir(cwd)
     except OSError as error:

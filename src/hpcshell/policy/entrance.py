@@ -53,6 +53,7 @@ def job_from(
         requeue=submission.requeue,
         retry=submission.retry,
         notify=submission.notify,
+        model=submission.model,
     )
 
 

@@ -18,10 +18,8 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple, Self
 
-import pytest
-
 from hpcshell.machine import processes
-from tests.support.clusters.packages import installing, there
+from tests.support.clusters.packages import need
 
 _PATIENCE = 20.0
 _SERVER = """
@@ -150,25 +148,9 @@ def need_sshd() -> None:
     """Installs what is missing where we may; a test is skipped only where it cannot be had."""
     programs = ("ssh", "sshd", "rsync", "tcsh", "fish")
     packages = ("openssh-client", "openssh-server", "rsync", "tcsh", "fish")
-    _need(dict(zip(programs, packages, strict=True)))
+    need(dict(zip(programs, packages, strict=True)))
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-
-
-def _need(wanted: dict[str, str]) -> None:
-    missing = [package for program, package in wanted.items() if not there(program)]
-    if not missing:
-        return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        command = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing]
-        with installing(*wanted):
-            subprocess.run(["apt-get", "update", "-qq"], check=False, env=environment)
-            subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-    elif os.environ.get("CI"):
-        pytest.fail(f"not installed: {', '.join(missing)}")
-    else:
-        pytest.skip(f"not installed, and only root can: {', '.join(missing)}")
 
 
 def _key(path: Path, passphrase: str = "") -> None:

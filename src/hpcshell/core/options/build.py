@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from hpcshell.core import dependencies
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
@@ -21,15 +23,16 @@ from hpcshell.core.options.gather import Gathered, Values, gather
 from hpcshell.core.options.prelude import Prelude
 from hpcshell.core.options.read import Place
 from hpcshell.core.options.row import Setting
+from hpcshell.core.options.sizing import size_by_model
 from hpcshell.core.options.table import BY_NAME
-from hpcshell.core.records import WHOLE, Notify, Record, Request, Retry
+from hpcshell.core.records import WHOLE, ModelAsk, Notify, Record, Request, Retry
 from hpcshell.core.submission import Submission
 from hpcshell.core.units import MOST, format_duration, format_gpus, format_size
 from hpcshell.core.words import format_warn_signal, quote, safe, shortened
 
 _JOB_VARIABLES: Final = (
     *("HPC_JOB_", "HPC_ARRAY_", "HPC_RUN_ID", "HPC_ATTEMPT", "HPC_CPUS", "HPC_MEMORY", "HPC_GPU"),
-    *("HPC_RESTART_COUNT", "HPC_CHECKPOINT_FILE"),
+    *("HPC_RESTART_COUNT", "HPC_CHECKPOINT_FILE", "HPC_SESSION"),
     *("HPC_SUBMIT_DIR", "SLURM_JOB", "SLURM_ARRAY_", "SLURM_NODE", "SLURM_NNODES", "SLURM_NTASKS"),
     *("SLURM_NPROCS", "SLURM_CPUS_", "SLURM_MEM_", "SLURM_GPUS", "SLURM_TASK", "SLURM_STEP"),
     *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_GTIDS", "SLURM_SUBMIT_", "SLURM_RESTART_COUNT"),
@@ -50,11 +53,13 @@ _PLAIN_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 
 
 class Built(Record, frozen=True, kw_only=True):
-    """What a client hands over, and what it tells the person."""
+    """What a client hands over, and what it tells the person: notes, what was understood, and how
+    its GPUs follow from a model (a sentence, then the lines of the arithmetic)."""
 
     submission: Submission
     notes: tuple[str, ...] = ()
     meaning: tuple[str, ...] = ()
+    sizing: tuple[str, ...] = ()
     prelude: Prelude = Prelude()
 
 
@@ -69,11 +74,13 @@ def build(
 ) -> Built:
     """The submission. Raises `Wrong` at the first value that cannot be meant."""
     found = gather(layers, place, profiles, defaults)
-    submission = submission_of(found, argv, script)
+    model, sizing = size_by_model(found, argv)
+    submission = submission_of(found, argv, script, model)
     return Built(
         submission=submission,
         notes=tuple(dict.fromkeys(found.notes)),
         meaning=tuple(meaning(submission, place)),
+        sizing=sizing,
         prelude=prelude_of(found.values),
     )
 
@@ -81,9 +88,11 @@ def build(
 # ---------------------------------------------------------------------------------- submission
 
 
-def submission_of(found: Gathered, argv: tuple[str, ...], script: bytes | None) -> Submission:
+def submission_of(
+    found: Gathered, argv: tuple[str, ...], script: bytes | None, model: ModelAsk | None
+) -> Submission:
     """The submission, with what is worth a note added to the notes."""
-    submission = _submission(found, argv, script)
+    submission = replace(_submission(found, argv, script), model=model)
     _check_times(submission, found.place, found.notes)
     _check_retries(found.values, submission, found.notes)
     return submission
@@ -127,6 +136,7 @@ def _submission(found: Gathered, argv: tuple[str, ...], script: bytes | None) ->
         stdout=output,
         stderr=error,
         append=get("open_mode") == "append",
+        session=get("screen", ""),
         unique=get("unique", False),
     )
 
@@ -384,6 +394,9 @@ def conditions(submission: Submission, place: Place) -> list[str]:
         found.append(f"checkpoint signal {format_warn_signal(submission.checkpoint)}")
     if submission.reservation:
         found.append(f"in reservation {safe(submission.reservation)}")
+    if submission.session:
+        program = "screen or tmux" if submission.session == "any" else submission.session
+        found.append(f"in a session of {program}")
     if (gang := submission.gang) is not None:
         found.append(f"starts together with {many(gang.size - 1, 'other', 'others')}")
     if submission.retry.limit:

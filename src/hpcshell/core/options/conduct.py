@@ -126,6 +126,16 @@ FILE_ROWS: Final = (
         multiple=True,
     ),
     Option(
+        name="screen",
+        kind="session",
+        help="Run in a session of GNU screen or tmux, which hpc attach joins; bare: what is there.",
+        panel=FILES,
+        metavar="[screen|tmux]",
+        hpc=("--screen",),
+        optional=True,
+        project=True,
+    ),
+    Option(
         name="umask",
         kind="umask",
         help="File mode mask, in octal digits.",

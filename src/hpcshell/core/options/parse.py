@@ -157,6 +157,8 @@ def _arity(flag: str, dialect: Dialect, where: str) -> Arity:
     if flag in syntax.left:
         return syntax.left[flag][0]
     row = by_flag(dialect).get(flag)
+    if row is not None and row.optional:
+        return "maybe"
     return "none" if row is not None and row.is_flag else "one"
 
 

@@ -14,6 +14,7 @@ from hpcshell.core import dependencies, ids, units
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.instants import instant
+from hpcshell.core.models import check_dtype, check_mode
 from hpcshell.core.options import resources
 from hpcshell.core.options.place import Place as Place
 from hpcshell.core.options.place import Reader
@@ -148,6 +149,18 @@ def _exclusive(text: str, origin: str, place: Place) -> bool | str:
     return _switch(text, origin, place)
 
 
+def _session(text: str, origin: str, place: Place) -> str:
+    """A program that shows sessions, `any` of them, or none."""
+    word = text.strip().lower()
+    if word in ("screen", "tmux", "any"):
+        return word
+    if word and word not in _YES | _NO:
+        raise Wrong(
+            f"{origin}: {quote(text)} shows no sessions", "write --screen=screen or --screen=tmux"
+        )
+    return "" if word in _NO else "any"
+
+
 def _modules(text: str, origin: str, place: Place) -> list[str]:
     """One or several, as after `module load`."""
     found = text.replace(",", " ").split()
@@ -169,6 +182,18 @@ def _native(text: str, origin: str, place: Place) -> tuple[str, ...]:
     from hpcshell.core.options.parse import words
 
     return tuple(words(one_line(text, origin, 1 << 16), origin))
+
+
+def _model(text: str, origin: str, place: Place) -> str:
+    return check_name(text.strip(), origin)  # whether there is one is known where it is sized
+
+
+def _mode(text: str, origin: str, place: Place) -> str:
+    return check_mode(text, origin)
+
+
+def _dtype(text: str, origin: str, place: Place) -> str:
+    return check_dtype(text, origin)
 
 
 def _choice(text: str, origin: str, place: Place) -> str:
@@ -390,6 +415,7 @@ READERS: Final[dict[str, Reader]] = {
     "count0": _count0,
     "dependency": _dependency,
     "directory": _directory,
+    "dtype": _dtype,
     "duration": _duration,
     "duration0": _duration0,
     "exclusive": _exclusive,
@@ -405,6 +431,8 @@ READERS: Final[dict[str, Reader]] = {
     "limit": _limit,
     "line": _line,
     "memory": _memory,
+    "mode": _mode,
+    "model": _model,
     "modules": _modules,
     "name": _name,
     "native": _native,
@@ -417,6 +445,7 @@ READERS: Final[dict[str, Reader]] = {
     "priority": _priority,
     "resource": resources.resource,
     "result": _result,
+    "session": _session,
     "signal": _signal,
     "staged": _staged,
     "switch": _switch,

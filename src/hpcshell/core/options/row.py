@@ -15,7 +15,8 @@ class Option(Record, frozen=True, kw_only=True):
     """One row. `name` is also the Python keyword, the profile's key and click's parameter.
 
     `kind` names the reader in `options.read`. `bare` is the text that the flag alone stands for:
-    such a row takes no value. `off` are spellings that say no. `group`: a row of a higher layer
+    such a row takes no value. `optional`: its value may be left out, and is joined by `=`.
+    `off` are spellings that say no. `group`: a row of a higher layer
     replaces all rows of its group in lower layers. `project`: harmless, so a project's file may set
     it. `clusters`: it means something on clusters only. In other dialects a spelling with a blank
     is a part of a larger option: `-l walltime`.
@@ -33,6 +34,7 @@ class Option(Record, frozen=True, kw_only=True):
     sge: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
     bare: str | None = None
+    optional: bool = False
     multiple: bool = False
     group: str = ""
     choices: tuple[str, ...] = ()

@@ -20,7 +20,9 @@ from hpcshell.core.options.build import asked, conditions, many, prelude_of, sub
 from hpcshell.core.options.gather import Gathered, Values, gather
 from hpcshell.core.options.read import Place
 from hpcshell.core.options.row import Setting
+from hpcshell.core.options.sizing import size_by_model
 from hpcshell.core.records import WHOLE, Record
+from hpcshell.core.submission import Submission
 from hpcshell.core.units import format_size
 from hpcshell.core.words import safe
 
@@ -31,6 +33,7 @@ class BuiltSpec(Record, frozen=True, kw_only=True):
     spec: JobSpec
     notes: tuple[str, ...] = ()
     meaning: tuple[str, ...] = ()
+    sizing: tuple[str, ...] = ()
 
 
 def build_spec(
@@ -46,17 +49,18 @@ def build_spec(
     """The specification, for a site whose directives are in `dialect`. Raises `Wrong` at the first
     value that cannot be meant."""
     found = gather(layers, replace(place, site=dialect), profiles, defaults)
-    spec = _spec(found, argv, script)
+    model, sizing = size_by_model(found, argv)
+    spec = _spec(found, submission_of(found, argv, script, model))
     return BuiltSpec(
         spec=spec,
         notes=tuple(dict.fromkeys([*found.notes, *_notes(found)])),
         meaning=(*_shape(spec), *conditions(spec.submission, found.place)),
+        sizing=sizing,
     )
 
 
-def _spec(found: Gathered, argv: tuple[str, ...], script: bytes | None) -> JobSpec:
+def _spec(found: Gathered, submission: Submission) -> JobSpec:
     values = found.values
-    submission = submission_of(found, argv, script)
     whole, exported = values.get("export", (True, {}))
     own = [name for name in (*exported, *values.get("env", {})) if name in submission.env]
     prelude = prelude_of(values)

@@ -21,6 +21,7 @@ from typing import Final
 
 from hpcshell.core.options.clusters import CLUSTER_ROWS
 from hpcshell.core.options.conduct import ARRAY_ROWS, FILE_ROWS, NOTICE_ROWS, RETRY_ROWS
+from hpcshell.core.options.models import MODEL_ROWS
 from hpcshell.core.options.request import QUEUE_ROWS, RESOURCE_ROWS, TIME_ROWS
 from hpcshell.core.options.row import DIALECTS as DIALECTS
 from hpcshell.core.options.row import Dialect, Option
@@ -28,6 +29,7 @@ from hpcshell.core.options.row import Setting as Setting
 
 OPTIONS: Final[tuple[Option, ...]] = (
     *RESOURCE_ROWS,
+    *MODEL_ROWS,
     *TIME_ROWS,
     *QUEUE_ROWS,
     *FILE_ROWS,

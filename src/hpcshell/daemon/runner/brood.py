@@ -12,6 +12,7 @@ from hpcshell.daemon.runner.report import report
 from hpcshell.daemon.runner.roster import Roster
 from hpcshell.daemon.runner.warden import Warden
 from hpcshell.machine import clock, kernel, processes, spawn, tags
+from hpcshell.machine.session.words import ERRORS, INPUT, Session, hosting
 
 
 class Brood:
@@ -45,6 +46,7 @@ class Brood:
             order.grace,
             order.warn,
             order.tag,
+            order.session is not None,
         )
         if leaving:
             return _not_now(note, "the runner is about to leave")
@@ -65,7 +67,8 @@ class Brood:
                 _check_guarded(order)
             tags.carry(self.ground.tag(order.run))
             with spawn.pinned(order.cores):
-                pid = spawn.spawn(order.argv, order.env, order.cwd, streams, order.umask & 0o777)
+                argv = self._words(order)
+                pid = spawn.spawn(argv, order.env, order.cwd, streams, order.umask & 0o777)
         except spawn.CannotStart as failure:
             if not failure.transient:
                 spawn.tell(failure, streams, order.cwd)
@@ -80,6 +83,19 @@ class Brood:
         self.roster.leaders[pid] = entry
         self.warden.plan(entry)
         return report(entry)
+
+    def _words(self, order: wire.Start) -> list[str]:
+        """What is started: the command, or the host of its session. The command is looked for
+        before that, so that one which is not there is told in the same words."""
+        if order.session is None:
+            return order.argv
+        spawn.enter(order.cwd)
+        spawn.program_of(order.argv, order.env)
+        directory = self.ground.places.session(order.run)
+        kept = INPUT if order.stdin is not None else ""
+        kept += ERRORS if order.stderr not in (None, order.stdout) else ""
+        session = Session(order.session.program, order.session.name, directory)
+        return hosting(session, kept, order.argv)
 
     def _unable(self, entry: Entry, failure: spawn.CannotStart) -> wire.FailedToStart:
         if failure.transient:

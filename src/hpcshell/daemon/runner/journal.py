@@ -41,7 +41,10 @@ class Head(Note, frozen=True, array_like=True, tag="head"):
 
 
 class Spawning(Note, frozen=True, array_like=True, tag="spawning"):
-    """Written before the process is made: from here on this run is never started again."""
+    """Written before the process is made: from here on this run is never started again.
+
+    `session`: its leader is the host of one, and the job's own first process a child of that.
+    """
 
     run: int
     ticks: int
@@ -50,6 +53,7 @@ class Spawning(Note, frozen=True, array_like=True, tag="spawning"):
     grace: float
     warn: Warn | None
     tag: str
+    session: bool = False
 
 
 class Spawned(Note, frozen=True, array_like=True, tag="spawned"):

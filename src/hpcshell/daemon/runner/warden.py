@@ -9,6 +9,7 @@ from typing import Final
 
 from hpcshell.daemon.runner import wire
 from hpcshell.daemon.runner.journal import Clean, Entry, Limited, Stopping, Warned
+from hpcshell.daemon.runner.meant import meant
 from hpcshell.daemon.runner.orphans import Hunt, Orphans
 from hpcshell.daemon.runner.pauses import Pauses
 from hpcshell.daemon.runner.roster import Roster
@@ -107,15 +108,7 @@ class Warden:
 
     def signal(self, entry: Entry, number: int, to: str) -> int:
         """Signal the processes of a run that `to` means; says how many were reached."""
-        spawned = entry.spawned
-        if spawned is None:
-            return 0
-        if to != "leader":
-            members = self.roster.members(entry)
-            rest = [row for row in members if row.pid != spawned.pid]
-            return processes.signal_tree(rest if to == "rest" and rest else members, number)
-        row = processes.look(spawned.pid)
-        return int(row is not None and row.ticks == spawned.ticks and processes.send(row, number))
+        return processes.signal_tree(meant(self.roster, entry, to), number)
 
     def stop(self, entry: Entry, cause: str, grace: float | None, number: int) -> None:
         """Begin to end a run: a signal to all its processes now, the kill after the grace."""
@@ -154,10 +147,9 @@ class Warden:
             self.kill(entry)
 
     def _signal_all(self, entry: Entry, number: int) -> None:
-        members = self.roster.members(entry)
-        processes.signal_tree(members, number)
+        self.signal(entry, number, "all")
         # A stopped process would not see the signal before it is killed.
-        processes.signal_tree(members, signal.SIGCONT)
+        processes.signal_tree(self.roster.members(entry), signal.SIGCONT)
 
     def _still(self, entry: Entry) -> None:
         """What a suspended run has come to: it still forks, or it cannot go on in time."""

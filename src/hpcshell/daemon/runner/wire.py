@@ -13,8 +13,8 @@ from typing import Final, Literal
 import msgspec
 
 PROTOCOL: Final = 4
-"""2: runs that follow others (`Start.after`, `Recall`). 3: `Suspend`, `Resume`, `Stop.ahead`.
-4: `Start.guarded`."""
+"""2: runs that follow others (`Start.after`, `Recall`). 3: `Suspend`, `Resume`, `Stop.ahead`. 4:
+`Start.session`, `Start.guarded`."""
 LONGEST_LINE: Final = 64 * 1024 * 1024
 
 
@@ -34,6 +34,13 @@ class Warn(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     to: Target = "leader"
 
 
+class Session(msgspec.Struct, frozen=True, gc=False):
+    """A session that shows a run: of which program (`screen`, `tmux`), under which name."""
+
+    program: str
+    name: str
+
+
 class Order(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="order"):
     """What the daemon says."""
 
@@ -50,6 +57,10 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
     `cores` are the numbers of the cpus it may run on; none: it may on any. Unless what is at the
     path `guarded` lies in one of the directories `roots`, nothing is started.
 
+    With a `session` it runs on a terminal of its own, and its input and errors, where no file is
+    named for them, are that terminal, too; the leader is the host of `machine.session`, which ends
+    as the command does.
+
     With `after` it is kept until that run, which is alive or kept itself, is over, and started in
     its place at once: the report of that end names it as `successor`. If it comes too late for
     that, or is to follow only `if_ok` and the exit code is not 0, it is not started but `recalled`.
@@ -65,6 +76,7 @@ class Start(Order, frozen=True, omit_defaults=True, kw_only=True, tag="start"):
     append: bool = False
     umask: int = 0o022
     cores: tuple[int, ...] = ()
+    session: Session | None = None
     guarded: str = ""
     roots: list[str] = []
     time_limit: float | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import traceback
 from collections.abc import Callable
@@ -245,6 +246,8 @@ class Worker:
 
     def _finished(self, entry: Entry) -> None:
         self.adopted.unwatch(entry)
+        if entry.spawning.session:
+            shutil.rmtree(self.ground.places.session(entry.run), ignore_errors=True)
         if self.door.connection is None:
             self.roster.followers.give_back()
             self.idle_since = clock.monotonic()

@@ -11,6 +11,7 @@ from hpcshell.daemon.verbs import (
     change,
     daemon,
     explain,
+    gpus,
     look,
     pausing,
     snapshot,
@@ -51,6 +52,8 @@ VERBS: Final[dict[str, Verb]] = {
     "priority": standing.priority,
     "fairshare": standing.fairshare,
     "resources": look.resources,
+    "gpus": gpus.gpus,
+    "set_gpus": gpus.set_gpus,
     "snapshot": snapshot.snapshot,
     "outputs": look.outputs,
     "wait": watch.wait,
@@ -60,7 +63,7 @@ VERBS: Final[dict[str, Verb]] = {
 LOOKS: Final = frozenset(
     {
         *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
-        *("priority", "fairshare", "reservations", "node", "outputs", "wait", "events"),
+        *("priority", "fairshare", "reservations", "node", "gpus", "outputs", "wait", "events"),
     }
 )
 """Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else

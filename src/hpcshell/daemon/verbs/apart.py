@@ -31,7 +31,7 @@ MOST: Final = 1000
 
 def reserve(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Set a part of the machine apart; with `edit` change one that is there, in what is named."""
-    _check_owner(peer)
+    check_owner(peer)
     engine, args, now = daemon.engine, ask.args, clock.now()
     known = engine.view.book.known
     name = _name(args.get("name"), "a reservation")
@@ -143,7 +143,7 @@ def _found(engine: Engine, name: str) -> Reservation:
 
 def unreserve(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Set it apart no more: what runs in it runs on, what waits for it waits in vain."""
-    _check_owner(peer)
+    check_owner(peer)
     engine, now = daemon.engine, clock.now()
     one = _found(engine, str(ask.args.get("name") or ""))
     view = reservation_view(engine, one, now)
@@ -202,7 +202,7 @@ def node(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
 
 def set_node(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """Let the machine take new work (`up`), no more of it (`drain`), or clear it (`down`)."""
-    _check_owner(peer)
+    check_owner(peer)
     engine, args, now = daemon.engine, ask.args, clock.now()
     state: State = args.get("state") or "up"
     reason = str(args.get("reason") or "")
@@ -254,7 +254,7 @@ def _word(engine: Engine, now: float) -> str:
     return "MIXED" if view.free.cpus else "ALLOCATED"
 
 
-def _check_owner(peer: Peer) -> None:
+def check_owner(peer: Peer) -> None:
     """Whoever may end the daemon may close the machine."""
     if peer.uid not in (0, os.geteuid()):
         raise Refused(

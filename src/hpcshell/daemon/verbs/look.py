@@ -15,6 +15,7 @@ from hpcshell.daemon.finding import Found, find, resolve
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import output_paths
 from hpcshell.daemon.verbs.apart import node_view
+from hpcshell.daemon.verbs.gpus import held_view
 from hpcshell.machine import clock
 from hpcshell.policy.explain import explain, explain_suspended
 from hpcshell.policy.regime import by_priority
@@ -65,8 +66,12 @@ def _ended_document(engine: Engine, job_id: int) -> dict[str, Any]:
 
 
 def element_document(engine: Engine, job: Job, task: Task) -> dict[str, Any]:
-    """The document of one element, with the pid while it runs."""
-    return views.element_view(job, task, engine.host, pid=engine.pids.get(task.run))
+    """The document of one element, with the pid, and its cards, while it runs."""
+    view = views.element_view(job, task, engine.host, pid=engine.pids.get(task.run))
+    run = engine.runs.get(task.run)
+    if run is not None and (run.claim.gpus or run.claim.shared):
+        view["gpu_cards"] = held_view(run.claim, engine.host.cards)
+    return view
 
 
 def _live_document(engine: Engine, live: LiveJob, task: Task) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""Models sized by what is known of the cards where a job is to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from hpcshell.core.options.place import Sized, Sizer
+from hpcshell.core.records import ModelAsk
+from hpcshell.jobs.doors import Door
+
+if TYPE_CHECKING:
+    from hpcshell.predict.models.sizing import Cards
+
+KnownCards: TypeAlias = "Callable[[], Cards]"
+"""Asked only when there is a model to be sized: the answer may come from far."""
+
+
+def unknown_cards() -> Cards:
+    """Nothing is known of them."""
+    from hpcshell.predict.models.sizing import Cards
+
+    return Cards()
+
+
+def cards_behind(door: Door) -> KnownCards:
+    """What the daemon behind the door knows of them."""
+    return partial(_told, door)
+
+
+def _told(door: Door) -> Cards:
+    from hpcshell.predict.models.sizing import Cards
+
+    total: dict[str, Any] = door.call("resources")["total"]
+    return Cards(number=-(-total["gpus"] // 1))
+
+
+def sizer_by(cards: KnownCards) -> Sizer:
+    """What sizes models for a `core.options.place.Place`. The tables are loaded when one is."""
+
+    def sizer(ask: ModelAsk, whole: bool) -> Sized:
+        from hpcshell.predict.models.sizing import size
+
+        return size(ask, cards(), whole=whole)
+
+    return sizer

@@ -148,6 +148,11 @@ def test_a_day_at_the_box(hpc, box: Box):
         250,
     ]
     assert all(row["state"] == "COMPLETED" for row in rows.values()), rows
+    assert [rows[name]["gpus"] for name in ("evaluate.py", "train.py", "inference.py")] == [
+        0.5,
+        1,
+        1,
+    ]
     assert all(row["time_limit"] == 3600 for row in rows.values())
     told = [hpcshell.job(row["id"]).logs() for row in rows.values()]
     assert "['--llm', 'qwen2.5-3b-inst', '--mode', 'test'] ml_env\n" in told
@@ -168,9 +173,23 @@ def test_a_day_at_the_box(hpc, box: Box):
     hpc("gpu", "cancel-job", added, check=True)
     hpc("wait", added)
 
+    # a card is paused and let go again
+    hpc("gpu", "pause", "3", check=True)
+    status = hpc("gpu", "status", "--detailed", check=True).stdout
+    assert "GPU 3: PAUSED" in status
+    assert "Status: running" in status
+    assert "High priority: 0" in status
+    assert "GPU 3: 0.0% avg, 0.0% peak (PAUSED)" in hpc("gpu", "metrics").stdout
+    hpc("gpu", "resume", "3", check=True)
+    cards = json.loads(hpc("gpu", "status", "--json", check=True).stdout)["resources"]["cards"]
+    assert [card["state"] for card in cards] == ["up"] * 8
+    assert "HEALTHY" in hpc("gpu", "health", check=True).stdout
+    assert "placement" in hpc("gpu", "topology", check=True).stdout
+
     # figures, sessions, and the end
     metrics = hpc("gpu", "metrics", check=True).stdout
     assert re.search(r"Total Jobs: 4\nAvg Execution Time: [0-9.]+s\nMedian Exec", metrics)
+    assert re.search(r"GPU Utilization:\n  GPU 0: [0-9.]+% avg, [0-9.]+% peak\n", metrics)
     assert hpc("gpu", "screens").returncode == 0
     assert "has stopped" in hpc("gpu", "stop", check=True).stdout
     assert json.loads((box.root / "gpu_scheduler_state.json").read_text())["submitted"]

@@ -11,6 +11,7 @@ from hpcshell.core.records import ModelAsk
 from hpcshell.jobs.doors import Door
 
 if TYPE_CHECKING:
+    from hpcshell.predict.models.site import SiteTable
     from hpcshell.predict.models.sizing import Cards
 
 KnownCards: TypeAlias = "Callable[[], Cards]"
@@ -33,7 +34,20 @@ def _told(door: Door) -> Cards:
     from hpcshell.predict.models.sizing import Cards
 
     total: dict[str, Any] = door.call("resources")["total"]
-    return Cards(number=-(-total["gpus"] // 1))
+    return Cards(number=-(-total["gpus"] // 1), site=site_table())
+
+
+def site_table() -> SiteTable:
+    """What the site gives to models, by `box.llm_config`; nothing where there is no such file.
+    Raises `Wrong` for a table that cannot be read."""
+    from hpcshell.core.words import safe
+    from hpcshell.jobs.surroundings import configured, working_directory
+    from hpcshell.machine.configfiles import content_of
+    from hpcshell.predict.models.site import SiteTable, read_table
+
+    path = configured(working_directory()).settings.box.llm_config
+    text = content_of(path) if path else None
+    return SiteTable() if text is None else read_table(text, safe(path))
 
 
 def sizer_by(cards: KnownCards) -> Sizer:

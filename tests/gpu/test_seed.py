@@ -16,6 +16,7 @@ import hpcshell.jobs
 from hpcshell.core.boxkeys import sample
 from hpcshell.gpu import FakeProvider, GPUScheduler, SchedulerConfig
 from tests.support.runners import eventually
+from tests.support.terminals import programs_needed
 
 JOBS = """\
 # Priority, Script, Conda_Env, Arguments, Allowed_GPUs
@@ -218,3 +219,15 @@ def test_for_a_program(box: Box):
     assert hpcshell.job(job_id).result() == "['--test'] None\n"
     assert scheduler.get_status()["jobs_processed"] == 1
     assert scheduler.stop()
+
+
+def test_a_session_can_be_joined_by_its_name(hpc, box: Box):
+    programs_needed()
+    job = hpc("gpu", "add", box.data / "forever.py", "--screen", "--quiet", check=True)
+    eventually(lambda: hpc("gpu", "screens", "--quiet").stdout == job.stdout)
+    shown = hpc("gpu", "screens", check=True).stdout
+    number = job.stdout.strip()
+    assert f"hpc attach {number}" in shown
+    (session,) = json.loads(hpc("gpu", "screens", "--json").stdout)["screens"]
+    assert session["name"] in shown
+    hpc("gpu", "cancel-job", number, check=True)

@@ -10,6 +10,7 @@ help:
 	@echo "make demo      install into .venv and run examples/census through the scheduler"
 	@echo "make test      install with the tools of development and run the tests"
 	@echo "make test-clusters  the tests of back ends, against real schedulers (as root, on Debian)"
+	@echo "make test-gpu  the tests that need a card of NVIDIA's"
 	@echo "make conformance    what holds on which back end, written down (ON=NAME: of one, shown)"
 	@echo "make campaign  the long tests: crashes at every write, random histories"
 	@echo "make lint      style, types, import contracts, shape, generated pages"
@@ -27,6 +28,9 @@ test: venv-dev
 
 test-clusters: venv-dev # each suite installs, starts and ends the real scheduler that it needs
 	$(PYTEST) tests/backends tests/clusters tests/conformance -n $(WORKERS) -q
+
+test-gpu: venv-dev
+	$(PYTEST) -m gpu -q
 
 conformance: venv-dev # as root, on Debian, for those that have to be installed
 	$(RUN) -m tests.conformance.matrix $(ON)
@@ -73,5 +77,5 @@ clean:
 venv-package venv-dev venv-docs: venv-%:
 	@tools/venv.sh $*
 
-.PHONY: help demo test test-clusters conformance campaign lint format reference reference-check docs bench clean
+.PHONY: help demo test test-clusters test-gpu conformance campaign lint format reference reference-check docs bench clean
 .PHONY: venv-package venv-dev venv-docs

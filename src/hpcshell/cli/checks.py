@@ -310,6 +310,27 @@ def _resources(where: Places) -> Iterator[Finding]:
         yield Finding("resources", OK, found)
 
 
+def _gpus(where: Places) -> Iterator[Finding]:
+    """Whether the cards are well, and what keeps shares of them apart."""
+    from hpcshell.machine.gpus.choosing import NO_DRIVER, chosen
+
+    provider = daemon_settings(where, os.environ).gpus.provider
+    asked = chosen(provider)
+    if not asked:
+        yield Finding("gpus", OK, f"none: {NO_DRIVER}")
+        return
+    if not os.path.exists(where.daemon_socket):
+        yield Finding("gpus", OK, f"provider {asked}; the daemon asks it once it runs")
+        return
+    found = Client(where, autostart=False).call("gpus")
+    told = f"{len(found['cards'])} cards (provider {safe(found['provider'])})"
+    for cause in found["health"]["causes"]:
+        yield Finding("gpus", WARNING, safe(cause), "see: hpc gpu status --detailed")
+    if not found["health"]["causes"]:
+        yield Finding("gpus", OK, told)
+    yield Finding("gpu shares", OK, safe(found["enforcement"]))
+
+
 # ---------------------------------------------------------------------------------------- clusters
 
 
@@ -347,5 +368,6 @@ CHECKS: Final = (
     _lingering,
     _resources,
     _daemon,
+    _gpus,
     _clusters,
 )

@@ -113,10 +113,25 @@ def request(view: View) -> str:
         parts.append(f"{short_size(view['memory'])} memory")
     if view["gpus"]:
         parts.append(f"{view['gpus']} GPU{'s' * (view['gpus'] != 1)}")
+    if view.get("gpu_type"):
+        parts.append(f"model {safe(view['gpu_type'])}")
+    if view.get("gpu_mem"):
+        parts.append(f"{short_size(view['gpu_mem'])} of GPU memory")
+    if view.get("gpus_allowed"):
+        parts.append(f"of the cards {', '.join(map(str, view['gpus_allowed']))}")
     parts += [f"{number} {safe(name)}" for name, number in (view.get("others") or {}).items()]
     if view.get("exclusive"):
         parts.append("the whole machine")
     return ", ".join(parts)
+
+
+def card(held: View) -> str:
+    """`gpu 2: 0.25, holds 3G of its 20G`."""
+    told = f"gpu {held['card']}: {held['share']:g}"
+    most = f" of its {short_size(held['memory_limit'])}" if held["memory_limit"] else ""
+    if held["memory_used"] is not None:
+        return f"{told}, holds {short_size(held['memory_used'])}{most}"
+    return told + most
 
 
 def model(asked: View) -> str:
@@ -156,6 +171,9 @@ def fields(view: View, now: float) -> list[tuple[str, str]]:
         ("Suspended", format_duration(round(still, 1)) if still else None),
         ("CPU time", format_duration(round(spent, 2)) if spent is not None else None),
         ("Peak memory", peak(usage) if usage.get("max_rss") else None),
+        ("GPU memory", size(usage["gpu_memory"]) if usage.get("gpu_memory") else None),
+        ("GPUs", "; ".join(map(card, view["gpu_cards"])) if view.get("gpu_cards") else None),
+        ("GPU shares", safe(view["gpu_enforcement"]) if view.get("gpu_enforcement") else None),
         ("Attempt", _attempt(view)),
         ("Array", _array(view)),
         ("Waits for", safe(view["dependency"]) if view["dependency"] else None),

@@ -56,6 +56,8 @@ def _text(talk: Talk, job: dict[str, Any], now: float) -> list[str]:
         if reason["sentence"] != job["reason"]["sentence"]
     ]
     lines += [*_blockers(job["blockers"]), *_when(job, now), *_standing(job.get("standing"))]
+    if job.get("gpu_enforcement"):
+        lines.append(f"  gpu shares: {safe(job['gpu_enforcement'])}")
     return [*lines, *_hint(job, now)]
 
 

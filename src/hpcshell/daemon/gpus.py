@@ -23,7 +23,7 @@ from hpcshell.machine import clock
 from hpcshell.machine.gpus.feed import Feed
 from hpcshell.machine.logfile import LogFile
 from hpcshell.policy.cardnotes import Kept
-from hpcshell.policy.cardwatch import CardWatch, Overuse
+from hpcshell.policy.cardwatch import CardWatch, Overuse, Standing
 from hpcshell.policy.retry import OVERUSE
 from hpcshell.store.store import Store
 
@@ -49,7 +49,8 @@ class Gpus:
         self._after: Callable[[float, Callable[[], None]], None] = lambda _seconds, _call: None
         self._recorded: Kept | None = None
         self._told: set[tuple[int, int]] = set()
-        self._troubles: dict[int, str] = {}
+        self._states: dict[int, str] | None = None
+        """Of the cards that are not simply up, as last told; None: nothing has been told yet."""
         self._trouble = ""
         self._wake = 0.0
 
@@ -159,20 +160,29 @@ class Gpus:
             engine.dirty = True
         engine.view.close_cards(closed)
         standings = self.watch.standings(claims, now)
-        states = {card: one.state for card, one in enumerate(standings) if one.state != "up"}
-        for card in sorted(states.keys() | self._troubles.keys()):
-            state = states.get(card, "up")
-            if state == self._troubles.get(card, "up"):
-                continue
-            why = standings[card].why if card < len(standings) else ""
-            told = f"gpu {card} is {state}" + (f": {why}" if why else "")
-            engine.note(now, None, NO_INDEX, "gpu", told, state=state)
-            log.write("info" if state in ("up", "paused") else "warning", told)
-        self._troubles = states
+        self._tell_states(engine, standings, now, log)
         if self.watch.survey.trouble != self._trouble:
             self._trouble = self.watch.survey.trouble
             if self._trouble:
                 log.write("info", "the cards", trouble=self._trouble)
+
+    def _tell_states(
+        self, engine: Engine, standings: list[Standing], now: float, log: LogFile
+    ) -> None:
+        """The story of the cards; of those that stand as they stood when we began, the log's
+        alone."""
+        before = self._states or {}
+        states = {card: one.state for card, one in enumerate(standings) if one.state != "up"}
+        for card in sorted(states.keys() | before.keys()):
+            state = states.get(card, "up")
+            if state == before.get(card, "up"):
+                continue
+            why = standings[card].why if card < len(standings) else ""
+            told = f"gpu {card}: {state}" + (f" ({why})" if why else "")
+            if self._states is not None:
+                engine.note(now, None, NO_INDEX, "gpu", told, state=state)
+            log.write("info" if state in ("up", "paused") else "warning", told)
+        self._states = states
 
     def _mind_overuse(self, engine: Engine, claims: list[Claim], now: float, log: LogFile) -> None:
         """Tell, then end, what holds more memory of a card than is its own."""

@@ -45,6 +45,7 @@ def _submission(job: Job) -> dict[str, Any]:
         "gpu_mem": request.gpu_mem or None,
         "gpus_allowed": list(request.gpus_allowed) or None,
         "gpu_cards": None,
+        "gpu_enforcement": None,
         "others": request.others,
         "exclusive": request.exclusive,
         "time_limit": request.time_limit,

@@ -17,6 +17,7 @@ from hpcshell.core.settings_gpus import GpuSettings
 from hpcshell.core.units import format_duration, short_size
 from hpcshell.core.words import safe
 from hpcshell.policy.cardnotes import OWN, CardNote, CardNotes, Kept
+from hpcshell.policy.reasons import joined, span
 from hpcshell.policy.room import cards_held
 
 NAMED: Final = 3
@@ -205,11 +206,11 @@ class CardWatch:
         if before:  # quick to leave it to them, slow to come back
             busy = max(busy, self.average_load(card) or 0.0)
         ours = any(card in cards_held(claim) for claim in claims)
-        full = whole and memory > settings.memory_threshold * whole
-        if full:
-            return f"{_who(strangers)} {short_size(memory)} of its {short_size(whole)}"
+        who = _who(strangers, self.survey.time)
+        if whole and memory > settings.memory_threshold * whole:
+            return f"{short_size(memory)} of its {short_size(whole)} is held by {who}"
         if strangers and busy > settings.load_threshold and not ours:
-            return f"{_who(strangers)} it, at a load of {busy:.0%}".replace("hold it", "use it")
+            return f"used by {who}, at a load of {busy:.0%}"
         return ""
 
     def strangers(self, card: int, claims: Iterable[Claim]) -> tuple[list[Tenant], int]:
@@ -264,15 +265,19 @@ def _any_held(claims: Iterable[Claim]) -> bool:
     return any(claim.gpus or claim.shared for claim in claims)
 
 
-def _who(strangers: list[Tenant]) -> str:
-    """`bob (python, pid 12) holds`; who holds memory of a card, the largest first."""
+def _who(strangers: list[Tenant], now: float) -> str:
+    """`bob's python (pid 12, for 2h)`: the largest first."""
     largest = sorted(strangers, key=lambda one: one.memory or 0, reverse=True)
-    names = [
-        f"{safe(one.user)} ({safe(one.command)}, pid {one.pid})" if one.user else f"pid {one.pid}"
-        for one in largest[:NAMED]
-    ]
-    if not names:
-        return "processes that cannot be seen hold"
+    names = [_named(one, now) for one in largest[:NAMED]]
     if len(largest) > NAMED:
         names.append(f"{len(largest) - NAMED} more")
-    return f"{' and '.join(names)} {'holds' if len(names) == 1 else 'hold'}"
+    return joined(names) or "processes that cannot be seen"
+
+
+def _named(one: Tenant, now: float) -> str:
+    if not one.user:
+        return f"a process that cannot be seen (pid {one.pid})"
+    words = one.command.split()
+    program = words[0].rpartition("/")[2] if words else "?"
+    long = "" if one.since is None else f", for {span(max(0.0, round(now - one.since)))}"
+    return f"{safe(one.user)}'s {safe(program)} (pid {one.pid}{long})"

@@ -67,7 +67,12 @@ def _explained(
     document = document_of(engine, found.job, index)
     task = None if live is None else live.tasks.get(index)
     waits = live is not None and (document["state"] == "PENDING" or bool(live.waiting))
-    answer = {"id": found.job.id, "label": document["label"], "state": document["state"]}
+    answer = {
+        "id": found.job.id,
+        "label": document["label"],
+        "state": document["state"],
+        "gpu_enforcement": document["gpu_enforcement"],
+    }
     if task is not None and task.state is State.SUSPENDED:
         return answer | _told(
             explain_suspended(engine.view, engine.policy, task.run, now, ahead=ahead)

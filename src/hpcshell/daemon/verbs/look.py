@@ -17,6 +17,7 @@ from hpcshell.daemon.orders import output_paths
 from hpcshell.daemon.verbs.apart import node_view
 from hpcshell.daemon.verbs.gpus import held_view
 from hpcshell.machine import clock
+from hpcshell.policy.cardfacts import enforcement
 from hpcshell.policy.explain import explain, explain_suspended
 from hpcshell.policy.regime import by_priority
 from hpcshell.store.rows import Wanted, indices_of
@@ -71,6 +72,8 @@ def element_document(engine: Engine, job: Job, task: Task) -> dict[str, Any]:
     run = engine.runs.get(task.run)
     if run is not None and (run.claim.gpus or run.claim.shared):
         view["gpu_cards"] = held_view(run.claim, engine.host.cards)
+    if view["gpus"]:
+        view["gpu_enforcement"] = enforcement(engine.host.cards).sentence
     return view
 
 

@@ -174,7 +174,19 @@ def test_a_day_at_the_box(hpc, box: Box):
     hpc("gpu", "cancel-job", added, check=True)
     hpc("wait", added)
 
-    # a card is paused and let go again
+    _pause_and_resume(hpc)
+
+    # figures, sessions, and the end
+    metrics = hpc("gpu", "metrics", check=True).stdout
+    assert re.search(r"Total Jobs: 4\nAvg Execution Time: [0-9.]+s\nMedian Exec", metrics)
+    assert re.search(r"GPU Utilization:\n  GPU 0: [0-9.]+% avg, [0-9.]+% peak\n", metrics)
+    assert hpc("gpu", "screens").returncode == 0
+    assert "has stopped" in hpc("gpu", "stop", check=True).stdout
+    assert json.loads((box.root / "gpu_scheduler_state.json").read_text())["submitted"]
+
+
+def _pause_and_resume(hpc) -> None:
+    """A card is paused and let go again; what is shown says so."""
     hpc("gpu", "pause", "3", check=True)
     status = hpc("gpu", "status", "--detailed", check=True).stdout
     assert "GPU 3: PAUSED" in status
@@ -186,14 +198,6 @@ def test_a_day_at_the_box(hpc, box: Box):
     assert [card["state"] for card in cards] == ["up"] * 8
     assert "HEALTHY" in hpc("gpu", "health", check=True).stdout
     assert "placement" in hpc("gpu", "topology", check=True).stdout
-
-    # figures, sessions, and the end
-    metrics = hpc("gpu", "metrics", check=True).stdout
-    assert re.search(r"Total Jobs: 4\nAvg Execution Time: [0-9.]+s\nMedian Exec", metrics)
-    assert re.search(r"GPU Utilization:\n  GPU 0: [0-9.]+% avg, [0-9.]+% peak\n", metrics)
-    assert hpc("gpu", "screens").returncode == 0
-    assert "has stopped" in hpc("gpu", "stop", check=True).stdout
-    assert json.loads((box.root / "gpu_scheduler_state.json").read_text())["submitted"]
 
 
 def _rows(done: Any) -> list[dict[str, Any]]:

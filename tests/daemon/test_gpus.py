@@ -44,7 +44,15 @@ def say(bench: Bench, clock: Clock, **told: Reading) -> None:
         replace(told.get(card.uuid[-1], Reading(memory=0, load=0.0)), uuid=card.uuid)
         for card in CARDS
     )
-    bench.survey(Survey(provider="nvml", time=clock.wall, cards=CARDS, readings=readings))
+    hear(bench, Survey(provider="nvml", time=clock.wall, cards=CARDS, readings=readings))
+
+
+def hear(bench: Bench, said: Survey) -> None:
+    """The sampler of the cards has said this."""
+    bench.gpus.surveys.append(said)
+    bench.gpus.due = True
+    bench.tick()
+    bench.settle()
 
 
 def held(bench: Bench, job: int, memory: int) -> Reading:
@@ -108,7 +116,7 @@ def test_a_cuda_argument_is_rewritten_to_what_the_program_counts(bench: Bench) -
 def test_shares_are_limited_by_mps_where_its_daemon_runs(bench: Bench, clock: Clock) -> None:
     readings = tuple(Reading(uuid=card.uuid) for card in CARDS)
     mps = Survey(provider="nvml", time=clock.wall, cards=CARDS, readings=readings, mps="/run/mps")
-    bench.survey(mps)
+    hear(bench, mps)
     env = environment(bench, bench.submit("true", request={"gpus": 1, "gpu_share": 25}))
     assert env["CUDA_MPS_PIPE_DIRECTORY"] == "/run/mps"
     assert env["CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"] == "25"
@@ -257,7 +265,7 @@ def test_cards_in_another_order_are_the_same_cards(bench: Bench, clock: Clock) -
     bench.ask("set_gpus", cards=[2], state="paused")
     turned = CARDS[::-1]
     readings = tuple(Reading(uuid=card.uuid, memory=0) for card in turned)
-    bench.survey(Survey(provider="nvml", time=clock.wall, cards=turned, readings=readings))
+    hear(bench, Survey(provider="nvml", time=clock.wall, cards=turned, readings=readings))
     shown = bench.ask("gpus")["cards"]
     assert [card["uuid"] for card in shown] == [card.uuid for card in CARDS]
     assert [card["state"] for card in shown] == ["up", "up", "paused", "up"]

@@ -72,8 +72,7 @@ def test_a_busy_card_is_left_at_once_and_taken_again_once_it_has_been_calm() -> 
         watch.hear(survey(calm, time=float(time)), ())
         closed = watch.closed([], float(time))
     assert not closed
-    assert watch.average_load(0) == pytest.approx(0.09)
-    assert watch.peak_load(0) == 0.9
+    assert tuple(watch.loads(0)) == (pytest.approx(0.09), 0.9)
 
 
 def test_memory_that_nobody_is_seen_to_hold_is_a_strangers() -> None:

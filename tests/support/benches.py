@@ -20,7 +20,6 @@ import pytest
 from msgspec.structs import replace
 
 from hpcshell.client.wire import Failure, error_of
-from hpcshell.core.gpus import Survey
 from hpcshell.core.records import Resources
 from hpcshell.core.settings import Settings
 from hpcshell.core.settings_read import Layer, read_layers
@@ -330,13 +329,6 @@ class Bench:
             if self.loop.trouble or not (self.runner.said or self.engine.dirty):
                 return
         raise AssertionError("the loop does not come to rest")
-
-    def survey(self, said: Survey) -> None:
-        """The sampler of the cards has said this."""
-        self.gpus.surveys.append(said)
-        self.gpus.due = True
-        self.tick()
-        self.settle()
 
     def crash(self) -> None:
         """The daemon is gone, with whatever it had in memory; another one takes its place."""

@@ -24,6 +24,7 @@ from hpcshell.machine.gpus.feed import Feed
 from hpcshell.machine.logfile import LogFile
 from hpcshell.policy.cardnotes import Kept
 from hpcshell.policy.cardwatch import CardWatch, Overuse, Standing
+from hpcshell.policy.holdings import close_cards
 from hpcshell.policy.plan import Start
 from hpcshell.policy.retry import OVERUSE
 from hpcshell.store.store import Store
@@ -159,7 +160,7 @@ class Gpus:
         before = engine.view.room.closed
         if closed.keys() != before.keys():
             engine.dirty = True
-        engine.view.close_cards(closed)
+        close_cards(engine.view, closed)
         standings = self.watch.standings(claims, now)
         self._tell_states(engine, standings, now, log)
         if self.watch.survey.trouble != self._trouble:
@@ -230,7 +231,7 @@ def one_by_one(engine: Engine, starts: Iterable[Start], now: float) -> Iterator[
         if mine.isdisjoint(engine.view.room.closed):
             yield start
             if not mine.isdisjoint(watch.on_trial(now)):
-                engine.view.close_cards(watch.closed(claims_of(engine), now))
+                close_cards(engine.view, watch.closed(claims_of(engine), now))
 
 
 def overuse_sentence(over: Overuse) -> str:

@@ -164,11 +164,9 @@ class Room:
         that is open."""
         if not request.exclusive:
             return request
-        total = (
-            replace(self.total, gpus=len(_open(self.total, self.closed)))
-            if self.closed
-            else self.total
-        )
+        total = self.total
+        if self.closed:
+            total = replace(total, gpus=len(_open(total, self.closed)))
         most = {name: max(getattr(total, name), getattr(request, name)) for name in COUNTED}
         return replace(request, gpu_share=0, **most)
 
@@ -237,12 +235,9 @@ class Room:
     def _whole(self) -> Vector:
         total = self.total
         others = in_order(total.others, self.names)
-        gpus = (
-            len(_open(self.total, self.closed)) * WHOLE,
-            *others,
-            *_each_open(self._cards, self.closed),
-        )
-        return (ALONE, total.cpus, total.memory, *gpus)
+        gpus = len(_open(total, self.closed)) * WHOLE
+        cards = _each_open(self._cards, self.closed)
+        return (ALONE, total.cpus, total.memory, gpus, *others, *cards)
 
     def _vector(self, claim: Claim) -> Vector:
         others = in_order(claim.others, self.names)

@@ -32,7 +32,8 @@ FIELDS = [
 @pytest.fixture
 def lab(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with a script and a file of jobs, on a machine of eight cards."""
-    monkeypatch.setenv("HPC_RESOURCES__GPUS", "8")
+    monkeypatch.setenv("HPC_GPUS__PROVIDER", "fake")
+    monkeypatch.setenv("HPC_GPUS__COUNT", "8")
     monkeypatch.setenv("HPC_RESOURCES__CPUS", "64")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.py").write_text("import sys; print(sys.argv[1:])\n")
@@ -70,8 +71,8 @@ def test_a_configuration_is_put_into_its_place(hpc, home: Path, lab: Path):
     (lab / "c.json").write_text('{"scheduler": {"num_gpus": 3, "job_timeout_s": 60}}')
     done = hpc("gpu", "start", "--config", "c.json", check=True)
     assert "no file of jobs is configured" in done.stderr
-    shown = hpc("config", "show", "--origin", "gpus.count", check=True).stdout
-    assert f"{home}/config/gpu.json scheduler.num_gpus" in shown
+    shown = hpc("config", "show", "--origin", "defaults.time", check=True).stdout
+    assert f"{home}/config/gpu.json scheduler.job_timeout_s" in shown
     assert (home / "config" / "gpu.json").stat().st_mode & 0o777 == 0o600
     assert "time limit 1m 0s" in hpc("gpu", "add", "a.py", check=True).stderr
 

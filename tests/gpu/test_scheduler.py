@@ -9,15 +9,16 @@ import pytest
 
 import hpcshell
 from hpcshell.core.errors import NotFound, Refused, Wrong
-from hpcshell.gpu import GPUScheduler, SchedulerConfig
-from hpcshell.jobs import wait
+from hpcshell.gpu import FakeProvider, GPUScheduler, SchedulerConfig
+from hpcshell.jobs import call, wait
 from tests.support.runners import eventually
 
 
 @pytest.fixture
 def lab(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory to work in, on a machine of four cards."""
-    monkeypatch.setenv("HPC_RESOURCES__GPUS", "4")
+    monkeypatch.setenv("HPC_GPUS__PROVIDER", "fake")
+    monkeypatch.setenv("HPC_GPUS__COUNT", "4")
     monkeypatch.setenv("HPC_RESOURCES__CPUS", "64")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "show.py").write_text(
@@ -88,6 +89,20 @@ def test_its_configuration_is_that_of_the_daemon(lab: Path):
         scheduler.add_job("wait.py", gpus=4)
     assert scheduler.get_status()["queue"] == {"total": 1, "high": 0, "normal": 1, "low": 0}
     assert [row["id"] for row in scheduler.get_status()["active_jobs"]] == [blocking.id]
+
+
+def test_a_provider_that_is_given_is_the_kind_that_the_daemon_asks(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("HPC_GPUS__PROVIDER")
+    monkeypatch.delenv("HPC_GPUS__COUNT")
+    config = SchedulerConfig(queue_size_limit=10)
+    scheduler = GPUScheduler(config, gpu_provider=FakeProvider(count=2))
+    assert scheduler.start()
+    assert call("resources")["total"]["gpus"] == 2
+    again = GPUScheduler(SchedulerConfig(num_gpus=3), gpu_provider="fake")
+    assert again.start()
+    assert call("resources")["total"]["gpus"] == 3
 
 
 def test_a_script_outside_the_allowed_directories_is_refused_and_again_when_it_starts(lab: Path):

@@ -55,7 +55,8 @@ class Lab:
 
 @pytest.fixture
 def lab(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    monkeypatch.setenv("HPC_RESOURCES__GPUS", "4")
+    monkeypatch.setenv("HPC_GPUS__PROVIDER", "fake")
+    monkeypatch.setenv("HPC_GPUS__COUNT", "4")
     monkeypatch.setenv("HPC_RESOURCES__CPUS", "64")
     monkeypatch.chdir(tmp_path)
     return Lab(tmp_path)

@@ -68,6 +68,10 @@ def test_files_count_from_its_own_directory(at: Places, given: Path):
     box = daemon_settings(at, {}, "/nowhere").box
     assert box.jobs_file == str(given.parent / "jobs.txt")
     assert box.log_file == str(given.parent / "gpu_scheduler.log")
+    given.write_text('{"security": {"allowed_script_paths": ["scripts/", "/data"]}}')
+    put_box_file(str(given), at)
+    allowed = daemon_settings(at, {}, "/nowhere").security.allowed_script_paths
+    assert allowed == (str(given.parent / "scripts"), "/data")
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path):

@@ -248,6 +248,7 @@ def test_the_files_that_are_looked_for(machine: Machine):
     machine.user.write_text("")
     assert config_files(machine.places, str(machine.cwd), str(machine.site)) == [
         ("project", str(machine.cwd / "hpcshell.toml"), False),
+        ("box", str(machine.user.with_name("gpu.json")), False),
         ("user", str(machine.user), True),
         ("site", str(machine.site), False),
     ]

@@ -64,7 +64,7 @@ def add(talk: Talk, script: str, **chosen: Any) -> int:
     It is run by the Python of its environment (.py), by bash (.sh), or as a program. It must lie in
     one of security.allowed_script_paths, where they are configured, now and when it starts.
     """
-    from hpcshell.cli.submit import present, say_understood
+    from hpcshell.cli.submit import present, say_sizing, say_understood
     from hpcshell.core.jobsfile import shell_words
     from hpcshell.gpu.adding import BoxJob, cards_of, check_room, draft, hand_over, priority_of
 
@@ -78,12 +78,13 @@ def add(talk: Talk, script: str, **chosen: Any) -> int:
         name=chosen["name"],
         screen=chosen["screen"],
     )
-    drafted, daemon = draft(job), client()
+    daemon = client()
+    prepared = draft(job, daemon)
     check_room(daemon)
-    taken = hand_over(daemon, drafted, dry_run=talk.dry_run)
-    say_understood(talk, drafted.prepared)
-    talk.say(f"gpus: {drafted.sized.gpus} ({safe(drafted.sized.why)})")
-    present(talk, taken, drafted.prepared)
+    taken = hand_over(daemon, prepared, dry_run=talk.dry_run)
+    say_understood(talk, prepared)
+    say_sizing(talk, prepared)
+    present(talk, taken, prepared)
     return 0
 
 

@@ -17,22 +17,21 @@ def metrics(talk: Talk) -> int:
 
     Times are of the jobs of the box that have ended; loads are averages and peaks over gpus.window.
     """
-    from hpcshell.gpu.looking import cards_document, times
+    from hpcshell.gpu.looking import cards, times
     from hpcshell.jobs.surroundings import configured, working_directory
 
     if not configured(working_directory()).settings.box.metrics:
         raise Refused("metrics are switched off", "box.metrics (logging.metrics_enabled) says so")
     daemon = client()
-    jobs, document = times(daemon), cards_document(daemon)
-    cards = document["cards"] if document else None
+    jobs, found = times(daemon), cards(daemon)
     if talk.json:
-        talk.document({"schema": SCHEMA, "jobs": jobs, "cards": cards})
+        talk.document({"schema": SCHEMA, "jobs": jobs, "cards": found})
         return 0
     talk.data(talk.paint("Performance Metrics", "bold"), *_times(jobs))
-    if cards:
-        talk.data("", "GPU Utilization:", *map(_card, cards))
+    if found:
+        talk.data("", "GPU Utilization:", *map(_card, found))
     else:
-        talk.say("note: the daemon tells of no cards")
+        talk.say("nobody tells of cards here: hpc gpu status says why")
     return 0
 
 

@@ -136,11 +136,6 @@ def _check_paths(paths: list[str] | tuple[str, ...], key: BoxKey, where: str) ->
     for path in paths:
         if not path or not path.isprintable() or len(path) > 4096:
             raise Wrong(f"{where}: expected a path, found {_shown(path)}", _example(key))
-        if key.unit == "directories" and not path.startswith(("/", "~/")):
-            raise Wrong(
-                f"{where}: expected paths that begin with a slash, found {_shown(path)}",
-                _example(key),
-            )
 
 
 def _unexpected(key: BoxKey, raw: Any, where: str) -> Wrong:

@@ -189,7 +189,7 @@ class JobsPart(Part, frozen=True, kw_only=True):
 
 
 class FilesPart(Part, frozen=True, kw_only=True):
-    """Which files are read and written. Relative names count from the directory of this file."""
+    """Which files are read and written. Relative paths count from the directory of this file."""
 
     jobs_file: (
         Annotated[
@@ -289,7 +289,8 @@ class SecurityPart(Part, frozen=True, kw_only=True):
         Annotated[
             tuple[str, ...],
             _means(
-                "directories that scripts must lie in, links followed; none: anywhere",
+                "directories that scripts must lie in, links followed, from the directory of this"
+                " file; none: anywhere",
                 ["/data3/", "/home/user/", "/tmp/test/"],
                 "security.allowed_script_paths",
                 "directories",

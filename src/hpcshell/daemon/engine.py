@@ -14,7 +14,17 @@ from msgspec.structs import replace
 
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import Event, Kind, amend, step, word
-from hpcshell.core.records import NO_INDEX, Job, NodeNote, Outcome, Resources, Run, State, Task
+from hpcshell.core.records import (
+    NO_INDEX,
+    Claim,
+    Job,
+    NodeNote,
+    Outcome,
+    Resources,
+    Run,
+    State,
+    Task,
+)
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.notices import end_word
@@ -164,7 +174,8 @@ class Engine:
             assert after.outcome is not None
             assert after.end_time is not None
             self.view.task_ended(after.job, after.index, after.outcome, after.end_time)
-        detail = self._cards_of(event, after) if event.kind is Kind.START else None
+        began = self.view.claims.get(event.run) if event.kind is Kind.START else None
+        detail = None if began is None else _cards_given(began, after)
         kind, state = event.kind.value, word(after)
         self.note(event.time, after.job, after.index, kind, event.cause, state=state, detail=detail)
         self.dirty = True
@@ -173,14 +184,6 @@ class Engine:
         if after.state is State.ENDED:
             self._finish_if_done(live)
         return after
-
-    def _cards_of(self, event: Event, task: Task) -> dict[str, Any] | None:
-        """Which cards a run that begins was given, and the number of the attempt."""
-        claim = self.view.claims.get(event.run)
-        if claim is None or not (claim.gpus or claim.shared):
-            return None
-        cards = [*claim.gpus, *(card for card, _ in claim.shared)]
-        return {"gpus": cards, "attempt": task.attempt}
 
     def _settle(self, task: Task) -> None:
         """The element waits no more: its prepared run has begun, or never will."""
@@ -304,6 +307,12 @@ class Engine:
                 detail=detail,
             )
         )
+
+
+def _cards_given(claim: Claim, task: Task) -> dict[str, Any] | None:
+    """Which cards a run that begins was given, and the number of the attempt; None: none."""
+    cards = [*claim.gpus, *(card for card, _ in claim.shared)]
+    return {"gpus": cards, "attempt": task.attempt} if cards else None
 
 
 def _strike(jobs: dict[tuple[int, str], set[int]], key: tuple[int, str], job: int) -> None:

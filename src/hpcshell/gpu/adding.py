@@ -16,8 +16,9 @@ from hpcshell.core.options.values import from_keywords
 from hpcshell.core.records import Record
 from hpcshell.core.settings import Settings
 from hpcshell.core.words import name_from, quote
-from hpcshell.gpu.sizing import Sized, sized
-from hpcshell.jobs.prepare import Prepared, prepare
+from hpcshell.gpu.sizing import sized
+from hpcshell.jobs.prepare import Prepared
+from hpcshell.jobs.sizing import cards_behind
 from hpcshell.jobs.surroundings import configured, working_directory
 from hpcshell.machine.scripts import allowed
 
@@ -43,13 +44,6 @@ class BoxJob(Record, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
-class Drafted(Record, frozen=True):
-    """A job that can be submitted, and how it came to its share of the cards."""
-
-    prepared: Prepared
-    sized: Sized
-
-
 def priority_of(value: int | str) -> int:
     """Ours of 0 (high), 1 (normal), 2 (low). Raises `Wrong`."""
     found = PRIORITIES.get(str(value).strip())
@@ -68,25 +62,24 @@ def cards_of(value: str | Sequence[int] | None) -> str:
     return card_list(text, "allowed cards")
 
 
-def draft(job: BoxJob) -> Drafted:
-    """The submission of a job. Raises the `HpcError` that says why there is none."""
+def draft(job: BoxJob, client: Client) -> Prepared:
+    """The submission of a job, sized by what the daemon knows of the cards. Raises the `HpcError`
+    that says why there is none."""
     settings = configured(working_directory()).settings
     path = os.path.join(job.directory or working_directory(), os.path.expanduser(job.script))
     real = allowed(path, settings.security.allowed_script_paths)
-    share = sized(job.arguments, job.gpus, settings)
     argv = (*_run_by(real, job), *job.arguments)
-    prepared = prepare(argv, None, from_keywords(**_options(job, share, settings)))
-    submission = replace(prepared.submission, guarded=real)
-    return Drafted(replace(prepared, submission=submission), share)
+    options, cards = from_keywords(**_options(job, settings)), cards_behind(client)()
+    prepared = sized(argv, options, job.gpus, settings, cards)
+    return replace(prepared, submission=replace(prepared.submission, guarded=real))
 
 
-def _options(job: BoxJob, share: Sized, settings: Settings) -> dict[str, Any]:
+def _options(job: BoxJob, settings: Settings) -> dict[str, Any]:
     """The keywords of `hpcshell.submit` that say the same."""
     box = settings.box
     asked: dict[str, Any] = {
         "name": job.name or name_from(os.path.basename(job.script)),
         "priority": job.priority,
-        "gpus": share.gpus,
         "conda": job.conda or None,
         "gpus_allowed": job.cards or None,
         "chdir": job.directory or None,
@@ -134,9 +127,9 @@ def check_room(client: Client) -> None:
         )
 
 
-def hand_over(client: Client, drafted: Drafted, *, dry_run: bool = False) -> dict[str, Any]:
+def hand_over(client: Client, prepared: Prepared, *, dry_run: bool = False) -> dict[str, Any]:
     """Submit a job: what the daemon answers."""
-    submission = drafted.prepared.submission
-    answer: dict[str, Any] = client.call("submit", submissions=[submission], dry_run=dry_run)
+    submissions = [prepared.submission]
+    answer: dict[str, Any] = client.call("submit", submissions=submissions, dry_run=dry_run)
     found: dict[str, Any] = answer["jobs"][0]
     return found

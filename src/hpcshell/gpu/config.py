@@ -12,7 +12,8 @@ from hpcshell.core.boxfile import read_box
 from hpcshell.core.boxkeys import BoxFile, BoxKey, keys
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import nearest, quote
-from hpcshell.machine.boxfiles import read_box_file
+from hpcshell.jobs.surroundings import working_directory
+from hpcshell.machine.boxfiles import read_box_file, rooted
 
 _OWN_NAMES: Final = {
     ("gpu", "monitor_interval_s"): "gpu_monitor_interval_s",
@@ -35,7 +36,8 @@ class SchedulerConfig:
         SchedulerConfig.from_file("config.json")
 
     What is not said is as it is configured otherwise, and None here. `monitor_interval_s` is
-    `gpu_monitor_interval_s` or `file_monitor_interval_s`. Raises `Wrong`.
+    `gpu_monitor_interval_s` or `file_monitor_interval_s`. Relative paths count from here, in a file
+    from where it lies. Raises `Wrong`.
     """
 
     def __init__(self, **values: Any) -> None:
@@ -52,7 +54,7 @@ class SchedulerConfig:
             text = json.dumps(tables, default=os.fspath)
         except (TypeError, ValueError, RecursionError) as error:
             raise Wrong(f"SchedulerConfig: {error}", "see: hpc gpu config-sample") from None
-        self.box: BoxFile = read_box(text, "SchedulerConfig")
+        self.box: BoxFile = rooted(read_box(text, "SchedulerConfig"), working_directory())
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> SchedulerConfig:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from hpcshell.client.client import Client
-from hpcshell.core.errors import HpcError
 from hpcshell.gpu.adding import TAG
 
 PAGE: Final = 1000
@@ -51,19 +50,8 @@ def ended(client: Client) -> dict[str, Any]:
 
 
 def cards(client: Client) -> list[dict[str, Any]]:
-    """The cards with what is given out of each; [] where the daemon cannot tell of cards."""
-    document = cards_document(client)
-    return document["cards"] if document else []
-
-
-def cards_document(client: Client) -> dict[str, Any] | None:
-    """What the daemon tells of its cards; None where it knows no such question."""
-    try:
-        found: dict[str, Any] = client.call("gpus")
-    except HpcError as error:
-        if error.kind != "wrong":
-            raise
-        return None
+    """The cards with what is given out of each, as `hpc gpu status --json` has them."""
+    found: list[dict[str, Any]] = client.call("gpus")["cards"]
     return found
 
 

@@ -20,7 +20,7 @@ from hpcshell.gpu.starting import bring_up
 from hpcshell.jobs.surroundings import here
 
 if TYPE_CHECKING:
-    from hpcshell.machine.gpus.contract import GPUProvider
+    from hpcshell.gpu import GPUProvider
 
 
 class GPUScheduler:
@@ -78,9 +78,10 @@ class GPUScheduler:
             cards=cards_of(allowed_gpus),
             name=name,
         )
-        client, drafted = self._started(), draft(job)
+        client = self._started()
+        prepared = draft(job, client)
         check_room(client)
-        return str(hand_over(client, drafted)["id"])
+        return str(hand_over(client, prepared)["id"])
 
     def get_status(self) -> dict[str, Any]:
         """How it stands: `status` (running, stopped), `uptime` in seconds, `jobs_processed`,

@@ -1,29 +1,53 @@
-"""How much of the cards a job of the box gets that does not say so itself."""
+"""How much of the cards a job of the box gets: what is said, else by its model, else by default."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from typing import TYPE_CHECKING
 
 from hpcshell.core import units
-from hpcshell.core.records import WHOLE, Record
+from hpcshell.core.options.row import Setting
+from hpcshell.core.options.values import from_keywords
+from hpcshell.core.records import WHOLE
 from hpcshell.core.settings import Settings
+from hpcshell.jobs.prepare import Prepared, prepare
+
+if TYPE_CHECKING:
+    from hpcshell.predict.models.sizing import Cards
 
 
-class Sized(Record, frozen=True):
-    """GPUs as at the prompt, and why so many."""
+def sized(
+    argv: Sequence[str], options: Sequence[Setting], said: str, settings: Settings, cards: Cards
+) -> Prepared:
+    """The submission of a command, with its share: `said` as at the prompt, or that of the model
+    its arguments name (`--llm NAME`), or the default of the site's table, or one card.
 
-    gpus: str
-    why: str
-
-
-def sized(arguments: Sequence[str], said: str, settings: Settings) -> Sized:
-    """What was said, else one card; rounded up to the precision that is configured."""
+    Shares are rounded up to the precision that is configured.
+    """
     if said:
-        return _rounded(units.gpus(said, "gpus"), "as asked", settings)
-    return _rounded(WHOLE, "it names no model", settings)
+        return _with(argv, options, units.gpus(said, "gpus"), settings, cards)
+    prepared = prepare(argv, None, options, cards=lambda: cards)
+    request = prepared.submission.request
+    if request.gpu_mem:
+        return prepared
+    wanted = request.gpu_hundredths or cards.site.default or WHOLE
+    if wanted == request.gpu_hundredths == _rounded(wanted, settings):
+        return prepared
+    return _with(argv, options, wanted, settings, cards)
 
 
-def _rounded(hundredths: int, why: str, settings: Settings) -> Sized:
+def _with(
+    argv: Sequence[str],
+    options: Sequence[Setting],
+    hundredths: int,
+    settings: Settings,
+    cards: Cards,
+) -> Prepared:
+    text = units.format_gpus(_rounded(hundredths, settings))
+    return prepare(argv, None, [*options, *from_keywords(gpus=text)], cards=lambda: cards)
+
+
+def _rounded(hundredths: int, settings: Settings) -> int:
     step = max(1, round(settings.box.precision * WHOLE))
-    return Sized(units.format_gpus(ceil(hundredths / step) * step), why)
+    return ceil(hundredths / step) * step

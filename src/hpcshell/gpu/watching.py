@@ -162,7 +162,7 @@ class Watcher:
             tags=self.memory.tags_of(line.key),
         )
         try:
-            taken = hand_over(self.client, draft(job))
+            taken = hand_over(self.client, draft(job, self.client))
         except (Unreachable, NotYet):
             raise
         except HpcError as error:

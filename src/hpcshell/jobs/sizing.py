@@ -7,10 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from hpcshell.core.errors import NotFound
 from hpcshell.core.options.place import Sized, Sizer
 from hpcshell.core.records import ModelAsk
-from hpcshell.core.words import quote, safe
+from hpcshell.core.words import safe
 from hpcshell.jobs.doors import Door
 from hpcshell.jobs.surroundings import configured, working_directory
 from hpcshell.machine.configfiles import content_of
@@ -45,17 +44,13 @@ def _told(door: Door) -> Cards:
 
 
 def site_table() -> SiteTable:
-    """The table that is configured; an empty one where there is none."""
+    """What the site gives to models, by `box.llm_config`; nothing where there is no such file.
+    Raises `Wrong` for a table that cannot be read."""
     from hpcshell.predict.models.site import SiteTable, read_table
 
     path = configured(working_directory()).settings.box.llm_config
-    if not path:
-        return SiteTable()
-    text = content_of(os.path.expanduser(path))
-    if text is None:
-        hint = "name one that is there, or take box.llm_config out of the configuration"
-        raise NotFound(f"box.llm_config: there is no file {quote(path)}", hint)
-    return read_table(text, safe(path))
+    text = content_of(os.path.expanduser(path)) if path else None
+    return SiteTable() if text is None else read_table(text, safe(path))
 
 
 def sizer_by(cards: KnownCards) -> Sizer:

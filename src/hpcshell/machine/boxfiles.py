@@ -24,14 +24,24 @@ def read_box_file(path: str) -> BoxFile:
     text = content_of(path)
     if text is None:
         raise NotFound(f"there is no file {quote(path)}", "hpc gpu config-sample > config.json")
-    box = read_box(text, safe(path))
-    directory = os.path.dirname(os.path.abspath(path))
-    named = {
-        name: os.path.normpath(os.path.join(directory, os.path.expanduser(value)))
+    return rooted(read_box(text, safe(path)), os.path.dirname(os.path.abspath(path)))
+
+
+def rooted(box: BoxFile, directory: str) -> BoxFile:
+    """The same, with the paths in it counted from a directory."""
+
+    def absolute(path: str) -> str:
+        return os.path.normpath(os.path.join(directory, os.path.expanduser(path)))
+
+    files = {
+        name: absolute(value)
         for name in ("jobs_file", "llm_config_file", "state_file", "log_file")
         if (value := getattr(box.files, name)) is not UNSET
     }
-    return structs.replace(box, files=structs.replace(box.files, **named))
+    security, scripts = box.security, box.security.allowed_script_paths
+    if scripts is not UNSET:
+        security = structs.replace(security, allowed_script_paths=tuple(map(absolute, scripts)))
+    return structs.replace(box, files=structs.replace(box.files, **files), security=security)
 
 
 def box_layer(path: str) -> Layer:

@@ -64,6 +64,7 @@ def config_files(places: Places, cwd: str, site: str = SITE_FILE) -> list[tuple[
     project, _ = find_project_file(cwd, places)
     found = [
         ("project", project or os.path.join(cwd, PROJECT_FILE)),
+        ("box", places.box_file),
         ("user", places.config_file),
         ("site", site),
     ]

@@ -69,10 +69,11 @@ def test_gpus_that_are_asked_for_stand(cli: Cli):
 
 
 def test_a_model_in_the_command_line_is_sized_every_time_anew(cli: Cli):
+    plain = job(cli, "--", "true")
     first = job(cli, "--", "true", "--llm", "qwen2.5-7b-inst")
     second = job(cli, "--", "true", "--llm", "qwen2.5-14b-inst")
     third = job(cli, "--", "true")
-    assert [each["gpus"] for each in (first, second, third)] == [0.2, 0.38, 0]
+    assert [each["gpus"] for each in (plain, first, second, third)] == [0, 0.2, 0.38, 0]
     assert third["model"] is None
     assert "qwen2.5-7b-inst (infer, bf16, 4,096 tokens x 1), from --llm" in (
         cli("show", str(first["id"]), check=True).out
@@ -101,6 +102,10 @@ def test_the_sites_table_comes_before_the_formula(
     document = cli("show", "@", "--json", check=True).json
     assert (document["gpus"], document["model"]["predicted"]) == (0.75, 0)
     assert "Memory of GPUs" not in cli("show", "@", check=True).out
+    for gpus in (0.5, 0.25):  # a program that submits the same twice has it sized twice
+        table.write_text(f'{{"models": {{"gpt2": {gpus}}}}}')
+        cli("submit", "--model", "gpt2", "--", "true", check=True)
+        assert cli("show", "@", "--json", check=True).json["gpus"] == gpus
     table.write_text('{"models": {"gpt2": 65}}')
     said = cli("submit", "--model", "gpt2", "--", "true")
     assert said.code == 2

@@ -172,6 +172,9 @@ def test_earlier_runs_of_the_family_correct_it():
 
 def test_a_run_is_measured_by_what_its_job_kept():
     ask = size(ModelAsk(name="llama-3-70b", mode="full"), Cards()).ask
+    found = estimate(MODELS["llama-3-70b"], "full")
+    assert ask.cards == 14
+    assert ask.predicted == found.spread + 14 * found.overhead
     assert measured_of(ask, peak=5) == Measured(
         family="llama-3",
         mode="full",

@@ -35,12 +35,16 @@ def cards_behind(door: Door) -> KnownCards:
 
 
 def _told(door: Door) -> Cards:
+    import msgspec
+
+    from hpcshell.predict.models.measured import Measured
     from hpcshell.predict.models.sizing import Cards
 
     told: dict[str, Any] = door.call("gpus")
+    runs = msgspec.convert(door.call("measured")["runs"], tuple[Measured, ...])
     memory = tuple(card["memory"] for card in told["cards"] if card["memory"])
     number = len(told["cards"]) + told["uncounted"]
-    return Cards(memory=memory, number=number, site=site_table())
+    return Cards(memory=memory, number=number, site=site_table(), measured=runs)
 
 
 def site_table() -> SiteTable:

@@ -14,6 +14,7 @@ from hpcshell.core.records import Resources
 from hpcshell.core.settings import Settings
 from hpcshell.core.settings_gpus import GpuSettings
 from hpcshell.daemon.runner import wire
+from hpcshell.predict.models.measured import RECENT
 from tests.support.benches import Bench, Clock
 from tests.support.refusals import refusal
 
@@ -296,6 +297,6 @@ def test_what_a_run_of_a_model_really_used_is_kept_for_those_that_come(
     say(bench, clock, a=held(bench, plain, GIB))
     bench.finish(plain)
     before = bench.ask("measured")["runs"]
-    assert [run["peak"] for run in before] == [peak * GIB // 2 for peak in range(5, 25)]
+    assert [run["peak"] for run in before] == [peak * GIB // 2 for peak in range(25 - RECENT, 25)]
     bench.crash()
     assert bench.ask("measured")["runs"] == before

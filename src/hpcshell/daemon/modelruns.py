@@ -40,7 +40,7 @@ class ModelRuns:
 
         new = measured_of(job.model, peak)
         alike = [one for one in self.known if _key(one) == _key(new)]
-        dropped = {id(one) for one in alike[: len(alike) + 1 - RECENT]}
+        dropped = {id(one) for one in alike[: max(0, len(alike) + 1 - RECENT)]}
         kept = [one for one in self.known if id(one) not in dropped]
         self._runs = [*kept, new][-MOST:]
         change.keep(KEPT, msgspec.json.encode(self._runs))

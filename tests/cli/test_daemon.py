@@ -126,6 +126,19 @@ def test_the_doctor_tells_of_what_the_last_daemon_died_of(cli, home):
     assert "hpcd.stderr" in daemon["mend"]
 
 
+def test_the_doctor_tells_what_shows_sessions(cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    def told() -> dict[str, str]:
+        return next(c for c in cli("doctor", "--json").json["checks"] if c["name"] == "sessions")
+
+    none = "neither screen nor tmux is installed, so --screen is refused"
+    assert (told()["verdict"], told()["found"]) == ("ok", none)
+    for program in ("tmux", "screen"):
+        (tmp_path / program).touch(mode=0o755)
+    assert told()["found"] == "screen and tmux"
+
+
 def test_the_doctor_starts_nothing(cli, home):
     cli("doctor", check=True)
     assert processes_of(home) == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hpcshell.predict.models.formula import estimate
@@ -67,10 +69,11 @@ def test_gpus_that_are_asked_for_stand(cli: Cli):
 
 
 def test_a_model_in_the_command_line_is_sized_every_time_anew(cli: Cli):
+    plain = job(cli, "--", "true")
     first = job(cli, "--", "true", "--llm", "qwen2.5-7b-inst")
     second = job(cli, "--", "true", "--llm", "qwen2.5-14b-inst")
     third = job(cli, "--", "true")
-    assert [each["gpus"] for each in (first, second, third)] == [0.2, 0.38, 0]
+    assert [each["gpus"] for each in (plain, first, second, third)] == [0, 0.2, 0.38, 0]
     assert third["model"] is None
     assert "qwen2.5-7b-inst (infer, bf16, 4,096 tokens x 1), from --llm" in (
         cli("show", str(first["id"]), check=True).out
@@ -83,6 +86,30 @@ def test_where_there_are_no_gpus_the_command_line_asks_for_none(
     monkeypatch.setenv("HPC_RESOURCES__GPUS", "0")
     said = cli("submit", "--", "true", "--llm", "gpt2", check=True)
     assert "note: no GPUs are asked for by --llm: this machine has none" in said.err
+
+
+def test_the_sites_table_comes_before_the_formula(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    table = tmp_path / "llm_config.json"
+    monkeypatch.setenv("HPC_BOX__LLM_CONFIG", str(table))
+    said = cli("submit", "--model", "gpt2", "--", "true")
+    assert said.code == 3
+    assert "box.llm_config: there is no file" in said.err
+    table.write_text('{"models": {"qwen2.5-7b-inst": 0.75}}')
+    said = cli("submit", "--", "true", "--llm", "Qwen/Qwen2.5-7B-Instruct", check=True)
+    assert "gets 0.75 GPUs by the site's table, for this model" in said.err
+    document = cli("show", "@", "--json", check=True).json
+    assert (document["gpus"], document["model"]["predicted"]) == (0.75, 0)
+    assert "Memory of GPUs" not in cli("show", "@", check=True).out
+    for gpus in (0.5, 0.25):  # a program that submits the same twice has it sized twice
+        table.write_text(f'{{"models": {{"gpt2": {gpus}}}}}')
+        cli("submit", "--model", "gpt2", "--", "true", check=True)
+        assert cli("show", "@", "--json", check=True).json["gpus"] == gpus
+    table.write_text('{"models": {"gpt2": 65}}')
+    said = cli("submit", "--model", "gpt2", "--", "true")
+    assert said.code == 2
+    assert "llm_config.json: models.'gpt2': 65 GPUs cannot be given" in said.err
 
 
 def test_an_unknown_model_is_refused_with_near_names(cli: Cli):

@@ -116,6 +116,12 @@ def test_a_request_that_can_never_fit_is_refused_with_what_would(bench: Bench) -
         {"warn": {"number": 65}},
         {"warn": {"number": 10, "to": "everybody"}},
         {"on_never": "panic"},
+        {"model": {"name": "x", "mode": "train"}},
+        {"model": {"name": "x", "dtype": "fp7"}},
+        {"model": {"name": "x", "family": "a\nb"}},
+        {"model": {"name": "\x1b"}},
+        {"model": {"name": "x", "ctx": -1}},
+        {"model": {"name": "x", "predicted": 2**62}},
     ],
     ids=str,
 )

@@ -5,24 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.machine import topology
-
-MATRIX = """\
-\t\x1b[4mGPU0\tGPU1\tGPU2\tGPU3\tNIC0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\x1b[0m
-GPU0\t X \tNV12\tSYS\tSYS\tPXB\t0-31\t0\t\tN/A
-GPU1\tNV12\t X \tSYS\tSYS\tPXB\t0-31\t0\t\tN/A
-GPU2\tSYS\tSYS\t X \tNV12\tSYS\t32-63\t1\t\tN/A
-GPU3\tSYS\tSYS\tNV12\t X \tSYS\t32-63\t1\t\tN/A
-NIC0\tPXB\tPXB\tSYS\tSYS\t X \t\t\t\t
-
-Legend:
-
-  NV#  = Connection traversing a bonded set of # NVLinks
-"""
 
 
 def write(path: Path, text: str) -> None:
@@ -79,16 +65,6 @@ def test_cpus_that_may_not_be_used_are_in_no_domain(tmp_path: Path) -> None:
     card(tmp_path, "0000:01:00.0", 0)
     [domain] = topology.machine("here", 1, tmp_path).domains
     assert (domain.cpus, domain.gpus) == (tuple(mine), (0,))
-
-
-def test_linked_cards_are_one_group() -> None:
-    assert topology.joined(MATRIX, 4) == ((0, 1), (2, 3))
-    assert topology.joined(MATRIX, 3) == ((0, 1),)
-
-
-@pytest.mark.parametrize("text", ["", "No devices were found", "GPU0\tX"])
-def test_without_a_matrix_no_cards_are_linked(text: str) -> None:
-    assert topology.joined(text, 2) == ()
 
 
 def test_this_machine_can_be_told() -> None:

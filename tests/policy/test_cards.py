@@ -17,6 +17,7 @@ from hpcshell.policy.admit import admit
 from hpcshell.policy.cards import kinds, part_of, settled
 from hpcshell.policy.decide import Policy, decide, forecast
 from hpcshell.policy.explain import explain
+from hpcshell.policy.holdings import close_cards
 from hpcshell.policy.host import Host
 from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.place.nodes import Node
@@ -122,7 +123,7 @@ def test_no_card_is_given_twice_over_and_everything_that_fits_ends(box: Box) -> 
             del closed_since[card]
         for card in closed:
             closed_since.setdefault(card, world.now)
-        world.view.close_cards(dict.fromkeys(closed, "tried"))
+        close_cards(world.view, dict.fromkeys(closed, "tried"))
 
     world.watch.append(look)
     for number, asked in enumerate(box.asked, 1):
@@ -131,7 +132,7 @@ def test_no_card_is_given_twice_over_and_everything_that_fits_ends(box: Box) -> 
             world.arrive(replace(job, request=request), same(Act(1.0)))
     world.tick()
     world.run()
-    world.view.close_cards({})
+    close_cards(world.view, {})
     closures.clear()
     closed_since.clear()
     world.tick()
@@ -188,7 +189,7 @@ MIXED = Node(
 def mixed(*asked: Request, closed: dict[int, str] | None = None) -> World:
     """The mixed box, with jobs that ask for this."""
     world = World(Room(Resources(cpus=64, gpus=4), Host(MIXED)), Policy())
-    world.view.close_cards(closed or {})
+    close_cards(world.view, closed or {})
     for number, request in enumerate(asked, 1):
         request = settled(replace(request, time_limit=10.0), MIXED)
         world.arrive(replace(make_job(number), request=request), same(Act(10.0)))
@@ -227,7 +228,7 @@ def test_cards_that_are_closed_are_named_with_why() -> None:
     assert told.reason.sentence == (
         "it waits for gpus that take no new work: gpu 1 (paused by ann) and gpu 2 (lost)"
     )
-    world.view.close_cards({2: "lost"})
+    close_cards(world.view, {2: "lost"})
     world.tick()
     assert held(world) == [{1: 100}]
 
@@ -242,7 +243,7 @@ def test_who_waits_for_cards_is_told_of_those_that_are_closed() -> None:
 
 def test_what_runs_on_a_card_that_is_closed_runs_on_and_gives_nothing_back() -> None:
     world = mixed(Request(gpus=4), Request(gpus=4))
-    world.view.close_cards({0: "paused"})
+    close_cards(world.view, {0: "paused"})
     assert world.view.free.gpus == 0
     world.run()
     assert set(world.left) == {2}

@@ -35,6 +35,7 @@ from hpcshell.daemon.server import Peer, Server
 from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
 from hpcshell.machine.paths import Places, places
+from hpcshell.policy.cardfacts import with_cards
 from hpcshell.policy.decide import Policy
 from hpcshell.store.change import OnWrite
 from hpcshell.store.store import Store
@@ -306,6 +307,8 @@ class Bench:
         self.gpus.renew(self.settings.gpus)
         host: Host = this_host(self.places, self.settings, self.store, self.gpus.watch)
         host.total, host.detected, host.hostname = self.total, self.total, "bench"
+        plain = replace(host.node, gpus=("",) * self.total.gpus, links=(), gpu_memory=(), alone=())
+        host.node = with_cards(plain, host.cards)
         set_up(engine, host, self.policy)
 
     @property
@@ -334,6 +337,7 @@ class Bench:
 
     def close(self) -> None:
         self.runner.close()
+        self.gpus.close()
         self.store.close()
         self.client.close()
         for peer in list(self.loop.server.peers):

@@ -114,8 +114,7 @@ def _check_terminal(view: dict[str, Any]) -> None:
 
 
 def _join(words: list[str]) -> None:
-    """Become the program that joins it. tmux refuses to from within another unless told."""
-    os.environ.pop("TMUX", None)
+    """Become the program that joins it."""
     sys.stdout.flush()
     try:
         os.execvp(words[0], words)

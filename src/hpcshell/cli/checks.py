@@ -331,6 +331,15 @@ def _gpus(where: Places) -> Iterator[Finding]:
     yield Finding("gpu shares", OK, safe(found["enforcement"]))
 
 
+def _sessions(where: Places) -> Iterator[Finding]:
+    """What --screen has to choose from; nobody needs any."""
+    from hpcshell.machine.session.words import PROGRAMS, installed
+
+    there = [program for program in PROGRAMS if installed(program, os.environ)]
+    none = "neither screen nor tmux is installed, so --screen is refused"
+    yield Finding("sessions", OK, " and ".join(there) or none)
+
+
 # ---------------------------------------------------------------------------------------- clusters
 
 
@@ -367,6 +376,7 @@ CHECKS: Final = (
     _limits,
     _lingering,
     _resources,
+    _sessions,
     _daemon,
     _gpus,
     _clusters,

@@ -163,7 +163,8 @@ class Launch(Record, frozen=True, kw_only=True):
     Output paths are patterns (`%j`, `%a`, ...), relative ones to `cwd`; `stderr` "" joins stdout.
     `session`: the program that shows it on a terminal, `screen` or `tmux`.
     `guarded` is the path of what the command runs that must lie in `security.allowed_script_paths`
-    when it starts; "" for none.
+    when it starts; "" for none. `rewrite_cuda`: what follows `--cuda` in the command becomes the
+    numbers that its cards have for it.
     """
 
     argv: tuple[str, ...]
@@ -177,6 +178,7 @@ class Launch(Record, frozen=True, kw_only=True):
     append: bool = False
     session: str = ""
     guarded: str = ""
+    rewrite_cuda: bool = False
 
 
 class Array(Record, frozen=True, kw_only=True):
@@ -265,8 +267,8 @@ class NodeNote(Record, frozen=True, kw_only=True):
 
 class Usage(Record, frozen=True, kw_only=True):
     """What a run used: CPU seconds and the largest resident set of one process, bytes; with
-    `max_rss_at_most` it may have been less. `gpu_memory`: the most memory of one card that it was
-    seen to hold, bytes.
+    `max_rss_at_most` it may have been less. `gpu_memory`: the most memory of all its
+    cards that it was seen to hold, bytes.
     """
 
     cpu_user: float = 0.0

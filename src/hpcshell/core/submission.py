@@ -12,8 +12,8 @@ class Submission(Record, frozen=True, kw_only=True):
     command.
     `array` is index text with an optional `%throttle`; `dependency` the dependency expression as
     written (ids, names, `@`); `unique` asks that an identical live job be refused; `on_never` is
-    `end` or `hold`; `guarded` is as in `Launch`. `session` is `screen`, `tmux`, or `any` of them
-    that is there.
+    `end` or `hold`; `guarded` and `rewrite_cuda` are as in `Launch`. `session` is `screen`, `tmux`,
+    or `any` of them that is there.
     """
 
     argv: tuple[str, ...]
@@ -53,3 +53,4 @@ class Submission(Record, frozen=True, kw_only=True):
     session: str = ""
     unique: bool = False
     guarded: str = ""
+    rewrite_cuda: bool = False

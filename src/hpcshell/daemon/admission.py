@@ -184,4 +184,5 @@ def _launch(submission: Submission, parts: Stored) -> Launch:
         append=submission.append,
         session=_session(submission),
         guarded=submission.guarded,
+        rewrite_cuda=submission.rewrite_cuda,
     )

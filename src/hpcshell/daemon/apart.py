@@ -11,6 +11,7 @@ from hpcshell.core.records import NO_INDEX, NodeNote, State
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.suspending import preempt
 from hpcshell.machine import clock
+from hpcshell.policy.holdings import close_cards
 from hpcshell.policy.reserve import Reservation
 from hpcshell.policy.setapart import contents
 
@@ -27,7 +28,7 @@ def restore(engine: Engine) -> None:
     engine.node = engine.store.node(NODE)
     engine.view.closed = closed_sentence(engine.node)
     claims = [run.claim for run in engine.runs.values()]
-    engine.view.close_cards(engine.host.cards.closed(claims, clock.now()))
+    close_cards(engine.view, engine.host.cards.closed(claims, clock.now()))
 
 
 def put(engine: Engine, one: Reservation, cause: str, now: float) -> None:

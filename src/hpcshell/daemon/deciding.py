@@ -6,6 +6,7 @@ from hpcshell.core.lifecycle import Event, Kind
 from hpcshell.core.records import Outcome, State
 from hpcshell.daemon.apart import retire
 from hpcshell.daemon.engine import Engine
+from hpcshell.daemon.gpus import one_by_one
 from hpcshell.daemon.live import LiveJob
 from hpcshell.daemon.orders import start_order
 from hpcshell.daemon.preempting import make_room, note_checkpoints, wake_all
@@ -34,7 +35,7 @@ def decide_now(engine: Engine, now: float) -> None:
         engine.view.keep(plan.promises)
         for run_id in plan.resumes:
             _go_on(engine, run_id, now)
-        for start in plan.starts:
+        for start in one_by_one(engine, plan.starts, now):
             _start(engine, start, now)
         asleep += make_room(engine, plan.preempts, now)
     wake_all(engine, asleep, now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -24,6 +24,8 @@ from hpcshell.machine.gpus.feed import Feed
 from hpcshell.machine.logfile import LogFile
 from hpcshell.policy.cardnotes import Kept
 from hpcshell.policy.cardwatch import CardWatch, Overuse, Standing
+from hpcshell.policy.holdings import close_cards
+from hpcshell.policy.plan import Start
 from hpcshell.policy.retry import OVERUSE
 from hpcshell.store.store import Store
 
@@ -119,10 +121,10 @@ class Gpus:
     def review(self, engine: Engine, configure: Callable[[Engine], None], log: LogFile) -> None:
         """Take in what was said, and do what follows from it, within a tick."""
         watch, now = self.watch, clock.now()
-        trial = any(note.opened for note in watch.notes.known.values())
-        if not (self.due or trial or 0.0 < self._wake <= now):
+        due = self.due or watch.notes.changed or 0.0 < self._wake <= now
+        if not due and not watch.on_trial(now):
             return
-        self.due = False
+        self.due = watch.notes.changed = False
         claims = claims_of(engine)
         surveys, self.surveys = self.surveys, []
         others = [watch.hear(survey, claims) for survey in surveys]
@@ -138,9 +140,9 @@ class Gpus:
         self._recorded, self.due = None, True
 
     def _set_wake(self, now: float) -> None:
-        wake = self.watch.notes.next_wake(now)
-        if wake is not None and wake != self._wake:
-            self._wake = wake
+        wake = self.watch.notes.next_wake(now) or 0.0
+        before, self._wake = self._wake, wake
+        if wake and wake != before:
             self._after(wake - now, self._ring)
 
     def _ring(self) -> None:
@@ -158,7 +160,7 @@ class Gpus:
         before = engine.view.room.closed
         if closed.keys() != before.keys():
             engine.dirty = True
-        engine.view.close_cards(closed)
+        close_cards(engine.view, closed)
         standings = self.watch.standings(claims, now)
         self._tell_states(engine, standings, now, log)
         if self.watch.survey.trouble != self._trouble:
@@ -215,6 +217,21 @@ class Gpus:
         task = live.tasks[run.index]
         if task.state in (State.RUNNING, State.SUSPENDED):
             engine.stop(live, task, OVERUSE, overuse_sentence(over), now)
+
+
+def one_by_one(engine: Engine, starts: Iterable[Start], now: float) -> Iterator[Start]:
+    """The starts, to be carried out as they come, but for all but the first on a card on which one
+    job is to be tried: the card is closed then, and the others are decided about anew."""
+    watch = engine.host.cards
+    if not watch.on_trial(now):
+        yield from starts
+        return
+    for start in starts:
+        mine = {*start.gpus, *(card for card, _ in start.shared)}
+        if mine.isdisjoint(engine.view.room.closed):
+            yield start
+            if not mine.isdisjoint(watch.on_trial(now)):
+                close_cards(engine.view, watch.closed(claims_of(engine), now))
 
 
 def overuse_sentence(over: Overuse) -> str:

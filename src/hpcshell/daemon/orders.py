@@ -10,7 +10,7 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import label
 from hpcshell.core.patterns import expand
 from hpcshell.core.records import Claim, Job, Task, WarnSignal
-from hpcshell.daemon.gpuvariables import gpu_variables
+from hpcshell.daemon.gpuvariables import gpu_variables, rewritten
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.runner import wire
 from hpcshell.machine import checkpoints
@@ -44,7 +44,7 @@ def start_order(job: Job, task: Task, claim: Claim, host: Host) -> wire.Start:
     stdout, stderr = output_paths(job, task, host)
     return wire.Start(
         run=claim.run,
-        argv=list(_argv(job, host)),
+        argv=list(_argv(job, claim, host)),
         env=env,
         cwd=job.launch.cwd,
         stdin=job.launch.stdin or None,
@@ -107,10 +107,11 @@ def _warn(job: Job, warn: WarnSignal) -> wire.Warn:
     return wire.Warn(warn.number, warn.before, target)
 
 
-def _argv(job: Job, host: Host) -> tuple[str, ...]:
-    if not job.launch.script:
-        return job.launch.argv
-    return (host.script_to_run(job.launch.script), *job.launch.argv[1:])
+def _argv(job: Job, claim: Claim, host: Host) -> tuple[str, ...]:
+    argv = job.launch.argv
+    if job.launch.rewrite_cuda:
+        argv = rewritten(argv, len(claim.gpus) + len(claim.shared))
+    return (host.script_to_run(job.launch.script), *argv[1:]) if job.launch.script else argv
 
 
 def variables(

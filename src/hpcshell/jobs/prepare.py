@@ -93,7 +93,6 @@ def prepare_spec(
     defaults: Mapping[str, str] | None = None,
     here: bool = False,
     away: Away | None = None,
-    cards: KnownCards = unknown_cards,
 ) -> PreparedSpec:
     """Everything for a cluster whose directives are in `dialect`.
 
@@ -102,9 +101,7 @@ def prepare_spec(
     and interpreter are looked at as well. `away`: it is another machine.
     """
     script, layers = _read(argv, script, interpreter)
-    built = _build_spec(
-        (*layers, tuple(settings)), tuple(argv), dialect, defaults or {}, away, cards
-    )
+    built = _build_spec((*layers, tuple(settings)), tuple(argv), dialect, defaults or {}, away)
     submission = replace(built.spec.submission, argv=words_to_run(tuple(argv)), script=script)
     if here:
         check_submission(submission)
@@ -231,7 +228,6 @@ def _build_spec(
     dialect: str,
     own: Mapping[str, str],
     away: Away | None,
-    cards: KnownCards,
 ) -> BuiltSpec:
     """What is asked for, without the words to run and the script."""
     global _last_spec
@@ -244,7 +240,7 @@ def _build_spec(
         return last.built
     from hpcshell.core.options.spec import build_spec
 
-    place, profiles = _place(cwd, mask, env, cards), conf.settings.profiles
+    place, profiles = _place(cwd, mask, env, unknown_cards), conf.settings.profiles
     if away is not None:
         place = replace(place, cwd=away.workdir, home=away.home)
     built = build_spec(layers, place, words, dialect=dialect, profiles=profiles, defaults=defaults)

@@ -1,16 +1,13 @@
-"""How the CPUs and GPUs of this machine are joined: NUMA domains, sockets, NVLink.
+"""How the CPUs of this machine are joined, and what cards are near them: NUMA domains, sockets.
 
-Read from /sys, and from nvidia-smi where there is one. What cannot be read is not known: then there
-are no domains, or no links.
+Read from /sys. What cannot be read is not known: then there are no domains. Links between cards are
+known to their drivers alone (`machine.gpus`).
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -21,8 +18,6 @@ _SYS: Final = Path("/sys")
 _NVIDIA: Final = "0x10de"
 _DISPLAYS: Final = ("0x0300", "0x0302")
 """Classes of PCI devices: VGA and 3D controllers."""
-_PATIENCE: Final = 10.0
-"""Seconds that nvidia-smi may take."""
 
 Groups = list[tuple[int, ...]]
 
@@ -49,7 +44,6 @@ def machine(name: str, gpus: int, sys: Path = _SYS) -> Node:
         cpus=len(allowed),
         gpus=("",) * gpus,
         domains=tuple(domains) if whole else (Domain(cpus=tuple(sorted(allowed))),),
-        links=links(gpus) if near and gpus > 1 else (),
     )
 
 
@@ -77,35 +71,6 @@ def cards_near(sys: Path = _SYS) -> list[tuple[int, int]]:
         if _read(path / "vendor") == _NVIDIA and _read(path / "class").startswith(_DISPLAYS):
             found.append(_number(_read(path / "numa_node")))
     return [(card, domain) for card, domain in enumerate(found) if domain >= 0]
-
-
-def links(gpus: int) -> tuple[tuple[int, ...], ...]:
-    """The groups of the first so many cards that are joined by NVLink, as nvidia-smi tells."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return ()
-    with suppress(OSError, subprocess.SubprocessError):
-        said = subprocess.run(
-            [program, "topo", "-m"], capture_output=True, text=True, timeout=_PATIENCE, check=True
-        )
-        return joined(said.stdout, gpus)
-    return ()
-
-
-def joined(matrix: str, gpus: int) -> tuple[tuple[int, ...], ...]:
-    """The groups in the matrix of `nvidia-smi topo -m`, in which NV4 is four links."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", matrix)
-    group = list(range(gpus))
-    for line in plain.splitlines():
-        row = re.match(r"GPU([0-9]+)\s", line)
-        if row is None or int(row[1]) >= gpus:
-            continue
-        for other, word in enumerate(line.split()[1 : gpus + 1]):
-            if re.fullmatch(r"NV[0-9]+", word):
-                old, new = group[other], group[int(row[1])]
-                group = [new if mine == old else mine for mine in group]
-    parts = (tuple(c for c in range(gpus) if group[c] == number) for number in sorted(set(group)))
-    return tuple(sorted(part for part in parts if len(part) > 1))
 
 
 def numbers(text: str) -> tuple[int, ...]:

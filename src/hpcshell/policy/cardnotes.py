@@ -56,6 +56,8 @@ class CardNotes:
 
     def __init__(self, notes: dict[str, CardNote]) -> None:
         self.known = dict(notes)
+        self.changed = False
+        """Whether any was written since somebody looked at this, and took it back."""
 
     def of(self, name: str) -> CardNote:
         return self.known.get(name, NOTHING)
@@ -90,6 +92,7 @@ class CardNotes:
         return min((note.shut for note in self.known.values() if note.shut > now), default=None)
 
     def _put(self, name: str, note: CardNote) -> None:
+        self.changed = self.changed or note != self.of(name)
         if note == NOTHING:
             self.known.pop(name, None)
         else:

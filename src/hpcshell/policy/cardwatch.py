@@ -8,7 +8,7 @@ of strangers, or has failed again and again (see `cardnotes`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from hpcshell.core.gpus import Card, Reading, Survey, Tenant
@@ -38,6 +38,13 @@ class Standing(NamedTuple):
 UP: Final = Standing("up")
 
 
+class Loads(NamedTuple):
+    """Average and peak; None: nothing has been told."""
+
+    average: float | None = None
+    peak: float | None = None
+
+
 class Overuse(NamedTuple):
     """A run holds `used` bytes of a card of which `limit` are its own; since when."""
 
@@ -62,7 +69,7 @@ class CardWatch:
         self._since: dict[str, Standing] = {}
         self._over: dict[tuple[int, int], float] = {}
         self.peaks: dict[int, int] = {}
-        """The most memory of any one card that each run has been seen to hold."""
+        """The most memory that each run has been seen to hold, over all cards."""
 
     def kept(self) -> Kept:
         """What is to be put on record."""
@@ -126,11 +133,11 @@ class CardWatch:
 
     def _count_memory(self, claims: list[Claim]) -> None:
         for claim in claims:
-            used = max(self._used(claim.run).values(), default=0)
+            used = sum(self.used_by(claim.run).values())
             if used > self.peaks.get(claim.run, 0):
                 self.peaks[claim.run] = used
 
-    def _used(self, run: int) -> dict[int, int]:
+    def used_by(self, run: int) -> dict[int, int]:
         """How many bytes of which card a run holds."""
         found: dict[int, int] = {}
         for card in range(len(self.cards)):
@@ -164,6 +171,12 @@ class CardWatch:
         """The cards that take no new work, and why."""
         standings = self.standings(list(claims), now)
         return {card: one.why for card, one in enumerate(standings) if one.why}
+
+    def on_trial(self, now: float) -> set[int]:
+        """The cards on which one job is to be tried, or is being tried."""
+        if not self.notes.known:
+            return set()
+        return {card for card in range(len(self.cards)) if self.note(card).on_trial(now)}
 
     def standings(self, claims: list[Claim], now: float) -> list[Standing]:
         """How each card stands."""
@@ -204,7 +217,7 @@ class CardWatch:
         before = self._since.get(self.name(card), UP).state == "avoided"
         busy = reading.load or 0.0
         if before:  # quick to leave it to them, slow to come back
-            busy = max(busy, self.average_load(card) or 0.0)
+            busy = max(busy, self.loads(card).average or 0.0)
         ours = any(card in cards_held(claim) for claim in claims)
         who = _who(strangers, self.survey.time)
         if whole and memory > settings.memory_threshold * whole:
@@ -228,22 +241,17 @@ class CardWatch:
             return strangers, told  # a run of ours whose processes are not told apart
         return strangers, max(told, reading.memory - sum(tenant.memory or 0 for tenant in mine))
 
-    def average_load(self, card: int) -> float | None:
-        """Over the window; None: it has told nothing."""
-        loads = self._loads.get(self.name(card))
-        return sum(load for _, load in loads) / len(loads) if loads else None
-
-    def peak_load(self, card: int) -> float | None:
-        """The highest of the window."""
-        loads = self._loads.get(self.name(card))
-        return max(load for _, load in loads) if loads else None
+    def loads(self, card: int) -> Loads:
+        """Of the window."""
+        loads = [load for _, load in self._loads.get(self.name(card), ())]
+        return Loads(sum(loads) / len(loads), max(loads)) if loads else Loads()
 
     def overuse(self, claims: Iterable[Claim], now: float) -> list[Overuse]:
         """The runs that hold more memory of a card than is theirs."""
         found, over = [], {}
         for claim in claims:
             held = cards_held(claim)
-            for card, used in self._used(claim.run).items():
+            for card, used in self.used_by(claim.run).items():
                 limit = self.limit(card, held.get(card, 0))
                 if used > limit and self.cards[card].memory:
                     since = self._over.get((claim.run, card), now)
@@ -255,10 +263,6 @@ class CardWatch:
     def limit(self, card: int, share: int) -> int:
         """The bytes of a card that go with so many hundredths of it."""
         return self.cards[card].memory * share // WHOLE
-
-    def used_by(self, run: int) -> Mapping[int, int]:
-        """How many bytes of which card a run holds."""
-        return self._used(run)
 
 
 def _any_held(claims: Iterable[Claim]) -> bool:

@@ -93,13 +93,6 @@ class Holdings:
         self.room.set_state(name, state)
         self.promised = {}
 
-    def close_cards(self, cards: dict[int, str]) -> None:
-        """These cards take no new work, each for its reason, and all others do; what runs on them
-        runs on."""
-        if cards.keys() != self.room.closed.keys():
-            self.promised = {}
-        self.room.close(cards)
-
     def on_since(self, claim: Claim) -> float:
         """Since when a run has been running without a break."""
         return self.since.get(claim.run, claim.start)
@@ -144,3 +137,11 @@ class Holdings:
         self._noted(claim)
         self.promised.pop((claim.job, claim.index), None)
         return claim
+
+
+def close_cards(view: Holdings, cards: dict[int, str]) -> None:
+    """These cards take no new work, each for its reason, and all others do; what runs on them runs
+    on."""
+    if cards.keys() != view.room.closed.keys():
+        view.promised = {}
+    view.room.close(cards)

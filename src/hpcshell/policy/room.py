@@ -17,7 +17,7 @@ nor anybody in its. Memory, gpus and the rest stay held.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from operator import add, le, sub
 from typing import Final
@@ -98,7 +98,7 @@ class Room:
         self.size: Vector = self._whole()
         self.free: Vector = self.size
         held_gpus = {gpu for claim in self.claims.values() for gpu in claim.gpus}
-        self.gpus = [gpu for gpu in self.open_cards() if gpu not in held_gpus]
+        self.gpus = [gpu for gpu in _open(self.total, self.closed) if gpu not in held_gpus]
         for run, claim in self.claims.items():
             self.held[run] = self._vector(claim)
             self.free = minus(self.free, self.held[run])
@@ -110,10 +110,6 @@ class Room:
         if not same:
             self.set_total(self.total)
             self.reshaped()
-
-    def open_cards(self) -> list[int]:
-        """The numbers of those that take new work."""
-        return [card for card in range(self.total.gpus) if card not in self.closed]
 
     def share(self, by: int) -> None:
         """So many more of all that lives ask for a part of a card or for certain cards, or hold a
@@ -132,7 +128,7 @@ class Room:
         if request.exclusive:
             all_of_it = self.held_by(request)
             counts = (all_of_it.cpus, all_of_it.memory, all_of_it.gpu_hundredths)
-            return (ALONE, *counts, *others, *self._each_open())
+            return (ALONE, *counts, *others, *_each_open(self._cards, self.closed))
         gpus = request.gpu_hundredths
         return (1, request.cpus, request.memory, gpus, *others, *(0,) * (not gpus and self._cards))
 
@@ -141,24 +137,8 @@ class Room:
         there is one, the need is what it takes in all, and what is chosen is a longer vector."""
         if not self._cards or request.exclusive or not request.gpu_hundredths:
             return None
-        return partial(self._with_cards, request, self.kinds(request))
-
-    def kinds(self, request: Request) -> tuple[Kind, ...]:
-        """The kinds of cards that will do for it, open or not."""
-        return kinds(request, _known(self.host, self.total.gpus).node)
-
-    def _with_cards(self, request: Request, those: tuple[Kind, ...], free: Vector) -> Vector | None:
-        """What it takes, of the first of those kinds of cards that there is enough of."""
-        need, each = self.need(request), self.each_card(free)
-        host = _known(self.host, self._cards)
-        for kind in those:
-            mine = each
-            if len(kind.cards) < len(each):
-                mine = tuple(left if card in kind.cards else 0 for card, left in enumerate(each))
-            taken = host.take(mine, request.cpus, kind.wanted)
-            if taken is not None and need is not None:
-                return (*need[:3], sum(taken), *need[4:], *taken)
-        return None
+        node = _known(self.host, self.total.gpus).node
+        return partial(_with_cards, self, request, kinds(request, node))
 
     def each_card(self, vector: Vector) -> Vector:
         """What a vector has of each card; nothing, where they are only counted."""
@@ -184,7 +164,9 @@ class Room:
         that is open."""
         if not request.exclusive:
             return request
-        total = replace(self.total, gpus=len(self.open_cards())) if self.closed else self.total
+        total = self.total
+        if self.closed:
+            total = replace(total, gpus=len(_open(total, self.closed)))
         most = {name: max(getattr(total, name), getattr(request, name)) for name in COUNTED}
         return replace(request, gpu_share=0, **most)
 
@@ -253,12 +235,9 @@ class Room:
     def _whole(self) -> Vector:
         total = self.total
         others = in_order(total.others, self.names)
-        gpus = (len(self.open_cards()) * WHOLE, *others, *self._each_open())
-        return (ALONE, total.cpus, total.memory, *gpus)
-
-    def _each_open(self) -> Vector:
-        """All of each card, where they count one by one; nothing of those that are closed."""
-        return tuple(WHOLE * (card not in self.closed) for card in range(self._cards))
+        gpus = len(_open(total, self.closed)) * WHOLE
+        cards = _each_open(self._cards, self.closed)
+        return (ALONE, total.cpus, total.memory, gpus, *others, *cards)
 
     def _vector(self, claim: Claim) -> Vector:
         others = in_order(claim.others, self.names)
@@ -274,6 +253,32 @@ class Room:
         gpus = sum(taken.values())
         columns = (taken.get(card, 0) for card in range(self._cards))
         return (alone, cpus, claim.memory, gpus, *others, *columns)
+
+
+def _with_cards(
+    room: Room, request: Request, those: tuple[Kind, ...], free: Vector
+) -> Vector | None:
+    """What a request takes, of the first of those kinds of cards that there is enough of."""
+    need, each = room.need(request), room.each_card(free)
+    host = _known(room.host, len(each))
+    for kind in those:
+        mine = each
+        if len(kind.cards) < len(each):
+            mine = tuple(left if card in kind.cards else 0 for card, left in enumerate(each))
+        taken = host.take(mine, request.cpus, kind.wanted)
+        if taken is not None and need is not None:
+            return (*need[:3], sum(taken), *need[4:], *taken)
+    return None
+
+
+def _open(total: Resources, closed: Collection[int]) -> list[int]:
+    """The numbers of the cards that take new work."""
+    return [card for card in range(total.gpus) if card not in closed]
+
+
+def _each_open(cards: int, closed: Collection[int]) -> Vector:
+    """All of each card, where they count one by one; nothing of those that are closed."""
+    return tuple(WHOLE * (card not in closed) for card in range(cards))
 
 
 def _known(host: Host | None, cards: int) -> Host:

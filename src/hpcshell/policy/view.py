@@ -29,6 +29,7 @@ The owner's calls, in the order of a life:
     view.job_finished(job)        all of it has ended, after the last task_ended: it is forgotten
     view.set_total(resources)     the machine has changed
     view.set_node(name, state)    one of several nodes is drained, has failed, or is there again
+    close_cards(view, cards)      these take no new work, and all others do (see `holdings`)
 
 There is nothing else to say about an element that starts or ends; putting an unchanged job costs
 nothing. On recovery: `put_job` by ascending id (`needs` names the live parents that had begun,

@@ -175,6 +175,9 @@ def test_requests(flags: str, expected: Request):
         ("--mail-type END", "notify", None),
         ("--priority low --nice 5", "priority", 250),
         ("--unique -H", "unique", True),
+        ("--screen -H", "session", "any"),
+        ("--screen=TMUX", "session", "tmux"),
+        ("--screen --screen=no", "session", ""),
         ("--on-never hold", "on_never", "hold"),
     ],
 )

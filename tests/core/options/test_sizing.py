@@ -13,6 +13,7 @@ from hpcshell.core.options.build import Built, build
 from hpcshell.core.options.parse import parse_flags
 from hpcshell.core.options.place import Sized
 from hpcshell.core.options.read import Place
+from hpcshell.core.options.row import Setting
 from hpcshell.core.options.sizing import named_in
 from hpcshell.core.options.spec import BuiltSpec, build_spec
 from hpcshell.core.records import ModelAsk
@@ -77,6 +78,15 @@ def test_on_a_cluster_it_asks_for_whole_gpus_of_the_job():
     assert found.spec.layout.gpus == 3
     assert found.spec.submission.request.gpus == 3
     assert found.sizing == ("big needs 3", "a", "b")
+
+
+def test_gpus_in_the_words_of_the_site_stand_as_well():
+    own = Setting(option="gpus", text="--gpus=odd:1", origin="job.sh line 2", native=True)
+    settings = [own, *parse_flags(["--model", "big"], "hpc").settings]
+    found = build_spec([settings], PLACE, ("job",), dialect="sbatch")
+    assert found.spec.layout.gpus == 0
+    assert found.spec.native == ("--gpus=odd:1",)
+    assert "GPUs are asked for, and that stands; by its model, big needs 3" in found.notes
 
 
 def test_the_sizer_is_told_where_only_whole_gpus_can_be_had():

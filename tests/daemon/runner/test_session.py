@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hpcshell.daemon.runner import wire
-from hpcshell.machine import processes
 from tests.daemon.runner.test_killed import KILLS
+from tests.daemon.runner.test_suspend import members, stands_still
 from tests.support.homes import processes_of
 from tests.support.runners import Driver, eventually, running
 from tests.support.terminals import programs_needed
@@ -53,6 +53,11 @@ def alive(runner: Driver) -> dict[int, str]:
     """What is alive of the run: all of this home but the runner."""
     own = (runner.link.runner_pid, runner.link.keeper_pid)
     return {pid: text for pid, text in processes_of(runner.home).items() if pid not in own}
+
+
+def shows(runner: Driver) -> set[int]:
+    """Host, viewer, and screen or tmux."""
+    return {pid for pid, text in alive(runner).items() if runner.places.session(1) in text}
 
 
 def nothing_left(runner: Driver) -> bool:
@@ -130,10 +135,12 @@ def test_a_signal_reaches_whom_it_would_without_a_session(
         " echo up > up; while [ ! -e go ]; do sleep 0.02; done; wait; exit 5"
     )
     begin(runner, shown, script)
+    showing = shows(runner)
     runner.say(wire.Signal(run=1, signal="USR1", to=to))
     told = runner.home / "told"
     wanted = {"leader": {"leader"}, "all": {"leader", "child"}, "rest": {"child"}}[to]
     eventually(lambda: told.exists() and set(told.read_text().split()) == wanted)
+    assert shows(runner) == showing
     (runner.home / "go").touch()
     assert ended(runner).exit_code == 5
     assert sorted(told.read_text().split()) == sorted(wanted)
@@ -141,16 +148,12 @@ def test_a_signal_reaches_whom_it_would_without_a_session(
 
 def test_it_stands_still_with_its_window_and_goes_on(runner: Driver, shown: wire.Session) -> None:
     begin(runner, shown)
+    assert shows(runner) <= {row.pid for row in members(runner)}
     runner.say(wire.Suspend(run=1))
-    eventually(lambda: all(_stopped(pid) for pid in alive(runner)))
+    eventually(lambda: stands_still(runner))
     (runner.home / "go").touch()
     runner.say(wire.Resume(run=1))
     assert ended(runner).exit_code == 7
-
-
-def _stopped(pid: int) -> bool:
-    row = processes.look(pid)
-    return row is None or row.state in processes.STOPPED
 
 
 def test_two_at_once_are_two(runner: Driver, shown: wire.Session) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hpcshell.machine.session.words import ERRORS, INPUT, Session, hosting
@@ -110,7 +111,23 @@ def test_every_signal_comes_through(number: int, program: str) -> None:
         assert ends(start(session, f"kill -{int(number)} $$; sleep 60")) == -number
 
 
+def test_the_jobs_core_is_the_only_one(session: Session) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    limits = (most, most)
+    host = start(
+        session,
+        "kill -SEGV $$",
+        cwd=os.path.dirname(session.directory),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, limits),
+    )
+    _, status = os.waitpid(host.pid, 0)
+    host.returncode = os.waitstatus_to_exitcode(status)
+    assert host.returncode == -signal.SIGSEGV
+    assert not os.WCOREDUMP(status)
+
+
 @settings(max_examples=15)
+@example(text=b"100 %\r", program="screen")
 @given(text=st.binary(max_size=20_000), program=st.sampled_from(["screen", "tmux"]))
 def test_every_byte_is_kept_as_it_was_printed(text: bytes, program: str) -> None:
     with a_session(program) as session:

@@ -165,6 +165,11 @@ def test_adapters_have_the_parameters_that_their_library_counts(name, rank, para
     assert adapter_parameters(MODELS[name], rank) == parameters
 
 
+def test_an_encoder_has_adapters_at_its_keys_and_values_too():
+    each = 4 * (768 + 768) + 3 * (768 + 3072)
+    assert adapter_parameters(MODELS["bert-base"]) == 12 * 16 * each
+
+
 def test_full_training_keeps_sixteen_bytes_of_each_parameter():
     found = estimate(MODELS["llama-2-7b"], "full", "bf16")
     assert found.weights + found.state == 16 * MODELS["llama-2-7b"].parameters

@@ -83,6 +83,11 @@ def test_few_runs_raise_an_estimate_and_do_not_lower_it():
     assert corrected(ESTIMATE, [run(20 * GIB)]).needed == round(2 * MARGIN * ESTIMATE.computed)
 
 
+def test_runs_that_used_next_to_nothing_leave_the_weights():
+    found = corrected(ESTIMATE, [run(GIB // 10)] * RECENT)
+    assert found.needed == ESTIMATE.weights + ESTIMATE.overhead
+
+
 def test_one_wild_run_in_ten_is_left_out():
     calm = [run(10 * GIB)] * 9
     assert corrected(ESTIMATE, [run(30 * GIB), *calm]).needed == round(MARGIN * ESTIMATE.computed)

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from hpcshell.core.errors import Wrong
 from hpcshell.core.models import MODES
 from hpcshell.core.records import ModelAsk
+from hpcshell.predict.models.fitting import fit
+from hpcshell.predict.models.formula import estimate
 from hpcshell.predict.models.measured import Measured, measured_of
 from hpcshell.predict.models.names import MODELS
 from hpcshell.predict.models.site import SiteTable
@@ -23,7 +25,8 @@ asks = st.builds(
     ctx=st.integers(0, 1 << 20),
     batch=st.integers(0, 64),
 )
-cards = st.builds(Cards, memory=st.sampled_from([0, 8 * GIB, 24 * GIB, 80 * GIB]))
+memories = st.lists(st.sampled_from([8 * GIB, 24 * GIB, 80 * GIB]), max_size=9).map(tuple)
+cards = st.builds(Cards, memory=memories)
 SITE = SiteTable(models={"qwen2.5-7b-inst": 50, "house-model": 150}, default=100)
 
 
@@ -33,7 +36,7 @@ def test_a_job_gets_a_part_of_one_card_or_whole_cards_and_is_told_why(ask, there
     assert sized.gpus or sized.gpu_mem
     assert sized.gpus % 100 == 0 or (sized.gpus < 100 and not there.memory and not whole)
     assert (sized.gpu_mem == 0) == (whole or not there.memory)
-    assert sized.gpu_mem <= there.memory
+    assert sized.gpu_mem <= max(there.memory, default=0)
     assert sized.told
     assert sized.lines
     assert sized == size(ask, there, whole=whole)
@@ -50,12 +53,27 @@ def test_what_is_kept_gives_the_same_again(ask, there):
 
 
 def test_a_model_that_fits_asks_for_bytes_and_one_that_does_not_for_whole_cards():
-    small = size(ModelAsk(name="Qwen/Qwen2.5-7B-Instruct"), Cards(memory=24 * GIB))
+    small = size(ModelAsk(name="Qwen/Qwen2.5-7B-Instruct"), Cards(memory=(24 * GIB,)))
     assert (small.gpus, small.ask.cards) == (0, 1)
     assert 15.5 * GIB < small.gpu_mem < 16.5 * GIB
-    large = size(ModelAsk(name="llama-3.3-70b-instruct"), Cards(memory=24 * GIB))
+    large = size(ModelAsk(name="llama-3.3-70b-instruct"), Cards(memory=(24 * GIB,)))
     assert (large.gpus, large.ask.cards) == (600, 6)
     assert 22 * GIB < large.gpu_mem <= 24 * GIB
+
+
+@given(asks, memories.filter(bool))
+def test_what_the_cards_can_hold_is_asked_of_so_few_that_they_are_there(ask, memory):
+    sized = size(ask, Cards(memory=memory))
+    able = sum(each >= sized.gpu_mem for each in memory)
+    found = estimate(MODELS[ask.name], ask.mode, ctx=ask.ctx, batch=ask.batch)
+    can = [fit(found, each).cards <= sum(other >= each for other in memory) for each in memory]
+    assert (sized.ask.cards <= able) == any(can)
+
+
+def test_of_mixed_cards_the_large_one_is_taken_where_it_is_enough():
+    mixed = Cards(memory=(24 * GIB,) * 6 + (80 * GIB,))
+    assert size(ModelAsk(name="qwen2.5-32b"), mixed).ask.cards == 1
+    assert size(ModelAsk(name="llama-3-70b"), mixed).ask.cards == 6
 
 
 def test_of_cards_that_nobody_knows_a_model_asks_for_a_share_as_of_80g():
@@ -145,8 +163,8 @@ def test_what_is_said_wrongly_of_a_model_is_refused_whatever_the_table_gives():
 def test_earlier_runs_of_the_family_correct_it():
     ask = size(ModelAsk(name="qwen2.5-3b", ctx=1024), Cards()).ask
     ran = tuple(measured_of(ask, peak=2 * ask.predicted) for _ in range(3))
-    before = size(ModelAsk(name="qwen2.5-7b"), Cards(memory=80 * GIB))
-    after = size(ModelAsk(name="qwen2.5-7b"), Cards(memory=80 * GIB, measured=ran))
+    before = size(ModelAsk(name="qwen2.5-7b"), Cards(memory=(80 * GIB,)))
+    after = size(ModelAsk(name="qwen2.5-7b"), Cards(memory=(80 * GIB,), measured=ran))
     assert after.gpu_mem == pytest.approx(2.2 * before.gpu_mem, rel=1e-3)
     assert "by what 3 earlier runs used" in after.told
     assert after.ask.predicted == before.ask.predicted
@@ -154,6 +172,9 @@ def test_earlier_runs_of_the_family_correct_it():
 
 def test_a_run_is_measured_by_what_its_job_kept():
     ask = size(ModelAsk(name="llama-3-70b", mode="full"), Cards()).ask
+    found = estimate(MODELS["llama-3-70b"], "full")
+    assert ask.cards == 14
+    assert ask.predicted == found.spread + 14 * found.overhead
     assert measured_of(ask, peak=5) == Measured(
         family="llama-3",
         mode="full",

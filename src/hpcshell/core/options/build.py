@@ -138,6 +138,7 @@ def _submission(found: Gathered, argv: tuple[str, ...], script: bytes | None) ->
         append=get("open_mode") == "append",
         session=get("screen", ""),
         unique=get("unique", False),
+        rewrite_cuda=get("rewrite_cuda", False),
     )
 
 

@@ -142,6 +142,15 @@ RESOURCE_ROWS: Final = (
         project=True,
     ),
     Option(
+        name="rewrite_cuda",
+        kind="switch",
+        help="Rewrite what follows --cuda in the command to the cards it gets, counted from 0.",
+        panel=RESOURCES,
+        hpc=("--rewrite-cuda",),
+        bare="yes",
+        project=True,
+    ),
+    Option(
         name="cpus_per_gpu",
         kind="count",
         help="CPUs for each GPU, where no CPUs are asked for.",

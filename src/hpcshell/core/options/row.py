@@ -15,11 +15,11 @@ class Option(Record, frozen=True, kw_only=True):
     """One row. `name` is also the Python keyword, the profile's key and click's parameter.
 
     `kind` names the reader in `options.read`. `bare` is the text that the flag alone stands for:
-    such a row takes no value. `optional`: its value may be left out, and is joined by `=`.
-    `off` are spellings that say no. `group`: a row of a higher layer
-    replaces all rows of its group in lower layers. `project`: harmless, so a project's file may set
-    it. `clusters`: it means something on clusters only. In other dialects a spelling with a blank
-    is a part of a larger option: `-l walltime`.
+    such a row takes no value. `optional`: its value may be left out, and is joined by `=`. `off`
+    are spellings that say no. `group`: a row of a higher layer replaces all rows of its group in
+    lower layers. `project`: harmless, so a project's file may set it. `clusters`: it means
+    something on clusters only. In other dialects a spelling with a blank is a part of a larger
+    option: `-l walltime`.
     """
 
     name: str

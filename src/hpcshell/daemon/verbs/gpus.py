@@ -115,6 +115,7 @@ def _queue(engine: Engine) -> dict[str, int]:
 def _card(engine: Engine, card: int, one: Standing, claims: list[Claim]) -> dict[str, Any]:
     watch = engine.host.cards
     facts, reading, note = watch.cards[card], watch.reading(card), watch.note(card)
+    loads = watch.loads(card)
     strangers, stranger_memory = watch.strangers(card, claims)
     mine = [claim for claim in claims if card in cards_held(claim)]
     view: dict[str, Any] = {
@@ -144,8 +145,8 @@ def _card(engine: Engine, card: int, one: Standing, claims: list[Claim]) -> dict
             for each in strangers
         ],
         "stranger_memory": stranger_memory,
-        "load_average": watch.average_load(card),
-        "load_peak": watch.peak_load(card),
+        "load_average": loads.average,
+        "load_peak": loads.peak,
     }
     for name in ("load", "temperature", "power", "power_limit", "ecc", "xid"):
         view[name] = getattr(reading, name, None)

@@ -94,7 +94,7 @@ def _loaded() -> Any:
     except ImportError as error:
         raise GpusMissing(
             "NVIDIA's cards cannot be asked: nvidia-ml-py is not installed",
-            "pip install 'hpcshell[gpu]'",
+            "pip install nvidia-ml-py",
         ) from error
     try:
         nvml.nvmlInit()

@@ -1,12 +1,14 @@
 """From what a submission says of its model to the GPUs that it needs.
 
-    size(ModelAsk(name="qwen2.5-7b"), Cards(memory=24 << 30))      Sized(gpu_mem=..., told=...)
+    size(ModelAsk(name="qwen2.5-7b"), Cards(memory=(24 << 30,)))      Sized(gpu_mem=..., told=...)
 
 The site's table comes first, then the formula for a model that is known, by its name or by the size
 in it, and last what the site's table gives to all others.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from msgspec.structs import replace
 
@@ -24,11 +26,11 @@ from hpcshell.predict.models.words import lines, sentence
 
 
 class Cards(Record, frozen=True, kw_only=True):
-    """What is known where a job is to run: the `memory` of a card (bytes, of the smallest; 0: not
-    known), how many there are (None: not known), the site's table, and what earlier runs used,
-    oldest first."""
+    """What is known where a job is to run: the memory of each card (bytes, as far as it is known),
+    how many there are (None: not known), the site's table, and what earlier runs used, oldest
+    first."""
 
-    memory: int = 0
+    memory: tuple[int, ...] = ()
     number: int | None = None
     site: SiteTable = SiteTable()
     measured: tuple[Measured, ...] = ()
@@ -51,7 +53,7 @@ def size(ask: ModelAsk, cards: Cards, *, whole: bool = False) -> Sized:
             return Sized(ask=ask, notes=(_not_followed(unknown),))
         raise
     found = corrected(reckoned(ask, known), cards.measured)
-    placed = fit(found, cards.memory)
+    placed = fitted(found, cards.memory)
     part = placed.share if placed.assumed else 0
     return Sized(
         ask=filled(ask, found, placed),
@@ -61,6 +63,16 @@ def size(ask: ModelAsk, cards: Cards, *, whole: bool = False) -> Sized:
         lines=tuple(lines(found, placed)),
         notes=notes_on(known, found),
     )
+
+
+def fitted(found: Estimate, memory: Collection[int]) -> Fit:
+    """The fewest cards of these that hold it; where all of them do not, as many as it takes of the
+    smallest."""
+    for size in sorted(set(memory), reverse=True):
+        placed = fit(found, size)
+        if placed.cards <= sum(each >= size for each in memory):
+            return placed
+    return fit(found, min(memory, default=0))
 
 
 def reckoned(ask: ModelAsk, known: Match) -> Estimate:

@@ -146,5 +146,5 @@ def test_a_line_that_is_far_too_long_is_bad_and_those_after_it_are_read(desk: De
     found = desk.look()
     assert [job.script for job in found.jobs] == ["a.py", "b.py"]
     assert [(bad.number, bad.reason) for bad in found.bad] == [
-        (2, "it is longer than 65,536 bytes")
+        (2, "it is longer than 65,536 bytes; pass what is long in a file")
     ]

@@ -100,7 +100,7 @@ def read_line(number: int, line: bytes) -> JobLine | BadLine | None:
 
 def _text(content: bytes) -> str:
     if len(content) > LONGEST:
-        raise Wrong(f"it is longer than {LONGEST:,} bytes")
+        raise Wrong(f"it is longer than {LONGEST:,} bytes", "pass what is long in a file")
     if b"\0" in content:
         raise Wrong("it holds a NUL byte", "the file is text, one job a line")
     try:

@@ -82,7 +82,10 @@ def _beneath(root: str, inner: str, path: str) -> int:
     try:
         top = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise Refused(f"{quote(root)} cannot be entered: {error.strerror}") from None
+        raise Refused(
+            f"{quote(root, LONG)} cannot be entered: {error.strerror}",
+            "mend it, or take it out of security.allowed_script_paths",
+        ) from None
     try:
         try:
             return _openat2(top, inner)

@@ -206,7 +206,7 @@ def test_every_field_of_a_submission_can_be_set():
         for field in Submission.__struct_fields__
         if getattr(found, field) == getattr(plain, field)
     }
-    assert same == {"argv", "cwd", "env", "script"}
+    assert same == {"argv", "cwd", "env", "script", "guarded"}, "hpc gpu guards scripts, no option"
 
 
 @pytest.mark.parametrize(

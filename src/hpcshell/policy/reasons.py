@@ -110,7 +110,7 @@ def _lack(name: str, need: int, left: int, total: int) -> str:
 def blocked(shape: Shape, room: Room, free: Vector, ahead: tuple[int, int] | None) -> Reason:
     """Why ready work cannot start; `ahead` is the first in line that cannot either, if it is
     another."""
-    if shape.taken(room.size) is None:
+    if not shape.possible(room):
         if names := out_of_service(room, shape.all or (shape.request,)):
             what = "nodes" if room.several else "gpus"
             kept = f"it waits for {what} that take no new work: {joined(names)}"

@@ -46,10 +46,14 @@ class Known(Record, frozen=True):
 
 
 class JobsLog:
-    """Writes to `log`; `structured`: lines of JSON, else for people."""
+    """Writes to `log`; `structured`: lines of JSON, else for people. `view_of` gives the document
+    of a job, and raises an `HpcError` for one that is gone."""
 
-    def __init__(self, log: LogFile, *, structured: bool = True) -> None:
+    def __init__(
+        self, log: LogFile, view_of: Callable[[int], dict[str, Any]], *, structured: bool = True
+    ) -> None:
         self.log = log
+        self.view_of = view_of
         self.structured = structured
         self._lock = threading.Lock()
         self._jobs: OrderedDict[int, Known | None] = OrderedDict()
@@ -76,14 +80,14 @@ class JobsLog:
             for event in client.stream("events", since=since, follow=True):
                 if gone():
                     return
-                self.tell(client, event)
+                self.tell(event)
         except HpcError as error:
             if not gone():
                 self.say("error", f"the daemon tells no more: {error.message}")
 
-    def tell(self, client: Client, event: dict[str, Any]) -> None:
+    def tell(self, event: dict[str, Any]) -> None:
         """The line of one event, if it is of a job of the box."""
-        if event["job"] is None or (known := self._known(client, event["job"])) is None:
+        if event["job"] is None or (known := self._known(event["job"])) is None:
             return
         if event["kind"] == "start" and event.get("detail"):
             detail = event["detail"]
@@ -102,10 +106,10 @@ class JobsLog:
             attempt=known.attempt,
         )
 
-    def _known(self, client: Client, job: int) -> Known | None:
+    def _known(self, job: int) -> Known | None:
         if job not in self._jobs:
             try:
-                view = client.call("show", ids=[str(job)])["jobs"][0]
+                view = self.view_of(job)
                 ours = TAG in view["tags"]
                 self._keep(job, Known(float(view["gpus"])) if ours else None)
             except HpcError:  # it is gone already

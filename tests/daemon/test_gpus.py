@@ -14,6 +14,7 @@ from hpcshell.core.records import Resources
 from hpcshell.core.settings import Settings
 from hpcshell.core.settings_gpus import GpuSettings
 from hpcshell.daemon.runner import wire
+from hpcshell.predict.models.measured import RECENT
 from tests.support.benches import Bench, Clock
 from tests.support.refusals import refusal
 
@@ -270,3 +271,32 @@ def test_cards_in_another_order_are_the_same_cards(bench: Bench, clock: Clock) -
     assert [card["uuid"] for card in shown] == [card.uuid for card in CARDS]
     assert [card["state"] for card in shown] == ["up", "up", "paused", "up"]
     assert [tenant["job"] for tenant in shown[0]["jobs"]] == [job]
+
+
+# ------------------------------------------------------------------------------------------- models
+
+
+def test_what_a_run_of_a_model_really_used_is_kept_for_those_that_come(
+    bench: Bench, clock: Clock
+) -> None:
+    model = {
+        "name": "qwen2.5-7b",
+        "family": "qwen2.5",
+        "mode": "infer",
+        "dtype": "bf16",
+        "ctx": 4096,
+        "batch": 1,
+        "predicted": 16 * GIB,
+        "cards": 1,
+    }
+    for peak in range(1, 25):
+        job = bench.submit("true", request={"gpu_mem": 20 * GIB}, model=model)
+        say(bench, clock, a=held(bench, job, peak * GIB // 2))
+        bench.finish(job)
+    plain = bench.submit("true", request={"gpu_mem": 20 * GIB})
+    say(bench, clock, a=held(bench, plain, GIB))
+    bench.finish(plain)
+    before = bench.ask("measured")["runs"]
+    assert [run["peak"] for run in before] == [peak * GIB // 2 for peak in range(25 - RECENT, 25)]
+    bench.crash()
+    assert bench.ask("measured")["runs"] == before

@@ -19,7 +19,7 @@ PAGES = [
 MACHINE = {
     "HPC_RESOURCES__CPUS": "4",
     "HPC_RESOURCES__MEMORY": "8G",
-    "HPC_RESOURCES__GPUS": "0",
+    "HPC_GPUS__PROVIDER": "none",
     "COLUMNS": "100",
     "LC_ALL": "C.UTF-8",
     "NO_COLOR": "1",

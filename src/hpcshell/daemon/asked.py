@@ -129,6 +129,7 @@ ASKED: Final[dict[str, type[Asked]]] = {
     "explain": About,
     "fairshare": Asked,
     "gpus": Asked,
+    "measured": Asked,
     "hello": Asked,
     "history": Page,
     "hold": About,

@@ -27,6 +27,7 @@ from hpcshell.core.records import (
 )
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.live import LiveJob
+from hpcshell.daemon.modelruns import ModelRuns
 from hpcshell.daemon.notices import end_word
 from hpcshell.daemon.orders import stop_order
 from hpcshell.daemon.parents import parent_facts
@@ -88,6 +89,7 @@ class Engine:
         self.keeper_pid = 0
         self.newest: Job | None = None
         self.node = NodeNote()
+        self.model_runs = ModelRuns(store)
         self.dirty = True
         self.looked: float | None = None
         """When the checkpoints of runs were looked at last, by the steady clock."""

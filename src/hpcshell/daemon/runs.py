@@ -54,6 +54,7 @@ def _seen_on_cards(engine: Engine, run: Run, end: End) -> End:
         cards.forget(run.id)
     if not peak:
         return end
+    engine.model_runs.add(engine.live[run.job].job, peak, engine.change)
     return replace(end, usage=replace(end.usage or Usage(), gpu_memory=peak))
 
 

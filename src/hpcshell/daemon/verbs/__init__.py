@@ -53,6 +53,7 @@ VERBS: Final[dict[str, Verb]] = {
     "fairshare": standing.fairshare,
     "resources": look.resources,
     "gpus": gpus.gpus,
+    "measured": gpus.measured,
     "set_gpus": gpus.set_gpus,
     "snapshot": snapshot.snapshot,
     "outputs": look.outputs,
@@ -63,7 +64,17 @@ VERBS: Final[dict[str, Verb]] = {
 LOOKS: Final = frozenset(
     {
         *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
-        *("priority", "fairshare", "reservations", "node", "gpus", "outputs", "wait", "events"),
+        *(
+            "priority",
+            "fairshare",
+            "reservations",
+            "node",
+            "gpus",
+            "measured",
+            "outputs",
+            "wait",
+            "events",
+        ),
     }
 )
 """Verbs that change nothing: a defect in one of them costs its asker an answer and nobody else

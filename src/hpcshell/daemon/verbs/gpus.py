@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from hpcshell.core.errors import NotFound
 from hpcshell.core.records import NO_INDEX, WHOLE, Claim, State
 from hpcshell.core.words import one_line
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 def gpus(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """All cards, and what keeps their shares apart."""
     return gpus_view(daemon.engine, clock.now())
+
+
+def measured(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
+    """What runs of jobs that named a model used of their cards, oldest first."""
+    return {"runs": [msgspec.to_builtins(run) for run in daemon.engine.model_runs.known]}
 
 
 def set_gpus(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:

@@ -27,13 +27,14 @@ from hpcshell.predict.models.words import lines, sentence
 
 class Cards(Record, frozen=True, kw_only=True):
     """What is known where a job is to run: the memory of each card (bytes, as far as it is known),
-    how many there are (None: not known), the site's table, and what earlier runs used, oldest
-    first."""
+    how many there are (None: not known), the site's table, what earlier runs used, oldest first,
+    and what there is to note about all that."""
 
     memory: tuple[int, ...] = ()
     number: int | None = None
     site: SiteTable = SiteTable()
     measured: tuple[Measured, ...] = ()
+    note: str = ""
 
 
 def size(ask: ModelAsk, cards: Cards, *, whole: bool = False) -> Sized:

@@ -23,6 +23,8 @@ from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
 
 LOGGER: Final = "gpu_scheduler"
+AGAIN: Final = 1.0
+"""Seconds between the looks for a daemon that is away."""
 KEPT: Final = 10_000
 """Jobs whose cards and needs are remembered between their events."""
 
@@ -73,17 +75,20 @@ class JobsLog:
         with self._lock:
             self.log.put(level, text + b"\n")
 
-    def follow(self, client: Client, since: int | None, gone: Callable[[], bool]) -> None:
-        """A line for each event of a job of the box after `since`, until `gone` says so or the
-        daemon goes away for good."""
-        try:
-            for event in client.stream("events", since=since, follow=True):
-                if gone():
-                    return
-                self.tell(event)
-        except HpcError as error:
-            if not gone():
-                self.say("error", f"the daemon tells no more: {error.message}")
+    def follow(self, client: Client, since: int, stop: threading.Event) -> None:
+        """A line for each event of a job of the box after `since`, until `stop` is set; while the
+        daemon is away it is waited for, and nothing is missed."""
+        while not stop.is_set():
+            try:
+                for event in client.stream("events", since=since, follow=True):
+                    since = event["seq"]
+                    self.tell(event)
+                    if stop.is_set():
+                        return
+            except HpcError as error:
+                self.say("warning", f"waiting for the daemon: {error.message}")
+                while not stop.wait(AGAIN) and not _answers(client):
+                    pass
 
     def tell(self, event: dict[str, Any]) -> None:
         """The line of one event, if it is of a job of the box."""
@@ -120,6 +125,14 @@ class JobsLog:
         self._jobs[job] = known
         while len(self._jobs) > KEPT:
             self._jobs.popitem(last=False)
+
+
+def _answers(client: Client) -> bool:
+    try:
+        client.call("hello")
+    except HpcError:
+        return False
+    return True
 
 
 def _said(event: dict[str, Any]) -> tuple[str, str]:

@@ -32,7 +32,7 @@ def log_of(settings: Settings, places: Places, level: str = "") -> JobsLog:
     own = settings.daemon
     path = settings.box.log_file or f"{places.state}/gpu.log"
     log = LogFile(path, own.log_size, own.log_files + 1, level or own.log_level)
-    client = Client(places)
+    client = Client(places, autostart=False)
 
     def view_of(job: int) -> dict[str, Any]:
         found: dict[str, Any] = client.call("show", ids=[str(job)])["jobs"][0]
@@ -72,7 +72,8 @@ class Box:
         state = box.state_file if jobs_file == box.jobs_file else ""
         memory = Memory.of(jobs_file, self.places, state)
         client = Client(self.places)
-        follow = (Client(self.places), client.call("hello")["last_event"], stop.is_set)
+        listening = Client(self.places, autostart=False)
+        follow = (listening, client.call("hello")["last_event"], stop)
         threading.Thread(target=self.log.follow, args=follow, name="events", daemon=True).start()
         self.log.say("info", f"following {jobs_file}")
         queue = LineQueue(client, jobs_file, screen=screen)

@@ -240,3 +240,19 @@ def test_in_the_background_it_is_one_and_ends_when_told(hpc, home: Path, lab: Pa
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def test_the_log_goes_on_after_the_daemon_was_away(hpc, lab: Path, started):
+    (lab / "config.json").write_text('{"files": {"log_file": "box.log", "jobs_file": "jobs.txt"}}')
+    box = start(started, "start", "--config", "config.json")
+    assert box.stdout is not None
+    box.stdout.readline()
+    hpc("wait", "1", check=True)
+    hpc("daemon", "stop", check=True)
+    hpc("gpu", "add", "a.py", check=True)
+
+    def ended() -> set[object]:
+        lines = [json.loads(line) for line in (lab / "box.log").read_text().splitlines()]
+        return {line["job_id"] for line in lines if "completed" in line["message"]}
+
+    eventually(lambda: ended() == {"1", "2"}, 40.0)

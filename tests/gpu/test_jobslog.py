@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from hpcshell.client.client import Client
 from hpcshell.core.errors import NotFound
 from hpcshell.gpu.jobslog import JobsLog
 from hpcshell.machine.logfile import LogFile
 
 
-class Daemon:
-    """Answers what jobs are: 1 is the box's, 2 is not, others are gone."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def call(self, verb: str, ids: list[str]) -> dict[str, Any]:
-        self.asked += ids
-        if ids[0] not in ("1", "2"):
-            raise NotFound(f"there is no job {ids[0]}")
-        return {"jobs": [{"tags": ["gpubox"] if ids == ["1"] else [], "gpus": 1.5}]}
-
-
 class Desk:
-    def __init__(self, path: Path, **more: Any) -> None:
+    """A log of jobs: 1 is the box's, 2 is not, others are gone."""
+
+    def __init__(self, path: Path, *, structured: bool = True, **more: Any) -> None:
         self.path = path
-        self.daemon = Daemon()
-        structured = more.pop("structured", True)
-        self.log = JobsLog(LogFile(path, **more), structured=structured)
+        self.asked: list[int] = []
+        self.log = JobsLog(LogFile(path, **more), self.view_of, structured=structured)
+
+    def view_of(self, job: int) -> dict[str, Any]:
+        self.asked.append(job)
+        if job not in (1, 2):
+            raise NotFound(f"there is no job {job}", "look again")
+        return {"tags": ["gpubox"] if job == 1 else [], "gpus": 1.5}
 
     def tell(self, kind: str, state: str, job: int | None = 1, **more: Any) -> None:
         event = {"job": job, "element": None, "kind": kind, "state": state, "cause": "", **more}
-        self.log.tell(cast(Client, self.daemon), event)
+        self.log.tell(event)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.path.read_text().splitlines()]
@@ -71,7 +64,7 @@ def test_cards_and_attempt_are_remembered_until_the_job_ends(desk: Desk):
     last = desk.lines()[-1]
     assert (last["gpu_ids"], last["attempt"]) == ([3], 2)
     assert (last["level"], last["message"]) == ("ERROR", "Job failed: exit code 1")
-    assert desk.daemon.asked == ["1"], "the daemon is asked once about a job"
+    assert desk.asked == [1], "it is asked once what a job is"
 
 
 @pytest.mark.parametrize(

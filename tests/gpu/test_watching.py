@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import hpcshell
 from hpcshell.client.client import Client
 from hpcshell.core.errors import Refused
+from hpcshell.core.jobsfile import JobLine
+from hpcshell.gpu.lines import LineQueue
 from hpcshell.gpu.memory import Memory
 from hpcshell.gpu.watching import AGAIN, Told, Watcher
 from hpcshell.jobs.surroundings import here
@@ -33,7 +39,7 @@ class Lab:
     def watcher(self, memory: Memory | None = None) -> Watcher:
         return Watcher(
             str(self.jobs),
-            Client(here()),
+            LineQueue(Client(here()), str(self.jobs)),
             memory or self.memory(),
             self.told.append,
             lambda: self.time,
@@ -51,6 +57,71 @@ class Lab:
         live = [job.show()["name"] for job in hpcshell.queue(tags=["gpubox"])]
         ended = Client(here()).call("history", tags=["gpubox"], limit=100, offset=0)["rows"]
         return sorted(live + [row["name"] for row in ended])
+
+
+# ------------------------------------------------------------------------------------------ laws
+
+
+class Machine:
+    """Jobs that outlive whoever submits them: a queue as the watcher sees one."""
+
+    def __init__(self) -> None:
+        self.jobs: list[str] = []
+        self.left = 0
+        """How many more may be submitted before whoever does is killed."""
+
+    def known(self) -> dict[str, str]:
+        return {key: str(number) for number, key in enumerate(self.jobs, 1)}
+
+    def room(self) -> float:
+        return float("inf")
+
+    def submit(self, line: JobLine) -> str:
+        self.jobs.append(line.key)
+        self.left -= 1
+        if self.left < 0:
+            raise Killed
+        return str(len(self.jobs))
+
+
+class Killed(BaseException):
+    """As kill -9: nothing is done any more, least of all in order."""
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from([f"1,{letter}.py" for letter in "abcdefgh"] + ["bad", ""])),
+        st.integers(0, 4),
+        st.booleans(),
+    ),
+    max_size=8,
+)
+
+
+@given(STEPS)
+def test_whoever_is_killed_and_whatever_is_lost_each_line_becomes_one_job(
+    steps: list[tuple[list[str], int, bool]],
+):
+    with tempfile.TemporaryDirectory() as directory:
+        path, state = Path(directory, "jobs.txt"), Path(directory, "state.json")
+        machine, written = Machine(), list[str]()
+        for lines, left, lost in [*steps, ([], 1000, False)]:
+            written += lines
+            path.write_text("".join(f"{line}\n" for line in written))
+            machine.left = left
+            memory = Memory(str(path), str(state))
+            watcher = Watcher(str(path), machine, memory, lambda told: None)
+            memory.open()
+            with contextlib.suppress(Killed):
+                watcher.round()
+            memory.close()
+            if lost:
+                state.unlink(missing_ok=True)
+        meant = {line for line in written if line.endswith(".py")}
+        assert len(machine.jobs) == len(set(machine.jobs)) == len(meant)
+
+
+# ----------------------------------------------------------------------------------------- cases
 
 
 @pytest.fixture
@@ -109,14 +180,14 @@ def test_and_found_in_the_queue_where_nothing_was_kept(lab: Lab):
 def test_who_is_killed_between_submitting_and_keeping_submits_nothing_twice(lab: Lab):
     lab.jobs.write_text("1,a.py\n1,b.py\n")
 
-    class Killed(Memory):
+    class Fatal(Memory):
         def remember(self, key: str, job: str) -> None:
             os._exit(9)
 
     Client(here()).call("hello")
     child = os.fork()
     if child == 0:
-        with lab.watcher(Killed.of(str(lab.jobs), here())) as watcher:
+        with lab.watcher(Fatal.of(str(lab.jobs), here())) as watcher:
             watcher.round()
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
@@ -190,10 +261,10 @@ def test_a_file_that_goes_away_is_told_and_waited_for(lab: Lab):
 def test_a_daemon_that_cannot_be_reached_is_told_and_tried_again(lab: Lab):
     lab.jobs.write_text("1,a.py\n")
     with lab.watcher() as watcher:
-        watcher.client = Client(here(), autostart=False)
+        watcher.queue = LineQueue(Client(here(), autostart=False), str(lab.jobs))
         watcher.round()
         assert lab.said() == ["0 nothing is submitted: the daemon does not run"]
-        watcher.client = Client(here())
+        watcher.queue = LineQueue(Client(here()), str(lab.jobs))
         watcher.round()
     assert lab.submitted() == [1]
 

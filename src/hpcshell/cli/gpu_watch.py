@@ -16,6 +16,7 @@ from hpcshell.cli.reach import client
 from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.words import safe, safe_json
+from hpcshell.gpu.lines import LineQueue
 from hpcshell.gpu.memory import Memory
 from hpcshell.gpu.watching import Told, Watcher
 from hpcshell.jobs.surroundings import configured, here, working_directory
@@ -53,7 +54,8 @@ def watch(talk: Talk, file: str, interval: float | None, once: bool, screen: boo
     path, daemon = os.path.abspath(file), client()
     state = box.state_file if path == box.jobs_file else ""
     memory = Memory.of(path, here(), state)
-    with Watcher(path, daemon, memory, teller(talk), screen=screen) as watcher:
+    queue = LineQueue(daemon, path, screen=screen)
+    with Watcher(path, queue, memory, teller(talk)) as watcher:
         if once:
             return _once(watcher)
         with told_to_end() as stop:

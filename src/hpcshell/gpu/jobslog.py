@@ -23,6 +23,8 @@ from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
 
 LOGGER: Final = "gpu_scheduler"
+AGAIN: Final = 1.0
+"""Seconds between the looks for a daemon that is away."""
 KEPT: Final = 10_000
 """Jobs whose cards and needs are remembered between their events."""
 
@@ -46,10 +48,14 @@ class Known(Record, frozen=True):
 
 
 class JobsLog:
-    """Writes to `log`; `structured`: lines of JSON, else for people."""
+    """Writes to `log`; `structured`: lines of JSON, else for people. `view_of` gives the document
+    of a job, and raises an `HpcError` for one that is gone."""
 
-    def __init__(self, log: LogFile, *, structured: bool = True) -> None:
+    def __init__(
+        self, log: LogFile, view_of: Callable[[int], dict[str, Any]], *, structured: bool = True
+    ) -> None:
         self.log = log
+        self.view_of = view_of
         self.structured = structured
         self._lock = threading.Lock()
         self._jobs: OrderedDict[int, Known | None] = OrderedDict()
@@ -69,21 +75,24 @@ class JobsLog:
         with self._lock:
             self.log.put(level, text + b"\n")
 
-    def follow(self, client: Client, since: int | None, gone: Callable[[], bool]) -> None:
-        """A line for each event of a job of the box after `since`, until `gone` says so or the
-        daemon goes away for good."""
-        try:
-            for event in client.stream("events", since=since, follow=True):
-                if gone():
-                    return
-                self.tell(client, event)
-        except HpcError as error:
-            if not gone():
-                self.say("error", f"the daemon tells no more: {error.message}")
+    def follow(self, client: Client, since: int, stop: threading.Event) -> None:
+        """A line for each event of a job of the box after `since`, until `stop` is set; while the
+        daemon is away it is waited for, and nothing is missed."""
+        while not stop.is_set():
+            try:
+                for event in client.stream("events", since=since, follow=True):
+                    since = event["seq"]
+                    self.tell(event)
+                    if stop.is_set():
+                        return
+            except HpcError as error:
+                self.say("warning", f"waiting for the daemon: {error.message}")
+                while not stop.wait(AGAIN) and not _answers(client):
+                    pass
 
-    def tell(self, client: Client, event: dict[str, Any]) -> None:
+    def tell(self, event: dict[str, Any]) -> None:
         """The line of one event, if it is of a job of the box."""
-        if event["job"] is None or (known := self._known(client, event["job"])) is None:
+        if event["job"] is None or (known := self._known(event["job"])) is None:
             return
         if event["kind"] == "start" and event.get("detail"):
             detail = event["detail"]
@@ -102,10 +111,10 @@ class JobsLog:
             attempt=known.attempt,
         )
 
-    def _known(self, client: Client, job: int) -> Known | None:
+    def _known(self, job: int) -> Known | None:
         if job not in self._jobs:
             try:
-                view = client.call("show", ids=[str(job)])["jobs"][0]
+                view = self.view_of(job)
                 ours = TAG in view["tags"]
                 self._keep(job, Known(float(view["gpus"])) if ours else None)
             except HpcError:  # it is gone already
@@ -116,6 +125,14 @@ class JobsLog:
         self._jobs[job] = known
         while len(self._jobs) > KEPT:
             self._jobs.popitem(last=False)
+
+
+def _answers(client: Client) -> bool:
+    try:
+        client.call("hello")
+    except HpcError:
+        return False
+    return True
 
 
 def _said(event: dict[str, Any]) -> tuple[str, str]:

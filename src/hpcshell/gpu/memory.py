@@ -1,4 +1,4 @@
-"""Which lines of a file of jobs were submitted: kept in a file, and in the tags of the jobs.
+"""Which lines of a file of jobs were submitted: kept in a file (and in the tags of the jobs).
 
 The file is written after the submission, and whole or not at all: whoever is killed between the two
 finds the job by its tags, and submits nothing twice.
@@ -7,19 +7,14 @@ finds the job by its tags, and submits nothing twice.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-from collections.abc import Iterable
 
 import msgspec
 
-from hpcshell.client.client import Client
 from hpcshell.core.errors import Broken, Refused
 from hpcshell.core.words import quote, safe
-from hpcshell.gpu.looking import rows
+from hpcshell.gpu.lines import file_key
 from hpcshell.machine.paths import Places
-
-_LINE = "line:"
 
 
 class _Kept(msgspec.Struct, kw_only=True):
@@ -43,12 +38,8 @@ class Memory:
     @classmethod
     def of(cls, jobs_file: str, places: Places, state_file: str = "") -> Memory:
         """That of a file of jobs; its place is `state_file`, or in the state directory."""
-        name = file_key(os.path.realpath(jobs_file))
+        name = file_key(jobs_file)
         return cls(jobs_file, state_file or f"{places.state}/gpu-jobs-{name}.json")
-
-    def tags_of(self, key: str) -> tuple[str, str]:
-        """What the job of a line is found by."""
-        return f"jobs:{file_key(self.jobs_file)}", f"{_LINE}{key}"
 
     def open(self) -> None:
         """Read what is kept. Raises `Refused` while another process follows the file."""
@@ -70,13 +61,6 @@ class Memory:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-    def look_in_queue(self, client: Client) -> None:
-        """Learn of jobs that were submitted and not kept."""
-        tag = self.tags_of("")[0]
-        for verb in ("queue", "history"):
-            for row in rows(client, verb, tags=[tag]):
-                self.submitted |= {key: str(row["id"]) for key in _keys(row["tags"])}
 
     def remember(self, key: str, job: str) -> None:
         """Keep that a line was submitted; on disk after `save`."""
@@ -111,12 +95,3 @@ class Memory:
 
     def _unwritable(self, error: OSError) -> Broken:
         return Broken(f"{safe(self.path)} cannot be used: {error.strerror}", "see: hpc doctor")
-
-
-def file_key(path: str) -> str:
-    """A short name for a path."""
-    return hashlib.blake2b(os.fsencode(path), digest_size=6).hexdigest()
-
-
-def _keys(tags: Iterable[str]) -> list[str]:
-    return [tag.removeprefix(_LINE) for tag in tags if tag.startswith(_LINE)]

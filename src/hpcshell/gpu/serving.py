@@ -9,12 +9,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from hpcshell.client.client import Client
 from hpcshell.core.errors import HpcError, NotFound, Refused, Unreachable
 from hpcshell.core.settings import Settings
 from hpcshell.gpu.jobslog import JobsLog
+from hpcshell.gpu.lines import LineQueue
 from hpcshell.gpu.looking import rows
 from hpcshell.gpu.memory import Memory
 from hpcshell.gpu.watching import Told, Watcher
@@ -31,7 +32,13 @@ def log_of(settings: Settings, places: Places, level: str = "") -> JobsLog:
     own = settings.daemon
     path = settings.box.log_file or f"{places.state}/gpu.log"
     log = LogFile(path, own.log_size, own.log_files + 1, level or own.log_level)
-    return JobsLog(log, structured=settings.box.structured)
+    client = Client(places, autostart=False)
+
+    def view_of(job: int) -> dict[str, Any]:
+        found: dict[str, Any] = client.call("show", ids=[str(job)])["jobs"][0]
+        return found
+
+    return JobsLog(log, view_of, structured=settings.box.structured)
 
 
 @contextlib.contextmanager
@@ -65,10 +72,12 @@ class Box:
         state = box.state_file if jobs_file == box.jobs_file else ""
         memory = Memory.of(jobs_file, self.places, state)
         client = Client(self.places)
-        follow = (Client(self.places), client.call("hello")["last_event"], stop.is_set)
+        listening = Client(self.places, autostart=False)
+        follow = (listening, client.call("hello")["last_event"], stop)
         threading.Thread(target=self.log.follow, args=follow, name="events", daemon=True).start()
         self.log.say("info", f"following {jobs_file}")
-        with Watcher(jobs_file, client, memory, self._told, screen=screen) as watcher:
+        queue = LineQueue(client, jobs_file, screen=screen)
+        with Watcher(jobs_file, queue, memory, self._told) as watcher:
             follow_until(watcher, box.jobs_interval, stop, box.stop_within)
         self.log.say("info", "stopped: " + standing(client))
 

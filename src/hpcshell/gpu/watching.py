@@ -1,27 +1,23 @@
 """Following a file of jobs: each new line is submitted, once.
 
-with Watcher(path, client, memory, tell) as watcher:
+with Watcher(path, queue, memory, tell) as watcher:
     watcher.round()                what is new is submitted, what is wrong is told
     watcher.follow(5.0, stop)      again and again, until `stop` is set
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
-from hpcshell.client.client import Client
 from hpcshell.core.errors import HpcError, NotYet, Unreachable
 from hpcshell.core.jobsfile import JobLine
 from hpcshell.core.records import Record
-from hpcshell.gpu.adding import BoxJob, draft, hand_over, room
 from hpcshell.gpu.memory import Memory
 from hpcshell.gpu.reading import Contents, JobsFile
-from hpcshell.jobs.surroundings import configured, working_directory
 
 AGAIN: Final = 60.0
 """Seconds after which a line that was refused is tried again: the script may be there by then."""
@@ -37,23 +33,28 @@ class Told(Record, frozen=True, kw_only=True):
     job: str = ""
 
 
+class Queue(Protocol):
+    """Where lines go; see `lines.LineQueue`."""
+
+    def known(self) -> dict[str, str]: ...
+
+    def room(self) -> float: ...
+
+    def submit(self, line: JobLine) -> str: ...
+
+
 class Watcher:
-    """One file of jobs. `tell` is told what happens, of each thing once. `screen`: the jobs run in
-    sessions that can be joined."""
+    """One file of jobs. `tell` is told what happens, of each thing once."""
 
     def __init__(
         self,
         path: str,
-        client: Client,
+        queue: Queue,
         memory: Memory,
         tell: Callable[[Told], None],
         now: Callable[[], float] = time.monotonic,
-        *,
-        screen: bool = False,
     ) -> None:
-        self.path = path
-        self.screen = screen
-        self.client = client
+        self.queue = queue
         self.memory = memory
         self.bad = 0
         """Lines that are no jobs, or that were refused."""
@@ -129,14 +130,14 @@ class Watcher:
         if not self._waiting:
             return
         if self._unsure:
-            self.memory.look_in_queue(self.client)
+            self.memory.submitted |= self.queue.known()
             self._unsure = False
         for key in self.memory.submitted.keys() & self._waiting.keys():
             del self._waiting[key]
         due = [line for key, line in self._waiting.items() if self._due(key)]
         if not due:
             return
-        left = room(self.client, configured(working_directory()).settings)
+        left = self.queue.room()
         for line in due:
             if stop is not None and stop.is_set():
                 return
@@ -151,28 +152,18 @@ class Watcher:
 
     def _submit(self, line: JobLine) -> int:
         """How many jobs it made: one, or none, if it is refused."""
-        job = BoxJob(
-            script=line.script,
-            arguments=line.arguments,
-            priority=line.priority,
-            conda=line.conda,
-            cards=line.cards,
-            directory=os.path.dirname(os.path.abspath(self.path)),
-            screen=self.screen,
-            tags=self.memory.tags_of(line.key),
-        )
         try:
-            taken = hand_over(self.client, draft(job, self.client))
+            job = self.queue.submit(line)
         except (Unreachable, NotYet):
             raise
         except HpcError as error:
             self._refused[line.key] = self._now() + AGAIN
             self._complain(line.number, line.key, error.message)
             return 0
-        self.memory.remember(line.key, str(taken["id"]))
+        self.memory.remember(line.key, job)
         del self._waiting[line.key]
         self._forget("submitted")
-        self._tell(Told(what="submitted", number=line.number, job=str(taken["id"])))
+        self._tell(Told(what="submitted", number=line.number, job=job))
         return 1
 
     def _complain(self, number: int, key: str, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import NamedTuple
 
 import pytest
@@ -136,6 +137,25 @@ def test_no_card_is_given_twice_over_and_everything_that_fits_ends(box: Box) -> 
     closures.clear()
     closed_since.clear()
     world.tick()
+    world.run()
+    assert not world.left
+    assert world.view.room.free == world.view.room.size
+
+
+@pytest.mark.parametrize("way", ["topology", "spread"])
+def test_a_thousand_jobs_over_64_cards_all_end(way: str) -> None:
+    chance = Random(1)
+    node = Node(name="box", cpus=2048, gpus=("a100",) * 64, gpu_memory=(80 * GIB,) * 64)
+    total = Resources(cpus=2048, gpus=64)
+    world = World(Room(total, Host(node, WAYS.get(way))), Policy(promises=1))
+    world.watch.append(lambda world: check_cards(world, node))
+    for number in range(1, 1001):
+        gpus, share = divmod(chance.randrange(1, 400), WHOLE)
+        memory = chance.choice((0, 0, 10, 40)) * GIB
+        asked = Request(gpus=gpus, gpu_share=share, gpu_mem=memory, time_limit=60.0)
+        job = replace(make_job(number), request=settled(asked, node))
+        arrives = chance.uniform(0, 300)
+        world.submit(replace(job, submit_time=arrives), same(Act(chance.uniform(1, 60))))
     world.run()
     assert not world.left
     assert world.view.room.free == world.view.room.size

@@ -7,6 +7,7 @@ does not tell.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from hpcshell.core.records import Record
 
@@ -76,6 +77,7 @@ class Survey(Record, frozen=True, kw_only=True):
     trouble: str = ""
 
 
+@lru_cache(maxsize=4096)
 def is_model(model: str, wanted: str) -> bool:
     """Whether cards of this model are what somebody means who writes `wanted`: some of its words,
     in their order, however they are joined. `a100` means `NVIDIA A100-SXM4-80GB`, and `a10` does

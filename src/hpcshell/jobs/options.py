@@ -36,6 +36,10 @@ class Options(TypedDict, total=False):
     memory_per_gpu: int | str | None
     gpus: float | str | None
     gpus_per_task: float | str | None
+    gpu_mem: int | str | None
+    gpu_type: str | None
+    gpus_allowed: Several | None
+    rewrite_cuda: bool | None
     cpus_per_gpu: int | str | None
     gres: Several | None
     resource: Counts | None
@@ -75,9 +79,11 @@ class Options(TypedDict, total=False):
     error: Text | None
     input: Text | None
     open_mode: str | None
+    screen: str | None
     export: Several | None
     env: Variables | None
     umask: str | None
+    screen: bool | str | None
 
     # Arrays and dependencies
     array: str | Iterable[int] | None

@@ -198,7 +198,7 @@ def _first_of(view: View, pool: str) -> Unit | None:
     """The first in line of those that are met from the same part of the machine, and that no limit
     keeps."""
     for key, shape in islice(view.queue.turn.heads, LOOKED_AT):
-        possible = shape.pool == pool and shape.taken(view.room.size) is not None
+        possible = shape.pool == pool and shape.possible(view.room)
         if possible and _limited(view, key[3]) is None:
             return (key[1], next(key[3].elements()))
     return None

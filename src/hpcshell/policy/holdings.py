@@ -91,6 +91,7 @@ class Holdings:
         """One of several nodes takes new work, or none any more; what it runs runs on."""
         assert isinstance(self.room, Cluster), "there are several nodes"
         self.room.set_state(name, state)
+        self.room.reshaped()
         self.promised = {}
 
     def on_since(self, claim: Claim) -> float:

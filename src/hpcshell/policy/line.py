@@ -42,6 +42,7 @@ class Shape:
     the requests that start together, if it is of several."""
 
     __slots__ = (
+        "_possible",
         "all",
         "claimant",
         "fill",
@@ -68,6 +69,7 @@ class Shape:
         self.all = together
         self.need: Vector | None = None
         self.place: Place | None = None
+        self._possible: bool | None = None
         self.length = length
         self.fill = 0.0
         self.claimant: Claimant | None = None
@@ -79,8 +81,15 @@ class Shape:
     def measure(self, room: Room) -> None:
         """Work out what it takes of the machine."""
         self.need, self.place = room.need(self.request), room.place(self.request)
+        self._possible = None
         if self.all and (room.several or room.by_card):
             self.place = Joint(room, self.all)
+
+    def possible(self, room: Room) -> bool:
+        """Whether there is room for it while nobody is there."""
+        if self._possible is None:
+            self._possible = self.taken(room.size) is not None
+        return self._possible
 
     def taken(self, free: Vector) -> Vector | None:
         """What it takes where so much is free; None: it does not fit."""

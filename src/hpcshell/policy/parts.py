@@ -59,7 +59,7 @@ class Parts:
     def possible(self, shape: Shape, ground: Ground) -> bool:
         """Whether a request of this shape can be met at all, sooner or later."""
         if ground is self.public:
-            return shape.taken(self._view.room.size) is not None
+            return shape.possible(self._view.room)
         return self._meets(shape, self._now)
 
     def any_free(self, shape: Shape) -> bool:

@@ -110,11 +110,12 @@ def _lack(name: str, need: int, left: int, total: int) -> str:
 def blocked(shape: Shape, room: Room, free: Vector, ahead: tuple[int, int] | None) -> Reason:
     """Why ready work cannot start; `ahead` is the first in line that cannot either, if it is
     another."""
-    if shape.taken(room.size) is None:
+    if not shape.possible(room):
         if names := out_of_service(room, shape.all or (shape.request,)):
-            what = "nodes" if room.several else "gpus"
-            kept = f"it waits for {what} that take no new work: {joined(names)}"
-            return Reason(code="Drained" if room.several else "GpusClosed", sentence=kept)
+            kept = f"that take no new work: {joined(names)}"
+            if room.several:
+                return Reason(code="Drained", sentence=f"it waits for nodes {kept}")
+            return Reason(code="GpusClosed", sentence=f"it waits for gpus {kept}")
         return Reason(code="TooLarge", sentence=too_large(shape, room))
     lack = lacking(shape, room, free)
     if ahead is None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from operator import add, le, sub
 from typing import Final
 
@@ -259,16 +259,33 @@ def _with_cards(
     room: Room, request: Request, those: tuple[Kind, ...], free: Vector
 ) -> Vector | None:
     """What a request takes, of the first of those kinds of cards that there is enough of."""
-    need, each = room.need(request), room.each_card(free)
-    host = _known(room.host, len(each))
+    each = room.each_card(free)
+    most = _most(each)
     for kind in those:
+        if not _enough(most, kind.wanted):
+            continue
         mine = each
         if len(kind.cards) < len(each):
             mine = tuple(left if card in kind.cards else 0 for card, left in enumerate(each))
-        taken = host.take(mine, request.cpus, kind.wanted)
+        taken = _known(room.host, len(each)).take(mine, request.cpus, kind.wanted)
+        need = None if taken is None else room.need(request)
         if taken is not None and need is not None:
             return (*need[:3], sum(taken), *need[4:], *taken)
     return None
+
+
+@lru_cache(maxsize=256)
+def _most(each: Vector) -> tuple[int, int]:
+    """How many cards are wholly free, and the most that is free of any other."""
+    return each.count(WHOLE), max((left for left in each if left < WHOLE), default=0)
+
+
+def _enough(most: tuple[int, int], wanted: int) -> bool:
+    """Whether there may be so much, on cards of which `most` is free: which of them will do is
+    looked at only then."""
+    whole, part = most
+    count, share = divmod(wanted, WHOLE)
+    return count < whole or (count == whole and share <= part)
 
 
 def _open(total: Resources, closed: Collection[int]) -> list[int]:

@@ -20,6 +20,7 @@ from hpcshell.core.records import Claim, Job, Launch, Record, Resources, State, 
 from hpcshell.core.settings import Settings
 from hpcshell.policy.choice import choice, ledger_of
 from hpcshell.policy.depend import ParentFacts
+from hpcshell.policy.holdings import close_cards
 from hpcshell.policy.line import Entry
 from hpcshell.policy.place.nodes import Node
 from hpcshell.policy.plan import Policy
@@ -47,9 +48,10 @@ class Snapshot(Record, frozen=True, kw_only=True):
     `runs`: what each run holds; `waking`: the suspended ones that are to go on; `parents`: what is
     known of jobs that others wait for; `promised`: (job, index, instant). `used`: when reservations
     were used last; `since`: when runs that had been suspended went on; `closed`: why nothing new
-    starts. `last_job`: the highest id given out, `left_out`: so many jobs that wait are not in it.
-    `settings`, `usage` and `origin` are what `choice` makes the regime of, `learnt` what its
-    predictor knows. `nodes` and `placement`: as `room_of` is told.
+    starts, and `closed_cards` nothing on certain cards. `last_job`: the highest id given out,
+    `left_out`: so many jobs that wait are not in it. `settings`, `usage` and `origin` are what
+    `choice` makes the regime of, `learnt` what its predictor knows. `nodes` and `placement`: as
+    `room_of` is told.
     """
 
     now: float
@@ -66,6 +68,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     leaving: dict[int, float] = field(default_factory=dict)
     checkpoints: dict[int, float] = field(default_factory=dict)
     closed: str = ""
+    closed_cards: dict[int, str] = field(default_factory=dict)
     settings: Settings | None = None
     usage: dict[str, float] = field(default_factory=dict)
     origin: float = 0.0
@@ -136,6 +139,7 @@ def view_of(snapshot: Snapshot, regime: Regime | None = None) -> View:
     view.leaving.update(snapshot.leaving)
     view.checkpoints.update(snapshot.checkpoints)
     view.closed = snapshot.closed
+    close_cards(view, snapshot.closed_cards)
     view.keep({(job, index): start for job, index, start in snapshot.promised})
     return view
 

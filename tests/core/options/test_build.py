@@ -197,7 +197,7 @@ def test_every_field_of_a_submission_can_be_set():
         " --profile light --tag t --comment c -H -b now+1h --deadline now+9d --grace 1s --signal 10"
         " --checkpoint-signal USR1@30"
         " --no-requeue --retries 1 --mail-user u -i i -o o -e e --open-mode append --unique -J n"
-        " --umask 077 -t 1h --model m --screen",
+        " --umask 077 -t 1h --model m --screen --rewrite-cuda",
         profiles=SHIPPED_PROFILES,
     )
     plain = submission()

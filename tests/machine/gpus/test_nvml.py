@@ -62,52 +62,52 @@ def troubles(survey: Survey) -> list[str]:
 # -- laws ----------------------------------------------------------------------------------------
 
 
-@st.composite
-def devices(draw: st.DrawFn, number: int, whole: bool = True) -> Device:
-    few = st.none() | st.integers(0, 2**31 - 1)
-    process = st.builds(
-        Process,
-        pid=st.integers(2**22 + 1, 2**31),  # beyond what the kernel gives
-        memory=st.none() | st.integers(0, 2**40),
-        kind=st.sampled_from(("Compute", "Graphics", "MPSCompute")),
-    )
-    slices = st.integers(0, 7) if whole else st.just(0)
-    name = f"{'GPU' if whole else 'MIG'}-{number}"
-    return Device(
-        uuid=name,
-        bus=f"0000{draw(st.sampled_from(('0000', '0001')))}:{number % 256:02X}:00.0",
-        name=draw(st.none() | st.just("NVIDIA H100")),
-        memory=draw(st.none() | st.integers(0, 2**40)),
-        used=draw(st.integers(0, 2**40)),
-        load=draw(few),
-        temperature=draw(few),
-        power=draw(few),
-        limit=draw(few),
-        ecc=draw(few),
-        mode=draw(st.none() | st.integers(0, 4)),
-        mig=draw(st.sampled_from((None, 0, 0, 1))),
-        xid=draw(st.none() | st.integers(1, 150)),
-        processes=tuple(draw(st.lists(process, max_size=4))),
-        slices=tuple(
-            draw(devices(number * 10 + part, whole=False)) for part in range(draw(slices))
-        ),
-        fails=draw(st.dictionaries(st.sampled_from(PER_CARD), CODES, max_size=2)),
-    )
+FEW = st.none() | st.integers(0, 2**31 - 1)
+processes = st.builds(
+    Process,
+    pid=st.integers(2**22 + 1, 2**31),  # beyond what the kernel gives
+    memory=st.none() | st.integers(0, 2**40),
+    kind=st.sampled_from(("Compute", "Graphics", "MPSCompute")),
+)
+parts = st.builds(
+    Device,
+    uuid=st.just(""),
+    bus=st.just(""),
+    name=st.none() | st.just("NVIDIA H100"),
+    memory=st.none() | st.integers(0, 2**40),
+    used=st.integers(0, 2**40),
+    load=FEW,
+    ecc=FEW,
+    mode=st.none() | st.integers(0, 4),
+    mig=st.sampled_from((None, 0, 0, 1)),
+    xid=st.none() | st.integers(1, 150),
+    processes=st.lists(processes, max_size=2).map(tuple),
+    fails=st.dictionaries(st.sampled_from(PER_CARD), CODES, max_size=1),
+)
 
 
 @st.composite
 def plays(draw: st.DrawFn) -> Play:
-    cards = [draw(devices(number + 1)) for number in range(draw(st.integers(0, 4)))]
-    return Play(
-        cards=tuple(draw(st.permutations(cards))),
-        errors=draw(
-            st.dictionaries(st.sampled_from((*PER_CARD[:-1], *OF_DRIVER)), CODES, max_size=1)
-        ),
-    )
+    cards = []
+    for number, part in enumerate(draw(st.lists(parts, max_size=3))):
+        slices = draw(st.lists(parts, max_size=2))
+        cards.append(
+            replace(
+                part,
+                uuid=f"GPU-{number}",
+                bus=f"00000000:{number + 1:02X}:00.0",
+                slices=tuple(
+                    replace(each, uuid=f"MIG-{number}-{slot}") for slot, each in enumerate(slices)
+                ),
+            )
+        )
+    functions = st.sampled_from((*PER_CARD[:-1], *OF_DRIVER))
+    errors = draw(st.dictionaries(functions, CODES, max_size=1))
+    return Play(cards=tuple(draw(st.permutations(cards))), errors=errors)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(plays(), min_size=1, max_size=3))
+@given(st.lists(plays(), min_size=1, max_size=2))
 def test_whatever_the_driver_says_is_a_survey_or_a_sentence(nvml: Driver, said: list[Play]) -> None:
     for turn, play in enumerate(said):
         nvml.plays(play=play)
@@ -264,6 +264,12 @@ def test_a_sliced_card_without_slices_is_said(nvml: Driver) -> None:
     survey = nvml.survey()
     assert survey.cards == ()
     assert "0000:01:00.0 is in MIG mode and has no slices" in survey.trouble
+
+
+def test_slices_that_cannot_be_asked_for_are_a_trouble_of_their_card(nvml: Driver) -> None:
+    slot = "nvmlDeviceGetMigDeviceHandleByIndex"
+    nvml.plays(replace(sliced(Device("MIG-1")), fails={slot: UNKNOWN}))
+    assert troubles(nvml.survey()) == ["the driver says of it: Unknown Error"]
 
 
 def test_slices_of_a_lost_card_are_lost(nvml: Driver) -> None:
@@ -426,12 +432,15 @@ def test_a_process_in_several_lists_is_one_with_the_most_memory(nvml: Driver) ->
         Process(dead, GIB, "Compute"),
         Process(dead, 2 * GIB, "Graphics"),
         Process(dead, None, "MPSCompute"),
+        Process(dead + 1, 2 * GIB, "Compute"),
         Process(dead + 1, GIB, "MPSCompute"),
+        Process(dead + 2, GIB, "MPSCompute"),
     )
     nvml.plays(replace(one, processes=lists))
     assert nvml.survey().readings[0].tenants == (
         Tenant(pid=dead, memory=2 * GIB),
-        Tenant(pid=dead + 1, memory=GIB),
+        Tenant(pid=dead + 1, memory=2 * GIB),
+        Tenant(pid=dead + 2, memory=GIB),
     )
 
 

@@ -99,19 +99,18 @@ def test_a_dead_process_is_told_as_it_was_said(tmp_path: Path) -> None:
 
 def test_a_process_is_looked_at_once_but_its_memory_is_that_of_now(tmp_path: Path) -> None:
     who = Who(str(tmp_path))
-    with running("sh", "-c", "echo; read line; exec sleep 300") as process:
+    with running("sh", "-c", "echo; read line; exec sh -c 'echo; read again'") as process:
         before = told(who, process.pid, 5)
         assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.write(b"\n")
-        process.stdin.close()
-        while Path(f"/proc/{process.pid}/comm").read_text() != "sleep\n":
-            pass
+        process.stdin.flush()
+        process.stdout.readline()
         again = told(who, process.pid, 6)
         assert (again.command, again.since, again.memory) == (before.command, before.since, 6)
         who.begin()
         who.begin()  # a survey without it
-        assert told(who, process.pid).command == "sleep 300"
-        process.kill()
+        assert told(who, process.pid).command == "sh -c echo; read again"
 
 
 def test_a_command_is_short_and_obeyed_by_no_terminal(tmp_path: Path) -> None:

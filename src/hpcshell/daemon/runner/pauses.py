@@ -53,9 +53,15 @@ class Pauses:
             self.go_on(entry)
 
     def stand_still(self, entry: Entry) -> None:
-        """Stop all of it; what still forks is stopped at the next try."""
+        """Stop all of it; what still forks is stopped at the next try.
+
+        screen lets a window that is stopped go on, as long as it is not stopped itself: with a
+        session, all is stopped once more.
+        """
         hunt = Hunt(self.orphans, entry)
         settled = processes.stop_tree(hunt, self.roster.apart()) and hunt.quiet
+        if entry.spawning.session:
+            settled = processes.stop_tree(hunt, self.roster.apart()) and hunt.quiet
         entry.next_try = 0.0 if settled else clock.monotonic() + RETRY
 
     def go_on(self, entry: Entry) -> None:

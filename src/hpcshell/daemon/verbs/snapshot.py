@@ -135,6 +135,7 @@ def _head(engine: Engine, kept: Kept) -> Snapshot:
         leaving=dict(view.leaving),
         checkpoints=dict(view.checkpoints),
         closed=view.closed,
+        closed_cards=view.room.closed,
         last_job=engine.last_job,
         left_out=len(engine.live) - len(kept.jobs),
         settings=engine.host.settings,

@@ -191,8 +191,10 @@ def test_a_file_is_followed_until_it_is_told_to_end(lab: Path, started):
 
 
 def test_who_is_killed_at_any_time_submits_nothing_twice(hpc, lab: Path, started):
-    (lab / "jobs.txt").write_text("".join(f"1,a.py,,--n {n},\n" for n in range(60)))
-    for _ in range(4):
+    (lab / "jobs.txt").unlink()
+    for turn in range(4):
+        with (lab / "jobs.txt").open("a") as file:
+            file.writelines(f"1,a.py,,--n {turn}.{n},\n" for n in range(15))
         watch = start(started, "watch", "jobs.txt", "--interval", "0.1", "--quiet")
         assert watch.stdout is not None
         watch.stdout.readline()

@@ -67,6 +67,7 @@ def add(talk: Talk, script: str, **chosen: Any) -> int:
     from hpcshell.cli.submit import present, say_sizing, say_understood
     from hpcshell.core.jobsfile import shell_words
     from hpcshell.gpu.adding import BoxJob, cards_of, check_room, draft, hand_over, priority_of
+    from hpcshell.jobs.sizing import cards_behind
 
     job = BoxJob(
         script=script,
@@ -79,12 +80,12 @@ def add(talk: Talk, script: str, **chosen: Any) -> int:
         screen=chosen["screen"],
     )
     daemon = client()
-    prepared = draft(job, daemon)
+    prepared = draft(job, cards_behind(daemon)())
     check_room(daemon)
-    taken = hand_over(daemon, prepared, dry_run=talk.dry_run)
+    taken = hand_over(daemon, [prepared], dry_run=talk.dry_run)
     say_understood(talk, prepared)
     say_sizing(talk, prepared)
-    present(talk, taken, prepared)
+    present(talk, taken[0], prepared)
     return 0
 
 

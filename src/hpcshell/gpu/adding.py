@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
@@ -18,9 +18,11 @@ from hpcshell.core.settings import Settings
 from hpcshell.core.words import name_from, quote
 from hpcshell.gpu.sizing import sized
 from hpcshell.jobs.prepare import Prepared
-from hpcshell.jobs.sizing import cards_behind
 from hpcshell.jobs.surroundings import configured, working_directory
 from hpcshell.machine.scripts import allowed
+
+if TYPE_CHECKING:
+    from hpcshell.predict.models.sizing import Cards
 
 TAG: Final = "gpubox"
 """What all jobs have that came in this way."""
@@ -62,14 +64,14 @@ def cards_of(value: str | Sequence[int] | None) -> str:
     return card_list(text, "allowed cards")
 
 
-def draft(job: BoxJob, client: Client) -> Prepared:
-    """The submission of a job, sized by what the daemon knows of the cards. Raises the `HpcError`
-    that says why there is none."""
+def draft(job: BoxJob, cards: Cards) -> Prepared:
+    """The submission of a job, sized by what is known of the cards. Raises the `HpcError` that
+    says why there is none."""
     settings = configured(working_directory()).settings
     path = os.path.join(job.directory or working_directory(), os.path.expanduser(job.script))
     real = allowed(path, settings.security.allowed_script_paths)
     argv = (*_run_by(real, job), *job.arguments)
-    options, cards = from_keywords(**_options(job, settings)), cards_behind(client)()
+    options = from_keywords(**_options(job, settings))
     prepared = sized(argv, options, job.gpus, settings, cards)
     return replace(prepared, submission=replace(prepared.submission, guarded=real))
 
@@ -127,9 +129,11 @@ def check_room(client: Client) -> None:
         )
 
 
-def hand_over(client: Client, prepared: Prepared, *, dry_run: bool = False) -> dict[str, Any]:
-    """Submit a job: what the daemon answers."""
-    submissions = [prepared.submission]
+def hand_over(
+    client: Client, prepared: Sequence[Prepared], *, dry_run: bool = False
+) -> list[dict[str, Any]]:
+    """Submit jobs, all of them or none: what the daemon answers for each."""
+    submissions = [each.submission for each in prepared]
     answer: dict[str, Any] = client.call("submit", submissions=submissions, dry_run=dry_run)
-    found: dict[str, Any] = answer["jobs"][0]
+    found: list[dict[str, Any]] = answer["jobs"]
     return found

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 
 from hpcshell.client.client import Client
 from hpcshell.core.jobsfile import JobLine
 from hpcshell.gpu.adding import BoxJob, draft, hand_over, room
 from hpcshell.gpu.looking import rows
+from hpcshell.jobs.sizing import cards_behind
 from hpcshell.jobs.surroundings import configured, working_directory
 
 _LINE = "line:"
@@ -38,9 +40,15 @@ class LineQueue:
         """How many more jobs may wait."""
         return room(self.client, configured(working_directory()).settings)
 
-    def submit(self, line: JobLine) -> str:
-        """The id of the job that a line has become. Raises the `HpcError` that says why not."""
-        job = BoxJob(
+    def submit(self, lines: Sequence[JobLine]) -> list[str]:
+        """The ids of the jobs that lines have become, all of them or none. Raises the `HpcError`
+        that says why not."""
+        cards = cards_behind(self.client)()
+        prepared = [draft(self._job(line), cards) for line in lines]
+        return [str(answer["id"]) for answer in hand_over(self.client, prepared)]
+
+    def _job(self, line: JobLine) -> BoxJob:
+        return BoxJob(
             script=line.script,
             arguments=line.arguments,
             priority=line.priority,
@@ -50,7 +58,6 @@ class LineQueue:
             screen=self.screen,
             tags=(self._tag, f"{_LINE}{line.key}"),
         )
-        return str(hand_over(self.client, draft(job, self.client))["id"])
 
 
 def file_key(path: str) -> str:

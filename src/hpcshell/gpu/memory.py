@@ -32,7 +32,7 @@ class Memory:
         self.jobs_file = os.path.realpath(jobs_file)
         self.path = state_file
         self.submitted: dict[str, str] = {}
-        self._unsaved = 0
+        self._unsaved = False
         self._lock = -1
 
     @classmethod
@@ -65,11 +65,11 @@ class Memory:
     def remember(self, key: str, job: str) -> None:
         """Keep that a line was submitted; on disk after `save`."""
         self.submitted[key] = job
-        self._unsaved += 1
+        self._unsaved = True
 
-    def save(self, at_least: int = 1) -> None:
-        """Write it, if there is so much new."""
-        if self._unsaved < at_least:
+    def save(self) -> None:
+        """Write it, if there is anything new."""
+        if not self._unsaved:
             return
         kept = _Kept(jobs_file=self.jobs_file, submitted=self.submitted)
         new = f"{self.path}.new"
@@ -81,7 +81,7 @@ class Memory:
             os.replace(new, self.path)
         except OSError as error:
             raise self._unwritable(error) from None
-        self._unsaved = 0
+        self._unsaved = False
 
     def _read(self) -> dict[str, str]:
         """What is kept; nothing where it is damaged: the queue knows it, too."""

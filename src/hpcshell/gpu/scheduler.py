@@ -17,6 +17,7 @@ from hpcshell.gpu.adding import BoxJob, cards_of, check_room, draft, hand_over, 
 from hpcshell.gpu.config import SchedulerConfig
 from hpcshell.gpu.looking import active, cards, ended, waiting
 from hpcshell.gpu.starting import bring_up
+from hpcshell.jobs.sizing import cards_behind
 from hpcshell.jobs.surroundings import here
 
 if TYPE_CHECKING:
@@ -79,9 +80,9 @@ class GPUScheduler:
             name=name,
         )
         client = self._started()
-        prepared = draft(job, client)
+        prepared = draft(job, cards_behind(client)())
         check_room(client)
-        return str(hand_over(client, prepared)["id"])
+        return str(hand_over(client, [prepared])[0]["id"])
 
     def get_status(self) -> dict[str, Any]:
         """How it stands: `status` (running, stopped), `uptime` in seconds, `jobs_processed`,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Literal, Protocol
 
@@ -21,7 +21,8 @@ from hpcshell.gpu.reading import Contents, JobsFile
 
 AGAIN: Final = 60.0
 """Seconds after which a line that was refused is tried again: the script may be there by then."""
-SAVED_EVERY: Final = 50
+BATCH: Final = 50
+"""Lines that are submitted at once, and remembered at once."""
 
 
 class Told(Record, frozen=True, kw_only=True):
@@ -40,7 +41,7 @@ class Queue(Protocol):
 
     def room(self) -> float: ...
 
-    def submit(self, line: JobLine) -> str: ...
+    def submit(self, lines: Sequence[JobLine]) -> list[str]: ...
 
 
 class Watcher:
@@ -138,33 +139,36 @@ class Watcher:
         if not due:
             return
         left = self.queue.room()
-        for line in due:
-            if stop is not None and stop.is_set():
-                return
+        while due and not (stop is not None and stop.is_set()):
             if left < 1:
                 self._note("the queue is full: the other lines wait", until="submitted")
                 return
-            left -= self._submit(line)
-            self.memory.save(SAVED_EVERY)
+            batch = due[: int(min(BATCH, left))]
+            due = due[len(batch) :]
+            left -= self._submit(batch)
+            self.memory.save()
 
     def _due(self, key: str) -> bool:
         return self._refused.get(key, 0.0) <= self._now()
 
-    def _submit(self, line: JobLine) -> int:
-        """How many jobs it made: one, or none, if it is refused."""
+    def _submit(self, lines: Sequence[JobLine]) -> int:
+        """How many jobs they made: of lines that are refused together each is tried alone."""
         try:
-            job = self.queue.submit(line)
+            jobs = self.queue.submit(lines)
         except (Unreachable, NotYet):
             raise
         except HpcError as error:
-            self._refused[line.key] = self._now() + AGAIN
-            self._complain(line.number, line.key, error.message)
+            if len(lines) > 1:
+                return sum(self._submit([line]) for line in lines)
+            self._refused[lines[0].key] = self._now() + AGAIN
+            self._complain(lines[0].number, lines[0].key, error.message)
             return 0
-        self.memory.remember(line.key, job)
-        del self._waiting[line.key]
         self._forget("submitted")
-        self._tell(Told(what="submitted", number=line.number, job=job))
-        return 1
+        for line, job in zip(lines, jobs, strict=True):
+            self.memory.remember(line.key, job)
+            del self._waiting[line.key]
+            self._tell(Told(what="submitted", number=line.number, job=job))
+        return len(jobs)
 
     def _complain(self, number: int, key: str, reason: str) -> None:
         if ("bad", key, reason) not in self._told:

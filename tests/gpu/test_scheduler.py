@@ -87,7 +87,13 @@ def test_its_configuration_is_that_of_the_daemon(lab: Path):
     scheduler.add_job("wait.py", gpus=4)
     with pytest.raises(Refused, match="the queue is full: 1 jobs wait"):
         scheduler.add_job("wait.py", gpus=4)
-    assert scheduler.get_status()["queue"] == {"total": 1, "high": 0, "normal": 1, "low": 0}
+    assert scheduler.get_status()["queue"] == {
+        "total": 1,
+        "high": 0,
+        "normal": 1,
+        "low": 0,
+        "running": 1,
+    }
     assert [row["id"] for row in scheduler.get_status()["active_jobs"]] == [blocking.id]
 
 

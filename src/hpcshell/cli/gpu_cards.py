@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Final
 
 import click
@@ -42,32 +41,19 @@ COLUMNS: Final = (
 @watch_option
 def status(talk: Talk, detailed: bool, watch: float | None) -> int:
     """Show how each card stands: how much of it is given, its load, and who is on it."""
+    from hpcshell.gpu import looking
+
+    daemon = client()
     if talk.json:
-        talk.document({"schema": SCHEMA, **_document()})
+        found, jobs = looking.status(daemon), looking.active(daemon)
+        talk.document({"schema": SCHEMA, **found, "active_jobs": jobs})
         return 0
 
     def draw() -> list[str]:
-        found = _document()
+        found = looking.status(daemon)
         return _detailed(talk, found) if detailed else _brief(talk, found)
 
     return watched(talk, watch, draw)
-
-
-def _document() -> View:
-    """Cards, queue and health, as one."""
-    from hpcshell import __version__
-
-    daemon = client()
-    found, hello = daemon.call("gpus"), daemon.call("hello")
-    return {
-        "version": __version__,
-        "status": "running",
-        "uptime": max(0.0, time.time() - hello["started"]),
-        "jobs_processed": daemon.call("history", limit=1)["total"],
-        "queue": found.pop("queue"),
-        "health": found.pop("health"),
-        "resources": found,
-    }
 
 
 def _brief(talk: Talk, found: View) -> list[str]:

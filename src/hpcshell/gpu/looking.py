@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -30,17 +31,24 @@ def band(priority: int) -> str:
     return "high" if priority > 500 else "low" if priority < 500 else "normal"
 
 
-def waiting(client: Client) -> dict[str, int]:
-    """How many jobs of the box wait, by priority."""
-    found = dict.fromkeys(("high", "normal", "low"), 0)
-    for row in rows(client, "queue", tags=[TAG], states=["PENDING"]):
-        found[band(row["priority"])] += 1
-    return found
+def status(client: Client) -> dict[str, Any]:
+    """How the machine stands: its queue, its cards (`resources`), and whether they are well."""
+    found, hello = client.call("gpus"), client.call("hello")
+    health = found.pop("health")
+    return {
+        "status": "running",
+        "version": hello["version"],
+        "uptime": max(0.0, time.time() - hello["started"]),
+        "jobs_processed": client.call("history", limit=0, offset=0)["total"],
+        "queue": found.pop("queue"),
+        "health": {**health, "healthy": health["state"] == "HEALTHY"},
+        "resources": found,
+    }
 
 
 def active(client: Client) -> list[dict[str, Any]]:
-    """Those that run: their documents."""
-    return list(rows(client, "queue", tags=[TAG], states=["RUNNING"]))
+    """The documents of what runs."""
+    return list(rows(client, "queue", states=["RUNNING"]))
 
 
 def ended(client: Client) -> dict[str, Any]:

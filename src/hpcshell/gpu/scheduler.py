@@ -4,7 +4,6 @@ other."""
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from hpcshell.core.boxkeys import BoxFile
 from hpcshell.core.errors import Refused
 from hpcshell.gpu.adding import BoxJob, cards_of, check_room, draft, hand_over, priority_of
 from hpcshell.gpu.config import SchedulerConfig
-from hpcshell.gpu.looking import active, cards, ended, waiting
+from hpcshell.gpu.looking import active, status
 from hpcshell.gpu.starting import bring_up
 from hpcshell.jobs.sizing import cards_behind
 from hpcshell.jobs.surroundings import here
@@ -85,22 +84,12 @@ class GPUScheduler:
         return str(hand_over(client, [prepared])[0]["id"])
 
     def get_status(self) -> dict[str, Any]:
-        """How it stands: `status` (running, stopped), `uptime` in seconds, `jobs_processed`,
-        `queue` (how many wait, by priority), `resources` (the cards), `active_jobs`, `health`."""
+        """How it stands, as `hpc gpu status --json` tells: `status` (running, stopped), `uptime` in
+        seconds, `jobs_processed`, `queue` (how many wait, by priority), `resources` (the cards),
+        `active_jobs`, `health`."""
         if self._client is None:
             return {"status": "stopped"}
-        hello = self._client.call("hello")
-        queue = waiting(self._client)
-        return {
-            "status": "running",
-            "version": hello["version"],
-            "uptime": max(0.0, time.time() - hello["started"]),
-            "jobs_processed": ended(self._client)["total"],
-            "queue": {"total": sum(queue.values()), **queue},
-            "resources": cards(self._client),
-            "active_jobs": active(self._client),
-            "health": {"healthy": not hello.get("trouble"), "trouble": hello.get("trouble")},
-        }
+        return {**status(self._client), "active_jobs": active(self._client)}
 
     def stop(self) -> bool:
         """Take no more jobs. False if it was not started.

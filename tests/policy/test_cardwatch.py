@@ -230,11 +230,18 @@ def test_a_card_keeps_its_number_whatever_order_the_driver_tells_them_in(
 
 def test_after_a_restart_cards_keep_their_numbers_while_anything_holds_one() -> None:
     kept = watching(Reading(), Reading()).kept()
-    assert kept.names == ("a", "b")
+    assert kept.cards == cards("a", "b")
     for claims, order in (([claim(card=1)], ["a", "b", "z"]), ([], ["z", "b", "a"])):
         watch = CardWatch(SETTINGS, kept)
         watch.hear(survey(Reading(), Reading(), Reading(), uuids=("z", "b", "a")), claims)
         assert [card.uuid for card in watch.cards] == order
+
+
+def test_cards_that_are_only_remembered_take_no_work_until_they_answer() -> None:
+    watch = CardWatch(SETTINGS, Kept(cards=cards("a", "b")))
+    assert watch.closed([], 1.0) == dict.fromkeys((0, 1), "its driver has not answered yet")
+    watch.hear(survey(Reading(), Reading()), [claim()])
+    assert watch.closed([], 60.0) == {}
 
 
 def test_while_the_driver_is_silent_no_card_takes_work() -> None:
@@ -257,14 +264,14 @@ def test_a_pause_is_kept_and_told_and_taken_back() -> None:
     assert again.standings([], 60.0)[1].since == 7.0
     assert health(again, again.standings([], 60.0), expected=True).state == "HEALTHY"
     again.notes.ask("b", "up", reason="", user="ann", now=8.0)
-    assert again.kept() == Kept(names=("a", "b"))
+    assert again.kept() == Kept(cards=cards("a", "b"))
 
 
 # ----------------------------------------------------------------------------- facts and sentences
 
 
 def test_the_decider_is_told_models_memory_links_and_what_is_near() -> None:
-    watch = CardWatch(SETTINGS, Kept(names=("b", "a")))
+    watch = CardWatch(SETTINGS, Kept(cards=cards("b", "a")))
     told = survey(Reading(), Reading(), uuids=("a", "b"))
     told = replace(told, links=((0, 1),), domains=(0, 1))
     watch.hear(replace(told, cards=(told.cards[0], replace(told.cards[1], alone=True))), [claim()])

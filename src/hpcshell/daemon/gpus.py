@@ -32,6 +32,9 @@ from hpcshell.store.store import Store
 KEPT: Final = "gpus"
 FIRST: Final = 2.0
 """Seconds that a start waits for the first survey."""
+UNKNOWN: Final = 20.0
+"""And where no card is on record yet: a driver that nobody has open sets up its cards first, and
+what asks for one meanwhile would be refused."""
 
 
 class Gpus:
@@ -70,7 +73,7 @@ class Gpus:
         feed = self._feed = Feed(settings, self._state)
         feed.open()
         self._watch_descriptor()
-        survey = feed.first(FIRST)
+        survey = feed.first(FIRST if self.watch.cards else UNKNOWN)
         if survey is not None:
             claims = [run.claim for run in self._store.live_runs()]
             self.watch.hear(survey, claims)
@@ -150,7 +153,7 @@ class Gpus:
 
     def _record(self, engine: Engine) -> None:
         kept = self.watch.kept()
-        if kept != self._recorded and (kept.notes or kept.names or self._recorded is not None):
+        if kept != self._recorded and (kept.notes or kept.cards or self._recorded is not None):
             engine.change.keep(KEPT, msgspec.json.encode(kept))
             self._recorded = kept
 

@@ -142,7 +142,8 @@ def spawn_own(words: list[str], actions: list[tuple[int, int, int]]) -> int:
             setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
         )
     except OSError as error:
-        raise Broken(f"{words[0]} cannot be started: {error.strerror}.") from error
+        hint = "see what is short on this machine, memory or processes: hpc doctor"
+        raise Broken(f"{words[0]} cannot be started: {error.strerror}", hint) from error
 
 
 @contextlib.contextmanager

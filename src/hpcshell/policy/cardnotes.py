@@ -12,6 +12,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
+from hpcshell.core.gpus import Card
 from hpcshell.core.records import Record
 from hpcshell.core.settings_gpus import GpuSettings
 
@@ -42,10 +43,10 @@ class CardNote(Record, frozen=True, kw_only=True):
 
 
 class Kept(Record, frozen=True, kw_only=True):
-    """What is on record: notes by the name of the card, and the names by number."""
+    """What is on record: notes by the name of the card, and what was known of each, by number."""
 
     notes: dict[str, CardNote] = msgspec.field(default_factory=dict)
-    names: tuple[str, ...] = ()
+    cards: tuple[Card, ...] = ()
 
 
 NOTHING: Final = CardNote()

@@ -61,9 +61,9 @@ class CardWatch:
     def __init__(self, settings: GpuSettings, kept: Kept | None = None) -> None:
         self.settings = settings
         self.survey = Survey(provider="none", time=0.0)
-        names = (kept or Kept()).names
-        self.cards = [Card(uuid="" if name.startswith(NAMELESS) else name) for name in names]
+        self.cards = list((kept or Kept()).cards)
         self.notes = CardNotes((kept or Kept()).notes)
+        self._met = False
         self._readings: dict[str, Reading] = {}
         self._loads: dict[str, deque[tuple[float, float]]] = {}
         self._since: dict[str, Standing] = {}
@@ -73,9 +73,7 @@ class CardWatch:
 
     def kept(self) -> Kept:
         """What is to be put on record."""
-        return Kept(
-            notes=dict(self.notes.known), names=tuple(map(self.name, range(len(self.cards))))
-        )
+        return Kept(notes=dict(self.notes.known), cards=tuple(self.cards))
 
     def name(self, card: int) -> str:
         """Under which name a card is remembered."""
@@ -93,8 +91,9 @@ class CardWatch:
     def hear(self, survey: Survey, claims: Iterable[Claim]) -> bool:
         """Take in a survey; whether there are other cards now, or other facts about them."""
         before, claims = list(self.cards), list(claims)
-        if survey.cards and not any(card.model for card in before) and not _any_held(claims):
+        if survey.cards and not self._met and not _any_held(claims):
             self.cards = []  # nothing refers to a number: they are numbered as they are found
+        self._met = self._met or bool(survey.cards)
         number = {self.name(card): card for card in range(len(self.cards))}
         for card in survey.cards:
             known = number.get(card.uuid) if card.uuid else None
@@ -197,9 +196,11 @@ class CardWatch:
             return Standing(note.state, f"paused by {note.user}{told}", note.since)
         if self.cards[card].closed:
             return Standing("prohibited", "its compute mode lets no process in")
-        if reading is not None and reading.trouble:
+        if reading is None:
+            return Standing("lost", "its driver has not answered yet")
+        if reading.trouble:
             return Standing("lost", safe(reading.trouble))
-        if reading is not None and (why := self._strangers_say(card, reading, claims)):
+        if why := self._strangers_say(card, reading, claims):
             return Standing("avoided", why)
         if now < note.shut:
             again = format_duration(round(note.shut - now))

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from hpcshell.core.gpus import Card, Reading, Survey, Tenant
+from hpcshell.core.gpus import Reading, Survey, Tenant
 from hpcshell.core.records import WHOLE, Claim
 from hpcshell.core.settings_gpus import GpuSettings
 from hpcshell.core.units import format_duration, short_size

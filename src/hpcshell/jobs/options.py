@@ -83,7 +83,6 @@ class Options(TypedDict, total=False):
     export: Several | None
     env: Variables | None
     umask: str | None
-    screen: bool | str | None
 
     # Arrays and dependencies
     array: str | Iterable[int] | None

@@ -248,7 +248,7 @@ def test_a_key_nobody_knows_names_the_nearest(cli):
 def test_config_path_names_the_files(cli, home):
     assert cli("config", "path", "--quiet", check=True).out == f"{home}/config/hpcshell.toml\n"
     files = cli("config", "path", "--json", check=True).json["files"]
-    assert [file["which"] for file in files] == ["project", "user", "site"]
+    assert [file["which"] for file in files] == ["project", "box", "user", "site"]
 
 
 def test_config_check_names_file_line_and_key(cli):

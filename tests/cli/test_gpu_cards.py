@@ -221,7 +221,7 @@ def test_a_job_that_takes_more_than_its_share_is_ended_and_its_neighbour_is_not(
     assert "holds 20G of its 20G" in cli("show", modest, check=True).out
 
 
-# ---------------------------------------------------------------------------------- the real binding
+# --------------------------------------------------------------------------------- the real binding
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from hpcshell.core.jobsfile import JobLine
 from hpcshell.gpu.lines import LineQueue
 from hpcshell.gpu.memory import Memory
 from hpcshell.gpu.watching import AGAIN, Told, Watcher
+from hpcshell.jobs import call
 from hpcshell.jobs.surroundings import here
 
 
@@ -55,9 +57,9 @@ class Lab:
 
     def names(self) -> list[str]:
         """The jobs there are, ended or not."""
-        live = [job.show()["name"] for job in hpcshell.queue(tags=["gpubox"])]
-        ended = Client(here()).call("history", tags=["gpubox"], limit=100, offset=0)["rows"]
-        return sorted(live + [row["name"] for row in ended])
+        asked: dict[str, Any] = {"tags": ["gpubox"], "limit": 100, "offset": 0}
+        rows = [row for verb in ("queue", "history") for row in call(verb, **asked)["rows"]]
+        return sorted({row["id"]: row["name"] for row in rows}.values())
 
 
 # ------------------------------------------------------------------------------------------ laws

@@ -102,7 +102,8 @@ def list_jobs(talk: Talk, status: str) -> int:
     What waits and runs comes first, then what has ended, the latest first.
     """
     daemon = client()
-    rows = list(_rows(daemon, _status(status)))
+    found = {row["label"]: row for row in _rows(daemon, _status(status))}
+    rows = list(found.values())  # what ended meanwhile came twice
     held = _held(daemon)
     for row in rows:
         row["cards"] = held.get(row["id"], [])

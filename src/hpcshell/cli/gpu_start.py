@@ -102,7 +102,7 @@ def _in_background(path: str, places: Places, chosen: dict[str, Any]) -> int:
         child = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=subprocess.DEVNULL,  # the log has all of it
             stderr=said,
             start_new_session=True,
         )

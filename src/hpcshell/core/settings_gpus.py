@@ -86,6 +86,7 @@ class SecuritySettings(Section, frozen=True, kw_only=True):
         tuple[str, ...],
         key(
             "words",
-            "directories that scripts must lie in, links followed; empty: they may lie anywhere",
+            "directories that scripts must lie in, links followed; empty: they may lie anywhere."
+            " Of a plain command nobody knows what it runs",
         ),
     ] = ()

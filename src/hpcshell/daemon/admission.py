@@ -19,6 +19,7 @@ from hpcshell.core.records import Job, Launch, Notify
 from hpcshell.core.settings import Settings
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import name_from, quote
+from hpcshell.daemon.allowing import check_script
 from hpcshell.daemon.bounds import check_figures, check_texts
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.finding import resolve_dependencies
@@ -59,6 +60,7 @@ def job_of(
     check_texts(submission)
     if parts.env_key not in engine.store.blobs:  # what is stored has been checked
         check_variables(submission.env)
+    check_script(submission, settings.security.allowed_script_paths)
     user = user_name(peer.uid)
     job = job_from(submission, settings, number=job_id, user=user, uid=peer.uid, now=now)
     host = engine.host

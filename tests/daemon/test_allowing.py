@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hpcshell.core.errors import HpcError
 from hpcshell.core.submission import Submission
 from hpcshell.daemon.allowing import check_script
-from tests.support.refusals import refusal
 
 TEXT = b"#!/bin/sh\ntrue\n"
 
@@ -28,18 +28,20 @@ def submission(path: object, cwd: Path, script: bytes | None = TEXT) -> Submissi
     return Submission(argv=(str(path),), cwd=str(cwd), env={}, script=script)
 
 
-def refused(asked: Submission, *roots: Path) -> str:
-    """What is said against it; "" where it is taken."""
-    error = refusal(check_script, asked, [str(root) for root in roots])
-    return "" if error is None else error.message
+def refused(asked: Submission, root: Path) -> str:
+    """What is said against it."""
+    with pytest.raises(HpcError) as found:
+        check_script(asked, [str(root)])
+    assert found.value.hint
+    return found.value.message
 
 
 def test_a_script_in_its_place_is_taken_and_any_without_places(places: tuple[Path, Path]) -> None:
     good, bad = places
-    assert not refused(submission("job.sh", good), good)
-    assert not refused(submission(good / "job.sh", bad), bad, good)
-    assert not refused(submission("job.sh", bad))
-    assert not refused(submission("true", bad, script=None), good)
+    check_script(submission("job.sh", good), [str(good)])
+    check_script(submission(good / "job.sh", bad), [str(bad), str(good)])
+    check_script(submission("job.sh", bad), [])
+    check_script(submission("true", bad, script=None), [str(good)])
 
 
 Way = Callable[[Path, Path], object]

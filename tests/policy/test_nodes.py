@@ -219,7 +219,8 @@ def one_of_two_ends() -> Site:
         (0.0, reservation("r2", 0.0, 12.0, Request(cpus=1, nodes=1))),
         (2.0, reservation("r1", 2.0, 14.0, Request(cpus=2, nodes=1))),
     )
-    return Site(Load(nodes, "best_fit", [(job, job.request.time_limit or 1.0) for job in jobs]), made)
+    work = [(job, job.request.time_limit or 1.0) for job in jobs]
+    return Site(Load(nodes, "best_fit", work), made)
 
 
 def reservation(name: str, start: float, end: float, request: Request) -> Reservation:

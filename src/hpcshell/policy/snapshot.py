@@ -48,10 +48,10 @@ class Snapshot(Record, frozen=True, kw_only=True):
     `runs`: what each run holds; `waking`: the suspended ones that are to go on; `parents`: what is
     known of jobs that others wait for; `promised`: (job, index, instant). `plots`: where
     reservations are; `used`: when they were used last; `since`: when runs that had been suspended
-    went on; `closed`: why nothing new starts, and `closed_cards` nothing on certain cards. `last_job`: the highest id given out,
-    `left_out`: so many jobs that wait are not in it. `settings`, `usage` and `origin` are what
-    `choice` makes the regime of, `learnt` what its predictor knows. `nodes` and `placement`: as
-    `room_of` is told.
+    went on; `closed`: why nothing new starts, and `closed_cards` nothing on certain cards.
+    `last_job`: the highest id given out, `left_out`: so many jobs that wait are not in it.
+    `settings`, `usage` and `origin` are what `choice` makes the regime of, `learnt` what its
+    predictor knows. `nodes` and `placement`: as `room_of` is told.
     """
 
     now: float

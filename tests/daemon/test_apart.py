@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hpcshell.core.errors import HpcError, NotFound, Refused, Wrong
+from hpcshell.core.records import Resources
 from hpcshell.daemon.admission import user_name
 from hpcshell.daemon.runner import wire
-from tests.support.benches import Bench, Clock
+from tests.support.benches import Bench, Clock, configuration
 
 ME = user_name(os.geteuid())
 
 
-@pytest.fixture
-def bench(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
+@contextmanager
+def opened(bench: Bench) -> Iterator[Bench]:
     yield bench
     bench.close()
     assert not bench.complaints()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
+    with opened(Bench(tmp_path)) as bench:
+        yield bench
+
+
+@pytest.fixture
+def with_cards(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
+    with opened(Bench(tmp_path, total=Resources(cpus=4, gpus=4))) as bench:
+        yield bench
 
 
 def reserve(bench: Bench, name: str = "week", **args: Any) -> dict[str, Any]:
@@ -107,6 +120,35 @@ def test_in_which_it_runs_is_known_after_a_crash(bench: Bench, clock: Clock) -> 
     bench.settle()
     [one] = bench.ask("reservations")["reservations"]
     assert one["used"]["cpus"] == 1
+
+
+def drawn_anew(bench: Bench) -> None:
+    bench.settings = configuration(scheduler={"order": "wfp3"})
+    bench.configure(bench.engine)
+
+
+@pytest.mark.parametrize(
+    "upset",
+    [Bench.crash, drawn_anew, Bench.settle],
+    ids=["crash", "other settings", "nothing"],
+)
+def test_its_cards_stay_when_another_ends(
+    with_cards: Bench, clock: Clock, upset: Callable[[Bench], object]
+) -> None:
+    bench = with_cards
+    bench.submit("true", request={"cpus": 1, "gpu_share": 50})  # so cards count one by one
+    now = bench.loop.started
+    reserve(bench, "first", start=now, duration=100.0, cpus=1, gpus=1)
+    reserve(bench, "second", start=now, duration=900.0, cpus=1, gpus=1)
+    turn(bench, clock, 110.0)
+    assert names(bench) == ["second"]
+    asked = {"cpus": 1, "gpus": 1, "time_limit": 60.0}
+    upset(bench)
+    bench.settle()
+    pools = ("", "second", "")
+    jobs = [bench.submit("true", request=asked, reservation=pool) for pool in pools]
+    claims = {claim.job: claim.gpus for claim in bench.engine.view.claims.values()}
+    assert [claims.get(job) for job in jobs] == [(1,), (2,), (3,)]
 
 
 def test_it_is_let_go_when_nobody_has_used_it(bench: Bench, clock: Clock) -> None:

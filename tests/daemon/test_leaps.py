@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hpcshell.daemon.admission import user_name
@@ -89,6 +89,14 @@ CONFIGURATIONS: Final = [
     for mode in ("suspend", "requeue")
 ]
 
+PLAIN_SUBMIT: Final = partial(submit, 1, None, "", False)
+LITTLE_USED: Final = [
+    *((step, 0.0) for step in (PLAIN_SUBMIT, partial(pass_time, 1.0), partial(end, 0))),
+    *((step, 0.0) for step in (PLAIN_SUBMIT, partial(end, 0), partial(pass_time, 1.0))),
+    (PLAIN_SUBMIT, -YEAR),
+]
+"""One cpu-second has faded to a little less when the clock is set."""
+
 
 def seen(bench: Bench, clock: Clock) -> object:
     """All that is decided and told, by the age of things: by the steady clock."""
@@ -123,6 +131,7 @@ def story(steps: list[Step], tables: dict[str, Any]) -> list[object]:
     steps=st.lists(st.tuples(STEPS, st.sampled_from([0.0, 0.0, *LEAPS])), min_size=2, max_size=12),
     tables=st.sampled_from(CONFIGURATIONS),
 )
+@example(steps=LITTLE_USED, tables=CONFIGURATIONS[0])
 def test_whenever_the_clock_is_set_all_is_decided_as_if_it_had_not_been(
     steps: list[tuple[Step, float]], tables: dict[str, Any]
 ) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from operator import eq
+
 from hpcshell.core.errors import HpcError
 from hpcshell.policy.booking import check_reservation
 from hpcshell.policy.reserve import Reservation
-from hpcshell.policy.room import fits, plus
+from hpcshell.policy.room import Vector, fits, plus
 from tests.policy.world import World
 
 
@@ -22,6 +24,16 @@ def reserve(world: World, one: Reservation) -> bool:
         return False
     world.view.reserve(one)
     return True
+
+
+def stay(places: dict[str, Vector], world: World) -> None:
+    """What a reservation sets apart is the same as when it was in `places`, and is put there; cards
+    count only now and then."""
+    for one in world.view.book.known.values():
+        found = world.view.book.amount(one)
+        before = places.setdefault(one.name, found)
+        assert all(map(eq, before, found))
+        places[one.name] = max(before, found, key=len)
 
 
 def check_apart(made: dict[str, float], world: World) -> None:

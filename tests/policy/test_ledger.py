@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hpcshell.core.records import Claim
-from hpcshell.policy.fairshare import Association, FairShare
+from hpcshell.policy.fairshare import INSTANT, Association, FairShare
 from hpcshell.policy.ledger import Ledger, used
 
 TREE = [Association(account="a"), Association(account="a", user="u")]
@@ -51,8 +51,23 @@ def test_what_was_kept_and_what_came_after_is_all(kept: float, start: float, end
     later.restore(state)
     later.began(claim(start=start), "u", "a")
     later.ended(1, end)
-    lost = 1.0 if 0 < usage(book) <= 1.0 else 0.0  # sums up to a second are left out
-    assert usage(later) == pytest.approx((end - start) * 2, abs=lost + 1e-6)
+    assert usage(later) == pytest.approx((end - start) * 2)
+
+
+@given(faded=st.floats(0, 100))
+def test_no_factor_changes_by_being_kept_however_much_has_faded(faded: float) -> None:
+    book, later = ledger(1.0), ledger(1.0)
+    for number, user in enumerate("uvw", 1):
+        book.began(claim(number, cpus=number), user, "")
+        book.ended(number, 1.0)
+    later.restore(book.state(1.0 + faded))
+    factors = [book.factor(user, "") for user in "uvw"]
+    assert [later.factor(user, "") for user in "uvw"] == pytest.approx(factors)
+    assert factors == sorted(set(factors), reverse=True)
+
+
+def test_who_has_used_nothing_is_not_kept() -> None:
+    assert ledger().state(5.0).keys() == {INSTANT}
 
 
 def test_time_stood_still_is_not_charged() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -19,7 +19,7 @@ from hpcshell.policy.place.deal import WAYS
 from hpcshell.policy.place.nodes import Node, NodeState
 from hpcshell.policy.preempt import Rights
 from hpcshell.policy.reserve import Reservation
-from tests.policy.apart import check_apart, make, reserve
+from tests.policy.apart import check_apart, make, reserve, stay
 from tests.policy.clusters import Load, check_nodes, loads
 from tests.policy.made import make_job
 from tests.policy.pauses import suspend, wake
@@ -195,7 +195,8 @@ def sites(draw: st.DrawFn) -> Site:
                     start=start,
                     end=start + draw(st.sampled_from((3, 12, 1000))),
                     request=Request(
-                        cpus=draw(st.integers(1, 2)), nodes=draw(st.sampled_from((1, 1, 2)))
+                        cpus=draw(st.integers(1, 2)),
+                        nodes=draw(st.sampled_from((1, 1, 2))),
                     ),
                     users=draw(st.sampled_from((("u",), ()))),
                 ),
@@ -206,10 +207,32 @@ def sites(draw: st.DrawFn) -> Site:
     return Site(load._replace(work=work), tuple(made))
 
 
+def one_of_two_ends() -> Site:
+    """When r2 is over, n0, on which some of job 3 runs, would do for r1."""
+    nodes = (Node(name="n0", cpus=2), Node(name="n1", cpus=3))
+    jobs = (
+        make_job(1, submit_time=5.0, cpus=1, exclusive=True, time_limit=1.0),
+        make_job(2, submit_time=5.0, cpus=1, time_limit=4.0),
+        make_job(3, submit_time=5.0, cpus=2, time_limit=4.0),
+    )
+    made = (
+        (0.0, reservation("r2", 0.0, 12.0, Request(cpus=1, nodes=1))),
+        (2.0, reservation("r1", 2.0, 14.0, Request(cpus=2, nodes=1))),
+    )
+    work = [(job, job.request.time_limit or 1.0) for job in jobs]
+    return Site(Load(nodes, "best_fit", work), made)
+
+
+def reservation(name: str, start: float, end: float, request: Request) -> Reservation:
+    return Reservation(name=name, start=start, end=end, request=request, users=("u",))
+
+
 @given(sites(), PROMISES)
+@example(one_of_two_ends(), 0)
 def test_nodes_that_are_set_apart_are_left_to_their_users(site: Site, promises: int | None) -> None:
     world = site.world(Policy(promises=promises))
     world.watch += [check_nodes, partial(check_apart, {one.name: at for at, one in site.made})]
+    world.watch.append(partial(stay, {}))
     world.run()
     for job in world.left:
         assert world.jobs[job].reservation
@@ -219,15 +242,41 @@ def test_nodes_that_are_set_apart_are_left_to_their_users(site: Site, promises: 
 def test_two_reservations_are_of_different_nodes() -> None:
     world = pair()
     for name in NAMES:
-        one = Reservation(name=name, start=0.0, end=9.0, request=Request(cpus=2), users=("u",))
-        assert reserve(world, one)
+        assert reserve(world, reservation(name, 0.0, 9.0, Request(cpus=2)))
     world.submit(make_job(1, cpus=1, time_limit=1.0))
     for number, name in enumerate(NAMES, 2):
         world.submit(make_job(number, cpus=2, time_limit=1.0, reservation=name))
     world.tick()
     assert [[one.node for one in claim.nodes] for claim in world.runs.values()] == [["n0"], ["n1"]]
-    third = Reservation(name="r3", start=5.0, end=9.0, request=Request(cpus=1), users=("u",))
-    assert not reserve(world, third)
+    assert not reserve(world, reservation("r3", 5.0, 9.0, Request(cpus=1)))
+
+
+def test_a_reservation_stays_on_its_node_when_another_ends_and_leaves_it_when_it_is_drained() -> (
+    None
+):
+    world = pair()
+    for name, end in zip(NAMES, (5.0, 20.0), strict=True):
+        assert reserve(world, reservation(name, 0.0, end, Request(cpus=2)))
+    two = world.view.book.known["r2"]
+
+    def at(now: float) -> str:
+        world.now = now
+        world.tick()
+        [share] = world.view.room.given(world.view.book.amount(two), []).nodes
+        return share.node
+
+    assert at(0.0) == "n1"
+    assert at(5.0) == "n1"
+    world.view.set_node("n1", NodeState.DRAIN)
+    assert at(6.0) == "n0"
+    world.view.set_node("n1", NodeState.UP)
+    assert at(7.0) == "n0"
+    for name in ("n0", "n1"):
+        world.view.set_node(name, NodeState.DRAIN)
+    world.tick()
+    world.view.set_node("n1", NodeState.UP)
+    world.view.set_node("n0", NodeState.UP)
+    assert at(8.0) == "n0"
 
 
 # -- nodes that take no new work ---------------------------------------------------------------

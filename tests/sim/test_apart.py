@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hpcshell.core.errors import Wrong
@@ -100,6 +100,13 @@ def test_others_keep_out_of_what_is_set_apart(
 
 
 @given(KEPT, st.sampled_from(("easy", "fcfs", "greedy", "conservative")), reservations())
+@example(
+    workload([(0, 2, 7, 1.0, 1), (1, 1, 1, 1.0, 1), (1, 2, 5, 1.0, 1)]),
+    "easy",
+    (  # the third job starts outside, as it would not end in time within
+        Reservation(name="r", start=1.0, end=3.0, request=Request(cpus=5), users=("1",), flex=True),
+    ),
+)
 def test_what_became_of_a_reservation_is_told_of_each_that_is_for_somebody(
     work: Workload, name: str, apart: tuple[Reservation, ...]
 ) -> None:

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
+from hpcshell.core.errors import Broken
 from hpcshell.core.records import NO_INDEX, NodeNote, State
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.suspending import preempt
 from hpcshell.machine import clock
 from hpcshell.policy.holdings import close_cards
 from hpcshell.policy.reserve import Reservation
+from hpcshell.policy.room import Vector
 from hpcshell.policy.setapart import contents
+from hpcshell.store.store import Store
 
 NODE: Final = "local"
 """Under which name the machine is on record; its host name may change."""
+PLOTS: Final = "plots"
+"""Under which name it is remembered which cards reservations set apart."""
 
 
 def restore(engine: Engine) -> None:
@@ -25,10 +32,21 @@ def restore(engine: Engine) -> None:
     for one in engine.store.reservations():
         engine.view.reserve(one)
         engine.view.book.used(one.name, clock.now())
+    engine.view.book.plots.restore(_plots(engine.store))
     engine.node = engine.store.node(NODE)
     engine.view.closed = closed_sentence(engine.node)
     claims = [run.claim for run in engine.runs.values()]
     close_cards(engine.view, engine.host.cards.closed(claims, clock.now()))
+
+
+def _plots(store: Store) -> dict[str, Vector]:
+    kept = store.kept(PLOTS)
+    try:
+        return {} if kept is None else msgspec.json.decode(kept, type=dict[str, Vector])
+    except msgspec.MsgspecError as error:
+        raise Broken(
+            f"the cards of the reservations cannot be read: {error}", "see: hpc doctor"
+        ) from error
 
 
 def put(engine: Engine, one: Reservation, cause: str, now: float) -> None:
@@ -51,11 +69,15 @@ def drop(engine: Engine, name: str, cause: str, now: float) -> None:
 
 
 def retire(engine: Engine, now: float) -> None:
-    """Take off the record what time has ended."""
+    """Take off the record what time has ended; put on it where the others are."""
     lapsed, engine.view.book.lapsed = engine.view.book.lapsed, []
     for one, why in lapsed:
         engine.change.drop_reservation(one.name)
         engine.note(now, None, NO_INDEX, "reservation", f"reservation {one.name} is no more: {why}")
+    plots = engine.view.book.plots
+    if plots.news:
+        engine.change.keep(PLOTS, msgspec.json.encode(plots.chosen))
+        plots.news = False
 
 
 def set_node(engine: Engine, note: NodeNote, cause: str) -> None:

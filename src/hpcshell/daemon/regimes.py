@@ -78,7 +78,8 @@ def set_up(engine: Engine, host: Host, policy: Policy | None = None) -> None:
 
 
 def carry_over(old: View, view: View, by: float = 0.0) -> None:
-    """What is on no record: since when runs go on, until when they are, and their work is safe.
+    """What is on no record, or not yet: since when runs go on, until when they are, and their work
+    is safe; where reservations are.
     `by`: for so long the clock has been set forward in between."""
     for before, after in (
         (old.since, view.since),
@@ -88,6 +89,7 @@ def carry_over(old: View, view: View, by: float = 0.0) -> None:
         after.update((run, time + by) for run, time in before.items())
     for name, time in old.book.uses().items():
         view.book.used(name, time + by)
+    view.book.plots.follow(old.book.plots)
 
 
 def _same(before: Host, host: Host) -> bool:

@@ -50,10 +50,11 @@ class Ledger:
         self._rank()
 
     def state(self, now: float) -> dict[str, float]:
-        """What is charged by now, to be kept. Sums of less than a cpu-second are left out."""
+        """What is charged by now, to be kept: however little is left of it, as factors go by what
+        all have used of all that was used. Who has used nothing is left out."""
         self.settle(now)
         kept = self.shares.state().items()
-        return {name: value for name, value in kept if value >= 1.0 or name == INSTANT}
+        return {name: value for name, value in kept if value > 0 or name == INSTANT}
 
     # -- runs --------------------------------------------------------------------------------------
 

@@ -67,6 +67,7 @@ class Stage:
         small.closed = view.closed
         for reservation in view.book.known.values():
             small.reserve(reservation)
+        small.book.plots.follow(view.book.plots)
         runs = _runs(view, ends or view.end_of)
         jobs = {claim.job for claim, _ in runs} | ahead
         for number in sorted(jobs & view.queue.jobs.keys()):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.records import WHOLE, Record, Request
+from hpcshell.policy.plots import Plots
 from hpcshell.policy.room import ALONE, Room, Vector, fits, minus, plus
 
 
@@ -45,29 +46,6 @@ class Reservation(Record, frozen=True, kw_only=True):
         return user in self.users or (bool(account) and account in self.accounts)
 
 
-def amount_of(reservation: Reservation, room: Room, free: Vector) -> Vector:
-    """What it sets apart of a machine, at most what there is: where it matters what, of what is
-    `free` if that suffices."""
-    request = reservation.request
-    need = _part(request, room, free) or _part(request, room, room.size) or room.size
-    vector = tuple(map(min, need, room.size))
-    return (ALONE if reservation.request.exclusive else 1, *vector[1:])
-
-
-def _part(request: Request, room: Room, free: Vector) -> Vector | None:
-    """Of the cards of one machine the last ones: nobody else is given these first."""
-    place, need = room.place(request), room.need(request)
-    if place is None or need is None:
-        return need
-    if room.several:
-        return place(free)
-    cards = room.each_card(free)
-    last = [card for card, left in enumerate(cards) if left == WHOLE][-request.gpus :]
-    if len(last) < request.gpus:
-        return None
-    return (*need, *(WHOLE * (card in last) for card in range(len(cards))))
-
-
 class Stock(NamedTuple):
     """What one group of jobs may use: `free` now, what is `held` until when, and what will be taken
     `later`: (from, for how many seconds, how much). `changes`: it matters when, whoever waits.
@@ -93,12 +71,12 @@ class Inside(NamedTuple):
 
 class Book:
     """All reservations, by name. `lapsed`: those that time has ended, each with why, until somebody
-    takes note and clears it."""
+    takes note and clears it. `plots`: which nodes, or cards, they set apart."""
 
     def __init__(self, room: Room) -> None:
+        self.plots = Plots(room)
         self.known: dict[str, Reservation] = {}
         self.lapsed: list[tuple[Reservation, str]] = []
-        self._room = room
         self._used: dict[str, float] = {}
         self._wanted: dict[str, int] = {}
         self._busy: set[str] = set()
@@ -109,27 +87,14 @@ class Book:
 
     def drop(self, name: str) -> None:
         self.known.pop(name, None)
+        self.plots.drop(name)
         self._used.pop(name, None)
         self._busy.discard(name)
 
     def amount(self, reservation: Reservation) -> Vector:
-        """What it sets apart, at most what there is: where there is a choice, nothing of what
-        others do that were made before it."""
-        room = self._room
-        if not room.several and not room.by_card:
-            return amount_of(reservation, room, room.size)
-        taken: list[tuple[Reservation, Vector]] = []
-        for one in (*self.known.values(), reservation):
-            free = room.size
-            for other, vector in taken:
-                if other.start < one.end and one.start < other.end:
-                    free = minus(free, (0, *vector[1:]))
-            one = reservation if one.name == reservation.name else one
-            amount = amount_of(one, room, free)
-            if one is reservation:
-                break
-            taken.append((one, amount))
-        return amount
+        """What it sets apart, at most what there is (see `Plots`)."""
+        known = {**self.known, reservation.name: reservation}
+        return self.plots.amounts(known.values())[reservation.name]
 
     # -- whether anybody uses it -----------------------------------------------------------------
 
@@ -155,7 +120,9 @@ class Book:
                 del self._wanted[name]
 
     def advance(self, now: float) -> None:
-        """Those that are over, and those that nobody has used for as long as they say, lapse."""
+        """Those that are over, and those that nobody has used for as long as they say, lapse. Where
+        the others are, they stay."""
+        self.plots.settle(self.known.values())
         for name, one in list(self.known.items()):
             if name in self._wanted or name in self._busy:
                 self._used[name] = now

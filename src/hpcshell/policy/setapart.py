@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hpcshell.core.records import Reason
+from hpcshell.policy.plots import amount_of
 from hpcshell.policy.profile import Profile
 from hpcshell.policy.reasons import amount, figures, joined, lacking, span
-from hpcshell.policy.reserve import Reservation, Stock, amount_of
+from hpcshell.policy.reserve import Reservation, Stock
 from hpcshell.policy.room import ALONE, Room, Vector, fits, plus
 
 if TYPE_CHECKING:

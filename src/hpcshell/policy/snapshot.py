@@ -46,12 +46,12 @@ class Snapshot(Record, frozen=True, kw_only=True):
     """A queue and its machine at the instant `now`. `jobs` go by ascending id.
 
     `runs`: what each run holds; `waking`: the suspended ones that are to go on; `parents`: what is
-    known of jobs that others wait for; `promised`: (job, index, instant). `used`: when reservations
-    were used last; `since`: when runs that had been suspended went on; `closed`: why nothing new
-    starts, and `closed_cards` nothing on certain cards. `last_job`: the highest id given out,
-    `left_out`: so many jobs that wait are not in it. `settings`, `usage` and `origin` are what
-    `choice` makes the regime of, `learnt` what its predictor knows. `nodes` and `placement`: as
-    `room_of` is told.
+    known of jobs that others wait for; `promised`: (job, index, instant). `plots`: where
+    reservations are; `used`: when they were used last; `since`: when runs that had been suspended
+    went on; `closed`: why nothing new starts, and `closed_cards` nothing on certain cards.
+    `last_job`: the highest id given out, `left_out`: so many jobs that wait are not in it.
+    `settings`, `usage` and `origin` are what `choice` makes the regime of, `learnt` what its
+    predictor knows. `nodes` and `placement`: as `room_of` is told.
     """
 
     now: float
@@ -63,6 +63,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     parents: dict[int, ParentFacts] = field(default_factory=dict)
     promised: tuple[tuple[int, int, float], ...] = ()
     reservations: tuple[Reservation, ...] = ()
+    plots: dict[str, tuple[int, ...]] = field(default_factory=dict)
     used: dict[str, float] = field(default_factory=dict)
     since: dict[int, float] = field(default_factory=dict)
     leaving: dict[int, float] = field(default_factory=dict)
@@ -120,6 +121,7 @@ def view_of(snapshot: Snapshot, regime: Regime | None = None) -> View:
     for reservation in snapshot.reservations:
         view.reserve(reservation)
         view.book.used(reservation.name, snapshot.used.get(reservation.name, snapshot.now))
+    view.book.plots.restore(snapshot.plots)
     for one in snapshot.jobs:
         for parent in view.needs(one.job):
             if (facts := snapshot.parents.get(parent)) is not None:

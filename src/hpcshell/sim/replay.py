@@ -229,7 +229,7 @@ class Replay:
                 self.starts[at] = now
             self._hold(start.claim(self._begun + 1, now), now + self.runs[at])
             self._of_run[self._begun] = entry.job
-            self.uses.began(entry.job.reservation, at)
+            self.uses.began(start.reservation, at)
         if begun and (heads := self.view.queue.turn.heads):
             first = heads.first[0]
             for at, key in begun:

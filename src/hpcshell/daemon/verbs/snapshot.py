@@ -130,6 +130,7 @@ def _head(engine: Engine, kept: Kept) -> Snapshot:
         parents=facts_of(view),
         promised=promised_of(view),
         reservations=tuple(view.book.known.values()),
+        plots=dict(view.book.plots.chosen),
         used=view.book.uses(),
         since=dict(view.since),
         leaving=dict(view.leaving),

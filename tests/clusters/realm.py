@@ -89,6 +89,8 @@ class Place(LivingSite):
         self.refuses = self.away = self.full = False
         self.takes = True
         """Whether it takes a job in the end of which it has said when it starts it."""
+        self.ends: Answer | None = None
+        """What it says instead of ending a job."""
 
     def step(self) -> None:
         self.realm.step()
@@ -100,6 +102,8 @@ class Place(LivingSite):
             return Answer(code=1, err="no such account")
         if not self.takes and words.argv[1] == "submit":
             return Answer(code=1, err="too much for anybody")
+        if self.ends is not None and words.argv[1] == "cancel":
+            return self.ends
         if self.full and words.argv[1] == "submit":
             return Answer(code=9, err="no more")
         if self.away:

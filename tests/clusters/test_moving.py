@@ -291,6 +291,26 @@ def test_a_move_that_is_broken_off_anywhere_is_gone_on_with(
         comes_to_rest(realm, array)
 
 
+@given(doom=st.integers(0, 70), array=st.sampled_from(["", "0-2"]), cancels=st.booleans())
+@example(doom=44, array="", cancels=False)
+@example(doom=44, array="", cancels=True)
+def test_what_the_other_cannot_have_after_all_goes_back_wherever_that_is_broken_off(
+    doom, array, cancels
+) -> None:
+    with brief_realm() as realm:
+        with_one(realm, array)
+        realm.before("cancel", lambda: setattr(realm.places["b"], "wordless", True))
+        realm.doom = doom
+        broken_off(realm, realm.rebalance)
+        realm.doom = None
+        if cancels:  # at its cluster: nobody goes on with the move first
+            desk = realm.any(1).desks["a"]
+            realm.unwanted.add("job")
+            realm.ended = bool(quietly(lambda: desk.call("cancel", ids=["1"])["jobs"]))
+        comes_to_rest(realm, array)
+        assert not (realm.ended and any(row["start"] for row in realm.rows()))
+
+
 def comes_to_rest(realm: Realm, array: str) -> None:
     """In time it has run once, or was cancelled; at no moment was anything wrong."""
     realm.calm()

@@ -44,6 +44,11 @@ def under_way(ledger: Reading, entry: Entry, parts: Sequence[Part]) -> str:
     return entry.moved if begun(ledger, entry) and entry.cancelled is None else ""
 
 
+def may_leave(entry: Entry) -> bool:
+    """Whether it may be moved, or is being moved: it may be on its way back from the last other."""
+    return bool(entry.elsewhere or entry.moved)
+
+
 def begun(ledger: Reading, entry: Entry) -> bool:
     """Whether a move of it was begun and has not come to an end: it may be held at its site, even
     if its user has cancelled it meanwhile."""
@@ -89,7 +94,7 @@ def turn(cluster: Cluster) -> contextlib.AbstractContextManager[Callable[[], boo
 @contextlib.contextmanager
 def staying(cluster: Cluster, entries: Iterable[Entry]) -> Iterator[None]:
     """Nobody moves these meanwhile. Raises `NotYet` for one that is being moved."""
-    movable = [entry for entry in entries if entry.elsewhere]
+    movable = [entry for entry in entries if may_leave(entry)]
     if not movable:
         yield
         return

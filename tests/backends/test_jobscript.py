@@ -246,14 +246,20 @@ time.sleep(60)
 """
 
 
-def begun(script: Path, out: Path, said: str = "ready\n") -> subprocess.Popen[bytes]:
-    """A running job script that has said so."""
-    shell = subprocess.Popen(
+def started(script: Path, **more: Any) -> subprocess.Popen[bytes]:
+    """A job script with a process group of its own, in which nothing is ignored."""
+    return subprocess.Popen(
         ["bash", script],
         env=os.environ | {"JOB": "12", "ELEMENT": ""},
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **more,
     )
+
+
+def begun(script: Path, out: Path, said: str = "ready\n") -> subprocess.Popen[bytes]:
+    """A running job script that has said so."""
+    shell = started(script)
     deadline = time.monotonic() + 30
     while not out.exists() or said not in out.read_text():
         assert shell.poll() is None
@@ -293,15 +299,30 @@ def test_a_job_that_does_not_care_is_ended_by_it_and_recorded(made, tmp_path, na
         assert recorded(script)[None].code == code
 
 
-@pytest.mark.parametrize(("name", "code"), [("TERM", 143), ("HUP", 129)])
-def test_a_signal_that_comes_before_there_is_a_job_ends_it_too(made, name, code):
-    script = made("sleep", "60")
+def signalled_before(made: Any, line: str, said: str) -> tuple[int, int | None, bytes]:
+    """How the script of a job ends in which a signal comes before the line that begins so, what it
+    records, and what is said by all of it."""
+    script = made("sh", "-c", "echo ran")
     text = script.read_text()
-    child = next(line for line in text.splitlines() if line.startswith("{ trap - "))
-    script.write_text(text.replace(child, f"kill -{name} $$\n{child}"))
-    done = run(script)
-    assert (done.returncode, done.stderr) == (128 - code, b"")
-    assert recorded(script)[None].code == 143
+    assert text.count(f"\n{line}") == 1
+    script.write_text(text.replace(f"\n{line}", f"\n{said}\n{line}"))
+    shell = started(script, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    told, _ = shell.communicate(timeout=30)  # no process of it is left then
+    return shell.returncode, recorded(script)[None].code, told
+
+
+@pytest.mark.parametrize("to", ["$$", "0"], ids=["to the shell", "to all"])
+@pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "USR1", "USR2"])
+@pytest.mark.parametrize("line", ["coproc ", "hpc_child=", "read -r hpc_go", "trap '' PIPE"])
+def test_a_signal_that_comes_before_there_is_a_job_ends_it_too(made, line, name, to):
+    code, record, told = signalled_before(made, line, f"kill -{name} {to}")
+    assert (code, record, told) == (-getattr(signal, f"SIG{name}"), 143, b"")
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "USR1", "USR2"])
+def test_a_signal_that_comes_as_the_job_is_let_through_is_the_jobs(made, name):
+    ended = 128 + getattr(signal, f"SIG{name}")
+    assert signalled_before(made, "echo >&", f"kill -{name} 0") == (ended, ended, b"")
 
 
 def test_neither_interrupt_nor_quit_is_ignored_in_a_job(made, tmp_path):

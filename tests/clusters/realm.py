@@ -22,12 +22,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from hpcshell.backends.contract import Answer, Estimate, Order, Seen, Trouble, Words
+from hpcshell.backends.contract import Answer, Estimate, Order, Seen, Site, Trouble, Words
 from hpcshell.clusters import polls, together
 from hpcshell.clusters.anydesk import AnyDesk, Choice
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.desk import Desk
 from hpcshell.clusters.verbs.submit import submit_chosen
+from hpcshell.core.errors import Wrong
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.settings import ClusterSettings
 from hpcshell.machine import clock
@@ -45,9 +46,15 @@ SETTINGS = ClusterSettings(backend="toy", poll=0.0)
 
 
 class Holding(ToyBackend):
-    """A toy that holds and lets go, and says when it would start a job."""
+    """A toy that holds and lets go, and says when it would start a job. `place`: where."""
+
+    def __init__(self, site: Site, place: Place) -> None:
+        super().__init__(site)
+        self.place = place
 
     def submit(self, order: Order) -> Words:
+        if self.place.wordless:
+            raise Wrong("there are no words for that")
         words = super().submit(order)
         held = "held" if order.spec.submission.hold else ""
         return Words(argv=(*words.argv, held))
@@ -89,6 +96,10 @@ class Place(LivingSite):
         self.refuses = self.away = self.full = False
         self.takes = True
         """Whether it takes a job in the end of which it has said when it starts it."""
+        self.ends: Answer | None = None
+        """What it says instead of ending a job."""
+        self.wordless = False
+        """Whether no job can be put into its words."""
 
     def step(self) -> None:
         self.realm.step()
@@ -100,6 +111,8 @@ class Place(LivingSite):
             return Answer(code=1, err="no such account")
         if not self.takes and words.argv[1] == "submit":
             return Answer(code=1, err="too much for anybody")
+        if self.ends is not None and words.argv[1] == "cancel":
+            return self.ends
         if self.full and words.argv[1] == "submit":
             return Answer(code=9, err="no more")
         if self.away:
@@ -313,7 +326,7 @@ def _cluster(place: Place, ledger: Ledger) -> Cluster:
     state = place.realm.directory
     where = Places(*(str(state / name) for name in ("state", "conf", "run", "cache")))
     return Cluster(
-        place.name, SETTINGS, where, place, ledger, make=lambda name, told: Holding(told)
+        place.name, SETTINGS, where, place, ledger, make=lambda name, told: Holding(told, place)
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 )
 from msgspec.structs import replace
 
+from hpcshell.backends.contract import Answer
 from hpcshell.core.errors import HpcError, NotYet
 from hpcshell.core.indexset import IndexSet
 from tests.clusters.realm import Realm, brief_realm
@@ -272,6 +273,7 @@ def quietly(act: Callable[[], Any]) -> Any:
     during=st.one_of(st.none(), st.tuples(st.integers(1, 16), st.sampled_from(ACTS))),
     accounts=st.booleans(),
 )
+@example(array="", fault=None, doom=17, again=9, during=(9, "cancels"), accounts=True)
 def test_a_move_that_is_broken_off_anywhere_is_gone_on_with(
     array, fault, doom, again, during, accounts
 ) -> None:
@@ -287,6 +289,26 @@ def test_a_move_that_is_broken_off_anywhere_is_gone_on_with(
         realm.doom = again
         broken_off(realm, realm.any().moves.finish)
         comes_to_rest(realm, array)
+
+
+@given(doom=st.integers(0, 70), array=st.sampled_from(["", "0-2"]), cancels=st.booleans())
+@example(doom=44, array="", cancels=False)
+@example(doom=44, array="", cancels=True)
+def test_what_the_other_cannot_have_after_all_goes_back_wherever_that_is_broken_off(
+    doom, array, cancels
+) -> None:
+    with brief_realm() as realm:
+        with_one(realm, array)
+        realm.before("cancel", lambda: setattr(realm.places["b"], "wordless", True))
+        realm.doom = doom
+        broken_off(realm, realm.rebalance)
+        realm.doom = None
+        if cancels:  # at its cluster: nobody goes on with the move first
+            desk = realm.any(1).desks["a"]
+            realm.unwanted.add("job")
+            realm.ended = bool(quietly(lambda: desk.call("cancel", ids=["1"])["jobs"]))
+        comes_to_rest(realm, array)
+        assert not (realm.ended and any(row["start"] for row in realm.rows()))
 
 
 def comes_to_rest(realm: Realm, array: str) -> None:
@@ -424,6 +446,47 @@ def test_its_users_cancel_wins_to_the_last_moment(realm: Realm) -> None:
     assert realm.rebalance() == ["it stays: its user has cancelled it"]
     assert realm.ended
     assert [row["state"] for row in realm.rows("job")] == ["gone"]
+
+
+def cancelled_while_held(realm: Realm, then: Callable[[], Any] = lambda: None) -> None:
+    """Its user cancels it when it has just been held; something happens before its site hears."""
+    with_one(realm)
+
+    def cancels() -> None:
+        realm.before("cancel", then)
+        somebody(realm, "cancels")()
+
+    realm.before("hold", lambda: realm.before("queue", cancels))
+
+
+def test_a_cancel_that_was_broken_off_with_the_move_is_gone_on_with(realm: Realm) -> None:
+    cancelled_while_held(realm, lambda: setattr(realm, "doom", 0))
+    assert broken_off(realm, realm.rebalance)
+    assert [(row["state"], row["held"]) for row in realm.rows()] == [("wait", True)]
+    assert realm.any().moves.needs_somebody()
+    realm.passes(30.0)
+    assert realm.rebalance() == ["it stays: its user has cancelled it"]
+    assert [row["state"] for row in realm.rows()] == ["gone"]
+    assert realm.any().moves.unfinished() == []
+
+
+def test_a_cancel_that_its_site_does_not_answer_is_tried_again(realm: Realm) -> None:
+    realm.places["a"].ends = Answer(code=None)
+    cancelled_while_held(realm)
+    (told,) = realm.rebalance()
+    assert told == "it stays: its user has cancelled it; that it ends there is not confirmed yet"
+    realm.places["a"].ends = None
+    realm.passes(30.0)
+    realm.any().call("queue", limit=0)
+    assert [row["state"] for row in realm.rows()] == ["gone"]
+
+
+def test_what_its_site_does_not_end_for_its_user_is_let_go_again(realm: Realm) -> None:
+    realm.places["a"].ends = Answer(code=1, err="only its operator may")
+    cancelled_while_held(realm)
+    (told,) = realm.rebalance()
+    assert told == "it stays: its user has cancelled it, and its site refuses that"
+    assert [(row["state"], row["held"]) for row in realm.rows()] == [("wait", False)]
 
 
 def test_its_own_record_of_its_beginning_is_believed(realm: Realm) -> None:

@@ -43,9 +43,10 @@ _SHELLS: Final = (
 """What bash gives no other value, or works by."""
 _SCRIPTS: Final = (
     r"hpc_(?:dir|job|element|elements|record|path|out|err|signals|child|heard|last|code|never|fate"
-    r"|asked_for|fd)\Z"
+    r"|asked_for|fd[012]|gate|gate_PID|go)\Z"
 )
 """What job scripts work by."""
+_SAVED_CLOSED: Final = "{hpc_fd0}<&- {hpc_fd1}>&- {hpc_fd2}>&-"
 _SURVIVED: Final = ("TERM", "INT", "HUP", "XCPU", "USR1", "USR2")
 """Signals that a scheduler sends to all of a job, and that are the job's to answer."""
 
@@ -255,19 +256,25 @@ def _run(order: Order, names: Names) -> list[str]:
     words = list(submission.argv)
     script = submission.script is not None
     shown = " ".join(['"$hpc_dir/script"', *map(quote, words[1:])] if script else map(quote, words))
-    source = f"<{shell_pattern(submission.stdin, submission.name)}" if submission.stdin else "<&0"
+    source = shell_pattern(submission.stdin, submission.name) if submission.stdin else "&$hpc_fd0"
     every = " ".join(dict.fromkeys((*_SURVIVED, "QUIT", *names.forward)))
     survived = [name for name in _SURVIVED if name not in names.forward]
     return [
-        "exec {hpc_fd}>&2 2>/dev/null # this shell is not to say which signal killed the job",
-        "# none of them is ignored in the job, not even those that are so in the background",
-        f"{{ trap - {every}; exec {shown}; }} 2>&$hpc_fd {{hpc_fd}}>&- {source} &",
-        "hpc_child=$! hpc_signals=0 # a signal that comes before this ends this shell",
-        *([f"trap '' {' '.join(survived)}"] if survived else []),
+        "exec {hpc_fd0}<&0 {hpc_fd1}>&1 {hpc_fd2}>&2",
+        "exec 2>/dev/null # this shell is not to say which signal killed the job",
+        "coproc hpc_gate { # until it is let through, a signal ends this shell and no job begins",
+        f"    trap - {every} # none is ignored in the job, as some are in the background",
+        "    echo; read -r hpc_go || exit",
+        f"    exec {shown} 2>&$hpc_fd2 >&$hpc_fd1 <{source} {_SAVED_CLOSED}",
+        "}",
+        "hpc_child=$! hpc_signals=0",
+        'read -r hpc_go <&"${hpc_gate[0]-}"',
+        f"trap '' {' '.join(['PIPE', *survived])}",
         *(
             f"trap 'hpc_signals=$((hpc_signals + 1)); kill -{name} \"$hpc_child\"' {name}"
             for name in names.forward
         ),
+        'echo >&"${hpc_gate[1]-}"',
         "hpc_heard=-1",
         "while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time",
         "    hpc_heard=$hpc_signals",

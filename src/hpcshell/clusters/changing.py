@@ -13,7 +13,7 @@ from hpcshell.backends.contract import Change, Edit, Trouble, Words
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.finding import Found
 from hpcshell.clusters.known import Element, Known, elements_of
-from hpcshell.clusters.leaving import follower, moved, staying
+from hpcshell.clusters.leaving import follower, may_leave, moved, staying
 from hpcshell.clusters.submitting import CANCELLED
 from hpcshell.clusters.troubles import UNANSWERED, raised
 from hpcshell.clusters.views import label_of, number
@@ -345,7 +345,7 @@ def _wished(cluster: Cluster, found: Found, wish: Mapping[str, Any]) -> Found:
     known = found.known
     if known is None or found.elements is not None:
         return found
-    if all(part.state == "known" for part in known.parts) and not known.entry.elsewhere:
+    if all(part.state == "known" for part in known.parts) and not may_leave(known.entry):
         return found
     if "held" in wish and any(part.state == "asking" for part in known.parts):
         return found  # it may be there, and run: nobody can hold it now

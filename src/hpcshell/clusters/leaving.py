@@ -38,11 +38,34 @@ def turned_away(entry: Entry, parts: Iterable[Part]) -> bool:
 
 
 def under_way(ledger: Reading, entry: Entry, parts: Sequence[Part]) -> str:
-    """Where it is being moved to; "": it is not, or is there."""
+    """Where it is being moved to; "": it is not, or is there, or its user wants no more of it."""
     if turned_away(entry, parts):
         return next(iter(entry.elsewhere))
-    begun = entry.moved and entry.cancelled is None
-    return entry.moved if begun and follower(ledger, entry) is None else ""
+    return entry.moved if begun(ledger, entry) and entry.cancelled is None else ""
+
+
+def may_leave(entry: Entry) -> bool:
+    """Whether it may be moved, or is being moved: it may be on its way back from the last other."""
+    return bool(entry.elsewhere or entry.moved)
+
+
+def begun(ledger: Reading, entry: Entry) -> bool:
+    """Whether a move of it was begun and has not come to an end: it may be held at its site, even
+    if its user has cancelled it meanwhile."""
+    return bool(entry.moved) and follower(ledger, entry) is None
+
+
+def is_to_go_on(ledger: Reading, entry: Entry) -> bool:
+    """Whether there is something left to do of its move, be it only to end it for its user."""
+    if begun(ledger, entry):
+        return True
+    return bool(entry.elsewhere) and turned_away(entry, ledger.parts(entry.serial))
+
+
+def unfinished(cluster: Cluster) -> list[Entry]:
+    """Those of a cluster whose move is to be gone on with."""
+    ledger = cluster.ledger
+    return [entry for entry in ledger.open_entries(cluster.name) if is_to_go_on(ledger, entry)]
 
 
 def as_moving(
@@ -71,7 +94,7 @@ def turn(cluster: Cluster) -> contextlib.AbstractContextManager[Callable[[], boo
 @contextlib.contextmanager
 def staying(cluster: Cluster, entries: Iterable[Entry]) -> Iterator[None]:
     """Nobody moves these meanwhile. Raises `NotYet` for one that is being moved."""
-    movable = [entry for entry in entries if entry.elsewhere]
+    movable = [entry for entry in entries if may_leave(entry)]
     if not movable:
         yield
         return

@@ -20,16 +20,17 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from hpcshell.backends.contract import Trouble
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.federation import Offer, all_offers, best, clipped, limit_of
 from hpcshell.clusters.known import Known
 from hpcshell.clusters.leaving import (
     MOVING,
     follower,
+    is_to_go_on,
     moved_key,
     turn,
     turned_away,
-    under_way,
 )
 from hpcshell.clusters.lookout import Picture, on_record, picture
 from hpcshell.clusters.submitting import Submitting, Wanted
@@ -94,7 +95,7 @@ class Moving:
 
     def _begin(self, here: Cluster, entry: Entry, *, even_held: bool) -> None:
         """Record where it is to go, unless a move was begun before. Raises `Stays`."""
-        if under_way(here.ledger, entry, here.ledger.parts(entry.serial)):
+        if is_to_go_on(here.ledger, entry):
             return
         if not entry.elsewhere:
             alone = "no other cluster could run it"
@@ -202,7 +203,11 @@ class Moving:
         if entry is None:
             raise Stays("it is no more")
         if entry.cancelled is not None:
-            self._cancel(here, entry)
+            refused = self._cancel(here, entry)
+            if any(one.kind in UNANSWERED for one in refused.values()):
+                raise Stays("its user has cancelled it; that it ends there is not confirmed yet")
+            if refused:
+                self._call_off(here, entry, "its user has cancelled it, and its site refuses that")
             self._rewrite(here, serial, moved="", left=None)
             raise Stays("its user has cancelled it")
         return entry
@@ -231,17 +236,19 @@ class Moving:
             self._rewrite(here, entry.serial, left=clock.now())
         self._cancel(here, entry)
 
-    def _cancel(self, here: Cluster, entry: Entry) -> None:
-        """Have the site end all that it has of it, and record what it agreed to."""
+    def _cancel(self, here: Cluster, entry: Entry) -> dict[str, Trouble]:
+        """Have the site end all that it has of it, and record what it agreed to. Why it did not of
+        the others."""
         parts = [part for part in here.ledger.parts(entry.serial) if part.native]
         natives = [part.native for part in parts]
         if not natives:
-            return
+            return {}
         answers = here.say_all(here.backend.cancel(natives))
         troubles = here.backend.read_change(natives, answers).troubles
-        refused = {native for native, one in troubles.items() if one.kind != "gone"}
+        refused = {native: one for native, one in troubles.items() if one.kind != "gone"}
         with here.ledger.change() as change:
             change.cancelled((part for part in parts if part.native not in refused), clock.now())
+        return refused
 
     def _check_records(self, here: Cluster, entry: Entry) -> None:
         """A job records its beginning itself, and is believed in that before anybody."""
@@ -383,13 +390,3 @@ def _of_one_in_line(made: Offer, entry: Entry, several: Sequence[Sighting]) -> O
 def _worth(mine: Offer, there: Offer) -> bool:
     usual = mine.run or there.run or 0.0
     return mine.cannot or mine.total(usual) - there.total(usual) >= GAIN
-
-
-def unfinished(here: Cluster) -> list[Entry]:
-    """Those of a cluster whose move was begun."""
-    ledger = here.ledger
-    return [
-        entry
-        for entry in ledger.open_entries(here.name)
-        if entry.elsewhere and under_way(ledger, entry, ledger.parts(entry.serial))
-    ]

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from hpcshell.clusters.cluster import Cluster
-from hpcshell.clusters.moving import Moving, unfinished
+from hpcshell.clusters.leaving import unfinished
+from hpcshell.clusters.moving import Moving
 from hpcshell.clusters.polls import exclusive
 from hpcshell.core.errors import HpcError, NotFound
 from hpcshell.core.sightings import UNKNOWN, Sighting

@@ -179,7 +179,7 @@ def test_paths_and_arguments_are_quoted_for_the_shell(path: str, word: str) -> N
     text = taken({"argv": ("echo", word), "cwd": f"/x{path}"})
     assert text is not None
     assert f"cd -- {quote(f'/x{path}')} || exit 1" in text
-    assert f"exec echo {quote(word)};" in text
+    assert f"exec echo {quote(word)} 2>&" in text
     assert directives(text) == directives(SGE.script(order()))
 
 

@@ -36,11 +36,17 @@ export HPC_SUBMIT_DIR=/home/ada/w
 cd -- /home/ada/w || exit 1
 umask 0022
 
-exec {hpc_fd}>&2 2>/dev/null # this shell is not to say which signal killed the job
-# none of them is ignored in the job, not even those that are so in the background
-{ trap - TERM INT HUP XCPU USR1 USR2 QUIT; exec ./run 'a b'; } 2>&$hpc_fd {hpc_fd}>&- <&0 &
-hpc_child=$! hpc_signals=0 # a signal that comes before this ends this shell
-trap '' TERM INT HUP XCPU USR1 USR2
+exec {hpc_fd0}<&0 {hpc_fd1}>&1 {hpc_fd2}>&2
+exec 2>/dev/null # this shell is not to say which signal killed the job
+coproc hpc_gate { # until it is let through, a signal ends this shell and no job begins
+    trap - TERM INT HUP XCPU USR1 USR2 QUIT # none is ignored in the job, as some are in the background
+    echo; read -r hpc_go || exit
+    exec ./run 'a b' 2>&$hpc_fd2 >&$hpc_fd1 <&$hpc_fd0 {hpc_fd0}<&- {hpc_fd1}>&- {hpc_fd2}>&-
+}
+hpc_child=$! hpc_signals=0
+read -r hpc_go <&"${hpc_gate[0]-}"
+trap '' PIPE TERM INT HUP XCPU USR1 USR2
+echo >&"${hpc_gate[1]-}"
 hpc_heard=-1
 while [ $hpc_heard != $hpc_signals ]; do # a signal ends a wait before its time
     hpc_heard=$hpc_signals

@@ -160,6 +160,25 @@ def test_what_runs_on_a_paused_card_runs_on_and_on_a_drained_one_starts_elsewher
     assert environment(bench, job)["HPC_GPUS"] == "1"
 
 
+def test_what_may_not_go_back_is_named_before_it_is_ended(bench: Bench) -> None:
+    jobs = [
+        bench.submit("true", request={"gpu_share": 50}, requeue=again) for again in (True, False)
+    ]
+    answer = bench.ask("set_gpus", cards=[0], state="draining", dry_run=True)
+    assert (answer["put_back"], answer["ended"]) == (jobs[:1], jobs[1:])
+    assert bench.ask("set_gpus", cards=[0], state="paused")["put_back"] == []
+
+
+def test_what_never_started_says_nothing_of_a_card(bench: Bench) -> None:
+    for name in ("one", "other", "third"):
+        job = bench.submit("true", name=name, request={"gpus": 1})
+        run = bench.run_of(job)
+        bench.runner.fail(run)
+        bench.settle()
+        assert bench.state(job) == "FAILED"
+    assert states(bench)[0] == "up"
+
+
 def test_a_card_that_there_is_not_cannot_be_paused(bench: Bench) -> None:
     with pytest.raises(NotFound, match="there is no gpu 4"):
         bench.ask("set_gpus", cards=[4], state="paused")
@@ -240,13 +259,13 @@ def test_a_card_on_which_jobs_fail_is_left_alone_then_tried_with_one(
     bench: Bench, clock: Clock
 ) -> None:
     bench.ask("set_gpus", cards=[1, 2, 3], state="paused")
-    for _ in range(2):
-        job = bench.submit("true", request={"gpus": 1})
+    for name in ("one", "other"):
+        job = bench.submit("true", name=name, request={"gpus": 1})
         bench.finish(job, code=1)
     assert states(bench)[0] == "failing"
     jobs = [bench.submit("true", request={"gpu_share": 10}) for _ in range(2)]
     assert [bench.state(job) for job in jobs] == ["PENDING", "PENDING"]
-    assert "failed again and again" in bench.show(jobs[0])["reason"]
+    assert "failed on it right after the start" in bench.show(jobs[0])["reason"]
     bench.crash()
     say(bench, clock)
     assert bench.state(jobs[0]) == "PENDING"

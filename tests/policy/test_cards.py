@@ -261,6 +261,24 @@ def test_who_waits_for_cards_is_told_of_those_that_are_closed() -> None:
     )
 
 
+def test_no_more_is_shared_of_a_card_than_strangers_leave_and_whole_ones_come_last() -> None:
+    node = Node(name="box", cpus=64, gpus=("a100",) * 2, gpu_memory=(80 * GIB,) * 2)
+
+    def placed(*asked: Request) -> list[dict[int, int]]:
+        world = World(Room(Resources(cpus=64, gpus=2), Host(node)), Policy())
+        close_cards(world.view, {}, {0: 70})
+        for number, request in enumerate(asked, 1):
+            request = settled(replace(request, time_limit=9.0), node)
+            world.arrive(replace(make_job(number), request=request), same(Act(9.0)))
+        world.tick()
+        return held(world)
+
+    assert placed(Request(gpu_mem=60 * GIB)) == [{1: 75}]
+    assert placed(*[Request(gpu_share=25)] * 6) == [{0: 25}, *[{1: 25}] * 4]
+    assert placed(Request(gpus=1), Request(gpus=1)) == [{1: 100}, {0: 100}]
+    assert placed(Request(gpus=2)) == [{0: 100, 1: 100}]
+
+
 def test_what_runs_on_a_card_that_is_closed_runs_on_and_gives_nothing_back() -> None:
     world = mixed(Request(gpus=4), Request(gpus=4))
     close_cards(world.view, {0: "paused"})

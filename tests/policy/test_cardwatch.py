@@ -14,7 +14,7 @@ from hpcshell.core.records import Claim
 from hpcshell.core.settings_gpus import GpuSettings
 from hpcshell.policy.cardfacts import enforcement, with_cards
 from hpcshell.policy.cardhealth import health
-from hpcshell.policy.cardnotes import LONGEST, CardNotes, Kept
+from hpcshell.policy.cardnotes import LONGEST, CardNotes, Failure, Kept
 from hpcshell.policy.cardwatch import CardWatch
 from hpcshell.policy.place.nodes import Domain, Node
 
@@ -106,6 +106,14 @@ def test_strangers_never_hold_less_than_is_told_of_them(
     assert bool(watch.closed([claim()], 60.0)) == (theirs > 64)
 
 
+@given(st.integers(0, 64))
+def test_what_strangers_hold_is_counted_in_steps_and_never_too_low(theirs: int) -> None:
+    watch = watching(Reading(memory=theirs * GIB, tenants=(replace(BOB, memory=theirs * GIB),)))
+    burden = watch.burdens([]).get(0, 0)
+    assert burden == 0 or 100 * theirs <= 80 * burden < 100 * theirs + 400
+    assert bool(burden) == (theirs > 4)
+
+
 # --------------------------------------------------------------------------------------- overuse
 
 
@@ -142,9 +150,16 @@ def test_a_card_that_is_not_its_own_is_no_ones_to_use() -> None:
 # -------------------------------------------------------------------------------------- failures
 
 
-def fail(watch: CardWatch, *jobs: int, at: float = 0.0) -> None:
+def fail(watch: CardWatch, *jobs: int, at: float = 0.0, card: int = 0, kind: str = "") -> None:
+    """These jobs fail on a card; each is of a kind of its own, unless they are of this one."""
     for job in jobs:
-        watch.ended(claim(run=job, job=job, start=at), failed=True, time=at + 1.0)
+        mine = claim(run=job, card=card, job=job, start=at)
+        watch.ended(mine, failed=True, time=at + 1.0, kind=kind or f"kind {job}")
+
+
+def succeed(watch: CardWatch, job: int, *, at: float, card: int = 0, kind: str = "") -> None:
+    """This one goes well."""
+    watch.ended(claim(run=job, card=card, job=job, start=at), failed=False, time=at, kind=kind)
 
 
 def test_a_card_on_which_jobs_fail_in_a_row_is_left_alone_then_one_is_tried() -> None:
@@ -152,7 +167,9 @@ def test_a_card_on_which_jobs_fail_in_a_row_is_left_alone_then_one_is_tried() ->
     fail(watch, 1, 2)
     assert watch.closed([], 2.0) == {}
     fail(watch, 3)
-    assert watch.closed([], 2.0) == {0: "it has failed again and again; tried again in 1m 39s"}
+    assert watch.closed([], 2.0) == {
+        0: "jobs 1, 2 and 3 failed on it right after the start; tried again in 1m 39s"
+    }
     assert watch.notes.next_wake(2.0) == 101.0
     assert watch.standings([], 101.0)[0].state == "trial"
     assert watch.closed([], 101.0) == {}
@@ -165,7 +182,7 @@ def test_a_trial_that_goes_well_makes_all_good_and_one_that_fails_doubles_the_ti
     fail(watch, 1, 2, 3)
     fail(watch, 4, at=102.0)
     assert watch.notes.next_wake(103.0) == 103.0 + 200.0
-    watch.ended(claim(run=5, job=5, start=310.0), failed=False, time=311.0)
+    succeed(watch, 5, at=311.0)
     assert watch.standings([], 311.0)[0].state == "up"
     assert watch.kept().notes == {}
 
@@ -173,11 +190,44 @@ def test_a_trial_that_goes_well_makes_all_good_and_one_that_fails_doubles_the_ti
 def test_a_job_counts_once_and_what_fails_late_or_works_between_does_not() -> None:
     watch = watching(Reading())
     fail(watch, 1, 1, 1, 1)
-    watch.ended(claim(run=9, job=9), failed=True, time=10.0)
+    watch.ended(claim(run=9, job=9), failed=True, time=10.0, kind="late")
     fail(watch, 2)
-    watch.ended(claim(run=8, job=8), failed=False, time=100.0)
+    succeed(watch, 8, at=100.0)
     fail(watch, 3, 4)
     assert watch.closed([], 2.0) == {}
+
+
+def test_alike_jobs_that_fail_on_all_cards_are_at_fault_themselves() -> None:
+    watch = watching(Reading(), Reading())
+    for job in range(1, 40, 2):
+        fail(watch, job, card=0, kind="typo")
+        fail(watch, job + 1, card=1, kind="typo")
+    assert watch.closed([], 2.0) == {}
+
+
+def test_alike_jobs_that_fail_on_one_card_and_go_well_on_another_tell_against_it() -> None:
+    watch = watching(Reading(), Reading())
+    for job in range(1, 8, 2):
+        fail(watch, job, at=float(job), kind="train")
+        succeed(watch, job + 1, at=job + 1.5, card=1, kind="train")
+    assert watch.closed([], 10.0).keys() == {0}
+
+
+def test_a_driver_that_is_gone_is_no_fault_of_a_card() -> None:
+    watch = watching(Reading(), Reading())
+    for time in range(61, 80, 2):
+        gone = survey(Reading(trouble="gone"), Reading(trouble="gone"), time=float(time))
+        watch.hear(replace(gone, trouble="no driver"), ())
+        watch.hear(survey(Reading(), Reading(), time=time + 1.0), ())
+    assert watch.closed([], 80.0) == {}
+
+
+def test_a_card_that_is_lost_again_and_again_is_left_alone() -> None:
+    watch = watching(Reading(), Reading())
+    for time in range(61, 67, 2):
+        watch.hear(survey(Reading(trouble="lost: off"), Reading(), time=float(time)), ())
+        watch.hear(survey(Reading(), Reading(), time=time + 1.0), ())
+    assert watch.closed([], 67.0)[0].startswith("it was lost again and again; tried again in")
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 5000)), max_size=60))
@@ -186,7 +236,7 @@ def test_a_card_is_never_left_alone_for_longer_than_a_day(said: list[tuple[int, 
     for job, wait in said:
         now += wait
         if job:
-            notes.fail("a", job, now, SETTINGS)
+            notes.fail("a", Failure(job, f"kind {job}"), now, SETTINGS)
         else:
             notes.well("a")
         note = notes.of("a")
@@ -203,7 +253,7 @@ def test_a_card_that_falls_off_the_bus_is_lost_under_its_own_number() -> None:
     held = [claim(card=2, share=100)]
     watch.hear(survey(Reading(), Reading(), time=61.0, uuids=("a", "c")), held)
     assert [card.uuid for card in watch.cards] == ["a", "b", "c"]
-    assert watch.closed(held, 61.0) == {1: "lost: it is not there any more"}
+    assert watch.closed(held, 61.0) == {1: "it is not there any more"}
     watch.hear(survey(Reading(), Reading(), Reading(), time=62.0), held)
     assert watch.closed(held, 62.0) == {}
 
@@ -313,7 +363,7 @@ def test_health_names_its_causes() -> None:
         "gpu 0 is hot: 93 degrees",
         "gpu 0 has had 2 memory errors that could not be corrected",
         "gpu 0 reported an error to the driver: Xid 48",
-        "gpu 1 is lost: lost: gone",
+        "gpu 1 is lost: gone",
     )
     assert health(CardWatch(SETTINGS), [], expected=False).state == "HEALTHY"
     assert health(CardWatch(SETTINGS), [], expected=True).state == "UNHEALTHY"

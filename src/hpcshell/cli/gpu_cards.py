@@ -268,10 +268,14 @@ def _set(talk: Talk, words: tuple[str, ...], state: str, reason: str) -> int:
             talk.data(str(card["number"]))
         else:
             talk.data(f"gpu {card['number']}: {card['state']}{why}")
-    if answer["put_back"] and state == "draining":
-        jobs = answer["put_back"]
-        talk.say(f"put back: job{'s' * (len(jobs) > 1)} {', '.join(map(str, jobs))}")
+    _tell_of(talk, "put back", answer["put_back"])
+    _tell_of(talk, "ended for good, by --no-requeue", answer["ended"])
     return 0
+
+
+def _tell_of(talk: Talk, what: str, jobs: list[int]) -> None:
+    if jobs:
+        talk.say(f"{what}: job{'s' * (len(jobs) > 1)} {', '.join(map(str, jobs))}")
 
 
 def _cards(words: tuple[str, ...]) -> list[int]:

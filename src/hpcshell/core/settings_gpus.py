@@ -23,7 +23,12 @@ class GpuSettings(Section, frozen=True, kw_only=True):
     ] = "auto"
     count: Annotated[
         int | None,
-        key("count", "how many of the cards are used, the first ones; of made-up ones, 8", least=0),
+        key(
+            "count",
+            "how many of the cards are used, the first ones; of made-up ones, 8",
+            least=0,
+            most=1024,
+        ),
     ] = None
     memory: Annotated[int, key("size", "memory of each made-up card")] = 80 << 30
     model: Annotated[str, key("text", "model of the made-up cards")] = "fake"
@@ -35,11 +40,19 @@ class GpuSettings(Section, frozen=True, kw_only=True):
     ] = 60.0
     memory_threshold: Annotated[
         float,
-        key("number", "a card is avoided while strangers hold more than this part of its memory"),
+        key(
+            "number",
+            "a card is avoided while strangers hold more than this part of its memory",
+            most=1,
+        ),
     ] = 0.8
     load_threshold: Annotated[
         float,
-        key("number", "a card is avoided while strangers keep it busier than this part of one"),
+        key(
+            "number",
+            "a card is avoided while strangers keep it busier than this part of one",
+            most=1,
+        ),
     ] = 0.8
     overuse: Annotated[
         str,

@@ -319,8 +319,9 @@ def _read_number(key: Key, text: str, origin: str) -> float:
         number = float(text)
     except ValueError:
         raise Wrong(f"{origin}: {quote(text)} is no number", "write one such as 1.5") from None
-    if not 0 <= number <= MOST:  # NaN does not, either
-        raise Wrong(f"{origin}: {quote(text)} is out of range", f"write 0 to {MOST:g}")
+    most = min(MOST, key.most)
+    if not 0 <= number <= most:  # NaN does not, either
+        raise Wrong(f"{origin}: {quote(text)} is out of range", f"write 0 to {most:g}")
     return number
 
 

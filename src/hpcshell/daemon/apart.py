@@ -36,7 +36,8 @@ def restore(engine: Engine) -> None:
     engine.node = engine.store.node(NODE)
     engine.view.closed = closed_sentence(engine.node)
     claims = [run.claim for run in engine.runs.values()]
-    close_cards(engine.view, engine.host.cards.closed(claims, clock.now()))
+    cards = engine.host.cards
+    close_cards(engine.view, cards.closed(claims, clock.now()), cards.burdens(claims))
 
 
 def _plots(store: Store) -> dict[str, Vector]:

@@ -159,11 +159,11 @@ class Gpus:
 
     def _close(self, engine: Engine, claims: list[Claim], now: float, log: LogFile) -> None:
         """Tell the decider, and the story, which cards take no new work."""
-        closed = self.watch.closed(claims, now)
-        before = engine.view.room.closed
-        if closed.keys() != before.keys():
+        closed, burdens = self.watch.closed(claims, now), self.watch.burdens(claims)
+        room = engine.view.room
+        if closed.keys() != room.closed.keys() or burdens != room.burdens:
             engine.dirty = True
-        close_cards(engine.view, closed)
+        close_cards(engine.view, closed, burdens)
         standings = self.watch.standings(claims, now)
         self._tell_states(engine, standings, now, log)
         if self.watch.survey.trouble != self._trouble:
@@ -234,7 +234,8 @@ def one_by_one(engine: Engine, starts: Iterable[Start], now: float) -> Iterator[
         if mine.isdisjoint(engine.view.room.closed):
             yield start
             if not mine.isdisjoint(watch.on_trial(now)):
-                close_cards(engine.view, watch.closed(claims_of(engine), now))
+                closed = watch.closed(claims_of(engine), now)
+                close_cards(engine.view, closed, engine.view.room.burdens)
 
 
 def overuse_sentence(over: Overuse) -> str:

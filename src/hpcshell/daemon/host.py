@@ -100,6 +100,13 @@ def _sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def _gpus(said: int | None, cards: CardWatch) -> int:
+    """How many cards are handed out: those that are known, or fewer if the configuration says so.
+    Where nobody tells of any, it is what that says."""
+    known = len(cards.cards)
+    return known if said is None else min(said, known) if known else said
+
+
 def this_host(places: Places, settings: Settings, store: Store, cards: CardWatch) -> Host:
     """Detect the machine and lay the configuration over it."""
     gpus = len(cards.cards)
@@ -111,7 +118,7 @@ def this_host(places: Places, settings: Settings, store: Store, cards: CardWatch
     total = Resources(
         cpus=detected.cpus if said.cpus is None else said.cpus,
         memory=detected.memory if said.memory is None else said.memory,
-        gpus=detected.gpus if said.gpus is None else said.gpus,
+        gpus=_gpus(said.gpus, cards),
         others=dict(said.others),
     )
     return Host(

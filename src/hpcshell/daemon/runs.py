@@ -48,8 +48,10 @@ def _seen_on_cards(engine: Engine, run: Run, end: End) -> End:
         return end
     peak = cards.peaks.get(run.id, 0)
     if not end.lost and end.stopped_by in LEFT_ALONE:
-        failed = bool(end.exit_code or end.signal or end.message)
-        cards.ended(claim, failed=failed, time=end.time)
+        failed = bool(end.exit_code or end.signal)
+        job = engine.live[run.job].job
+        if failed or not end.message:  # what never started says nothing of a card
+            cards.ended(claim, failed=failed, time=end.time, kind=f"{job.uid} {job.name}")
     else:
         cards.forget(run.id)
     if not peak:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from hpcshell.core.gpus import Reading
-from hpcshell.policy.cardwatch import CardWatch, Standing
+from hpcshell.policy.cardwatch import CardWatch, Overuse, Standing
 
 HOT: Final = 90.0
 """Degrees Celsius from which a card is called hot; most slow down a little above that."""
@@ -22,8 +22,14 @@ class Health(NamedTuple):
     causes: tuple[str, ...] = ()
 
 
-def health(watch: CardWatch, standings: Sequence[Standing], *, expected: bool) -> Health:
-    """How the cards are. `expected`: there should be some."""
+def health(
+    watch: CardWatch,
+    standings: Sequence[Standing],
+    *,
+    expected: bool,
+    over: Sequence[Overuse] = (),
+) -> Health:
+    """How the cards are. `expected`: there should be some; `over`: who holds too much of them."""
     trouble = watch.survey.trouble
     if not watch.cards:
         if not expected:
@@ -36,8 +42,11 @@ def health(watch: CardWatch, standings: Sequence[Standing], *, expected: bool) -
             causes.append(f"gpu {card} is {one.state}: {one.why}")
         reading = watch.reading(card)
         causes += [] if reading is None else _told(card, reading)
+    causes += [f"run {one.run} holds more of gpu {one.card} than is its own" for one in over]
     usable = any(one.state in ("up", "trial") for one in standings)
     chosen = all(one.state in ("paused", "draining") for one in standings if one.why)
+    if chosen and not usable:
+        causes.append("all gpus are paused")
     if trouble or not (usable or chosen):
         return Health("UNHEALTHY", tuple(causes))
     return Health("DEGRADED" if causes else "HEALTHY", tuple(causes))

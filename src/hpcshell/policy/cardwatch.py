@@ -8,7 +8,7 @@ of strangers, or has failed again and again (see `cardnotes`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from hpcshell.core.gpus import Reading, Survey, Tenant
@@ -16,7 +16,7 @@ from hpcshell.core.records import WHOLE, Claim
 from hpcshell.core.settings_gpus import GpuSettings
 from hpcshell.core.units import format_duration, short_size
 from hpcshell.core.words import safe
-from hpcshell.policy.cardnotes import OWN, CardNote, CardNotes, Kept
+from hpcshell.policy.cardnotes import OWN, CardNote, CardNotes, Failure, Kept, Wellness
 from hpcshell.policy.reasons import joined, span
 from hpcshell.policy.room import cards_held
 
@@ -25,6 +25,10 @@ NAMED: Final = 3
 
 NAMELESS: Final = "card "
 """Begins the name of a card that has no uuid; its number follows."""
+
+
+BURDEN: Final = 5
+"""Hundredths of a card's memory in which it is counted what strangers hold; less is nothing."""
 
 
 class Standing(NamedTuple):
@@ -68,6 +72,7 @@ class CardWatch:
         self._loads: dict[str, deque[tuple[float, float]]] = {}
         self._since: dict[str, Standing] = {}
         self._over: dict[tuple[int, int], float] = {}
+        self._well = Wellness()
         self.peaks: dict[int, int] = {}
         """The most memory that each run has been seen to hold, over all cards."""
 
@@ -111,7 +116,10 @@ class CardWatch:
             if not reading.uuid:
                 told[f"{NAMELESS}{at}"] = reading
         self._take(told, survey)
-        self._count_memory(claims)
+        for claim in claims:
+            used = sum(self.used_by(claim.run).values())
+            if used > self.peaks.get(claim.run, 0):
+                self.peaks[claim.run] = used
         return self.cards != before
 
     def _take(self, told: dict[str, Reading], survey: Survey) -> None:
@@ -121,7 +129,8 @@ class CardWatch:
             if reading is None:
                 why = survey.trouble if not survey.cards else "lost: it is not there any more"
                 reading = Reading(uuid=self.cards[card].uuid, trouble=why)
-            if reading.trouble and (before is None or not before.trouble):
+            lost = bool(reading.trouble) and not (before is None or before.trouble)
+            if lost and not survey.trouble:  # else it is the driver's, and no card's
                 self.notes.fail(name, OWN, survey.time, self.settings)
             self._readings[name] = reading
             loads = self._loads.setdefault(name, deque())
@@ -129,12 +138,6 @@ class CardWatch:
                 loads.append((survey.time, reading.load))
             while loads and loads[0][0] < survey.time - self.settings.window:
                 loads.popleft()
-
-    def _count_memory(self, claims: list[Claim]) -> None:
-        for claim in claims:
-            used = sum(self.used_by(claim.run).values())
-            if used > self.peaks.get(claim.run, 0):
-                self.peaks[claim.run] = used
 
     def used_by(self, run: int) -> dict[int, int]:
         """How many bytes of which card a run holds."""
@@ -146,18 +149,20 @@ class CardWatch:
                     found[card] = found.get(card, 0) + tenant.memory
         return found
 
-    def ended(self, claim: Claim, *, failed: bool, time: float) -> None:
-        """A run is over that held cards. One that `failed` soon after its start counts against
-        them, each job once; any other is proof that they work."""
+    def ended(self, claim: Claim, *, failed: bool, time: float, kind: str = "") -> None:
+        """A run is over that held cards. One that `failed` soon after its start may tell against
+        them; any other is proof that they work. `kind`: what jobs like its own have in common."""
         self.forget(claim.run)
         soon = time - claim.start - claim.paused < self.settings.failure_within
         for card in cards_held(claim):
             if card >= len(self.cards):
                 continue
             if failed and soon:
-                self.notes.fail(self.name(card), claim.job, time, self.settings)
+                failure = Failure(claim.job, kind, self._well.elsewhere(kind, card))
+                self.notes.fail(self.name(card), failure, time, self.settings)
             elif not failed:
                 self.notes.well(self.name(card))
+                self._well.note(kind, card, time)
 
     def forget(self, run: int) -> None:
         """The run is over."""
@@ -199,12 +204,12 @@ class CardWatch:
         if reading is None:
             return Standing("lost", "its driver has not answered yet")
         if reading.trouble:
-            return Standing("lost", safe(reading.trouble))
+            return Standing("lost", safe(reading.trouble.removeprefix("lost: ")))
         if why := self._strangers_say(card, reading, claims):
             return Standing("avoided", why)
         if now < note.shut:
             again = format_duration(round(note.shut - now))
-            return Standing("failing", f"it has failed again and again; tried again in {again}")
+            return Standing("failing", f"{_blamed(note)}; tried again in {again}")
         if note.opened:
             tried = [one for one in claims if card in cards_held(one) and one.start >= note.shut]
             why = f"job {tried[0].job} is tried on it after failures" if tried else ""
@@ -242,6 +247,17 @@ class CardWatch:
             return strangers, told  # a run of ours whose processes are not told apart
         return strangers, max(told, reading.memory - sum(tenant.memory or 0 for tenant in mine))
 
+    def burdens(self, claims: Sequence[Claim]) -> dict[int, int]:
+        """How many hundredths of a card's memory strangers hold, where that is worth counting: so
+        much less of it can be promised."""
+        found = {}
+        for card, facts in enumerate(self.cards):
+            _, memory = self.strangers(card, claims)
+            steps = -(-memory * WHOLE // (facts.memory * BURDEN)) if facts.memory else 0
+            if steps > 1:
+                found[card] = min(WHOLE, steps * BURDEN)
+        return found
+
     def loads(self, card: int) -> Loads:
         """Of the window."""
         loads = [load for _, load in self._loads.get(self.name(card), ())]
@@ -264,6 +280,15 @@ class CardWatch:
     def limit(self, card: int, share: int) -> int:
         """The bytes of a card that go with so many hundredths of it."""
         return self.cards[card].memory * share // WHOLE
+
+
+def _blamed(note: CardNote) -> str:
+    """What failed: `jobs 3, 5 and 9 failed on it right after their start`."""
+    jobs = sorted({str(job) for job in note.jobs if job}, key=int)
+    if not jobs:
+        return "it was lost again and again"
+    told = f"job{'s' * (len(jobs) > 1)} {joined(jobs)} failed on it right after the start"
+    return told + (", and it was lost" if 0 in note.jobs else "")
 
 
 def _any_held(claims: Iterable[Claim]) -> bool:

@@ -105,7 +105,8 @@ def explain(
     seen = _foreseen(view, policy, line, unit, now)
     if seen.reason.code == "None":
         return seen
-    if others is not None and seen.reasons[-1].code != "Depth":
+    reachable = seen.reasons[-1].code != "Depth" and seen.reason.code not in _NOWHERE
+    if others is not None and reachable:
         earliest, latest = interval(view, policy, unit, seen.start, now)
         seen = replace(seen, earliest=earliest, latest=latest)
     if ahead is not None and seen.promised:

@@ -140,9 +140,12 @@ class Holdings:
         return claim
 
 
-def close_cards(view: Holdings, cards: dict[int, str]) -> None:
+def close_cards(
+    view: Holdings, cards: dict[int, str], burdens: dict[int, int] | None = None
+) -> None:
     """These cards take no new work, each for its reason, and all others do; what runs on them runs
-    on."""
-    if cards.keys() != view.room.closed.keys():
+    on. `burdens`: hundredths of cards that strangers hold."""
+    burdens = burdens or {}
+    if cards.keys() != view.room.closed.keys() or burdens != view.room.burdens:
         view.promised = {}
-    view.room.close(cards)
+    view.room.close(cards, burdens)

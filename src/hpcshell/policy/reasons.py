@@ -6,7 +6,7 @@ from hpcshell.core.records import WHOLE, Reason, Request, Resources
 from hpcshell.core.units import format_duration, format_gpus, format_size
 from hpcshell.policy.line import Shape
 from hpcshell.policy.room import Room, Vector, fits
-from hpcshell.policy.rooms import closed_cards, out_of_service
+from hpcshell.policy.rooms import closed_cards, out_of_service, suited
 
 
 def span(seconds: float, separator: str = " ") -> str:
@@ -84,7 +84,9 @@ def _of_nodes(request: Request, free: str) -> str:
 def _on_cards(shape: Shape, room: Room, free: Vector) -> str:
     """What is asked of cards, where as much is free of them all together: `0.5 gpus on one card
     (0.4 is free of the emptiest)`."""
-    cards = [max(0, left) for left in room.each_card(free)]
+    each = room.each_card(free)
+    mine = suited(room, shape.request)
+    cards = [max(0, each[card] - room.burdens.get(card, 0)) for card in mine if card < len(each)]
     asked = amount("gpus", shape.need[3] if shape.need else 0)
     if shape.all:
         return f"{asked} for all of its gang ({_parts_free(cards)})"
@@ -133,7 +135,8 @@ def _of_cards(shape: Shape, room: Room) -> str:
     """Which cards take no new work, for who asks for gpus."""
     if not room.closed or not (shape.need and shape.need[3]):
         return ""
-    return f"; no new work is taken by {joined(closed_cards(room))}"
+    closed = closed_cards(room, shape.all or (shape.request,))
+    return f"; no new work is taken by {joined(closed)}" if closed else ""
 
 
 def too_large(shape: Shape, room: Room) -> str:

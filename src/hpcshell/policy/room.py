@@ -8,7 +8,8 @@ is free of each card stands behind them, and what is held, now or later, names i
 cards are only counted.
 
 Cards that are `closed` are not there for who starts anything: nothing of them is free, nor held by
-those who hold them all the same.
+those who hold them all the same. Of cards that strangers hold some of (`burdens`) no more is shared
+than they leave, and whole ones are given last.
 
 A run that is suspended holds none of the first two: its cpus are free, and it is in nobody's way,
 nor anybody in its. Memory, gpus and the rest stay held.
@@ -59,11 +60,13 @@ class Room:
     """The machine's countable things. `free` may be negative in a place after the machine
     shrank. `held`: what each run holds. `host`: how its cards and cpus are joined, where that is
     known. `by_card`: cards count one by one (`_cards` of them); `closed`: those that take no new
-    work, and why; `reshaped` is called when these, and so all vectors, have changed."""
+    work, and why; `burdens`: hundredths of cards that strangers hold; `reshaped` is called when
+    these, and so all vectors, have changed."""
 
     __slots__ = (
         "_cards",
         "_sharing",
+        "burdens",
         "by_card",
         "claims",
         "closed",
@@ -86,6 +89,7 @@ class Room:
         self._sharing = 0
         self.by_card = False
         self.closed: dict[int, str] = {}
+        self.burdens: dict[int, int] = {}
         self.reshaped: Callable[[], None] = lambda: None
         self.host = host
         self.set_total(total)
@@ -103,11 +107,13 @@ class Room:
             self.held[run] = self._vector(claim)
             self.free = minus(self.free, self.held[run])
 
-    def close(self, cards: dict[int, str]) -> None:
-        """These cards take no new work, each for its reason, and all others do."""
-        same = cards.keys() == self.closed.keys()
-        self.closed = dict(cards)
+    def close(self, cards: dict[int, str], burdens: dict[int, int]) -> None:
+        """These cards take no new work, each for its reason, and all others do; and so much of
+        cards is held by strangers."""
+        same = cards.keys() == self.closed.keys() and burdens == self.burdens
+        self.closed, self.burdens = dict(cards), dict(burdens)
         if not same:
+            self.by_card = self._sharing > 0 or bool(burdens)
             self.set_total(self.total)
             self.reshaped()
 
@@ -115,7 +121,7 @@ class Room:
         """So many more of all that lives ask for a part of a card or for certain cards, or hold a
         part of one."""
         self._sharing += by
-        if self.by_card != (self._sharing > 0):
+        if self.by_card != (self._sharing > 0 or bool(self.burdens)):
             self.by_card = not self.by_card
             self.set_total(self.total)
             self.reshaped()
@@ -260,6 +266,28 @@ def _with_cards(
 ) -> Vector | None:
     """What a request takes, of the first of those kinds of cards that there is enough of."""
     each = room.each_card(free)
+    ways = [each]
+    if room.burdens:
+        ways = [_unburdened(each, room.burdens)]
+        if not request.gpu_share:
+            ways.append(each)
+    for left in ways:
+        taken = _taken(room, request, those, left)
+        need = None if taken is None else room.need(request)
+        if taken is not None and need is not None:
+            return (*need[:3], sum(taken), *need[4:], *taken)
+    return None
+
+
+def _unburdened(each: Vector, burdens: dict[int, int]) -> Vector:
+    """What strangers leave of each card."""
+    return tuple(left - burdens.get(card, 0) for card, left in enumerate(each))
+
+
+def _taken(
+    room: Room, request: Request, those: tuple[Kind, ...], each: Vector
+) -> tuple[int, ...] | None:
+    """How much of each card, of which so much is free."""
     most = _most(each)
     for kind in those:
         if not _enough(most, kind.wanted):
@@ -268,9 +296,8 @@ def _with_cards(
         if len(kind.cards) < len(each):
             mine = tuple(left if card in kind.cards else 0 for card, left in enumerate(each))
         taken = _known(room.host, len(each)).take(mine, request.cpus, kind.wanted)
-        need = None if taken is None else room.need(request)
-        if taken is not None and need is not None:
-            return (*need[:3], sum(taken), *need[4:], *taken)
+        if taken is not None:
+            return taken
     return None
 
 

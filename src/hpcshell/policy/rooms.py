@@ -8,6 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.core.records import Request, Resources
+from hpcshell.policy.cards import allowed
 from hpcshell.policy.cluster import Cluster
 from hpcshell.policy.host import Host
 from hpcshell.policy.joint import Joint
@@ -43,7 +44,7 @@ def out_of_service(room: Room, requests: Sequence[Request]) -> list[str]:
     """The nodes, or cards, that take no new work, where these requests would start together if they
     did."""
     if not isinstance(room, Cluster):
-        return closed_cards(room) if room.closed and fit(requests, empty(room)) else []
+        return closed_cards(room, requests) if room.closed and fit(requests, empty(room)) else []
     names = [node.name for node in room.nodes if node.state is not NodeState.UP]
     up = [replace(node, state=NodeState.UP) for node in room.nodes]
     there = Cluster(up, room.way, room.total.others)
@@ -56,9 +57,16 @@ def fit(requests: Sequence[Request], room: Room) -> bool:
     return Joint(room, requests)(room.size) is not None
 
 
-def closed_cards(room: Room) -> list[str]:
-    """The cards that take no new work, each with why."""
-    return [f"gpu {card} ({why})" for card, why in sorted(room.closed.items())]
+def closed_cards(room: Room, requests: Sequence[Request]) -> list[str]:
+    """The cards that might be given to these if they took new work, each with why they do not."""
+    mine = {card for request in requests for card in suited(room, request)}
+    return [f"gpu {card} ({why})" for card, why in sorted(room.closed.items()) if card in mine]
+
+
+def suited(room: Room, request: Request) -> list[int]:
+    """The cards of one machine that are of the model, and among those, that are asked for."""
+    known = [] if room.host is None else allowed(request, room.host.node)
+    return known or list(range(room.total.gpus))
 
 
 def empty(room: Room) -> Room:

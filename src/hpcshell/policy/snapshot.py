@@ -48,7 +48,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     `runs`: what each run holds; `waking`: the suspended ones that are to go on; `parents`: what is
     known of jobs that others wait for; `promised`: (job, index, instant). `plots`: where
     reservations are; `used`: when they were used last; `since`: when runs that had been suspended
-    went on; `closed`: why nothing new starts, and `closed_cards` nothing on certain cards.
+    went on; `closed`: why nothing new starts, and `closed_cards` nothing on certain cards;
+    `burdens`: what strangers hold of cards.
     `last_job`: the highest id given out, `left_out`: so many jobs that wait are not in it.
     `settings`, `usage` and `origin` are what `choice` makes the regime of, `learnt` what its
     predictor knows. `nodes` and `placement`: as `room_of` is told.
@@ -70,6 +71,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     checkpoints: dict[int, float] = field(default_factory=dict)
     closed: str = ""
     closed_cards: dict[int, str] = field(default_factory=dict)
+    burdens: dict[int, int] = field(default_factory=dict)
     settings: Settings | None = None
     usage: dict[str, float] = field(default_factory=dict)
     origin: float = 0.0
@@ -141,7 +143,7 @@ def view_of(snapshot: Snapshot, regime: Regime | None = None) -> View:
     view.leaving.update(snapshot.leaving)
     view.checkpoints.update(snapshot.checkpoints)
     view.closed = snapshot.closed
-    close_cards(view, snapshot.closed_cards)
+    close_cards(view, snapshot.closed_cards, snapshot.burdens)
     view.keep({(job, index): start for job, index, start in snapshot.promised})
     return view
 

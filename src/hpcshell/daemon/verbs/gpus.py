@@ -47,24 +47,29 @@ def set_gpus(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         raise NotFound(f"there is no gpu {beyond[0]}", hint)
     reason, user = one_line(str(args.get("reason") or ""), "the reason", 1000), user_name(peer.uid)
     state = args["state"]
+    leaving = _leaving(engine, cards) if state == "draining" else {"put_back": [], "ended": []}
     if args.get("dry_run"):
-        return {**gpus_view(engine, now), "put_back": _jobs_on(engine, cards)}
+        return {**gpus_view(engine, now), **leaving}
     for card in cards:
         watch.notes.ask(watch.name(card), state, reason=reason, user=user, now=now)
-    put_back = _clear(engine, cards, user, now) if state == "draining" else []
+    if state == "draining":
+        _clear(engine, cards, user, now)
     daemon.gpus.due = True
     daemon.gpus.review(engine, daemon.configure, daemon.log)
-    return {**gpus_view(engine, now), "put_back": put_back}
+    return {**gpus_view(engine, now), **leaving}
 
 
-def _jobs_on(engine: Engine, cards: list[int]) -> list[int]:
+def _leaving(engine: Engine, cards: list[int]) -> dict[str, list[int]]:
+    """The jobs on these cards: those that go back into the queue, and those that may not, which end
+    for good."""
     held = (claim for claim in claims_of(engine) if not cards_held(claim).keys().isdisjoint(cards))
-    return sorted({claim.job for claim in held})
+    jobs = sorted({claim.job for claim in held})
+    again = [job for job in jobs if engine.live[job].job.requeue]
+    return {"put_back": again, "ended": [job for job in jobs if job not in again]}
 
 
-def _clear(engine: Engine, cards: list[int], user: str, now: float) -> list[int]:
-    """Let what runs on the cards make room, and go back into the queue if it may; its jobs."""
-    jobs = _jobs_on(engine, cards)
+def _clear(engine: Engine, cards: list[int], user: str, now: float) -> None:
+    """Let what runs on the cards make room, and go back into the queue if it may."""
     for claim in claims_of(engine):
         mine = sorted(cards_held(claim).keys() & set(cards))
         live = engine.live.get(claim.job)
@@ -74,7 +79,6 @@ def _clear(engine: Engine, cards: list[int], user: str, now: float) -> list[int]
         if task.state in (State.RUNNING, State.SUSPENDED):
             cause = f"gpu {', '.join(map(str, mine))} was drained by {user}"
             preempt(engine, live, task, "requeue", cause, now)
-    return jobs
 
 
 def gpus_view(engine: Engine, now: float) -> dict[str, Any]:
@@ -83,7 +87,8 @@ def gpus_view(engine: Engine, now: float) -> dict[str, Any]:
     survey, how = watch.survey, enforcement(watch)
     standings = watch.standings(claims, now)
     expected = engine.host.total.gpus > 0 or watch.settings.provider not in ("auto", "none")
-    well = health(watch, standings, expected=expected)
+    over = watch.overuse(claims, now)
+    well = health(watch, standings, expected=expected, over=over)
     return {
         "hostname": engine.host.hostname,
         "provider": survey.provider,

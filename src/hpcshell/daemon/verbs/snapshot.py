@@ -137,6 +137,7 @@ def _head(engine: Engine, kept: Kept) -> Snapshot:
         checkpoints=dict(view.checkpoints),
         closed=view.closed,
         closed_cards=view.room.closed,
+        burdens=view.room.burdens,
         last_job=engine.last_job,
         left_out=len(engine.live) - len(kept.jobs),
         settings=engine.host.settings,

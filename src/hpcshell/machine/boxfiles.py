@@ -10,7 +10,7 @@ from msgspec import UNSET, json, structs, to_builtins
 
 from hpcshell.core.boxfile import layer_of, read_box
 from hpcshell.core.boxkeys import BoxFile
-from hpcshell.core.errors import Broken, NotFound, Wrong
+from hpcshell.core.errors import Broken, NotFound, Refused, Wrong
 from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.core.words import quote, safe
 from hpcshell.machine.configfiles import content_of
@@ -71,8 +71,9 @@ def put_box_file(path: str, places: Places) -> bool:
     return put_box(read_box_file(path), path, places)
 
 
-def put_box(box: BoxFile, origin: str, places: Places) -> bool:
-    """The same for what a program says."""
+def put_box(box: BoxFile, origin: str, places: Places, *, replace: bool = True) -> bool:
+    """The same for what a program says. Without `replace` another one that is there already stays,
+    and `Refused` is raised."""
     read_layers([layer_of(box, safe(origin))])
     check_apart({f"{safe(origin)}: files.{name}": path for name, path in _named(box)})
     text = json.format(json.encode({name: part for name, part in to_builtins(box).items() if part}))
@@ -82,6 +83,11 @@ def put_box(box: BoxFile, origin: str, places: Places) -> bool:
         former = _content(target)
         if former == text:
             return False
+        if former is not None and not replace:
+            raise Refused(
+                f"{safe(target)} says something else: it is not replaced",
+                "leave the configuration out to go by it, or say start(replace=True)",
+            )
         if former is not None:
             _replace(f"{target}~", former)
         _replace(target, text)

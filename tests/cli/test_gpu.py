@@ -172,6 +172,20 @@ def test_a_file_is_read_once_and_each_line_submitted_once(hpc, lab: Path):
     assert hpc("gpu", "watch", "jobs.txt", "--once", check=True).stdout == ""
 
 
+def test_what_is_written_is_never_a_file_that_was_there(hpc, lab: Path):
+    (lab / "precious.txt").write_text("MY PRECIOUS")
+    before = (lab / "jobs.txt").read_text()
+    for state, code in (("precious.txt", 4), ("jobs.txt", 2)):
+        done = hpc("gpu", "watch", "jobs.txt", "--once", env={"HPC_BOX__STATE_FILE": state})
+        assert done.returncode == code, done.stderr
+    log = hpc("gpu", "start", "--jobs-file", "jobs.txt", env={"HPC_BOX__LOG_FILE": "jobs.txt"})
+    assert (log.returncode, "box.log_file are one file" in log.stderr) == (2, True)
+    assert (lab / "precious.txt").read_text() == "MY PRECIOUS"
+    assert (lab / "jobs.txt").read_text() == before
+    hpc("gpu", "watch", "jobs.txt", "--once", env={"HPC_BOX__STATE_FILE": "s.json"}, check=True)
+    assert '"submitted"' in (lab / "s.json").read_text()
+
+
 def test_with_json_each_thing_is_a_line(hpc, lab: Path):
     done = hpc("gpu", "watch", "jobs.txt", "--once", "--json", check=True)
     assert json.loads(done.stdout) == {"what": "submitted", "line": 1, "text": "", "job": "1"}

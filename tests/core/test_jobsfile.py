@@ -102,6 +102,24 @@ def test_a_list_of_cards_is_in_order_and_read_back_as_the_same(numbers: set[int]
     }
 
 
+@given(
+    arguments=st.lists(st.sampled_from(["--x", "foo", "--lr=0.1", "5", "2-3", "-1"]), max_size=3),
+    cards=st.lists(st.sampled_from(["0", "7", "0-3", "4 - 5"]), min_size=2, max_size=4),
+    blank=st.sampled_from(["", " "]),
+)
+def test_a_list_of_cards_in_no_quotes_is_read_as_a_whole_or_refused(
+    arguments: list[str], cards: list[str], blank: str
+):
+    line = f",{blank}".join(["1", "a.py", "", " ".join(arguments), *cards])
+    found = read_line(1, line.encode())
+    if isinstance(found, JobLine):
+        assert found.arguments == tuple(arguments)
+        assert found.cards == card_list(",".join(cards), "cards")
+    else:
+        assert isinstance(found, BadLine)
+        assert "may be either" in found.reason or "no list of cards" in found.reason
+
+
 # ----------------------------------------------------------------------------------------- cases
 
 
@@ -148,6 +166,12 @@ def test_blank_lines_comments_and_headings_mean_nothing(line: str):
         ('1,a.py,,--say "a, b" --x,"0,2"', ("--say", "a, b", "--x"), "0,2"),
         ('1,a.py,,"--say ""a, b""",', ("--say", "a, b"), ""),
         ('1,a.py,,,"2, 0-1"', (), "0-2"),
+        ("1,a.py,,foo,0-3,6", ("foo",), "0-3,6"),
+        ("1,a.py,,--x,0,2-3", ("--x",), "0,2-3"),
+        ("1,a.py,,,4-5,7", (), "4-5,7"),
+        ("   1 ,  a.py , , --indent  , 1-2,5", ("--indent",), "1-2,5"),
+        ("1,a.py,,--say a, b --x,0", ("--say", "a,", "b", "--x"), "0"),
+        ('1,a.py,,"--sizes 1",0-3,6', ("--sizes", "1"), "0-3,6"),
         ("1,a.py", (), ""),
         (",a.py,", (), ""),
     ],
@@ -169,6 +193,11 @@ def test_commas_quotes_and_missing_fields(line: str, arguments: tuple[str, ...],
         ("1,a.py,,--x,0-9999", "'0-9999' names no cards"),
         ("1,a.py,,--list a,b,c", "it has 6 fields, and 'c' is no list of cards"),
         ("1,a.py,,--epochs 10,0,2", "arguments or cards: '0,2' may be either"),
+        ("1,a.py,,--x,0,1,2", "arguments or cards: '1,2' may be either"),
+        ("1,a.py,,--sizes 1,2-3,5", "arguments or cards: '2-3,5' may be either"),
+        ("1,a.py,,--sizes=1,2-3,5", "arguments or cards: '2-3,5' may be either"),
+        ("1,a.py,,--list a,b,0-3,6", "arguments or cards: '0-3,6' may be either"),
+        ("1,a.py,,0-3,6,7", "arguments or cards: '6,7' may be either"),
         ('1,a.py,,"--x,0', "a double quote is not closed"),
         ("1,a.py,,it's,0", "arguments: they cannot be taken apart: no closing quotation"),
         ("1,a\x1b[2J.py", "holds"),

@@ -107,8 +107,26 @@ def test_a_provider_that_is_given_is_the_kind_that_the_daemon_asks(
     assert scheduler.start()
     assert call("resources")["total"]["gpus"] == 2
     again = GPUScheduler(SchedulerConfig(num_gpus=3), gpu_provider="fake")
-    assert again.start()
+    assert again.start(replace=True)
     assert call("resources")["total"]["gpus"] == 3
+
+
+def test_another_configuration_of_the_box_is_replaced_only_where_that_is_said(
+    lab: Path, home: Path
+):
+    (lab / "prod.json").write_text('{"security": {"allowed_script_paths": ["."]}}')
+    production = SchedulerConfig.from_file("prod.json")
+    assert GPUScheduler(production).start()
+    stands = (home / "config" / "gpu.json").read_bytes()
+    for config, provider in ((SchedulerConfig(num_gpus=2), None), (None, FakeProvider(count=2))):
+        with pytest.raises(Refused, match=r"gpu\.json says something else") as caught:
+            GPUScheduler(config, provider).start()
+        assert "start(replace=True)" in (caught.value.hint or "")
+    assert (home / "config" / "gpu.json").read_bytes() == stands
+    assert GPUScheduler(production).start(), "the same again is no other one"
+    assert GPUScheduler().start()
+    assert GPUScheduler(SchedulerConfig(num_gpus=2)).start(replace=True)
+    assert (home / "config" / "gpu.json~").read_bytes() == stands
 
 
 def test_a_script_outside_the_allowed_directories_is_refused_and_again_when_it_starts(lab: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -61,6 +62,16 @@ def test_a_wrong_one_changes_nothing(at: Places, given: Path):
     with pytest.raises(Wrong, match="num_gpus"):
         put_box_file(str(given), at)
     assert daemon_settings(at, {}, "/nowhere").gpus.count == 8
+
+
+def test_two_keys_that_name_one_file_are_refused(at: Places, given: Path):
+    (given.parent / "link.txt").symlink_to("jobs.txt")
+    for path in ("jobs.txt", "./x/../jobs.txt", "link.txt", str(given.parent / "jobs.txt")):
+        for key in ("state_file", "log_file", "llm_config_file"):
+            given.write_text(json.dumps({"files": {"jobs_file": "jobs.txt", key: path}}))
+            with pytest.raises(Wrong, match=rf"files\.jobs_file and .*files\.{key} are one file"):
+                put_box_file(str(given), at)
+    assert not os.path.exists(at.box_file)
 
 
 def test_files_count_from_its_own_directory(at: Places, given: Path):

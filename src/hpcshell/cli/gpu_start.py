@@ -51,6 +51,7 @@ def start(talk: Talk, config: str | None, jobs_file: str | None, **chosen: Any) 
     it. Then each line of the file of jobs is submitted, as hpc gpu watch does, and what becomes of
     the jobs is logged, until SIGINT or SIGTERM; the jobs go on.
     """
+    from hpcshell.gpu.serving import check_files
     from hpcshell.gpu.starting import bring_up
     from hpcshell.machine.boxfiles import read_box_file
 
@@ -63,6 +64,7 @@ def start(talk: Talk, config: str | None, jobs_file: str | None, **chosen: Any) 
     if not path:
         talk.say("no file of jobs is configured: hpc gpu add SCRIPT, or --jobs-file FILE")
         return _done(talk, hello["pid"], None)
+    check_files(settings.box, path)
     if chosen["daemon"]:
         return _done(talk, hello["pid"], _in_background(path, places, chosen))
     _serve(talk, path, settings, places, chosen)

@@ -48,12 +48,12 @@ def watch(talk: Talk, file: str, interval: float | None, once: bool, screen: boo
     number and the reason, and stops nothing. Scripts count from the directory of the file, where
     jobs run, too. Ctrl-C ends it; the jobs go on.
     """
-    from hpcshell.gpu.serving import follow_until, standing, told_to_end
+    from hpcshell.gpu.serving import check_files, follow_until, standing, told_to_end
 
     box = configured(working_directory()).settings.box
-    path, daemon = os.path.abspath(file), client()
-    state = box.state_file if path == box.jobs_file else ""
-    memory = Memory.of(path, here(), state)
+    path = os.path.abspath(file)
+    check_files(box, path)
+    daemon, memory = client(), Memory.of(path, here(), box)
     queue = LineQueue(daemon, path, screen=screen)
     with Watcher(path, queue, memory, teller(talk)) as watcher:
         if once:

@@ -32,6 +32,9 @@ FIELDS: Final = 5
 
 _BOM: Final = b"\xef\xbb\xbf"
 _CARDS: Final = r"\A[0-9]{1,4}(?:-[0-9]{1,4})?(?:,[0-9]{1,4}(?:-[0-9]{1,4})?)*\Z"
+_LIKE_CARDS: Final = r"\A\s*\d+(?:\s*-\s*\d+)?\s*\Z"
+_ENDS_IN_NUMBER: Final = r"(?:\A|[\s=])[\d.-]+\s*\Z"
+"""Of arguments after which `,0-3` may be the rest of a list of numbers."""
 _HEADING: Final = r'(?i)\A\s*"?priority"?\s*,\s*"?script"?\s*(?:,|\Z)'
 
 
@@ -113,7 +116,7 @@ def _text(content: bytes) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """The text between commas that are not in double quotes."""
+    """The text between commas that are not in double quotes, as it stands."""
     fields, start, quoted = [], 0, False
     for place, letter in enumerate(text):
         if letter == '"':
@@ -123,11 +126,12 @@ def _split(text: str) -> list[str]:
             start = place + 1
     if quoted:
         raise Wrong("a double quote is not closed", "close it, or write it twice within quotes")
-    return [_unquoted(field.strip()) for field in (*fields, text[start:])]
+    return [*fields, text[start:]]
 
 
 def _unquoted(field: str) -> str:
     """A field that stands in quotes as a whole, without them; of others quotes are a part."""
+    field = field.strip()
     inner = field[1:-1]
     whole = len(field) > 1 and field[0] == field[-1] == '"' and '"' not in inner.replace('""', "")
     return inner.replace('""', '"').strip() if whole else field
@@ -156,21 +160,35 @@ def _job(number: int, fields: list[str]) -> JobLine:
 
 
 def _five(fields: list[str]) -> list[str]:
-    """The five fields, missing ones empty; commas of arguments that stand in no quotes put back."""
-    if len(fields) <= FIELDS:
-        return [*fields, *[""] * (FIELDS - len(fields))]
-    *words, cards = fields[FIELDS - 2 :]
+    """The five fields, missing ones empty; commas that stand in no quotes put back."""
+    front, rest = fields[: FIELDS - 2], fields[FIELDS - 2 :]
+    if len(rest) > 2:
+        rest = _arguments_and_cards(rest)
+    given = [_unquoted(field) for field in (*front, *rest)]
+    return [*given, *[""] * (FIELDS - len(given))]
+
+
+def _arguments_and_cards(fields: list[str]) -> list[str]:
+    """The last two fields, of which one has commas in no quotes. Raises `Wrong` where it may be
+    either."""
+    *words, last = fields
+    cards = _unquoted(last)
     if cards and not re.match(_CARDS, cards):
         raise Wrong(
-            f"it has {len(fields)} fields, and {quote(cards)} is no list of cards",
+            f"it has {FIELDS - 2 + len(fields)} fields, and {quote(cards)} is no list of cards",
             "put arguments with commas in quotes",
         )
-    if cards and words[-1].isdecimal():
-        raise Wrong(
-            f"arguments or cards: {quote(f'{words[-1]},{cards}')} may be either",
-            "put arguments, or a list of cards, with commas in quotes",
-        )
-    return [*fields[: FIELDS - 2], ",".join(words), cards]
+    if not cards or not re.match(_LIKE_CARDS, words[-1]):
+        return [",".join(words), last]
+    arguments, *listed = words
+    named = ",".join([*(word.strip() for word in listed), cards])
+    plain = all(re.match(_LIKE_CARDS, word) for word in listed)
+    if plain and "-" in named and not re.search(_ENDS_IN_NUMBER, arguments):
+        return [arguments, named]
+    raise Wrong(
+        f"arguments or cards: {quote(f'{words[-1].strip()},{cards}')} may be either",
+        "put arguments, or a list of cards, with commas in quotes",
+    )
 
 
 def shell_words(text: str, option: str) -> tuple[str, ...]:

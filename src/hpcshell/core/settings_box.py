@@ -21,7 +21,11 @@ class BoxSettings(Section, frozen=True, kw_only=True):
     ] = ""
     state_file: Annotated[
         str,
-        key("text", "where it is kept which lines were submitted; empty: in the state directory"),
+        key(
+            "text",
+            "where it is kept which lines of box.jobs_file were submitted, without one of any file"
+            " that is followed; empty: in the state directory",
+        ),
     ] = ""
     log_file: Annotated[
         str, key("text", "the log of what becomes of the jobs; empty: in the state directory")

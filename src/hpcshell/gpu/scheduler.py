@@ -32,8 +32,8 @@ class GPUScheduler:
         scheduler.get_status()["active_jobs"]
         scheduler.stop()
 
-    `config` becomes the configuration of the box when it starts (see `hpc gpu start --config`);
-    without it what is configured holds. `gpu_provider` names who tells of the cards (`"fake"`), or
+    `config` becomes the configuration of the box when it starts (see `hpc gpu start --config`),
+    which goes on when this program has ended; without it what is configured holds. `gpu_provider` names who tells of the cards (`"fake"`), or
     is one, which is then the kind that the daemon asks: it is the daemon that speaks to cards, not
     this program. Errors are `HpcError`s: message, hint, exit code.
     """
@@ -47,9 +47,13 @@ class GPUScheduler:
         self.gpu_provider = gpu_provider
         self._client: Client | None = None
 
-    def start(self) -> bool:
-        """Start the daemon unless it runs, with this configuration. True once it answers."""
-        hello = bring_up(here(), self._box(), "GPUScheduler")
+    def start(self, *, replace: bool = False) -> bool:
+        """Start the daemon unless it runs, with this configuration. True once it answers.
+
+        Raises `Refused` where the box has another configuration already: `replace` puts this one in
+        its place, all of it, and keeps the former one beside it as `gpu.json~`.
+        """
+        hello = bring_up(here(), self._box(), "GPUScheduler", replace=replace)
         self._client = Client(here())
         return bool(hello["pid"])
 

@@ -14,11 +14,13 @@ from typing import Any, Final
 from hpcshell.client.client import Client
 from hpcshell.core.errors import HpcError, NotFound, Refused, Unreachable
 from hpcshell.core.settings import Settings
+from hpcshell.core.settings_box import BoxSettings
 from hpcshell.gpu.jobslog import JobsLog
 from hpcshell.gpu.lines import LineQueue
 from hpcshell.gpu.looking import rows
 from hpcshell.gpu.memory import Memory
 from hpcshell.gpu.watching import Told, Watcher
+from hpcshell.machine.boxfiles import check_apart
 from hpcshell.machine.logfile import LogFile
 from hpcshell.machine.paths import Places
 
@@ -39,6 +41,18 @@ def log_of(settings: Settings, places: Places, level: str = "") -> JobsLog:
         return found
 
     return JobsLog(log, view_of, structured=settings.box.structured)
+
+
+def check_files(box: BoxSettings, jobs_file: str) -> None:
+    """Raises `Wrong` where what is read and what is written are one file."""
+    check_apart(
+        {
+            "the file of jobs": jobs_file,
+            "box.llm_config": box.llm_config,
+            "box.state_file": box.state_file,
+            "box.log_file": box.log_file,
+        }
+    )
 
 
 @contextlib.contextmanager
@@ -69,8 +83,7 @@ class Box:
         """Follow the file until `stop` is set. Takes no longer to end than is configured: a
         submission under way is finished, and remembered."""
         box = self.settings.box
-        state = box.state_file if jobs_file == box.jobs_file else ""
-        memory = Memory.of(jobs_file, self.places, state)
+        memory = Memory.of(jobs_file, self.places, box)
         client = Client(self.places)
         listening = Client(self.places, autostart=False)
         follow = (listening, client.call("hello")["last_event"], stop)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET, json, structs, to_builtins
 
 from hpcshell.core.boxfile import layer_of, read_box
 from hpcshell.core.boxkeys import BoxFile
-from hpcshell.core.errors import Broken, NotFound
+from hpcshell.core.errors import Broken, NotFound, Refused, Wrong
 from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.core.words import quote, safe
 from hpcshell.machine.configfiles import content_of
@@ -33,15 +34,27 @@ def rooted(box: BoxFile, directory: str) -> BoxFile:
     def absolute(path: str) -> str:
         return os.path.normpath(os.path.join(directory, os.path.expanduser(path)))
 
-    files = {
-        name: absolute(value)
-        for name in ("jobs_file", "llm_config_file", "state_file", "log_file")
-        if (value := getattr(box.files, name)) is not UNSET
-    }
+    files = {name: absolute(path) for name, path in _named(box)}
     security, scripts = box.security, box.security.allowed_script_paths
     if scripts is not UNSET:
         security = structs.replace(security, allowed_script_paths=tuple(map(absolute, scripts)))
     return structs.replace(box, files=structs.replace(box.files, **files), security=security)
+
+
+def _named(box: BoxFile) -> Iterator[tuple[str, str]]:
+    """The keys that name files, with what they say."""
+    for name in ("jobs_file", "llm_config_file", "state_file", "log_file"):
+        if (path := getattr(box.files, name)) is not UNSET:
+            yield name, path
+
+
+def check_apart(files: Mapping[str, str]) -> None:
+    """Raises `Wrong` where two of these keys name one file, however each is spelt."""
+    found: dict[str, str] = {}
+    for key, path in files.items():
+        first = found.setdefault(os.path.realpath(path), key) if path else key
+        if first != key:
+            raise Wrong(f"{first} and {key} are one file, {quote(path)}", "name two")
 
 
 def box_layer(path: str) -> Layer:
@@ -58,9 +71,11 @@ def put_box_file(path: str, places: Places) -> bool:
     return put_box(read_box_file(path), path, places)
 
 
-def put_box(box: BoxFile, origin: str, places: Places) -> bool:
-    """The same for what a program says."""
+def put_box(box: BoxFile, origin: str, places: Places, *, replace: bool = True) -> bool:
+    """The same for what a program says. Without `replace` another one that is there already stays,
+    and `Refused` is raised."""
     read_layers([layer_of(box, safe(origin))])
+    check_apart({f"{safe(origin)}: files.{name}": path for name, path in _named(box)})
     text = json.format(json.encode({name: part for name, part in to_builtins(box).items() if part}))
     target = places.box_file
     try:
@@ -68,6 +83,11 @@ def put_box(box: BoxFile, origin: str, places: Places) -> bool:
         former = _content(target)
         if former == text:
             return False
+        if former is not None and not replace:
+            raise Refused(
+                f"{safe(target)} says something else: it is not replaced",
+                "leave the configuration out to go by it, or say start(replace=True)",
+            )
         if former is not None:
             _replace(f"{target}~", former)
         _replace(target, text)

@@ -320,6 +320,8 @@ def test_notes_say_what_has_no_effect():
         "--retry-on says how to retry, and --retries is not given",
     )
     assert made("-b 2026-01-01").notes == ("--begin 2026-01-01 00:00:00 has passed",)
+    (note,) = made("--rewrite-cuda --gpus 1").notes
+    assert note.startswith("--rewrite-cuda rewrites nothing: the command has no --cuda")
 
 
 def test_the_notes_of_directives_are_kept():

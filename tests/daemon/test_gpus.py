@@ -109,9 +109,10 @@ def test_a_cuda_argument_is_rewritten_to_what_the_program_counts(bench: Bench) -
     [argv] = [one.argv for one in orders if isinstance(one, wire.Start) and one.run == run]
     assert argv == ["train", "--cuda", "0,1", "--cuda=0,1"]
     plain = bench.submit("train", "--cuda", "5", request={"gpus": 2})
-    run = bench.run_of(plain)
-    [argv] = [one.argv for one in orders if isinstance(one, wire.Start) and one.run == run]
-    assert argv == ["train", "--cuda", "5"]
+    bare = bench.submit("train", "--cuda", "5", rewrite_cuda=True)
+    for run in map(bench.run_of, (plain, bare)):
+        [argv] = [one.argv for one in orders if isinstance(one, wire.Start) and one.run == run]
+        assert argv == ["train", "--cuda", "5"]
 
 
 def test_shares_are_limited_by_mps_where_its_daemon_runs(bench: Bench, clock: Clock) -> None:

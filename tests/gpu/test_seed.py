@@ -235,3 +235,17 @@ def test_a_session_can_be_joined_by_its_name(hpc, box: Box):
     (session,) = json.loads(hpc("gpu", "screens", "--json").stdout)["screens"]
     assert session["name"] in shown
     hpc("gpu", "cancel-job", number, check=True)
+
+
+def test_each_element_of_an_array_has_a_session_that_can_be_joined(hpc, box: Box):
+    programs_needed()
+    words = ("--screen", "--array", "0-2", "--gpus", "0.1", "--", "sleep", "600")
+    number = hpc("submit", "--quiet", *words, check=True).stdout.strip()
+    labels = [f"{number}_{index}" for index in range(3)]
+    eventually(lambda: hpc("gpu", "screens", "--quiet").stdout.split() == labels)
+    shown = hpc("gpu", "screens", check=True).stdout
+    assert all(f"hpc attach {label}" in shown for label in labels)
+    found = json.loads(hpc("gpu", "screens", "--json").stdout)["screens"]
+    assert [session["label"] for session in found] == labels
+    assert {session["id"] for session in found} == {int(number)}
+    hpc("cancel", number, check=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +15,9 @@ from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import nearest, quote, safe
+
+if TYPE_CHECKING:
+    from hpcshell.jobs.sessions import OpenSession
 
 LISTED: Final = (
     Column("ID"),
@@ -170,29 +173,32 @@ def screens(talk: Talk) -> int:
 
     Jobs that were submitted with --screen have one: hpc attach ID joins it.
     """
-    from hpcshell.gpu.looking import rows
+    from hpcshell.jobs.sessions import sessions
 
-    running = rows(client(), "queue", states=["RUNNING"])
-    found = [row for row in running if (row.get("session") or {}).get("join")]
+    found = [session for session in sessions(client()) if session.join]
     if talk.json:
-        sessions = [{"id": row["id"], "name": row["name"], **row["session"]} for row in found]
-        talk.document({"schema": SCHEMA, "screens": sessions})
+        talk.document({"schema": SCHEMA, "screens": [_screen(session) for session in found]})
     elif talk.quiet:
-        talk.data(*(row["label"] for row in found))
+        talk.data(*(session.job for session in found))
     elif found:
         cells = [
-            [
-                row["label"],
-                safe(row["name"]),
-                safe(row["session"]["name"]),
-                f"hpc attach {row['label']}",
-            ]
-            for row in found
+            [each.job, safe(each.job_name), safe(each.name), f"hpc attach {each.job}"]
+            for each in found
         ]
         talk.data(*table(talk, SCREENS, cells))
     else:
         talk.say("no sessions: hpc gpu add SCRIPT --screen")
     return 0
+
+
+def _screen(session: OpenSession) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "label": session.job,
+        "name": session.name,
+        "program": session.program,
+        "join": session.join,
+    }
 
 
 # ------------------------------------------------------------------------------------- cancelling

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from hpcshell.core.records import WHOLE, Claim
@@ -52,15 +51,3 @@ def _mps(claim: Claim, watch: CardWatch, held: list[tuple[int, int]]) -> dict[st
         "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": str(share),
         "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT": f"{len(held) - 1}={limit}M",
     }
-
-
-def rewritten(argv: Sequence[str], cards: int) -> tuple[str, ...]:
-    """The command with `--cuda X` (or `--cuda=X`) naming all the cards that it sees, which it
-    counts from 0 whatever they are called elsewhere."""
-    numbers, words = ",".join(map(str, range(cards))), list(argv)
-    for at, word in enumerate(words):
-        if word == "--cuda" and at + 1 < len(words):
-            words[at + 1] = numbers
-        elif word.startswith("--cuda="):
-            words[at] = f"--cuda={numbers}"
-    return tuple(words)

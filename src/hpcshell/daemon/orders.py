@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 
+from hpcshell.core.cudawords import rewritten
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.lifecycle import label
 from hpcshell.core.patterns import expand
 from hpcshell.core.records import Claim, Job, Task, WarnSignal
-from hpcshell.daemon.gpuvariables import gpu_variables, rewritten
+from hpcshell.daemon.gpuvariables import gpu_variables
 from hpcshell.daemon.host import Host
 from hpcshell.daemon.runner import wire
 from hpcshell.machine import checkpoints

@@ -13,9 +13,11 @@ _BEGUN: Final = ("RUNNING", "SUSPENDED", "STOPPING")
 
 
 class OpenSession(Record, frozen=True, kw_only=True):
-    """A session: whose, its program (`screen`, `tmux`), its name, since when (Unix) it runs, and
-    the words that join it (none: it is not open yet)."""
+    """A session: whose (`job`, as `12_3` of an element; `id` is its job's), its program (`screen`,
+    `tmux`), its name, since when (Unix) it runs, and the words that join it (none: it is not open
+    yet)."""
 
+    id: int
     job: str
     job_name: str
     program: str
@@ -42,6 +44,7 @@ def _begun(door: Door) -> Iterator[dict[str, Any]]:
 def _of(row: dict[str, Any]) -> OpenSession:
     session = row["session"]
     return OpenSession(
+        id=row["id"],
         job=row["label"],
         job_name=row["name"],
         program=session["program"],

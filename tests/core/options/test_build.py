@@ -129,6 +129,7 @@ def test_a_stronger_no_takes_back_a_weaker_yes():
         ("-g 2", Request(gpus=2)),
         ("-g 2 -c 3", Request(gpus=2, cpus=3)),
         ("-g a100:2", Request(gpus=2, gpu_type="a100")),
+        ("-g a100:1,a100:1", Request(gpus=2, gpu_type="a100")),
         ("-g 2 --gpu-type a100", Request(gpus=2, gpu_type="a100")),
         ("--gres gpu:a100:2", Request(gpus=2, gpu_type="a100")),
         (
@@ -214,6 +215,10 @@ def test_every_field_of_a_submission_can_be_set():
     [
         ("--mem 1G --mem-per-cpu 1G", "--mem-per-cpu and --memory exclude each other"),
         ("-g 1 --gpus-per-task 1", "--gpus-per-task and --gpus exclude each other"),
+        ("--gpus 0,1", "--gpus: '0,1' is a list, and how many GPUs is one number"),
+        ("--gpus 0-3", "--gpus: '0-3' is a list"),
+        ("--gpus a100:1,1", "--gpus: 'a100:1,1' is a list"),
+        ("--gpus-per-task 1,2", "--gpus-per-task: '1,2' is a list"),
         ("--throttle 2", "--throttle limits an array, and there is none"),
         ("--profile lite", "--profile: there is no profile 'lite'"),
         ("--deadline now-1h", "--deadline 2026-09-21 13:13:20 has passed"),
@@ -315,6 +320,8 @@ def test_notes_say_what_has_no_effect():
         "--retry-on says how to retry, and --retries is not given",
     )
     assert made("-b 2026-01-01").notes == ("--begin 2026-01-01 00:00:00 has passed",)
+    (note,) = made("--rewrite-cuda --gpus 1").notes
+    assert note.startswith("--rewrite-cuda rewrites nothing: the command has no --cuda")
 
 
 def test_the_notes_of_directives_are_kept():

@@ -99,6 +99,8 @@ def test_collections_and_tables():
         ("memory", 1 << 41, "memory=: '2199023255552' is more than"),
         ("time_limit", timedelta(0), "time_limit=: '0s' is no time"),
         ("time_limit", timedelta(-1), "time_limit=: '-86400s' is no duration"),
+        ("gpus", [1], "gpus=: '1' is a list, and how many GPUs is one number"),
+        ("gpus", range(2), "gpus=: '0,1' is a list"),
         ("array", [-1], "array=: indices are whole numbers"),
         ("array", ["a"], "array=: indices are whole numbers"),
         ("array", [], "array=: an array has at least one index"),

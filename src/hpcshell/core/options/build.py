@@ -95,6 +95,8 @@ def submission_of(
     submission = replace(_submission(found, argv, script), model=model)
     _check_times(submission, found.place, found.notes)
     _check_retries(found.values, submission, found.notes)
+    if submission.rewrite_cuda:
+        _check_rewriting(submission, found.notes)
     return submission
 
 
@@ -345,6 +347,15 @@ def _check_retries(values: Values, submission: Submission, notes: list[str]) -> 
     asked = [name for name in values if name.startswith("retry_")]
     if asked and not submission.retry.limit:
         notes.append(f"{BY_NAME[asked[0]].flag} says how to retry, and --retries is not given")
+
+
+def _check_rewriting(submission: Submission, notes: list[str]) -> None:
+    from hpcshell.core.cudawords import nothing_to_rewrite
+
+    request = submission.request
+    gpus = bool(request.gpu_hundredths or request.gpu_mem)
+    if why := nothing_to_rewrite(submission.argv, gpus):
+        notes.append(why)
 
 
 # -------------------------------------------------------------------------------------- meaning

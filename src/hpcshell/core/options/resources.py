@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from hpcshell.core import units
@@ -16,6 +17,7 @@ MOST_CARDS: Final = 1023
 _WORD: Final = r"\A[A-Za-z_][A-Za-z0-9_.@+-]{0,127}\Z"
 _GRES_GPU: Final = r"\A(?:gres[/:])?gpus?(?:[:=](.*))?\Z"
 _GPU_COUNT: Final = r"(?a)\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9.]{1,12})\Z"
+_CARDS: Final = r"(?a)\A\d{1,4}-\d{1,4}\Z"
 
 
 def nodes(text: str, origin: str, place: Place) -> tuple[int, int | None]:
@@ -32,12 +34,24 @@ def nodes(text: str, origin: str, place: Place) -> tuple[int, int | None]:
 
 
 def gpus(text: str, origin: str, place: Place) -> int:
-    """`2`, `0.5`, `a100:2`, `a100:1,v100:1` in hundredths; for the model see `gpu_model`."""
-    total = 0
-    for part in text.split(","):
+    """`2`, `0.5`, `a100:2`, `a100:1,v100:1` in hundredths; for the model see `gpu_model`. Raises
+    `Wrong` for a list of bare numbers: elsewhere those are cards, and they do not add up."""
+    parts, total = text.split(","), 0
+    if len(parts) > 1 or re.match(_CARDS, text.strip()):
+        check_models(parts, origin)
+    for part in parts:
         found = re.match(_GPU_COUNT, part.strip())
         total += units.gpus(part if found is None else found["count"], origin)
     return _whole_gpus(total, origin, place)
+
+
+def check_models(parts: Sequence[str], origin: str) -> None:
+    """Raises `Wrong` unless each part of a list of GPUs names a model."""
+    if not all(part.strip()[:1].isalpha() for part in parts):
+        raise Wrong(
+            f"{origin}: {quote(','.join(parts))} is a list, and how many GPUs is one number",
+            "which cards it may get is said with --gpus-allowed, as 0-3,6; models as a100:1,v100:1",
+        )
 
 
 def _whole_gpus(hundredths: int, origin: str, place: Place) -> int:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import MAX_ELEMENTS, IndexSet
+from hpcshell.core.options.resources import check_models
 from hpcshell.core.options.row import Option, Setting
 from hpcshell.core.options.table import OPTIONS, by_key
 from hpcshell.core.words import nearest, quote
@@ -81,7 +82,10 @@ def _text(option: Option, value: Any, origin: str) -> str:
     if option.kind == "array" and isinstance(value, Iterable):
         return str(IndexSet.of(_indices(value, origin)))
     if isinstance(value, Iterable) and not isinstance(value, bytes):
-        return _JOINED.get(option.kind, ",").join(_text(option, each, origin) for each in value)
+        texts = [_text(option, each, origin) for each in value]
+        if option.kind == "gpus":
+            check_models(texts, origin)
+        return _JOINED.get(option.kind, ",").join(texts)
     if hasattr(value, "__fspath__"):
         return str(value.__fspath__())
     if isinstance(label := getattr(value, "label", None), str):

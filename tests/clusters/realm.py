@@ -28,7 +28,8 @@ from hpcshell.clusters.anydesk import AnyDesk, Choice
 from hpcshell.clusters.cluster import Cluster
 from hpcshell.clusters.desk import Desk
 from hpcshell.clusters.verbs.submit import submit_chosen
-from hpcshell.core.errors import Wrong
+from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.core.indexset import IndexSet
 from hpcshell.core.jobspec import JobSpec
 from hpcshell.core.settings import ClusterSettings
 from hpcshell.machine import clock
@@ -48,7 +49,7 @@ SETTINGS = ClusterSettings(backend="toy", poll=0.0)
 class Holding(ToyBackend):
     """A toy that holds and lets go, and says when it would start a job. `place`: where."""
 
-    def __init__(self, site: Site, place: Place) -> None:
+    def __init__(self, site: Site | None, place: Place) -> None:
         super().__init__(site)
         self.place = place
 
@@ -345,3 +346,83 @@ def brief_realm(names: str = "ab") -> Iterator[Realm]:
         finally:
             made.close()
             shutil.rmtree(directory)
+
+
+# ------------------------------------------------------------------------------ one job of them
+
+
+def with_one(realm: Realm, array: str = "", **fields: Any) -> Realm:
+    """With a job that waits at a and would start at once at b."""
+    realm.at("a", "job", array=array, **fields)
+    realm.passes(30.0)
+    realm.places["a"].starts, realm.places["b"].starts = 90_000.0, 0.0
+    return realm
+
+
+def broken_off(realm: Realm, act: Callable[[], Any]) -> bool:
+    """Whether the process was killed in the middle of it."""
+    try:
+        act()
+    except HpcError:
+        return False
+    except Killed:
+        realm.ends(0)
+        return True
+    return False
+
+
+def somebody(realm: Realm, what: str) -> Callable[[], Any]:
+    """What somebody else does meanwhile."""
+    other = realm.any(1)
+
+    def cancels() -> None:
+        realm.unwanted.add("job")
+        if quietly(lambda: other.call("cancel", ids=["job"])["jobs"]):
+            realm.ended = True
+
+    return {
+        "begins": realm.places["a"].begins,
+        "runs": lambda: runs(realm),
+        "rebalances": lambda: quietly(lambda: other.call("rebalance")),
+        "cancels": cancels,
+        "refuses": lambda: setattr(realm.places["b"], "refuses", True),
+        "cannot be reached": lambda: setattr(realm.places["b"], "away", True),
+    }[what]
+
+
+def runs(realm: Realm) -> None:
+    for place in realm.places.values():
+        place.runs()
+
+
+def quietly(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    except HpcError:
+        return None
+
+
+def comes_to_rest(realm: Realm, array: str) -> None:
+    """In time it has run once, or was cancelled; at no moment was anything wrong."""
+    realm.calm()
+    for place in realm.places.values():
+        place.accounts, place.refuses, place.away = True, False, False
+    for _ in range(6):
+        realm.passes(400.0)
+        realm.any().call("queue", limit=0)
+    assert not realm.wrong
+    alive = [row for row in realm.rows() if row["state"] in LIVE and not row["start"]]
+    assert not any(row["held"] for row in alive), "it is held for ever"
+    for _ in range(3):
+        for place in realm.places.values():
+            place.runs()
+        realm.passes(400.0)
+        realm.any().call("queue", limit=0)
+    ran = [row["index"] for row in realm.rows() if row["start"]]
+    assert not realm.wrong
+    if realm.ended:
+        assert not [row for row in realm.rows() if row["state"] in LIVE]
+        assert realm.state("job") in ("CANCELLED", "COMPLETED")
+    elif "job" not in realm.unwanted:
+        assert sorted(ran, key=str) == (list(IndexSet.parse(array)) if array else [None])
+        assert realm.state("job") == "COMPLETED"

@@ -29,7 +29,16 @@ from msgspec.structs import replace
 from hpcshell.backends.contract import Answer
 from hpcshell.core.errors import HpcError, NotYet
 from hpcshell.core.indexset import IndexSet
-from tests.clusters.realm import Realm, brief_realm
+from tests.clusters.realm import (
+    Realm,
+    brief_realm,
+    broken_off,
+    comes_to_rest,
+    quietly,
+    runs,
+    somebody,
+    with_one,
+)
 from tests.clusters.world import LIVE, Killed
 from tests.store.test_model import FAST
 
@@ -213,57 +222,6 @@ STEP = st.one_of(st.none(), st.integers(0, 80))
 ACTS = ["begins", "runs", "rebalances", "cancels", "refuses", "cannot be reached"]
 
 
-def with_one(realm: Realm, array: str = "", **fields: Any) -> Realm:
-    """With a job that waits at a and would start at once at b."""
-    realm.at("a", "job", array=array, **fields)
-    realm.passes(30.0)
-    realm.places["a"].starts, realm.places["b"].starts = 90_000.0, 0.0
-    return realm
-
-
-def broken_off(realm: Realm, act: Callable[[], Any]) -> bool:
-    """Whether the process was killed in the middle of it."""
-    try:
-        act()
-    except HpcError:
-        return False
-    except Killed:
-        realm.ends(0)
-        return True
-    return False
-
-
-def somebody(realm: Realm, what: str) -> Callable[[], Any]:
-    """What somebody else does meanwhile."""
-    other = realm.any(1)
-
-    def cancels() -> None:
-        realm.unwanted.add("job")
-        if quietly(lambda: other.call("cancel", ids=["job"])["jobs"]):
-            realm.ended = True
-
-    return {
-        "begins": realm.places["a"].begins,
-        "runs": lambda: runs(realm),
-        "rebalances": lambda: quietly(lambda: other.call("rebalance")),
-        "cancels": cancels,
-        "refuses": lambda: setattr(realm.places["b"], "refuses", True),
-        "cannot be reached": lambda: setattr(realm.places["b"], "away", True),
-    }[what]
-
-
-def runs(realm: Realm) -> None:
-    for place in realm.places.values():
-        place.runs()
-
-
-def quietly(act: Callable[[], Any]) -> Any:
-    try:
-        return act()
-    except HpcError:
-        return None
-
-
 @settings(max_examples=300)
 @given(
     array=st.sampled_from(["", "0-2"]),
@@ -309,32 +267,6 @@ def test_what_the_other_cannot_have_after_all_goes_back_wherever_that_is_broken_
             realm.ended = bool(quietly(lambda: desk.call("cancel", ids=["1"])["jobs"]))
         comes_to_rest(realm, array)
         assert not (realm.ended and any(row["start"] for row in realm.rows()))
-
-
-def comes_to_rest(realm: Realm, array: str) -> None:
-    """In time it has run once, or was cancelled; at no moment was anything wrong."""
-    realm.calm()
-    for place in realm.places.values():
-        place.accounts, place.refuses, place.away = True, False, False
-    for _ in range(6):
-        realm.passes(400.0)
-        realm.any().call("queue", limit=0)
-    assert not realm.wrong
-    alive = [row for row in realm.rows() if row["state"] in LIVE and not row["start"]]
-    assert not any(row["held"] for row in alive), "it is held for ever"
-    for _ in range(3):
-        for place in realm.places.values():
-            place.runs()
-        realm.passes(400.0)
-        realm.any().call("queue", limit=0)
-    ran = [row["index"] for row in realm.rows() if row["start"]]
-    assert not realm.wrong
-    if realm.ended:
-        assert not [row for row in realm.rows() if row["state"] in LIVE]
-        assert realm.state("job") in ("CANCELLED", "COMPLETED")
-    elif "job" not in realm.unwanted:
-        assert sorted(ran, key=str) == (list(IndexSet.parse(array)) if array else [None])
-        assert realm.state("job") == "COMPLETED"
 
 
 # ---------------------------------------------------------------------------------------- cases

@@ -263,7 +263,7 @@ def _run(order: Order, names: Names) -> list[str]:
         "exec {hpc_fd0}<&0 {hpc_fd1}>&1 {hpc_fd2}>&2",
         "exec 2>/dev/null # this shell is not to say which signal killed the job",
         "coproc hpc_gate { # until it is let through, a signal ends this shell and no job begins",
-        f"    trap - {every} # none is ignored in the job, as some are in the background",
+        f"    trap - {every} # some are ignored in what is in the background",
         "    echo; read -r hpc_go || exit",
         f"    exec {shown} 2>&$hpc_fd2 >&$hpc_fd1 <{source} {_SAVED_CLOSED}",
         "}",

@@ -58,7 +58,7 @@ exec 2>&1
 exec {hpc_fd0}<&0 {hpc_fd1}>&1 {hpc_fd2}>&2
 exec 2>/dev/null # this shell is not to say which signal killed the job
 coproc hpc_gate { # until it is let through, a signal ends this shell and no job begins
-    trap - TERM INT HUP XCPU USR1 USR2 QUIT # none is ignored in the job, as some are in the background
+    trap - TERM INT HUP XCPU USR1 USR2 QUIT # some are ignored in what is in the background
     echo; read -r hpc_go || exit
     exec ./run.sh 'a b' 2>&$hpc_fd2 >&$hpc_fd1 <&$hpc_fd0 {hpc_fd0}<&- {hpc_fd1}>&- {hpc_fd2}>&-
 }
@@ -78,11 +78,7 @@ exit $hpc_code
 """)
 
 
-def test_a_part_of_an_array_that_is_no_range():
-    whole = PbsBackend(OPENPBS).script(
-        order(script=b"#!/bin/sh\n", argv=("job.sh",), array="1,3,9", asked={"indices": "1,3,9"})
-    )
-    assert whole == snapshot("""\
+NO_RANGE = snapshot("""\
 #!/bin/bash
 #PBS -N job
 #PBS -J 1-9:2
@@ -126,7 +122,7 @@ umask 0022
 exec {hpc_fd0}<&0 {hpc_fd1}>&1 {hpc_fd2}>&2
 exec 2>/dev/null # this shell is not to say which signal killed the job
 coproc hpc_gate { # until it is let through, a signal ends this shell and no job begins
-    trap - TERM INT HUP XCPU USR1 USR2 QUIT # none is ignored in the job, as some are in the background
+    trap - TERM INT HUP XCPU USR1 USR2 QUIT # some are ignored in what is in the background
     echo; read -r hpc_go || exit
     exec "$hpc_dir/script" 2>&$hpc_fd2 >&$hpc_fd1 <&$hpc_fd0 {hpc_fd0}<&- {hpc_fd1}>&- {hpc_fd2}>&-
 }
@@ -144,6 +140,13 @@ done
 trap '' TERM INT HUP XCPU USR1 USR2 # one in the midst of the exit would change its code
 exit $hpc_code
 """)
+
+
+def test_a_part_of_an_array_that_is_no_range():
+    whole = PbsBackend(OPENPBS).script(
+        order(script=b"#!/bin/sh\n", argv=("job.sh",), array="1,3,9", asked={"indices": "1,3,9"})
+    )
+    assert whole == NO_RANGE
 
 
 def test_everything_at_once():

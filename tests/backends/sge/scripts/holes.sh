@@ -46,7 +46,7 @@ exec 2>&1
 exec {hpc_fd0}<&0 {hpc_fd1}>&1 {hpc_fd2}>&2
 exec 2>/dev/null # this shell is not to say which signal killed the job
 coproc hpc_gate { # until it is let through, a signal ends this shell and no job begins
-    trap - TERM INT HUP XCPU USR1 USR2 QUIT # none is ignored in the job, as some are in the background
+    trap - TERM INT HUP XCPU USR1 USR2 QUIT # some are ignored in what is in the background
     echo; read -r hpc_go || exit
     exec "$hpc_dir/script" 'a b' 2>&$hpc_fd2 >&$hpc_fd1 <&$hpc_fd0 {hpc_fd0}<&- {hpc_fd1}>&- {hpc_fd2}>&-
 }

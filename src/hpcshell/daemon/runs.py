@@ -47,16 +47,15 @@ def _seen_on_cards(engine: Engine, run: Run, end: End) -> End:
     if not (claim.gpus or claim.shared):
         return end
     peak = cards.peaks.get(run.id, 0)
-    if not end.lost and end.stopped_by in LEFT_ALONE:
-        failed = bool(end.exit_code or end.signal)
-        job = engine.live[run.job].job
-        if failed or not end.message:  # what never started says nothing of a card
-            cards.ended(claim, failed=failed, time=end.time, kind=f"{job.uid} {job.name}")
+    job = engine.live[run.job].job
+    if end.lost or end.message or end.stopped_by not in LEFT_ALONE:
+        cards.forget(run.id)  # what never started, or was stopped, says nothing of a card
     else:
-        cards.forget(run.id)
+        failed = bool(end.exit_code or end.signal)
+        cards.ended(claim, failed=failed, time=end.time, kind=f"{job.uid} {job.name}")
     if not peak:
         return end
-    engine.model_runs.add(engine.live[run.job].job, peak, engine.change)
+    engine.model_runs.add(job, peak, engine.change)
     return replace(end, usage=replace(end.usage or Usage(), gpu_memory=peak))
 
 

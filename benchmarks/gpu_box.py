@@ -93,7 +93,8 @@ def daemon() -> Iterator[dict[str, str]]:
             "HPC_GPUS__COUNT": str(SHOWN),
             "HPC_RESOURCES__CPUS": "64",
         }
-        hpc(environ, "submit", "--quiet", "--array=1-16", "--gpus=0.5", "--", "sleep", "600")
+        words = ("--array=1-16", "--gpus=0.5", "--output=/dev/null", "--", "sleep", "600")
+        hpc(environ, "submit", "--quiet", *words)
         try:
             yield environ
         finally:

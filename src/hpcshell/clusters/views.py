@@ -99,7 +99,8 @@ _NOTHING: Final[View] = {
             *("deadline", "account", "qos", "reservation", "gang", "profile", "model", "comment"),
             *("attempt", "suspended", "preempted", "run", "pid", "array", "throttle", "elements"),
             *("dependency", "script", "usage", "element", "time_limit", "unknown_since"),
-            *("chosen", "expected_start", "priority", "session"),
+            *("chosen", "expected_start", "priority", "session", "gpu_type", "gpu_mem"),
+            *("gpus_allowed", "gpu_cards", "gpu_enforcement"),
         )
     ),
     **dict.fromkeys(("native", "word", "partition", "stdout", "stderr"), ""),
@@ -129,6 +130,7 @@ def _submitted(known: Known) -> View:
         "cpus": layout.cpus,
         "memory": layout.memory or layout.memory_per_cpu * layout.cpus,
         "gpus": layout.every_gpu,
+        "gpu_type": layout.gpu_type or None,
         "others": dict(layout.licenses),
         "exclusive": bool(layout.exclusive),
         "time_limit": asked.request.time_limit,

@@ -35,11 +35,19 @@ class GpuSettings(Section, frozen=True, kw_only=True):
     ] = 60.0
     memory_threshold: Annotated[
         float,
-        key("number", "a card is avoided while strangers hold more than this part of its memory"),
+        key(
+            "number",
+            "a card is avoided while strangers hold more than this part of its memory",
+            bounds=(0.0, 1.0),
+        ),
     ] = 0.8
     load_threshold: Annotated[
         float,
-        key("number", "a card is avoided while strangers keep it busier than this part of one"),
+        key(
+            "number",
+            "a card is avoided while strangers keep it busier than this part of one",
+            bounds=(0.0, 1.0),
+        ),
     ] = 0.8
     overuse: Annotated[
         str,

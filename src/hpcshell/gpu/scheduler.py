@@ -33,9 +33,9 @@ class GPUScheduler:
         scheduler.stop()
 
     `config` becomes the configuration of the box when it starts (see `hpc gpu start --config`),
-    which goes on when this program has ended; without it what is configured holds. `gpu_provider` names who tells of the cards (`"fake"`), or
-    is one, which is then the kind that the daemon asks: it is the daemon that speaks to cards, not
-    this program. Errors are `HpcError`s: message, hint, exit code.
+    which goes on when this program has ended; without it what is configured holds. `gpu_provider`
+    names who tells of the cards (`"fake"`), or is one, which is then the kind that the daemon asks:
+    it is the daemon that speaks to cards, not this program. Errors are `HpcError`s: message, hint, exit code.
     """
 
     def __init__(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hpcshell.core.boxkeys import sample, schema
+from hpcshell.jobs import call
 from tests.support.homes import HPC
 from tests.support.runners import eventually
 
@@ -241,6 +242,25 @@ def test_start_follows_the_file_and_logs_what_becomes_of_the_jobs(hpc, lab: Path
     assert start_line["gpu_ids"] in ([0], [1], [2], [3])
     assert start_line["attempt"] == 1
     assert "stopped" in str(lines()[-1]["message"])
+
+
+@pytest.mark.parametrize("words", [("start", "--jobs-file"), ("watch",)])
+def test_it_ends_in_its_time_though_the_daemon_hangs(
+    lab: Path, started, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+):
+    monkeypatch.setenv("HPC_BOX__STOP_WITHIN", "2s")
+    box = start(started, *words, "jobs.txt")
+    assert box.stdout is not None
+    box.stdout.readline()
+    daemon = call("hello")["pid"]
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        box.send_signal(signal.SIGTERM)
+        _, said = box.communicate(timeout=30)
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+    assert box.returncode == 0
+    assert "what runs is not known: the daemon has not answered" in said
 
 
 def test_in_the_background_it_is_one_and_ends_when_told(hpc, home: Path, lab: Path):

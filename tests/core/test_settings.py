@@ -173,6 +173,12 @@ def test_partitions_have_limits_of_their_own_beside_main():
         ({"profiles": {"x": {"cpus": {}}}}, "profiles.x.cpus: the value is neither", "prompt"),
         ({"profiles": {"x": {"profile": "light"}}}, "a profile cannot name another", ""),
         ({"profiles": {"a\x1bb": {}}}, "profiles: ", ""),
+        ({"box": {"precision": 0}}, "box.precision: '0' is out of range", "0.01 to 1"),
+        ({"box": {"precision": 2}}, "box.precision: '2' is out of range", "0.01 to 1"),
+        ({"box": {"precision": "0.015"}}, "box.precision: '0.015' is no multiple of 0.01", "0.25"),
+        ({"box": {"precision": "nan"}}, "box.precision: 'nan' is out of range", "0.01 to 1"),
+        ({"gpus": {"load_threshold": 1.5}}, "gpus.load_threshold: '1.5' is out of range", "0 to 1"),
+        ({"priority": {"age": 1e13}}, "priority.age: '10000000000000.0' is out of range", "1e+12"),
         ({"partitions": {"x": {"time": 1}}}, "[partitions.x] has no key 'time'", "tier"),
     ],
 )

@@ -82,14 +82,14 @@ def _done(talk: Talk, daemon: int, follower: int | None) -> int:
 def _serve(
     talk: Talk, path: str, settings: Settings, places: Places, chosen: dict[str, Any]
 ) -> None:
-    from hpcshell.client.client import Client
-    from hpcshell.gpu.serving import Box, log_of, only_one, standing, told_to_end
+    from hpcshell.gpu.serving import Box, log_of, only_one, told_to_end
 
     log = log_of(settings, places, (chosen["log_level"] or "").lower())
     with only_one(places), told_to_end() as stop:
         talk.say(f"following {safe(path)}; the log: {safe(str(log.log.path))}")
-        Box(settings, places, log, teller(talk)).serve(path, stop, screen=chosen["screen"])
-    talk.say(f"stopped: {standing(Client(places, autostart=False))}")
+        box = Box(settings, places, log, teller(talk))
+        goes_on = box.serve(path, stop, screen=chosen["screen"])
+    talk.say(f"stopped: {goes_on}")
 
 
 def _in_background(path: str, places: Places, chosen: dict[str, Any]) -> int:

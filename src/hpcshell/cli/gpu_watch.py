@@ -59,8 +59,9 @@ def watch(talk: Talk, file: str, interval: float | None, once: bool, screen: boo
         if once:
             return _once(watcher)
         with told_to_end() as stop:
-            follow_until(watcher, interval or box.jobs_interval, stop, box.stop_within)
-    talk.say(standing(daemon))
+            within = box.stop_within
+            left = follow_until(watcher, interval or box.jobs_interval, stop, within)
+    talk.say(standing(daemon, left))
     return 0
 
 

@@ -124,7 +124,8 @@ class GpuPart(Part, frozen=True, kw_only=True):
         Annotated[
             float,
             _means(
-                "shares of a card are rounded up to a multiple of this, itself one of 0.01",
+                "parts of a card are rounded up to a multiple of this, itself one of 0.01; whole"
+                " cards stay whole",
                 0.01,
                 "box.precision",
                 "hundredths",

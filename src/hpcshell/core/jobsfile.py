@@ -91,7 +91,7 @@ class Lines:
 def read_line(number: int, line: bytes) -> JobLine | BadLine | None:
     """What a line means, None where it means no job."""
     content = (line.removeprefix(_BOM) if number == 1 else line).strip()
-    if not content or content.startswith(b"#"):
+    if not content or (content.startswith(b"#") and b"\r" not in content):
         return None
     try:
         text = _text(content)
@@ -106,6 +106,8 @@ def _text(content: bytes) -> str:
         raise Wrong(f"it is longer than {LONGEST:,} bytes", "pass what is long in a file")
     if b"\0" in content:
         raise Wrong("it holds a NUL byte", "the file is text, one job a line")
+    if b"\r" in content:  # a whole file may be one such line
+        raise Wrong("it holds a carriage return", "save the file with the line ends of Unix")
     try:
         return content.decode()
     except UnicodeDecodeError as error:

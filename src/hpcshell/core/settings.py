@@ -474,6 +474,10 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     least: int = 1
     most: int = 1_000_000_000
     zero: bool = False
+    bounds: tuple[float, float] = (0.0, 1e12)
+    """Of a number; by default wider than any weight or share that means something."""
+    hundredths: bool = False
+    """Whether a number must be a multiple of 0.01."""
     choices: tuple[str, ...] = ()
 
 

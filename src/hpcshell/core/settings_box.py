@@ -42,7 +42,13 @@ class BoxSettings(Section, frozen=True, kw_only=True):
         float, key("duration", "time before the second try; before each further one twice as long")
     ] = 5.0
     precision: Annotated[
-        float, key("number", "shares of a card are rounded up to a multiple of this")
+        float,
+        key(
+            "number",
+            "parts of a card are rounded up to a multiple of this; whole cards stay whole",
+            bounds=(0.01, 1.0),
+            hundredths=True,
+        ),
     ] = 0.01
     stop_within: Annotated[
         float, key("duration", "how long `hpc gpu start` takes to stop, at most")

@@ -43,7 +43,7 @@ class GpuSettings(Section, frozen=True, kw_only=True):
         key(
             "number",
             "a card is avoided while strangers hold more than this part of its memory",
-            most=1,
+            bounds=(0.0, 1.0),
         ),
     ] = 0.8
     load_threshold: Annotated[
@@ -51,7 +51,7 @@ class GpuSettings(Section, frozen=True, kw_only=True):
         key(
             "number",
             "a card is avoided while strangers keep it busier than this part of one",
-            most=1,
+            bounds=(0.0, 1.0),
         ),
     ] = 0.8
     overuse: Annotated[

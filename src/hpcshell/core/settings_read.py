@@ -41,8 +41,6 @@ _YES: Final = frozenset({"yes", "true", "on", "1"})
 _NO: Final = frozenset({"no", "false", "off", "0"})
 _PROJECT_SECTIONS: Final = ("defaults", "profiles")
 LONGEST_HINT: Final = 180
-MOST: Final = 1e12
-"""Larger than any weight or share that means something."""
 _NAMES_OF_DEFAULTS: Final = {"time": "time_limit"}
 
 
@@ -319,9 +317,11 @@ def _read_number(key: Key, text: str, origin: str) -> float:
         number = float(text)
     except ValueError:
         raise Wrong(f"{origin}: {quote(text)} is no number", "write one such as 1.5") from None
-    most = min(MOST, key.most)
-    if not 0 <= number <= most:  # NaN does not, either
-        raise Wrong(f"{origin}: {quote(text)} is out of range", f"write 0 to {most:g}")
+    least, most = key.bounds
+    if not least <= number <= most:  # NaN does not, either
+        raise Wrong(f"{origin}: {quote(text)} is out of range", f"write {least:g} to {most:g}")
+    if key.hundredths and abs(number * 100 - round(number * 100)) > 1e-9:
+        raise Wrong(f"{origin}: {quote(text)} is no multiple of 0.01", "write one such as 0.25")
     return number
 
 

@@ -27,6 +27,8 @@ from hpcshell.machine.paths import Places
 _LEVELS: Final = {"submitted": "info", "bad": "error", "note": "warning"}
 _LOOK: Final = 0.2
 _STEP: Final = 0.05
+_LEAVING: Final = 2.0
+"""Seconds that a process needs to be gone, besides those it may take to stop."""
 
 
 def log_of(settings: Settings, places: Places, level: str = "") -> JobsLog:
@@ -79,9 +81,9 @@ class Box:
         self.log = log
         self._tell = tell
 
-    def serve(self, jobs_file: str, stop: threading.Event, *, screen: bool = False) -> None:
-        """Follow the file until `stop` is set. Takes no longer to end than is configured: a
-        submission under way is finished, and remembered."""
+    def serve(self, jobs_file: str, stop: threading.Event, *, screen: bool = False) -> str:
+        """Follow the file until `stop` is set; what then goes on, in words. Takes no longer to end
+        than is configured: a submission under way is finished, and remembered."""
         box = self.settings.box
         memory = Memory.of(jobs_file, self.places, box)
         client = Client(self.places)
@@ -91,8 +93,10 @@ class Box:
         self.log.say("info", f"following {jobs_file}")
         queue = LineQueue(client, jobs_file, screen=screen)
         with Watcher(jobs_file, queue, memory, self._told) as watcher:
-            follow_until(watcher, box.jobs_interval, stop, box.stop_within)
-        self.log.say("info", "stopped: " + standing(client))
+            left = follow_until(watcher, box.jobs_interval, stop, box.stop_within)
+        goes_on = standing(client, left)
+        self.log.say("info", f"stopped: {goes_on}")
+        return goes_on
 
     def _told(self, told: Told) -> None:
         text = f"line {told.number}: {told.text}" if told.what == "bad" else told.text
@@ -102,8 +106,8 @@ class Box:
         self._tell(told)
 
 
-def follow_until(watcher: Watcher, interval: float, stop: threading.Event, within: float) -> None:
-    """Follow a file until `stop` is set, then for at most `within` seconds.
+def follow_until(watcher: Watcher, interval: float, stop: threading.Event, within: float) -> float:
+    """Follow a file until `stop` is set, then for at most `within` seconds; those that are left.
 
     A handler of signals may set it: this thread never waits for it, which could hold its lock.
     """
@@ -119,13 +123,23 @@ def follow_until(watcher: Watcher, interval: float, stop: threading.Event, withi
     thread.start()
     while thread.is_alive() and not stop.is_set():
         thread.join(_LOOK)
+    deadline = time.monotonic() + within
     thread.join(within)
     if errors:
         raise errors[0]
+    return max(0.0, deadline - time.monotonic())
 
 
-def standing(client: Client) -> str:
-    """What still runs and waits, for whoever leaves."""
+def standing(client: Client, within: float) -> str:
+    """What still runs and waits, for whoever leaves, who waits no longer for the daemon."""
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.append(_standing(client)), daemon=True)
+    thread.start()
+    thread.join(within)
+    return found[0] if found else "what runs is not known: the daemon has not answered"
+
+
+def _standing(client: Client) -> str:
     from hpcshell.gpu.adding import TAG
 
     try:
@@ -175,7 +189,7 @@ def end_other(places: Places, within: float) -> int:
     if pid is None:
         raise NotFound("nothing follows a file of jobs", "hpc gpu start --daemon does")
     os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + within + _LEAVING
     while running(places) == pid:
         if time.monotonic() > deadline:
             raise Unreachable(

@@ -23,7 +23,7 @@ def sized(
     """The submission of a command, with its share: `said` as at the prompt, or that of the model
     its arguments name (`--llm NAME`), or the default of the site's table, or one card.
 
-    Shares are rounded up to the precision that is configured.
+    Shares are rounded up to the precision that is configured; whole cards stay whole.
     """
     if said:
         return _with(argv, options, units.gpus(said, "gpus"), settings, cards)
@@ -50,4 +50,5 @@ def _with(
 
 def _rounded(hundredths: int, settings: Settings) -> int:
     step = max(1, round(settings.box.precision * WHOLE))
-    return ceil(hundredths / step) * step
+    whole, part = divmod(hundredths, WHOLE)
+    return whole * WHOLE + min(WHOLE, ceil(part / step) * step)

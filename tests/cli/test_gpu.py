@@ -107,6 +107,22 @@ def test_a_script_is_added_listed_and_cancelled(hpc, lab: Path):
     assert hpc("gpu", "list-jobs", "--status", "running", "--quiet").stdout == ""
 
 
+def test_jobs_that_ended_are_counted_where_not_all_are_shown_and_keep_their_cards(hpc, lab: Path):
+    lines = "".join(f"1,a.py,,--n {n},{n}\n" for n in range(3))
+    (lab / "jobs.txt").write_text(lines)
+    hpc("gpu", "watch", "jobs.txt", "--once", check=True)
+    hpc("wait", "1", "2", "3", check=True)
+    some = hpc("gpu", "list-jobs", "--limit", "2", check=True)
+    assert "2 of 3 ended jobs shown; all with --limit 0" in some.stderr
+    document = json.loads(hpc("gpu", "list-jobs", "--limit", "1", "--json").stdout)
+    assert (len(document["rows"]), document["total"]) == (1, 3)
+    rows = json.loads(hpc("gpu", "list-jobs", "--json").stdout)["rows"]
+    assert {row["id"]: row["cards"] for row in rows} == {1: [0], 2: [1], 3: [2]}
+    assert "shown" not in hpc("gpu", "list-jobs", "--status", "completed").stderr
+    none = hpc("gpu", "list-jobs", "--status", "RUNNING", check=True)
+    assert (none.stdout, none.stderr) == ("", "no job is running\n")
+
+
 def test_a_dry_run_adds_nothing(hpc, lab: Path):
     done = hpc("gpu", "add", "a.py", "--dry-run", check=True)
     assert done.stdout == "would submit 'a.py'\n"

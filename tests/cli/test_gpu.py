@@ -108,6 +108,22 @@ def test_a_script_is_added_listed_and_cancelled(hpc, lab: Path):
     assert hpc("gpu", "list-jobs", "--status", "running", "--quiet").stdout == ""
 
 
+def test_jobs_that_ended_are_counted_where_not_all_are_shown_and_keep_their_cards(hpc, lab: Path):
+    lines = "".join(f"1,a.py,,--n {n},{n}\n" for n in range(3))
+    (lab / "jobs.txt").write_text(lines)
+    hpc("gpu", "watch", "jobs.txt", "--once", check=True)
+    hpc("wait", "1", "2", "3", check=True)
+    some = hpc("gpu", "list-jobs", "--limit", "2", check=True)
+    assert "2 of 3 ended jobs shown; all with --limit 0" in some.stderr
+    document = json.loads(hpc("gpu", "list-jobs", "--limit", "1", "--json").stdout)
+    assert (len(document["rows"]), document["total"]) == (1, 3)
+    rows = json.loads(hpc("gpu", "list-jobs", "--json").stdout)["rows"]
+    assert {row["id"]: row["cards"] for row in rows} == {1: [0], 2: [1], 3: [2]}
+    assert "shown" not in hpc("gpu", "list-jobs", "--status", "completed").stderr
+    none = hpc("gpu", "list-jobs", "--status", "RUNNING", check=True)
+    assert (none.stdout, none.stderr) == ("", "no job is running\n")
+
+
 def test_a_dry_run_adds_nothing(hpc, lab: Path):
     done = hpc("gpu", "add", "a.py", "--dry-run", check=True)
     assert done.stdout == "would submit 'a.py'\n"
@@ -291,3 +307,52 @@ def test_the_log_goes_on_after_the_daemon_was_away(hpc, lab: Path, started):
         return {line["job_id"] for line in lines if "completed" in line["message"]}
 
     eventually(lambda: ended() == {"1", "2"}, 40.0)
+
+
+def test_what_happened_while_nobody_followed_is_logged_by_the_next(hpc, lab: Path, started):
+    (lab / "jobs.txt").write_text("1,slow.py\n")
+    os.mkfifo(lab / "gate")
+    (lab / "slow.py").write_text("open('gate').read()")
+    (lab / "config.json").write_text('{"files": {"log_file": "box.log", "jobs_file": "jobs.txt"}}')
+    first = start(started, "start", "--config", "config.json")
+    assert first.stdout is not None
+    first.stdout.readline()
+    eventually(lambda: "assigned" in (lab / "box.log").read_text())
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=60)
+    hpc("gpu", "add", "a.py", check=True)
+    (lab / "gate").write_text("")
+    hpc("wait", "1", "2", check=True)
+    start(started, "start")
+
+    def told() -> list[tuple[object, str, object]]:
+        lines = [json.loads(line) for line in (lab / "box.log").read_text().splitlines()]
+        return [
+            (line["job_id"], line["message"].split()[1], line["attempt"])
+            for line in lines
+            if line["message"].startswith("Job ")
+        ]
+
+    eventually(lambda: len(told()) >= 6)
+    assert sorted(told(), key=str) == [
+        ("1", "added", None),
+        ("1", "assigned", 1),
+        ("1", "completed", 1),
+        ("2", "added", None),
+        ("2", "assigned", 1),
+        ("2", "completed", 1),
+    ]
+
+
+def test_a_log_that_cannot_be_written_is_refused_or_told_of(hpc, lab: Path, started):
+    (lab / "config.json").write_text('{"files": {"log_file": ".", "jobs_file": "jobs.txt"}}')
+    done = hpc("gpu", "start", "--config", "config.json")
+    assert (done.returncode, "cannot be written: Is a directory" in done.stderr) == (2, True)
+    (lab / "config.json").write_text('{"files": {"log_file": "/dev/full"}}')
+    words = ("--config", "config.json", "--jobs-file", "jobs.txt")
+    box = start(started, "start", *words)
+    assert box.stdout is not None
+    assert box.stdout.readline() == "Submitted job 1 (line 1)\n"
+    box.send_signal(signal.SIGINT)
+    _, said = box.communicate(timeout=60)
+    assert said.count("lines are lost: the log /dev/full cannot be written: No space left") == 1

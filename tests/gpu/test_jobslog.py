@@ -11,6 +11,7 @@ import pytest
 from hpcshell.core.errors import NotFound
 from hpcshell.gpu.jobslog import JobsLog
 from hpcshell.machine.logfile import LogFile
+from tests.support.refusals import refusal
 
 
 class Desk:
@@ -19,17 +20,18 @@ class Desk:
     def __init__(self, path: Path, *, structured: bool = True, **more: Any) -> None:
         self.path = path
         self.asked: list[int] = []
+        self.starts: list[dict[str, Any]] = []
         self.log = JobsLog(LogFile(path, **more), self.view_of, structured=structured)
 
     def view_of(self, job: int) -> dict[str, Any]:
         self.asked.append(job)
         if job not in (1, 2):
             raise NotFound(f"there is no job {job}", "look again")
-        return {"tags": ["gpubox"] if job == 1 else [], "gpus": 1.5}
+        return {"tags": ["gpubox"] if job == 1 else [], "gpus": 1.5, "starts": self.starts}
 
     def tell(self, kind: str, state: str, job: int | None = 1, **more: Any) -> None:
-        event = {"job": job, "element": None, "kind": kind, "state": state, "cause": "", **more}
-        self.log.tell(event)
+        event = {"job": job, "element": None, "kind": kind, "state": state, "cause": "", "seq": 9}
+        self.log.tell(event | more)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.path.read_text().splitlines()]
@@ -111,3 +113,41 @@ def test_for_people_a_line_is_a_line(tmp_path: Path):
     assert line.endswith(
         "Z INFO Job assigned successfully job_id=1 gpu_ids=[0] required_gpus=1.5 attempt=1\n"
     )
+
+
+def test_the_first_that_is_seen_of_a_job_may_be_its_end(desk: Desk):
+    desk.starts = [
+        {"seq": 3, "detail": {"gpus": [1], "attempt": 1}},
+        {"seq": 5, "detail": {"gpus": [2, 3], "attempt": 2}},
+        {"seq": 11, "detail": {"gpus": [4], "attempt": 3}},
+    ]
+    desk.tell("end", "FAILED", seq=9, time=1_790_000_000.25)
+    (line,) = desk.lines()
+    assert (line["gpu_ids"], line["attempt"]) == ([2, 3], 2)
+    assert line["timestamp"] == "2026-09-21T14:13:20.250Z", "when it was, not when it is logged"
+
+
+def test_a_log_that_cannot_be_written_is_refused(tmp_path: Path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "log", tmp_path / "none" / "log"):
+        error = refusal(Desk(path).log.open)
+        assert error is not None
+        assert f"the log '{path}' cannot be written: " in error.message
+    Desk(tmp_path / "gpu.log").log.open()
+
+
+def test_lines_that_are_lost_are_told_of_once_until_they_are_written_again(tmp_path: Path):
+    desk = Desk(tmp_path / "later" / "gpu.log")
+    said: list[str] = []
+    desk.log.warn = said.append
+    desk.tell("submit", "PENDING")
+    desk.tell("start", "RUNNING", detail={"gpus": [0], "attempt": 1})
+    assert len(said) == 1
+    assert said[0].endswith("cannot be written: No such file or directory")
+    desk.path.parent.mkdir()
+    desk.tell("end", "COMPLETED")
+    assert len(desk.lines()) == len(said) == 1
+    desk.path.parent.rename(tmp_path / "away")
+    desk.log.log.close()
+    desk.tell("submit", "PENDING")
+    assert len(said) == 2

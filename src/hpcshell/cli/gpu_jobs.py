@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from hpcshell.cli import describe
+from hpcshell.cli.filters import PAGE, most, pages
 from hpcshell.cli.reach import client, complete_ids, selectors
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
@@ -36,7 +36,7 @@ ENDED: Final = (
     *("preempted", "deadline"),
 )
 SHOWN: Final = 50
-"""Ended jobs that are listed unless a status is asked for."""
+"""Ended jobs that are listed unless more are asked for."""
 
 
 @verb(
@@ -99,25 +99,36 @@ def add(talk: Talk, script: str, **chosen: Any) -> int:
 @click.option(
     "--status", metavar="STATE", default="", help="Only these: pending, running, failed, ..."
 )
-def list_jobs(talk: Talk, status: str) -> int:
+@click.option(
+    "-l",
+    "--limit",
+    type=click.IntRange(0),
+    help=f"List at most so many that have ended, 0 for all; {SHOWN} unless said, {PAGE} with "
+    "--json, all with --quiet.",
+)
+def list_jobs(talk: Talk, status: str, limit: int | None) -> int:
     """List the jobs of the box.
 
-    What waits and runs comes first, then what has ended, the latest first.
+    What waits and runs comes first, then what has ended, the latest first. The cards are those that
+    a job holds, or last held.
     """
-    daemon = client()
-    found = {row["label"]: row for row in _rows(daemon, _status(status))}
-    rows = list(found.values())  # what ended meanwhile came twice
-    held = _held(daemon)
-    for row in rows:
-        row["cards"] = held.get(row["id"], [])
+    daemon, status = client(), _status(status)
+    live = [] if status in ENDED else _live(daemon, status)
+    ended, total = _ended(daemon, status, most(talk, limit, SHOWN))
+    found = {row["label"]: row for row in (*live, *ended)}  # what ended meanwhile came twice
+    rows = list(found.values())
+    if talk.quiet:
+        talk.data(*found)
+        return 0
+    _add_cards(daemon, rows)
     if talk.json:
-        talk.document({"schema": SCHEMA, "rows": rows})
-    elif talk.quiet:
-        talk.data(*(row["label"] for row in rows))
+        talk.document({"schema": SCHEMA, "rows": rows, "total": len(rows) - len(ended) + total})
     elif rows:
         talk.data(*table(talk, LISTED, [_cells(row) for row in rows]))
+        if len(ended) < total:
+            talk.say(f"{len(ended):,} of {total:,} ended jobs shown; all with --limit 0")
     else:
-        talk.say("no jobs: hpc gpu add SCRIPT")
+        talk.say(f"no job is {status}" if status else "no jobs: hpc gpu add SCRIPT")
     return 0
 
 
@@ -130,17 +141,38 @@ def _status(text: str) -> str:
     return word
 
 
-def _rows(daemon: Any, status: str) -> Iterator[dict[str, Any]]:
+def _live(daemon: Any, status: str) -> list[dict[str, Any]]:
     from hpcshell.gpu.adding import TAG
     from hpcshell.gpu.looking import rows
 
+    return list(rows(daemon, "queue", tags=[TAG], states=[status.upper()] if status else []))
+
+
+def _ended(daemon: Any, status: str, limit: int) -> tuple[list[dict[str, Any]], int]:
+    """The latest of those that have ended, and how many there are."""
+    from hpcshell.gpu.adding import TAG
+
+    if status in LIVE:
+        return [], 0
+    found, total = list[dict[str, Any]](), 0
     states = [status.upper()] if status else []
-    if status not in ENDED:
-        yield from rows(daemon, "queue", tags=[TAG], states=states)
-    if status in ENDED:
-        yield from rows(daemon, "history", tags=[TAG], states=states)
-    elif not status:
-        yield from daemon.call("history", tags=[TAG], limit=SHOWN, offset=0)["rows"]
+    for answer in pages(daemon, "history", limit, 0, tags=[TAG], states=states):
+        found += answer["rows"]
+        total = answer["total"]
+    return found, total
+
+
+def _add_cards(daemon: Any, rows: list[dict[str, Any]]) -> None:
+    """To each row the cards that its job holds; of one that has ended those it last held."""
+    from hpcshell.gpu.looking import starts
+
+    held = _held(daemon)
+    for row in rows:
+        row["cards"] = held.get(row["id"], [])
+        if row["end_time"] and row["gpus"]:
+            begun = starts(daemon, row["id"])
+            last = {start["element"]: start["detail"]["gpus"] for start in begun}
+            row["cards"] = sorted({card for cards in last.values() for card in cards})
 
 
 def _held(daemon: Any) -> dict[int, list[int]]:

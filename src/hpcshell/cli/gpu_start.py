@@ -62,7 +62,10 @@ def start(talk: Talk, config: str | None, jobs_file: str | None, **chosen: Any) 
     settings = configured(working_directory()).settings
     path = os.path.abspath(jobs_file) if jobs_file else settings.box.jobs_file
     if not path:
-        talk.say("no file of jobs is configured: hpc gpu add SCRIPT, or --jobs-file FILE")
+        talk.say(
+            "no file of jobs is configured, so nothing is followed, nor logged: "
+            "hpc gpu add SCRIPT, or --jobs-file FILE"
+        )
         return _done(talk, hello["pid"], None)
     check_files(settings.box, path)
     if chosen["daemon"]:
@@ -85,6 +88,7 @@ def _serve(
     from hpcshell.gpu.serving import Box, log_of, only_one, told_to_end
 
     log = log_of(settings, places, (chosen["log_level"] or "").lower())
+    log.open()
     with only_one(places), told_to_end() as stop:
         talk.say(f"following {safe(path)}; the log: {safe(str(log.log.path))}")
         box = Box(settings, places, log, teller(talk))

@@ -15,10 +15,11 @@ from typing import Any, Final
 import msgspec
 
 from hpcshell.client.client import Client
-from hpcshell.core.errors import HpcError
+from hpcshell.core.errors import HpcError, Wrong
 from hpcshell.core.records import Record
-from hpcshell.core.words import safe
+from hpcshell.core.words import quote, safe
 from hpcshell.gpu.adding import TAG
+from hpcshell.gpu.cursor import Cursor
 from hpcshell.machine import clock
 from hpcshell.machine.logfile import LogFile
 
@@ -49,7 +50,7 @@ class Known(Record, frozen=True):
 
 class JobsLog:
     """Writes to `log`; `structured`: lines of JSON, else for people. `view_of` gives the document
-    of a job, and raises an `HpcError` for one that is gone."""
+    of a job, with the events of its `starts`, and raises an `HpcError` for one that is gone."""
 
     def __init__(
         self, log: LogFile, view_of: Callable[[int], dict[str, Any]], *, structured: bool = True
@@ -57,13 +58,26 @@ class JobsLog:
         self.log = log
         self.view_of = view_of
         self.structured = structured
+        self.warn: Callable[[str], None] = lambda text: None
+        """Told why lines are lost, once until they are written again."""
+        self._warned = False
         self._lock = threading.Lock()
         self._jobs: OrderedDict[int, Known | None] = OrderedDict()
 
-    def say(self, level: str, message: str, **fields: Any) -> None:
-        """A line; `fields` are those about a job."""
+    def open(self) -> None:
+        """Raises `Wrong` where the file cannot be written."""
+        try:
+            self.log.open()
+        except OSError as error:
+            raise Wrong(
+                f"the log {quote(str(self.log.path), 200)} cannot be written: {error.strerror}",
+                "name another file: box.log_file, in JSON files.log_file",
+            ) from None
+
+    def say(self, level: str, message: str, time: float | None = None, **fields: Any) -> None:
+        """A line; `fields` are those about a job; `time` (Unix) when it was, by itself now."""
         line = {
-            "timestamp": _now(),
+            "timestamp": _stamp(clock.now() if time is None else time),
             "level": level.upper(),
             "logger": LOGGER,
             "thread": threading.current_thread().name,
@@ -74,15 +88,19 @@ class JobsLog:
         text = msgspec.json.encode(line) if self.structured else _for_people(line).encode()
         with self._lock:
             self.log.put(level, text + b"\n")
+            lost, self._warned = self.log.trouble and not self._warned, bool(self.log.trouble)
+        if lost:
+            path = safe(str(self.log.path))
+            self.warn(f"lines are lost: the log {path} cannot be written: {self.log.trouble}")
 
-    def follow(self, client: Client, since: int, stop: threading.Event) -> None:
-        """A line for each event of a job of the box after `since`, until `stop` is set; while the
-        daemon is away it is waited for, and nothing is missed."""
+    def follow(self, client: Client, cursor: Cursor, stop: threading.Event) -> None:
+        """A line for each event of a job of the box after the cursor, which goes along, until
+        `stop` is set; while the daemon is away it is waited for, and nothing is missed."""
         while not stop.is_set():
             try:
-                for event in client.stream("events", since=since, follow=True):
-                    since = event["seq"]
+                for event in client.stream("events", since=cursor.seq, follow=True):
                     self.tell(event)
+                    cursor.keep(event["seq"])
                     if stop.is_set():
                         return
             except HpcError as error:
@@ -92,11 +110,10 @@ class JobsLog:
 
     def tell(self, event: dict[str, Any]) -> None:
         """The line of one event, if it is of a job of the box."""
-        if event["job"] is None or (known := self._known(event["job"])) is None:
+        if event["job"] is None or (known := self._known(event)) is None:
             return
         if event["kind"] == "start" and event.get("detail"):
-            detail = event["detail"]
-            known = Known(known.required, tuple(detail["gpus"]), detail["attempt"])
+            known = _started(known, event)
             self._keep(event["job"], known)
         level, message = _said(event)
         label = str(event["job"])
@@ -105,18 +122,19 @@ class JobsLog:
         self.say(
             level,
             message,
+            event.get("time"),
             job_id=label,
             gpu_ids=list(known.gpus),
             required_gpus=known.required,
             attempt=known.attempt,
         )
 
-    def _known(self, job: int) -> Known | None:
+    def _known(self, event: dict[str, Any]) -> Known | None:
+        job = event["job"]
         if job not in self._jobs:
             try:
                 view = self.view_of(job)
-                ours = TAG in view["tags"]
-                self._keep(job, Known(float(view["gpus"])) if ours else None)
+                self._keep(job, _met(view, event) if TAG in view["tags"] else None)
             except HpcError:  # it is gone already
                 self._keep(job, None)
         return self._jobs[job]
@@ -125,6 +143,18 @@ class JobsLog:
         self._jobs[job] = known
         while len(self._jobs) > KEPT:
             self._jobs.popitem(last=False)
+
+
+def _met(view: dict[str, Any], event: dict[str, Any]) -> Known:
+    """A job at the first event that is seen of it: it may have been started before."""
+    earlier = [start for start in view["starts"] if start["seq"] < event["seq"]]
+    known = Known(float(view["gpus"]))
+    return _started(known, earlier[-1]) if earlier else known
+
+
+def _started(known: Known, start: dict[str, Any]) -> Known:
+    detail = start["detail"]
+    return Known(known.required, tuple(detail["gpus"]), detail["attempt"])
 
 
 def _answers(client: Client) -> bool:
@@ -143,8 +173,8 @@ def _said(event: dict[str, Any]) -> tuple[str, str]:
     return level, f"{message}: {event['cause']}" if event["cause"] else message
 
 
-def _now() -> str:
-    now = datetime.fromtimestamp(clock.now(), UTC)
+def _stamp(time: float) -> str:
+    now = datetime.fromtimestamp(time, UTC)
     return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z"
 
 

@@ -26,6 +26,12 @@ def rows(client: Client, verb: str, **filters: Any) -> Iterator[dict[str, Any]]:
             return
 
 
+def starts(client: Client, job: int) -> list[dict[str, Any]]:
+    """The events of a job's starts on cards, in order: their `detail` has `gpus` and `attempt`."""
+    story = client.stream("events", ids=[str(job)], since=0)
+    return [event for event in story if event["kind"] == "start" and event["detail"]]
+
+
 def band(priority: int) -> str:
     """High, normal or low, whatever the number."""
     return "high" if priority > 500 else "low" if priority < 500 else "normal"

@@ -15,9 +15,10 @@ from hpcshell.client.client import Client
 from hpcshell.core.errors import HpcError, NotFound, Refused, Unreachable
 from hpcshell.core.settings import Settings
 from hpcshell.core.settings_box import BoxSettings
+from hpcshell.gpu.cursor import Cursor
 from hpcshell.gpu.jobslog import JobsLog
 from hpcshell.gpu.lines import LineQueue
-from hpcshell.gpu.looking import rows
+from hpcshell.gpu.looking import rows, starts
 from hpcshell.gpu.memory import Memory
 from hpcshell.gpu.watching import Told, Watcher
 from hpcshell.machine.boxfiles import check_apart
@@ -40,7 +41,7 @@ def log_of(settings: Settings, places: Places, level: str = "") -> JobsLog:
 
     def view_of(job: int) -> dict[str, Any]:
         found: dict[str, Any] = client.call("show", ids=[str(job)])["jobs"][0]
-        return found
+        return {**found, "starts": starts(client, job)}
 
     return JobsLog(log, view_of, structured=settings.box.structured)
 
@@ -80,6 +81,7 @@ class Box:
         self.places = places
         self.log = log
         self._tell = tell
+        log.warn = lambda text: tell(Told(what="note", text=text))
 
     def serve(self, jobs_file: str, stop: threading.Event, *, screen: bool = False) -> str:
         """Follow the file until `stop` is set; what then goes on, in words. Takes no longer to end
@@ -87,8 +89,9 @@ class Box:
         box = self.settings.box
         memory = Memory.of(jobs_file, self.places, box)
         client = Client(self.places)
-        listening = Client(self.places, autostart=False)
-        follow = (listening, client.call("hello")["last_event"], stop)
+        cursor = Cursor.of(self.places, client.call("hello")["last_event"])
+        cursor.keep(cursor.seq)
+        follow = (Client(self.places, autostart=False), cursor, stop)
         threading.Thread(target=self.log.follow, args=follow, name="events", daemon=True).start()
         self.log.say("info", f"following {jobs_file}")
         queue = LineQueue(client, jobs_file, screen=screen)

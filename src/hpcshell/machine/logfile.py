@@ -32,6 +32,8 @@ class LogFile:
         self.size = max(1, size)
         self.files = max(1, files)
         self.dropped = 0
+        self.trouble = ""
+        """Why the last line could not be written; "" if it was."""
         self._descriptor = -1
         self._written = 0
         self._torn = False
@@ -53,11 +55,18 @@ class LogFile:
             return
         try:
             self._append(line)
-        except OSError:
+        except OSError as error:
             self.dropped += 1
+            self.trouble = error.strerror or str(error)
             self.close()
         else:
             self.dropped = 0
+            self.trouble = ""
+
+    def open(self) -> None:
+        """Open the file before there is a line. Raises `OSError`."""
+        if self._descriptor < 0:
+            self._open()
 
     def close(self) -> None:
         """Let go of the file; the next line opens it again."""

@@ -35,7 +35,8 @@ class GPUScheduler:
     `config` becomes the configuration of the box when it starts (see `hpc gpu start --config`),
     which goes on when this program has ended; without it what is configured holds. `gpu_provider`
     names who tells of the cards (`"fake"`), or is one, which is then the kind that the daemon asks:
-    it is the daemon that speaks to cards, not this program. Errors are `HpcError`s: message, hint, exit code.
+    it is the daemon that speaks to cards, not this program. Errors are `HpcError`s: message, hint,
+    exit code.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class GPUScheduler:
             conda=conda_env,
             cards=cards_of(allowed_gpus),
             name=name,
+            source="program",
         )
         client = self._started()
         prepared = draft(job, cards_behind(client)())

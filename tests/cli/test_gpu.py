@@ -190,6 +190,25 @@ def test_what_is_written_is_never_a_file_that_was_there(hpc, lab: Path):
     assert '"submitted"' in (lab / "s.json").read_text()
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "make it, one job a line"),
+        ("1,a.py\n".encode("utf-16"), "save it as UTF-8"),
+        (b"\x7fELF\0", "save it as UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_read_once_is_told_of_once(
+    hpc, lab: Path, content: bytes | None, said: str
+):
+    (lab / "jobs.txt").unlink()
+    if content is not None:
+        (lab / "jobs.txt").write_bytes(content)
+    lines = hpc("gpu", "watch", "jobs.txt", "--once").stderr.splitlines()
+    assert [line.split(":")[0].strip() for line in lines] == ["hpc", "hint"]
+    assert said in lines[1]
+
+
 def test_with_json_each_thing_is_a_line(hpc, lab: Path):
     done = hpc("gpu", "watch", "jobs.txt", "--once", "--json", check=True)
     assert json.loads(done.stdout) == {"what": "submitted", "line": 1, "text": "", "job": "1"}

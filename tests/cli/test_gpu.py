@@ -78,6 +78,13 @@ def test_a_configuration_is_put_into_its_place(hpc, home: Path, lab: Path):
     assert "time limit 1m 0s" in hpc("gpu", "add", "a.py", check=True).stderr
 
 
+def test_directories_of_scripts_that_are_not_there_are_told(hpc, lab: Path):
+    (lab / "c.json").write_text('{"security": {"allowed_script_paths": [".", "later"]}}')
+    done = hpc("gpu", "start", "--config", "c.json", check=True)
+    (note,) = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+    assert note.endswith("later': no script may lie there yet")
+
+
 def test_a_wrong_configuration_is_refused_and_changes_nothing(hpc, home: Path, lab: Path):
     (lab / "c.json").write_text('{"gpu": {"memory_treshold": 1}}')
     done = hpc("gpu", "start", "--config", "c.json")

@@ -78,6 +78,13 @@ def test_a_configuration_is_put_into_its_place(hpc, home: Path, lab: Path):
     assert "time limit 1m 0s" in hpc("gpu", "add", "a.py", check=True).stderr
 
 
+def test_directories_of_scripts_that_are_not_there_are_told(hpc, lab: Path):
+    (lab / "c.json").write_text('{"security": {"allowed_script_paths": [".", "later"]}}')
+    done = hpc("gpu", "start", "--config", "c.json", check=True)
+    (note,) = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+    assert note.endswith("later': no script may lie there yet")
+
+
 def test_a_wrong_configuration_is_refused_and_changes_nothing(hpc, home: Path, lab: Path):
     (lab / "c.json").write_text('{"gpu": {"memory_treshold": 1}}')
     done = hpc("gpu", "start", "--config", "c.json")
@@ -137,8 +144,11 @@ def test_a_dry_run_adds_nothing(hpc, lab: Path):
         (("add", "a.py", "--priority", "9"), 2, "priority '9' is none of them"),
         (("add", "a.py", "--gpus", "x"), 2, "'x' is no list of cards"),
         (("add", "a.py", "--gpus", "3-1"), 2, "names no cards"),
+        (("add", "a.py/"), 3, "there is no script"),
+        (("add", "a.py", "--conda-env", "a\nb"), 2, "hpc: --conda-env: "),
+        (("add", "a.py", "--name", "a\nb"), 2, "hpc: --name: "),
         (("add", "a.py", "--share", "-1"), 2, "-1"),
-        (("add", "a.py", "--share", "0.001"), 2, "is no number of GPUs"),
+        (("add", "a.py", "--share", "0.001"), 2, "--share: '0.001' is no number of GPUs"),
         (("add", "a.py", "--share", "nan"), 2, "is no number of GPUs"),
         (("add", "a.py", "--share", "65"), 2, "65"),
         (("add", "a.py", "--args", "it's"), 2, "cannot be taken apart"),
@@ -201,6 +211,25 @@ def test_what_is_written_is_never_a_file_that_was_there(hpc, lab: Path):
     assert (lab / "jobs.txt").read_text() == before
     hpc("gpu", "watch", "jobs.txt", "--once", env={"HPC_BOX__STATE_FILE": "s.json"}, check=True)
     assert '"submitted"' in (lab / "s.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "make it, one job a line"),
+        ("1,a.py\n".encode("utf-16"), "save it as UTF-8"),
+        (b"\x7fELF\0", "save it as UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_read_once_is_told_of_once(
+    hpc, lab: Path, content: bytes | None, said: str
+):
+    (lab / "jobs.txt").unlink()
+    if content is not None:
+        (lab / "jobs.txt").write_bytes(content)
+    lines = hpc("gpu", "watch", "jobs.txt", "--once").stderr.splitlines()
+    assert [line.split(":")[0].strip() for line in lines] == ["hpc", "hint"]
+    assert said in lines[1]
 
 
 def test_with_json_each_thing_is_a_line(hpc, lab: Path):

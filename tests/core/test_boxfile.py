@@ -108,6 +108,13 @@ def test_the_schema_names_every_key_and_allows_no_other():
         assert definitions[record]["properties"][key.name]["description"] == key.doc
 
 
+@pytest.mark.parametrize("written", ["8.0", "8", "0.8e1"])
+def test_a_whole_number_may_be_written_as_the_schema_has_it(written: str):
+    box = read_box(f'{{"scheduler": {{"num_gpus": {written}}}}}', "gpu.json")
+    assert box.scheduler.num_gpus == 8
+    assert type(box.scheduler.num_gpus) is int
+
+
 def test_a_byte_order_mark_is_no_harm():
     assert read_box("\ufeff" + sample(), "gpu.json") == read_box(sample(), "gpu.json")
 
@@ -135,6 +142,8 @@ def test_a_byte_order_mark_is_no_harm():
         ),
         ('{"scheduler": {"num_gpus": true}}', "found true", "for example 8"),
         ('{"scheduler": {"num_gpus": -1}}', "from 1 to 64, found -1", "for example 8"),
+        ('{"scheduler": {"num_gpus": 8.5}}', "from 1 to 64, found 8.5", "for example 8"),
+        ('{"scheduler": {"num_gpus": 1e300}}', "from 1 to 64, found 1", "for example 8"),
         ('{"scheduler": {"num_gpus": 65}}', "from 1 to 64, found 65", "for example 8"),
         ('{"gpu": {"memory_threshold": NaN}}', "found NaN", "for example 0.8"),
         ('{"gpu": {"load_threshold": Infinity}}', "found Infinity", "for example 0.8"),

@@ -111,6 +111,22 @@ def test_a_provider_that_is_given_is_the_kind_that_the_daemon_asks(
     assert call("resources")["total"]["gpus"] == 3
 
 
+@pytest.mark.parametrize(
+    ("said", "spelt"),
+    [
+        ({"gpus": "x"}, "gpus=: "),
+        ({"conda_env": "a\nb"}, "conda_env=: "),
+        ({"name": " "}, "name=: "),
+    ],
+)
+def test_what_is_wrong_is_named_as_the_program_said_it(
+    scheduler: GPUScheduler, said: dict[str, str], spelt: str
+):
+    with pytest.raises(Wrong) as caught:
+        scheduler.add_job("show.py", **said)  # type: ignore[arg-type]
+    assert caught.value.message.startswith(spelt)
+
+
 def test_another_configuration_of_the_box_is_replaced_only_where_that_is_said(
     lab: Path, home: Path
 ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpcshell.core.options.row import Setting
 from hpcshell.core.records import WHOLE
 from hpcshell.core.settings import Settings
 from hpcshell.core.settings_box import BoxSettings
@@ -19,7 +20,8 @@ SHARES = st.integers(1, 64 * WHOLE)
 def got(said: int, step: int) -> int:
     """What a job gets, in hundredths of a card, that asks for so many."""
     settings = Settings(box=BoxSettings(precision=step / WHOLE))
-    prepared = sized(["true"], (), format_gpus(said), settings, Cards())
+    asked = Setting(option="gpus", text=format_gpus(said), origin="--share")
+    prepared = sized(["true"], (), asked, settings, Cards())
     return prepared.submission.request.gpu_hundredths
 
 

@@ -213,6 +213,7 @@ def test_a_bad_line_is_told_once_and_stops_nothing(lab: Lab):
     assert [line[:2] for line in lab.said()] == ["1 ", "2 "]
     assert "priority '7' is none of" in lab.said()[0]
     assert "there is no script" in lab.said()[1]
+    assert lab.said()[1].endswith("; look at the spelling")
 
 
 def test_a_script_that_comes_later_is_run_then(lab: Lab):

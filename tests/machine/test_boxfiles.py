@@ -10,7 +10,7 @@ import pytest
 
 from hpcshell.core.boxkeys import sample
 from hpcshell.core.errors import NotFound, Wrong
-from hpcshell.machine.boxfiles import put_box_file, read_box_file
+from hpcshell.machine.boxfiles import missing_directories, put_box_file, read_box_file
 from hpcshell.machine.configfiles import daemon_settings, user_settings
 from hpcshell.machine.paths import Places, places
 
@@ -62,6 +62,18 @@ def test_a_wrong_one_changes_nothing(at: Places, given: Path):
     with pytest.raises(Wrong, match="num_gpus"):
         put_box_file(str(given), at)
     assert daemon_settings(at, {}, "/nowhere").gpus.count == 8
+
+
+def test_scripts_lie_in_directories_which_may_come_later(at: Places, given: Path):
+    (given.parent / "a.py").touch()
+    given.write_text('{"security": {"allowed_script_paths": ["a.py"]}}')
+    with pytest.raises(Wrong, match=r"no directory: '.*a\.py'"):
+        put_box_file(str(given), at)
+    given.write_text('{"security": {"allowed_script_paths": [".", "later"]}}')
+    assert put_box_file(str(given), at)
+    assert missing_directories(read_box_file(str(given))) == [str(given.parent / "later")]
+    (given.parent / "later").mkdir()
+    assert missing_directories(read_box_file(str(given))) == []
 
 
 def test_two_keys_that_name_one_file_are_refused(at: Places, given: Path):

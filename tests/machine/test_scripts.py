@@ -120,6 +120,8 @@ def test_the_descriptor_reads_the_script(lab: Lab):
 
 def test_what_is_no_script_is_said(lab: Lab):
     with pytest.raises(NotFound, match="there is no script"):
+        lab.allowed(f"{lab.inside}/train.py/")
+    with pytest.raises(NotFound, match="there is no script"):
         lab.allowed(lab.inside / "none.py")
     with pytest.raises(Wrong, match="no plain file"):
         lab.allowed(lab.inside / "deep")

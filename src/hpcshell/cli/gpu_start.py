@@ -14,7 +14,7 @@ from hpcshell.cli.gpu_watch import teller
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Broken
-from hpcshell.core.words import safe
+from hpcshell.core.words import quote, safe
 from hpcshell.jobs.surroundings import configured, here, working_directory
 
 if TYPE_CHECKING:
@@ -53,11 +53,13 @@ def start(talk: Talk, config: str | None, jobs_file: str | None, **chosen: Any) 
     """
     from hpcshell.gpu.serving import check_files
     from hpcshell.gpu.starting import bring_up
-    from hpcshell.machine.boxfiles import read_box_file
+    from hpcshell.machine.boxfiles import missing_directories, read_box_file
 
     places = here()
     box = None if config is None else read_box_file(config)
     hello = bring_up(places, box, config or "")
+    for path in () if box is None else missing_directories(box):
+        talk.say(f"note: there is no directory {quote(path, 200)}: no script may lie there yet")
     talk.say(f"the daemon runs (process {hello['pid']})")
     settings = configured(working_directory()).settings
     path = os.path.abspath(jobs_file) if jobs_file else settings.box.jobs_file

@@ -55,7 +55,7 @@ def watch(talk: Talk, file: str, interval: float | None, once: bool, screen: boo
     check_files(box, path)
     daemon, memory = client(), Memory.of(path, here(), box)
     queue = LineQueue(daemon, path, screen=screen)
-    with Watcher(path, queue, memory, teller(talk)) as watcher:
+    with Watcher(path, queue, memory, teller(talk), once=once) as watcher:
         if once:
             return _once(watcher)
         with told_to_end() as stop:

@@ -116,7 +116,9 @@ def _unknown(name: str, where: str, origin: str, known: Mapping[str, Any]) -> Wr
 
 
 def _checked(key: BoxKey, raw: Any, where: str) -> Any:
-    """A value of its kind, within its bounds."""
+    """A value of its kind, within its bounds. `8.0` is a whole number, as the schema has it."""
+    if key.type is int and isinstance(raw, float) and raw.is_integer():
+        raw = int(raw)
     try:
         value = msgspec.convert(raw, key.type, strict=True)
     except (msgspec.ValidationError, UnicodeEncodeError):

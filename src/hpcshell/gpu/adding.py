@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec.structs import replace
 
 from hpcshell.client.client import Client
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.jobsfile import PRIORITIES, card_list
+from hpcshell.core.options.row import Setting
 from hpcshell.core.options.values import from_keywords
 from hpcshell.core.records import Record
 from hpcshell.core.settings import Settings
@@ -26,13 +27,30 @@ if TYPE_CHECKING:
 
 TAG: Final = "gpubox"
 """What all jobs have that came in this way."""
+Source = Literal["prompt", "program", "line"]
+SPELT: Final[dict[Source, dict[str, str]]] = {
+    "prompt": {
+        "gpus": "--share",
+        "conda": "--conda-env",
+        "gpus_allowed": "--gpus",
+        "name": "--name",
+    },
+    "program": {
+        "gpus": "gpus=",
+        "conda": "conda_env=",
+        "gpus_allowed": "allowed_gpus=",
+        "name": "name=",
+    },
+    "line": {"conda": "conda_env", "gpus_allowed": "allowed_gpus"},
+}
+"""What options of a job are called where somebody says them."""
 _INTERPRETERS: Final = {".py": "python3", ".sh": "bash"}
 
 
 class BoxJob(Record, frozen=True, kw_only=True):
     """What somebody wants run. `priority` is 0 to 1000, `cards` such as `0-3,6` ("": any), `gpus`
     a number as at the prompt ("": by its model), `directory` where it runs ("": here), `screen`
-    whether that is in a session that can be joined."""
+    whether that is in a session that can be joined, `source` where it was said."""
 
     script: str
     arguments: tuple[str, ...] = ()
@@ -44,6 +62,7 @@ class BoxJob(Record, frozen=True, kw_only=True):
     directory: str = ""
     screen: bool = False
     tags: tuple[str, ...] = ()
+    source: Source = "prompt"
 
 
 def priority_of(value: int | str) -> int:
@@ -71,8 +90,13 @@ def draft(job: BoxJob, cards: Cards) -> Prepared:
     path = os.path.join(job.directory or working_directory(), os.path.expanduser(job.script))
     real = allowed(path, settings.security.allowed_script_paths)
     argv = (*_run_by(real, job), *job.arguments)
-    options = from_keywords(**_options(job, settings))
-    prepared = sized(argv, options, job.gpus, settings, cards)
+    spelt = SPELT[job.source]
+    options = [
+        replace(one, origin=spelt.get(one.option, one.origin))
+        for one in from_keywords(**_options(job, settings))
+    ]
+    said = Setting(option="gpus", text=job.gpus, origin=spelt.get("gpus", "gpus"))
+    prepared = sized(argv, options, said, settings, cards)
     return replace(prepared, submission=replace(prepared.submission, guarded=real))
 
 

@@ -56,6 +56,7 @@ class LineQueue:
             cards=line.cards,
             directory=self._directory,
             screen=self.screen,
+            source="line",
             tags=(self._tag, f"{_LINE}{line.key}"),
         )
 

@@ -102,7 +102,7 @@ def _opened(path: str) -> int:
 def _contents(descriptor: int, path: str, *, whole: bool) -> Contents:
     """All of it; `whole`: its last line counts though it has no end."""
     if b"\0" in os.pread(descriptor, _HEAD, 0).partition(b"\n")[0]:
-        return Contents(trouble=Wrong(f"{quote(path, _SHOWN)} is no text", "one job a line"))
+        return Contents(trouble=_no_text(path))
     jobs: dict[str, JobLine] = {}
     bad: dict[str, BadLine] = {}
     same: list[tuple[int, int]] = []
@@ -122,6 +122,10 @@ def _contents(descriptor: int, path: str, *, whole: bool) -> Contents:
             )
     rest = bool(lines.rest) and not whole
     return Contents(tuple(jobs.values()), tuple(bad.values()), tuple(same), rest)
+
+
+def _no_text(path: str) -> Wrong:
+    return Wrong(f"{quote(path, _SHOWN)} is no text", "save it as UTF-8, one job a line")
 
 
 def _lines(descriptor: int, lines: Lines, *, whole: bool) -> Iterator[tuple[int, bytes]]:

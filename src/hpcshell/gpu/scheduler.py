@@ -82,6 +82,7 @@ class GPUScheduler:
             conda=conda_env,
             cards=cards_of(allowed_gpus),
             name=name,
+            source="program",
         )
         client = self._started()
         prepared = draft(job, cards_behind(client)())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hpcshell.core import units
 from hpcshell.core.options.row import Setting
-from hpcshell.core.options.values import from_keywords
 from hpcshell.core.records import WHOLE
 from hpcshell.core.settings import Settings
 from hpcshell.jobs.prepare import Prepared, prepare
@@ -18,15 +17,16 @@ if TYPE_CHECKING:
 
 
 def sized(
-    argv: Sequence[str], options: Sequence[Setting], said: str, settings: Settings, cards: Cards
+    argv: Sequence[str], options: Sequence[Setting], said: Setting, settings: Settings, cards: Cards
 ) -> Prepared:
-    """The submission of a command, with its share: `said` as at the prompt, or that of the model
+    """The submission of a command, with its share: what is `said`, or (no text) that of the model
     its arguments name (`--llm NAME`), or the default of the site's table, or one card.
 
     Shares are rounded up to the precision that is configured; whole cards stay whole.
     """
-    if said:
-        return _with(argv, options, units.gpus(said, "gpus"), settings, cards)
+    if said.text:
+        wanted = units.gpus(said.text, said.origin)
+        return _with(argv, options, wanted, settings, cards, said.origin)
     prepared = prepare(argv, None, options, cards=lambda: cards)
     request = prepared.submission.request
     if request.gpu_mem:
@@ -43,9 +43,11 @@ def _with(
     hundredths: int,
     settings: Settings,
     cards: Cards,
+    origin: str = "the share of its model",
 ) -> Prepared:
     text = units.format_gpus(_rounded(hundredths, settings))
-    return prepare(argv, None, [*options, *from_keywords(gpus=text)], cards=lambda: cards)
+    share = Setting(option="gpus", text=text, origin=origin)
+    return prepare(argv, None, [*options, share], cards=lambda: cards)
 
 
 def _rounded(hundredths: int, settings: Settings) -> int:

@@ -45,7 +45,8 @@ class Queue(Protocol):
 
 
 class Watcher:
-    """One file of jobs. `tell` is told what happens, of each thing once."""
+    """One file of jobs. `tell` is told what happens, of each thing once. `once`: whoever looks at
+    the file once asks for what keeps it from being read (`unread`), and is not told."""
 
     def __init__(
         self,
@@ -54,6 +55,8 @@ class Watcher:
         memory: Memory,
         tell: Callable[[Told], None],
         now: Callable[[], float] = time.monotonic,
+        *,
+        once: bool = False,
     ) -> None:
         self.queue = queue
         self.memory = memory
@@ -63,6 +66,7 @@ class Watcher:
         """What kept the file from being read when it was last looked at."""
         self._file = JobsFile(path, now)
         self._now = now
+        self._once = once
         self._tell = tell
         self._told: set[tuple[object, ...]] = set()
         self._waiting: dict[str, JobLine] = {}
@@ -116,8 +120,8 @@ class Watcher:
 
     def _take(self, found: Contents) -> None:
         self.unread = found.trouble
-        if found.trouble is not None:
-            self._note(found.trouble.message, until="read")
+        if found.trouble is not None and not self._once:
+            self._note(_whole(found.trouble), until="read")
         else:
             self._forget("read")
         self._rest = found.rest
@@ -161,7 +165,7 @@ class Watcher:
             if len(lines) > 1:
                 return sum(self._submit([line]) for line in lines)
             self._refused[lines[0].key] = self._now() + AGAIN
-            self._complain(lines[0].number, lines[0].key, error.message)
+            self._complain(lines[0].number, lines[0].key, _whole(error))
             return 0
         self._forget("submitted")
         for line, job in zip(lines, jobs, strict=True):
@@ -184,3 +188,8 @@ class Watcher:
 
     def _forget(self, until: str) -> None:
         self._told = {each for each in self._told if each[0] != until}
+
+
+def _whole(error: HpcError) -> str:
+    """What is wrong, and what to do."""
+    return f"{error.message}; {error.hint}" if error.hint else error.message

@@ -15,6 +15,7 @@ from hpcshell.core.settings_read import Layer, read_layers
 from hpcshell.core.words import quote, safe
 from hpcshell.machine.configfiles import content_of
 from hpcshell.machine.paths import Places
+from hpcshell.machine.scripts import LONG
 
 
 def read_box_file(path: str) -> BoxFile:
@@ -54,7 +55,27 @@ def check_apart(files: Mapping[str, str]) -> None:
     for key, path in files.items():
         first = found.setdefault(os.path.realpath(path), key) if path else key
         if first != key:
-            raise Wrong(f"{first} and {key} are one file, {quote(path)}", "name two")
+            raise Wrong(f"{first} and {key} are one file, {quote(path, LONG)}", "name two")
+
+
+def _check_directories(box: BoxFile, origin: str) -> None:
+    """Raises `Wrong` where scripts are to lie in what is no directory."""
+    for path in _allowed(box):
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise Wrong(
+                f"{safe(origin)}: security.allowed_script_paths: no directory: {quote(path, LONG)}",
+                "name the directory that it lies in",
+            )
+
+
+def missing_directories(box: BoxFile) -> list[str]:
+    """Those directories of scripts that are not there: until they are, no script lies in them."""
+    return [path for path in _allowed(box) if not os.path.exists(path)]
+
+
+def _allowed(box: BoxFile) -> tuple[str, ...]:
+    paths = box.security.allowed_script_paths
+    return () if paths is UNSET else paths
 
 
 def box_layer(path: str) -> Layer:
@@ -75,6 +96,7 @@ def put_box(box: BoxFile, origin: str, places: Places, *, replace: bool = True) 
     """The same for what a program says. Without `replace` another one that is there already stays,
     and `Refused` is raised."""
     read_layers([layer_of(box, safe(origin))])
+    _check_directories(box, origin)
     check_apart({f"{safe(origin)}: files.{name}": path for name, path in _named(box)})
     text = json.format(json.encode({name: part for name, part in to_builtins(box).items() if part}))
     target = places.box_file

@@ -65,6 +65,7 @@ def open_allowed(path: str, roots: Iterable[str]) -> int:
 
 def _real(path: str) -> str:
     try:
+        os.stat(path)  # a file with a slash after it is none
         return os.path.realpath(path, strict=True)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"there is no script {quote(path)}", "look at the spelling") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from hpcshell.core.boxkeys import sample
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.gpu import SchedulerConfig
 from hpcshell.gpu.config import KEYWORDS
+from tests.support.refusals import refusal
 
 
 def test_what_was_said_can_be_read_again_and_the_rest_is_none():
@@ -19,6 +21,17 @@ def test_what_was_said_can_be_read_again_and_the_rest_is_none():
     assert config == SchedulerConfig(queue_size_limit=10, num_gpus=2)
     assert config != SchedulerConfig(num_gpus=2)
     assert len({config, SchedulerConfig(num_gpus=2, queue_size_limit=10)}) == 1
+
+
+def test_the_number_of_cards_needs_no_keyword():
+    assert SchedulerConfig(8) == SchedulerConfig(num_gpus=8)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"config.json"])
+def test_what_is_no_path_is_refused(path: object):
+    error = refusal(SchedulerConfig.from_file, path)
+    assert error is not None
+    assert error.message == f"SchedulerConfig.from_file: path: {path!r} is no path"
 
 
 def test_a_file_says_the_same(tmp_path: Path):
@@ -45,7 +58,7 @@ def test_every_key_of_the_file_is_one_keyword():
         ({"jobs_file": object()}, "SchedulerConfig: "),
     ],
 )
-def test_what_is_wrong_is_said(values: dict[str, object], message: str):
+def test_what_is_wrong_is_said(values: dict[str, Any], message: str):
     with pytest.raises(Wrong) as caught:
         SchedulerConfig(**values)
     assert message in caught.value.message

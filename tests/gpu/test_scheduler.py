@@ -73,6 +73,27 @@ def test_scripts_of_shells_and_programs_run_by_themselves(scheduler: GPUSchedule
         scheduler.add_job("show.py", priority=7)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"script": None}, "add_job: script: None is no path"),
+        ({"script": b"a.py"}, "add_job: script: b'a.py' is no path"),
+        ({"script": "show.py", "args": "--mode test"}, "args='--mode test' is no list"),
+        ({"script": "show.py", "args": None}, "args=None is no list"),
+        ({"script": "show.py", "args": ["--n", None]}, "args: None is no argument"),
+    ],
+)
+def test_what_is_no_script_or_no_argument_is_refused(words, said: str):
+    with pytest.raises(Wrong) as caught:
+        GPUScheduler().add_job(**words)
+    assert said in caught.value.message
+
+
+def test_numbers_and_paths_are_arguments(scheduler: GPUScheduler):
+    job_id = scheduler.add_job(Path("show.py"), args=["--n", 3, 0.5, Path("x")])
+    assert hpcshell.job(job_id).result() == "['--n', '3', '0.5', 'x'] None None\n"
+
+
 def test_its_configuration_is_that_of_the_daemon(lab: Path):
     config = SchedulerConfig(
         queue_size_limit=1, job_timeout_s=120, max_assignment_attempts=3, assignment_retry_wait_s=1

@@ -10,6 +10,9 @@ from hpcshell.core.words import nearest, quote
 MODES: Final = ("infer", "lora", "full")
 """Answering, training adapters, training all of it: from the least memory to the most."""
 DTYPES: Final = ("fp32", "bf16", "fp16", "fp8", "int8", "int4", "nf4")
+LONGEST_CONTEXT: Final = 1 << 24
+"""Tokens."""
+LARGEST_BATCH: Final = 1 << 16
 SPELLINGS: Final = {
     "float32": "fp32",
     "f32": "fp32",

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from hpcshell.core.boxfile import read_box
 from hpcshell.core.boxkeys import BoxFile, BoxKey, keys
 from hpcshell.core.errors import Wrong
-from hpcshell.core.words import nearest, quote
+from hpcshell.core.words import nearest, quote, shortened
 from hpcshell.jobs.surroundings import working_directory
 from hpcshell.machine.boxfiles import read_box_file, rooted
 
@@ -29,6 +29,13 @@ def _keyword(key: BoxKey) -> str:
 KEYWORDS: Final[dict[str, BoxKey]] = {_keyword(key): key for key in keys()}
 
 
+def path_of(value: object, what: str) -> str:
+    """Raises `Wrong` for what is no path."""
+    if isinstance(value, str | os.PathLike) and isinstance(path := os.fspath(value), str):
+        return path
+    raise Wrong(f"{what}: {shortened(repr(value))} is no path", "give text, or a pathlib.Path")
+
+
 class SchedulerConfig:
     """The keys of the JSON file as keywords, checked as there; each can be read again.
 
@@ -40,7 +47,9 @@ class SchedulerConfig:
     from where it lies. Raises `Wrong`.
     """
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, num_gpus: int | None = None, **values: Any) -> None:
+        if num_gpus is not None:
+            values["num_gpus"] = num_gpus
         tables: dict[str, dict[str, Any]] = {}
         for keyword, value in values.items():
             key = KEYWORDS.get(keyword)
@@ -60,7 +69,7 @@ class SchedulerConfig:
     def from_file(cls, path: str | os.PathLike[str]) -> SchedulerConfig:
         """What a file says. Raises `Wrong` with path and key, `NotFound` where there is none."""
         found = cls()
-        found.box = read_box_file(os.fspath(path))
+        found.box = read_box_file(path_of(path, "SchedulerConfig.from_file: path"))
         return found
 
     def __getattr__(self, name: str) -> Any:

@@ -4,16 +4,17 @@ other."""
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from hpcshell.client.client import Client
 from hpcshell.core.boxkeys import BoxFile
-from hpcshell.core.errors import Refused
+from hpcshell.core.errors import Refused, Wrong
+from hpcshell.core.words import shortened
 from hpcshell.gpu.adding import BoxJob, cards_of, check_room, draft, hand_over, priority_of
-from hpcshell.gpu.config import SchedulerConfig
+from hpcshell.gpu.config import SchedulerConfig, path_of
 from hpcshell.gpu.looking import active, status
 from hpcshell.gpu.starting import bring_up
 from hpcshell.jobs.sizing import cards_behind
@@ -61,7 +62,7 @@ class GPUScheduler:
     def add_job(
         self,
         script: str | os.PathLike[str],
-        args: Sequence[str] = (),
+        args: Sequence[str | int | float | os.PathLike[str]] = (),
         priority: int = 1,
         gpus: float | str | None = None,
         conda_env: str = "",
@@ -75,8 +76,8 @@ class GPUScheduler:
         script may not be run or the queue is full.
         """
         job = BoxJob(
-            script=os.fspath(script),
-            arguments=tuple(map(str, args)),
+            script=path_of(script, "add_job: script"),
+            arguments=_arguments(args),
             priority=priority_of(priority),
             gpus="" if gpus is None else str(gpus),
             conda=conda_env,
@@ -132,3 +133,15 @@ class GPUScheduler:
         if provider is None or isinstance(provider, str) or provider.name != "fake":
             return {}
         return {"num_gpus": len(provider.cards())}
+
+
+def _arguments(args: object) -> tuple[str, ...]:
+    """The words. Raises `Wrong` for one text, which would be taken apart by letters, and for what
+    stands for no word, as None does."""
+    if isinstance(args, str) or not isinstance(args, Iterable):
+        raise Wrong(f"add_job: args={shortened(repr(args))} is no list", "write ['--mode', 'test']")
+    for word in args:
+        if not isinstance(word, str | int | float | os.PathLike):
+            hint = "give text, numbers or paths"
+            raise Wrong(f"add_job: args: {shortened(repr(word))} is no argument", hint)
+    return tuple(map(str, args))

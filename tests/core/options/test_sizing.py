@@ -157,6 +157,15 @@ def test_one_in_the_command_that_nothing_is_known_of_asks_for_nothing_and_that_i
     assert found.notes == ("nothing is known of nothing",)
 
 
+@pytest.mark.parametrize("words", [["--llm"], ["--llm", ""], ["--llm="], ["--llm", "--x"]])
+def test_an_option_that_names_no_model_asks_for_nothing_and_that_is_said(words: list[str]):
+    found = built("", *words)
+    assert found.submission.request == built("").submission.request
+    assert found.notes == ("--llm names no model, so no GPUs are asked for by one",)
+    assert built("--gpus 1", *words).notes == ()
+    assert built("--model big", *words).notes == ()
+
+
 def test_on_a_cluster_the_command_is_looked_at_as_well():
     assert for_a_cluster("", "--llm=big").spec.layout.gpus == 3
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hpcshell.core.gpus import Tenant
 from hpcshell.machine.gpus.fake import FakeProvider
+from tests.support.refusals import refusal
 
 
 @given(st.integers(0, 40))
@@ -36,6 +37,18 @@ def test_they_are_as_asked_for() -> None:
     assert (card.model, card.memory) == ("L4", 24 << 30)
 
 
+def test_num_gpus_is_another_name_of_count() -> None:
+    assert FakeProvider(num_gpus=3).cards() == FakeProvider(count=3).cards()
+
+
+@pytest.mark.parametrize("value", ["a", None, 1.5, -1, True])
+@pytest.mark.parametrize("name", ["count", "memory"])
+def test_what_is_no_whole_number_is_refused(name: str, value: object) -> None:
+    error = refusal(FakeProvider, **{name: value})
+    assert error is not None
+    assert error.message == f"FakeProvider: {name}={value!r} is no whole number"
+
+
 def test_without_a_file_they_are_idle(tmp_path: Path) -> None:
     for provider in (FakeProvider(2), FakeProvider(2, file=tmp_path / "none.json")):
         for reading in provider.readings():
@@ -54,6 +67,27 @@ def test_a_file_is_played_and_read_again(tmp_path: Path) -> None:
     file.write_bytes(msgspec.json.encode({"cards": {"1": {"trouble": "lost: gone", "xid": 79}}}))
     lost = provider.readings()[1]
     assert (lost.trouble, lost.xid, lost.load, lost.memory) == ("lost: gone", 79, None, None)
+
+
+def test_compute_modes_are_played(tmp_path: Path) -> None:
+    file = tmp_path / "play.json"
+    file.write_text('{"cards": {"0": {"alone": true}, "2": {"closed": true}}}')
+    provider = FakeProvider(3, file=file)
+    assert [(card.alone, card.closed) for card in provider.cards()] == [
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
+    file.unlink()
+    assert provider.cards() == FakeProvider(3).cards()
+
+
+def test_cards_that_there_are_not_are_said_and_the_others_play(tmp_path: Path) -> None:
+    file = tmp_path / "play.json"
+    file.write_text('{"cards": {"0": {"load": 0.5}, "x": {}, "2": {}, "00": {}}}')
+    provider = FakeProvider(2, file=file)
+    assert provider.readings()[0].load == 0.5
+    assert provider.trouble == f"{file} names cards that there are not: '00', '2', 'x'"
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.models import DTYPES, MODES
+from hpcshell.core.models import DTYPES, LARGEST_BATCH, LONGEST_CONTEXT, MODES
 from hpcshell.predict.models.fitting import ASSUMED, fit
 from hpcshell.predict.models.formula import (
     BITS,
-    LARGEST_BATCH,
-    LONGEST_CONTEXT,
     OVERHEAD,
     TRAINED,
     adapter_parameters,

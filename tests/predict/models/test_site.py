@@ -74,6 +74,12 @@ def test_the_example_is_read_and_answers_to_other_spellings():
     assert table.of("llama-3-8b") == 0
 
 
+def test_what_is_no_json_is_told_how_a_table_is_written():
+    error = refusal("x")
+    assert error is not None
+    assert error.hint == 'write {"models": {"qwen2.5-7b-inst": 1.0}}'
+
+
 def test_a_name_as_it_stands_comes_before_the_same_in_other_words():
     table = SiteTable(models={"qwen2.5-7b": 100, "qwen2.5-7b-inst": 50})
     assert table.of("qwen2.5-7b-inst") == 50

@@ -38,7 +38,7 @@ MODEL_ROWS: Final = (
     ),
     Option(
         name="ctx",
-        kind="count",
+        kind="context",
         help="Tokens of context, or of a text to train on; else 4096, or as many as the model "
         "takes.",
         panel=RESOURCES,
@@ -48,7 +48,7 @@ MODEL_ROWS: Final = (
     ),
     Option(
         name="batch",
-        kind="count",
+        kind="batch",
         help="Texts (or images) that the model works on at once; else one.",
         panel=RESOURCES,
         metavar="N",

@@ -14,7 +14,7 @@ from hpcshell.core import dependencies, ids, units
 from hpcshell.core.errors import Wrong
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.instants import instant
-from hpcshell.core.models import check_dtype, check_mode
+from hpcshell.core.models import LARGEST_BATCH, LONGEST_CONTEXT, check_dtype, check_mode
 from hpcshell.core.options import resources
 from hpcshell.core.options.place import Place as Place
 from hpcshell.core.options.place import Reader
@@ -55,6 +55,14 @@ _SHARED_SOMEHOW: Final = ("user", "mcs", "topo")
 
 def _count(text: str, origin: str, place: Place) -> int:
     return units.count(text, origin)
+
+
+def _context(text: str, origin: str, place: Place) -> int:
+    return units.count(text, origin, most=LONGEST_CONTEXT)
+
+
+def _batch(text: str, origin: str, place: Place) -> int:
+    return units.count(text, origin, most=LARGEST_BATCH)
 
 
 def _count0(text: str, origin: str, place: Place) -> int:
@@ -408,9 +416,11 @@ READERS: Final[dict[str, Reader]] = {
     "activated": _activated,
     "address": _address,
     "array": _array,
+    "batch": _batch,
     "caps": _caps,
     "causes": _causes,
     "choice": _choice,
+    "context": _context,
     "count": _count,
     "count0": _count0,
     "dependency": _dependency,

@@ -59,6 +59,9 @@ def _kept(ask: ModelAsk) -> ModelAsk | None:
 def _ask(found: Gathered, argv: Sequence[str]) -> ModelAsk | None:
     name = found.values.get("model", "")
     seen = "" if name or found.place.sizer is None else named_in(argv)
+    asked = any(row in found.values for row in _GPUS)
+    if not name and not seen and not asked and found.place.sizer and _names_none(argv):
+        found.notes.append(f"{LLM} names no model, so no GPUs are asked for by one")
     if name or seen:
         how = {row: found.values[row] for row in _HOW if row in found.values}
         return ModelAsk(name=name or seen, seen=bool(seen), **how)
@@ -87,6 +90,11 @@ def named_in(argv: Sequence[str]) -> str:
         elif LLM in word and any(letter.isspace() for letter in word):
             found = named_in(_split(word)) or found
     return found
+
+
+def _names_none(argv: Sequence[str]) -> bool:
+    """Whether there is a `--llm` that nothing follows."""
+    return any(word in (LLM, f"{LLM}=") for word in argv) and not named_in(argv)
 
 
 def _split(line: str) -> list[str]:

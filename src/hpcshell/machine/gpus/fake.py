@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
+from hpcshell.core.errors import Wrong
 from hpcshell.core.gpus import Card, Reading, Tenant
+from hpcshell.core.words import quote, shortened
 
 GROUP: Final = 4
 """So many neighbours are joined by links."""
@@ -25,6 +28,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ecc: int = 0
     xid: int = 0
     trouble: str = ""
+    alone: bool = False
+    closed: bool = False
     tenants: tuple[Tenant, ...] = ()
 
 
@@ -48,12 +53,13 @@ class FakeProvider:
     - keys of `cards`: their numbers, from 0
     - `load`: a part of one; `memory`: bytes used, by itself the sum of the tenants'
     - `temperature` in degrees Celsius, `power` in watts: by themselves they follow the load
-    - `ecc`, `xid`, `trouble`: as in `core.gpus.Reading`
+    - `ecc`, `xid`, `trouble`: as in `core.gpus.Reading`; `alone`, `closed`: as in `core.gpus.Card`
     - `tenants`: who holds memory. Of a pid that exists here all else is found out; of others (a
       dead process, a made-up stranger) what the file says is told: `memory`, `user`, `command`,
       `since`, `run`
 
-    What cannot be read is said in `trouble`, and the cards are idle.
+    What cannot be read is said in `trouble`, and the cards are idle; so are cards that there are
+    not. `num_gpus` is another name of `count`. Raises `Wrong` for what is no number.
     """
 
     name = "fake"
@@ -65,8 +71,12 @@ class FakeProvider:
         memory: int = 80 << 30,
         model: str = "fake",
         file: str | Path | None = None,
+        *,
+        num_gpus: int | None = None,
     ) -> None:
         self.trouble = ""
+        count = _whole("count", count if num_gpus is None else num_gpus)
+        memory = _whole("memory", memory)
         self._file = Path(file) if file is not None else None
         self._cards = tuple(
             Card(uuid=f"GPU-fake-0000-0000-0000-{number:012}", model=model, memory=memory)
@@ -74,7 +84,13 @@ class FakeProvider:
         )
 
     def cards(self) -> tuple[Card, ...]:
-        return self._cards
+        parts = self._play().cards
+        return tuple(
+            replace(card, alone=part.alone, closed=part.closed)
+            if (part := parts.get(str(number)))
+            else card
+            for number, card in enumerate(self._cards)
+        )
 
     def readings(self) -> tuple[Reading, ...]:
         parts = self._play().cards
@@ -96,13 +112,17 @@ class FakeProvider:
         if self._file is None:
             return Play()
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=Play)
+            play = msgspec.json.decode(self._file.read_bytes(), type=Play)
         except FileNotFoundError:
             return Play()
         except (OSError, msgspec.DecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             self.trouble = f"{self._file} cannot be read: {why}"
             return Play()
+        if strangers := play.cards.keys() - set(map(str, range(len(self._cards)))):
+            named = ", ".join(map(quote, sorted(strangers)))
+            self.trouble = f"{self._file} names cards that there are not: {named}"
+        return play
 
 
 def _reading(card: Card, part: Part) -> Reading:
@@ -120,6 +140,13 @@ def _reading(card: Card, part: Part) -> Reading:
         xid=part.xid,
         tenants=part.tenants,
     )
+
+
+def _whole(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        hint = "write how many" if name == "count" else "write a number of bytes, as 80 << 30"
+        raise Wrong(f"FakeProvider: {name}={shortened(repr(value))} is no whole number", hint)
+    return value
 
 
 def _or(told: float | None, otherwise: float) -> float:

@@ -35,7 +35,7 @@ from __future__ import annotations
 from typing import Final
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.models import check_dtype, check_mode
+from hpcshell.core.models import LARGEST_BATCH, LONGEST_CONTEXT, check_dtype, check_mode
 from hpcshell.core.records import Record
 from hpcshell.predict.models.shape import Model
 
@@ -57,8 +57,6 @@ RANK: Final = 16
 STATE: Final = 16
 """Bytes that training keeps of each parameter that it changes, the parameter itself included."""
 USUAL_CONTEXT: Final = 4096
-LONGEST_CONTEXT: Final = 1 << 24
-LARGEST_BATCH: Final = 1 << 16
 
 
 class Estimate(Record, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ KEYS: Final = ("default_requirement", "models")
 MOST: Final = 64
 """GPUs of one job."""
 MOST_MODELS: Final = 10_000
+_FORM: Final = 'write {"models": {"qwen2.5-7b-inst": 1.0}}'
 
 
 class SiteTable(Record, frozen=True, kw_only=True):
@@ -68,9 +69,7 @@ def _parsed(text: str, origin: str) -> Any:
         raise Wrong(f"{origin}: {error.message}", error.hint) from None
     except json.JSONDecodeError as error:
         where = f"{origin}, line {error.lineno}, column {error.colno}"
-        raise Wrong(
-            f"{where}: this is no JSON: {error.msg}", "see: docs, sizing by model"
-        ) from None
+        raise Wrong(f"{where}: this is no JSON: {error.msg}", _FORM) from None
     except (ValueError, RecursionError):
         raise Wrong(
             f"{origin}: a number too long or tables too deep to read", "write a plain table"
@@ -94,7 +93,7 @@ def _object(value: Any, origin: str, key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Wrong(
             f"{origin}: {key} is {_kind(value)}, and a table is expected",
-            'write {"models": {"qwen2.5-7b-inst": 1.0}}',
+            _FORM,
         )
     return value
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hpcshell.core.errors import NotFound
+from hpcshell.core.errors import NotFound, Unreachable
 from hpcshell.gpu.jobslog import JobsLog
 from hpcshell.machine.logfile import LogFile
 from tests.support.refusals import refusal
@@ -125,6 +125,18 @@ def test_the_first_that_is_seen_of_a_job_may_be_its_end(desk: Desk):
     (line,) = desk.lines()
     assert (line["gpu_ids"], line["attempt"]) == ([2, 3], 2)
     assert line["timestamp"] == "2026-09-21T14:13:20.250Z", "when it was, not when it is logged"
+
+
+def test_while_nobody_tells_what_a_job_is_it_is_not_taken_for_another(desk: Desk):
+    def away(job: int) -> dict[str, Any]:
+        raise Unreachable("the daemon does not answer", "wait")
+
+    there, desk.log.view_of = desk.log.view_of, away
+    with pytest.raises(Unreachable):
+        desk.tell("end", "COMPLETED")
+    desk.log.view_of = there
+    desk.tell("end", "COMPLETED")
+    assert [line["job_id"] for line in desk.lines()] == ["1"]
 
 
 def test_a_log_that_cannot_be_written_is_refused(tmp_path: Path):

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from hpcshell.client.client import Client
-from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.core.errors import HpcError, NotFound, Wrong
 from hpcshell.core.records import Record
 from hpcshell.core.words import quote, safe
 from hpcshell.gpu.adding import TAG
@@ -50,7 +50,7 @@ class Known(Record, frozen=True):
 
 class JobsLog:
     """Writes to `log`; `structured`: lines of JSON, else for people. `view_of` gives the document
-    of a job, with the events of its `starts`, and raises an `HpcError` for one that is gone."""
+    of a job, with the events of its `starts`, and raises `NotFound` for one that is gone."""
 
     def __init__(
         self, log: LogFile, view_of: Callable[[int], dict[str, Any]], *, structured: bool = True
@@ -135,7 +135,7 @@ class JobsLog:
             try:
                 view = self.view_of(job)
                 self._keep(job, _met(view, event) if TAG in view["tags"] else None)
-            except HpcError:  # it is gone already
+            except NotFound:  # it is gone already
                 self._keep(job, None)
         return self._jobs[job]
 

@@ -220,6 +220,7 @@ def test_every_field_of_a_submission_can_be_set():
         ("--gpus a100:1,1", "--gpus: 'a100:1,1' is a list"),
         ("--gpus-per-task 1,2", "--gpus-per-task: '1,2' is a list"),
         ("--gpus-allowed -1", "--gpus-allowed: '-1' names no cards"),
+        ("--gpus-allowed 1-", "--gpus-allowed: '1-' names no cards"),
         ("--gpus-allowed 0,,2", "--gpus-allowed: '' names no cards"),
         ("--gpus-allowed 3-1", "--gpus-allowed: '3-1' ends before it begins"),
         ("--ctx 16777217", "--ctx: 16777217 is too large"),

@@ -17,7 +17,6 @@ MOST_CARDS: Final = 1023
 _WORD: Final = r"\A[A-Za-z_][A-Za-z0-9_.@+-]{0,127}\Z"
 _GRES_GPU: Final = r"\A(?:gres[/:])?gpus?(?:[:=](.*))?\Z"
 _GPU_COUNT: Final = r"(?a)\A(?:(?P<model>[A-Za-z][\w.-]*)[:=])?(?P<count>[0-9.]{1,12})\Z"
-_CARD_RANGE: Final = r"(?a)\A\d+(?:\s*-\s*\d+)?\Z"
 _CARDS: Final = r"(?a)\A\d{1,4}-\d{1,4}\Z"
 
 
@@ -68,11 +67,11 @@ def cards(text: str, origin: str, place: Place) -> tuple[int, ...]:
     """`0-3,6`: the numbers of cards, each once, in their order."""
     found: set[int] = set()
     for part in text.split(","):
-        if not re.match(_CARD_RANGE, part.strip()):
+        first, dash, last = part.strip().partition("-")
+        if not first or (dash and not last):
             raise Wrong(
                 f"{origin}: {quote(part.strip())} names no cards", "write their numbers: 0-3,6"
             )
-        first, dash, last = part.strip().partition("-")
         low = units.count(first, origin, least=0, most=MOST_CARDS)
         high = units.count(last, origin, least=0, most=MOST_CARDS) if dash else low
         if high < low:

@@ -26,6 +26,12 @@ class Plots:
         self.news = False
         self._room = room
 
+    def amount(self, one: Reservation, known: Mapping[str, Reservation]) -> Vector:
+        """What it sets apart beside those that are `known`."""
+        if not _matters(self._room):
+            return amount_of(one, self._room, self._room.size)
+        return self.amounts({**known, one.name: one}.values())[one.name]
+
     def amounts(self, known: Iterable[Reservation]) -> dict[str, Vector]:
         """What each sets apart, at most what there is; where there is a choice, what it has been
         found to set apart, or else nothing of what others do, those that were made first, first."""

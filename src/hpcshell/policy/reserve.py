@@ -93,8 +93,7 @@ class Book:
 
     def amount(self, reservation: Reservation) -> Vector:
         """What it sets apart, at most what there is (see `Plots`)."""
-        known = {**self.known, reservation.name: reservation}
-        return self.plots.amounts(known.values())[reservation.name]
+        return self.plots.amount(reservation, self.known)
 
     # -- whether anybody uses it -----------------------------------------------------------------
 

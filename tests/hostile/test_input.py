@@ -55,9 +55,11 @@ def test_a_script_with_a_name_that_cannot_be_printed_runs_all_the_same(
 
 
 @pytest.mark.parametrize("variable", ["PYTHONWARNINGS", "PYTHONDEVMODE"])
-def test_what_is_set_for_other_programs_of_python_makes_no_noise(hpc: Hpc, variable: str) -> None:
+def test_what_is_set_for_other_programs_of_python_makes_no_noise(
+    hpc: Hpc, variable: str, tmp_path: Path
+) -> None:
     set_so = {variable: "1" if variable == "PYTHONDEVMODE" else "default"}
-    assert hpc("submit", "--quiet", "--", "true", env=set_so).stderr == ""
+    assert hpc("submit", "--quiet", "--", "true", env=set_so, cwd=tmp_path).stderr == ""
     assert hpc("daemon", "stop", "--quiet", env=set_so).stderr == ""
 
 

@@ -89,7 +89,9 @@ def _check(view: dict[str, Any]) -> None:
         raise Refused(f"job {label} is an array", hint)
     if not view.get("session"):
         raise Refused(
-            f"job {label} runs in no session" if state == "RUNNING" else f"job {label} has none",
+            f"job {label} runs in no session"
+            if state == "RUNNING"
+            else f"job {label} was submitted without a session",
             "submit it with --screen; hpc logs -f shows what it prints",
         )
     if state == "PENDING":

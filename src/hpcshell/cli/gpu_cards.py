@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from hpcshell.cli import describe
+from hpcshell.cli.changing import label
 from hpcshell.cli.reach import client
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
@@ -103,8 +104,11 @@ def _memory(card: View) -> str:
 
 
 def _job(job: View) -> str:
-    element = "" if job["element"] is None else f"_{job['element']}"
-    return f"{job['job']}{element} ({job['share']:g})"
+    return f"{_label(job)} ({job['share']:g})"
+
+
+def _label(job: View) -> str:
+    return label({"id": job["job"], "element": job["element"]})
 
 
 def _notes(found: View) -> list[str]:
@@ -180,10 +184,8 @@ def _active(cards: list[View]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for card in cards:
         for job in card["jobs"]:
-            element = "" if job["element"] is None else f"_{job['element']}"
-            found.setdefault(f"{job['job']}{element}: {safe(job['name'])}", []).append(
-                card["number"]
-            )
+            name = f"{_label(job)}: {safe(job['name'])}"
+            found.setdefault(name, []).append(card["number"])
     return found
 
 

@@ -75,18 +75,9 @@ class Client:
     def connect(self) -> Connection:
         """A new connection, the protocol agreed upon. The caller closes it."""
         try:
-            return self._greeted()
+            return _greeted(self._reach())
         except Lost:  # it died as it was greeted: as good as one that does not run
-            return self._greeted()
-
-    def _greeted(self) -> Connection:
-        connection = self._reach()
-        try:
-            _agree(connection.answer(connection.ask("hello", {})))
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            return _greeted(self._reach())
 
     def close(self) -> None:
         """Close this thread's connection; the next call opens another."""
@@ -139,16 +130,23 @@ class Client:
         deadline = time.monotonic() + RETURN
         while time.monotonic() < deadline:
             try:
-                Connection.to(self._socket).close()
-                self.connect().close()  # one that is just leaving takes callers and greets nobody
+                _greeted(Connection.to(self._socket)).close()
                 return
-            except FileNotFoundError:
+            except (FileNotFoundError, Lost):  # one that is leaving takes callers, greets nobody
                 time.sleep(0.05)
-            except (OSError, Lost, Unreachable):
-                if self.autostart:
-                    return
-                time.sleep(0.05)
+            except OSError:
+                return
         raise Unreachable("the daemon was stopped while it was waited for", ADVICE)
+
+
+def _greeted(connection: Connection) -> Connection:
+    """The same, the protocol agreed upon; closed if it is not."""
+    try:
+        _agree(connection.answer(connection.ask("hello", {})))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _agree(hello: dict[str, Any]) -> None:

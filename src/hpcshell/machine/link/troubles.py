@@ -14,6 +14,9 @@ class _Row(NamedTuple):
     hint: str
 
 
+_NO_WORD: Final = r"\A\s*\Z"
+"""A far side that was gone before ssh's own first line could be written: ssh says nothing."""
+
 _TABLE: Final = (
     _Row(
         r"stdio forwarding failed|administratively prohibited",
@@ -64,7 +67,7 @@ _TABLE: Final = (
     ),
     _Row(
         r"[Cc]onnection closed by|Connection reset|kex_exchange_identification|Broken pipe"
-        r"|Connection to UNKNOWN|Session open refused|Connection to \S+ closed",
+        r"|Connection to UNKNOWN|Session open refused|Connection to \S+ closed|" + _NO_WORD,
         "{host} closed the connection",
         "It may be overloaded or in maintenance; try again later.",
     ),
@@ -110,7 +113,9 @@ def nothing_sent(text: str) -> bool:
     return re.search(_NOTHING_SENT, text) is not None
 
 
-_NOBODY: Final = r"kex_exchange_identification|banner exchange|UNKNOWN port|stdio forward|timed out"
+_NOBODY: Final = (
+    r"kex_exchange_identification|banner exchange|UNKNOWN port|stdio forward|timed out|" + _NO_WORD
+)
 
 
 def nobody_spoke(text: str) -> bool:

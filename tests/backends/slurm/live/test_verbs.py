@@ -195,9 +195,9 @@ def test_priority_is_how_far_a_job_stands_back(jobs: Jobs) -> None:
 def test_each_id_has_a_trouble_of_its_own(jobs: Jobs) -> None:
     held = jobs.submit(hold=True)
     verbs: dict[str, dict[str, Any]] = {
-        "release": {},
         "hold": {},
         "edit": {"changes": {"time_limit": 60.0}},
+        "release": {},  # last: it may start at once
     }
     for verb, more in verbs.items():
         troubles = jobs.changed(verb, "999999", held, **more)

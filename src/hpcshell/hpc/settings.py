@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hpcshell.core.errors import NotFound, Refused, Wrong
+from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.records import Record
 from hpcshell.core.units import format_clock
 from hpcshell.core.words import safe
@@ -111,11 +111,8 @@ def _read(text: bytes, path: str) -> Section:
 
 
 def _yaml(text: bytes, path: str) -> Any:
-    try:
-        import yaml
-    except ImportError:
-        hint = "pip install 'hpcshell[yaml]'"
-        raise Refused(f"{safe(path)} is YAML, which cannot be read here", hint) from None
+    import yaml
+
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -15,7 +15,7 @@ from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.words import nearest, one_line, quote, safe
 from hpcshell.hpc.resources import directive_lines, said
 from hpcshell.hpc.scripts import array_script, single_script
-from hpcshell.hpc.settings import DEFAULT_WALLTIME, Wanted, wanted
+from hpcshell.sweeps.wanted import DEFAULT_WALLTIME, Wanted, wanted
 from hpcshell.schedulers import ClusterScheduler, JobStatus
 from hpcshell.schedulers.clusters import on_cluster
 

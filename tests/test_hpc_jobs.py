@@ -15,7 +15,7 @@ from hpcshell.core.errors import NotFound, Unreachable, Wrong
 from hpcshell.hpc import HPCJobManager, PBSJobManager, SlurmJobManager
 from hpcshell.hpc.resources import directive_lines
 from hpcshell.hpc.scripts import array_script, single_script
-from hpcshell.hpc.settings import wanted
+from hpcshell.sweeps.wanted import wanted
 from tests.support.clusters.faces import on_slurm as on_slurm
 from tests.support.clusters.faces import slurm_cluster as slurm_cluster
 from tests.support.runners import eventually

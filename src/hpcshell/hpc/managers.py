@@ -15,9 +15,9 @@ from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.words import nearest, one_line, quote, safe
 from hpcshell.hpc.resources import directive_lines, said
 from hpcshell.hpc.scripts import array_script, single_script
-from hpcshell.hpc.settings import DEFAULT_WALLTIME, Wanted, wanted
 from hpcshell.schedulers import ClusterScheduler, JobStatus
 from hpcshell.schedulers.clusters import on_cluster
+from hpcshell.sweeps.wanted import DEFAULT_WALLTIME, Wanted, wanted
 
 Params = Mapping[str, Any]
 MODES: Final = ("individual", "array")

@@ -16,11 +16,12 @@ from typing import Final
 from hpcshell.backends.contract import Order
 from hpcshell.backends.registry import backend
 from hpcshell.core.jobspec import JobSpec
-from hpcshell.core.options.parse import parse_flags, words
+from hpcshell.core.options.parse import parse_flags
 from hpcshell.core.options.row import Dialect, Setting
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import one_line
 from hpcshell.jobs.prepare import prepare_spec
+from hpcshell.sweeps.resources import spoken
 
 DIALECT: Final[dict[str, Dialect]] = {"pbs": "pbs", "slurm": "sbatch"}
 PREFIX: Final = {"pbs": "#PBS ", "slurm": "#SBATCH "}
@@ -36,23 +37,13 @@ def said(value: str, what: str) -> str:
 
 def directive_lines(text: str, kind: str) -> list[str]:
     """One directive, without its prefix, for each thing that is asked for."""
-    tokens = words(text, "resources: ")
+    tokens, theirs = spoken(text, letters=DIALECT[kind])
     if not tokens:
         return []
-    theirs = _dialect(tokens, kind)
-    if theirs == "pbs" and not tokens[0].startswith("-"):
-        tokens = [word for each in tokens for word in ("-l", each)]
     settings = parse_flags(tokens, theirs, "resources: ").settings
     if theirs == DIALECT[kind]:
         return list(_as_given(tokens))
     return _translated(settings, kind)
-
-
-def _dialect(tokens: Sequence[str], kind: str) -> Dialect:
-    """Long options are Slurm's, bare words PBS's; single letters those of the scheduler itself."""
-    if any(token.startswith("--") for token in tokens):
-        return "sbatch"
-    return DIALECT[kind] if tokens[0].startswith("-") else "pbs"
 
 
 def _as_given(tokens: Sequence[str]) -> Iterator[str]:

@@ -28,7 +28,7 @@ class Handed(Record, frozen=True, kw_only=True):
     """What a point is started with. `document`: written into its folder as `params.json`."""
 
     argv: tuple[str, ...]
-    env: dict[str, str] = {}
+    env: Mapping[str, str] = {}
     document: dict[str, Any] | None = None
 
 

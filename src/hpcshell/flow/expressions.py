@@ -269,9 +269,9 @@ def _times(left: Any, right: Any) -> Any:
 
 
 def _power(left: Any, right: Any) -> Any:
-    if isinstance(left, int) and isinstance(right, int) and right > 0:
-        if max(abs(left), 2).bit_length() * right > 200:
-            raise ValueError("a power that is too large")
+    whole = isinstance(left, int) and isinstance(right, int)
+    if whole and right > 0 and max(abs(left), 2).bit_length() * right > 200:
+        raise ValueError("a power that is too large")
     return _bounded(left**right)
 
 

@@ -62,7 +62,7 @@ def _block(entry: Entry, notes: list[str]) -> Block:
 
 
 def _grid(entry: Entry, notes: list[str]) -> Iterable[tuple[Axis, Entry]]:
-    if not entry.keys() and not entry.is_list():
+    if not entry.fields and not entry.is_list():
         raise entry.wrong(f"{entry.label} is empty", "write lr: [0.1, 0.01] below it")
     for name, inner in unique(flattened(entry, is_generated)).items():
         _no_distribution(inner)
@@ -91,10 +91,10 @@ def _when(entry: Entry) -> str:
 def _paired(entry: Entry, notes: list[str]) -> Iterable[tuple[Axis, Entry]]:
     """A list of groups: `{name: {a: [..], b: [..]}}`, or `{a: [..], b: [..]}` without a name."""
     for item in entry.items() if entry.is_list() else [entry]:
-        if not item.keys():
+        if not item.fields:
             raise item.wrong(f"{item.label}: a group that is empty", "write a: [1, 2], b: [3, 4]")
         named = [inner for inner in item.entries() if inner.is_mapping() and _is_group(inner)]
-        if named and len(named) == len(item.keys()):
+        if named and len(named) == len(item.fields):
             for group in named:
                 yield _group(group, group.last, notes), group
         else:
@@ -154,7 +154,7 @@ def _with_random(block: Block, entry: Entry | None) -> tuple[Block, dict[str, En
         return block, {}
     entry.known(("samples", "seed", "parameters"))
     samples, seed, parameters = (entry.at(key) for key in ("samples", "seed", "parameters"))
-    if samples is None or parameters is None or not parameters.keys():
+    if samples is None or parameters is None or not parameters.fields:
         raise entry.wrong(
             f"{entry.label} takes samples and parameters",
             "write samples: 20 and parameters: {lr: {loguniform: [1e-5, 1e-1]}}",
@@ -252,8 +252,11 @@ def conditional(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Drawn parameters in an order in which conditions are about earlier ones, and those."""
     texts = {name: entry.text() for name, entry in conditions.items()}
-    waiting = {(name,): _asked(text, known, conditions[name]) for name, text in texts.items()}
-    blamed = {(name,): entry for name, entry in conditions.items()}
+    waiting: dict[tuple[str, ...], frozenset[str]] = {}
+    blamed: dict[tuple[str, ...], Entry] = {}
+    for name, entry in conditions.items():
+        waiting[(name,)] = _asked(texts[name], known, entry)
+        blamed[(name,)] = entry
     order = in_order([(name,) for name in parameters], waiting, fixed, blamed)
     found = {name: parameters[name] for (name,) in order}
     return found, {name: texts[name] for name in found if name in texts}

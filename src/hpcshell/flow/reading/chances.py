@@ -36,7 +36,7 @@ def dist(entry: Entry) -> Dist:
         return _choice(entry)
     if not entry.is_mapping():
         return Dist(kind="choice", choices=(entry.value(),))
-    kinds = [key for key in entry.keys() if key != "when"]
+    kinds = [key for key in entry.fields if key != "when"]
     if len(kinds) != 1 or kinds[0] not in DISTRIBUTIONS:
         unknown = next((kind for kind in kinds if kind not in DISTRIBUTIONS), "")
         near = nearest(unknown, DISTRIBUTIONS)

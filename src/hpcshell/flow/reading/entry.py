@@ -73,7 +73,9 @@ class Entry:
 
     # --------------------------------------------------------------------------------- children
 
-    def keys(self) -> list[str]:
+    @property
+    def fields(self) -> list[str]:
+        """The keys of a mapping; none of anything else."""
         return list(self.node.value) if self.is_mapping() else []
 
     def at(self, key: str) -> Entry | None:

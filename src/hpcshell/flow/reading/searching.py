@@ -36,7 +36,7 @@ def search(entry: Entry, metric: str, direction: Direction) -> Search:
     metrics = _metrics(entry, metric)
     directions = _directions(entry, direction, len(metrics))
     parameters = entry.at("parameters")
-    if parameters is None or not parameters.keys():
+    if parameters is None or not parameters.fields:
         raise entry.wrong(
             f"{entry.label} has no parameters",
             "write parameters: {lr: {loguniform: [1e-5, 1e-1]}} below it",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from hpcshell.core.errors import HpcError, Wrong
 from hpcshell.core.options.values import from_keywords
 from hpcshell.core.words import check_name, quote
@@ -49,8 +51,9 @@ KEYS: Final = (
     "defaults",
 )
 CARE_COUNTS: Final = ("max_failures", "same_error", "throttle")
-OURS: Final = frozenset(
-    ["array", "throttle", "dependency", "after", "afterok", "afternotok", "afterany", "output", "error", "retries", "retry_on", "retry_grow", "retry_cap", "priority", "env", "export", "chdir", "hold", "unique"]
+_OURS: Final = (
+    "array throttle dependency after afterok afternotok afterany output error retries retry_on"
+    " retry_grow retry_cap priority env export chdir hold unique"
 )
 """Options of a job that a sweep sets itself, or says with a key of its own."""
 
@@ -89,7 +92,7 @@ def study(entry: Entry) -> Spec:
 
 
 def _check_keys(entry: Entry) -> None:
-    if not entry.keys():
+    if not entry.fields:
         raise entry.wrong("no sweep in it", "write command: python3 train.py and sweep: {grid: …}")
     for inner in entry.entries():
         if inner.last in SWEEP_KEYS and inner.last not in KEYS:
@@ -117,8 +120,6 @@ def _checked(entry: Entry, spec: Spec) -> Spec:
             f"{quote(spec.output_key)} is a parameter and tells the folder, too",
             "write output_key: with another name, or with none",
         )
-    from msgspec.structs import replace
-
     return replace(spec, notes=tuple(notes))
 
 
@@ -190,7 +191,7 @@ def _tags(entry: Entry) -> tuple[str, ...]:
 
 def _output_key(entry: Entry) -> str:
     """Absent: Hydra users' `output.dir`; null or empty: none."""
-    if "output_key" not in entry.keys():
+    if "output_key" not in entry.fields:
         return "output.dir"
     found = entry.at("output_key")
     if found is None or found.text() == "":
@@ -233,7 +234,7 @@ def _resources(entry: Entry) -> tuple[dict[str, Any], str]:
 
 
 def _option(entry: Entry) -> Any:
-    if entry.last in OURS:
+    if entry.last in _OURS.split():
         raise entry.wrong(
             f"{entry.last} is not set per job: the sweep does it",
             f"remove it, or write {entry.last}: at the top of the file if it is a key of sweeps",
@@ -251,13 +252,13 @@ def _option(entry: Entry) -> Any:
 
 
 def _care(entry: Entry) -> Care:
-    counts = {key: found.whole(1) for key in CARE_COUNTS if (found := entry.at(key))}
-    options = {
+    care: dict[str, Any] = {key: found.whole(1) for key in CARE_COUNTS if (found := entry.at(key))}
+    care |= {
         key: _care_option(found)
         for key in ("priority", "retries", "retry_on", "retry_grow", "retry_cap")
         if (found := entry.at(key))
     }
-    return Care(**counts, **options)
+    return Care(**care)
 
 
 def _care_option(entry: Entry) -> Any:
@@ -285,4 +286,4 @@ def _snapshot(entry: Entry | None) -> Snapshot | None:
     if not entry.is_mapping():
         return Snapshot() if entry.truth() else None
     entry.known(("include", "exclude", "link"))
-    return Snapshot(**{key: inner.words() for key in entry.keys() if (inner := entry.at(key))})
+    return Snapshot(**{key: inner.words() for key in entry.fields if (inner := entry.at(key))})

@@ -49,7 +49,7 @@ def _flattened(
 ) -> Iterator[tuple[str, Entry]]:
     for inner in entry.entries():
         name = f"{prefix}{inner.last}"
-        if inner.is_mapping() and inner.keys() and not leaf(inner):
+        if inner.is_mapping() and inner.fields and not leaf(inner):
             yield from _flattened(inner, leaf, f"{name}.")
         else:
             yield name, inner
@@ -83,15 +83,15 @@ def constants(entry: Entry | None) -> dict[str, Any]:
 
 def is_generator(entry: Entry) -> bool:
     """Whether a mapping says the values of a parameter, rather than being nested ones."""
-    return bool({"values", *GENERATORS} & set(entry.keys()))
+    return bool({"values", *GENERATORS} & set(entry.fields))
 
 
 def is_distribution(entry: Entry) -> bool:
-    return bool(set(DISTRIBUTIONS) & set(entry.keys()))
+    return bool(set(DISTRIBUTIONS) & set(entry.fields))
 
 
 def is_generated(entry: Entry) -> bool:
-    return is_generator(entry) or (is_distribution(entry) and len(entry.keys()) == 1)
+    return is_generator(entry) or (is_distribution(entry) and len(entry.fields) == 1)
 
 
 def values(entry: Entry, notes: list[str]) -> tuple[Any, ...]:
@@ -120,7 +120,7 @@ def _given(entry: Entry, notes: list[str]) -> list[Any]:
             f"write values: [...] or one of {', '.join(GENERATORS)}",
         )
     entry.known(["values", "when", *GENERATORS])
-    (*more, key) = [key for key in entry.keys() if key != "when"]
+    (*more, key) = [key for key in entry.fields if key != "when"]
     if more:
         raise entry.wrong(f"{entry.label} has both {more[0]} and {key}", "keep one of them")
     inner = entry.at(key)

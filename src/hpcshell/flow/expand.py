@@ -14,7 +14,7 @@ from itertools import chain, groupby, product
 from math import prod
 from typing import Any, Final
 
-from hpcshell.flow.chance import draw
+from hpcshell.flow.chance import sampler
 from hpcshell.flow.expressions import Evaluated, compiled
 from hpcshell.flow.identity import canonical
 from hpcshell.flow.spec import Axis, Block, Exclusion, Sampling, Spec
@@ -48,7 +48,7 @@ def exact(spec: Spec) -> bool:
 def _all_differ(sampling: Sampling) -> bool:
     if sampling.when or sampling.samples > COUNTED:
         return False
-    return len(_different(_draws(sampling))) == sampling.samples
+    return sum(1 for _ in _different(_draws(sampling))) == sampling.samples
 
 
 def groups(spec: Spec) -> tuple[Axis, ...]:
@@ -168,15 +168,15 @@ def _conditional(axis: Axis, when: Evaluated) -> Stage:
 
 
 def _draws(sampling: Sampling) -> Iterator[Point]:
+    samplers = [
+        (name, sampler(dist, sampling.seed, name)) for name, dist in sampling.parameters.items()
+    ]
     for index in range(sampling.samples):
-        yield {
-            name: draw(dist, sampling.seed, name, index)
-            for name, dist in sampling.parameters.items()
-        }
+        yield {name: sample(index) for name, sample in samplers}
 
 
-def _different(draws: Iterable[Point]) -> list[Point]:
-    return list(_unseen(draws, set()))
+def _different(draws: Iterable[Point]) -> Iterator[Point]:
+    return _unseen(draws, set())
 
 
 def _with_draws(
@@ -184,15 +184,19 @@ def _with_draws(
 ) -> Iterator[Point]:
     """Each point with each sample; a parameter whose condition does not hold is left out of it."""
     when = {name: compiled(text, known) for name, text in sampling.when.items()}
+    few = list(_draws(sampling)) if sampling.samples <= COUNTED else None
     for point in found:
-        drawn = (_kept(point, draws, when) for draws in _draws(sampling))
-        yield from _unseen(drawn, set())
+        draws = few or _draws(sampling)
+        if when:
+            yield from _different(_kept(point, drawn, when) for drawn in draws)
+        else:
+            yield from ({**point, **drawn} for drawn in _different(draws))
 
 
 def _kept(point: Point, drawn: Point, when: Mapping[str, Evaluated]) -> Point:
     whole = {**point, **drawn}
     for name, condition in when.items():
-        if not condition({**whole, name: None}):
+        if not condition(whole):
             del whole[name]
     return whole
 

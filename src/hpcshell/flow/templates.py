@@ -18,7 +18,7 @@ WIDEST: Final = 100
 """Characters that a value can be padded to."""
 _FORMAT: Final = re.compile(
     r"(?:[^{}]?[<>=^])?[-+ ]?#?0?(?P<width>\d{0,9})[,_]?"
-    r"(?:\.(?P<precision>\d{1,9}))?[bcdeEfFgGnosxX%]?"
+    r"(?:\.(?P<precision>\d{1,9}))?[bdeEfFgGosxX%]?"
 )
 
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.core.options.table import BY_NAME, by_key
 from hpcshell.core.options.values import from_keywords
-from hpcshell.core.words import check_name, quote
+from hpcshell.core.words import check_name, nearest, quote
 from hpcshell.flow.arguments import check_folder, templates
 from hpcshell.flow.expand import names
 from hpcshell.flow.reading.blocks import KEYS as SWEEP_KEYS
@@ -238,6 +239,12 @@ def _option(entry: Entry) -> Any:
         raise entry.wrong(
             f"{entry.last} is not set per job: the sweep does it",
             f"remove it, or write {entry.last}: at the top of the file if it is a key of sweeps",
+        )
+    if by_key(entry.last) is None:
+        near = nearest(entry.last, BY_NAME)
+        raise entry.wrong(
+            f"{quote(entry.last)} is no option of a job",
+            f"did you mean {near}?" if near else "`hpc submit --help` lists them",
         )
     value = entry.value()
     try:

@@ -50,6 +50,9 @@ def storable(value: Any) -> None:
     if kind is float:
         if not value - value == 0:
             raise Wrong(f"{value} is no value of a parameter", _OTHERS)
+    elif kind is int:
+        if not -(1 << 63) <= value < 1 << 64:
+            raise Wrong("a whole number of more than 64 bits", "use text")
     elif kind in (list, tuple):
         for item in value:
             storable(item)
@@ -58,5 +61,5 @@ def storable(value: Any) -> None:
             if not isinstance(key, str):
                 raise Wrong(f"the key {quote(repr(key))} is no text", _OTHERS)
             storable(item)
-    elif value is not None and kind not in (str, int, bool):
+    elif value is not None and kind not in (str, bool):
         raise Wrong(f"a {kind.__name__[:40]} is no value of a parameter", _OTHERS)

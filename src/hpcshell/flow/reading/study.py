@@ -52,7 +52,7 @@ KEYS: Final = (
     "defaults",
 )
 CARE_COUNTS: Final = ("max_failures", "same_error", "throttle")
-_OURS: Final = (
+OURS: Final = (
     "array throttle dependency after afterok afternotok afterany output error retries retry_on"
     " retry_grow retry_cap priority env export chdir hold unique"
 )
@@ -235,7 +235,7 @@ def _resources(entry: Entry) -> tuple[dict[str, Any], str]:
 
 
 def _option(entry: Entry) -> Any:
-    if entry.last in _OURS.split():
+    if entry.last in OURS.split():
         raise entry.wrong(
             f"{entry.last} is not set per job: the sweep does it",
             f"remove it, or write {entry.last}: at the top of the file if it is a key of sweeps",

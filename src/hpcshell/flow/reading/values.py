@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 from hpcshell.core.words import quote
 from hpcshell.flow.chance import rounded
 from hpcshell.flow.identity import canonical
 from hpcshell.flow.reading.entry import Entry
+
+Value = TypeVar("Value")
 
 MOST_VALUES: Final = 1_000_000
 """Of one parameter."""
@@ -101,11 +103,16 @@ def values(entry: Entry, notes: list[str]) -> tuple[Any, ...]:
         raise entry.wrong(
             f"{entry.label} has no values", "write at least one, or remove the parameter"
         )
-    seen: dict[bytes, Any] = {}
+    return each_once(entry, found, notes)
+
+
+def each_once(entry: Entry, found: Sequence[Value], notes: list[str]) -> tuple[Value, ...]:
+    """Without what came before, as JSON has it: 1 and 1.0 are two."""
+    seen: dict[bytes, Value] = {}
     for value in found:
         seen.setdefault(canonical(value), value)
     if len(seen) < len(found):
-        notes.append(f"{entry.label}: a value that is given twice runs once")
+        notes.append(f"{entry.label}: what is given twice runs once")
     return tuple(seen.values())
 
 

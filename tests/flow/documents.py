@@ -21,8 +21,7 @@ scalars = (
 plain = st.recursive(
     scalars,
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text(st.characters(codec="ascii"), min_size=1, max_size=4), inner)
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b c", "é"]), inner)
     ),
     max_leaves=4,
 )
@@ -36,8 +35,7 @@ def distributions(draw: st.DrawFn) -> dict[str, Any]:
     if kind == "choice":
         return {kind: draw(lists)}
     if kind == "int":
-        low, high = sorted(draw(st.tuples(st.integers(-5, 5), st.integers(-5, 5))))
-        return {kind: [low, high]}
+        return {kind: sorted(draw(st.tuples(st.integers(-5, 5), st.integers(-5, 5))))}
     if kind == "normal":
         return {kind: {"mean": draw(st.integers(-3, 3)), "deviation": 2}}
     low, high = sorted(draw(st.tuples(st.floats(0.001, 10), st.floats(0.001, 10))))

@@ -51,12 +51,9 @@ def test_an_id_stays_what_it_was():
     assert point_id({"lr": 0.1, "layers": [1, 2], "opt": "sgd"}, b"") == "210850dd2820056f"
 
 
-@pytest.mark.parametrize("kind", [1, 1.0, True, "1", None, [1], {"a": 1}])
-def test_values_of_other_kinds_are_other_points(kind: Any):
-    others = [value for value in (1, 1.0, True, "1", None, [1], {"a": 1})]
-    same = [other for other in others if point_id({"a": other}, b"") == point_id({"a": kind}, b"")]
-    assert same == [kind]
-    assert type(same[0]) is type(kind)
+def test_values_of_other_kinds_are_other_points():
+    kinds = [1, 1.0, True, "1", None, [1], {"a": 1}]
+    assert len({point_id({"a": kind}, b"") for kind in kinds}) == len(kinds)
 
 
 @pytest.mark.parametrize(

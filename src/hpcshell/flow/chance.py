@@ -44,6 +44,12 @@ def rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
+def settled(value: float, scale: float) -> float:
+    """The same for a sum of numbers as large as `scale`: what is left of 1.7 - 17 * 0.1 is 0."""
+    places = DIGITS + 2 - math.ceil(math.log10(scale)) if scale else 0
+    return rounded(round(value, places) if abs(places) < 300 else value)
+
+
 def _uniform(dist: Dist) -> Quantile:
     low, high = dist.low, dist.high
     return lambda share: min(max(rounded(low * (1 - share) + high * share), low), high)
@@ -59,7 +65,8 @@ def _quniform(dist: Dist) -> Quantile:
     low, step = dist.low, dist.step
     # one step more than fits, because 0.1 is no binary fraction, is none more
     steps = int((dist.high - low) / step * (1 + 1e-12) + 1e-9)
-    return lambda share: rounded(low + step * min(int(share * (steps + 1)), steps))
+    scale = max(abs(low), abs(dist.high))
+    return lambda share: settled(low + step * min(int(share * (steps + 1)), steps), scale)
 
 
 def _normal(dist: Dist) -> Quantile:

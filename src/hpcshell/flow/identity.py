@@ -18,11 +18,11 @@ _ENCODER: Final = Encoder(order="deterministic")
 _OTHERS: Final = "use finite numbers, texts, true, false, null, lists and mappings"
 
 
-def canonical(params: Params) -> bytes:
-    """The parameters as JSON, keys in order: the same for the same values, in whatever order they
-    were given. Whoever made the parameters without `reading` checks them with `storable` first."""
+def canonical(value: Any) -> bytes:
+    """Parameters, or one value, as JSON with its keys in order. What was not made by `reading` is
+    checked with `storable` first."""
     try:
-        return _ENCODER.encode(params)
+        return _ENCODER.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Wrong(f"parameters that JSON cannot say: {quote(str(error))}", _OTHERS) from None
 

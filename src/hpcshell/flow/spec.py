@@ -34,9 +34,8 @@ class Dist(Record, frozen=True, kw_only=True):
 
 class Axis(Record, frozen=True, kw_only=True):
     """What varies together: each entry of `values`, all of which differ, holds a value for each of
-    `names`. `when`: an
-    expression over the parameters of earlier axes; where it is false none of the names is set.
-    `paired`: whether it was given as a group; `group`: its name, if it has one."""
+    `names`. `when`: an expression over the parameters of earlier axes; where it is false none of
+    the names is set. `paired`: whether it was given as a group; `group`: its name, if any."""
 
     names: tuple[str, ...]
     values: tuple[tuple[Value, ...], ...]

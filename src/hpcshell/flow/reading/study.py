@@ -109,7 +109,7 @@ def _checked(entry: Entry, spec: Spec) -> Spec:
     notes = list(spec.notes)
     check_passing(entry, spec.command, spec.passing, known, notes)
     output = entry.at("output")
-    if output is not None:
+    if output is not None and spec.output:
         try:
             (template,) = templates((spec.output,), known)
             if not template.used:

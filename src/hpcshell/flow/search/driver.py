@@ -42,39 +42,39 @@ def proceed(
     total = size(search, evaluate, search.trials)
     left = max(0, total - len(trials))
     most = search.parallel if limit is None else min(search.parallel, limit)
+    ask = max(0, min(left, most - len(running)))
     return Next(
-        ask=max(0, min(left, most - len(running))),
-        stop=to_stop(search, trials, running),
+        ask=ask,
+        stop=_to_stop(search, trials, running) if not ask or _asynchronous(search) else (),
         done=not left and not running,
         why=_why(search, trials, total, len(running)),
     )
 
 
-def to_stop(
+def _asynchronous(search: Search) -> bool:
+    return search.early_stop is not None and search.early_stop.method == "asha"
+
+
+def _to_stop(
     search: Search, trials: Mapping[int, Trial], running: Collection[int]
 ) -> tuple[int, ...]:
     """The numbers of running trials that do worse than others at the same step."""
     if search.early_stop is None:
         return ()
     stopped: set[int] = set()
-    for group in _groups(search, trials):
+    for group in _groups(search, list(trials)):
         reports = {number: trials[number].reports for number in group}
         ended = {number for number in group if trials[number].state != "running"}
         stopped |= decide(search.early_stop, search.directions[0], reports, ended)
     return tuple(sorted(stopped.intersection(running)))
 
 
-def _groups(search: Search, trials: Mapping[int, Trial]) -> Iterator[list[int]]:
-    """Who is compared with whom: all of them, or as many in a row as run at once. A group that is
-    not yet all there decides nothing."""
-    numbers = list(trials)
-    if search.early_stop is None or search.early_stop.method == "asha":
-        yield numbers
-        return
-    for first in range(0, len(numbers), search.parallel):
-        group = numbers[first : first + search.parallel]
-        if len(group) == search.parallel or len(numbers) >= search.trials:
-            yield group
+def _groups(search: Search, numbers: list[int]) -> Iterator[list[int]]:
+    """Who is compared with whom: all of them, or as many in a row as run at once. The last of these
+    groups may be small: it is all there if nobody can be asked now."""
+    size = len(numbers) if _asynchronous(search) else search.parallel
+    for first in range(0, len(numbers), max(1, size)):
+        yield numbers[first : first + size]
 
 
 def _why(search: Search, trials: Mapping[int, Trial], total: int, running: int) -> str:

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcshell.flow.search.trials import Trial, costs, dominates, key, latest, pareto, values_of
+from hpcshell.core.errors import Wrong
+from hpcshell.flow.search.trials import (
+    Trial,
+    costs,
+    dominates,
+    key,
+    latest,
+    pareto,
+    read_log,
+    values_of,
+    written,
+)
 from tests.flow.searches import a_search
 
 NUMBERS = st.integers(-3, 3).map(float)
@@ -80,3 +91,31 @@ def test_the_order_of_parameters_makes_no_other_point() -> None:
 def test_a_metric_that_is_missing_or_nan_is_no_result(metrics: Any, expected: Any) -> None:
     search = a_search(metrics=("loss", "size"), directions=("minimize", "minimize"))
     assert values_of(search, metrics) == expected
+
+
+FLOATS = st.floats(allow_nan=False)
+TRIALS = st.builds(
+    Trial,
+    number=st.integers(0, 99),
+    params=st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text()),
+    state=st.sampled_from(["running", "complete", "failed", "pruned"]),
+    values=st.lists(FLOATS).map(tuple),
+    reports=st.lists(st.tuples(FLOATS, FLOATS)).map(tuple),
+)
+
+
+@given(st.lists(TRIALS), TRIALS, st.data())
+def test_a_log_is_read_as_it_was_written_but_for_a_last_line_that_broke_off(
+    log: list[Trial], last: Trial, data: st.DataObject
+) -> None:
+    text = "".join(f"{written(trial)}\n" for trial in log)
+    line = written(last)
+    assert "\n" not in line
+    assert read_log(text + line[: data.draw(st.integers(0, len(line)))]) == log
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"number": "x", "params": {}}', '{"number": 1}'])
+def test_a_line_that_is_no_trial_is_named(line: str) -> None:
+    with pytest.raises(Wrong) as refused:
+        read_log(f"{written(Trial(number=0, params={}))}\n{line}\n")
+    assert refused.value.message.startswith("line 2 of the log of trials is no trial: ")

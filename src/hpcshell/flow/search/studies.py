@@ -49,7 +49,8 @@ class Proposer:
     def __init__(self, search: Search, evaluate: Evaluate, trials: Sequence[Trial]) -> None:
         self._search = search
         self._evaluate = evaluate
-        self._study = _study(search, trials)
+        learns = search.method in ("tpe", "nsga2")
+        self._study = _study(search, trials if learns else ())
         self._strategy = None
         if search.method == "cmaes":
             from hpcshell.flow.search.cma import Strategy

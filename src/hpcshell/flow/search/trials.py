@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
 
+from hpcshell.core.errors import Wrong
 from hpcshell.core.records import Record
 from hpcshell.flow.spec import Direction, Params, Search
 
@@ -40,6 +42,28 @@ def latest(log: Log) -> dict[int, Trial]:
     """Each trial as it stands, by its number, in the order of their numbers."""
     last = {trial.number: trial for trial in log}
     return {number: last[number] for number in sorted(last)}
+
+
+def written(trial: Trial) -> str:
+    """A trial as a line of the log: JSON, with Python's word for an infinite value."""
+    return json.dumps(msgspec.to_builtins(trial))
+
+
+def read_log(text: str) -> list[Trial]:
+    """The trials of a log. A last line that was broken off is as if it had not been written; raises
+    `Wrong` for any other that is no trial."""
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    return [_read(line, number) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _read(line: str, number: int) -> Trial:
+    try:
+        return msgspec.convert(json.loads(line), Trial)
+    except (ValueError, msgspec.ValidationError) as bad:
+        hint = "take the line out: its trial is then asked again"
+        raise Wrong(f"line {number} of the log of trials is no trial: {bad}", hint) from None
 
 
 def values_of(search: Search, metrics: Mapping[str, float]) -> tuple[float, ...] | None:

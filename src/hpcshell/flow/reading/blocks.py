@@ -14,6 +14,7 @@ from hpcshell.flow.expressions import compiled, used
 from hpcshell.flow.reading.chances import distributions
 from hpcshell.flow.reading.entry import Entry
 from hpcshell.flow.reading.values import (
+    WAYS,
     constants,
     each_once,
     flattened,
@@ -66,7 +67,7 @@ def _block(entry: Entry, notes: list[str]) -> Block:
 def _grid(entry: Entry, notes: list[str]) -> Iterable[tuple[Axis, Entry]]:
     if not entry.fields and not entry.is_list():
         raise entry.wrong(f"{entry.label} is empty", "write lr: [0.1, 0.01] below it")
-    for name, inner in unique(flattened(entry, is_generated)).items():
+    for name, inner in unique(flattened(entry, is_generated, WAYS)).items():
         _no_distribution(inner)
         found = tuple((value,) for value in values(inner, notes))
         yield Axis(names=(name,), values=found, when=_when(inner)), inner

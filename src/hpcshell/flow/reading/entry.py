@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, TypeVar, cast
 
 from hpcshell.core.errors import HpcError, Wrong
-from hpcshell.core.words import nearest, quote, safe
+from hpcshell.core.words import nearest, quote, safe, shortened
 from hpcshell.flow.reading.tree import Node, Where
 
 Word = TypeVar("Word", bound=str)
@@ -92,7 +92,7 @@ class Entry:
         for key, node in self.node.value.items():
             yield Entry(node, self.name, (*self.path, key))
 
-    def known(self, keys: Collection[str], hint: str = "") -> None:
+    def known(self, keys: Collection[str]) -> None:
         """Refuses a key that is not one of these, with the nearest of them."""
         for entry in self.entries():
             if entry.last not in keys:
@@ -100,7 +100,9 @@ class Entry:
                 below = f" of {self.label}" if self.path else ""
                 raise entry.wrong(
                     f"{quote(entry.last)} is no key{below}",
-                    f"did you mean {near}?" if near else hint or f"known: {', '.join(keys)}",
+                    f"did you mean {near}?"
+                    if near
+                    else shortened(f"known: {', '.join(keys)}", 180),
                 )
 
     def items(self, hint: str = "write [a, b, c]") -> list[Entry]:

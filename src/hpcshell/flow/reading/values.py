@@ -267,7 +267,9 @@ def _geomspace(entry: Entry, notes: list[str]) -> list[Any]:
 
 def _with_ends(found: list[float], low: float, high: float) -> list[float]:
     """The values, the first and the last as they were written."""
-    return [float(low), *found[1:-1], float(high)] if len(found) > 1 else [float(low)]
+    if len(found) == 1 or low == high:
+        return [float(low)] * len(found)
+    return [float(low), *found[1:-1], float(high)]
 
 
 GENERATORS: Final[dict[str, Callable[[Entry, list[str]], list[Any]]]] = {

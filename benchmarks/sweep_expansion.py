@@ -56,7 +56,7 @@ sweep:
 class Cost(NamedTuple):
     """Of one study."""
 
-    count: int
+    made: int
     seconds: float
     cpu: float
     megabytes: float
@@ -79,7 +79,7 @@ def main() -> int:
         for name, found in zip(STUDIES, pool.map(cost, STUDIES.values()), strict=True):
             kept = found.cpu <= SECONDS and found.megabytes <= MEGABYTES
             missed += not kept
-            figures = (f"{found.count:,}", f"{found.seconds:.2f}", f"{found.cpu:.2f}")
+            figures = (f"{found.made:,}", f"{found.seconds:.2f}", f"{found.cpu:.2f}")
             rows.append([name, *figures, f"{found.megabytes:.0f}", "PASS" if kept else "MISS"])
     print(table(["study", "points", "seconds", "CPU s", "peak MB", ""], rows))
     return 1 if missed and "--strict" in sys.argv else 0

@@ -18,5 +18,5 @@ def test_a_study_of_the_benchmark_has_a_million_points(name: str) -> None:
 
 def test_a_cost_is_of_all_points() -> None:
     found = bench.cost("command: t\nsweep: {grid: {a: [1, 2, 3]}}")
-    assert found.count == 3
+    assert found.made == 3
     assert found.seconds > 0 < found.megabytes

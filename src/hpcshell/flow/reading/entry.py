@@ -32,9 +32,6 @@ class Entry:
         self.name = name
         self.path = path
 
-    def __repr__(self) -> str:
-        return f"Entry({self.label}, line {self.node.line})"
-
     @property
     def label(self) -> str:
         """What a message calls it: the path of keys, at most as much as fits a line."""
@@ -55,21 +52,14 @@ class Entry:
 
     # ------------------------------------------------------------------------------------ kinds
 
-    @property
-    def kind(self) -> str:
-        return _KINDS[type(self.node.value)]
-
     def is_mapping(self) -> bool:
         return isinstance(self.node.value, dict)
 
     def is_list(self) -> bool:
         return isinstance(self.node.value, list)
 
-    def is_nothing(self) -> bool:
-        return self.node.value is None
-
     def _expected(self, wanted: str, hint: str) -> Wrong:
-        return self.wrong(f"{self.label} is {self.kind}, not {wanted}", hint)
+        return self.wrong(f"{self.label} is {kind(self)}, not {wanted}", hint)
 
     # --------------------------------------------------------------------------------- children
 
@@ -126,7 +116,7 @@ class Entry:
         """One of a few words."""
         found = self.node.value
         if not isinstance(found, str) or found not in choices:
-            shown = quote(found) if isinstance(found, str) else self.kind
+            shown = quote(found) if isinstance(found, str) else kind(self)
             near = nearest(found, choices) if isinstance(found, str) else None
             raise self.wrong(
                 f"{self.label}: {shown} is none of {', '.join(choices)}",
@@ -161,6 +151,11 @@ class Entry:
         if isinstance(self.node.value, str):
             return (self.node.value,)
         return tuple(item.text() for item in self.items("write [a, b] or one word"))
+
+
+def kind(entry: Entry) -> str:
+    """What a message calls it: a mapping, a list, text, a number, ..."""
+    return _KINDS[type(entry.node.value)]
 
 
 def _plain(node: Node) -> Any:

@@ -221,6 +221,8 @@ def test_a_template_that_leaves_out_a_parameter_is_noted():
         (block("  paired: [{a: [1, 2], b: [1, 2, 3]}]"), "a has 2 and b has 3"),
         (block("  paired: [{g: {a: [1, 2], b: [1]}}]"), "a has 2 and b has 1"),
         (block("  paired: [{}]"), "a group that is empty"),
+        (block("  paired: [{g: {a: [1], b: [1]}, h: {c: [1], d: [2]}}]"), "several groups"),
+        (block("  paired: [{g: {a: [1], b: [1]}, when: c}]"), "a condition stands beside"),
         (block("  list: []"), "sweep.list is empty"),
         (block("  grid: {a: [1], a.b: [2], a: [3]}"), "'a' is given twice"),
         (block("  grid: {m: {d: [1]}, m.d: [2]}"), "'m.d' is given twice"),

@@ -96,16 +96,27 @@ def _paired(entry: Entry, notes: list[str]) -> Iterable[tuple[Axis, Entry]]:
     for item in entry.items() if entry.is_list() else [entry]:
         if not item.fields:
             raise item.wrong(f"{item.label}: a group that is empty", "write a: [1, 2], b: [3, 4]")
-        named = [inner for inner in item.entries() if inner.is_mapping() and _is_group(inner)]
-        if named and len(named) == len(item.fields):
-            for group in named:
-                yield _group(group, group.last, notes), group
-        else:
+        named = [inner for inner in item.entries() if _is_group(inner)]
+        if len(named) != len(item.fields):
+            _no_condition_outside(item, named)
             yield _group(item, "", notes), item
+            continue
+        if len(named) > 1 and entry.is_list():
+            raise item.wrong(
+                f"{item.label}: several groups in one item, or nested parameters",
+                "write a `-` before each group, or names with dots: model.depth: [1, 2]",
+            )
+        for group in named:
+            yield _group(group, group.last, notes), group
 
 
 def _is_group(entry: Entry) -> bool:
-    return not is_generator(entry)
+    return entry.is_mapping() and not is_generator(entry)
+
+
+def _no_condition_outside(item: Entry, named: list[Entry]) -> None:
+    if named and len(named) == len(item.fields) - 1 and item.at("when") is not None:
+        raise item.wrong("a condition stands beside a group", "move when: into the group")
 
 
 def _group(entry: Entry, name: str, notes: list[str]) -> Axis:

@@ -1,0 +1,125 @@
+"""Batches of points on the disk: what each is to run, and an empty folder for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from hpcshell.core.records import Record
+from hpcshell.flow.arguments import Handed, handed
+from hpcshell.sweeps import disk, wrapper
+from hpcshell.sweeps.folder import Folder, Manifest, Row
+
+LOG: Final = "%a.log"
+"""What the scheduler itself is told of each element: beside its fragment."""
+EARLIER: Final = (
+    *("started", "exit", "outcome", "stdout", "stderr", "metrics.json", "metrics.jsonl"),
+)
+"""What a new attempt begins without."""
+RUN: Final = "run"
+"""Below a batch for another machine: what goes there along with `points`."""
+
+
+class Batch(Record, frozen=True, kw_only=True):
+    """Some points, and how they are to run. `staged`: nothing there has the files of this machine,
+    so `code`, the name of a snapshot, goes along."""
+
+    key: str
+    rows: tuple[Row, ...]
+    staged: bool = False
+    code: str = ""
+
+
+def code_directory(manifest: Manifest, code: str) -> str:
+    """The directory that points run in."""
+    return f"{manifest.project}/sweeps/snapshots/{code}" if code else manifest.project
+
+
+def lay_out(folder: Folder, manifest: Manifest, batch: Batch) -> None:
+    """Write the fragments, and see that each point has a folder in which nothing is left of an
+    earlier attempt. Raises `Broken`."""
+    where = folder.batch(batch.key)
+    fragments = f"{where}/{RUN}" if batch.staged else where
+    try:
+        os.makedirs(fragments)
+        disk.put(f"{fragments}/point.sh", wrapper.SCRIPT.encode())
+        for number, row in enumerate(batch.rows):
+            _lay_point(folder, row)
+            words = words_of(folder, manifest, batch, row)
+            disk.put(f"{fragments}/{number}", _fragment(folder, manifest, batch, number, words))
+            _write_params(folder.directory(row), row, words)
+            if batch.staged:
+                there = f"{where}/points/{row.folder or row.id}"
+                os.makedirs(there)
+                _write_params(there, row, words)
+    except OSError as error:
+        raise disk.trouble(error.filename or where, error) from None
+
+
+def words_of(folder: Folder, manifest: Manifest, batch: Batch, row: Row) -> Handed:
+    """What one point is to run."""
+    directory = _directory(folder, batch, row)
+    return handed(manifest.spec, row.params, directory, folder.id, row.id)
+
+
+def _directory(folder: Folder, batch: Batch, row: Row) -> str:
+    """A point's folder, where it runs."""
+    if batch.staged:
+        return f"{wrapper.HERE}/points/{row.folder or row.id}"
+    return folder.directory(row)
+
+
+def _fragment(
+    folder: Folder, manifest: Manifest, batch: Batch, number: int, words: Handed
+) -> bytes:
+    row = batch.rows[number]
+    directory = _directory(folder, batch, row)
+    cd = code_directory(manifest, batch.code)
+    if batch.staged:
+        cd = f"{wrapper.HERE}/{batch.code}"
+    own = {"HPC_SWEEP_ID": folder.id, "HPC_SWEEP_POINT": row.id, "HPC_SWEEP_DIR": directory}
+    return wrapper.fragment(
+        directory=directory,
+        me=f"{batch.key}.{number}",
+        cd=cd,
+        argv=words.argv,
+        env={**manifest.spec.environment, **words.env, **own},
+        far=batch.staged,
+    )
+
+
+def _lay_point(folder: Folder, row: Row) -> None:
+    path = folder.directory(row)
+    try:
+        os.mkdir(path)
+    except FileNotFoundError:
+        os.makedirs(path)
+    except FileExistsError:
+        _put_aside(path)
+
+
+def _put_aside(path: str) -> None:
+    """What an earlier attempt left, into `attempts/N`."""
+    left = [name for name in EARLIER if os.path.lexists(f"{path}/{name}")]
+    if not left:
+        return
+    number = 1
+    while os.path.lexists(f"{path}/attempts/{number}"):
+        number += 1
+    os.makedirs(f"{path}/attempts/{number}")
+    for name in left:
+        os.rename(f"{path}/{name}", f"{path}/attempts/{number}/{name}")
+
+
+def _write_params(path: str, row: Row, words: Handed) -> None:
+    document = row.params if words.document is None else words.document
+    disk.put(f"{path}/params.json", msgspec.json.encode(document))
+
+
+def rows_of(rows: Sequence[Row], ids: Sequence[str]) -> list[Row]:
+    """The points of these ids."""
+    by_id = {row.id: row for row in rows}
+    return [by_id[one] for one in ids if one in by_id]

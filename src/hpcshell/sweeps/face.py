@@ -1,0 +1,287 @@
+"""Sweeps for programs, and for the commands: what is asked for, and what is known of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from hpcshell.core.errors import NotFound, Refused, WaitTimedOut, Wrong
+from hpcshell.core.words import quote
+from hpcshell.flow.spec import Spec
+from hpcshell.machine import clock
+from hpcshell.sweeps import disk, folder, keeping, making, snapshots, submitting
+from hpcshell.sweeps.folder import Folder, Manifest
+from hpcshell.sweeps.keeping import Round
+from hpcshell.sweeps.ledger import Ledger, Target, Wanted
+from hpcshell.sweeps.looking import look
+from hpcshell.sweeps.making import Source
+from hpcshell.sweeps.places import check_mode, targets
+from hpcshell.sweeps.resources import sweep_options
+from hpcshell.sweeps.standing import BAD, LIVE, MISSING, UNKNOWN, Standing
+
+STATES: Final = (
+    *("COMPLETED", "RUNNING", "PENDING", "FAILED", "TIMEOUT", "OUT_OF_MEMORY"),
+    *("NODE_FAIL", "CANCELLED", "MISSING", "UNKNOWN"),
+)
+"""In the order in which they are told."""
+_LOOKS: Final = 0.2
+
+
+def load(path: str | os.PathLike[str]) -> Source:
+    """The specification in a file. Raises `NotFound`, or `Wrong` with the line."""
+    from hpcshell.flow.reading import read
+
+    name = os.fspath(path)
+    try:
+        with open(name, encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        raise NotFound(
+            f"there is no file {quote(name, 200)}", "hpc sweep init writes one to begin with"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise Wrong(f"{quote(name, 200)} is no text: {error.reason}", "save it as UTF-8") from None
+    except OSError as error:
+        raise disk.trouble(name, error, "read") from None
+    return Source(read(text, name), os.path.realpath(name), text)
+
+
+def create(
+    spec: Spec | Mapping[str, Any] | Source | str | os.PathLike[str],
+    *,
+    project: str | os.PathLike[str] = ".",
+    id: str | None = None,
+    max_runs: int | None = None,
+) -> Sweep:
+    """The sweep of a specification (a file, a mapping as in the file, or a `Spec`), with its points
+    listed; nothing runs yet. One that is there already keeps what has run."""
+    if isinstance(spec, str | os.PathLike):
+        source = load(spec)
+    elif isinstance(spec, Spec):
+        source = Source(spec)
+    elif isinstance(spec, Source):
+        source = spec
+    else:
+        from hpcshell.flow.reading import from_document
+
+        source = Source(from_document(spec, "the specification"))
+    return Sweep(making.make(source, os.fspath(project), id=id, limit=max_runs))
+
+
+def open_sweep(id: str | None = None, project: str | os.PathLike[str] = ".") -> Sweep:
+    """A sweep that is there, by its id or the path of its folder; the latest. Raises `NotFound`."""
+    return Sweep(folder.found(os.fspath(project), id))
+
+
+def recent(project: str | os.PathLike[str] = ".") -> list[Sweep]:
+    """All sweeps of a project, the latest first."""
+    found = [open_sweep(id, project) for id in folder.known(os.fspath(project))]
+    return sorted(found, key=lambda sweep: -sweep.manifest.created)
+
+
+class Sweep:
+    """One sweep. Nothing in it grows stale: everything is read anew."""
+
+    def __init__(self, where: Folder) -> None:
+        self.folder = where
+        self.manifest: Manifest = where.manifest()
+
+    @property
+    def id(self) -> str:
+        return self.folder.id
+
+    @property
+    def spec(self) -> Spec:
+        return self.manifest.spec
+
+    def __repr__(self) -> str:
+        return f"<hpcshell.sweeps.Sweep {self.id}>"
+
+    # ------------------------------------------------------------------------------------ running
+
+    def run(
+        self,
+        *,
+        mode: str = "auto",
+        on: str | Sequence[str] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Round:
+        """Submit all points that were never submitted. `options` as for `hpcshell.submit`; they win
+        over those of the specification. What has run, runs or has failed is left alone."""
+        return self._want({MISSING}, mode, on, options)
+
+    def resume(
+        self,
+        *,
+        mode: str | None = None,
+        on: str | Sequence[str] | None = None,
+        options: Mapping[str, Any] | None = None,
+        move: bool = False,
+    ) -> Round:
+        """Submit what is missing or has failed, where it went before or elsewhere. `move`: what
+        waits at another place is cancelled there and goes along."""
+        if move:
+            self._call_back(_named(on))
+        return self._want({MISSING, *BAD}, mode, on, options)
+
+    def _want(
+        self,
+        states: set[str],
+        mode: str | None,
+        on: str | Sequence[str] | None,
+        options: Mapping[str, Any] | None,
+    ) -> Round:
+        with self.folder.lock():
+            ledger = self.folder.ledger()
+            submitting.settle(ledger)
+            points = tuple(
+                one.id
+                for one in look(self.folder)
+                if one.state in states and one.id not in ledger.wanted
+            )
+            if points:
+                chosen = self._targets(mode, on, options, len(points), ledger)
+                ledger.add(Wanted(points=points, targets=chosen, time=clock.now()))
+            done = keeping.take_round(self.folder)
+            if done.step.hopeless:
+                raise done.step.troubles[0]
+        folder.remember(self.folder)
+        self._stay()
+        return done
+
+    def _targets(
+        self,
+        mode: str | None,
+        on: str | Sequence[str] | None,
+        options: Mapping[str, Any] | None,
+        points: int,
+        ledger: Ledger,
+    ) -> tuple[Target, ...]:
+        """Where points go: as it is said now, else where they went last."""
+        if mode is None and on is None and ledger.last is not None:
+            kept = ledger.last.targets
+            return tuple(replace(one, options={**one.options, **(options or {})}) for one in kept)
+        asked = {**self.options(), **(options or {})}
+        found = targets(
+            check_mode(mode or "auto"), _named(on), asked, points, self.manifest.code
+        )
+        if any(one.staged for one in found) and not self.manifest.code:
+            found = tuple(replace(one, code=self._code()) if one.staged else one for one in found)
+        return tuple(self._throttled(one) for one in found)
+
+    def _code(self) -> str:
+        """What goes along to a machine that has none of our files."""
+        from hpcshell.flow.spec import Snapshot
+
+        return snapshots.take(self.manifest.project, self.spec.snapshot or Snapshot())
+
+    def _throttled(self, target: Target) -> Target:
+        care = self.spec.care
+        more: dict[str, Any] = {}
+        if care.throttle is not None and target.shape == "array":
+            more["throttle"] = care.throttle
+        if care.priority is not None:
+            more["priority"] = care.priority
+        if care.retries and target.on == "local":
+            more["retries"] = care.retries
+            more |= {"retry_on": care.retry_on} if care.retry_on else {}
+            more |= {"retry_grow": dict(care.retry_grow)} if care.retry_grow else {}
+            more |= {"retry_cap": dict(care.retry_cap)} if care.retry_cap else {}
+        return replace(target, options={**more, **target.options})
+
+    def options(self) -> dict[str, Any]:
+        """What the specification asks for, as `hpcshell.submit` takes it."""
+        said = sweep_options(self.spec.resources) if self.spec.resources else {}
+        return {**said, **self.spec.options}
+
+    def _call_back(self, staying: Sequence[str]) -> None:
+        """Cancel what waits anywhere else, and wait until that is certain."""
+        away = [
+            one for one in self.standings() if one.state == "PENDING" and one.on not in staying
+        ]
+        if away and (said := keeping.cancel(away)):
+            raise Refused(said[0], "they stay where they are; try again later")
+
+    def cancel(self) -> list[str]:
+        """Cancel all that waits and runs; the sentences say what could not be."""
+        with self.folder.lock():
+            ledger = self.folder.ledger()
+            submitting.settle(ledger)
+            standings = look(self.folder)
+            said = keeping.stop(ledger, standings, "it was cancelled")[1:]
+            return said + keeping.cancel([one for one in standings if one.state == "RUNNING"])
+
+    def _stay(self) -> None:
+        """See that somebody stays with it who has to."""
+        ledger = self.folder.ledger()
+        if keeping.needs_somebody(self.manifest, ledger) and not ledger.stopped:
+            keeping.see_to(self.folder)
+
+    def wait(self, timeout: float | None = None) -> Counter[str]:
+        """Wait until nothing of it waits or runs; how many points are in each state. Raises
+        `WaitTimedOut` after `timeout` seconds."""
+        deadline = None if timeout is None else clock.monotonic() + timeout
+        while True:
+            begun = clock.monotonic()
+            counts = self.counts()
+            self._stay()
+            if not self.live(counts):
+                return counts
+            if deadline is not None and begun >= deadline:
+                raise WaitTimedOut(
+                    f"sweep {self.id} has not ended after {timeout:g} s", "hpc sweep status"
+                )
+            time.sleep(max(_LOOKS, 10 * (clock.monotonic() - begun)))
+
+    def live(self, counts: Mapping[str, int]) -> bool:
+        """Whether something of it waits, here or elsewhere, or runs."""
+        return any(counts.get(state) for state in (*LIVE, UNKNOWN)) or bool(
+            self.folder.ledger().wanted
+        )
+
+    # ------------------------------------------------------------------------------------ looking
+
+    def standings(self) -> list[Standing]:
+        """How each point stands, in order."""
+        return look(self.folder)
+
+    def counts(self) -> Counter[str]:
+        """How many points are in each state."""
+        return Counter(one.state for one in self.standings())
+
+    def status(self) -> dict[str, Any]:
+        """The document of `hpc sweep status --json`."""
+        standings, ledger = self.standings(), self.folder.ledger()
+        counts = Counter(one.state for one in standings)
+        ends = [one.end for one in standings if one.end is not None]
+        return {
+            "schema": 1,
+            "id": self.id,
+            "name": self.spec.name or self.id,
+            "directory": self.folder.path,
+            "created": self.manifest.created,
+            "points": len(standings),
+            "counts": {state: counts[state] for state in STATES if counts[state]},
+            "waiting_here": len(ledger.wanted),
+            "stopped": ledger.stopped or None,
+            "on": sorted({one.on for one in standings if one.on}),
+            "live": self.live(counts),
+            "last_end": max(ends, default=None),
+            "unknown": _reasons(one for one in standings if one.state == UNKNOWN),
+        }
+
+
+def _reasons(standings: Iterable[Standing]) -> list[str]:
+    return sorted({one.reason for one in standings if one.reason})
+
+
+def _named(on: str | Sequence[str] | None) -> list[str]:
+    if on is None:
+        return []
+    return [name for name in on.split(",") if name] if isinstance(on, str) else list(on)
+

@@ -1,0 +1,254 @@
+"""How the points of a sweep stand: by what they left in their folders, and by their schedulers.
+
+What a point wrote of itself counts first. Of those that wrote nothing their scheduler is asked, job
+by job and not point by point, and what it says of one that has ended is kept in its folder: nobody
+asks again, and a scheduler may forget.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from hpcshell.core.errors import HpcError, NotFound
+from hpcshell.core.indexset import IndexSet
+from hpcshell.core.records import Record
+from hpcshell.jobs.opened import door
+from hpcshell.sweeps import disk
+from hpcshell.sweeps.folder import Folder, Row
+from hpcshell.sweeps.ledger import Part
+from hpcshell.sweeps.standing import LIVE, MISSING, UNKNOWN, Standing
+
+_OURS: Final = {
+    "PENDING": "PENDING",
+    "RUNNING": "RUNNING",
+    "SUSPENDED": "RUNNING",
+    "COMPLETING": "RUNNING",
+    "COMPLETED": "COMPLETED",
+    "FAILED": "FAILED",
+    "TIMEOUT": "TIMEOUT",
+    "OUT_OF_MEMORY": "OUT_OF_MEMORY",
+    "NODE_FAIL": "NODE_FAIL",
+    "UNKNOWN": UNKNOWN,
+}
+"""States of jobs; what is in no row has been cancelled, in one way or another."""
+_PAGE: Final = 1000
+"""Elements that are asked for at once."""
+
+
+class Outcome(Record, frozen=True, kw_only=True):
+    """How a point ended, by the word of its scheduler."""
+
+    state: str
+    exit_code: int | None = None
+    reason: str = ""
+    start: float | None = None
+    end: float | None = None
+
+
+_outcomes = msgspec.json.Decoder(Outcome)
+
+
+def look(folder: Folder, *, ask: bool = True) -> list[Standing]:
+    """All points, in order. Without `ask`, by their folders alone."""
+    rows, ledger = folder.rows(), folder.ledger()
+    parts, doubtful = ledger.parts(), ledger.in_doubt()
+    there = _listed(folder.file("points"))
+    found: list[Standing] = []
+    open_: dict[int, Part] = {}
+    for index, row in enumerate(rows):
+        part = parts.get(row.id)
+        standing = _by_folder(folder, index, row, part, there)
+        if row.id in doubtful and standing.state in (MISSING, "PENDING"):
+            standing = replace(standing, state=UNKNOWN, reason="whether it was taken is not known")
+        elif part is not None and _unsettled(standing):
+            open_[index] = part
+        found.append(standing)
+    if ask and open_:
+        for index, outcome in _asked(folder, found, open_):
+            found[index] = _settled(found[index], outcome)
+    return found
+
+
+def _listed(path: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(path))
+    except OSError:
+        return frozenset()
+
+
+def _unsettled(standing: Standing) -> bool:
+    """Whether its scheduler may know more. A point that failed by itself may be tried again."""
+    return standing.state in LIVE or (standing.state == "FAILED" and not standing.reason)
+
+
+# ------------------------------------------------------------------------------------ the folder
+
+
+def _by_folder(
+    folder: Folder, index: int, row: Row, part: Part | None, there: frozenset[str]
+) -> Standing:
+    directory = folder.directory(row)
+    bare = Standing(index=index, id=row.id, params=row.params, directory=directory)
+    name = (row.folder or row.id).partition("/")[0]
+    if part is None:
+        return bare
+    mine = replace(bare, job=part.label, on=part.on)
+    if name not in there:
+        return replace(mine, state="PENDING" if part.staged else MISSING)
+    code, end = _noted(f"{directory}/exit")
+    if code == "0":
+        return replace(mine, state="COMPLETED", exit_code=0, **_times(directory, end))
+    if (known := _outcome(directory)) is not None:
+        return _settled(mine, known)
+    if code.isdecimal():
+        return replace(mine, state="FAILED", exit_code=int(code), **_times(directory, end))
+    who, start = _noted(f"{directory}/started")
+    if who:
+        return replace(mine, state="RUNNING", start=start)
+    return replace(mine, state="PENDING")
+
+
+def _noted(path: str) -> tuple[str, float | None]:
+    """The first word of a small file, and the time in it or of it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return "", None
+    try:
+        words = os.read(descriptor, 100).decode("ascii", "replace").split()
+        if not words:
+            return "", None
+        if len(words) > 1 and words[1].isdecimal():
+            return words[0], float(words[1])
+        return words[0], os.fstat(descriptor).st_mtime
+    except OSError:
+        return "", None
+    finally:
+        os.close(descriptor)
+
+
+def _times(directory: str, end: float | None) -> dict[str, Any]:
+    return {"start": _noted(f"{directory}/started")[1], "end": end}
+
+
+def _outcome(directory: str) -> Outcome | None:
+    try:
+        with open(f"{directory}/outcome", "rb") as file:
+            return _outcomes.decode(file.read(1 << 16))
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _settled(standing: Standing, outcome: Outcome) -> Standing:
+    known = {name: value for name, value in msgspec.structs.asdict(outcome).items() if value}
+    if outcome.exit_code is not None:
+        known["exit_code"] = outcome.exit_code
+    return replace(standing, **known)
+
+
+# --------------------------------------------------------------------------------- the schedulers
+
+
+def _asked(
+    folder: Folder, found: list[Standing], open_: Mapping[int, Part]
+) -> Iterator[tuple[int, Outcome]]:
+    jobs: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, part in open_.items():
+        jobs[part.on, part.job].append(index)
+    for (on, job), indices in jobs.items():
+        for index, outcome in _of_job(on, job, {index: open_[index] for index in indices}, found):
+            yield index, outcome
+            if outcome.state not in LIVE and outcome.state not in (UNKNOWN, MISSING):
+                _keep(found[index].directory, outcome)
+
+
+def _of_job(
+    on: str, job: str, parts: Mapping[int, Part], found: list[Standing]
+) -> Iterator[tuple[int, Outcome]]:
+    """What is said of the points of one job that are not settled."""
+    try:
+        whole = door(on).call("show", ids=[job])["jobs"][0]
+    except NotFound:
+        yield from _forgotten(on, job, parts, found)
+        return
+    except (HpcError, LookupError) as error:
+        why = getattr(error, "message", str(error))
+        told = Outcome(state=UNKNOWN, reason=f"{on} cannot be asked: {why}")
+        yield from ((index, told) for index in parts if found[index].state in LIVE)
+        return
+    if whole.get("elements") is None:
+        yield from ((index, outcome_of(whole)) for index in parts)
+        return
+    asked = _worth_asking(whole, parts, found)
+    if (same := _all_alike(whole)) is not None:
+        yield from ((index, same) for index in asked)
+        return
+    yield from _elements(on, job, {parts[index].number: index for index in asked})
+
+
+def _forgotten(
+    on: str, job: str, parts: Iterable[int], found: list[Standing]
+) -> Iterator[tuple[int, Outcome]]:
+    gone = Outcome(state=MISSING, reason=f"{on} knows nothing of job {job} any more")
+    yield from ((index, gone) for index in parts if found[index].state in LIVE)
+
+
+def _worth_asking(
+    whole: Mapping[str, Any], parts: Mapping[int, Part], found: list[Standing]
+) -> list[int]:
+    """Those of which the scheduler may know more. While an array goes on, an element of which
+    nothing is there waits in it, unless elements have been cancelled."""
+    counts = whole["elements"]["counts"]
+    if whole["state"] not in ("PENDING", "RUNNING", "SUSPENDED", "COMPLETING"):
+        return list(parts)
+    ended_otherwise = counts.keys() - {"PENDING", "RUNNING", "COMPLETED", "COMPLETING", "FAILED"}
+    begun = [index for index in parts if found[index].state != "PENDING"]
+    return list(parts) if ended_otherwise else begun
+
+
+def _all_alike(whole: Mapping[str, Any]) -> Outcome | None:
+    """What holds for every element that says nothing of itself, if one thing does."""
+    counts = {state: count for state, count in whole["elements"]["counts"].items() if count}
+    if set(counts) <= {"COMPLETED", "CANCELLED"} and "CANCELLED" in counts:
+        return Outcome(state="CANCELLED", reason=whole.get("reason") or "")
+    return None
+
+
+def _elements(on: str, job: str, numbers: Mapping[int, int]) -> Iterator[tuple[int, Outcome]]:
+    asked = sorted(numbers)
+    for first in range(0, len(asked), _PAGE):
+        some = IndexSet.of(asked[first : first + _PAGE])
+        try:
+            views = door(on).call("show", ids=[f"{job}_[{some}]"])["jobs"]
+        except HpcError as error:
+            told = Outcome(state=UNKNOWN, reason=f"{on} cannot be asked: {error.message}")
+            yield from ((numbers[number], told) for number in some)
+            continue
+        for view in views:
+            if view["element"] in numbers:
+                yield numbers[view["element"]], outcome_of(view)
+
+
+def outcome_of(view: Mapping[str, Any]) -> Outcome:
+    """How a job, or an element of one, stands."""
+    signal = view.get("signal")
+    return Outcome(
+        state=_OURS.get(view["state"], "CANCELLED"),
+        exit_code=128 + signal if signal else view.get("exit_code"),
+        reason=view.get("reason") or "",
+        start=view.get("start_time"),
+        end=view.get("end_time"),
+    )
+
+
+def _keep(directory: str, outcome: Outcome) -> None:
+    """It is only a note: who cannot write it asks again."""
+    with contextlib.suppress(OSError):
+        disk.put(f"{directory}/outcome", msgspec.json.encode(outcome))

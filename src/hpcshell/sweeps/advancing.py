@@ -84,4 +84,3 @@ class Advancing:
         """Points in flight at once, where no array sees to that by itself."""
         alone = len(wanted.targets) == 1 and wanted.targets[0].shape == "array"
         return None if alone else self.manifest.spec.care.throttle
-

@@ -167,9 +167,7 @@ class Sweep:
             kept = ledger.last.targets
             return tuple(replace(one, options={**one.options, **(options or {})}) for one in kept)
         asked = {**self.options(), **(options or {})}
-        found = targets(
-            check_mode(mode or "auto"), _named(on), asked, points, self.manifest.code
-        )
+        found = targets(check_mode(mode or "auto"), _named(on), asked, points, self.manifest.code)
         if any(one.staged for one in found) and not self.manifest.code:
             found = tuple(replace(one, code=self._code()) if one.staged else one for one in found)
         return tuple(self._throttled(one) for one in found)
@@ -201,9 +199,7 @@ class Sweep:
 
     def _call_back(self, staying: Sequence[str]) -> None:
         """Cancel what waits anywhere else, and wait until that is certain."""
-        away = [
-            one for one in self.standings() if one.state == "PENDING" and one.on not in staying
-        ]
+        away = [one for one in self.standings() if one.state == "PENDING" and one.on not in staying]
         if away and (said := keeping.cancel(away)):
             raise Refused(said[0], "they stay where they are; try again later")
 
@@ -284,4 +280,3 @@ def _named(on: str | Sequence[str] | None) -> list[str]:
     if on is None:
         return []
     return [name for name in on.split(",") if name] if isinstance(on, str) else list(on)
-

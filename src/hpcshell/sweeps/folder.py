@@ -189,9 +189,7 @@ def known(project: str) -> list[str]:
     """The ids of all sweeps of a project."""
     try:
         with os.scandir(outputs(project)) as entries:
-            return sorted(
-                one.name for one in entries if os.path.exists(f"{one.path}/sweep.json")
-            )
+            return sorted(one.name for one in entries if os.path.exists(f"{one.path}/sweep.json"))
     except OSError:
         return []
 

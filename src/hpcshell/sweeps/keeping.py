@@ -1,8 +1,8 @@
 """Who stays with a sweep until it has ended: submits what waits, tries again, stops in time.
 
-One round looks, decides and acts, under the sweep's lock; everything that was done is in its folder.
-So it does not matter who takes a round, nor whether the one before was broken off. `stay` takes them
-one after the other, and only one process does that for a sweep.
+One round looks, decides and acts, under the sweep's lock; everything that was done is in its
+folder. So it does not matter who takes a round, nor whether the one before was broken off. `stay`
+takes them one after the other, and only one process does that for a sweep.
 """
 
 from __future__ import annotations
@@ -129,9 +129,7 @@ def _try_again(manifest: Manifest, ledger: Ledger, standings: Sequence[Standing]
             replace(target, options=care.grown(target.options, wants, attempt))
             for target in last.targets
         )
-        ledger.add(
-            Wanted(points=tuple(points), targets=targets, time=clock.now(), attempt=attempt)
-        )
+        ledger.add(Wanted(points=tuple(points), targets=targets, time=clock.now(), attempt=attempt))
 
 
 def _wants_a_try(manifest: Manifest, ledger: Ledger, one: Standing, part: Part) -> bool:
@@ -187,4 +185,3 @@ def see_to(folder: Folder) -> bool:
     argv = ("/bin/sh", "-c", _DETACHED, log, sys.executable, *tending)
     subprocess.run(argv, cwd="/", stdin=subprocess.DEVNULL, start_new_session=True, check=False)
     return True
-

@@ -1,7 +1,8 @@
 """What was done about a sweep: a file to which lines are added, and nothing else.
 
-First it is written down which points somebody wants run, and where (`Wanted`). A batch of points is written down before it is submitted (`Intent`), and again when it has been
-taken (`Taken`) or surely was not (`Void`). An intent without an end is looked for, not repeated.
+First it is written down which points somebody wants run, and where (`Wanted`). A batch of them is
+written down before it is submitted (`Intent`), and again when it has been taken (`Taken`) or surely
+was not (`Void`). An intent without an end is looked for, not repeated.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import msgspec
 
 from hpcshell.core.records import Record
 from hpcshell.sweeps import disk
-
 
 Shape = Literal["array", "individual"]
 

@@ -77,9 +77,7 @@ def command_of(folder: Folder, batch: Batch) -> list[str]:
     return ["/bin/sh", f"{where}/point.sh", where]
 
 
-def options_of(
-    folder: Folder, manifest: Manifest, batch: Batch, target: Target
-) -> dict[str, Any]:
+def options_of(folder: Folder, manifest: Manifest, batch: Batch, target: Target) -> dict[str, Any]:
     """All that a scheduler is told of a batch besides its command."""
     tags = [f"sweep={folder.id}", f"batch={batch.key}", *manifest.spec.tags]
     options: dict[str, Any] = {"name": folder.id, **target.options}
@@ -143,4 +141,3 @@ def _jobs_of(intent: Intent) -> tuple[str, ...]:
     if views and len(by_number) != len(intent.points):
         raise Broken(f"{intent.on} has only {len(by_number)} of them", "hpc queue lists them")
     return tuple(by_number[str(number)] for number in range(len(intent.points))) if views else ()
-

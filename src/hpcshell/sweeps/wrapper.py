@@ -7,7 +7,8 @@
     far     not empty: the clock of files is not that of this machine, so times are written down
 
 and the words of the command. The folder then holds `started` (who, and when), the streams, and
-`exit` (the code, and when). A point that has run is left alone, and so is one that another job runs.
+`exit` (the code, and when). A point that has run is left alone, and so is one that another job
+runs.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def run(words: list[str], name: str = "hpc") -> int:
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        command: click.Group = hpc if name == "hpc" else import_module(f"hpcshell.cli.{name}").hsm
+        command: click.Group = hpc if name == "hpc" else import_module("hpcshell.cli.hsm_names").hsm
         return command.main(words, prog_name=name, standalone_mode=False) or exits.OK
     except BrokenPipeError:
         return _reader_left()

@@ -75,16 +75,19 @@ class Placed(Record, frozen=True, kw_only=True):
     wait: bool
 
 
-def take_placing(chosen: dict[str, Any], spec: Spec) -> Placed:
+def take_placing(chosen: dict[str, Any], spec: Spec, *, again: bool = False) -> Placed:
     """Take the options of `placing` out of what click found. What neither they nor the
-    specification say is as HSM_HPC_SYSTEM and its like, or hsm_config.yaml, have it."""
+    specification say is as HSM_HPC_SYSTEM and its like, or hsm_config.yaml, have it; or, where
+    points go `again` and nobody says where, as it was."""
     mode, on = _place(chosen)
+    as_it_was = again and mode is None and on is None
     usual = wanted(".", usual="")
-    if on is None and mode != "local" and usual.system != "auto":
+    if on is None and mode != "local" and usual.system != "auto" and not as_it_was:
         on = usual.system
     site = "" if mode == "local" else site_of(on)
     options = _options(chosen, site)
-    options = {**_usual(spec, usual, options, site), **options}
+    if not as_it_was:
+        options = {**_usual(spec, usual, options, site), **options}
     return Placed(mode=mode, on=on, options=_instead(spec, options), wait=chosen.pop("wait"))
 
 

@@ -116,7 +116,7 @@ def resume(talk: Talk, sweep: str | None, move: bool, **chosen: Any) -> int:
     As often as one likes, on any cluster, and twice at once: no point that has run is run again.
     """
     found = open_sweep(sweep)
-    placed = take_placing(chosen, found.spec)
+    placed = take_placing(chosen, found.spec, again=True)
     if talk.dry_run:
         return _would_resume(talk, found)
     done = found.resume(mode=placed.mode, on=placed.on, options=placed.options, move=move)

@@ -13,9 +13,9 @@ from hpcshell.core.words import safe
 
 def id_argument(function: Callable[..., Any]) -> Callable[..., Any]:
     """The sweep a verb is about: its id or its folder; the latest of this directory."""
-    return click.argument(
-        "sweep", metavar="[ID]", required=False, shell_complete=complete_sweeps
-    )(function)
+    return click.argument("sweep", metavar="[ID]", required=False, shell_complete=complete_sweeps)(
+        function
+    )
 
 
 def complete_sweeps(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:

@@ -7,9 +7,9 @@ from shlex import join, quote
 from typing import Any
 
 from hpcshell.cli import exits
-from hpcshell.cli.sweep_words import counted
+from hpcshell.cli.sweep_words import counted, hours, lasting
 from hpcshell.cli.talk import SCHEMA, Talk
-from hpcshell.core.units import HOUR, format_duration
+from hpcshell.core.units import HOUR
 from hpcshell.core.words import safe
 from hpcshell.flow.spec import Axis, Block, Dist, Exclusion, Search
 from hpcshell.flow.templates import shown
@@ -161,18 +161,18 @@ def _bounds(head: str, cost: Cost) -> Iterator[str]:
     if cost.core_most is None:
         yield f"{head}: no upper bound for {told}: there is no time limit"
     else:
-        most = _hours(cost.core_most, cost.gpu_most)
+        most = _held(cost.core_most, cost.gpu_most)
         yield f"{head}: at most {most}, by the time limit of {told}"
     if cost.core_about is not None and cost.mean is not None:
-        mean = format_duration(cost.mean)
+        mean = lasting(cost.mean)
         yield (
-            f"{head}: about {_hours(cost.core_about, cost.gpu_about)}, by the {cost.known:,} that "
+            f"{head}: about {_held(cost.core_about, cost.gpu_about)}, by the {cost.known:,} that "
             f"have run ({mean} each)"
         )
 
 
-def _hours(cores: float, gpus: float | None) -> str:
-    return f"{cores:,.3g} core-hours" + (f", {gpus:,.3g} GPU-hours" if gpus else "")
+def _held(cores: float, gpus: float | None) -> str:
+    return hours(cores, "core") + (f", {hours(gpus, 'GPU')}" if gpus else "")
 
 
 def _times(cost: Cost) -> str:
@@ -180,6 +180,4 @@ def _times(cost: Cost) -> str:
         ("about ", cost.time_about),
         ("at most ", cost.time_most),
     )
-    return ", ".join(
-        word + format_duration(hours * HOUR) for word, hours in parts if hours is not None
-    )
+    return ", ".join(word + lasting(some * HOUR) for word, some in parts if some is not None)

@@ -8,11 +8,10 @@ from typing import Any, Final
 import click
 
 from hpcshell.cli import exits
-from hpcshell.cli.sweep_words import counted, id_argument
+from hpcshell.cli.sweep_words import counted, id_argument, lasting
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
-from hpcshell.core.units import format_duration
 from hpcshell.core.words import safe
 from hpcshell.flow.results.report import Report
 from hpcshell.flow.templates import shown
@@ -206,7 +205,7 @@ def _times(talk: Talk, found: Report) -> list[str]:
         [
             each.state,
             f"{each.n:,}",
-            *(format_duration(seconds) for seconds in (each.median, each.mean, each.max)),
+            *(lasting(seconds) for seconds in (each.median, each.mean, each.max)),
             f"{each.hours:.3g}",
         ]
         for each in found.run_times

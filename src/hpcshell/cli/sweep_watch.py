@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -16,10 +17,14 @@ from hpcshell.core.errors import WaitTimedOut
 from hpcshell.core.words import safe, shortened
 from hpcshell.sweeps.errors import errors
 from hpcshell.sweeps.face import Sweep, open_sweep
-from hpcshell.sweeps.standing import BAD
+from hpcshell.sweeps.standing import BAD, Standing
+
+Standings = Sequence[Standing]
 
 GROUPS: Final = 5
 """Kinds of errors that are told; `hpc sweep errors` tells all of them."""
+READ: Final = 2_000
+"""Points whose errors are read each time."""
 EVERY: Final = 2.0
 _CLEAR: Final = "\x1b[H\x1b[2J"
 _BAR: Final = (("COMPLETED", "#", "blue"), ("RUNNING", "=", "green"))
@@ -35,13 +40,14 @@ def status(talk: Talk, sweep: str | None) -> int:
     then, never guessed.
     """
     found = open_sweep(sweep)
-    document = found.status()
+    standings = found.standings()
+    document = found.status(standings)
     if talk.json:
         talk.document(document)
     elif talk.quiet:
         talk.data(*(f"{state} {count}" for state, count in document["counts"].items()))
     else:
-        talk.data(*_picture(talk, found, document))
+        talk.data(*_picture(talk, standings, document))
     return exits.UNREACHABLE if document["counts"].get("UNKNOWN") else exits.OK
 
 
@@ -74,8 +80,9 @@ def monitor(talk: Talk, mode: str | None, sweep: str | None) -> int:
 def _watch(talk: Talk, sweep: Sweep, every: float) -> int:
     told = ""
     while True:
-        document = sweep.status()
-        told = _draw(talk, sweep, document, told)
+        standings = sweep.standings()
+        document = sweep.status(standings)
+        told = _draw(talk, standings, document, told)
         if not document["live"]:
             break
         try:
@@ -85,18 +92,18 @@ def _watch(talk: Talk, sweep: Sweep, every: float) -> int:
     if talk.json:
         talk.document(document)
     elif not on_terminal():
-        talk.data(*_attention(sweep, document))
+        talk.data(*_attention(standings, document))
     return outcome_code(document["counts"])
 
 
-def _draw(talk: Talk, sweep: Sweep, document: dict[str, Any], told: str) -> str:
+def _draw(talk: Talk, standings: Standings, document: dict[str, Any], told: str) -> str:
     """Draw the whole on a terminal; else a line, if it is another one. The line that was told."""
     line = sentence(document)
     if talk.json:
         return line
     if on_terminal():
         stamp = time.strftime("%H:%M:%S")
-        lines = [stamp, *_picture(talk, sweep, document)]
+        lines = [stamp, *_picture(talk, standings, document)]
         sys.stdout.write(_CLEAR + "\n".join(lines) + "\n")
         sys.stdout.flush()
     elif line != told:
@@ -107,9 +114,9 @@ def _draw(talk: Talk, sweep: Sweep, document: dict[str, Any], told: str) -> str:
 # ---------------------------------------------------------------------------------------- in words
 
 
-def _picture(talk: Talk, sweep: Sweep, document: dict[str, Any]) -> list[str]:
+def _picture(talk: Talk, standings: Standings, document: dict[str, Any]) -> list[str]:
     bar = [_bar(talk, document)] if on_terminal() and document["points"] else []
-    return [sentence(document), *bar, *_attention(sweep, document)]
+    return [sentence(document), *bar, *_attention(standings, document)]
 
 
 def _bar(talk: Talk, document: dict[str, Any]) -> str:
@@ -128,12 +135,15 @@ def _bar(talk: Talk, document: dict[str, Any]) -> str:
     return f"[{cells}{'.' * (width - used)}] {done:3} %"
 
 
-def _attention(sweep: Sweep, document: dict[str, Any]) -> list[str]:
+def _attention(standings: Standings, document: dict[str, Any]) -> list[str]:
     """What somebody should know, and what to type next."""
     lines = [f"stopped: {safe(document['stopped'])}"] if document["stopped"] else []
     lines += [f"unknown: {safe(why)}" for why in document["unknown"]]
-    if any(document["counts"].get(state) for state in BAD):
-        groups = errors(sweep.standings())
+    bad = sum(document["counts"].get(state, 0) for state in BAD)
+    if bad > READ:
+        lines.append(f"{bad:6,}  have failed: hpc sweep errors says of what")
+    elif bad:
+        groups = errors(standings)
         lines += [
             f"{each.count:6,}  {safe(shortened(each.label, 100))}" for each in groups[:GROUPS]
         ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from hpcshell.cli import exits
+from hpcshell.core.units import HOUR, MINUTE, format_duration
 from hpcshell.core.words import safe
+
+SMALL: Final = 0.01
+"""Hours that are told in seconds."""
 
 
 def id_argument(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,3 +57,16 @@ def outcome_code(counts: Mapping[str, int]) -> int:
     if completed:
         return exits.SOME_FAILED
     return exits.CANCELLED if counts.get("CANCELLED") == total else exits.FAILED
+
+
+def lasting(seconds: float) -> str:
+    """A duration as people want to read it: 0.0988s, 1h 2m."""
+    rounded = float(f"{seconds:.3g}") if seconds < MINUTE else round(seconds)
+    return format_duration(rounded)
+
+
+def hours(amount: float, what: str) -> str:
+    """`2 core-hours`; of little the seconds."""
+    if amount < SMALL:
+        return f"{amount * HOUR:,.3g} {what}-seconds"
+    return f"{amount:,.3g} {what}-hours"

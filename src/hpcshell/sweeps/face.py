@@ -248,9 +248,11 @@ class Sweep:
         """How many points are in each state."""
         return Counter(one.state for one in self.standings())
 
-    def status(self) -> dict[str, Any]:
-        """The document of `hpc sweep status --json`."""
-        standings, ledger = self.standings(), self.folder.ledger()
+    def status(self, standings: Sequence[Standing] | None = None) -> dict[str, Any]:
+        """The document of `hpc sweep status --json`. `standings`: what was seen, if somebody has
+        looked."""
+        standings = self.standings() if standings is None else standings
+        ledger = self.folder.ledger()
         counts = Counter(one.state for one in standings)
         ends = [one.end for one in standings if one.end is not None]
         return {

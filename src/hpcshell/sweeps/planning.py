@@ -27,7 +27,7 @@ from hpcshell.sweeps.folder import Folder, Manifest, Row
 from hpcshell.sweeps.ledger import Target
 from hpcshell.sweeps.making import Source
 from hpcshell.sweeps.places import check_mode, targets
-from hpcshell.sweeps.standing import LIVE, Standing
+from hpcshell.sweeps.standing import MISSING, Standing
 
 COUNTED = 1_000_000
 """Points that are counted one by one, where the number does not follow from the axes."""
@@ -194,7 +194,7 @@ def _standings(where: Folder) -> list[Standing]:
 
 
 def _cost(spec: Spec, places: Sequence[Place], points: int, before: Sequence[Standing]) -> Cost:
-    left = points - sum(one.state in {"COMPLETED", *LIVE} for one in before)
+    left = points - sum(one.state != MISSING for one in before)
     request = next((place.request for place in places if place.request is not None), None)
     if request is None or left <= 0:
         return Cost(points=max(left, 0))

@@ -13,11 +13,9 @@ from hpcshell.flow.arguments import Handed, handed
 from hpcshell.sweeps import disk, wrapper
 from hpcshell.sweeps.folder import Folder, Manifest, Row
 
-LOG: Final = "%a.log"
-"""What the scheduler itself is told of each element: beside its fragment."""
-EARLIER: Final = (
-    *("started", "exit", "outcome", "stdout", "stderr", "metrics.json", "metrics.jsonl"),
-)
+LOG: Final = "log"
+"""What the elements say before they have found their folders, one after the other."""
+EARLIER: Final = (*("run", "outcome", "stdout", "stderr", "metrics.json", "metrics.jsonl"),)
 """What a new attempt begins without."""
 RUN: Final = "run"
 """Below a batch for another machine: what goes there along with `points`."""
@@ -43,18 +41,22 @@ def lay_out(folder: Folder, manifest: Manifest, batch: Batch) -> None:
     earlier attempt. Raises `Broken`."""
     where = folder.batch(batch.key)
     fragments = f"{where}/{RUN}" if batch.staged else where
+    found: list[str] = []
     try:
         os.makedirs(fragments)
         disk.put(f"{fragments}/point.sh", wrapper.SCRIPT.encode())
         for number, row in enumerate(batch.rows):
             _lay_point(folder, row)
             words = words_of(folder, manifest, batch, row)
-            disk.put(f"{fragments}/{number}", _fragment(folder, manifest, batch, number, words))
+            found.append(_fragment(folder, manifest, batch, number, words))
             _write_params(folder.directory(row), row, words)
             if batch.staged:
                 there = f"{where}/points/{row.folder or row.id}"
                 os.makedirs(there)
                 _write_params(there, row, words)
+        for first in range(0, len(found), wrapper.TOGETHER):
+            some = found[first : first + wrapper.TOGETHER]
+            disk.put(f"{fragments}/{first // wrapper.TOGETHER}", wrapper.together(some))
     except OSError as error:
         raise disk.trouble(error.filename or where, error) from None
 
@@ -72,9 +74,7 @@ def _directory(folder: Folder, batch: Batch, row: Row) -> str:
     return folder.directory(row)
 
 
-def _fragment(
-    folder: Folder, manifest: Manifest, batch: Batch, number: int, words: Handed
-) -> bytes:
+def _fragment(folder: Folder, manifest: Manifest, batch: Batch, number: int, words: Handed) -> str:
     row = batch.rows[number]
     directory = _directory(folder, batch, row)
     cd = code_directory(manifest, batch.code)
@@ -82,12 +82,12 @@ def _fragment(
         cd = f"{wrapper.HERE}/{batch.code}"
     own = {"HPC_SWEEP_ID": folder.id, "HPC_SWEEP_POINT": row.id, "HPC_SWEEP_DIR": directory}
     return wrapper.fragment(
+        number,
         directory=directory,
         me=f"{batch.key}.{number}",
         cd=cd,
         argv=words.argv,
-        env={**manifest.spec.environment, **words.env, **own},
-        far=batch.staged,
+        env={**words.env, **own},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import Counter
@@ -10,13 +11,15 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from hpcshell.core.errors import NotFound, Refused, WaitTimedOut, Wrong
+from hpcshell.core.errors import HpcError, NotFound, Refused, WaitTimedOut, Wrong
 from hpcshell.core.words import quote
 from hpcshell.flow.spec import Spec
+from hpcshell.jobs.doors import LOCAL
+from hpcshell.jobs.opened import door
 from hpcshell.machine import clock
 from hpcshell.sweeps import disk, folder, keeping, making, snapshots, submitting
 from hpcshell.sweeps.folder import Folder, Manifest
-from hpcshell.sweeps.keeping import Round
+from hpcshell.sweeps.keeping import LONGEST, Round
 from hpcshell.sweeps.ledger import Ledger, Target, Wanted
 from hpcshell.sweeps.looking import look
 from hpcshell.sweeps.making import Source
@@ -222,15 +225,27 @@ class Sweep:
         deadline = None if timeout is None else clock.monotonic() + timeout
         while True:
             begun = clock.monotonic()
-            counts = self.counts()
+            standings = self.standings()
             self._stay()
+            counts = Counter(one.state for one in standings)
             if not self.live(counts):
                 return counts
             if deadline is not None and begun >= deadline:
                 raise WaitTimedOut(
                     f"sweep {self.id} has not ended after {timeout:g} s", "hpc sweep status"
                 )
-            time.sleep(max(_LOOKS, 10 * (clock.monotonic() - begun)))
+            left = LONGEST if deadline is None else min(LONGEST, deadline - begun)
+            self._pause(standings, left, clock.monotonic() - begun)
+
+    def _pause(self, standings: Sequence[Standing], most: float, cost: float) -> None:
+        """Until it is worth looking again. One scheduler that has all of it tells when it ends."""
+        places = {one.on for one in standings if one.state in LIVE}
+        if places == {LOCAL} and not self.folder.ledger().wanted:
+            jobs = {one.job.partition("_")[0] for one in standings if one.state in LIVE}
+            with contextlib.suppress(HpcError):
+                door(LOCAL).call("wait", ids=sorted(jobs), timeout=most)
+                return
+        time.sleep(min(most, max(_LOOKS, 10 * cost)))
 
     def live(self, counts: Mapping[str, int]) -> bool:
         """Whether something of it waits, here or elsewhere, or runs."""

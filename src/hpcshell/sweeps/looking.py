@@ -11,7 +11,7 @@ import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -102,40 +102,67 @@ def _by_folder(
     mine = replace(bare, job=part.label, on=part.on)
     if name not in there:
         return replace(mine, state="PENDING" if part.staged else MISSING)
-    code, end = _noted(f"{directory}/exit")
-    if code == "0":
-        return replace(mine, state="COMPLETED", exit_code=0, **_times(directory, end))
+    run = _run(f"{directory}/run")
+    if run.code == "0":
+        return replace(mine, state="COMPLETED", exit_code=0, start=run.start, end=run.end)
     if (known := _outcome(directory)) is not None:
-        return _settled(mine, known)
-    if code.isdecimal():
-        return replace(mine, state="FAILED", exit_code=int(code), **_times(directory, end))
-    who, start = _noted(f"{directory}/started")
-    if who:
-        return replace(mine, state="RUNNING", start=start)
-    return replace(mine, state="PENDING")
+        return _settled(replace(mine, start=run.start, end=run.end), known)
+    if run.code:
+        code = int(run.code)
+        return replace(mine, state="FAILED", exit_code=code, start=run.start, end=run.end)
+    return replace(mine, state="RUNNING" if run.begun else "PENDING", start=run.start)
 
 
-def _noted(path: str) -> tuple[str, float | None]:
-    """The first word of a small file, and the time in it or of it."""
+class _Run(NamedTuple):
+    """What a point says of its last run."""
+
+    begun: bool = False
+    code: str = ""
+    start: float | None = None
+    end: float | None = None
+
+
+_LONGEST: Final = 4096
+"""Bytes at the end of a `run`: a point that is put back into the queue adds lines."""
+
+
+def _run(path: str) -> _Run:
+    """Times are since a boot nobody knows; the last is when the file was written."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
-        return "", None
+        return _Run()
     try:
-        words = os.read(descriptor, 100).decode("ascii", "replace").split()
-        if not words:
-            return "", None
-        if len(words) > 1 and words[1].isdecimal():
-            return words[0], float(words[1])
-        return words[0], os.fstat(descriptor).st_mtime
+        status = os.fstat(descriptor)
+        text = os.pread(descriptor, _LONGEST, max(0, status.st_size - _LONGEST)).decode(
+            "ascii", "replace"
+        )
     except OSError:
-        return "", None
+        return _Run()
     finally:
         os.close(descriptor)
+    return _last_run(text, status.st_mtime)
 
 
-def _times(directory: str, end: float | None) -> dict[str, Any]:
-    return {"start": _noted(f"{directory}/started")[1], "end": end}
+def _last_run(text: str, written: float) -> _Run:
+    found = _Run()
+    begun = 0.0
+    for line in text.splitlines():
+        match line.split():
+            case ["start", _, *up]:
+                begun = _number(up)
+                found = _Run(begun=True, start=written)
+            case ["end", code, *up] if code.isdecimal():
+                took = max(0.0, _number(up) - begun) if begun else 0.0
+                found = _Run(begun=True, code=code, start=written - took, end=written)
+    return found
+
+
+def _number(words: list[str]) -> float:
+    try:
+        return float(words[0])
+    except (IndexError, ValueError):
+        return 0.0
 
 
 def _outcome(directory: str) -> Outcome | None:

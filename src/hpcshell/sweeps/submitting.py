@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from hpcshell import jobs
@@ -63,10 +63,7 @@ def _hand_over(folder: Folder, manifest: Manifest, batch: Batch, target: Target)
         array = f"0-{len(batch.rows) - 1}"
         made = [jobs.submit(command, on=target.on, array=array, **options)]
     else:
-        each = [
-            {"command": [*command, str(number)], "output": _log(options, number)}
-            for number in range(len(batch.rows))
-        ]
+        each = [{"command": [*command, str(number)]} for number in range(len(batch.rows))]
         made = jobs.submit_many(each, on=target.on, **options)
     return Taken(key=batch.key, on=made[0].on, jobs=tuple(one.label for one in made))
 
@@ -85,7 +82,7 @@ def options_of(folder: Folder, manifest: Manifest, batch: Batch, target: Target)
     if not batch.staged:
         directory = batches.code_directory(manifest, batch.code)
         log = f"{_literal(folder.batch(batch.key))}/{batches.LOG}"
-        return {"chdir": directory, "output": log, **options}
+        return {"chdir": directory, "output": log, "open_mode": "append", **options}
     where = folder.batch(batch.key)
     along = [f"{where}/{batches.RUN}", f"{where}/points"]
     code = batches.code_directory(manifest, batch.code)
@@ -94,11 +91,6 @@ def options_of(folder: Folder, manifest: Manifest, batch: Batch, target: Target)
 
 def _literal(path: str) -> str:
     return path.replace("%", "%%")
-
-
-def _log(options: Mapping[str, Any], number: int) -> str | None:
-    log = options.get("output")
-    return None if log is None else str(log).replace(batches.LOG, f"{number}.log")
 
 
 def _several(value: Any) -> list[str]:

@@ -44,11 +44,17 @@ def project(shared: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli
 
 def write(spec: dict, name: str = "sweep.yaml") -> None:
     Path(name).parent.mkdir(exist_ok=True)
-    Path(name).write_text(yaml.safe_dump(spec))
+    Path(name).write_text(yaml.safe_dump(spec, sort_keys=False))
 
 
 def changed(**more: object) -> None:
     write({**SPEC, **more})
+
+
+def waiting(command: str) -> dict[str, object]:
+    """A specification of four points that does what a shell is told."""
+    words = ["sh", "-c", command]
+    return {"command": words, "passing": "environment", "sweep": {"grid": {"seed": [1, 2, 3, 4]}}}
 
 
 def runs() -> dict[str, int]:
@@ -223,7 +229,7 @@ def test_the_command_of_a_dry_run_is_the_one_that_runs(project):
     project("run", "--wait")
     first = project("export", "--format", "json", check=True).json[0]
     folder = Path("sweeps/outputs/study/points", first["id"])
-    assert shown["handed"]["argv"][-1] == f"output.dir={folder.absolute()}"
+    assert shown["command"][-1] == f"output.dir={folder.absolute()}"
     assert shown["first"] == json.loads((folder / "params.json").read_text())
 
 
@@ -316,14 +322,7 @@ def test_the_sweeps_of_a_directory_are_listed_the_latest_first(project):
 
 
 def test_what_was_cancelled_can_go_on(project):
-    changed(command="sh -c 'test -e go || sleep 600'", throttle=1)
-    Path("train.py").unlink()
-    write(
-        {
-            **{k: v for k, v in SPEC.items() if k != "script"},
-            "command": "sh -c 'test -e go || sleep 600'",
-        }
-    )
+    write({"name": "study", "throttle": 1, **waiting("test -e go || sleep 600")})
     project("run", check=True)
     assert project("cancel", "--dry-run", check=True).out == "sweep study: would cancel 4 points\n"
     assert project("cancel", check=True).out == "sweep study: cancelled 4 points\n"
@@ -334,7 +333,7 @@ def test_what_was_cancelled_can_go_on(project):
 
 
 def test_of_what_is_deleted_nothing_is_live_and_somebody_said_yes(project):
-    write({"name": "long", "command": "sleep 600", "sweep": {"grid": {"seed": [1]}}}, "long.yaml")
+    write({"name": "long", **waiting("sleep 600")}, "long.yaml")
     project("run", "--wait")
     project("run", "long.yaml", check=True)
     assert "--yes" in project("cleanup", "--days", 0).err

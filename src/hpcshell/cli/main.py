@@ -46,7 +46,7 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "wait": "Wait until jobs have ended.",
     },
     "Study": {
-        "sweep": "Run one script with many parameters, each of them once.",
+        "sweep": "Run one script with many parameters, and each of them once.",
         "simulate": "Run a recorded workload under scheduling policies.",
     },
     "The machine": {

@@ -28,10 +28,32 @@ def tell(talk: Talk, plan: Plan) -> int:
 
 
 def _document(plan: Plan) -> dict[str, Any]:
-    import msgspec
+    handed = plan.handed
+    return {
+        "id": plan.id,
+        "points": plan.points,
+        "exact": plan.exact,
+        "first": plan.first,
+        "command": None if handed is None else handed.argv,
+        "environment": {} if handed is None else handed.env,
+        "spec": plan.spec,
+        "places": [_place_document(place) for place in plan.places],
+        "cost": {name: getattr(plan.cost, name) for name in plan.cost.__struct_fields__},
+    }
 
-    document: dict[str, Any] = msgspec.to_builtins(plan)
-    return document
+
+def _place_document(place: Place) -> dict[str, Any]:
+    request = place.request
+    asked = ("cpus", "memory", "gpus", "gpu_share", "nodes", "time_limit")
+    return {
+        "on": place.on,
+        "shape": place.shape,
+        "request": None if request is None else {name: getattr(request, name) for name in asked},
+        "script": place.script,
+        "submitted_with": place.argv,
+        "notes": place.notes,
+        "trouble": place.trouble or None,
+    }
 
 
 def _lines(plan: Plan) -> Iterator[str]:

@@ -16,7 +16,7 @@ from hpcshell.core.words import safe
 from hpcshell.flow.results.report import Report
 from hpcshell.flow.templates import shown
 from hpcshell.sweeps.exporting import FORMS
-from hpcshell.sweeps.face import open_sweep
+from hpcshell.sweeps.face import STATES, open_sweep
 
 EXAMPLES: Final = 3
 """Points that are named of each kind of error."""
@@ -166,7 +166,8 @@ def _plain(found: Report) -> dict[str, Any]:
 
 
 def _told(talk: Talk, id: str, found: Report) -> list[str]:
-    states = ", ".join(f"{count:,} {state}" for state, count in found.counts.items())
+    counts = found.counts
+    states = ", ".join(f"{counts[each]:,} {each}" for each in STATES if counts.get(each))
     lines = [f"sweep {safe(id)}: {counted(found.points, 'point')}: {states}"]
     sections = {
         f"best by {found.metric} ({found.direction})": _best(talk, found) if found.best else [],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from typing import Any, Final
 
 import click
@@ -16,9 +16,10 @@ from hpcshell.cli.verb import verb
 from hpcshell.core.words import safe
 from hpcshell.flow import expand
 from hpcshell.flow.spec import Spec
-from hpcshell.sweeps.face import Sweep, create, open_sweep
+from hpcshell.sweeps.face import STATES, Sweep, create, open_sweep
 from hpcshell.sweeps.keeping import Round
 from hpcshell.sweeps.making import Source, check_count
+from hpcshell.sweeps.standing import BAD, MISSING
 
 COUNTED: Final = 10_000_000
 """Points that are counted one by one, where the number does not follow from the axes."""
@@ -155,8 +156,6 @@ def _foretell(
 
 
 def _would_resume(talk: Talk, sweep: Sweep) -> int:
-    from hpcshell.sweeps.standing import BAD, MISSING
-
     again = [one for one in sweep.standings() if one.state in (MISSING, *BAD)]
     if talk.json:
         rows = [{"id": one.id, "state": one.state, "params": one.params} for one in again]
@@ -212,15 +211,11 @@ def _lines(sweep: Sweep, done: Round, submitted: int) -> list[str]:
 
 
 def _states(done: Round) -> str:
-    from collections import Counter
-
-    counts: Mapping[str, int] = Counter(one.state for one in done.standings)
-    return ", ".join(f"{count:,} {state}" for state, count in counts.items()) or "no points"
+    counts = Counter(one.state for one in done.standings)
+    return ", ".join(f"{counts[each]:,} {each}" for each in STATES if counts[each]) or "no points"
 
 
 def _hint(done: Round, submitted: int) -> str:
-    from hpcshell.sweeps.standing import BAD
-
     if not submitted and any(one.state in BAD for one in done.standings):
         return "what has failed: hpc sweep errors; to run it again: hpc sweep resume"
     return "how it stands: hpc sweep status; to wait: hpc sweep watch"

@@ -69,4 +69,4 @@ def hours(amount: float, what: str) -> str:
     """`2 core-hours`; of little the seconds."""
     if amount < SMALL:
         return f"{amount * HOUR:,.3g} {what}-seconds"
-    return f"{amount:,.3g} {what}-hours"
+    return f"{amount:,.0f} {what}-hours" if amount >= 100 else f"{amount:.3g} {what}-hours"

@@ -219,7 +219,7 @@ def test_a_dry_run_shows_everything_and_elides_nothing(project):
     assert lines[0] == "sweep study: 581 points"
     assert {"sizes: 2 groups of width, heads", "width=1, heads=2", "width=2, heads=4"} <= {*lines}
     assert "without width == 1 and lr > 40" in lines
-    assert "cost: at most 1,160 core-hours, by the time limit of 581 points" in said.out
+    assert "cost: at most 1,162 core-hours, by the time limit of 581 points" in said.out
     assert "2 at once" in lines[-1]
     assert not Path("sweeps").exists()
 

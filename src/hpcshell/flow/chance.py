@@ -19,26 +19,24 @@ _BITS: Final = 53
 DIGITS: Final = 12
 """Significant ones, of numbers that were computed: more are noise to a person."""
 
-
-def uniform(seed: int, name: str, index: int) -> float:
-    """A number in [0, 1): the same one for the same three."""
-    key = f"{seed}\n{index}\n{name}".encode()
-    drawn = int.from_bytes(blake2b(key, digest_size=8).digest(), "big")
-    return (drawn >> (64 - _BITS)) / (1 << _BITS)
+Quantile = Callable[[float], Any]
+"""From a share in [0, 1) to the value that so large a share of all draws is below."""
 
 
-def draw(dist: Dist, seed: int, name: str, index: int) -> Any:
-    """The value of one parameter in one sample."""
-    return at(dist, uniform(seed, name, index))
+def sampler(dist: Dist, seed: int, name: str) -> Callable[[int], Any]:
+    """From the number of a sample to the value of this parameter in it."""
+    key = f"{seed}\n{name}\n".encode()
+    value = quantile(dist)
+
+    def sample(index: int) -> Any:
+        drawn = blake2b(key + index.to_bytes(8, "big"), digest_size=8).digest()
+        return value((int.from_bytes(drawn, "big") >> (64 - _BITS)) / (1 << _BITS))
+
+    return sample
 
 
-def at(dist: Dist, share: float) -> Any:
-    """The value that so large a share of all draws is below."""
-    if dist.kind == "choice":
-        return _chosen(dist, share)
-    if dist.kind == "int":
-        return _whole(dist, share)
-    return _CONTINUOUS[dist.kind](dist, share)
+def quantile(dist: Dist) -> Quantile:
+    return _KINDS[dist.kind](dist)
 
 
 def rounded(value: float) -> float:
@@ -46,59 +44,67 @@ def rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def _within(dist: Dist, value: float) -> float:
-    return min(max(rounded(value), dist.low), dist.high)
+def settled(value: float, scale: float) -> float:
+    """The same for a sum of numbers as large as `scale`: what is left of 1.7 - 17 * 0.1 is 0."""
+    places = DIGITS + 2 - math.ceil(math.log10(scale)) if scale else 0
+    return rounded(round(value, places) if abs(places) < 300 else value)
 
 
-def _uniform(dist: Dist, share: float) -> float:
-    return _within(dist, dist.low * (1 - share) + dist.high * share)
+def _uniform(dist: Dist) -> Quantile:
+    low, high = dist.low, dist.high
+    return lambda share: min(max(rounded(low * (1 - share) + high * share), low), high)
 
 
-def _loguniform(dist: Dist, share: float) -> float:
-    low, high = math.log(dist.low), math.log(dist.high)
-    return _within(dist, math.exp(low + (high - low) * share))
+def _loguniform(dist: Dist) -> Quantile:
+    low, high = dist.low, dist.high
+    first, last = math.log(low), math.log(high)
+    return lambda share: min(max(rounded(math.exp(first + (last - first) * share)), low), high)
 
 
-def _quniform(dist: Dist, share: float) -> float:
-    steps = _steps(dist)
-    return rounded(dist.low + dist.step * min(int(share * (steps + 1)), steps))
+def _quniform(dist: Dist) -> Quantile:
+    low, step = dist.low, dist.step
+    # one step more than fits, because 0.1 is no binary fraction, is none more
+    steps = int((dist.high - low) / step * (1 + 1e-12) + 1e-9)
+    scale = max(abs(low), abs(dist.high))
+    return lambda share: settled(low + step * min(int(share * (steps + 1)), steps), scale)
 
 
-def _normal(dist: Dist, share: float) -> float:
-    share = max(share, 2.0**-_BITS / 2)
-    return rounded(NormalDist(dist.low, dist.high).inv_cdf(share))
+def _normal(dist: Dist) -> Quantile:
+    inverse = NormalDist(dist.low, dist.high).inv_cdf
+    least = 2.0 ** -(_BITS + 1)
+    return lambda share: rounded(inverse(max(share, least)))
 
 
-def _lognormal(dist: Dist, share: float) -> float:
-    return rounded(math.exp(_normal(dist, share)))
+def _lognormal(dist: Dist) -> Quantile:
+    normal = _normal(dist)
+    return lambda share: rounded(math.exp(normal(share)))
 
 
-def _whole(dist: Dist, share: float) -> int:
-    step = int(dist.step) or 1
-    low, steps = int(dist.low), (int(dist.high) - int(dist.low)) // step
+def _whole(dist: Dist) -> Quantile:
+    low, high, step = int(dist.low), int(dist.high), int(dist.step) or 1
     if not dist.log:
-        return low + step * min(int(share * (steps + 1)), steps)
-    first, last = math.log(dist.low), math.log(dist.high + 1)
-    return min(max(int(math.exp(first + (last - first) * share)), low), int(dist.high))
+        steps = (high - low) // step
+        return lambda share: low + step * min(int(share * (steps + 1)), steps)
+    first, last = math.log(low), math.log(high + 1)
+    return lambda share: min(max(int(math.exp(first + (last - first) * share)), low), high)
 
 
-def _steps(dist: Dist) -> int:
-    """How many steps fit between both ends, in spite of 0.1 being no binary fraction."""
-    return int((dist.high - dist.low) / dist.step * (1 + 1e-12) + 1e-9)
-
-
-def _chosen(dist: Dist, share: float) -> Any:
+def _choice(dist: Dist) -> Quantile:
+    choices = dist.choices
     if not dist.weights:
-        return dist.choices[int(share * len(dist.choices))]
+        return lambda share: choices[int(share * len(choices))]
     sums = list(accumulate(dist.weights))
-    found = bisect_right(sums, share * sums[-1])
-    return dist.choices[min(found, len(dist.choices) - 1)]
+    # never one of weight 0 at the end
+    last = max(at for at, weight in enumerate(dist.weights) if weight)
+    return lambda share: choices[min(bisect_right(sums, share * sums[-1]), last)]
 
 
-_CONTINUOUS: Final[dict[str, Callable[[Dist, float], float]]] = {
+_KINDS: Final[dict[str, Callable[[Dist], Quantile]]] = {
     "uniform": _uniform,
     "loguniform": _loguniform,
     "quniform": _quniform,
+    "int": _whole,
     "normal": _normal,
     "lognormal": _lognormal,
+    "choice": _choice,
 }

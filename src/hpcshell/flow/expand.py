@@ -14,7 +14,7 @@ from itertools import chain, groupby, product
 from math import prod
 from typing import Any, Final
 
-from hpcshell.flow.chance import draw
+from hpcshell.flow.chance import sampler
 from hpcshell.flow.expressions import Evaluated, compiled
 from hpcshell.flow.identity import canonical
 from hpcshell.flow.spec import Axis, Block, Exclusion, Sampling, Spec
@@ -48,7 +48,7 @@ def exact(spec: Spec) -> bool:
 def _all_differ(sampling: Sampling) -> bool:
     if sampling.when or sampling.samples > COUNTED:
         return False
-    return len(_different(_draws(sampling))) == sampling.samples
+    return sum(1 for _ in _different_draws(sampling)) == sampling.samples
 
 
 def groups(spec: Spec) -> tuple[Axis, ...]:
@@ -112,10 +112,7 @@ def _of_block(block: Block) -> Iterator[Point]:
 
 
 def _starts(block: Block) -> Iterator[Point]:
-    if not block.listed:
-        return iter([dict(block.constants)])
-    merged = ({**block.constants, **listed} for listed in block.listed)
-    return _unseen(merged, set())
+    return iter([{**block.constants, **listed} for listed in block.listed or ({},)])
 
 
 Stage = Callable[[Iterable[Point]], Iterator[Point]]
@@ -168,15 +165,15 @@ def _conditional(axis: Axis, when: Evaluated) -> Stage:
 
 
 def _draws(sampling: Sampling) -> Iterator[Point]:
+    samplers = [
+        (name, sampler(dist, sampling.seed, name)) for name, dist in sampling.parameters.items()
+    ]
     for index in range(sampling.samples):
-        yield {
-            name: draw(dist, sampling.seed, name, index)
-            for name, dist in sampling.parameters.items()
-        }
+        yield {name: sample(index) for name, sample in samplers}
 
 
-def _different(draws: Iterable[Point]) -> list[Point]:
-    return list(_unseen(draws, set()))
+def _different_draws(sampling: Sampling) -> Iterator[Point]:
+    return _unseen(_draws(sampling), set())
 
 
 def _with_draws(
@@ -184,15 +181,16 @@ def _with_draws(
 ) -> Iterator[Point]:
     """Each point with each sample; a parameter whose condition does not hold is left out of it."""
     when = {name: compiled(text, known) for name, text in sampling.when.items()}
+    make = _draws if when else _different_draws
+    few = list(make(sampling)) if sampling.samples <= COUNTED else None
     for point in found:
-        drawn = (_kept(point, draws, when) for draws in _draws(sampling))
-        yield from _unseen(drawn, set())
+        whole = ({**point, **drawn} for drawn in few or make(sampling))
+        yield from _unseen((_kept(each, when) for each in whole), set()) if when else whole
 
 
-def _kept(point: Point, drawn: Point, when: Mapping[str, Evaluated]) -> Point:
-    whole = {**point, **drawn}
+def _kept(whole: Point, when: Mapping[str, Evaluated]) -> Point:
     for name, condition in when.items():
-        if not condition({**whole, name: None}):
+        if not condition(whole):
             del whole[name]
     return whole
 

@@ -17,9 +17,10 @@ import operator
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
+from warnings import catch_warnings, simplefilter
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.words import nearest, quote
+from hpcshell.core.words import nearest, quote, safe
 
 Params: TypeAlias = Mapping[str, Any]
 Evaluated: TypeAlias = Callable[[Params], Any]
@@ -33,6 +34,13 @@ LARGEST: Final = 10**30
 LONGEST_RESULT: Final = 10_000
 """Characters or items of what is computed."""
 
+
+def _round(number: Any, digits: int = 0) -> Any:
+    if abs(digits) > 30:
+        raise ValueError("more than 30 digits")
+    return round(number, digits) if digits else round(number)
+
+
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "abs": abs,
     "float": float,
@@ -40,7 +48,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "len": len,
     "max": max,
     "min": min,
-    "round": round,
+    "round": _round,
     "str": str,
 }
 _ALL: Final = "params"
@@ -59,7 +67,7 @@ def compiled(text: str, names: Collection[str]) -> Evaluated:
             raise
         except Exception as error:
             raise Wrong(
-                f"{quote(text)} cannot be computed: {quote(str(error), 80)}",
+                f"{quote(text)} cannot be computed: {safe(str(error)[:80])}",
                 "compare and add what is of one kind",
             ) from None
 
@@ -86,7 +94,9 @@ class _Compiler:
             return self._parameter(self.text)
         self._bounded()
         try:
-            tree = ast.parse(self.text.strip(), mode="eval")
+            with catch_warnings():
+                simplefilter("ignore")
+                tree = ast.parse(self.text.strip(), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise Wrong(
                 f"{quote(self.text)} is no expression",

@@ -18,11 +18,11 @@ _ENCODER: Final = Encoder(order="deterministic")
 _OTHERS: Final = "use finite numbers, texts, true, false, null, lists and mappings"
 
 
-def canonical(params: Params) -> bytes:
-    """The parameters as JSON, keys in order: the same for the same values, in whatever order they
-    were given. Whoever made the parameters without `reading` checks them with `storable` first."""
+def canonical(value: Any) -> bytes:
+    """Parameters, or one value, as JSON with its keys in order. What was not made by `reading` is
+    checked with `storable` first."""
     try:
-        return _ENCODER.encode(params)
+        return _ENCODER.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Wrong(f"parameters that JSON cannot say: {quote(str(error))}", _OTHERS) from None
 
@@ -50,6 +50,9 @@ def storable(value: Any) -> None:
     if kind is float:
         if not value - value == 0:
             raise Wrong(f"{value} is no value of a parameter", _OTHERS)
+    elif kind is int:
+        if not -(1 << 63) <= value < 1 << 64:
+            raise Wrong("a whole number of more than 64 bits", "use text")
     elif kind in (list, tuple):
         for item in value:
             storable(item)
@@ -58,5 +61,5 @@ def storable(value: Any) -> None:
             if not isinstance(key, str):
                 raise Wrong(f"the key {quote(repr(key))} is no text", _OTHERS)
             storable(item)
-    elif value is not None and kind not in (str, int, bool):
+    elif value is not None and kind not in (str, bool):
         raise Wrong(f"a {kind.__name__[:40]} is no value of a parameter", _OTHERS)

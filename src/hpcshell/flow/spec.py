@@ -33,9 +33,9 @@ class Dist(Record, frozen=True, kw_only=True):
 
 
 class Axis(Record, frozen=True, kw_only=True):
-    """What varies together: each entry of `values` holds a value for each of `names`. `when`: an
-    expression over the parameters of earlier axes; where it is false none of the names is set.
-    `paired`: whether it was given as a group; `group`: its name, if it has one."""
+    """What varies together: each entry of `values`, all of which differ, holds a value for each of
+    `names`. `when`: an expression over the parameters of earlier axes; where it is false none of
+    the names is set. `paired`: whether it was given as a group; `group`: its name, if any."""
 
     names: tuple[str, ...]
     values: tuple[tuple[Value, ...], ...]
@@ -61,8 +61,8 @@ class Exclusion(Record, frozen=True, kw_only=True):
 
 
 class Block(Record, frozen=True, kw_only=True):
-    """The product of its axes, or each of its `listed` points, with each of what is drawn; the
-    constants are in all of them."""
+    """Each of its `listed` points (which differ), with the product of its axes, with each of what
+    is drawn; the constants are in all of them, where a listed point does not say otherwise."""
 
     constants: Mapping[str, Value] = {}
     axes: tuple[Axis, ...] = ()

@@ -17,8 +17,8 @@ from hpcshell.flow.expressions import Evaluated, compiled, used
 WIDEST: Final = 100
 """Characters that a value can be padded to."""
 _FORMAT: Final = re.compile(
-    r"(?:[^{}]?[<>=^])?[-+ ]?#?0?(?P<width>\d{0,9})[,_]?"
-    r"(?:\.(?P<precision>\d{1,9}))?[bcdeEfFgGnosxX%]?"
+    r"(?:[^{}]?[<>=^])?[-+ ]?#?0?(?P<width>\d{0,30})[,_]?"
+    r"(?:\.(?P<precision>\d{1,30}))?[bdeEfFgGosxX%]?"
 )
 
 

@@ -14,6 +14,7 @@ Said = tuple[str, str, str]
 Tongue = Callable[[Sequence[str], int], Said | None]
 _NEAR: Final = 40
 """Lines after the first in which the rest of an error is looked for."""
+GPU_FULL: Final = "CUDA out of memory|CUDA_ERROR_OUT_OF_MEMORY|HIP out of memory"
 _DEADLY: Final = (
     "Segmentation fault|Aborted|Bus error|Floating point exception|Illegal instruction|Killed"
 )
@@ -40,11 +41,11 @@ def _java(lines: Sequence[str], at: int) -> Said | None:
 
 
 def _julia(lines: Sequence[str], at: int) -> Said | None:
-    found = re.match(r"ERROR: (?:LoadError: )?(?:(?P<kind>\w+Error)(?:: |\(|\Z))?", lines[at])
+    found = re.match(r"ERROR: (?:LoadError: )?(?:(?P<kind>\w+Error)(?:: | |\(|\Z))?", lines[at])
     if found is None:
         return None
     frame = _after(r"^ *\[1\] (?P<in>[^\s(]+)", lines, at)
-    place = _after(r"^ *@ .*?(?P<where>[^\s/\\]+:[0-9]+)", lines, at)
+    place = _after(r"(?:^ *@ | at ).*?(?P<where>[^\s/\\]+:[0-9]+)", lines, at)
     where = " in ".join([*([place["where"]] if place else []), *([frame["in"]] if frame else [])])
     return where, found["kind"] or "ERROR", lines[at][found.end() :]
 
@@ -106,8 +107,7 @@ def _fortran(lines: Sequence[str], at: int) -> Said | None:
 
 
 def _gpu(lines: Sequence[str], at: int) -> Said | None:
-    known = r"CUDA out of memory|CUDA_ERROR_OUT_OF_MEMORY|HIP out of memory"
-    return ("", "CUDA out of memory", "") if re.search(known, lines[at]) else None
+    return ("", "CUDA out of memory", "") if re.search(GPU_FULL, lines[at]) else None
 
 
 def _died(lines: Sequence[str], at: int) -> Said | None:
@@ -126,11 +126,13 @@ def _shell(lines: Sequence[str], at: int) -> Said | None:
     found = re.match(
         r"(?:.*/)?(?P<file>[^\s/:]+): (?:line )?(?P<line>[0-9]+): (?P<message>.+)\Z", lines[at]
     )
-    if found is None:
+    if found is None or _died(lines, at):
         return None
     return f"{found['file']}:{found['line']}", "", found["message"]
 
 
 TONGUES: Final[tuple[Tongue, ...]] = (
-    _java, _julia, _matlab, _r, _terminate, _assertion, _rust, _go, _fortran, _gpu, _died, _shell,
+    _java, _julia, _matlab, _r, _terminate, _assertion, _rust, _go, _fortran, _gpu, _shell,
 )  # fmt: skip
+DEATHS: Final[tuple[Tongue, ...]] = (_died,)
+"""Only that a program died, which others may say the reason of."""

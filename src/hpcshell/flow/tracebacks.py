@@ -14,22 +14,24 @@ from collections.abc import Sequence
 from typing import Final
 
 from hpcshell.core.records import Record
-from hpcshell.flow.tongues import TONGUES
+from hpcshell.flow.tongues import DEATHS, GPU_FULL, TONGUES, Tongue
 
 LONGEST: Final = 400
 """Characters of a line that are looked at."""
 LINES: Final = 400
 """Lines, from the last one back, that are looked at."""
 SHOWN: Final = 30
+NEAR: Final = 6
+"""Lines between an error and the death it led to, at most."""
 _START: Final = "Traceback (most recent call last):"
 _PLACE: Final = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>[0-9]+)(?:, in (?P<in>.*))?')
 _EXCEPTION: Final = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?::(?: (?P<message>.*))?)?\Z")
-_GPU: Final = re.compile(r"CUDA out of memory|CUDA_ERROR_OUT_OF_MEMORY|HIP out of memory")
 _ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*+[ -/]*+[@-~]|[@-Z\\-_])")
 _MASKED: Final = re.compile(
     r"0x[0-9A-Fa-f]++"  # addresses
-    r"|(?<![A-Za-z0-9_])(?=[a-f]*+[0-9])[0-9a-f]{8,}+(?:-[0-9a-f]{4,}+)*+(?![A-Za-z0-9_])"  # hashes
-    r"|(?<![A-Za-z0-9_])[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
+    r"|(?<![A-Za-z0-9_])(?:"
+    r"(?=[a-f]*+[0-9])(?=[0-9]*+[a-f])[0-9a-f]{8,}+(?:-[0-9a-f]{4,}+)*+(?![A-Za-z0-9_])"  # hashes
+    r"|[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)"
 )
 
 
@@ -48,11 +50,17 @@ class Frame(Record, frozen=True, kw_only=True):
 
 
 def last_frame(text: str) -> Frame | None:
-    """The last error in the text that is of a known form; None: there is none."""
+    """The last error in the text that is of a known form; None: there is none. What a shell says
+    of a death counts only where nothing just before it says why."""
     lines = _lines(text)
     start = next((at for at in reversed(range(len(lines))) if _START in lines[at]), None)
     python, end = _python(lines, start) if start is not None else (None, 0)
-    return _other(lines, end) or python
+    said = _last(lines, TONGUES, end)
+    death = _last(lines, DEATHS, end)
+    at, found = said or (end, python)
+    if death and (found is None or death[0] - at > NEAR):
+        return death[1]
+    return found
 
 
 def last_line(text: str) -> Frame | None:
@@ -93,7 +101,7 @@ def _python(lines: Sequence[str], start: int) -> tuple[Frame | None, int]:
 def _raised(where: str, line: str, lines: Sequence[str]) -> Frame:
     found = _EXCEPTION.match(line)
     kind, message = (found["kind"], found["message"] or "") if found else ("", line)
-    if _GPU.search(line):
+    if re.search(GPU_FULL, line):
         kind, message = "CUDA out of memory", ""
     return Frame(where=where, kind=kind, message=masked(message), lines=tuple(lines[-SHOWN:]))
 
@@ -104,12 +112,12 @@ def _place(file: str, line: str, function: str) -> str:
     return f"{name}:{line} in {function}" if function else f"{name}:{line}"
 
 
-def _other(lines: Sequence[str], end: int) -> Frame | None:
-    """The last line from `end` on that another tongue's error begins with."""
+def _last(lines: Sequence[str], tongues: Sequence[Tongue], end: int) -> tuple[int, Frame] | None:
+    """The last line from `end` on that an error of one of the tongues begins with."""
     for at in reversed(range(end, len(lines))):
-        for tongue in TONGUES:
+        for tongue in tongues:
             if said := tongue(lines, at):
                 where, kind, message = said
                 shown = tuple(lines[max(0, at - 2) : at + SHOWN - 2])
-                return Frame(where=where, kind=kind, message=masked(message), lines=shown)
+                return at, Frame(where=where, kind=kind, message=masked(message), lines=shown)
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -78,52 +77,56 @@ def _replace(path: str, content: bytes) -> None:
 
 
 def _csv(table: Table) -> bytes:
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow([_marked(name) for name in table.names])
-    writer.writerows([_field(cell) for cell in row] for row in table.rows)
-    return lines.getvalue().encode("utf-8", "backslashreplace")
+    lines = [map(_field, table.names), *(map(_field, row) for row in table.rows)]
+    return "".join(",".join(line) + "\n" for line in lines).encode("utf-8", "backslashreplace")
 
 
-def _field(cell: Any) -> Any:
+def _field(cell: Any) -> str:
     """Numbers as Python writes them, what has parts as JSON; text that a spreadsheet would run is
     marked as text."""
+    if cell is None:
+        return ""
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    if cell is None or isinstance(cell, int | float):
-        return cell
-    return _marked(_words(cell))
+    if isinstance(cell, int | float):
+        return repr(cell)
+    word = _marked(_words(cell))
+    return '"' + word.replace('"', '""') + '"' if set(word) & set(',"\r\n') else word
 
 
 def _marked(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """Also where it is marked already, so that the mark can be taken off again."""
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA) else text
 
 
 def _words(cell: Any) -> str:
-    if isinstance(cell, str):
-        return cell
-    return json.dumps(cell, ensure_ascii=False, separators=(",", ":"))
+    return cell if isinstance(cell, str) else _dumped(cell)
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _json(table: Table) -> bytes:
     """A list of objects, one a point, of its cells that hold something; NaN and infinities, which
     JSON has no word for, are null."""
-    names = [_clean(name) for name in table.names]
     rows = [
-        {name: _spoken(cell) for name, cell in zip(names, row, strict=True) if cell is not None}
+        {
+            name: _spoken(cell)
+            for name, cell in zip(table.names, row, strict=True)
+            if cell is not None
+        }
         for row in table.rows
     ]
-    return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return f"{_dumped(rows)}\n".encode("utf-8", "backslashreplace")
 
 
 def _spoken(cell: Any) -> Any:
     if isinstance(cell, float) and not math.isfinite(cell):
         return None
-    if isinstance(cell, int | float):
+    if isinstance(cell, str | int | float):
         return cell
-    if isinstance(cell, str):
-        return _clean(cell)
-    return json.loads(_clean(_words(cell)), parse_constant=lambda _: None)
+    return json.loads(_dumped(cell), parse_constant=lambda _: None)
 
 
 def _clean(text: str) -> str:

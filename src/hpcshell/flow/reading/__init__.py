@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpcshell.flow.reading.entry import Entry
+from hpcshell.flow.reading.schema import schema
 from hpcshell.flow.reading.study import study
 from hpcshell.flow.reading.tree import from_objects, from_text
 from hpcshell.flow.spec import Spec
+
+__all__ = ["from_document", "read", "schema"]
 
 
 def read(text: str, name: str = "sweep.yaml") -> Spec:

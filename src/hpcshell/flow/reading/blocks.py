@@ -15,6 +15,7 @@ from hpcshell.flow.reading.chances import distributions
 from hpcshell.flow.reading.entry import Entry
 from hpcshell.flow.reading.values import (
     constants,
+    each_once,
     flattened,
     is_generated,
     is_generator,
@@ -47,10 +48,11 @@ def _block(entry: Entry, notes: list[str]) -> Block:
         axes += _grid(grid, notes)
     if (paired := entry.at("paired")) is not None:
         axes += _paired(paired, notes)
+    fixed = constants(entry.at("parameters"))
     block = Block(
-        constants=constants(entry.at("parameters")),
+        constants=fixed,
         axes=tuple(axis for axis, _ in axes),
-        listed=_listed(entry.at("list")),
+        listed=_listed(entry.at("list"), fixed, notes),
     )
     block, conditions = _with_random(block, entry.at("random"))
     _each_once(block, entry)
@@ -123,7 +125,7 @@ def _group(entry: Entry, name: str, notes: list[str]) -> Axis:
         raise entry.wrong(f"{entry.label}: a group without values", "write a: [1, 2], b: [3, 4]")
     return Axis(
         names=tuple(columns),
-        values=tuple(zip(*columns.values(), strict=True)),
+        values=each_once(entry, list(zip(*columns.values(), strict=True)), notes),
         when=_when(entry) if "when" not in inner else "",
         paired=True,
         group=name,
@@ -140,13 +142,16 @@ def _column(entry: Entry, notes: list[str]) -> list[Any]:
 # -------------------------------------------------------------------------------------- the others
 
 
-def _listed(entry: Entry | None) -> tuple[Mapping[str, Any], ...]:
+def _listed(
+    entry: Entry | None, fixed: Mapping[str, Any], notes: list[str]
+) -> tuple[Mapping[str, Any], ...]:
+    """The points of a list, with the constants that they do not replace."""
     if entry is None:
         return ()
     found = entry.items("write - {lr: 0.1, batch: 8} for each point")
     if not found:
         raise entry.wrong(f"{entry.label} is empty", "write - {lr: 0.1, batch: 8} for each point")
-    return tuple(constants(item) for item in found)
+    return each_once(entry, [{**fixed, **constants(item)} for item in found], notes)
 
 
 def _with_random(block: Block, entry: Entry | None) -> tuple[Block, dict[str, Entry]]:
@@ -169,9 +174,8 @@ def _with_random(block: Block, entry: Entry | None) -> tuple[Block, dict[str, En
 def _each_once(block: Block, entry: Entry) -> None:
     """Refuses a parameter that two of grid, paired, list, random and parameters give."""
     found = [name for axis in block.axes for name in axis.names]
-    found += list(dict.fromkeys(name for point in block.listed for name in point))
     found += list(block.random.parameters) if block.random else []
-    seen = set(block.constants) - {name for point in block.listed for name in point}
+    seen = {*block.constants, *(name for point in block.listed for name in point)}
     for name in found:
         if name in seen:
             raise entry.wrong(

@@ -12,7 +12,7 @@ from hpcshell.flow.reading.values import DISTRIBUTIONS, flattened, is_distributi
 from hpcshell.flow.spec import Dist
 
 _ENDS: Final = ("low", "high")
-_NAMES: Final = {
+PARTS: Final = {
     "uniform": _ENDS,
     "loguniform": _ENDS,
     "quniform": ("low", "high", "step"),
@@ -80,7 +80,7 @@ def _listed(entry: Entry, weights: Entry | None) -> Dist:
 
 
 def _numbers(entry: Entry, kind: str) -> Dist:
-    names = _NAMES[kind]
+    names = PARTS[kind]
     if entry.is_mapping():
         entry.known(names)
         given: dict[str, Any] = {name: entry.at(name) for name in names}

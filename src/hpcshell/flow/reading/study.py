@@ -7,8 +7,9 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.core.options.table import BY_NAME, by_key
 from hpcshell.core.options.values import from_keywords
-from hpcshell.core.words import check_name, quote
+from hpcshell.core.words import check_name, nearest, quote
 from hpcshell.flow.arguments import check_folder, templates
 from hpcshell.flow.expand import names
 from hpcshell.flow.reading.blocks import KEYS as SWEEP_KEYS
@@ -51,7 +52,7 @@ KEYS: Final = (
     "defaults",
 )
 CARE_COUNTS: Final = ("max_failures", "same_error", "throttle")
-_OURS: Final = (
+OURS: Final = (
     "array throttle dependency after afterok afternotok afterany output error retries retry_on"
     " retry_grow retry_cap priority env export chdir hold unique"
 )
@@ -108,7 +109,7 @@ def _checked(entry: Entry, spec: Spec) -> Spec:
     notes = list(spec.notes)
     check_passing(entry, spec.command, spec.passing, known, notes)
     output = entry.at("output")
-    if output is not None:
+    if output is not None and spec.output:
         try:
             (template,) = templates((spec.output,), known)
             if not template.used:
@@ -234,10 +235,16 @@ def _resources(entry: Entry) -> tuple[dict[str, Any], str]:
 
 
 def _option(entry: Entry) -> Any:
-    if entry.last in _OURS.split():
+    if entry.last in OURS.split():
         raise entry.wrong(
             f"{entry.last} is not set per job: the sweep does it",
             f"remove it, or write {entry.last}: at the top of the file if it is a key of sweeps",
+        )
+    if by_key(entry.last) is None:
+        near = nearest(entry.last, BY_NAME)
+        raise entry.wrong(
+            f"{quote(entry.last)} is no option of a job",
+            f"did you mean {near}?" if near else "`hpc submit --help` lists them",
         )
     value = entry.value()
     try:

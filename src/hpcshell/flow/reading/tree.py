@@ -30,6 +30,8 @@ _OTHER_BASE: Final = re.compile(r"0(?:x[0-9a-fA-F]+|o[0-7]+|b[01]+)\Z")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 _LEADING_ZERO: Final = re.compile(r"[-+]?0[0-9_]+\Z")
 _NO_NUMBER: Final = re.compile(r"(?:[-+]?\.?inf(?:inity)?|\.?nan)\Z", re.IGNORECASE)
+_PAIR: Final = re.compile(r"\\\\|\\u(d[89ab]..)\\u(d[c-f]..)", re.IGNORECASE)
+"""A surrogate pair as JSON escapes it; or a backslash that is escaped, which begins none."""
 _DATE: Final = re.compile(r"\d{4}-\d\d?-\d\d?(?:[Tt ].*)?\Z")
 _WORDS: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -72,7 +74,7 @@ def from_text(text: str, name: str) -> Node:
         raise Wrong(
             f"{name}: {len(text):,} characters are too many", f"the limit is {LONGEST:,} characters"
         )
-    text = _without_tabs(text.removeprefix("\ufeff"))
+    text = _yaml_of(text.removeprefix("\ufeff"))
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return _Composer(yaml.parse(text, Loader=loader), name).document()
@@ -82,15 +84,17 @@ def from_text(text: str, name: str) -> Node:
         raise Wrong(f"{name}: some characters are no text", "store the file as UTF-8") from None
 
 
-def _without_tabs(text: str) -> str:
-    """JSON with its tabs as blanks: between its values they mean the same, within them are none."""
-    if "\t" not in text or not text.lstrip().startswith(("{", "[")):
+def _yaml_of(text: str) -> str:
+    """JSON as the YAML that means the same: blanks for tabs, which are only between its values,
+    and whole characters for pairs of surrogates. Other texts as they are."""
+    if not text.lstrip().startswith(("{", "[", '"')):
         return text
     try:
         loads(text)
     except (ValueError, RecursionError):
         return text
-    return text.replace("\t", " ")
+    text = text.replace("\t", " ").replace("\x7f", "\\x7f")
+    return _PAIR.sub(lambda found: loads(f'"{found[0]}"') if found[1] else found[0], text)
 
 
 def _no_yaml(error: Exception, text: str, name: str) -> Wrong:
@@ -275,12 +279,9 @@ def _finite(number: float, where: Where) -> float:
 
 
 def _text(text: str, where: Where) -> str:
-    """Text that can be handed to a program: surrogate pairs joined, none of them alone, no NUL."""
-    if not text.isascii():
-        try:
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16")
-        except UnicodeError:
-            raise where.wrong("half a character (a lone surrogate)", "write it whole") from None
+    """Text that can be handed to a program: whole characters, no NUL."""
+    if not text.isascii() and re.search("[\ud800-\udfff]", text):
+        raise where.wrong("half a character (a lone surrogate)", "write it whole")
     if "\0" in text:
         raise where.wrong("a NUL character, which no program can be handed", "remove it")
     return text

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 from hpcshell.core.words import quote
-from hpcshell.flow.chance import rounded
+from hpcshell.flow.chance import rounded, settled
 from hpcshell.flow.identity import canonical
 from hpcshell.flow.reading.entry import Entry
+
+Value = TypeVar("Value")
 
 MOST_VALUES: Final = 1_000_000
 """Of one parameter."""
@@ -101,11 +103,16 @@ def values(entry: Entry, notes: list[str]) -> tuple[Any, ...]:
         raise entry.wrong(
             f"{entry.label} has no values", "write at least one, or remove the parameter"
         )
-    seen: dict[bytes, Any] = {}
+    return each_once(entry, found, notes)
+
+
+def each_once(entry: Entry, found: Sequence[Value], notes: list[str]) -> tuple[Value, ...]:
+    """Without what came before, as JSON has it: 1 and 1.0 are two."""
+    seen: dict[bytes, Value] = {}
     for value in found:
         seen.setdefault(canonical(value), value)
     if len(seen) < len(found):
-        notes.append(f"{entry.label}: a value that is given twice runs once")
+        notes.append(f"{entry.label}: what is given twice runs once")
     return tuple(seen.values())
 
 
@@ -172,16 +179,15 @@ def _range(entry: Entry, notes: list[str]) -> list[Any]:
             "write [start, stop, step]; the stop is not among the values",
         )
     found = [start + index * step for index in range(count)]
-    return [_kept(entry, value) for value in found]
+    scale = max(abs(start), abs(stop))
+    return found if whole else [_kept(entry, value, scale) for value in found]
 
 
-def _kept(entry: Entry, value: float) -> Any:
-    """A computed number as a person means it."""
-    if isinstance(value, int):
-        return value
+def _kept(entry: Entry, value: float, scale: float = 0.0) -> float:
+    """A computed number as a person means it. `scale`: of what was added up."""
     if not math.isfinite(value):
         raise entry.wrong(f"{entry.label}: the values grow too large", "use a smaller range")
-    return rounded(value)
+    return settled(value, scale) if scale else rounded(value)
 
 
 def _countable(entry: Entry, count: float) -> None:
@@ -209,7 +215,8 @@ def _between(low: float, high: float, share: float) -> float:
 
 def _linspace(entry: Entry, notes: list[str]) -> list[Any]:
     (low, high, *_), shares = _spaced(entry, ("start", "stop", "num"))
-    return [_kept(entry, float(_between(low, high, share))) for share in shares]
+    scale = max(abs(low), abs(high))
+    return [_kept(entry, float(_between(low, high, share)), scale) for share in shares]
 
 
 def _logspace(entry: Entry, notes: list[str]) -> list[Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from html import escape
 from typing import Any, Final
 
 from hpcshell.core.units import format_clock, format_duration
-from hpcshell.core.words import safe
 from hpcshell.sim.report.documents import document
-from hpcshell.sim.report.pictures import image, pictures
+from hpcshell.sim.report.ink import image
+from hpcshell.sim.report.pictures import pictures
+from hpcshell.sim.report.sheet import escaped, figure, sheet
 from hpcshell.sim.simulate import Simulation
 from hpcshell.trace.oddities import sentences
 
@@ -50,33 +49,11 @@ FIGURES: Final[tuple[tuple[str, str, Callable[[Any], str], int], ...]] = (
 """What the table shows: the key of the document, a heading, how it is said, and whether more (1) or
 less (-1) of it is better."""
 
-STYLE: Final = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 72rem; margin: 2rem auto;
-  padding: 0 1rem; background: #fff; }
-h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
-td { white-space: nowrap; } th:first-child, td:first-child { text-align: left; }
-thead th { vertical-align: bottom; }
-td.best { font-weight: 700; } figure { margin: 1.5rem 0; }
-svg { width: 100%; max-width: 52rem; height: auto; }
-figcaption, .note { color: #555; font-size: .9rem; } li { overflow-wrap: anywhere; }
-"""
-
 
 def page(simulations: Sequence[Simulation]) -> str:
     """The page of simulations of one workload, at least one."""
-    name = _text(simulations[0].workload.name)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{name}: simulated schedules</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(_sections(simulations))
-        + "\n</body>\n</html>\n"
-    )
+    name = simulations[0].workload.name
+    return sheet(f"{name}: simulated schedules", _sections(simulations))
 
 
 def _sections(simulations: Sequence[Simulation]) -> Iterator[str]:
@@ -84,7 +61,7 @@ def _sections(simulations: Sequence[Simulation]) -> Iterator[str]:
     span = float(work.submit[-1] - work.submit[0]) if len(work) else 0.0
     policy = simulations[0].policy
     each = "each event" if policy.variant == "sc15" else "all events of an instant"
-    yield f"<h1>{_text(work.name)}</h1>"
+    yield f"<h1>{escaped(work.name)}</h1>"
     yield (
         f"<p>{len(work):,} jobs, submitted over {format_duration(round(span))} to "
         f"{work.machine:,} processors; one decision for {each}.</p>"
@@ -92,20 +69,20 @@ def _sections(simulations: Sequence[Simulation]) -> Iterator[str]:
     yield f'<div class="wide">{_table(simulations)}</div>'
     yield '<p class="note">Bold: the best of a column. Times are [days-]hours:minutes:seconds.</p>'
     yield from _remarks(simulations)
-    for picture, figure in pictures(simulations):
-        yield _figure(CAPTIONS[picture.partition("-")[0]], image(figure, "svg", words=True))
+    for picture, drawn in pictures(simulations):
+        yield figure(CAPTIONS[picture.partition("-")[0]], image(drawn, "svg", words=True))
 
 
 def _table(simulations: Sequence[Simulation]) -> str:
     documents = [document(found) for found in simulations]
-    rows = [[f"<td>{_text(found.policy.label)}</td>"] for found in simulations]
+    rows = [[f"<td>{escaped(found.policy.label)}</td>"] for found in simulations]
     for key, _, say, sense in FIGURES:
         values = [values[key] for values in documents]
         best = _best(say, values, sense)
         for row, value in zip(rows, values, strict=True):
             mark = ' class="best"' if say(value) == best else ""
-            row.append(f"<td{mark}>{_text(say(value))}</td>")
-    head = "".join(f"<th>{_text(heading)}</th>" for _, heading, _, _ in FIGURES)
+            row.append(f"<td{mark}>{escaped(say(value))}</td>")
+    head = "".join(f"<th>{escaped(heading)}</th>" for _, heading, _, _ in FIGURES)
     lines = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     return (
         f"<table>\n<thead><tr><th>policy</th>{head}</tr></thead>\n"
@@ -134,25 +111,4 @@ def _remarks(simulations: Sequence[Simulation]) -> Iterator[str]:
     remarks += sentences(work.oddities, work.examples)
     if remarks:
         yield "<h2>Oddities</h2>"
-        yield "<ul>" + "".join(f"<li>{_text(remark)}</li>" for remark in remarks) + "</ul>"
-
-
-def _figure(caption: str, svg: bytes) -> str:
-    return (
-        f"<figure>\n{_inline(svg, caption)}\n<figcaption>{_text(caption)}</figcaption>\n</figure>"
-    )
-
-
-def _inline(svg: bytes, caption: str) -> str:
-    """An SVG document as a part of a page: without prolog and metadata, and without the names of
-    its namespaces, which a page has of itself."""
-    text = svg.decode()
-    text = text[text.index("<svg") :].strip()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
-    return text.replace("<svg", f'<svg role="img" aria-label="{_text(caption)}"', 1)
-
-
-def _text(words: str) -> str:
-    """Words of any origin, as text of a page."""
-    return escape(safe(words))
+        yield "<ul>" + "".join(f"<li>{escaped(remark)}</li>" for remark in remarks) + "</ul>"

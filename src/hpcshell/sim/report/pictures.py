@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from io import BytesIO
 from typing import Any, Final, Literal
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,6 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator, PercentFormatter
 
 from hpcshell.sim.report.gantt import bars, busiest
+from hpcshell.sim.report.ink import COLOURS, DASHES, image, style
 from hpcshell.sim.simulate import Simulation
 from hpcshell.trace.measures import (
     Curve,
@@ -25,9 +22,6 @@ from hpcshell.trace.measures import (
     utilization_over_time,
 )
 
-COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-"""Okabe and Ito's, told apart by colour-blind people, too; lines differ in their dashes besides."""
-DASHES: Final[tuple[Any, ...]] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 SIZE: Final = (7.5, 3.6)
 """Inches of one picture."""
 POINTS: Final = 150
@@ -46,19 +40,6 @@ CLOCK: Final = {
 }
 DAYS_FROM: Final = 3 * 86400.0
 """From so many seconds on an axis of time counts days, below hours."""
-STYLE: Final = {
-    "font.size": 9.0,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10.0,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "figure.dpi": 120.0,
-    "svg.hashsalt": "hpcshell",
-}
-
 Simulations = Sequence[Simulation]
 Panel = Callable[[Axes, Simulations], None]
 
@@ -83,15 +64,6 @@ def _write(path: str, figure: Figure) -> None:
         file.write(content)
 
 
-def image(figure: Figure, kind: str, *, words: bool = False) -> bytes:
-    """The figure as `png` or `svg`; equal figures give equal bytes. `words`: letters stay text."""
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    content = BytesIO()
-    with _style(), matplotlib.rc_context({"svg.fonttype": "none" if words else "path"}):
-        figure.savefig(content, format=kind, metadata=metadata)
-    return content.getvalue()
-
-
 def pictures(simulations: Simulations) -> Iterator[tuple[str, Figure]]:
     """Each picture with the name it goes by."""
     for name, panel in PANELS.items():
@@ -111,19 +83,12 @@ def overview(simulations: Simulations) -> Figure:
 
 
 def _figure(panels: list[Panel], simulations: Simulations, size: tuple[float, float]) -> Figure:
-    with _style():
+    with style():
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(*((2, 2) if len(panels) > 1 else (1, 1)), squeeze=False)
         for place, panel in zip(axes.flat, panels, strict=True):
             panel(place, simulations)
     return figure
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
-        warnings.simplefilter("ignore")  # a letter that the font lacks is shown as a box
-        yield
 
 
 # ---------------------------------------------------------------------------------------- panels
@@ -207,7 +172,7 @@ PANELS: Final[dict[str, Panel]] = {
 
 def gantt(found: Simulation, window: tuple[float, float]) -> Figure:
     """What ran where within a window; the processors are those of a drawing, the log names none."""
-    with _style():
+    with style():
         figure = Figure(figsize=(SIZE[0], SIZE[1] * 1.3), layout="constrained")
         axes = figure.subplots()
         unit, name = _unit(0.0 if window[1] < DAYS_FROM else DAYS_FROM)

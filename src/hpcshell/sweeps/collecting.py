@@ -45,11 +45,12 @@ def collected(standings: Sequence[Standing]) -> list[Point]:
     return [_point(standing) for standing in standings]
 
 
-def history(standing: Standing, metric: str) -> list[tuple[float, float]]:
-    """The values of a metric over the steps of a point, where it told more than its last."""
+def history(standing: Standing, metric: str, step_name: str = "") -> list[tuple[float, float]]:
+    """The values of a metric over the steps of a point, where it told more than its last.
+    `step_name`: what a step is called, besides the usual."""
     rows, _ = _lines(standing.directory)
-    found = curve(rows, metric)
-    return found if found else curve(_printed(standing.directory)[0], metric)
+    found = curve(rows, metric, step_name)
+    return found if found else curve(_printed(standing.directory)[0], metric, step_name)
 
 
 def _point(standing: Standing) -> Point:

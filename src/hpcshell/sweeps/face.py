@@ -29,7 +29,7 @@ from hpcshell.sweeps.standing import BAD, LIVE, MISSING, UNKNOWN, Standing
 
 STATES: Final = (
     *("COMPLETED", "RUNNING", "PENDING", "FAILED", "TIMEOUT", "OUT_OF_MEMORY"),
-    *("NODE_FAIL", "CANCELLED", "MISSING", "UNKNOWN"),
+    *("NODE_FAIL", "CANCELLED", "PRUNED", "MISSING", "UNKNOWN"),
 )
 """In the order in which they are told."""
 _LOOKS: Final = 0.2
@@ -147,8 +147,9 @@ class Sweep:
                 for one in look(self.folder)
                 if one.state in states and one.id not in ledger.wanted
             )
-            if points:
-                chosen = self._targets(mode, on, options, len(points), ledger)
+            if points or self.spec.search is not None:
+                several = len(points) if self.spec.search is None else 1
+                chosen = self._targets(mode, on, options, several, ledger)
                 ledger.add(Wanted(points=points, targets=chosen, time=clock.now()))
             done = keeping.take_round(self.folder)
             if done.step.hopeless:

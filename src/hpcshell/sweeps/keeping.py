@@ -20,7 +20,7 @@ from hpcshell.flow import care
 from hpcshell.jobs.doors import LOCAL
 from hpcshell.jobs.opened import door
 from hpcshell.machine import clock
-from hpcshell.sweeps import disk, submitting
+from hpcshell.sweeps import disk, searching, submitting
 from hpcshell.sweeps.advancing import Advancing, Step
 from hpcshell.sweeps.errors import frame
 from hpcshell.sweeps.folder import Folder, Manifest
@@ -52,17 +52,22 @@ def take_round(folder: Folder) -> Round:
     manifest, ledger = folder.manifest(), folder.ledger()
     said = submitting.settle(ledger)
     standings = look(folder)
-    rows = folder.rows()
     if not ledger.stopped:
         if (why := _why_stop(manifest, standings)) != "":
             said += stop(ledger, standings, why)
         else:
             _try_again(manifest, ledger, standings)
-    step = Advancing(folder, manifest, ledger).step(rows, standings)
+    searched = True
+    if manifest.spec.search is not None:
+        turn = searching.take_turn(folder, manifest, ledger, standings)
+        said += cancel(turn.stop)
+        searched = turn.done
+    step = Advancing(folder, manifest, ledger).step(folder.rows(), standings)
     said += [f"not submitted: {one.message}" for one in step.troubles]
     if step.hopeless:
         said += stop(ledger, standings, step.troubles[0].message)
-    over = not (ledger.wanted or step.taken or any(one.state in LIVE for one in standings))
+    live = ledger.wanted or step.taken or any(one.state in LIVE for one in standings)
+    over = searched and not live
     return Round(standings=tuple(standings), step=step, over=over, said=tuple(said))
 
 

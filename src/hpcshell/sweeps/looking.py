@@ -193,7 +193,7 @@ def _asked(
         for index, outcome in _of_job(on, job, {index: open_[index] for index in indices}, found):
             yield index, outcome
             if outcome.state not in LIVE and outcome.state not in (UNKNOWN, MISSING):
-                _keep(found[index].directory, outcome)
+                keep(found[index].directory, outcome)
 
 
 def _of_job(
@@ -275,7 +275,7 @@ def outcome_of(view: Mapping[str, Any]) -> Outcome:
     )
 
 
-def _keep(directory: str, outcome: Outcome) -> None:
+def keep(directory: str, outcome: Outcome) -> None:
     """It is only a note: who cannot write it asks again."""
     with contextlib.suppress(OSError):
         disk.put(f"{directory}/outcome", msgspec.json.encode(outcome))

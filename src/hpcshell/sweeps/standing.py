@@ -11,6 +11,8 @@ MISSING: Final = "MISSING"
 """Never submitted, or nothing is left of it."""
 UNKNOWN: Final = "UNKNOWN"
 """It was submitted, and whoever has it cannot be asked."""
+PRUNED: Final = "PRUNED"
+"""A search stopped it early: others did better by then. Nobody runs it again."""
 LIVE: Final = frozenset({"PENDING", "RUNNING"})
 BAD: Final = frozenset({"FAILED", "TIMEOUT", "OUT_OF_MEMORY", "CANCELLED", "NODE_FAIL"})
 """What `resume` runs again, as it runs what is missing."""

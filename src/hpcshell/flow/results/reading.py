@@ -99,14 +99,17 @@ def last(rows: Iterable[Mapping[str, Metric]]) -> dict[str, Metric]:
     return dict(list(found.items())[:MOST])
 
 
-def curve(rows: Iterable[Mapping[str, Metric]], metric: str) -> list[tuple[float, float]]:
+def curve(
+    rows: Iterable[Mapping[str, Metric]], metric: str, step_name: str = ""
+) -> list[tuple[float, float]]:
     """The values of a metric in the order of their steps; where a step is told twice, its last
-    value. Without steps they are counted."""
+    value. Without steps they are counted. `step_name`: what a step is called, besides the usual."""
     found: dict[float, float] = {}
     having = (row for row in rows if metric in row)
+    steps = [name for name in (step_name, *STEPS) if name != metric]
     for count, row in enumerate(having):
         value = number(row[metric])
-        told = next((row[name] for name in STEPS if name in row and name != metric), count)
+        told = next((row[name] for name in steps if name in row), count)
         step = number(told)
         if value is not None and step is not None and math.isfinite(step):
             found[step] = value

@@ -10,6 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpcshell.flow.expand import points
+from hpcshell.flow.reading import read
 from hpcshell.sweeps.arguments import Argument, Interface, read_python
 from hpcshell.sweeps.candidates import Candidate
 from hpcshell.sweeps.starting import first_spec
@@ -68,11 +70,13 @@ def project(cli: Cli, tmp_path: Path):
 
 
 def spec() -> dict:
-    return yaml.safe_load(Path("sweep.yaml").read_text())
+    document: dict = yaml.safe_load(Path("sweep.yaml").read_text())
+    return document
 
 
 def scripts_found(project, files: Mapping[str, str | bytes]) -> list[str]:
-    return project({**files, "train.py": "", "main.py": ""}, "--quiet").out.split("\n")[:-1]
+    out: str = project({**files, "train.py": "", "main.py": ""}, "--quiet").out
+    return out.split("\n")[:-1]
 
 
 def test_one_script_is_taken_with_its_arguments_and_their_defaults(project, tmp_path):
@@ -239,18 +243,19 @@ def test_a_name_that_a_shell_would_read_is_quoted(project):
 values = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
 
 
-@given(st.dictionaries(st.sampled_from(["lr", "yes", "null", "n1"]), values, min_size=1))
-def test_each_default_is_written_as_what_it_is(defaults):
+names = st.sampled_from(["lr", "yes", "null", "n1", "lambda", "range", "values", "when", "output"])
+
+
+@given(st.dictionaries(names, values, min_size=1), st.sampled_from(["flags", "keys", "none"]))
+def test_what_is_written_can_be_read_and_says_each_default_as_what_it_is(defaults, style):
     arguments = tuple(
         Argument(name=name, flag=f"--{name}", default=value, help="a: b # c\n{d}")
         for name, value in defaults.items()
     )
-    interface = Interface(style="flags", arguments=arguments)
-    text = first_spec(Candidate(path="go.py", why=(), interface=interface))
-    document = yaml.safe_load(text)
-    for name, (value,) in document["sweep"]["grid"].items():
-        assert value == defaults.get(name, 0)
-        assert name == "seed" or "{" + name + "}" in document["command"]
+    interface = Interface(style=style, arguments=arguments)
+    text = first_spec(Candidate(path="go {x}.py", why=(), interface=interface))
+    (point,) = points(read(text))
+    assert point == {name: defaults.get(name, 0) for name in point}
 
 
 @given(st.text())

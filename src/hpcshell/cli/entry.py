@@ -9,8 +9,8 @@ GARBAGE = 100_000
 """Objects that may come to be before garbage is searched for: what is loaded at the start stays."""
 
 
-def main() -> None:
-    """Load `hpc` and run it."""
+def main(name: str = "hpc") -> None:
+    """Load `hpc` and run it, under the name that was typed."""
     gc.set_threshold(GARBAGE)
     caught = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if caught:
@@ -19,4 +19,4 @@ def main() -> None:
 
     if caught:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    hpc()
+    hpc(name)

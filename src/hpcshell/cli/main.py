@@ -46,7 +46,7 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "wait": "Wait until jobs have ended.",
     },
     "Study": {
-        "sweep": "Run one script with many parameters, each of them once.",
+        "sweep": "Run one script with many parameters, and each of them once.",
         "simulate": "Run a recorded workload under scheduling policies.",
     },
     "The machine": {
@@ -93,7 +93,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         from hpcshell import __version__
 
-        sys.stdout.write(f"hpc {__version__}\n")
+        sys.stdout.write(f"{ctx.info_name} {__version__}\n")
         ctx.exit()
 
 
@@ -120,17 +120,17 @@ hpc = Verbs(
 )
 
 
-def main() -> NoReturn:
+def main(name: str = "hpc") -> NoReturn:
     """The entry point of the installed command."""
     _open_missing_streams()
     _keep_warnings_to_ourselves()
-    code = run(sys.argv[1:])
+    code = run(sys.argv[1:], name)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _reader_left()
     except OSError as error:  # a full disk
-        code = _verdict(error)
+        code = _verdict(error, name)
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
     os._exit(code)  # to take all of Python apart first would be a tenth of a short command
@@ -151,26 +151,28 @@ def _keep_warnings_to_ourselves() -> None:
         warnings.simplefilter("ignore")
 
 
-def run(words: list[str]) -> int:
-    """Do what the words say and return the exit code; no error leaves here as a traceback."""
+def run(words: list[str], name: str = "hpc") -> int:
+    """Do what the words say and return the exit code; no error leaves here as a traceback. `name`:
+    what the command was called by, `hpc` or `hsm`."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        return hpc.main(words, prog_name="hpc", standalone_mode=False) or exits.OK
+        command: click.Group = hpc if name == "hpc" else import_module("hpcshell.cli.hsm_names").hsm
+        return command.main(words, prog_name=name, standalone_mode=False) or exits.OK
     except BrokenPipeError:
         return _reader_left()
     except BaseException as error:
         if "--debug" in words and not isinstance(error, (SystemExit, click.exceptions.Exit)):
             raise
-        return _verdict(error)
+        return _verdict(error, name)
 
 
-def _verdict(error: BaseException) -> int:
+def _verdict(error: BaseException, name: str) -> int:
     """Say what is wrong, for a person, and return the code for it."""
     match error:
         case HpcError():
-            _complain(error.message, error.hint)
+            _complain(name, error.message, error.hint)
             return error.exit_code
         case click.exceptions.Exit():
             return error.exit_code
@@ -178,25 +180,24 @@ def _verdict(error: BaseException) -> int:
             error.show()
             return exits.USAGE
         case click.ClickException():
-            _complain(*_usage(error))
+            _complain(name, *_usage(error, name))
             return exits.USAGE
         case click.Abort() | KeyboardInterrupt():
             return exits.INTERRUPTED
         case SystemExit():
             return error.code if isinstance(error.code, int) else exits.FAILED
         case MemoryError():
-            _complain("not enough memory", None)
+            _complain(name, "not enough memory", None)
         case OSError():
-            _complain(f"{error.filename or 'the answer'}: {error.strerror or error}", None)
+            told = f"{error.filename or 'the answer'}: {error.strerror or error}"
+            _complain(name, told, None)
         case _:
-            name = type(error).__name__
-            _complain(
-                f"this is a defect of hpc: {name}: {error}", "--debug shows where it happened"
-            )
+            told = f"this is a defect of {name}: {type(error).__name__}: {error}"
+            _complain(name, told, "--debug shows where it happened")
     return exits.FAILED
 
 
-def _usage(error: click.ClickException) -> tuple[str, str | None]:
+def _usage(error: click.ClickException, name: str) -> tuple[str, str | None]:
     """A usage error as message and hint."""
     message = " ".join(error.format_message().split())
     message = message.replace("integer range", "whole number").replace("float range", "number")
@@ -205,17 +206,17 @@ def _usage(error: click.ClickException) -> tuple[str, str | None]:
         if error.possibilities:
             message += f"; did you mean {error.possibilities[0]}?"
     context: Any = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "hpc"
+    path = context.command_path if context is not None else name
     return message[:1].lower() + message[1:].rstrip("."), f"see: {path} --help"
 
 
-def _complain(message: str, hint: str | None) -> None:
+def _complain(name: str, message: str, hint: str | None) -> None:
     from hpcshell.core.words import safe
 
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"hpc: {safe(message)}\n")
+        sys.stderr.write(f"{name}: {safe(message)}\n")
         if hint:
             sys.stderr.write(f"  hint: {safe(hint)}\n")
         sys.stderr.flush()

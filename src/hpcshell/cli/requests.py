@@ -24,11 +24,23 @@ AFTER_DASHES: Final = "hpcshell.after_dashes"
 """Key of `ctx.meta`: whether `--` stood before the words."""
 
 
-class Requesting(click.Command):
-    """A command that takes a job's options, then a script or `--` and a command.
+class Panelled(click.Command):
+    """A command whose help lists a job's options under the panels of the table."""
 
-    Its help lists the options under the panels of the table.
-    """
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                row = BY_NAME.get(param.name or "")
+                panels.setdefault(row.panel if row else "Answer", []).append(record)
+        for title, records in panels.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+class Requesting(Panelled):
+    """A command that takes a job's options, then a script or `--` and a command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         args = self._joined(args)
@@ -53,39 +65,30 @@ class Requesting(click.Command):
             at += 1
         return found
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        panels: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record is not None and isinstance(param, click.Option):
-                row = BY_NAME.get(param.name or "")
-                panels.setdefault(row.panel if row else "Answer", []).append(record)
-        for title, records in panels.items():
-            with formatter.section(title):
-                formatter.write_dl(records)
-
 
 def job_options(
-    wanted: Callable[[Option], bool] = lambda row: True,
+    wanted: Callable[[Option], bool] = lambda row: True, *, letters: bool = True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The rows of the table (those `wanted`) as options of a verb."""
+    """The rows of the table (those `wanted`) as options of a verb, with or without those of one
+    letter."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         params: list[click.Parameter] = function.__dict__.setdefault("__click_params__", [])
         rows = [row for row in OPTIONS if row.hpc and wanted(row)]
-        params.extend(_option(row) for row in reversed(rows))
+        params.extend(_option(row, letters) for row in reversed(rows))
         return function
 
     return decorate
 
 
-def _option(row: Option) -> click.Option:
+def _option(row: Option, letters: bool) -> click.Option:
+    flags = [flag for flag in row.hpc if letters or flag.startswith("--")]
     off = [flag for flag in row.off if flag.startswith("--")]
     if row.is_flag and off:
-        names = [row.name, f"{row.hpc[0]}/{off[0]}", *row.hpc[1:]]
+        names = [row.name, f"{flags[0]}/{off[0]}", *flags[1:]]
         return click.Option(names, default=None, help=row.help, hidden=row.hidden)
     return click.Option(
-        [row.name, *row.hpc],
+        [row.name, *flags],
         is_flag=row.is_flag,
         multiple=row.multiple,
         default=None,

@@ -25,18 +25,25 @@ SCRIPTS: Final = (Column("SCRIPT"), Column("WHY", elastic=True))
     "hpc sweep init",
     "hpc sweep init --script train.py",
     "hpc sweep init ~/study --dry-run",
+    "hpc sweep init --schema > sweep.schema.json",
     changes=True,
 )
 @click.argument("directory", metavar="[DIR]", default=".")
 @click.option("--script", metavar="NAME", default="", help="The script that is to be run.")
 @click.option("--force", is_flag=True, help=f"Replace the {FILE} that is there.")
-def init(talk: Talk, directory: str, script: str, force: bool) -> int:
+@click.option("--schema", is_flag=True, help=f"Print the JSON Schema of {FILE}, for editors.")
+def init(talk: Talk, directory: str, script: str, force: bool, schema: bool) -> int:
     """Write the first sweep.yaml of a project.
 
     The project is looked at for a script that reads arguments, has a main part or is named like
     one; no script is imported or run. Where there are several they are listed, and one is to be
     chosen with --script.
     """
+    if schema:
+        from hpcshell.flow.reading import schema as of_the_file
+
+        talk.document(of_the_file())
+        return exits.OK
     if not os.path.isdir(directory):
         raise NotFound(f"there is no directory {quote(directory)}", "name the project's directory")
     if script:

@@ -24,7 +24,7 @@ from hpcshell.sweeps.ledger import Ledger, Target, Wanted
 from hpcshell.sweeps.looking import look
 from hpcshell.sweeps.making import Source
 from hpcshell.sweeps.places import check_mode, targets
-from hpcshell.sweeps.resources import sweep_options
+from hpcshell.sweeps.resources import site_of, sweep_options
 from hpcshell.sweeps.standing import BAD, LIVE, MISSING, UNKNOWN, Standing
 
 STATES: Final = (
@@ -170,8 +170,11 @@ class Sweep:
         if mode is None and on is None and ledger.last is not None:
             kept = ledger.last.targets
             return tuple(replace(one, options={**one.options, **(options or {})}) for one in kept)
-        asked = {**self.options(), **(options or {})}
-        found = targets(check_mode(mode or "auto"), _named(on), asked, points, self.manifest.code)
+        found = targets(check_mode(mode or "auto"), _named(on), {}, points, self.manifest.code)
+        found = tuple(
+            replace(one, options={**asked_of(self.spec, one.on), **(options or {})})
+            for one in found
+        )
         if any(one.staged for one in found) and not self.manifest.code:
             found = tuple(replace(one, code=self._code()) if one.staged else one for one in found)
         return tuple(self._throttled(one) for one in found)
@@ -195,11 +198,6 @@ class Sweep:
             more |= {"retry_grow": dict(care.retry_grow)} if care.retry_grow else {}
             more |= {"retry_cap": dict(care.retry_cap)} if care.retry_cap else {}
         return replace(target, options={**more, **target.options})
-
-    def options(self) -> dict[str, Any]:
-        """What the specification asks for, as `hpcshell.submit` takes it."""
-        said = sweep_options(self.spec.resources) if self.spec.resources else {}
-        return {**said, **self.spec.options}
 
     def _call_back(self, staying: Sequence[str]) -> None:
         """Cancel what waits anywhere else, and wait until that is certain."""
@@ -266,9 +264,11 @@ class Sweep:
         """How many points are in each state."""
         return Counter(one.state for one in self.standings())
 
-    def status(self) -> dict[str, Any]:
-        """The document of `hpc sweep status --json`."""
-        standings, ledger = self.standings(), self.folder.ledger()
+    def status(self, standings: Sequence[Standing] | None = None) -> dict[str, Any]:
+        """The document of `hpc sweep status --json`. `standings`: what was seen, if somebody has
+        looked."""
+        standings = self.standings() if standings is None else standings
+        ledger = self.folder.ledger()
         counts = Counter(one.state for one in standings)
         ends = [one.end for one in standings if one.end is not None]
         return {
@@ -286,6 +286,12 @@ class Sweep:
             "last_end": max(ends, default=None),
             "unknown": _reasons(one for one in standings if one.state == UNKNOWN),
         }
+
+
+def asked_of(spec: Spec, on: str) -> dict[str, Any]:
+    """What a specification asks for at a place, as `hpcshell.submit` takes it."""
+    said = sweep_options(spec.resources, site_of(on)) if spec.resources else {}
+    return {**said, **spec.options}
 
 
 def _reasons(standings: Iterable[Standing]) -> list[str]:

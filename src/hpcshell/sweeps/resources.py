@@ -9,7 +9,7 @@ All of it is read by the option table, as the directives of a script are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from hpcshell.core.errors import Wrong
@@ -17,6 +17,7 @@ from hpcshell.core.options.parse import parse_flags, words
 from hpcshell.core.options.row import Dialect, Option, Setting
 from hpcshell.core.options.table import BY_NAME, by_flag, by_key
 from hpcshell.core.words import nearest, quote
+from hpcshell.jobs.opened import door
 
 WHERE: Final = "resources: "
 """What errors begin with, unless it is said."""
@@ -25,8 +26,13 @@ WHERE: Final = "resources: "
 def sweep_options(text: str, site: str = "", where: str = WHERE) -> dict[str, Any]:
     """The keywords of `hpcshell.submit`, for a site whose directives are in the dialect `site`
     ("": for this machine). Raises `Wrong` for what no scheduler understands."""
+    return keywords(resource_settings(text, where), site)
+
+
+def keywords(settings: Iterable[Setting], site: str = "") -> dict[str, Any]:
+    """Settings as keywords of `hpcshell.submit`: those that such a site is to hear."""
     found: dict[str, Any] = {}
-    for setting in resource_settings(text, where):
+    for setting in settings:
         if not setting.option or not setting.heard_at(site):
             continue
         name = "native" if setting.native else setting.option
@@ -37,6 +43,14 @@ def sweep_options(text: str, site: str = "", where: str = WHERE) -> dict[str, An
         else:
             found[name] = setting.text
     return found
+
+
+def site_of(on: str | None) -> str:
+    """The dialect of the place that jobs go to; "" for this machine, and for several places."""
+    if on is not None and "," in on:
+        return ""
+    cluster = getattr(door(on), "cluster", None)
+    return "" if cluster is None else str(cluster.backend.dialect)
 
 
 def resource_settings(text: str, where: str = WHERE) -> tuple[Setting, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
+from keyword import iskeyword
 from shlex import join
 from typing import Any, Final
 
 from hpcshell.core.words import safe, shortened
+from hpcshell.flow.arguments import OWN
 from hpcshell.sweeps.arguments import Argument
 from hpcshell.sweeps.candidates import Candidate
 
@@ -29,6 +31,7 @@ _MORE: Final = """\
 # max_failures: 10
 # snapshot: true                 # points run in a copy: later edits do not reach them
 """
+_LARGEST: Final = 1 << 53
 _ONE_POINT: Final = "seed: [0]"
 """What varies where nobody knows what could."""
 
@@ -84,11 +87,23 @@ def _escaped(words: Iterable[str]) -> str:
 
 def _plain(argument: Argument) -> bool:
     default = argument.default
-    if not argument.name.isidentifier() or argument.switch or isinstance(default, bool):
+    if argument.switch or isinstance(default, bool) or not _nameable(argument.name):
         return False
-    if isinstance(default, str):
-        return default.isprintable() and default[:1] not in ("", "-")
-    return argument.required if default is None else math.isfinite(default)
+    if isinstance(default, str) and default[:1] == "-":
+        return False  # the script would take it for an option
+    return argument.required if default is None else _sayable(default)
+
+
+def _sayable(value: Any) -> bool:
+    """Whether a file of a sweep can hold it."""
+    if isinstance(value, str):
+        return value != "" and value.isprintable()
+    return math.isfinite(value) and abs(value) <= _LARGEST
+
+
+def _nameable(name: str) -> bool:
+    """Whether a placeholder of this name is that of the parameter."""
+    return name.isidentifier() and name.isascii() and not iskeyword(name) and name not in OWN
 
 
 def _left_out(arguments: Iterable[Argument]) -> Iterator[str]:
@@ -96,15 +111,18 @@ def _left_out(arguments: Iterable[Argument]) -> Iterator[str]:
     for argument in arguments:
         said = argument.flag or argument.name
         how = "a switch or a list" if argument.switch else "no default"
+        how = "{output} is the point's folder" if argument.name == "output" else how
         yield f"# {safe(said)}: {how}{_about(argument)}"
 
 
 def _by_keys(candidate: Candidate) -> tuple[list[str], list[str]]:
     """`name=value`: whatever is named here is an argument."""
     head = [f"command: {_yaml(join(candidate.command))}"]
+    if "{" in candidate.path:
+        head.append("passing: arguments    # the brace in the command is no placeholder")
     if candidate.interface.hydra:
         head.append("output_key: hydra.run.dir    # the folder of the point, for Hydra's outputs")
-    arguments = candidate.interface.arguments
+    arguments = [each for each in candidate.interface.arguments if _sayable(each.default)]
     first = next((each for each in arguments if each.name.rpartition(".")[2] == "seed"), None)
     first = first or next(iter(arguments), None)
     if first is None:

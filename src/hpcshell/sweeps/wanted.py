@@ -46,7 +46,7 @@ class Slurm(Record, frozen=True, kw_only=True):
 class Section(Record, frozen=True, kw_only=True):
     """The section `hpc` of the file. YAML takes 8:00:00 for a number of seconds."""
 
-    default_walltime: str | int = DEFAULT_WALLTIME
+    default_walltime: str | int = ""
     default_resources: str = ""
     python_interpreter: str = "python"
     system: str = "auto"
@@ -69,14 +69,17 @@ def wanted(
     project: str | os.PathLike[str],
     file: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] = os.environ,
+    *,
+    usual: str = DEFAULT_WALLTIME,
 ) -> Wanted:
-    """Variables, over the file, over what is usual."""
+    """Variables, over the file, over what is usual. `usual`: the time limit where nobody says
+    one."""
     section = _section(project, file, env)
     walltime = section.default_walltime
     if isinstance(walltime, int):
         walltime = format_clock(float(walltime))
     return Wanted(
-        walltime=env.get("HSM_HPC_WALLTIME") or walltime,
+        walltime=env.get("HSM_HPC_WALLTIME") or walltime or usual,
         resources=env.get("HSM_HPC_RESOURCES") or section.default_resources,
         python_path=section.python_interpreter,
         system=env.get("HSM_HPC_SYSTEM") or section.system,

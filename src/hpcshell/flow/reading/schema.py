@@ -59,10 +59,13 @@ def _keys() -> dict[str, Schema]:
         "sweep": _said("A block of points, or a list of them.", _one_or_more("block")),
         "search": _said("Points that follow from results.", _search()),
         "parameters": _said("A grid (with `strategy: grid`).", _ref("grid")),
-        "strategy": {"enum": ["grid"]},
+        "strategy": _said("With `parameters`: how they vary.", {"enum": ["grid"]}),
         "metric": _said("What best and report look at.", _TEXT),
-        "direction": {"enum": list(DIRECTIONS)},
-        "metadata": _object({"description": _TEXT, "tags": _WORDS}, closed=False),
+        "direction": _said("Which end of it is best.", {"enum": list(DIRECTIONS)}),
+        "metadata": _said(
+            "Where `description` and `tags` may stand, too.",
+            _object({"description": _TEXT, "tags": _WORDS}, closed=False),
+        ),
         "defaults": _said("Hydra's; ignored.", {}),
         **_jobs(),
     }
@@ -85,11 +88,19 @@ def _jobs() -> dict[str, Schema]:
         "max_failures": _said("Nothing new starts after so many failures.", _COUNT),
         "same_error": _said("Nor after so many with the same last frame.", _COUNT),
         "throttle": _said("Points at once.", _COUNT),
-        "priority": {"type": "integer"},
-        "retries": {"type": "integer", "minimum": 0},
-        "retry_on": _WORDS,
-        "retry_grow": {"type": "object", "additionalProperties": _NUMBER},
-        "retry_cap": {"type": "object", "additionalProperties": {"type": ["string", "number"]}},
+        "priority": _said("0 to 1000, of each point.", {"type": "integer"}),
+        "retries": _said(
+            "How often a point that failed is tried again.", {"type": "integer", "minimum": 0}
+        ),
+        "retry_on": _said("Only after these: OUT_OF_MEMORY, TIMEOUT, ...", _WORDS),
+        "retry_grow": _said(
+            "How many times as much it gets at each try: {memory: 2}.",
+            {"type": "object", "additionalProperties": _NUMBER},
+        ),
+        "retry_cap": _said(
+            "But no more than this: {memory: 64G}.",
+            {"type": "object", "additionalProperties": {"type": ["string", "number"]}},
+        ),
         "snapshot": _said(
             "Run in a copy of the project.",
             _or(_TRUTH, _object(dict.fromkeys(("include", "exclude", "link"), _WORDS))),
@@ -188,12 +199,23 @@ def _block() -> Schema:
     return {
         **_object(
             {
-                "parameters": _TABLE,
-                "grid": _ref("grid"),
-                "paired": _or(_TABLE, {"type": "array", "items": _TABLE}),
-                "list": {"type": "array", "items": _TABLE, "minItems": 1},
-                "random": {**sampling, "required": ["samples", "parameters"]},
-                "exclude": _or(excluded, {"type": "array", "items": excluded}),
+                "parameters": _said("Constants: all points have them.", _TABLE),
+                "grid": _said("Each value of each with each of all others.", _ref("grid")),
+                "paired": _said(
+                    "Groups whose first, second, ... values belong together.",
+                    _or(_TABLE, {"type": "array", "items": _TABLE}),
+                ),
+                "list": _said(
+                    "Points, one by one.", {"type": "array", "items": _TABLE, "minItems": 1}
+                ),
+                "random": _said(
+                    "Points drawn by chance, the same for the same seed.",
+                    {**sampling, "required": ["samples", "parameters"]},
+                ),
+                "exclude": _said(
+                    "What is left out: expressions, or values by name.",
+                    _or(excluded, {"type": "array", "items": excluded}),
+                ),
             }
         ),
         "minProperties": 1,

@@ -1,0 +1,85 @@
+"""Folders of sweeps that nobody needs any more, and how they are taken away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+
+from hpcshell.core.errors import Refused
+from hpcshell.core.records import Record
+from hpcshell.core.units import DAY
+from hpcshell.machine import clock
+from hpcshell.sweeps import disk
+from hpcshell.sweeps.face import Sweep, recent
+from hpcshell.sweeps.snapshots import SNAPSHOTS
+
+
+class Removable(Record, frozen=True, kw_only=True):
+    """A sweep with the bytes of its folder. `why`: why it stays; "": it may go."""
+
+    sweep: Sweep
+    size: int
+    why: str = ""
+
+    @property
+    def id(self) -> str:
+        return self.sweep.id
+
+
+def removable(sweeps: Iterable[Sweep], *, before: float, keep_incomplete: bool) -> list[Removable]:
+    """Each of them, and whether it may go: nothing of it is live, and nothing has happened since
+    `before`."""
+    return [
+        Removable(sweep=sweep, size=_size(sweep), why=_why(sweep, before, keep_incomplete))
+        for sweep in sweeps
+    ]
+
+
+def _why(sweep: Sweep, before: float, keep_incomplete: bool) -> str:
+    status = sweep.status()
+    if status["live"]:
+        return "something of it waits or runs: hpc sweep cancel ends it"
+    last = max(status["created"], status["last_end"] or 0.0)
+    if last > before:
+        return f"something has happened in it within {(clock.now() - before) / DAY:g} days"
+    if keep_incomplete and status["counts"].get("COMPLETED", 0) < status["points"]:
+        return "not all of its points have completed"
+    return ""
+
+
+def _size(sweep: Sweep) -> int:
+    """Bytes of the files in its folder."""
+    total = 0
+    for where, _, names in os.walk(sweep.folder.path):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(f"{where}/{name}").st_size
+    return total
+
+
+def remove(chosen: Removable) -> None:
+    """Take the folder away, and the copy of the project that only it used. Raises `Refused` where
+    somebody has submitted points of it meanwhile."""
+    sweep = chosen.sweep
+    path, project = sweep.folder.path, sweep.manifest.project
+    with sweep.folder.lock():
+        if sweep.live(sweep.counts()):
+            raise Refused(f"something of sweep {sweep.id} waits or runs", "hpc sweep cancel")
+        codes = _codes(sweep)
+        gone = f"{os.path.dirname(path)}/.gone-{sweep.id}-{os.getpid()}"
+        try:
+            os.rename(path, gone)  # nobody ever sees half of it
+            shutil.rmtree(gone)
+        except OSError as error:
+            raise disk.trouble(error.filename or path, error, "deleted") from None
+    used = {code for other in recent(project) for code in _codes(other)}
+    for code in codes - used:
+        shutil.rmtree(f"{project}/{SNAPSHOTS}/{code}", ignore_errors=True)
+
+
+def _codes(sweep: Sweep) -> set[str]:
+    """The copies of the project that its points run in."""
+    intents = sweep.folder.ledger().intents.values()
+    return {code for code in (sweep.manifest.code, *(one.code for one in intents)) if code}

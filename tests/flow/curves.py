@@ -8,7 +8,7 @@ import random
 from hpcshell.flow.search.driver import proceed
 from hpcshell.flow.search.trials import State, Trial
 from hpcshell.flow.spec import EarlyStop, Search
-from tests.flow.searches import evaluate, uniform
+from tests.flow.searches import uniform
 
 
 class Race:
@@ -49,7 +49,7 @@ class Race:
         )
         while True:
             running = [n for n, trial in self.trials.items() if trial.state == "running"]
-            then = proceed(search, self.trials.values(), running, None, evaluate)
+            then = proceed(search, self.trials.values(), running, None)
             if then.done:
                 return
             for number in then.stop:

@@ -39,12 +39,6 @@ SPACE = {
 WHEN = {"beta": "opt == 'adam'"}
 
 
-def evaluate(expression: str, params: Params) -> bool:
-    """The one expression that these tests need: `name == 'word'`."""
-    name, word = expression.split(" == ")
-    return params.get(name) == word.strip("'")
-
-
 def a_search(method: str = "tpe", **more: Any) -> Search:
     fields: dict[str, Any] = {
         "metrics": ("loss",),
@@ -58,7 +52,7 @@ def a_search(method: str = "tpe", **more: Any) -> Search:
 
 
 def opened(search: Search, log: Sequence[Trial] = ()) -> Searcher:
-    return searcher(search, log, evaluate)
+    return searcher(search, log)
 
 
 def carried_out(search: Search, objective: Objective) -> list[Trial]:

@@ -135,6 +135,18 @@ def test_paired_values_go_together():
     assert [group.group for group in groups(spec)] == ["sizes", ""]
 
 
+def test_a_group_has_a_condition_of_its_own():
+    spec = sweep(
+        grid={"opt": ["sgd", "adam"]},
+        paired={"g": {"a": [1, 2], "b": {"range": [2]}, "when": "opt == 'sgd'"}, "h": {"c": [1]}},
+    )
+    assert list(points(spec)) == [
+        {"opt": "sgd", "a": 1, "b": 0, "c": 1},
+        {"opt": "sgd", "a": 2, "b": 1, "c": 1},
+        {"opt": "adam", "c": 1},
+    ]
+
+
 def test_blocks_are_united_and_what_both_have_runs_once():
     spec = from_document(
         {"command": "x", "sweep": [{"grid": {"a": [1, 2]}}, {"grid": {"a": [2, 3, 2.0]}}]}

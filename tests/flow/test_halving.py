@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hpcshell.core.errors import Wrong
 from hpcshell.flow.halving import decide, rungs
-from hpcshell.flow.spec import EarlyStop
+from hpcshell.flow.spec import Direction, EarlyStop
 from tests.flow.curves import Race
 
 Told = Mapping[int, Sequence[tuple[float, float]]]
@@ -65,9 +65,8 @@ def test_the_best_at_the_furthest_rung_is_never_stopped(
         there = {n: value for n, told in reports.items() if (value := at(rung, told)) is not None}
         best = min if direction == "minimize" else max
         leaders = [n for n, value in there.items() if value == best(there.values())]
-        furthest = [
-            n for n in leaders if not any(at(r, reports[n]) for r in rungs(stop) if r > rung)
-        ]
+        ahead = [r for r in rungs(stop) if r > rung]
+        furthest = [n for n in leaders if all(at(r, reports[n]) is None for r in ahead)]
         if leaders and min(leaders) in furthest:
             assert min(leaders) not in stopped
 
@@ -110,7 +109,7 @@ def test_to_ask_for_more_is_to_ask_for_less_of_its_opposite(
     stop: EarlyStop, direction: Any, reports: Told
 ) -> None:
     turned = {n: [(step, -value) for step, value in told] for n, told in reports.items()}
-    other = "maximize" if direction == "minimize" else "minimize"
+    other: Direction = "maximize" if direction == "minimize" else "minimize"
     assert decide(stop, other, turned, ()) == decide(stop, direction, reports, ())
 
 
@@ -121,7 +120,7 @@ def test_who_is_stopped_stays_stopped_whatever_is_reported_short_of_a_new_rung(
     stopped = decide(stop, direction, reports, ())
     more = {}
     for number, told in reports.items():
-        furthest = max((step for step, _ in told), default=0)
+        furthest = max((int(step) for step, _ in told), default=0)
         ahead = [rung for rung in rungs(stop) if rung > furthest]
         ceiling = min(ahead, default=100)
         extra = st.tuples(st.integers(furthest + 1, 100), st.integers(-9, 9).map(float))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hpcshell.flow.search.driver import Next, proceed
 from hpcshell.flow.search.trials import State, Trial
 from hpcshell.flow.spec import EarlyStop, Search
-from tests.flow.searches import a_search, choice, evaluate, whole
+from tests.flow.searches import a_search, choice, whole
 
 STATES = st.lists(st.sampled_from(["running", "complete", "failed", "pruned"]), max_size=12)
 STOP = EarlyStop(method="asha", least=1, most=9, reduction=3)
@@ -33,7 +33,7 @@ def trials(*states: State, reports: Any = ()) -> list[Trial]:
 
 def after(search: Search, log: list[Trial], limit: int | None = None) -> Next:
     running = [trial.number for trial in log if trial.state == "running"]
-    return proceed(search, log, running, limit, evaluate)
+    return proceed(search, log, running, limit)
 
 
 @given(STATES, st.integers(1, 6), st.integers(1, 15), st.none() | st.integers(0, 8))
@@ -79,7 +79,8 @@ def test_it_says_how_the_trials_stand() -> None:
 @pytest.mark.parametrize("left", [0, 2])
 def test_a_space_that_is_exhausted_ends_the_search_with_a_sentence(left: int) -> None:
     search = a_search(parameters={"a": choice("x", "y"), "b": whole(1, 3)}, trials=50, parallel=4)
-    then = after(search, trials(*["complete"] * (6 - left)))
+    tried: list[State] = ["complete"] * (6 - left)
+    then = after(search, trials(*tried))
     assert (then.ask, then.done) == (left, not left)
     if not left:
         assert then.why == "all 6 points that the search can have were tried: 6 complete"
@@ -103,7 +104,7 @@ def test_the_direction_of_the_metric_counts() -> None:
 def test_only_jobs_that_are_there_are_stopped() -> None:
     search = a_search(trials=9, parallel=2, early_stop=STOP)
     log = trials("running", "running", reports=[((1, 0.1),), ((1, 0.5),)])
-    assert proceed(search, log, {0}, None, evaluate).stop == ()
+    assert proceed(search, log, {0}, None).stop == ()
 
 
 def test_a_group_is_those_that_run_side_by_side() -> None:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.core.errors import Wrong
+from hpcshell.flow.identity import canonical
 from hpcshell.flow.search.checks import check
-from hpcshell.flow.search.space import between, count, fraction, holds, size, untried
-from hpcshell.flow.search.trials import key
+from hpcshell.flow.search.space import Space, between, count, fraction, holds
 from hpcshell.flow.spec import Dist, EarlyStop, Params, Search
-from tests.flow.searches import SPACE, WHEN, a_search, choice, evaluate, uniform, whole
+from tests.flow.searches import SPACE, WHEN, a_search, choice, uniform, whole
 
 DISTS = st.sampled_from(
     [
@@ -77,20 +77,34 @@ def every_point() -> list[Params]:
 
 
 def test_points_that_a_condition_makes_equal_are_counted_once() -> None:
-    assert size(finite(), evaluate, 1000) == len(every_point()) == 12
-    assert size(finite(), evaluate, 5) == 5
+    assert Space(finite()).size(1000) == len(every_point()) == 12
+    assert Space(finite()).size(5) == 5
 
 
 def test_a_range_without_steps_has_no_end() -> None:
-    assert size(a_search(), evaluate, 200) == 200
+    assert Space(a_search()).size(200) == 200
     assert count(uniform(0.0, 1.0)) == 0
     assert count(uniform(0.5, 0.5)) == 1
+
+
+def test_a_large_space_is_counted_without_walking_it() -> None:
+    wide = {"a": whole(1, 10**9), "b": whole(1, 10**9)}
+    assert Space(a_search(parameters=wide)).size(10**12) == 10**12
+    narrow = {"a": whole(1, 1000), "b": whole(1, 1000, step=2)}
+    assert Space(a_search(parameters=narrow)).size(10**12) == 500_000
+
+
+def test_a_range_that_only_some_points_have_makes_a_space_endless_only_with_those() -> None:
+    for word, expected in (("b", 100), ("c", 2)):
+        parameters = {"opt": choice("a", "b"), "x": uniform(0, 1)}
+        search = a_search(parameters=parameters, when={"x": f"opt == '{word}'"})
+        assert Space(search).size(100) == expected
 
 
 @given(st.sets(st.integers(0, 11)), st.integers(0, 2**32 - 1))
 def test_an_untried_point_is_found_as_long_as_there_is_one(tried: set[int], seed: int) -> None:
     points = every_point()
-    found = untried(finite(), evaluate, {key(points[n]) for n in tried}, seed)
+    found = Space(finite()).untried({canonical(points[n]) for n in tried}, seed)
     left = [point for n, point in enumerate(points) if n not in tried]
     assert found in left if left else found is None
 
@@ -102,16 +116,16 @@ def test_in_a_space_without_end_one_is_always_found(seed: int) -> None:
     )
     tried: set[bytes] = set()
     for _ in range(20):
-        found = untried(search, evaluate, tried, seed)
+        found = Space(search).untried(tried, seed)
         assert found is not None
-        tried.add(key(found))
+        tried.add(canonical(found))
     assert len(tried) == 20
 
 
 def test_constants_do_not_hide_what_was_tried() -> None:
     search = finite(constants={"epochs": 3})
-    tried = {key({"epochs": 3, **point}) for point in every_point()}
-    assert untried(search, evaluate, tried, 1) is None
+    tried = {canonical({"epochs": 3, **point}) for point in every_point()}
+    assert Space(search).untried(tried, 1) is None
 
 
 def test_every_kind_of_parameter_can_be_searched() -> None:
@@ -160,6 +174,7 @@ TWO: dict[str, Any] = {"metrics": ("a", "b"), "directions": ("minimize", "maximi
     ("fields", "message"),
     [
         ({"parameters": {}}, "no parameters"),
+        ({"when": {"lr": "beta > 0"}, "parameters": SPACE}, "no parameter is called 'beta'"),
         ({"metrics": ()}, "no metric"),
         ({"metrics": ("a", "b")}, "2 metrics and 1 directions"),
         ({"early_stop": EarlyStop(), **TWO}, "the search has several"),

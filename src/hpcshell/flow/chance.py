@@ -66,7 +66,12 @@ def _quniform(dist: Dist) -> Quantile:
     # one step more than fits, because 0.1 is no binary fraction, is none more
     steps = int((dist.high - low) / step * (1 + 1e-12) + 1e-9)
     scale = max(abs(low), abs(dist.high))
-    return lambda share: settled(low + step * min(int(share * (steps + 1)), steps), scale)
+
+    def value(share: float) -> float:
+        found = settled(low + step * min(int(share * (steps + 1)), steps), scale)
+        return min(max(found, low), dist.high)
+
+    return value
 
 
 def _normal(dist: Dist) -> Quantile:

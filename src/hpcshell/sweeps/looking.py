@@ -21,6 +21,7 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Record
 from hpcshell.jobs.opened import door
 from hpcshell.sweeps import disk
+from hpcshell.sweeps.bringing import bring
 from hpcshell.sweeps.folder import Folder, Row
 from hpcshell.sweeps.ledger import Part
 from hpcshell.sweeps.standing import LIVE, MISSING, UNKNOWN, Standing
@@ -71,7 +72,11 @@ def look(folder: Folder, *, ask: bool = True) -> list[Standing]:
             open_[index] = part
         found.append(standing)
     if ask and open_:
-        for index, outcome in _asked(folder, found, open_):
+        for index in bring(folder, open_):
+            found[index] = _by_folder(folder, index, rows[index], open_[index], there)
+            if not _unsettled(found[index]):
+                del open_[index]
+        for index, outcome in _asked(found, open_):
             found[index] = _settled(found[index], outcome)
     return found
 
@@ -183,9 +188,7 @@ def _settled(standing: Standing, outcome: Outcome) -> Standing:
 # --------------------------------------------------------------------------------- the schedulers
 
 
-def _asked(
-    folder: Folder, found: list[Standing], open_: Mapping[int, Part]
-) -> Iterator[tuple[int, Outcome]]:
+def _asked(found: list[Standing], open_: Mapping[int, Part]) -> Iterator[tuple[int, Outcome]]:
     jobs: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, part in open_.items():
         jobs[part.on, part.job].append(index)

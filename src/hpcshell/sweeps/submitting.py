@@ -86,7 +86,7 @@ def options_of(folder: Folder, manifest: Manifest, batch: Batch, target: Target)
     where = folder.batch(batch.key)
     along = [f"{where}/{batches.RUN}", f"{where}/points"]
     code = batches.code_directory(manifest, batch.code)
-    return {**options, "stage_in": [*along, code], "stage_out": ["points"]}
+    return {**options, "stage_in": [*along, code]}
 
 
 def _literal(path: str) -> str:

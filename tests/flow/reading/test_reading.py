@@ -82,9 +82,11 @@ def test_whatever_the_text_it_is_read_or_refused(text: str):
         read(text)
 
 
-_TOKENS = st.sampled_from(
-    ["null", "[]", "{}", "-1", "1e400", ".nan", "'", '"', "{", "}", "[", "]", ":", ",", "&a", "*a", "!!str", "0", "1e-3", "true", "when", "values", "range", "a.b", "..", "/", "9**9**9", "{lr.__class__}", "2020-01-01", "<<", "---", "|", "(((((", "~", "é"]
-) | st.sampled_from(["\t", "\n", "  ", "\0", "x" * 300])
+_WORDS = (
+    "null [] {} -1 1e400 .nan ' \" { } [ ] : , &a *a !!str 0 1e-3 true when values range a.b .. / é"
+    " 9**9**9 {lr.__class__} 2020-01-01 << --- | ((((( ~"
+)
+_TOKENS = st.sampled_from([*_WORDS.split(), "\t", "\n", "  ", "\0", "x" * 300])
 
 
 @st.composite
@@ -137,7 +139,7 @@ def test_a_whole_file_is_understood():
     assert spec.environment == {"OMP_NUM_THREADS": "1"}
     assert (spec.metric, spec.direction, spec.notes) == ("loss", "minimize", ())
     assert most(spec) == 64
-    assert sum(1 for _ in points(spec)) == 28
+    assert sum(1 for _ in points(spec)) == 32
 
 
 def test_a_search_is_understood():
@@ -219,6 +221,8 @@ def test_a_template_that_leaves_out_a_parameter_is_noted():
         (block("  paired: [{a: [1, 2], b: [1, 2, 3]}]"), "a has 2 and b has 3"),
         (block("  paired: [{g: {a: [1, 2], b: [1]}}]"), "a has 2 and b has 1"),
         (block("  paired: [{}]"), "a group that is empty"),
+        (block("  paired: [{g: {a: [1], b: [1]}, h: {c: [1], d: [2]}}]"), "several groups"),
+        (block("  paired: [{g: {a: [1], b: [1]}, when: c}]"), "a condition stands beside"),
         (block("  list: []"), "sweep.list is empty"),
         (block("  grid: {a: [1], a.b: [2], a: [3]}"), "'a' is given twice"),
         (block("  grid: {m: {d: [1]}, m.d: [2]}"), "'m.d' is given twice"),
@@ -235,6 +239,7 @@ def test_a_template_that_leaves_out_a_parameter_is_noted():
         (block("  random: {samples: 2}"), "takes samples and parameters"),
         (block("  random: {samples: 0, parameters: {a: [1]}}"), "no whole number of at least 1"),
         (block("  random: {samples: 2, parameters: {a: {unifrom: [0, 1]}}}"), "'unifrom'"),
+        (block("  grid: {a: {lnispace: [0, 1, 3]}}"), "does not say the values of 'a'"),
         (block("  random: {samples: 2, parameters: {a: {uniform: [1, 0]}}}"), "low is above high"),
         (block("  random: {samples: 2, parameters: {a: {loguniform: [0, 1]}}}"), "above 0"),
         (block("  random: {samples: 2, parameters: {a: {int: [0.5, 1]}}}"), "whole numbers"),
@@ -284,7 +289,7 @@ def test_what_is_wrong_is_said_by_its_line(text: str, what: str):
         ("command: t {ephocs}\nsweep: {grid: {epochs: [1]}}", "did you mean epochs?"),
         (
             block("  random: {samples: 2, parameters: {a: {unifrom: [0, 1]}}}"),
-            "did you mean uniform?",
+            "did you mean uniform? (a parameter of that name: a.unifrom: [...])",
         ),
         ("command: t\nsweep: {grid: {a: [1]}}\nresources: {memry: 2}", "did you mean memory?"),
     ],
@@ -304,7 +309,7 @@ def test_python_callers_are_told_the_path():
 def test_yamls_own_writer_is_understood():
     document = {
         "command": "t",
-        "sweep": {"grid": {"lr": [1e-05, "yes", "1e-3", None, True, "8:00"]}},
+        "sweep": {"grid": {"lr": [1e-05, "yes", None, True, "8:00"]}},
     }
     spec: Spec = read(yaml.safe_dump(document))
     assert spec == from_document(document)

@@ -14,6 +14,7 @@ from hpcshell.flow.expressions import compiled, used
 from hpcshell.flow.reading.chances import distributions
 from hpcshell.flow.reading.entry import Entry
 from hpcshell.flow.reading.values import (
+    WAYS,
     constants,
     each_once,
     flattened,
@@ -66,7 +67,7 @@ def _block(entry: Entry, notes: list[str]) -> Block:
 def _grid(entry: Entry, notes: list[str]) -> Iterable[tuple[Axis, Entry]]:
     if not entry.fields and not entry.is_list():
         raise entry.wrong(f"{entry.label} is empty", "write lr: [0.1, 0.01] below it")
-    for name, inner in unique(flattened(entry, is_generated)).items():
+    for name, inner in unique(flattened(entry, is_generated, WAYS)).items():
         _no_distribution(inner)
         found = tuple((value,) for value in values(inner, notes))
         yield Axis(names=(name,), values=found, when=_when(inner)), inner
@@ -95,16 +96,27 @@ def _paired(entry: Entry, notes: list[str]) -> Iterable[tuple[Axis, Entry]]:
     for item in entry.items() if entry.is_list() else [entry]:
         if not item.fields:
             raise item.wrong(f"{item.label}: a group that is empty", "write a: [1, 2], b: [3, 4]")
-        named = [inner for inner in item.entries() if inner.is_mapping() and _is_group(inner)]
-        if named and len(named) == len(item.fields):
-            for group in named:
-                yield _group(group, group.last, notes), group
-        else:
+        named = [inner for inner in item.entries() if _is_group(inner)]
+        if len(named) != len(item.fields):
+            _no_condition_outside(item, named)
             yield _group(item, "", notes), item
+            continue
+        if len(named) > 1 and entry.is_list():
+            raise item.wrong(
+                f"{item.label}: several groups in one item, or nested parameters",
+                "write a `-` before each group, or names with dots: model.depth: [1, 2]",
+            )
+        for group in named:
+            yield _group(group, group.last, notes), group
 
 
 def _is_group(entry: Entry) -> bool:
-    return not is_generator(entry)
+    return entry.is_mapping() and not is_generator(entry)
+
+
+def _no_condition_outside(item: Entry, named: list[Entry]) -> None:
+    if named and len(named) == len(item.fields) - 1 and item.at("when") is not None:
+        raise item.wrong("a condition stands beside a group", "move when: into the group")
 
 
 def _group(entry: Entry, name: str, notes: list[str]) -> Axis:

@@ -24,7 +24,7 @@ PARTS: Final = {
 
 def distributions(entry: Entry) -> tuple[dict[str, Dist], dict[str, Entry]]:
     """Parameters and how they are drawn, and the conditions of those that have one."""
-    found = unique(flattened(entry, is_distribution))
+    found = unique(flattened(entry, is_distribution, DISTRIBUTIONS))
     dists = {name: dist(inner) for name, inner in found.items()}
     conditions = {name: inner.at("when") for name, inner in found.items()}
     return dists, {name: when for name, when in conditions.items() if when is not None}

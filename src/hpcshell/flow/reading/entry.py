@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, TypeVar, cast
 
 from hpcshell.core.errors import HpcError, Wrong
-from hpcshell.core.words import nearest, quote, safe
+from hpcshell.core.words import nearest, quote, safe, shortened
 from hpcshell.flow.reading.tree import Node, Where
 
 Word = TypeVar("Word", bound=str)
@@ -32,9 +32,6 @@ class Entry:
         self.name = name
         self.path = path
 
-    def __repr__(self) -> str:
-        return f"Entry({self.label}, line {self.node.line})"
-
     @property
     def label(self) -> str:
         """What a message calls it: the path of keys, at most as much as fits a line."""
@@ -55,21 +52,14 @@ class Entry:
 
     # ------------------------------------------------------------------------------------ kinds
 
-    @property
-    def kind(self) -> str:
-        return _KINDS[type(self.node.value)]
-
     def is_mapping(self) -> bool:
         return isinstance(self.node.value, dict)
 
     def is_list(self) -> bool:
         return isinstance(self.node.value, list)
 
-    def is_nothing(self) -> bool:
-        return self.node.value is None
-
     def _expected(self, wanted: str, hint: str) -> Wrong:
-        return self.wrong(f"{self.label} is {self.kind}, not {wanted}", hint)
+        return self.wrong(f"{self.label} is {kind(self)}, not {wanted}", hint)
 
     # --------------------------------------------------------------------------------- children
 
@@ -92,7 +82,7 @@ class Entry:
         for key, node in self.node.value.items():
             yield Entry(node, self.name, (*self.path, key))
 
-    def known(self, keys: Collection[str], hint: str = "") -> None:
+    def known(self, keys: Collection[str]) -> None:
         """Refuses a key that is not one of these, with the nearest of them."""
         for entry in self.entries():
             if entry.last not in keys:
@@ -100,7 +90,9 @@ class Entry:
                 below = f" of {self.label}" if self.path else ""
                 raise entry.wrong(
                     f"{quote(entry.last)} is no key{below}",
-                    f"did you mean {near}?" if near else hint or f"known: {', '.join(keys)}",
+                    f"did you mean {near}?"
+                    if near
+                    else shortened(f"known: {', '.join(keys)}", 180),
                 )
 
     def items(self, hint: str = "write [a, b, c]") -> list[Entry]:
@@ -124,7 +116,7 @@ class Entry:
         """One of a few words."""
         found = self.node.value
         if not isinstance(found, str) or found not in choices:
-            shown = quote(found) if isinstance(found, str) else self.kind
+            shown = quote(found) if isinstance(found, str) else kind(self)
             near = nearest(found, choices) if isinstance(found, str) else None
             raise self.wrong(
                 f"{self.label}: {shown} is none of {', '.join(choices)}",
@@ -159,6 +151,11 @@ class Entry:
         if isinstance(self.node.value, str):
             return (self.node.value,)
         return tuple(item.text() for item in self.items("write [a, b] or one word"))
+
+
+def kind(entry: Entry) -> str:
+    """What a message calls it: a mapping, a list, text, a number, ..."""
+    return _KINDS[type(entry.node.value)]
 
 
 def _plain(node: Node) -> Any:

@@ -15,7 +15,7 @@ from hpcshell.flow.expand import names
 from hpcshell.flow.reading.blocks import KEYS as SWEEP_KEYS
 from hpcshell.flow.reading.blocks import blocks
 from hpcshell.flow.reading.commands import check_passing, command, passing
-from hpcshell.flow.reading.entry import Entry
+from hpcshell.flow.reading.entry import Entry, kind
 from hpcshell.flow.reading.searching import DIRECTIONS, search
 from hpcshell.flow.reading.tree import Node
 from hpcshell.flow.reading.values import check_parameter
@@ -207,8 +207,8 @@ def _environment(entry: Entry | None) -> dict[str, str]:
     for inner in entry.entries():
         if not inner.last.isidentifier() or not inner.last.isascii():
             raise inner.wrong(f"{quote(inner.last)} is no variable", "use letters, digits and _")
-        if inner.is_mapping() or inner.is_list() or inner.is_nothing():
-            raise inner.wrong(f"{inner.label} is {inner.kind}, not text", "write it in quotes")
+        if inner.is_mapping() or inner.is_list() or inner.node.value is None:
+            raise inner.wrong(f"{inner.label} is {kind(inner)}, not text", "write it in quotes")
         value = inner.value()
         found[inner.last] = str(value).lower() if isinstance(value, bool) else str(value)
     return found
@@ -253,7 +253,7 @@ def _option(entry: Entry) -> Any:
         raise entry.refused(error) from None
     except (TypeError, ValueError, AttributeError, OverflowError):
         raise entry.wrong(
-            f"{entry.label} is {entry.kind}, which says nothing here", "write text"
+            f"{entry.label} is {kind(entry)}, which says nothing here", "write text"
         ) from None
     return value
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
-from hpcshell.core.words import quote
+from hpcshell.core.words import nearest, quote
 from hpcshell.flow.chance import rounded, settled
 from hpcshell.flow.identity import canonical
 from hpcshell.flow.reading.entry import Entry
@@ -40,10 +40,24 @@ def check_parameter(entry: Entry, name: str) -> str:
     return name
 
 
-def flattened(entry: Entry, leaf: Callable[[Entry], bool]) -> Iterator[tuple[str, Entry]]:
-    """Nested parameters by their dotted names. `leaf`: whether a mapping is a value."""
+def flattened(
+    entry: Entry, leaf: Callable[[Entry], bool], words: Collection[str] = ()
+) -> Iterator[tuple[str, Entry]]:
+    """Nested parameters by their dotted names. `leaf`: whether a mapping is a value. `words`: what
+    says values, of which a mapping may hold a misspelt one."""
     for name, found in _flattened(entry, leaf, ""):
-        yield check_parameter(found, name), found
+        parameter, _, last = check_parameter(found, name).rpartition(".")
+        near = nearest(last, words) if parameter and found.last == last else None
+        if near is not None and _numbers_alone(found):
+            raise found.wrong(
+                f"{quote(last)} does not say the values of {quote(parameter)}",
+                f"did you mean {near}? (a parameter of that name: {name[:60]}: [...])",
+            )
+        yield name, found
+
+
+def _numbers_alone(entry: Entry) -> bool:
+    return entry.is_list() and all(type(item.node.value) in (int, float) for item in entry.items())
 
 
 def _flattened(
@@ -85,7 +99,7 @@ def constants(entry: Entry | None) -> dict[str, Any]:
 
 def is_generator(entry: Entry) -> bool:
     """Whether a mapping says the values of a parameter, rather than being nested ones."""
-    return bool({"values", *GENERATORS} & set(entry.fields))
+    return not set(entry.fields).isdisjoint(WAYS)
 
 
 def is_distribution(entry: Entry) -> bool:
@@ -126,7 +140,7 @@ def _given(entry: Entry, notes: list[str]) -> list[Any]:
             f"{entry.label}: a mapping that says no values",
             f"write values: [...] or one of {', '.join(GENERATORS)}",
         )
-    entry.known(["values", "when", *GENERATORS])
+    entry.known([*WAYS, "when"])
     (*more, key) = [key for key in entry.fields if key != "when"]
     if more:
         raise entry.wrong(f"{entry.label} has both {more[0]} and {key}", "keep one of them")
@@ -216,7 +230,8 @@ def _between(low: float, high: float, share: float) -> float:
 def _linspace(entry: Entry, notes: list[str]) -> list[Any]:
     (low, high, *_), shares = _spaced(entry, ("start", "stop", "num"))
     scale = max(abs(low), abs(high))
-    return [_kept(entry, float(_between(low, high, share)), scale) for share in shares]
+    found = [_kept(entry, float(_between(low, high, share)), scale) for share in shares]
+    return _with_ends(found, low, high)
 
 
 def _logspace(entry: Entry, notes: list[str]) -> list[Any]:
@@ -246,11 +261,15 @@ def _geomspace(entry: Entry, notes: list[str]) -> list[Any]:
         )
     sign = -1 if low < 0 else 1
     first, last = math.log(abs(low)), math.log(abs(high))
-    inner = [_kept(entry, sign * math.exp(_between(first, last, share))) for share in shares]
-    inner[0] = _kept(entry, float(low))
-    if len(inner) > 1:
-        inner[-1] = _kept(entry, float(high))
-    return inner
+    found = [_kept(entry, sign * math.exp(_between(first, last, share))) for share in shares]
+    return _with_ends(found, low, high)
+
+
+def _with_ends(found: list[float], low: float, high: float) -> list[float]:
+    """The values, the first and the last as they were written."""
+    if len(found) == 1 or low == high:
+        return [float(low)] * len(found)
+    return [float(low), *found[1:-1], float(high)]
 
 
 GENERATORS: Final[dict[str, Callable[[Entry, list[str]], list[Any]]]] = {
@@ -259,3 +278,5 @@ GENERATORS: Final[dict[str, Callable[[Entry, list[str]], list[Any]]]] = {
     "logspace": _logspace,
     "geomspace": _geomspace,
 }
+WAYS: Final = ("values", *GENERATORS)
+"""What says the values of a parameter of a grid."""

@@ -33,6 +33,19 @@ def median(values: Sequence[float]) -> float:
     return quantile(sorted(values), 0.5)
 
 
+def ranks(values: Sequence[float]) -> list[float]:
+    """The place of each in their order, from 0; equal ones share the mean of theirs."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    found = [0.0] * len(values)
+    first = 0
+    for last, at in enumerate(order):
+        if last + 1 == len(order) or values[order[last + 1]] != values[at]:
+            for same in order[first : last + 1]:
+                found[same] = (first + last) / 2
+            first = last + 1
+    return found
+
+
 def explained(groups: Sequence[Sequence[float]]) -> float:
     """The share of the variance that the groups explain, 0 to 1: one-way eta squared, the sum of
     squares between them by that of all (Cohen, 1973). 0 where nothing varies."""

@@ -74,12 +74,16 @@ def _ranges(values: Sequence[Any], named: list[Level]) -> list[Level]:
         while at < len(cuts) and float(values[level[1][0]]) > cuts[at]:
             at += 1
         parts[at].append(level)
-    return [_range(part) for part in parts if part]
+    having = [part for part in parts if part]
+    names = [_range(values[part[0][1][0]], values[part[-1][1][0]]) for part in having]
+    if len(set(names)) < len(names):
+        names = [f"{part[0][0]} – {part[-1][0]}" for part in having]
+    members = ([at for _, places in part for at in places] for part in having)
+    return list(zip(names, members, strict=True))
 
 
-def _range(part: list[Level]) -> Level:
-    low, high = part[0][0], part[-1][0]
-    return (low if low == high else f"{low} – {high}"), [at for _, places in part for at in places]
+def _range(low: float, high: float) -> str:
+    return f"{low:.3g}" if low == high else f"{low:.3g} – {high:.3g}"
 
 
 def _words(places: dict[str, list[int]]) -> list[Level]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from hpcshell.core.errors import Wrong
 from hpcshell.flow.halving import rungs
-from hpcshell.flow.search.space import is_int, is_log, step_of
+from hpcshell.flow.search.space import Space, is_int, is_log, step_of
 from hpcshell.flow.spec import Dist, Search
 
 _KINDS: Final = ("uniform", "loguniform", "quniform", "int", "choice")
@@ -19,6 +19,7 @@ def check(search: Search) -> None:
         raise Wrong("the search has no parameters", "name some below search.parameters")
     for name, dist in search.parameters.items():
         _check_dist(f"search.parameters.{name}", dist)
+    Space(search)
     _check_metrics(search)
     if search.method == "cmaes":
         _check_cmaes(search)

@@ -7,7 +7,7 @@ from typing import Final
 
 from hpcshell.core.records import Record
 from hpcshell.flow.halving import decide
-from hpcshell.flow.search.space import Evaluate, size
+from hpcshell.flow.search.space import Space
 from hpcshell.flow.search.trials import Log, State, Trial, latest
 from hpcshell.flow.spec import Search
 
@@ -32,14 +32,13 @@ def proceed(
     search: Search,
     log: Log,
     running: Collection[int],
-    limit: int | None,
-    evaluate: Evaluate,
+    limit: int | None = None,
 ) -> Next:
     """`running`: the numbers of the trials that wait or run as jobs; `limit`: how many may at once,
     if that is less than the search's own `parallel`. A trial that is to be stopped has its place
     until it has ended."""
     trials = latest(log)
-    total = size(search, evaluate, search.trials)
+    total = Space(search).size(search.trials)
     left = max(0, total - len(trials))
     most = search.parallel if limit is None else min(search.parallel, limit)
     ask = max(0, min(left, most - len(running)))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from hpcshell.core.errors import Refused
+from hpcshell.flow.identity import canonical
 from hpcshell.flow.search.checks import check
-from hpcshell.flow.search.space import Evaluate, seed_of, untried
-from hpcshell.flow.search.trials import Log, Report, State, Trial, key, latest, usable
+from hpcshell.flow.search.space import Space, seed_of
+from hpcshell.flow.search.trials import Log, Report, State, Trial, latest, usable
 from hpcshell.flow.spec import Params, Search
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ class Searcher:
     """The trials so far. What it asks next follows from them and from the seed of the search alone,
     so that one made from the same log asks the same."""
 
-    def __init__(self, search: Search, log: Log, evaluate: Evaluate) -> None:
+    def __init__(self, search: Search, log: Log) -> None:
         self.search = search
-        self._evaluate = evaluate
+        self._space = Space(search)
         self._trials = {n: _sound(search, trial) for n, trial in latest(log).items()}
 
     @property
@@ -43,7 +44,7 @@ class Searcher:
             chosen = self._propose(number)
             if chosen is None:
                 break
-            trial = Trial(number=number, params={**self.search.constants, **chosen})
+            trial = Trial(number=number, params=self._space.whole(chosen))
             self._trials[number] = trial
             asked.append(trial)
         return asked
@@ -70,24 +71,23 @@ class Searcher:
         return self._trials[number]
 
     def _propose(self, number: int) -> Params | None:
-        tried = {key(trial.params) for trial in self._trials.values()}
+        tried = {canonical(trial.params) for trial in self._trials.values()}
         proposer = self._proposer()
         for attempt in range(ATTEMPTS):
             chosen = proposer.draw(seed_of(self.search.seed, number, attempt))
-            if key({**self.search.constants, **chosen}) not in tried:
+            if canonical(self._space.whole(chosen)) not in tried:
                 return chosen
-        return untried(self.search, self._evaluate, tried, seed_of(self.search.seed, number))
+        return self._space.untried(tried, seed_of(self.search.seed, number))
 
     def _proposer(self) -> Proposer:
         from hpcshell.flow.search.studies import Proposer
 
-        return Proposer(self.search, self._evaluate, list(self._trials.values()))
+        return Proposer(self.search, self._space, list(self._trials.values()))
 
 
-def searcher(search: Search, log: Log, evaluate: Evaluate) -> Searcher:
-    """One that goes on from what the log holds. `evaluate` says whether the expression of a
-    condition is true of parameters. Raises `Wrong` where the search cannot be made, and `Refused`
-    where what it needs is not installed."""
+def searcher(search: Search, log: Log) -> Searcher:
+    """One that goes on from what the log holds. Raises `Wrong` where the search cannot be made,
+    and `Refused` where what it needs is not installed."""
     check(search)
     try:
         import optuna as optuna
@@ -97,7 +97,7 @@ def searcher(search: Search, log: Log, evaluate: Evaluate) -> Searcher:
     except ImportError as missing:
         hint = 'pip install "hpcshell[sweep]"'
         raise Refused(f"a search needs the package {missing.name}", hint) from None
-    return Searcher(search, log, evaluate)
+    return Searcher(search, log)
 
 
 def _sound(search: Search, trial: Trial) -> Trial:

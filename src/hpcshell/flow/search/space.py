@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
+from itertools import islice
 from typing import Final
 
-from hpcshell.flow.search.trials import key
+from hpcshell.flow.expressions import Evaluated, compiled
+from hpcshell.flow.identity import canonical
 from hpcshell.flow.spec import Dist, Params, Search, Value
-
-Evaluate = Callable[[str, Params], bool]
-"""Whether an expression is true of parameters."""
 
 _NEAR: Final = 1e-8
 """How far from its grid a value may be, in steps: what arithmetic in binary loses."""
@@ -55,59 +54,18 @@ def _after(dist: Dist, steps: int) -> float | int:
 
 def options(dist: Dist) -> tuple[Value, ...]:
     """What can be chosen, each once."""
-    return tuple({key({"": choice}): choice for choice in dist.choices}.values())
+    return tuple({canonical({"": choice}): choice for choice in dist.choices}.values())
 
 
 def holds(dist: Dist, value: Value) -> bool:
     """Whether it can have this value."""
     if dist.kind == "choice":
-        return key({"": value}) in {key({"": choice}) for choice in dist.choices}
+        return canonical({"": value}) in {canonical({"": choice}) for choice in dist.choices}
     if isinstance(value, bool) or not isinstance(value, int if is_int(dist) else int | float):
         return False
     step = step_of(dist)
     steps = (value - dist.low) / step if step else 0.0
     return dist.low <= value <= dist.high and abs(steps - round(steps)) <= _NEAR
-
-
-def active(search: Search, evaluate: Evaluate, name: str, chosen: Params) -> bool:
-    """Whether the parameter is set, where earlier ones were `chosen`."""
-    expression = search.when.get(name, "")
-    return not expression or evaluate(expression, {**search.constants, **chosen})
-
-
-def size(search: Search, evaluate: Evaluate, most: int) -> int:
-    """How many points there are; `most` where there are as many or more."""
-    found = 0
-    for found, _ in enumerate(_points(search, evaluate, 0, most), 1):
-        if found >= most:
-            break
-    return found
-
-
-def untried(search: Search, evaluate: Evaluate, tried: Set[bytes], seed: int) -> Params | None:
-    """A point whose key is not among `tried`, another one for another seed; None: there is none."""
-    for chosen in _points(search, evaluate, seed, len(tried) + 1):
-        if key({**search.constants, **chosen}) not in tried:
-            return chosen
-    return None
-
-
-def _points(search: Search, evaluate: Evaluate, seed: int, most: int) -> Iterator[dict[str, Value]]:
-    """Every point once, beginning somewhere; of a range without steps, `most` values."""
-    names = tuple(search.parameters)
-
-    def below(depth: int, chosen: dict[str, Value]) -> Iterator[dict[str, Value]]:
-        if depth == len(names):
-            yield chosen
-            return
-        name = names[depth]
-        if not active(search, evaluate, name, chosen):
-            yield from below(depth + 1, chosen)
-            return
-        for value in _turned(search.parameters[name], seed_of(seed, depth), most):
-            yield from below(depth + 1, {**chosen, name: value})
-
-    return below(0, {})
 
 
 def _turned(dist: Dist, seed: int, most: int) -> Iterator[Value]:
@@ -161,3 +119,59 @@ def _edges(dist: Dist) -> tuple[float, float]:
     half = step_of(dist) / 2
     low, high = dist.low - half, top(dist) + half
     return (math.log(low), math.log(high)) if is_log(dist) else (low, high)
+
+
+class Space:
+    """All points that a search can ask for. Raises `Wrong` where a condition is no expression over
+    the constants and the parameters before it."""
+
+    def __init__(self, search: Search) -> None:
+        self.dists = search.parameters
+        self.constants = search.constants
+        names = [*search.constants]
+        self._when: dict[str, Evaluated] = {}
+        for name in search.parameters:
+            if text := search.when.get(name):
+                self._when[name] = compiled(text, names)
+            names.append(name)
+
+    def whole(self, chosen: Params) -> dict[str, Value]:
+        """A point with the constants."""
+        return {**self.constants, **chosen}
+
+    def active(self, name: str, chosen: Params) -> bool:
+        """Whether the parameter is set, where earlier ones were `chosen`."""
+        return name not in self._when or bool(self._when[name](self.whole(chosen)))
+
+    def size(self, most: int) -> int:
+        """How many points there are; `most` where there are as many or more."""
+        if not self._when:
+            return min(most, math.prod(count(dist) or most for dist in self.dists.values()))
+        if any(not count(dist) for name, dist in self.dists.items() if name not in self._when):
+            return most
+        return sum(1 for _ in islice(self._points(0, most), most))
+
+    def untried(self, tried: Set[bytes], seed: int) -> Params | None:
+        """A point that is not `tried` (as `canonical` has them, with the constants), another one
+        for another seed; None: there is none."""
+        for chosen in self._points(seed, len(tried) + 1):
+            if canonical(self.whole(chosen)) not in tried:
+                return chosen
+        return None
+
+    def _points(self, seed: int, most: int) -> Iterator[dict[str, Value]]:
+        """Every point once, beginning somewhere; of a range without steps, `most` values."""
+        names = tuple(self.dists)
+
+        def below(depth: int, chosen: dict[str, Value]) -> Iterator[dict[str, Value]]:
+            if depth == len(names):
+                yield chosen
+                return
+            name = names[depth]
+            if not self.active(name, chosen):
+                yield from below(depth + 1, chosen)
+                return
+            for value in _turned(self.dists[name], seed_of(seed, depth), most):
+                yield from below(depth + 1, {**chosen, name: value})
+
+        return below(0, {})

@@ -22,9 +22,9 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from hpcshell.flow.identity import canonical
 from hpcshell.flow.search.space import (
-    Evaluate,
-    active,
+    Space,
     count,
     holds,
     is_log,
@@ -32,7 +32,7 @@ from hpcshell.flow.search.space import (
     options,
     step_of,
 )
-from hpcshell.flow.search.trials import Trial, key
+from hpcshell.flow.search.trials import Trial
 from hpcshell.flow.spec import Dist, Search, Value
 
 _STATES: Final = {
@@ -46,9 +46,9 @@ _STATES: Final = {
 class Proposer:
     """What comes next after these trials. The answer depends on them and the seed alone."""
 
-    def __init__(self, search: Search, evaluate: Evaluate, trials: Sequence[Trial]) -> None:
+    def __init__(self, search: Search, space: Space, trials: Sequence[Trial]) -> None:
         self._search = search
-        self._evaluate = evaluate
+        self._space = space
         learns = search.method in ("tpe", "nsga2")
         self._study = _study(search, trials if learns else ())
         self._strategy = None
@@ -71,7 +71,7 @@ class Proposer:
         trial = self._study.ask()
         chosen: dict[str, Value] = {}
         for name, dist in self._search.parameters.items():
-            if active(self._search, self._evaluate, name, chosen):
+            if self._space.active(name, chosen):
                 chosen[name] = _suggest(trial, name, dist)
         self._study.tell(
             trial, state=TrialState.FAIL
@@ -155,7 +155,7 @@ def _distribution(dist: Dist) -> BaseDistribution:
 def _said(dist: Dist, value: Value) -> Value:
     """A value as Optuna is told it."""
     if dist.kind == "choice":
-        return [key({"": choice}) for choice in options(dist)].index(key({"": value}))
+        return [canonical({"": choice}) for choice in options(dist)].index(canonical({"": value}))
     if step_of(dist) and not is_log(dist):
         return round((value - dist.low) / step_of(dist))
     return value

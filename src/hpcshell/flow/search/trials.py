@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,8 +19,6 @@ Report = tuple[float, float]
 Log = Iterable["Trial"]
 """Trials as they were written down; of several with one number the last one counts."""
 
-_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
-
 
 class Trial(Record, frozen=True, kw_only=True):
     """One point of a search. `number`: from 0, in the order in which they were asked. `values`: one
@@ -31,11 +29,6 @@ class Trial(Record, frozen=True, kw_only=True):
     state: State = "running"
     values: tuple[float, ...] = ()
     reports: tuple[Report, ...] = ()
-
-
-def key(params: Params) -> bytes:
-    """The same for the same parameters, in whatever order they are."""
-    return _ENCODER.encode(params)
 
 
 def latest(log: Log) -> dict[int, Trial]:
@@ -70,6 +63,23 @@ def values_of(search: Search, metrics: Mapping[str, float]) -> tuple[float, ...]
     """What a point measured, as a search is told it; None where a metric is missing or NaN."""
     found = tuple(metrics.get(name, math.nan) for name in search.metrics)
     return found if usable(search, found) else None
+
+
+def reports_of(search: Search, rows: Iterable[Mapping[str, Any]]) -> tuple[Report, ...]:
+    """What a trial has told so far, from its rows of metrics: where both the resource of early stop
+    and the first metric are numbers."""
+    if search.early_stop is None:
+        return ()
+    step, value = search.early_stop.resource, search.metrics[0]
+    return tuple(
+        (float(row[step]), float(row[value]))
+        for row in rows
+        if _number(row.get(step)) and _number(row.get(value))
+    )
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
 def usable(search: Search, values: Sequence[float] | None) -> bool:

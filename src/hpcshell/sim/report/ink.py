@@ -25,6 +25,7 @@ STYLE: Final = {
     "legend.frameon": False,
     "figure.dpi": 120.0,
     "svg.hashsalt": "hpcshell",
+    "text.parse_math": False,
 }
 
 

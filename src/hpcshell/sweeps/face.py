@@ -17,7 +17,7 @@ from hpcshell.flow.spec import Spec
 from hpcshell.jobs.doors import LOCAL
 from hpcshell.jobs.opened import door
 from hpcshell.machine import clock
-from hpcshell.sweeps import disk, folder, keeping, making, snapshots, submitting
+from hpcshell.sweeps import disk, folder, keeping, making, searching, snapshots, submitting
 from hpcshell.sweeps.folder import Folder, Manifest
 from hpcshell.sweeps.keeping import LONGEST, Round
 from hpcshell.sweeps.ledger import Ledger, Target, Wanted
@@ -250,9 +250,11 @@ class Sweep:
 
     def live(self, counts: Mapping[str, int]) -> bool:
         """Whether something of it waits, here or elsewhere, or runs."""
-        return any(counts.get(state) for state in (*LIVE, UNKNOWN)) or bool(
-            self.folder.ledger().wanted
-        )
+        if any(counts.get(state) for state in (*LIVE, UNKNOWN)):
+            return True
+        ledger = self.folder.ledger()
+        unasked = not ledger.stopped and not searching.over(self.folder, self.manifest)
+        return bool(ledger.wanted) or (ledger.last is not None and unasked)
 
     # ------------------------------------------------------------------------------------ looking
 

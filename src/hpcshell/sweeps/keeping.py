@@ -31,6 +31,8 @@ from hpcshell.sweeps.standing import BAD, LIVE, Standing
 SHORTEST: Final = 0.2
 LONGEST: Final = 30.0
 """Seconds between two rounds."""
+_SEARCHING: Final = 1.0
+"""The same where places stand empty until the next trial is asked."""
 _EASE: Final = 20.0
 """A round may take so much of the time: one part in so many."""
 _DETACHED: Final = '"$@" </dev/null >>"$0" 2>&1 &'
@@ -163,6 +165,7 @@ def stay(
     stays with it."""
     with disk.locked(folder.file("keeper.lock"), wait=False):
         told: set[str] = set()
+        longest = LONGEST if folder.manifest().spec.search is None else _SEARCHING
         while True:
             begun = clock.monotonic()
             with folder.lock():
@@ -174,7 +177,7 @@ def stay(
             if last.over:
                 return last
             cost = clock.monotonic() - begun
-            pause(min(max(SHORTEST, _EASE * cost), LONGEST))
+            pause(min(max(SHORTEST, _EASE * cost), longest))
 
 
 def see_to(folder: Folder) -> bool:

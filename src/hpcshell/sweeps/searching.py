@@ -13,13 +13,12 @@ from typing import Final
 from msgspec.structs import replace
 
 from hpcshell.core.records import Record
-from hpcshell.flow.expressions import compiled
 from hpcshell.flow.identity import salt
 from hpcshell.flow.results.points import number
 from hpcshell.flow.search.driver import Next, proceed
 from hpcshell.flow.search.searcher import Searcher, searcher
 from hpcshell.flow.search.trials import State, Trial, latest, read_log, values_of, written
-from hpcshell.flow.spec import Params, Search
+from hpcshell.flow.spec import Search
 from hpcshell.machine import clock
 from hpcshell.sweeps import collecting, disk
 from hpcshell.sweeps.folder import Folder, Manifest, Row
@@ -49,6 +48,15 @@ def trials(folder: Folder) -> dict[int, Trial]:
             return latest(read_log(file.read()))
     except OSError as error:
         raise disk.trouble(path, error, "read") from None
+
+
+def over(folder: Folder, manifest: Manifest) -> bool:
+    """Whether a search has nothing more to ask, and was told how all of its trials ended."""
+    if manifest.spec.search is None:
+        return True
+    log = trials(folder)
+    running = [number for number, trial in log.items() if trial.state == "running"]
+    return proceed(manifest.spec.search, log.values(), running).done
 
 
 def take_turn(
@@ -86,13 +94,9 @@ class _Turn:
         self.folder, self.ledger, self.search = folder, ledger, search
         self.standings = standings
         self._rows = _Rows(folder, manifest)
-        self._searcher: Searcher = searcher(search, trials(folder).values(), self._evaluate)
+        self._searcher: Searcher = searcher(search, trials(folder).values())
         self._running: dict[int, Row] = {}
         self._told: dict[int, Trial] = {}
-
-    def _evaluate(self, expression: str, params: Params) -> bool:
-        names = (*self.search.constants, *self.search.parameters)
-        return bool(compiled(expression, names)(params))
 
     def _write(self, trial: Trial) -> None:
         disk.append(self.folder.file(LOG), written(trial).encode())
@@ -156,7 +160,7 @@ class _Turn:
         """What comes next."""
         log = [self._told.get(each.number, each) for each in self._searcher.trials.values()]
         limit = None if not self.ledger.stopped else 0
-        found: Next = proceed(self.search, log, self._running, limit, self._evaluate)
+        found: Next = proceed(self.search, log, self._running, limit)
         stop = tuple(self._give_up(each) for each in found.stop if each in self._told)
         for trial in self._searcher.ask(found.ask):
             self._write(trial)

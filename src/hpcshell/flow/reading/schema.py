@@ -225,7 +225,7 @@ def _block() -> Schema:
 def _search() -> Schema:
     directions = {"enum": list(DIRECTIONS)}
     several = _or(directions, {"type": "array", "items": directions})
-    stop = {
+    stop: dict[str, Schema] = {
         "method": {"enum": list(STOPS)},
         "resource": _TEXT,
         "min": _COUNT,
@@ -233,16 +233,16 @@ def _search() -> Schema:
         "reduction": {"type": "integer", "minimum": 2},
     }
     keys = {
-        "method": {"enum": list(METHODS)},
-        "metric": _WORDS,
-        "metrics": _WORDS,
-        "direction": several,
-        "directions": several,
-        "parameters": _ref("drawn"),
-        "constants": _TABLE,
-        "trials": _COUNT,
-        "parallel": _COUNT,
-        "seed": {"type": "integer", "minimum": 0},
-        "early_stop": _object(stop),
+        "method": _said("How the next point is chosen.", {"enum": list(METHODS)}),
+        "metric": _said("What is sought the best of; several for nsga2.", _WORDS),
+        "metrics": _said("The same.", _WORDS),
+        "direction": _said("Which end is best, of each metric.", several),
+        "directions": _said("The same.", several),
+        "parameters": _said("Distributions, by name.", _ref("drawn")),
+        "constants": _said("What all trials have.", _TABLE),
+        "trials": _said("How many there are.", _COUNT),
+        "parallel": _said("How many run at once.", _COUNT),
+        "seed": _said("Another one chooses otherwise.", {"type": "integer", "minimum": 0}),
+        "early_stop": _said("Trials that do badly are ended early.", _object(stop)),
     }
     return {**_object(keys), "required": ["parameters"]}

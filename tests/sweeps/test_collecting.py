@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.flow.results.points import Point
-from hpcshell.sweeps.collecting import HEAD, LARGEST, TAIL, collected, history, table
+from hpcshell.sweeps.collecting import HEAD, LINES_TAIL, TAIL, collected, history, table
 from hpcshell.sweeps.errors import errors
 from hpcshell.sweeps.standing import MISSING, Standing
 from tests.sweeps.made import leave, standing
@@ -100,10 +100,10 @@ def test_a_huge_document_is_not_read(tmp_path: Path) -> None:
 
 def test_of_very_many_lines_the_last_are_read(tmp_path: Path) -> None:
     line = '{"step": %9d, "loss": 0.25}\n'
-    lines = "".join(line % step for step in range(LARGEST // len(line % 0) + 100))
+    lines = "".join(line % step for step in range(LINES_TAIL // len(line % 0) + 100))
     found = only(leave(standing(tmp_path), jsonl=lines))
     assert found.metrics["loss"] == 0.25
-    assert found.note == "metrics.jsonl is long: the last 16 MiB of it were read"
+    assert found.note == "metrics.jsonl is long: the last 4 MiB of it were read"
 
 
 def test_of_a_long_output_both_ends_are_read(tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ HEAD: Final = 1 << 16
 TAIL: Final = 1 << 20
 """Bytes at the two ends of what was printed that are looked at."""
 LARGEST: Final = 16 << 20
-"""Bytes of a file of metrics. Of more lines than that the last are read."""
+"""Bytes of a document of metrics."""
+LINES_TAIL: Final = 4 << 20
+"""Bytes of lines of metrics: of more than that the last are read."""
 
 Rows = Sequence[Mapping[str, Metric]]
 
@@ -95,11 +97,11 @@ def _document(directory: str) -> tuple[Mapping[str, Metric], str]:
 
 
 def _lines(directory: str) -> tuple[Rows, str]:
-    piece = ends(f"{directory}/{LINES}", 0, LARGEST)
+    piece = ends(f"{directory}/{LINES}", 0, LINES_TAIL)
     if piece is None or piece.trouble:
         return (), piece.trouble if piece else ""
     found = records(piece.content)
-    return found.rows, found.trouble or _cut(piece, LARGEST)
+    return found.rows, found.trouble or _cut(piece)
 
 
 def _printed(directory: str) -> tuple[Rows, str]:
@@ -109,5 +111,5 @@ def _printed(directory: str) -> tuple[Rows, str]:
     return printed(piece.content), ""
 
 
-def _cut(piece: Piece, most: int) -> str:
-    return "" if piece.whole else f"is long: the last {most >> 20} MiB of it were read"
+def _cut(piece: Piece) -> str:
+    return "" if piece.whole else f"is long: the last {LINES_TAIL >> 20} MiB of it were read"

@@ -48,7 +48,8 @@ def _sections(findings: Findings, heat: tuple[str, str] | None) -> Iterator[str]
     yield f"<p>{escaped(_summary(report))}</p>"
     if report.notes:
         yield "<ul>" + "".join(f"<li>{escaped(note)}</li>" for note in report.notes) + "</ul>"
-    yield _completion(report)
+    if report.counts:
+        yield _completion(report)
     if report.best:
         yield _best(report)
     drawn = gathered(findings, heat)
@@ -137,10 +138,16 @@ def _run_times(times: Sequence[RunTimes]) -> str:
 def _failures(rates: Sequence[FailureRate]) -> str:
     head = ["parameter", "value", "ended", "failed", "rate", ""]
     rows = [
-        [_Words(rate.param), _Words(rate.value), f"{rate.ended:,}", f"{rate.failed:,}", f"{rate.rate:.1%}",
-         _Bar(rate.rate)]
+        [
+            _Words(rate.param),
+            _Words(rate.value),
+            f"{rate.ended:,}",
+            f"{rate.failed:,}",
+            f"{rate.rate:.1%}",
+            _Bar(rate.rate),
+        ]
         for rate in rates
-    ]  # fmt: skip
+    ]
     return _titled("Failures by parameter", head, rows)
 
 

@@ -82,13 +82,11 @@ def _available(drawn: Drawn) -> Iterator[Picture]:
     metric = drawn.metric
     if drawn.params:
         count = parallel.shown(drawn.points)
-        some = (
-            "Each line is a point" if count == len(drawn.points) else f"{count:,} lines are points"
-        )
+        some = "each of" if count == len(drawn.points) else f"{count:,} of"
         yield Picture(
             name="parallel",
-            caption=f"{some} of {len(drawn.points):,}, through its parameters to its {metric}; "
-            "the darker, the better.",
+            caption=f"A line for {some} {len(drawn.points):,} points through its parameters to its "
+            f"{metric}: the darker, the better.",
             height=4.6,
             draw=parallel.parallel,
         )

@@ -303,7 +303,10 @@ def test_the_nearest_known_word_is_named(text: str, hint: str):
 def test_python_callers_are_told_the_path():
     error = refusal(from_document, {"command": "t", "sweep": {"grid": {"a": []}}})
     assert error is not None
-    assert error.message == "spec: sweep.grid.a: sweep.grid.a has no values"
+    assert error.message == "spec: sweep.grid.a has no values"
+    error = refusal(from_document, {"command": "t", "sweep": {"paired": [{"a": [1], "b": []}]}})
+    assert error is not None
+    assert error.message.startswith("spec: sweep.paired: paired values are not as many")
 
 
 def test_yamls_own_writer_is_understood():

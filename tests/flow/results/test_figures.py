@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcshell.flow.results.figures import deviation, explained, mean, median, quantile
+from hpcshell.flow.results.figures import deviation, explained, mean, median, quantile, ranks
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 some = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50)
@@ -46,6 +46,15 @@ def test_what_depends_on_the_group_alone_is_explained_in_full() -> None:
     assert explained([[1.0, 1.0], [2.0, 2.0, 2.0]]) == 1.0
     assert explained([[1.0, 2.0], [1.0, 2.0]]) == 0.0
     assert explained([[1.0, 3.0], [2.0, 6.0]]) == pytest.approx(4 / 14)
+
+
+@given(some)
+def test_ranks_follow_the_values_and_equal_values_share_theirs(values: list[float]) -> None:
+    found = ranks(values)
+    assert sum(found) == len(values) * (len(values) - 1) / 2
+    for at, value in enumerate(values):
+        below = sum(other < value for other in values)
+        assert found[at] == below + (values.count(value) - 1) / 2
 
 
 def test_a_single_value_does_not_deviate() -> None:

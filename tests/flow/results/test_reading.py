@@ -143,7 +143,7 @@ def test_lines_that_are_no_objects_are_counted() -> None:
 
 
 def test_a_curve_follows_its_steps() -> None:
-    rows = [
+    rows: list[dict[str, float]] = [
         {"step": 2, "loss": 5.0},
         {"step": 1, "loss": 9.0},
         {"step": 2, "loss": 4.0},

@@ -42,9 +42,10 @@ class Entry:
         return self.path[-1] if self.path else ""
 
     def wrong(self, what: str, hint: str) -> Wrong:
-        """The refusal of what is here, for a `raise`. `what` follows the path or the line."""
-        where = safe(".".join(self.path))[:80]
-        return Where(self.name, self.node.line, "" if self.node.line else where).wrong(what, hint)
+        """The refusal of what is here, for a `raise`. `what` follows the line; or the path, where
+        there is no line and it does not begin with it."""
+        path = "" if not self.path or what.startswith(self.label) else self.label
+        return Where(self.name, self.node.line, path).wrong(what, hint)
 
     def refused(self, error: HpcError) -> Wrong:
         """The same refusal as `error`, by the line."""

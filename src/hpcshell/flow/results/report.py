@@ -145,6 +145,7 @@ def _notes(points: Sequence[Point], names: list[str], metric: str, having: int) 
     noted = [point for point in points if point.note]
     if noted:
         first = noted[0]
-        more = f" ({len(noted) - 1} more points have notes)" if len(noted) > 1 else ""
-        notes.append(f"point {first.id}: {first.note}{more}")
+        others = len(noted) - 1
+        have = "point has a note" if others == 1 else "points have notes"
+        notes.append(f"point {first.id}: {first.note}" + f" ({others} more {have})" * bool(others))
     return notes

@@ -9,6 +9,7 @@ from hpcshell.core.errors import Refused
 from hpcshell.core.words import nearest, quote
 from hpcshell.flow.results.points import Point, measured
 from hpcshell.flow.spec import Direction
+from hpcshell.sweeps.drawing.scales import tame
 from hpcshell.sweeps.reporting import Curve, Findings
 
 BEST: Final = 0.2
@@ -24,7 +25,7 @@ class Drawn:
         self.direction: Direction = report.direction
         self.sign = 1.0 if report.direction == "minimize" else -1.0
         self.points = [point for point, _ in found]
-        self.values = [value for _, value in found]
+        self.values = [tame(value) for _, value in found]
         self.metric = report.metric
         self.effects = {effect.param: effect for effect in report.effects}
         self.curves: tuple[Curve, ...] = findings.curves

@@ -22,6 +22,7 @@ FEW: Final = 8
 FINE: Final = 300.0
 """An axis that reaches no further than from a number to so many times as much has marks between
 its powers of ten."""
+LARGEST: Final = 1e150
 APART: Final = 0.055
 """Ticks stand no closer, in lengths of the axis."""
 BELOW: Final = -0.25
@@ -40,9 +41,9 @@ class Scale(Record, frozen=True, kw_only=True):
 def scaled(values: Sequence[Any], longest: int = 16) -> Scale:
     """The scale of a parameter's values, None for one that is not set."""
     there = [value for value in values if value is not None]
-    if not all(map(is_number, there)):
+    if not there or not all(map(is_number, there)):
         return _worded(values, longest)
-    numbers = [float(value) for value in there]
+    numbers = [tame(float(value)) for value in there]
     grow = math.log10 if by_logarithm(numbers) else float
     low, high = grow(min(numbers)), grow(max(numbers))
     span = (high - low) or 1.0
@@ -52,7 +53,7 @@ def scaled(values: Sequence[Any], longest: int = 16) -> Scale:
 
     unset = len(there) < len(values)
     return Scale(
-        places=tuple(BELOW if value is None else place(float(value)) for value in values),
+        places=tuple(BELOW if value is None else place(tame(float(value))) for value in values),
         ticks=(
             *(((BELOW, UNSET),) if unset else ()),
             *((place(tick), told(tick)) for tick in _ticks(sorted(set(numbers)), grow is float)),
@@ -70,6 +71,13 @@ def by_logarithm(values: Sequence[float]) -> bool:
     even = (middle - low) / (high - low)
     logarithmic = math.log(middle / low) / math.log(high / low)
     return abs(logarithmic - 0.5) < abs(even - 0.5)
+
+
+def tame(value: float) -> float:
+    """The value, or the nearest one of which squares and ratios are finite."""
+    if abs(value) > LARGEST:
+        return math.copysign(LARGEST, value)
+    return value if abs(value) >= 1 / LARGEST else 0.0
 
 
 def cut(text: str, longest: int) -> str:

@@ -60,6 +60,7 @@ class Shades:
         """Say beside the picture which value has which colour."""
         shown = ScalarMappable(self.norm, self.map)
         bar = figure.colorbar(shown, ax=axes, label=label, pad=0.02, aspect=30)
-        bar.solids.set(rasterized=False, edgecolor="face")  # a page takes no images
+        if bar.solids is not None:  # a page takes no images
+            bar.solids.set(rasterized=False, edgecolor="face")
         if self._logarithmic:
             logarithmic(bar.ax.yaxis, *self._limits)

@@ -32,6 +32,8 @@ STATES: Final = (
     *("NODE_FAIL", "CANCELLED", "PRUNED", "MISSING", "UNKNOWN"),
 )
 """In the order in which they are told."""
+LARGEST: Final = 1 << 24
+"""Characters of a specification."""
 _LOOKS: Final = 0.2
 
 
@@ -42,7 +44,7 @@ def load(path: str | os.PathLike[str]) -> Source:
     name = os.fspath(path)
     try:
         with open(name, encoding="utf-8") as file:
-            text = file.read()
+            text = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise NotFound(
             f"there is no file {quote(name, 200)}", "hpc sweep init writes one to begin with"
@@ -51,6 +53,11 @@ def load(path: str | os.PathLike[str]) -> Source:
         raise Wrong(f"{quote(name, 200)} is no text: {error.reason}", "save it as UTF-8") from None
     except OSError as error:
         raise disk.trouble(name, error, "read") from None
+    if len(text) > LARGEST:
+        raise Wrong(
+            f"{quote(name, 200)} is no specification: it has more than {LARGEST:,} characters",
+            "name the file that describes the sweep",
+        )
     return Source(read(text, name), os.path.realpath(name), text)
 
 

@@ -247,6 +247,24 @@ def test_a_dry_run_says_what_would_be_refused(project):
     assert "it would be refused: asks for 64 cpus; this machine has 4" in said.out
 
 
+def test_a_search_goes_on_by_itself_and_is_told_as_what_it_is(project):
+    search = {
+        "method": "random",
+        "metric": "loss",
+        "trials": 6,
+        "parallel": 2,
+        "parameters": {"lr": {"uniform": [0, 0.04]}, "seed": {"int": [1, 3]}},
+    }
+    write({"name": "study", "script": "train.py", "search": search})
+    assert project("run", "--count-only", check=True).out == "6 points\n"
+    told = project("run", "--dry-run", check=True).out
+    assert "random: 6 trials, 2 at once: minimize loss" in told
+    assert "lr: uniform 0 to 0.04" in told
+    assert "of 6 trials submitted" in project("run", check=True).out
+    assert project("watch", "--every", 0.2, check=True).out.startswith("sweep study: 6 points")
+    assert set(runs().values()) == {1}
+
+
 # ------------------------------------------------------------------------------------------ looking
 
 
@@ -291,6 +309,16 @@ def test_a_report_has_a_section_for_all_there_is(project):
     for title in ("best by loss", "mean loss by parameter", "run time", "failures", "errors"):
         assert f"\n\n{title}" in said
     assert project("report", "--json", check=True).json["measured"] == 3
+
+
+def test_a_report_can_be_a_page_and_pictures(project):
+    project("run", "--wait")
+    said = project("report", "--html", "r.html", "--pictures", "r.png", "--heat", "lr,seed")
+    assert (said.code, said.out) == (0, "wrote r.html\nwrote r.png\n"), said
+    assert "it diverged" in Path("r.html").read_text()
+    assert Path("r.png").read_bytes().startswith(b"\x89PNG")
+    assert project("report", "--html", "no/where.html").code == 1
+    assert project("report", "--pictures", "x.png", "--heat", "lr").code == 2
 
 
 def test_a_table_holds_all_points(project):

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from hpcshell.cli import describe, exits
-from hpcshell.cli.sweep_words import complete_sweeps, counted, id_argument
+from hpcshell.cli.sweep_words import complete_sweeps, counted, ended_well, id_argument
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
@@ -81,7 +81,7 @@ def _state(status: dict[str, Any]) -> str:
         return "running" if counts.get("RUNNING") else "waiting"
     if status["stopped"]:
         return "stopped"
-    return "complete" if counts.get("COMPLETED") == status["points"] else "incomplete"
+    return "complete" if ended_well(counts) == status["points"] else "incomplete"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

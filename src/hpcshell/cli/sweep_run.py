@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -198,16 +199,25 @@ def _submitted(sweep: Sweep, done: Round) -> int:
 
 
 def _lines(sweep: Sweep, done: Round, submitted: int) -> list[str]:
-    points = len(done.standings)
-    lines = []
+    jobs: dict[str, list[str]] = {}
     for one in done.step.taken:
-        jobs = f"job {one.jobs[0]}" if len(one.jobs) == 1 else counted(len(one.jobs), "job")
-        lines.append(f"submitted to {safe(one.on)}: {jobs}")
+        jobs.setdefault(one.on, []).extend(one.jobs)
     left = f", {done.step.left:,} wait here for a place" if done.step.left else ""
-    told = f"{submitted:,} of {counted(points, 'point')} submitted{left}"
+    told = f"{submitted:,} of {_all(sweep, done)} submitted{left}"
     if not submitted and not done.step.left:
         told = f"nothing to submit: {_states(done)}"
+    lines = [f"submitted to {safe(on)}: {_jobs(labels)}" for on, labels in jobs.items()]
     return [f"sweep {safe(sweep.id)}: {told}", *lines]
+
+
+def _jobs(labels: Sequence[str]) -> str:
+    return f"job {labels[0]}" if len(labels) == 1 else counted(len(labels), "job")
+
+
+def _all(sweep: Sweep, done: Round) -> str:
+    if sweep.spec.search is not None:
+        return counted(sweep.spec.search.trials, "trial")
+    return counted(len(done.standings), "point")
 
 
 def _states(done: Round) -> str:
@@ -218,4 +228,6 @@ def _states(done: Round) -> str:
 def _hint(done: Round, submitted: int) -> str:
     if not submitted and any(one.state in BAD for one in done.standings):
         return "what has failed: hpc sweep errors; to run it again: hpc sweep resume"
+    if not submitted and done.over:
+        return "what it came to: hpc sweep report"
     return "how it stands: hpc sweep status; to wait: hpc sweep watch"

@@ -17,7 +17,7 @@ from hpcshell.core.errors import WaitTimedOut
 from hpcshell.core.words import safe, shortened
 from hpcshell.sweeps.errors import errors
 from hpcshell.sweeps.face import Sweep, open_sweep
-from hpcshell.sweeps.standing import BAD, Standing
+from hpcshell.sweeps.standing import BAD, UNKNOWN, Standing
 
 Standings = Sequence[Standing]
 
@@ -48,7 +48,8 @@ def status(talk: Talk, sweep: str | None) -> int:
         talk.data(*(f"{state} {count}" for state, count in document["counts"].items()))
     else:
         talk.data(*_picture(talk, standings, document))
-    return exits.UNREACHABLE if document["counts"].get("UNKNOWN") else exits.OK
+    silent = any(one.state == UNKNOWN and one.job for one in standings)
+    return exits.UNREACHABLE if silent else exits.OK
 
 
 @verb("watch", "hpc sweep watch", "hpc sweep watch lr-study --every 10")
@@ -106,8 +107,10 @@ def _draw(talk: Talk, standings: Standings, document: dict[str, Any], told: str)
         lines = [stamp, *_picture(talk, standings, document)]
         sys.stdout.write(_CLEAR + "\n".join(lines) + "\n")
         sys.stdout.flush()
+    elif not document["live"]:
+        talk.data(line)
     elif line != told:
-        talk.say(line) if document["live"] else talk.data(line)
+        talk.say(line)
     return line
 
 

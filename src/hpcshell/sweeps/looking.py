@@ -77,8 +77,20 @@ def look(folder: Folder, *, ask: bool = True) -> list[Standing]:
             if not _unsettled(found[index]):
                 del open_[index]
         for index, outcome in _asked(found, open_):
-            found[index] = _settled(found[index], outcome)
+            gone = not open_[index].staged and _name(rows[index]) not in there
+            found[index] = _settled(found[index], _without_folder(outcome) if gone else outcome)
     return found
+
+
+def _name(row: Row) -> str:
+    return (row.folder or row.id).partition("/")[0]
+
+
+def _without_folder(outcome: Outcome) -> Outcome:
+    """What has ended and left nothing has to run again: somebody took its folder away."""
+    if outcome.state in LIVE or outcome.state == UNKNOWN:
+        return outcome
+    return Outcome(state=MISSING, reason="its folder is gone")
 
 
 def _listed(path: str) -> frozenset[str]:
@@ -101,12 +113,11 @@ def _by_folder(
 ) -> Standing:
     directory = folder.directory(row)
     bare = Standing(index=index, id=row.id, params=row.params, directory=directory)
-    name = (row.folder or row.id).partition("/")[0]
     if part is None:
         return bare
     mine = replace(bare, job=part.label, on=part.on)
-    if name not in there:
-        return replace(mine, state="PENDING" if part.staged else MISSING)
+    if _name(row) not in there:
+        return replace(mine, state="PENDING")
     run = _run(f"{directory}/run")
     if run.code == "0":
         return replace(mine, state="COMPLETED", exit_code=0, start=run.start, end=run.end)

@@ -50,7 +50,7 @@ def written(directory: Path, index: int) -> Standing:
     if index % 3 == 0:
         (directory / "metrics.json").write_text(f'{{"loss": {loss}, "val": {{"acc": 0.9}}}}')
     elif index % 3 == 1:
-        lines = [f'{{"step": {step}, "loss": {loss + step}}}\n' for step in range(10)]
+        lines = [f'{{"step": {step}, "loss": {loss + 9 - step}}}\n' for step in range(10)]
         (directory / "metrics.jsonl").write_text("".join(lines))
     failed = index % 10 == 9
     (directory / "stderr").write_text(TRACEBACK if failed else "")

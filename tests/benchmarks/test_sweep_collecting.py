@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import sweep_collecting as bench
 
 from hpcshell.sweeps.collecting import collected
@@ -11,7 +12,8 @@ from hpcshell.sweeps.collecting import collected
 
 def test_every_made_point_has_its_results(tmp_path: Path) -> None:
     points = collected([bench.written(tmp_path / str(index), index) for index in range(12)])
-    assert [point.metrics["loss"] for point in points] == [0.1 + index for index in range(12)]
+    losses = [point.metrics["loss"] for point in points]
+    assert losses == pytest.approx([0.1 + index for index in range(12)])
     assert {"val.acc" in point.metrics for point in points} == {True, False}
     assert [point.index for point in points if point.state == "FAILED"] == [9]
 

@@ -38,7 +38,7 @@ def test_any_points_can_be_drawn(found: list[Point]) -> None:
 
 
 @pytest.mark.parametrize(
-    "losses", [(5e-324, 1e-300, 1e-3), (-1e308, 0.0, 1e308), (1.0, 1.0, 1.0), (1e-9, 1.0, 1e300)]
+    "losses", [(5e-324, 1e-90, 1e149), (-1e308, 0.0, 1e308), (1.0, 1.0, 1.0), (1e-9, 1.0, 1e300)]
 )
 def test_numbers_of_any_size_can_be_drawn(losses: tuple[float, ...]) -> None:
     found = [point(at, {"a": loss, "b": at, "c": -at}, loss) for at, loss in enumerate(losses)]

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from hpcshell.core.errors import HpcError, NotFound
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Record
+from hpcshell.jobs.doors import LOCAL
 from hpcshell.jobs.opened import door
 from hpcshell.sweeps import disk
 from hpcshell.sweeps.bringing import bring
@@ -72,7 +73,7 @@ def look(folder: Folder, *, ask: bool = True) -> list[Standing]:
             open_[index] = part
         found.append(standing)
     if ask and open_:
-        for index in bring(folder, open_):
+        for index in bring(folder, rows, open_):
             found[index] = _by_folder(folder, index, rows[index], open_[index], there)
             if not _unsettled(found[index]):
                 del open_[index]
@@ -215,14 +216,14 @@ def _of_job(
 ) -> Iterator[tuple[int, Outcome]]:
     """What is said of the points of one job that are not settled."""
     try:
-        whole = door(on).call("show", ids=[job])["jobs"][0]
-    except NotFound:
-        yield from _forgotten(on, job, parts, found)
-        return
+        whole = _shown(on, job, next(iter(parts.values())))
     except (HpcError, LookupError) as error:
         why = getattr(error, "message", str(error))
         told = Outcome(state=UNKNOWN, reason=f"{on} cannot be asked: {why}")
         yield from ((index, told) for index in parts if found[index].state in LIVE)
+        return
+    if whole is None:
+        yield from _forgotten(on, job, parts, found)
         return
     if whole.get("elements") is None:
         yield from ((index, outcome_of(whole)) for index in parts)
@@ -232,6 +233,19 @@ def _of_job(
         yield from ((index, same) for index in asked)
         return
     yield from _elements(on, job, {parts[index].number: index for index in asked})
+
+
+def _shown(on: str, job: str, part: Part) -> Mapping[str, Any] | None:
+    """What is said of a job as a whole; None: there is none. Another job can have its number, where
+    a scheduler began anew. Of a job that somebody else asks for a cluster tells no tags."""
+    way = door(on)
+    try:
+        whole: Mapping[str, Any] = way.call("show", ids=[job])["jobs"][0]
+    except NotFound:
+        return None
+    tags = whole["tags"]
+    ours = f"batch={part.key}" in tags or (on != LOCAL and not tags)
+    return whole if ours else None
 
 
 def _forgotten(

@@ -99,6 +99,14 @@ def test_resume_runs_what_failed_and_nothing_else(project):
     assert project("resume").out == "sweep study: nothing to submit: 4 COMPLETED\n"
 
 
+def test_resume_may_ask_for_it_in_other_words(project, shared):
+    project("run", "--memory", "1G", "--wait")
+    project("resume", "--resources", "select=1:ncpus=2:mem=2gb", check=True)
+    project("watch")
+    latest = shared("history", "--name", "study", "--json", check=True).json["rows"][0]
+    assert (latest["cpus"], latest["memory"]) == (2, 2 << 30)
+
+
 def test_a_sweep_grows_by_what_is_added_to_its_file(project):
     project("run", "--wait")
     changed(sweep={"grid": {"lr": [0.1, 0.01], "seed": [1, 2, 3]}})

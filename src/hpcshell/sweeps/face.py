@@ -24,7 +24,7 @@ from hpcshell.sweeps.ledger import Ledger, Target, Wanted
 from hpcshell.sweeps.looking import look
 from hpcshell.sweeps.making import Source
 from hpcshell.sweeps.places import check_mode, targets
-from hpcshell.sweeps.resources import site_of, sweep_options
+from hpcshell.sweeps.resources import over, site_of, sweep_options
 from hpcshell.sweeps.standing import BAD, LIVE, MISSING, UNKNOWN, Standing
 
 STATES: Final = (
@@ -176,11 +176,10 @@ class Sweep:
         """Where points go: as it is said now, else where they went last."""
         if mode is None and on is None and ledger.last is not None:
             kept = ledger.last.targets
-            return tuple(replace(one, options={**one.options, **(options or {})}) for one in kept)
+            return tuple(replace(one, options=over(options or {}, one.options)) for one in kept)
         found = targets(check_mode(mode or "auto"), _named(on), {}, points, self.manifest.code)
         found = tuple(
-            replace(one, options={**asked_of(self.spec, one.on), **(options or {})})
-            for one in found
+            replace(one, options=over(options or {}, asked_of(self.spec, one.on))) for one in found
         )
         if any(one.staged for one in found) and not self.manifest.code:
             found = tuple(replace(one, code=self._code()) if one.staged else one for one in found)
@@ -300,7 +299,7 @@ class Sweep:
 def asked_of(spec: Spec, on: str) -> dict[str, Any]:
     """What a specification asks for at a place, as `hpcshell.submit` takes it."""
     said = sweep_options(spec.resources, site_of(on)) if spec.resources else {}
-    return {**said, **spec.options}
+    return over(spec.options, said)
 
 
 def _reasons(standings: Iterable[Standing]) -> list[str]:

@@ -27,6 +27,7 @@ from hpcshell.sweeps.folder import Folder, Manifest, Row
 from hpcshell.sweeps.ledger import Target
 from hpcshell.sweeps.making import Source
 from hpcshell.sweeps.places import check_mode, targets
+from hpcshell.sweeps.resources import over
 from hpcshell.sweeps.standing import MISSING, Standing
 
 COUNTED = 1_000_000
@@ -146,7 +147,7 @@ def _place(
     """What is submitted there. What would be refused is told, not raised: the rest is worth
     knowing."""
     batch = _batch(rows, staged=target.staged)
-    asked = {**asked_of(manifest.spec, target.on), **options}
+    asked = over(options, asked_of(manifest.spec, target.on))
     whole = submitting.options_of(where, manifest, batch, _with(target, asked))
     for name in ("output", "stage_in", "stage_out"):
         whole.pop(name, None)  # of files that are not there yet

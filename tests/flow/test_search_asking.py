@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.flow.identity import canonical
+from hpcshell.flow.search.checks import check
 from hpcshell.flow.search.searcher import searcher
 from hpcshell.flow.search.space import holds
 from hpcshell.flow.search.trials import Trial, read_log, written
-from hpcshell.flow.spec import EarlyStop, Params
+from hpcshell.flow.spec import Dist, EarlyStop, Params
 from tests.flow.searches import METHODS, SPACE, a_search, choice, opened, uniform, whole
 
 FATES = st.sampled_from(["complete", "failed", "pruned", "running", "nan", "inf"])
@@ -91,6 +92,34 @@ def test_what_is_asked_lies_in_the_space_and_has_the_constants(
         assert all(holds(SPACE[name], value) for name, value in own.items())
         assert set(SPACE) - set(own) == ({"beta"} if own["opt"] != "adam" else set())
         assert list(own) == [name for name in SPACE if name in own]
+
+
+ENDS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-5, 5).map(float)
+RANGES = st.builds(
+    Dist,
+    kind=st.sampled_from(["uniform", "loguniform", "quniform", "int"]),
+    low=ENDS,
+    high=ENDS,
+    step=ENDS.map(abs),
+    log=st.booleans(),
+)
+CHOICES = st.lists(st.none() | st.booleans() | st.integers(0, 2) | st.text(max_size=2), min_size=1)
+DISTS = RANGES | CHOICES.map(lambda choices: Dist(kind="choice", choices=tuple(choices)))
+
+
+@EVERY_METHOD
+@given(space=st.dictionaries(st.sampled_from("abcd"), DISTS, min_size=1))
+def test_whatever_is_not_refused_is_searched(method: str, space: dict[str, Dist]) -> None:
+    search = a_search(method, parameters=space)
+    try:
+        check(search)
+    except Wrong:
+        return
+    asking = opened(search)
+    for number in range(12):
+        for trial in asking.ask(1):
+            assert all(holds(space[name], value) for name, value in trial.params.items())
+            asking.tell(trial.number, [float(number * 7 % 5)])
 
 
 @EVERY_METHOD

@@ -7,9 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
-
-from msgspec.structs import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from hpcshell.core.errors import HpcError, NotFound, Refused, WaitTimedOut, Wrong
 from hpcshell.core.words import quote
@@ -17,15 +15,18 @@ from hpcshell.flow.spec import Spec
 from hpcshell.jobs.doors import LOCAL
 from hpcshell.jobs.opened import door
 from hpcshell.machine import clock
-from hpcshell.sweeps import disk, folder, keeping, making, searching, snapshots, submitting
+from hpcshell.sweeps import disk, folder, keeping, making, searching, submitting
+from hpcshell.sweeps.aiming import Ask, aimed
 from hpcshell.sweeps.folder import Folder, Manifest
 from hpcshell.sweeps.keeping import LONGEST, Round
-from hpcshell.sweeps.ledger import Ledger, Target, Wanted
+from hpcshell.sweeps.ledger import Wanted
 from hpcshell.sweeps.looking import look
 from hpcshell.sweeps.making import Source
-from hpcshell.sweeps.places import check_mode, targets
-from hpcshell.sweeps.resources import over, site_of, sweep_options
 from hpcshell.sweeps.standing import BAD, LIVE, MISSING, UNKNOWN, Standing
+
+if TYPE_CHECKING:
+    from hpcshell.flow.results.report import BestPoint, Report
+    from hpcshell.flow.results.table import Table
 
 STATES: Final = (
     *("COMPLETED", "RUNNING", "PENDING", "FAILED", "TIMEOUT", "OUT_OF_MEMORY"),
@@ -156,7 +157,8 @@ class Sweep:
             )
             if points or self.spec.search is not None:
                 several = len(points) if self.spec.search is None else 1
-                chosen = self._targets(mode, on, options, several, ledger)
+                ask = Ask(mode=mode, on=tuple(_named(on)), options=options or {})
+                chosen = aimed(self.manifest, ledger, ask, several)
                 ledger.add(Wanted(points=points, targets=chosen, time=clock.now()))
             done = keeping.take_round(self.folder)
             if done.step.hopeless:
@@ -164,46 +166,6 @@ class Sweep:
         folder.remember(self.folder)
         self._stay()
         return done
-
-    def _targets(
-        self,
-        mode: str | None,
-        on: str | Sequence[str] | None,
-        options: Mapping[str, Any] | None,
-        points: int,
-        ledger: Ledger,
-    ) -> tuple[Target, ...]:
-        """Where points go: as it is said now, else where they went last."""
-        if mode is None and on is None and ledger.last is not None:
-            kept = ledger.last.targets
-            return tuple(replace(one, options=over(options or {}, one.options)) for one in kept)
-        found = targets(check_mode(mode or "auto"), _named(on), {}, points, self.manifest.code)
-        found = tuple(
-            replace(one, options=over(options or {}, asked_of(self.spec, one.on))) for one in found
-        )
-        if any(one.staged for one in found) and not self.manifest.code:
-            found = tuple(replace(one, code=self._code()) if one.staged else one for one in found)
-        return tuple(self._throttled(one) for one in found)
-
-    def _code(self) -> str:
-        """What goes along to a machine that has none of our files."""
-        from hpcshell.flow.spec import Snapshot
-
-        return snapshots.take(self.manifest.project, self.spec.snapshot or Snapshot())
-
-    def _throttled(self, target: Target) -> Target:
-        care = self.spec.care
-        more: dict[str, Any] = {}
-        if care.throttle is not None and target.shape == "array":
-            more["throttle"] = care.throttle
-        if care.priority is not None:
-            more["priority"] = care.priority
-        if care.retries and target.on == "local":
-            more["retries"] = care.retries
-            more |= {"retry_on": care.retry_on} if care.retry_on else {}
-            more |= {"retry_grow": dict(care.retry_grow)} if care.retry_grow else {}
-            more |= {"retry_cap": dict(care.retry_cap)} if care.retry_cap else {}
-        return replace(target, options={**more, **target.options})
 
     def _call_back(self, staying: Sequence[str]) -> None:
         """Cancel what waits anywhere else, and wait until that is certain."""
@@ -295,11 +257,30 @@ class Sweep:
             "unknown": _reasons(one for one in standings if one.state == UNKNOWN),
         }
 
+    # ------------------------------------------------------------------------------------ results
 
-def asked_of(spec: Spec, on: str) -> dict[str, Any]:
-    """What a specification asks for at a place, as `hpcshell.submit` takes it."""
-    said = sweep_options(spec.resources, site_of(on)) if spec.resources else {}
-    return over(spec.options, said)
+    def table(self) -> Table:
+        """All points with their parameters and results."""
+        from hpcshell.sweeps.collecting import table
+
+        return table(self.standings())
+
+    def report(self, metric: str = "", *, best: int = 10) -> Report:
+        """What it came to. `metric`: another one than the specification's. Raises `NotFound` for
+        one that no point has."""
+        from hpcshell.sweeps.reporting import report
+
+        return report(self.spec, self.standings(), metric=metric, best=best)
+
+    def best(self, count: int = 1, metric: str = "") -> tuple[BestPoint, ...]:
+        """The best points by the metric."""
+        return self.report(metric, best=count).best
+
+    def export(self, path: str | os.PathLike[str], form: str = "") -> None:
+        """Write the table, as `csv`, `json` or `parquet`; "": by the ending of the path."""
+        from hpcshell.sweeps.exporting import export
+
+        export(self.table(), os.fspath(path), form)
 
 
 def _reasons(standings: Iterable[Standing]) -> list[str]:

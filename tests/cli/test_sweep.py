@@ -11,6 +11,8 @@ import yaml
 
 from hpcshell.cli.sweep import HIDDEN, VERBS
 from tests.cli.conftest import Cli
+from tests.support.homes import HPC
+from tests.support.terminals import terminal
 
 SCRIPT = """
 import os, sys
@@ -390,3 +392,25 @@ def test_what_happened_lately_is_kept_unless_it_is_named(project):
     project("run", "--wait")
     assert "within 30 days" in project("cleanup", "--yes", check=True).err
     assert project("cleanup", "study", "--yes", check=True).out.startswith("deleted study")
+
+
+# --------------------------------------------------------------------------------- on a terminal
+
+
+def test_on_a_terminal_a_bar_is_drawn_until_it_has_ended(project):
+    project("run", check=True)
+    with terminal([HPC, "sweep", "watch", "--every", "0.2"], {"TERM": "xterm"}) as person:
+        person.sees("xxxxxxxxxx")
+        person.sees("] 100 %")
+        person.sees("next: hpc sweep errors, hpc sweep resume")
+        assert person.leaves() == 8
+
+
+def test_on_a_terminal_it_is_asked_before_anything_is_deleted(project):
+    project("run", "--wait")
+    for answer, left in (("n", ["study"]), ("y", [])):
+        with terminal([HPC, "sweep", "cleanup", "study"]) as person:
+            person.sees("delete 1 sweep: study? [y/N]")
+            person.types(answer + "\r")
+            assert person.leaves() == 0
+        assert project("recent", "--quiet").out.split() == left

@@ -400,9 +400,9 @@ def test_what_happened_lately_is_kept_unless_it_is_named(project):
 def test_on_a_terminal_a_bar_is_drawn_until_it_has_ended(project):
     project("run", check=True)
     with terminal([HPC, "sweep", "watch", "--every", "0.2"], {"TERM": "xterm"}) as person:
-        person.sees("xxxxxxxxxx")
-        person.sees("] 100 %")
-        person.sees("next: hpc sweep errors, hpc sweep resume")
+        error = "     1  train.py:7 in <module>: ValueError: it diverged"
+        following = "next: hpc sweep errors, hpc sweep resume"
+        person.sees("\r\n".join(["xxx] 100 %", error, following]))
         assert person.leaves() == 8
 
 

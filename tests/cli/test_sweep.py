@@ -117,6 +117,17 @@ def test_a_sweep_grows_by_what_is_added_to_its_file(project):
     assert sorted(runs().values()) == [1] * 6
 
 
+def test_in_a_copy_of_the_project_edits_make_new_points_and_growth_does_not(project):
+    changed(snapshot=True)
+    project("run", "--wait")
+    changed(snapshot=True, sweep={"grid": {"lr": [0.1, 0.01], "seed": [1, 2, 3]}})
+    assert "2 of 6 points submitted" in project("run", check=True).out
+    project("watch")
+    Path("train.py").write_text(SCRIPT + "# another\n")
+    assert "6 of 6 points submitted" in project("run", check=True).out
+    project("watch")
+
+
 @pytest.mark.parametrize("words", [("-c", "other.yaml"), ("other.yaml",)])
 def test_another_file_can_be_named(project, words):
     write({**SPEC, "name": "other"}, "other.yaml")

@@ -22,7 +22,7 @@ from hpcshell.sweeps.keeping import Round
 from hpcshell.sweeps.making import Source, check_count
 from hpcshell.sweeps.standing import BAD, MISSING
 
-COUNTED: Final = 10_000_000
+COUNTED: Final = 2_000_000
 """Points that are counted one by one, where the number does not follow from the axes."""
 
 

@@ -39,7 +39,7 @@ def _complete(manifest: Manifest, target: Target, options: Mapping[str, Any]) ->
     """With all that is asked for there, and with a copy of the project where it is needed."""
     spec, code = manifest.spec, target.code
     if target.staged and not code:
-        code = snapshots.take(manifest.project, spec.snapshot or Snapshot())
+        code = snapshots.take(manifest.project, spec.snapshot or Snapshot(), manifest.source)
     return replace(target, options=options_at(spec, target, options), code=code)
 
 

@@ -11,6 +11,8 @@ import yaml
 
 from hpcshell.cli.sweep import HIDDEN, VERBS
 from tests.cli.conftest import Cli
+from tests.support.homes import HPC
+from tests.support.terminals import terminal
 
 SCRIPT = """
 import os, sys
@@ -99,12 +101,31 @@ def test_resume_runs_what_failed_and_nothing_else(project):
     assert project("resume").out == "sweep study: nothing to submit: 4 COMPLETED\n"
 
 
+def test_resume_may_ask_for_it_in_other_words(project, shared):
+    project("run", "--memory", "1G", "--wait")
+    project("resume", "--resources", "select=1:ncpus=2:mem=2gb", check=True)
+    project("watch")
+    latest = shared("history", "--name", "study", "--json", check=True).json["rows"][0]
+    assert (latest["cpus"], latest["memory"]) == (2, 2 << 30)
+
+
 def test_a_sweep_grows_by_what_is_added_to_its_file(project):
     project("run", "--wait")
     changed(sweep={"grid": {"lr": [0.1, 0.01], "seed": [1, 2, 3]}})
     assert "2 of 6 points submitted" in project("run", check=True).out
     project("watch")
     assert sorted(runs().values()) == [1] * 6
+
+
+def test_in_a_copy_of_the_project_edits_make_new_points_and_growth_does_not(project):
+    changed(snapshot=True)
+    project("run", "--wait")
+    changed(snapshot=True, sweep={"grid": {"lr": [0.1, 0.01], "seed": [1, 2, 3]}})
+    assert "2 of 6 points submitted" in project("run", check=True).out
+    project("watch")
+    Path("train.py").write_text(SCRIPT + "# another\n")
+    assert "6 of 6 points submitted" in project("run", check=True).out
+    project("watch")
 
 
 @pytest.mark.parametrize("words", [("-c", "other.yaml"), ("other.yaml",)])
@@ -382,3 +403,25 @@ def test_what_happened_lately_is_kept_unless_it_is_named(project):
     project("run", "--wait")
     assert "within 30 days" in project("cleanup", "--yes", check=True).err
     assert project("cleanup", "study", "--yes", check=True).out.startswith("deleted study")
+
+
+# --------------------------------------------------------------------------------- on a terminal
+
+
+def test_on_a_terminal_a_bar_is_drawn_until_it_has_ended(project):
+    project("run", check=True)
+    with terminal([HPC, "sweep", "watch", "--every", "0.2"], {"TERM": "xterm"}) as person:
+        error = "     1  train.py:7 in <module>: ValueError: it diverged"
+        following = "next: hpc sweep errors, hpc sweep resume"
+        person.sees("\r\n".join(["xxx] 100 %", error, following]))
+        assert person.leaves() == 8
+
+
+def test_on_a_terminal_it_is_asked_before_anything_is_deleted(project):
+    project("run", "--wait")
+    for answer, left in (("n", ["study"]), ("y", [])):
+        with terminal([HPC, "sweep", "cleanup", "study"]) as person:
+            person.sees("delete 1 sweep: study? [y/N]")
+            person.types(answer + "\r")
+            assert person.leaves() == 0
+        assert project("recent", "--quiet").out.split() == left

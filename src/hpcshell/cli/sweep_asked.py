@@ -13,14 +13,14 @@ from hpcshell.cli.requests import job_options, take_settings
 from hpcshell.cli.verb import ON
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.options.row import Option
-from hpcshell.core.options.table import BY_NAME, OPTIONS
+from hpcshell.core.options.table import BY_NAME
 from hpcshell.core.records import Record
 from hpcshell.core.words import quote
 from hpcshell.flow.spec import Spec
 from hpcshell.sweeps.face import load
 from hpcshell.sweeps.making import Source, with_care, with_snapshot
 from hpcshell.sweeps.places import MODES
-from hpcshell.sweeps.resources import keywords, site_of, sweep_options
+from hpcshell.sweeps.resources import keywords, over, site_of, sweep_options
 from hpcshell.sweeps.wanted import Wanted, wanted
 
 FILES: Final = ("sweep.yaml", "sweeps/sweep.yaml")
@@ -87,8 +87,8 @@ def take_placing(chosen: dict[str, Any], spec: Spec, *, again: bool = False) -> 
     site = "" if mode == "local" else site_of(on)
     options = _options(chosen, site)
     if not as_it_was:
-        options = {**_usual(spec, usual, options, site), **options}
-    return Placed(mode=mode, on=on, options=_instead(spec, options), wait=chosen.pop("wait"))
+        options = over(options, _usual(spec, usual, options, site))
+    return Placed(mode=mode, on=on, options=options, wait=chosen.pop("wait"))
 
 
 def _place(chosen: dict[str, Any]) -> tuple[str | None, str | None]:
@@ -119,7 +119,7 @@ def _options(chosen: dict[str, Any], site: str) -> dict[str, Any]:
 
 def _usual(spec: Spec, hsm: Wanted, options: Mapping[str, Any], site: str) -> dict[str, Any]:
     """What HSM_HPC_WALLTIME, HSM_HPC_RESOURCES and hsm_config.yaml say, where nobody else does."""
-    said = {**sweep_options(spec.resources), **spec.options, **options}
+    said = over(options, over(spec.options, sweep_options(spec.resources)))
     found: dict[str, Any] = {}
     if not any(BY_NAME[name].panel == _RESOURCES for name in said if name in BY_NAME):
         found |= sweep_options(hsm.resources, site, "HSM_HPC_RESOURCES: ")
@@ -134,14 +134,6 @@ def _usual(spec: Spec, hsm: Wanted, options: Mapping[str, Any], site: str) -> di
 
 
 _RESOURCES: Final = BY_NAME["cpus"].panel
-
-
-def _instead(spec: Spec, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, with None for what the specification says of the same thing in another way."""
-    groups = {BY_NAME[name].group for name in options if BY_NAME[name].group}
-    said = {*sweep_options(spec.resources), *spec.options}
-    other = [row.name for row in OPTIONS if row.group in groups and row.name in said]
-    return {**dict.fromkeys(other), **options}
 
 
 # ------------------------------------------------------------------------------ the specification

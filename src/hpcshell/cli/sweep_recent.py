@@ -154,21 +154,23 @@ def cleanup(
         raise Refused(f"sweep {safe(kept[0].id)}: {kept[0].why}", "see: hpc sweep status")
     gone: list[Removable] = [each for each in found if not each.why]
     if gone and not talk.dry_run:
-        _ask(talk, gone, yes)
+        if not _agreed(gone, yes):
+            talk.say("nothing was deleted")
+            return exits.OK
         for each in gone:
             remove(each)
     _report(talk, found, gone)
     return exits.OK
 
 
-def _ask(talk: Talk, gone: list[Any], yes: bool) -> None:
+def _agreed(gone: list[Any], yes: bool) -> bool:
+    """Whether somebody wants it. Raises `Refused` where nobody can be asked."""
     if yes:
-        return
+        return True
     what = f"delete {counted(len(gone), 'sweep')}: {', '.join(safe(each.id) for each in gone)}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refused(f"nobody can be asked whether to {what}", "--yes answers it")
-    if not click.confirm(f"{what}?", err=True):
-        raise click.Abort
+    return click.confirm(f"{what}?", err=True)
 
 
 def _report(talk: Talk, found: list[Any], gone: list[Any]) -> None:

@@ -22,7 +22,7 @@ from hpcshell.sweeps.keeping import Round
 from hpcshell.sweeps.making import Source, check_count
 from hpcshell.sweeps.standing import BAD, MISSING
 
-COUNTED: Final = 10_000_000
+COUNTED: Final = 2_000_000
 """Points that are counted one by one, where the number does not follow from the axes."""
 
 
@@ -46,7 +46,7 @@ COUNTED: Final = 10_000_000
 @click.option("--sweep-id", metavar="ID", help="What it is called; else its name, or its file's.")
 @click.option("--max-runs", metavar="N", type=click.IntRange(1), help="Only the first N points.")
 @click.option("--count-only", is_flag=True, help="Say how many points there are, and do nothing.")
-@click.option("--dry", "-d", "dry", is_flag=True, hidden=True, help="The same as --dry-run.")
+@click.option("-d", "dry", is_flag=True, help="The same as --dry-run.")
 @click.option(
     "--max-failures",
     metavar="N",

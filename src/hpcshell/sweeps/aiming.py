@@ -14,7 +14,7 @@ from hpcshell.sweeps import snapshots
 from hpcshell.sweeps.folder import Manifest
 from hpcshell.sweeps.ledger import Ledger, Target
 from hpcshell.sweeps.places import check_mode, targets
-from hpcshell.sweeps.resources import site_of, sweep_options
+from hpcshell.sweeps.resources import over, site_of, sweep_options
 
 
 class Ask(Record, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ def aimed(manifest: Manifest, ledger: Ledger, ask: Ask, points: int) -> tuple[Ta
     """A target for each place."""
     if ask.mode is None and not ask.on and ledger.last is not None:
         kept = ledger.last.targets
-        return tuple(replace(one, options={**one.options, **ask.options}) for one in kept)
+        return tuple(replace(one, options=over(ask.options, one.options)) for one in kept)
     found = targets(check_mode(ask.mode or "auto"), ask.on, {}, points, manifest.code)
     return tuple(_complete(manifest, one, ask.options) for one in found)
 
@@ -39,14 +39,14 @@ def _complete(manifest: Manifest, target: Target, options: Mapping[str, Any]) ->
     """With all that is asked for there, and with a copy of the project where it is needed."""
     spec, code = manifest.spec, target.code
     if target.staged and not code:
-        code = snapshots.take(manifest.project, spec.snapshot or Snapshot())
+        code = snapshots.take(manifest.project, spec.snapshot or Snapshot(), manifest.source)
     return replace(target, options=options_at(spec, target, options), code=code)
 
 
 def options_at(spec: Spec, target: Target, options: Mapping[str, Any]) -> dict[str, Any]:
     """All that is asked for at a place, as `hpcshell.submit` takes it; `options` win."""
     said = sweep_options(spec.resources, site_of(target.on)) if spec.resources else {}
-    return {**_cared(spec.care, target), **said, **spec.options, **options}
+    return over(options, over(spec.options, {**_cared(spec.care, target), **said}))
 
 
 def _cared(care: Care, target: Target) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Lab:
             cd=str(self.project),
             argv=argv,
             env={"HPC_SWEEP_POINT": "p", **env},
+            far=far,
         )
         (self.root / "batch" / "0").write_bytes(wrapper.together([content]))
 

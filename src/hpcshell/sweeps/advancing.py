@@ -8,24 +8,27 @@ from collections.abc import Iterable, Sequence
 from hpcshell.core.errors import HpcError, NotFound, Refused, Wrong
 from hpcshell.core.records import Record
 from hpcshell.flow.sharing import shares
+from hpcshell.sweeps.disk import Unwritable
 from hpcshell.sweeps.folder import Folder, Manifest, Row
 from hpcshell.sweeps.ledger import Ledger, Taken, Target, Wanted
-from hpcshell.sweeps.standing import LIVE, Standing
+from hpcshell.sweeps.standing import LIVE, UNKNOWN, Standing
 from hpcshell.sweeps.submitting import submit
 
 
 class Step(Record, frozen=True, kw_only=True):
     """What was done: the batches that were taken, how many points wait here yet, and what went
-    wrong. `hopeless`: nobody will ever take them."""
+    wrong. `busy`: a place that could take them later has some now. `hopeless`: nobody will ever
+    take them."""
 
     taken: tuple[Taken, ...] = ()
     left: int = 0
     troubles: tuple[HpcError, ...] = ()
+    busy: bool = False
 
     @property
     def hopeless(self) -> bool:
         final = all(isinstance(one, Wrong | Refused | NotFound) for one in self.troubles)
-        return bool(self.troubles) and final and not self.taken
+        return bool(self.troubles) and final and not self.busy
 
 
 class Advancing:
@@ -35,9 +38,8 @@ class Advancing:
         self.folder, self.manifest, self.ledger = folder, manifest, ledger
 
     def step(self, rows: Iterable[Row], standings: Iterable[Standing]) -> Step:
-        """Submit as much of what is wanted as its places take now. Raises `Broken` where the folder
-        cannot be written."""
-        busy = Counter(one.on for one in standings if one.state in LIVE)
+        """Submit as much of what is wanted as its places take now. Raises `Unwritable`."""
+        busy = Counter(one.on for one in standings if one.state in (*LIVE, UNKNOWN))
         taken: list[Taken] = []
         troubles: list[HpcError] = []
         for wanted, some in self._orders(rows):
@@ -54,9 +56,16 @@ class Advancing:
                         )
                     )
                     busy[target.on] += len(part)
+                except Unwritable:
+                    raise
                 except HpcError as error:
                     troubles.append(error)
-        return Step(taken=tuple(taken), left=len(self.ledger.wanted), troubles=tuple(troubles))
+        return Step(
+            taken=tuple(taken),
+            left=len(self.ledger.wanted),
+            troubles=tuple(troubles),
+            busy=busy.total() > 0,
+        )
 
     def _orders(self, rows: Iterable[Row]) -> list[tuple[Wanted, list[Row]]]:
         """What is to be submitted, by who wanted it."""

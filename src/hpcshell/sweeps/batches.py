@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from typing import Final
 
@@ -38,7 +39,7 @@ def code_directory(manifest: Manifest, code: str) -> str:
 
 def lay_out(folder: Folder, manifest: Manifest, batch: Batch) -> None:
     """Write the fragments, and see that each point has a folder in which nothing is left of an
-    earlier attempt. Raises `Broken`."""
+    earlier attempt. Raises `Unwritable`, and then nothing is left of the batch."""
     where = folder.batch(batch.key)
     fragments = f"{where}/{RUN}" if batch.staged else where
     found: list[str] = []
@@ -58,7 +59,13 @@ def lay_out(folder: Folder, manifest: Manifest, batch: Batch) -> None:
             some = found[first : first + wrapper.TOGETHER]
             disk.put(f"{fragments}/{first // wrapper.TOGETHER}", wrapper.together(some))
     except OSError as error:
+        drop(folder, batch.key)
         raise disk.trouble(error.filename or where, error) from None
+
+
+def drop(folder: Folder, key: str) -> None:
+    """Take the fragments of a batch away that nobody has taken."""
+    shutil.rmtree(folder.batch(key), ignore_errors=True)
 
 
 def words_of(folder: Folder, manifest: Manifest, batch: Batch, row: Row) -> Handed:
@@ -88,6 +95,7 @@ def _fragment(folder: Folder, manifest: Manifest, batch: Batch, number: int, wor
         cd=cd,
         argv=words.argv,
         env={**words.env, **own},
+        far=batch.staged,
     )
 
 

@@ -5,19 +5,23 @@ It is brought again while points go on: what is the same already is not copied.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from hpcshell.core.errors import HpcError
 from hpcshell.jobs.opened import door
-from hpcshell.sweeps.folder import Folder
+from hpcshell.sweeps.folder import Folder, Row
 from hpcshell.sweeps.ledger import Part
 
 POINTS: Final = "points"
+_WILD: Final = re.compile(r"[*?\[]")
+_TOGETHER: Final = 2000
+"""Folders that are asked for at once: a command has only so much room for words."""
 
 
-def bring(folder: Folder, open_: Mapping[int, Part]) -> set[int]:
+def bring(folder: Folder, rows: Sequence[Row], open_: Mapping[int, Part]) -> set[int]:
     """Bring back what these points have written, where there may be more than is here; of which
     points. What does not come now comes at another look."""
     jobs: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -28,12 +32,19 @@ def bring(folder: Folder, open_: Mapping[int, Part]) -> set[int]:
     for (on, job), indices in jobs.items():
         try:
             if _worth_it(door(on).call("show", ids=[job])["jobs"]):
-                ask = {"ids": [job], "names": (POINTS,), "into": folder.path, "force": True}
-                door(on).call("fetch", **ask)
+                _fetch(folder, on, job, [rows[index] for index in indices])
                 brought.update(indices)
         except (HpcError, LookupError):
             continue
     return brought
+
+
+def _fetch(folder: Folder, on: str, job: str, rows: Sequence[Row]) -> None:
+    """The folders of these points, and of no others: some of a job's may have gone elsewhere."""
+    names = [f"{POINTS}/{_WILD.sub('?', row.folder or row.id)}" for row in rows]
+    for first in range(0, len(names), _TOGETHER):
+        some = tuple(names[first : first + _TOGETHER])
+        door(on).call("fetch", ids=[job], names=some, into=folder.path, force=True)
 
 
 def _worth_it(views: Iterable[Mapping[str, Any]]) -> bool:

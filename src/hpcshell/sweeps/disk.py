@@ -5,23 +5,32 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 from collections.abc import Iterable, Iterator
+from typing import Final
 
-from hpcshell.core.errors import Broken, HpcError, NotYet
+from hpcshell.core.errors import Broken, NotYet
 from hpcshell.core.words import quote
 
+_PIECE: Final = 1 << 16
 
-def trouble(path: str, error: OSError, what: str = "written") -> HpcError:
-    """What is said when a file of a sweep cannot be written or read."""
-    return Broken(
+
+class Unwritable(Broken):
+    """A file of a sweep cannot be written or read."""
+
+
+def trouble(path: str, error: OSError, what: str = "written") -> Unwritable:
+    """What is said of it."""
+    return Unwritable(
         f"{quote(path, 200)} cannot be {what}: {error.strerror}",
         "make room or mend the permissions, then go on with: hpc sweep resume",
     )
 
 
 def write_whole(path: str, pieces: Iterable[bytes]) -> None:
-    """The file has its new content, on the disk, or the old one. Raises `Broken`."""
-    draft = f"{path}.new"
+    """The file has its new content, on the disk, or the old one, whoever else writes it at the same
+    time. Raises `Unwritable`."""
+    draft = f"{path}.{secrets.token_hex(4)}"
     try:
         with open(draft, "wb") as file:
             file.writelines(pieces)
@@ -35,23 +44,36 @@ def write_whole(path: str, pieces: Iterable[bytes]) -> None:
 
 
 def append(path: str, line: bytes) -> None:
-    """One more line, on the disk when this returns. One that was torn before stays apart from it.
-    Raises `Broken`; then nothing of it is left."""
+    """One more line, on the disk when this returns. What is left of one that was torn before goes.
+    Raises `Unwritable`; then nothing of the new one is left."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise trouble(path, error) from None
     try:
-        end = os.lseek(descriptor, 0, os.SEEK_END)
-        torn = end and os.pread(descriptor, 1, end - 1) != b"\n"
+        end = _end_of_lines(descriptor)
+        os.ftruncate(descriptor, end)
+        os.lseek(descriptor, end, os.SEEK_SET)
         try:
-            _write(descriptor, (b"\n" if torn else b"") + line + b"\n")
+            _write(descriptor, line + b"\n")
             os.fsync(descriptor)
         except OSError as error:
             os.ftruncate(descriptor, end)
             raise trouble(path, error) from None
     finally:
         os.close(descriptor)
+
+
+def _end_of_lines(descriptor: int) -> int:
+    """Where the last whole line ends."""
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    while end:
+        first = max(0, end - _PIECE)
+        cut = os.pread(descriptor, end - first, first).rfind(b"\n")
+        if cut >= 0:
+            return first + cut + 1
+        end = first
+    return 0
 
 
 def _write(descriptor: int, content: bytes) -> None:

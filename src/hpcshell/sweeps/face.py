@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from hpcshell.core.errors import HpcError, NotFound, Refused, WaitTimedOut, Wrong
+from hpcshell.core.errors import HpcError, NotFound, NotYet, Refused, WaitTimedOut, Wrong
 from hpcshell.core.words import quote
 from hpcshell.flow.spec import Spec
 from hpcshell.jobs.doors import LOCAL
@@ -36,6 +36,8 @@ STATES: Final = (
 LARGEST: Final = 1 << 24
 """Characters of a specification."""
 _LOOKS: Final = 0.2
+_CERTAIN: Final = 60.0
+"""Seconds until what was cancelled has to be."""
 
 
 def load(path: str | os.PathLike[str]) -> Source:
@@ -150,10 +152,11 @@ class Sweep:
         with self.folder.lock():
             ledger = self.folder.ledger()
             submitting.settle(ledger)
+            elsewhere = on is not None
             points = tuple(
                 one.id
                 for one in look(self.folder)
-                if one.state in states and one.id not in ledger.wanted
+                if one.state in states and (elsewhere or one.id not in ledger.wanted)
             )
             if points or self.spec.search is not None:
                 several = len(points) if self.spec.search is None else 1
@@ -172,6 +175,11 @@ class Sweep:
         away = [one for one in self.standings() if one.state == "PENDING" and one.on not in staying]
         if away and (said := keeping.cancel(away)):
             raise Refused(said[0], "they stay where they are; try again later")
+        asked, deadline = {one.id for one in away}, clock.monotonic() + _CERTAIN
+        while any(one.id in asked and one.state == "PENDING" for one in self.standings()):
+            if clock.monotonic() > deadline:
+                raise NotYet("it is not certain yet that they were cancelled", "resume once more")
+            time.sleep(_LOOKS)
 
     def cancel(self) -> list[str]:
         """Cancel all that waits and runs; the sentences say what could not be."""
@@ -195,16 +203,24 @@ class Sweep:
         while True:
             begun = clock.monotonic()
             standings = self.standings()
-            self._stay()
             counts = Counter(one.state for one in standings)
-            if not self.live(counts):
+            if not self.live(counts) and self._over():
                 return counts
+            self._stay()
             if deadline is not None and begun >= deadline:
                 raise WaitTimedOut(
                     f"sweep {self.id} has not ended after {timeout:g} s", "hpc sweep status"
                 )
             left = LONGEST if deadline is None else min(LONGEST, deadline - begun)
             self._pause(standings, left, clock.monotonic() - begun)
+
+    def _over(self) -> bool:
+        """Whether nothing more is done about points that have ended: none is tried again."""
+        ledger = self.folder.ledger()
+        if ledger.stopped or not keeping.needs_somebody(self.manifest, ledger):
+            return True
+        with self.folder.lock():
+            return keeping.take_round(self.folder).over
 
     def _pause(self, standings: Sequence[Standing], most: float, cost: float) -> None:
         """Until it is worth looking again. One scheduler that has all of it tells when it ends."""

@@ -26,7 +26,7 @@ from hpcshell.sweeps.errors import frame
 from hpcshell.sweeps.folder import Folder, Manifest
 from hpcshell.sweeps.ledger import Ledger, Part, Stopped, Wanted
 from hpcshell.sweeps.looking import look
-from hpcshell.sweeps.standing import BAD, LIVE, Standing
+from hpcshell.sweeps.standing import BAD, LIVE, UNKNOWN, Standing
 
 SHORTEST: Final = 0.2
 LONGEST: Final = 30.0
@@ -49,13 +49,12 @@ class Round(Record, frozen=True, kw_only=True):
 
 
 def take_round(folder: Folder) -> Round:
-    """Look, decide, act. The caller holds the lock. Raises `Broken` where the folder cannot be
-    written."""
+    """Look, decide, act. The caller holds the lock. Raises `Unwritable`."""
     manifest, ledger = folder.manifest(), folder.ledger()
     said = submitting.settle(ledger)
     standings = look(folder)
     if not ledger.stopped:
-        if (why := _why_stop(manifest, standings)) != "":
+        if (why := _why_stop(manifest, ledger, standings)) != "":
             said += stop(ledger, standings, why)
         else:
             _try_again(manifest, ledger, standings)
@@ -68,16 +67,18 @@ def take_round(folder: Folder) -> Round:
     said += [f"not submitted: {one.message}" for one in step.troubles]
     if step.hopeless:
         said += stop(ledger, standings, step.troubles[0].message)
-    live = ledger.wanted or step.taken or any(one.state in LIVE for one in standings)
+    live = ledger.wanted or step.taken or any(one.state in (*LIVE, UNKNOWN) for one in standings)
     over = searched and not live
     return Round(standings=tuple(standings), step=step, over=over, said=tuple(said))
 
 
-def _why_stop(manifest: Manifest, standings: Sequence[Standing]) -> str:
+def _why_stop(manifest: Manifest, ledger: Ledger, standings: Sequence[Standing]) -> str:
+    """What is wanted again no longer counts as failed."""
     wants = manifest.spec.care
     if wants.max_failures is None and wants.same_error is None:
         return ""
-    failed = [one for one in standings if one.state in BAD and one.state != "CANCELLED"]
+    bad = BAD - {"CANCELLED"}
+    failed = [one for one in standings if one.state in bad and one.id not in ledger.wanted]
     errors = [frame(one).label for one in failed] if wants.same_error is not None else []
     return care.verdict(wants, len(failed), errors)
 

@@ -54,7 +54,8 @@ class Intent(Record, frozen=True, kw_only=True, tag="intent", tag_field="kind"):
 
 
 class Taken(Record, frozen=True, kw_only=True, tag="taken", tag_field="kind"):
-    """They are this job, or these jobs in the order of the points, on `on`."""
+    """They are this job, or these jobs in the order of the points, on `on`; "" for one that was not
+    taken."""
 
     key: str
     on: str
@@ -130,13 +131,25 @@ class Ledger:
                 }
             case Taken():
                 self.taken[line.key] = line
+                if "" in line.jobs:
+                    self._want_again(line.key, self._not_taken(line))
             case Void():
                 self.void.add(line.key)
-                if not self.stopped:
-                    self.wanted = self._sources.get(line.key, {}) | self.wanted
+                self._want_again(line.key, self.intents[line.key].points)
             case Stopped():
                 self.stopped = line.why
                 self.wanted.clear()
+
+    def _not_taken(self, taken: Taken) -> list[str]:
+        points = self.intents[taken.key].points
+        return [point for point, job in zip(points, taken.jobs, strict=True) if not job]
+
+    def _want_again(self, key: str, points: Iterable[str]) -> None:
+        """These points of a batch, unless they were wanted otherwise since."""
+        if not self.stopped:
+            sources = self._sources.get(key, {})
+            again = {point: sources[point] for point in points if point in sources}
+            self.wanted = again | self.wanted
 
     def doubtful(self) -> list[Intent]:
         """Batches of which it is not known whether they were taken."""
@@ -154,11 +167,14 @@ class Ledger:
             if taken is None:
                 continue
             for number, point in enumerate(intent.points):
+                job = taken.jobs[number if intent.single else 0]
+                if not job:
+                    continue
                 found[point] = Part(
                     key=key,
                     number=number,
                     on=taken.on,
-                    job=taken.jobs[number if intent.single else 0],
+                    job=job,
                     single=intent.single,
                     staged=intent.staged,
                     attempt=intent.attempt,

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from hpcshell.core.errors import HpcError, NotFound
 from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Record
+from hpcshell.jobs.doors import LOCAL
 from hpcshell.jobs.opened import door
 from hpcshell.sweeps import disk
 from hpcshell.sweeps.bringing import bring
@@ -72,13 +73,25 @@ def look(folder: Folder, *, ask: bool = True) -> list[Standing]:
             open_[index] = part
         found.append(standing)
     if ask and open_:
-        for index in bring(folder, open_):
+        for index in bring(folder, rows, open_):
             found[index] = _by_folder(folder, index, rows[index], open_[index], there)
             if not _unsettled(found[index]):
                 del open_[index]
         for index, outcome in _asked(found, open_):
-            found[index] = _settled(found[index], outcome)
+            gone = not open_[index].staged and _name(rows[index]) not in there
+            found[index] = _settled(found[index], _without_folder(outcome) if gone else outcome)
     return found
+
+
+def _name(row: Row) -> str:
+    return (row.folder or row.id).partition("/")[0]
+
+
+def _without_folder(outcome: Outcome) -> Outcome:
+    """What has ended and left nothing has to run again: somebody took its folder away."""
+    if outcome.state in LIVE or outcome.state == UNKNOWN:
+        return outcome
+    return Outcome(state=MISSING, reason="its folder is gone")
 
 
 def _listed(path: str) -> frozenset[str]:
@@ -101,12 +114,11 @@ def _by_folder(
 ) -> Standing:
     directory = folder.directory(row)
     bare = Standing(index=index, id=row.id, params=row.params, directory=directory)
-    name = (row.folder or row.id).partition("/")[0]
     if part is None:
         return bare
     mine = replace(bare, job=part.label, on=part.on)
-    if name not in there:
-        return replace(mine, state="PENDING" if part.staged else MISSING)
+    if _name(row) not in there:
+        return replace(mine, state="PENDING")
     run = _run(f"{directory}/run")
     if run.code == "0":
         return replace(mine, state="COMPLETED", exit_code=0, start=run.start, end=run.end)
@@ -204,14 +216,14 @@ def _of_job(
 ) -> Iterator[tuple[int, Outcome]]:
     """What is said of the points of one job that are not settled."""
     try:
-        whole = door(on).call("show", ids=[job])["jobs"][0]
-    except NotFound:
-        yield from _forgotten(on, job, parts, found)
-        return
+        whole = _shown(on, job, next(iter(parts.values())))
     except (HpcError, LookupError) as error:
         why = getattr(error, "message", str(error))
         told = Outcome(state=UNKNOWN, reason=f"{on} cannot be asked: {why}")
         yield from ((index, told) for index in parts if found[index].state in LIVE)
+        return
+    if whole is None:
+        yield from _forgotten(on, job, parts, found)
         return
     if whole.get("elements") is None:
         yield from ((index, outcome_of(whole)) for index in parts)
@@ -221,6 +233,19 @@ def _of_job(
         yield from ((index, same) for index in asked)
         return
     yield from _elements(on, job, {parts[index].number: index for index in asked})
+
+
+def _shown(on: str, job: str, part: Part) -> Mapping[str, Any] | None:
+    """What is said of a job as a whole; None: there is none. Another job can have its number, where
+    a scheduler began anew. Of a job that somebody else asks for a cluster tells no tags."""
+    way = door(on)
+    try:
+        whole: Mapping[str, Any] = way.call("show", ids=[job])["jobs"][0]
+    except NotFound:
+        return None
+    tags = whole["tags"]
+    ours = f"batch={part.key}" in tags or (on != LOCAL and not tags)
+    return whole if ours else None
 
 
 def _forgotten(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
-import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -35,26 +35,38 @@ def take(project: str, snapshot: Snapshot, source: str = "") -> str:
     """Copy the project, unless there is such a copy; its name. `source`: the sweep's own file,
     which is left out: a study that grows has the code that it had. Raises `Refused` for what is too
     much to copy, `Broken` where there is no room."""
+<<<<<<< HEAD
+=======
     own = os.path.relpath(source, project) if source else ""
     names = sorted(name for name in _chosen(project, snapshot) if name != own)
     _check_extent(project, names)
+>>>>>>> sw-prompt
     root = f"{project}/{SNAPSHOTS}"
-    draft = f"{root}/.{os.getpid()}"
     try:
-        os.makedirs(draft)
-        name = _copy(project, names, snapshot, draft)
-        if os.path.isdir(f"{root}/{name}"):
-            shutil.rmtree(draft)
-        else:
-            os.rename(draft, f"{root}/{name}")
+        names = sorted(_chosen(project, snapshot))
+        _check_extent(project, names)
+        os.makedirs(root, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=root) as drafts:
+            draft = f"{drafts}/draft"
+            name = _copy(project, names, snapshot, draft)
+            _name(draft, f"{root}/{name}")
     except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise disk.trouble(error.filename or draft, error) from None
+        raise disk.trouble(error.filename or root, error) from None
     return name
+
+
+def _name(draft: str, path: str) -> None:
+    """It has its name, unless there is one of that name already."""
+    try:
+        os.rename(draft, path)
+    except OSError:
+        if not os.path.isdir(path):
+            raise
 
 
 def _copy(project: str, names: Iterable[str], snapshot: Snapshot, into: str) -> str:
     """The name that what was copied has: a hash of names, modes and contents."""
+    os.makedirs(into)
     whole = hashlib.blake2b(digest_size=8)
     for name in names:
         source, copy = f"{project}/{name}", f"{into}/{name}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from hpcshell import jobs
-from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Wrong
+from hpcshell.core.errors import HpcError, NotFound, NotYet, Refused, Wrong
 from hpcshell.jobs.opened import door
 from hpcshell.machine import clock
 from hpcshell.sweeps import batches
@@ -51,6 +51,7 @@ def submit(
         taken = _hand_over(folder, manifest, batch, target)
     except CERTAIN as error:
         ledger.add(Void(key=key, why=error.message))
+        batches.drop(folder, key)
         raise
     ledger.add(taken)
     return taken
@@ -120,16 +121,15 @@ def settle(ledger: Ledger) -> list[str]:
 
 
 def _jobs_of(intent: Intent) -> tuple[str, ...]:
-    """The jobs of a batch by its tag, in the order of its points."""
+    """The jobs of a batch by its tag, in the order of its points. Of several jobs only some may
+    have been taken: a cluster takes one after the other."""
     way = door(intent.on)
     tags = [f"batch={intent.key}"]
     views: dict[str, dict[str, Any]] = {}
     for verb in ("queue", "history"):
         for view in way.call(verb, tags=tags, limit=len(intent.points) + 1)["rows"]:
             views[str(view["id"])] = view
-    if not intent.single:
+    if not intent.single or not views:
         return tuple(views)[:1]
     by_number = {view["command"][-1]: id for id, view in views.items()}
-    if views and len(by_number) != len(intent.points):
-        raise Broken(f"{intent.on} has only {len(by_number)} of them", "hpc queue lists them")
-    return tuple(by_number[str(number)] for number in range(len(intent.points))) if views else ()
+    return tuple(by_number.get(str(number), "") for number in range(len(intent.points)))

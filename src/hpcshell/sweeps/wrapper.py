@@ -76,12 +76,14 @@ def fragment(
     cd: str,
     argv: Iterable[str],
     env: Mapping[str, str],
+    far: bool = False,
 ) -> str:
-    """What the point of this number in a batch is, for `SCRIPT`."""
+    """What the point of this number in a batch is, for `SCRIPT`. `far`: words have a `HERE`."""
+    word = _far_word if far else quote
     lines = [
-        f"dir={_word(directory)} me={me} cd={_word(cd)}",
-        *(f"export {name}={_word(value)}" for name, value in env.items()),
-        "set -- " + " ".join(map(_word, argv)),
+        f"dir={word(directory)} me={me} cd={word(cd)}",
+        *(f"export {name}={word(value)}" for name, value in env.items()),
+        "set -- " + " ".join(map(word, argv)),
     ]
     return f"{number})\n" + "\n".join(lines) + "\n;;\n"
 
@@ -92,6 +94,6 @@ def together(fragments: Sequence[str]) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _word(text: str) -> str:
+def _far_word(text: str) -> str:
     """One word for the shell, and a home for `HERE`."""
     return '"$PWD"'.join(map(quote, text.split(HERE))) if HERE in text else quote(text)

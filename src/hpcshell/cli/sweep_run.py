@@ -26,6 +26,12 @@ COUNTED: Final = 2_000_000
 """Points that are counted one by one, where the number does not follow from the axes."""
 
 
+class Points(Panelled):
+    """A verb that submits points."""
+
+    own = "Points"
+
+
 @verb(
     "run",
     "hpc sweep run",
@@ -34,7 +40,7 @@ COUNTED: Final = 2_000_000
     'hpc sweep run --mode array --walltime 08:00:00 --resources "select=2:ncpus=8:mem=32gb"',
     changes=True,
     on=True,
-    kind=Panelled,
+    kind=Points,
 )
 @click.argument("spec", metavar="[FILE]", required=False)
 @click.option(
@@ -68,7 +74,7 @@ COUNTED: Final = 2_000_000
     help="At most N points at once.",
 )
 @click.option("--priority", metavar="N", type=click.IntRange(0, 1000), help="0 to 1000, of each.")
-@click.option("--retries", metavar="N", type=click.IntRange(0), help="Tries of a point that fails.")
+@click.option("--retries", metavar="N", type=click.IntRange(0), help="Further tries of what fails.")
 @click.option(
     "--snapshot/--no-snapshot",
     default=None,
@@ -104,7 +110,7 @@ def run(talk: Talk, spec: str | None, config: str | None, **chosen: Any) -> int:
     "hpc sweep resume lr-study --move --on local",
     changes=True,
     on=True,
-    kind=Panelled,
+    kind=Points,
 )
 @id_argument
 @click.option(

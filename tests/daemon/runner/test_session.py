@@ -130,12 +130,11 @@ def test_a_time_limit_ends_it(runner: Driver, shown: wire.Session) -> None:
 def test_a_signal_reaches_whom_it_would_without_a_session(
     runner: Driver, shown: wire.Session, to: wire.Target
 ) -> None:
-    child = (
-        "trap 'echo child >> told' USR1; echo up > ready; while [ ! -e go ]; do sleep 0.02; done"
-    )
+    wait = "while [ ! -e go ]; do sleep 0.02; done"
+    child = f"trap 'echo child >> told' USR1; echo up > ready; {wait}"
     script = (
-        f"trap 'echo leader >> told' USR1; ({child}) & until [ -e ready ]; do :; done;"
-        " echo up > up; while [ ! -e go ]; do sleep 0.02; done; wait; exit 5"
+        f"trap 'echo leader >> told' USR1; ({child}) &"
+        f" until [ -e ready ]; do :; done; echo up > up; {wait}; wait; exit 5"
     )
     begin(runner, shown, script)
     showing = shows(runner)

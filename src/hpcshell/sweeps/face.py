@@ -176,7 +176,7 @@ class Sweep:
         if away and (said := keeping.cancel(away)):
             raise Refused(said[0], "they stay where they are; try again later")
         asked, deadline = {one.id for one in away}, clock.monotonic() + _CERTAIN
-        while any(one.id in asked and one.state == "PENDING" for one in self.standings()):
+        while any(one.id in asked and one.state in (*LIVE, UNKNOWN) for one in self.standings()):
             if clock.monotonic() > deadline:
                 raise NotYet("it is not certain yet that they were cancelled", "resume once more")
             time.sleep(_LOOKS)

@@ -8,9 +8,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +17,7 @@ from hpcshell.sweeps.ledger import Intent, Target, Wanted
 from tests.conftest import Hpc
 from tests.support.daemons import Daemon
 from tests.support.runners import eventually
+from tests.sweeps.live.conftest import Made
 from tests.sweeps.live.study import PATIENCE, Study, cut_ledger, let_go, until, with_states
 
 MANY = 40
@@ -31,21 +30,7 @@ def wide(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def made(tmp_path: Path, home: Path) -> Iterator[Callable[..., Study]]:
-    """Makes the study of a test; takes what `Study` does after its directory."""
-    studies: list[Study] = []
-
-    def make(*how: Any, **spec: Any) -> Study:
-        studies.append(Study(tmp_path / "project", *how, **spec))
-        return studies[-1]
-
-    yield make
-    for each in studies:
-        each.end()
-
-
-@pytest.fixture
-def study(made: Callable[..., Study]) -> Study:
+def study(made: Made) -> Study:
     return made(MANY)
 
 
@@ -185,7 +170,7 @@ def test_failed_points_run_again_and_finished_ones_do_not(study: Study) -> None:
 # ------------------------------------------------------------------------------------------- care
 
 
-def test_after_so_many_failures_nothing_new_is_started(made: Callable[..., Study]) -> None:
+def test_after_so_many_failures_nothing_new_is_started(made: Made) -> None:
     study = made(MANY, "exit 3", max_failures=3)
     study.close()
     sweep = study.create()
@@ -209,7 +194,7 @@ def test_after_so_many_failures_nothing_new_is_started(made: Callable[..., Study
     assert set(study.ended.values()) == {1}
 
 
-def test_points_that_fail_alike_stop_the_rest(made: Callable[..., Study]) -> None:
+def test_points_that_fail_alike_stop_the_rest(made: Made) -> None:
     body = 'echo "ValueError: no such file" >&2; exit 1'
     study = made(MANY, body, same_error=2)
     study.close()
@@ -224,7 +209,7 @@ def test_points_that_fail_alike_stop_the_rest(made: Callable[..., Study]) -> Non
     sweep.wait(PATIENCE)
 
 
-def test_a_time_limit_is_told_and_resume_runs_the_point_again(made: Callable[..., Study]) -> None:
+def test_a_time_limit_is_told_and_resume_runs_the_point_again(made: Made) -> None:
     body = '[ "$N" != 1 ] || [ -e mended ] || while :; do sleep 0.05; done'
     study = made(3, body, resources={"time_limit": "1s"})
     sweep = study.create()
@@ -270,7 +255,7 @@ def test_a_point_that_made_room_for_another_job_goes_back_and_counts_once(
     assert study.began[first.id] == 2
 
 
-def test_edits_do_not_reach_what_waits_in_a_snapshot(made: Callable[..., Study]) -> None:
+def test_edits_do_not_reach_what_waits_in_a_snapshot(made: Made) -> None:
     study = made(MANY, "echo first >$HPC_SWEEP_DIR/out", snapshot=True)
     study.close()
     sweep = study.create()
@@ -286,7 +271,7 @@ def test_edits_do_not_reach_what_waits_in_a_snapshot(made: Callable[..., Study])
 
 
 def test_a_keeper_that_is_killed_is_replaced_by_whoever_looks_after_it_next(
-    made: Callable[..., Study],
+    made: Made,
 ) -> None:
     study = made(MANY, "exit 3", max_failures=2)
     study.close()

@@ -212,7 +212,7 @@ class Sweep:
                     f"sweep {self.id} has not ended after {timeout:g} s", "hpc sweep status"
                 )
             left = LONGEST if deadline is None else min(LONGEST, deadline - begun)
-            self._pause(standings, left, clock.monotonic() - begun)
+            _pause(self.folder, standings, left, clock.monotonic() - begun)
 
     def _over(self) -> bool:
         """Whether nothing more is done about points that have ended: none is tried again."""
@@ -221,16 +221,6 @@ class Sweep:
             return True
         with self.folder.lock():
             return keeping.take_round(self.folder).over
-
-    def _pause(self, standings: Sequence[Standing], most: float, cost: float) -> None:
-        """Until it is worth looking again. One scheduler that has all of it tells when it ends."""
-        places = {one.on for one in standings if one.state in LIVE}
-        if places == {LOCAL} and not self.folder.ledger().wanted:
-            jobs = {one.job.partition("_")[0] for one in standings if one.state in LIVE}
-            with contextlib.suppress(HpcError):
-                door(LOCAL).call("wait", ids=sorted(jobs), timeout=most)
-                return
-        time.sleep(min(most, max(_LOOKS, 10 * cost)))
 
     def live(self, counts: Mapping[str, int]) -> bool:
         """Whether something of it waits, here or elsewhere, or runs."""
@@ -297,6 +287,17 @@ class Sweep:
         from hpcshell.sweeps.exporting import export
 
         export(self.table(), os.fspath(path), form)
+
+
+def _pause(where: Folder, standings: Sequence[Standing], most: float, cost: float) -> None:
+    """Until it is worth looking again. One scheduler that has all of it tells when it ends."""
+    places = {one.on for one in standings if one.state in LIVE}
+    if places == {LOCAL} and not where.ledger().wanted:
+        jobs = {one.job.partition("_")[0] for one in standings if one.state in LIVE}
+        with contextlib.suppress(HpcError):
+            door(LOCAL).call("wait", ids=sorted(jobs), timeout=most)
+            return
+    time.sleep(min(most, max(_LOOKS, 10 * cost)))
 
 
 def _reasons(standings: Iterable[Standing]) -> list[str]:

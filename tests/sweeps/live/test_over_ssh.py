@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-
 from tests.support.clusters.over_ssh import Gate
 from tests.support.clusters.over_ssh import gate as gate
 from tests.support.clusters.over_ssh import mycluster as mycluster

@@ -224,7 +224,7 @@ def test_to_cmaes_a_trial_that_was_stopped_is_worse_than_any_that_is_complete() 
             state = "complete" if good else "pruned"
             log.append(Trial(number=number, params=params, state=state, **told))  # type: ignore[arg-type]
         asked = opened(a_search("cmaes", parameters=space, trials=200), log).ask(8)
-        return sum(abs(trial.params["x"] - 0.2) for trial in asked) / len(asked)
+        return float(sum(abs(trial.params["x"] - 0.2) for trial in asked)) / len(asked)
 
     assert distance(-1) < 0.2
     assert distance(1) < 0.2

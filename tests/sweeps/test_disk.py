@@ -69,8 +69,8 @@ def test_on_a_full_disk_what_was_there_stays_and_it_is_said_what_to_do(tmp_path:
 
 
 def test_only_one_is_within_a_lock(tmp_path: Path) -> None:
-    with disk.locked(f"{tmp_path}/lock"):
-        with pytest.raises(NotYet), disk.locked(f"{tmp_path}/lock", wait=False):
-            pass
+    alone = disk.locked(f"{tmp_path}/lock", wait=False)
+    with disk.locked(f"{tmp_path}/lock"), pytest.raises(NotYet), alone:
+        pass
     with disk.locked(f"{tmp_path}/lock", wait=False):
         pass

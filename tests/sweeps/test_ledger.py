@@ -88,9 +88,9 @@ def test_what_was_not_taken_is_wanted_as_before(ledger: Ledger) -> None:
     first = wanted("a", "b", attempt=1)
     ledger.add(first)
     ledger.add(intent("k", "a", "b"))
-    assert (ledger.wanted, ledger.in_doubt()) == ({}, {"a", "b"})
+    assert (ledger.wanted, ledger.in_doubt()) == ({}, {"a": "here", "b": "here"})
     ledger.add(Void(key="k"))
-    assert (ledger.wanted, ledger.in_doubt()) == ({"a": first, "b": first}, frozenset())
+    assert (ledger.wanted, ledger.in_doubt()) == ({"a": first, "b": first}, {})
 
 
 def test_of_several_jobs_those_that_were_not_taken_are_wanted_again(ledger: Ledger) -> None:

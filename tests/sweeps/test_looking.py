@@ -96,10 +96,10 @@ def test_where_a_cluster_is_not_known_any_more_nothing_is_known_of_its_points(
 
 @pytest.mark.usefixtures("home")
 def test_a_job_of_the_same_number_is_not_taken_for_that_of_a_point(tmp_path: Path) -> None:
-    other = hpcshell.submit("true")
+    other = hpcshell.submit(["true"], chdir=str(tmp_path))
     made = submitted(folder(tmp_path, 1), other.label, on="local")
     assert states(made, ask=True) == ["MISSING"]
-    mine = hpcshell.submit("exit 3", tag=["batch=k1"])
+    mine = hpcshell.submit(["false"], chdir=str(tmp_path), tag=["batch=k1"])
     mine.wait(60)
     submitted(made, mine.label, on="local", single=True)
     assert states(made, ask=True) == ["FAILED"]

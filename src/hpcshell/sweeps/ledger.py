@@ -181,9 +181,9 @@ class Ledger:
                 )
         return found
 
-    def in_doubt(self) -> frozenset[str]:
-        """The points of doubtful batches."""
-        return frozenset(point for one in self.doubtful() for point in one.points)
+    def in_doubt(self) -> Mapping[str, str]:
+        """The points of doubtful batches, and where they may be."""
+        return {point: one.on for one in self.doubtful() for point in one.points}
 
 
 def _lines(path: str) -> Iterable[Any]:

@@ -68,7 +68,8 @@ def look(folder: Folder, *, ask: bool = True) -> list[Standing]:
         part = parts.get(row.id)
         standing = _by_folder(folder, index, row, part, there)
         if row.id in doubtful and standing.state in (MISSING, "PENDING"):
-            standing = replace(standing, state=UNKNOWN, reason="whether it was taken is not known")
+            why = "whether it was taken is not known"
+            standing = replace(standing, state=UNKNOWN, on=doubtful[row.id], reason=why)
         elif part is not None and _unsettled(standing):
             open_[index] = part
         found.append(standing)

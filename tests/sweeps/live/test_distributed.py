@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.support.clusters.faces import on_slurm as on_slurm
+from tests.support.clusters.over_ssh import Gate
+from tests.support.clusters.over_ssh import gate as gate
+from tests.support.clusters.over_ssh import mycluster as mycluster
 from tests.support.clusters.slurm import slurm_cluster as slurm_cluster
 from tests.sweeps.live.conftest import Made
 from tests.sweeps.live.study import PATIENCE, until, with_states
@@ -35,34 +36,26 @@ def test_each_place_gets_some_and_each_point_runs_once(made: Made, on_slurm: Pat
     assert min(places.values()) >= SOME // 8
 
 
+@pytest.mark.slow
 def test_a_place_that_goes_down_keeps_its_points_and_stops_nobody_else(
-    made: Made, on_slurm: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    made: Made, mycluster: Gate
 ) -> None:
-    body = '[ -z "$SLURM_JOB_ID" ] || while [ -e held ]; do sleep 0.05; done'
-    study = made(SOME, body, resources=SMALL)
-    held = study.project / "held"
+    study = made(SOME, resources=SMALL)
+    held = study.project.parent / "held"
     held.touch()
+    far = f"case $HPC_SWEEP_DIR in {mycluster.home}/*)"
+    study.write(f"{far} while [ -e {held} ]; do sleep 0.05; done;; esac")
     study.close()
     sweep = study.create()
-    sweep.run(mode="distributed", on=["local", "slurm"])
-    os.kill(study.keeper(), signal.SIGKILL)
-    there = {one.id for one in sweep.standings() if one.on == "slurm"}
+    sweep.run(mode="distributed", on=["local", "mycluster"])
+    mycluster.sshd.stop()
+    there = {one.id for one in sweep.standings() if one.on == "mycluster"}
     study.open()
-    with monkeypatch.context() as away:
-        away.setenv("SLURM_CONF", str(deaf(tmp_path)))
-        sweep.resume()
-        rest = {"UNKNOWN": len(there), "COMPLETED": SOME - len(there)}
-        until(sweep, lambda counts: counts == rest)
-        assert {one.id for one in with_states(sweep, "UNKNOWN")} == there
+    rest = {"UNKNOWN": len(there), "COMPLETED": SOME - len(there)}
+    until(sweep, lambda counts: counts == rest)
+    assert {one.id for one in with_states(sweep, "UNKNOWN")} == there
+    mycluster.sshd.start()
     held.unlink()
     sweep.wait(PATIENCE)
     study.check_each_ended_once(sweep)
     assert max(study.began.values()) == 1
-
-
-def deaf(directory: Path) -> Path:
-    """A configuration with which the controller is not found."""
-    text = Path(os.environ["SLURM_CONF"]).read_text()
-    found = directory / "slurm.conf"
-    found.write_text(text.replace("SlurmctldPort=", "SlurmctldPort=1#"))
-    return found

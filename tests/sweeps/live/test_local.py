@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from hpcshell.sweeps.batches import Batch, lay_out
+from hpcshell.sweeps.disk import Unwritable
 from hpcshell.sweeps.ledger import Intent, Target, Wanted
 from tests.conftest import Hpc
 from tests.support.daemons import Daemon
+from tests.support.disks import fill, small_disk
 from tests.support.runners import eventually
 from tests.sweeps.live.conftest import Made
 from tests.sweeps.live.study import PATIENCE, Study, cut_ledger, let_go, until, with_states
@@ -285,3 +287,45 @@ def test_a_keeper_that_is_killed_is_replaced_by_whoever_looks_after_it_next(
         study.let_end(one)
     until(sweep, lambda counts: counts["CANCELLED"])
     assert "max_failures" in sweep.status()["stopped"]
+
+
+def test_on_a_full_disk_nothing_is_lost_and_it_goes_on_when_there_is_room(
+    tmp_path: Path, home: Path
+) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        (disk / "x").mkdir()
+        study = Study(
+            disk / "x" / "project", 12, f"[ $N != 0 ] || [ -e {tmp_path}/mended ] || exit 3"
+        )
+        sweep = study.create()
+        sweep.run(on="local")
+        sweep.wait(PATIENCE)
+        fill(disk)
+        with pytest.raises(Unwritable, match="No space left") as raised:
+            sweep.resume()
+        assert "hpc sweep resume" in raised.value.hint
+        assert sweep.counts() == {"COMPLETED": 11, "FAILED": 1}
+        (disk / "ballast").unlink()
+        (tmp_path / "mended").touch()
+        sweep.resume()
+        sweep.wait(PATIENCE)
+        study.check_each_ended_once(sweep)
+
+
+def test_points_whose_ends_had_no_room_run_again_when_there_is_room(
+    tmp_path: Path, home: Path
+) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        (disk / "x").mkdir()
+        study = Study(disk / "x" / "project", 12)
+        study.close()
+        sweep = study.create()
+        sweep.run(on="local")
+        study.until_begun(8)
+        fill(disk)
+        study.open()
+        assert sweep.wait(PATIENCE)["COMPLETED"] < 12
+        (disk / "ballast").unlink()
+        sweep.resume()
+        sweep.wait(PATIENCE)
+        assert sweep.counts() == {"COMPLETED": 12}

@@ -13,9 +13,8 @@ import pytest
 
 from hpcshell.sweeps import Sweep
 from hpcshell.sweeps.searching import trials
-from tests.support.runners import eventually
 from tests.sweeps.live.conftest import Made
-from tests.sweeps.live.study import PATIENCE, Study, until, with_states
+from tests.sweeps.live.study import PATIENCE, Study
 
 TRIALS = 16
 SPACE = {"x": {"uniform": [-4.0, 4.0]}, "y": {"uniform": [-4.0, 4.0]}}
@@ -74,3 +73,26 @@ def test_a_search_comes_near_the_lowest_point_of_a_bowl(made: Made) -> None:
     sweep.wait(PATIENCE)
     best = min(one.values[0] for one in trials(sweep.folder).values())
     assert best < 0.5, "chance alone would be there once in 40 draws in 100"
+
+
+def test_a_trial_that_is_given_up_ends_at_once_and_another_begins(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two run at once. The first to begin does well and ends; who does worse than it is stopped."""
+    monkeypatch.setenv("HPC_RESOURCES__CPUS", "2")
+    body = """\
+mkdir first 2>/dev/null && loss=0 || loss=9
+for step in 1 3 9; do echo "step=$step loss=$loss"; done
+[ $loss = 0 ] || while :; do sleep 0.05; done
+"""
+    stop = {"method": "asha", "resource": "step", "min": 1, "max": 9, "reduction": 3}
+    study = searching(made, body, trials=6, parallel=2, method="random", early_stop=stop)
+    sweep = study.create()
+    sweep.run(on="local")
+    counts = sweep.wait(PATIENCE)
+    assert counts == {"COMPLETED": 1, "PRUNED": 5}
+    assert len(study.began) == 6
+    assert max(study.began.values()) == 1
+    sweep.resume()
+    assert sweep.wait(PATIENCE) == counts
+    assert len(study.began) == 6

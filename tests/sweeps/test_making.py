@@ -1,0 +1,120 @@
+"""From a specification to the folder of a sweep."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from hpcshell.core.errors import NotFound, Refused, Wrong
+from hpcshell.sweeps.folder import Manifest
+from hpcshell.sweeps.making import Source, id_of, make, with_care, with_snapshot
+from tests.sweeps.folders import folder, source
+
+
+def test_the_same_specification_makes_the_same_points(tmp_path: Path) -> None:
+    first = folder(tmp_path).rows()
+    assert folder(tmp_path).rows() == first
+    assert [row.params for row in first] == [{"n": 0}, {"n": 1}, {"n": 2}]
+
+
+def test_a_study_that_has_grown_keeps_its_points(tmp_path: Path) -> None:
+    before = [row.id for row in folder(tmp_path, 3).rows()]
+    made = folder(tmp_path, 5)
+    assert [row.id for row in made.rows()][:3] == before
+    assert made.manifest().created == folder(tmp_path, 5).manifest().created
+
+
+def test_another_command_makes_other_points(tmp_path: Path) -> None:
+    one = {row.id for row in folder(tmp_path).rows()}
+    assert not one & {row.id for row in folder(tmp_path, command="false").rows()}
+
+
+def test_only_the_first_points_are_made_where_that_is_wanted(tmp_path: Path) -> None:
+    whole = folder(tmp_path, 5).rows()
+    assert make(source(5), str(tmp_path), limit=2).rows() == whole[:2]
+
+
+def test_more_points_than_anybody_means_are_refused_with_their_number(tmp_path: Path) -> None:
+    axes = {f"a{n}": {"range": [0, 1000]} for n in range(4)}
+    many = source(sweep={"grid": axes})
+    with pytest.raises(Refused, match="1,000,000,000,000 points"):
+        make(many, str(tmp_path))
+    assert len(make(many, str(tmp_path), limit=3).rows()) == 3
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_no_points_at_all_are_not_made(tmp_path: Path, limit: int) -> None:
+    with pytest.raises(Wrong, match="runs nothing"):
+        make(source(), str(tmp_path), limit=limit)
+
+
+def test_a_script_that_is_missing_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"train\.py"):
+        folder(tmp_path, command="python3 train.py")
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_a_folder_of_another_sweep_is_refused(tmp_path: Path) -> None:
+    folder(tmp_path)
+    other = replace_path(source(), str(tmp_path / "other.yaml"))
+    with pytest.raises(Refused, match="a program") as raised:
+        make(other, str(tmp_path))
+    assert "--sweep-id" in raised.value.hint
+
+
+def replace_path(one: Source, path: str) -> Source:
+    return Source(one.spec, path)
+
+
+def test_points_without_their_sweep_are_not_taken_for_others(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    Path(made.directory(made.rows()[0])).mkdir()
+    os.unlink(made.file("sweep.json"))
+    with pytest.raises(Refused, match="not there any more"):
+        folder(tmp_path)
+
+
+def test_two_points_with_one_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Wrong):
+        folder(tmp_path, output="same", sweep={"grid": {"n": [1, 2]}})
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "", " x", "x" * 101, "a\nb", "-x"])
+def test_what_cannot_name_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Wrong):
+        make(source(), str(tmp_path), id=name)
+
+
+def test_a_sweep_is_called_as_it_says_or_as_its_file_or_as_its_directory(tmp_path: Path) -> None:
+    named = source()
+    unnamed = replace(named.spec, name="")
+    assert id_of(named, "/p/project") == "study"
+    assert id_of(Source(unnamed, "/p/lr.yaml"), "/p/project") == "lr"
+    assert id_of(Source(unnamed, "/p/sweep.yaml"), "/p/project") == "project"
+    assert id_of(Source(unnamed), "/") == "sweep"
+
+
+def test_a_damaged_manifest_is_said(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    Path(made.file("sweep.json")).write_text('{"schema": 1')
+    with pytest.raises(Wrong, match=r"sweep\.json"):
+        made.manifest()
+
+
+def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
+    made = folder(tmp_path, max_failures=3, resources={"cpus": 2}, snapshot=True)
+    manifest = made.manifest()
+    assert isinstance(manifest, Manifest)
+    assert manifest.spec == source(max_failures=3, resources={"cpus": 2}, snapshot=True).spec
+    assert (manifest.project, manifest.id, len(manifest.code)) == (str(tmp_path), "study", 16)
+
+
+def test_what_is_said_at_the_prompt_wins() -> None:
+    spec = source(max_failures=3, throttle=2).spec
+    changed = with_care(spec, max_failures=5, throttle=None).care
+    assert (changed.max_failures, changed.throttle) == (5, 2)
+    assert with_snapshot(spec, None) == spec
+    assert with_snapshot(with_snapshot(spec, True), False) == spec

@@ -234,7 +234,7 @@ class Sweep:
 
     def standings(self) -> list[Standing]:
         """How each point stands, in order."""
-        return look(self.folder)
+        return look(self.folder, busy=self.folder.busy())
 
     def counts(self) -> Counter[str]:
         """How many points are in each state."""

@@ -57,8 +57,9 @@ class Outcome(Record, frozen=True, kw_only=True):
 _outcomes = msgspec.json.Decoder(Outcome)
 
 
-def look(folder: Folder, *, ask: bool = True) -> list[Standing]:
-    """All points, in order. Without `ask`, by their folders alone."""
+def look(folder: Folder, *, busy: bool = False) -> list[Standing]:
+    """All points, in order. `busy`: somebody is submitting just now, so that what is in doubt is
+    only under way."""
     rows, ledger = folder.rows(), folder.ledger()
     parts, doubtful = ledger.parts(), ledger.in_doubt()
     there = _listed(folder.file("points"))
@@ -68,12 +69,13 @@ def look(folder: Folder, *, ask: bool = True) -> list[Standing]:
         part = parts.get(row.id)
         standing = _by_folder(folder, index, row, part, there)
         if row.id in doubtful and standing.state in (MISSING, "PENDING"):
-            why = "whether it was taken is not known"
-            standing = replace(standing, state=UNKNOWN, on=doubtful[row.id], reason=why)
+            why = "it is being submitted" if busy else "whether it was taken is not known"
+            state = "PENDING" if busy else UNKNOWN
+            standing = replace(standing, state=state, on=doubtful[row.id], reason=why)
         elif part is not None and _unsettled(standing):
             open_[index] = part
         found.append(standing)
-    if ask and open_:
+    if open_:
         for index in bring(folder, rows, open_):
             found[index] = _by_folder(folder, index, rows[index], open_[index], there)
             if not _unsettled(found[index]):

@@ -14,6 +14,7 @@ from hpcshell.core.errors import HpcError
 from hpcshell.jobs.opened import door
 from hpcshell.sweeps.folder import Folder, Row
 from hpcshell.sweeps.ledger import Part
+from hpcshell.sweeps.standing import UNKNOWN
 
 POINTS: Final = "points"
 _WILD: Final = re.compile(r"[*?\[]")
@@ -48,10 +49,10 @@ def _fetch(folder: Folder, on: str, job: str, rows: Sequence[Row]) -> None:
 
 
 def _worth_it(views: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether something of it has begun."""
+    """Whether something of it has begun, and whoever has it answers."""
     for view in views:
         elements = view.get("elements")
         states = elements["counts"] if elements else (view["state"],)
-        if any(state != "PENDING" for state in states):
+        if any(state not in ("PENDING", UNKNOWN) for state in states):
             return True
     return False

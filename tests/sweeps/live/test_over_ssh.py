@@ -87,9 +87,8 @@ def test_what_failed_there_runs_here_while_the_rest_goes_on_there(
     sweep = study.create()
     sweep.run(on="mycluster")
     study.until_begun(FEW)
-    there = mycluster.jobs
     first = sweep.folder.rows()[0]
-    for folder in there.glob(f"*/points/{first.id}"):
+    for folder in mycluster.home.glob(f"**/points/{first.id}"):
         (folder / "go").touch()
     until(sweep, lambda counts: counts["FAILED"] == 1)
     (study.project / "mended").touch()

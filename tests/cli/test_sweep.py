@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,16 @@ def test_the_file_of_hsm_is_found(project):
     Path("sweep.yaml").unlink()
     write(SPEC, "sweeps/sweep.yaml")
     assert project("run", "--count-only", check=True).out == "4 points\n"
+
+
+def test_a_pipe_is_read_where_somebody_writes_to_it(project):
+    os.mkfifo("pipe")
+    said = project("run", "pipe")
+    assert (said.code, "a pipe that nobody writes to" in said.err) == (2, True)
+    assert project("run", ".").code == project("run", "/dev/zero").code == 2
+    words = f"{HPC} sweep run <(cat sweep.yaml) --count-only"
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout == "4 points\n"
 
 
 def test_only_the_first_points_are_run_where_that_is_asked(project):

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 from msgspec.structs import replace
 
+from hpcshell.cli.inputs import content
 from hpcshell.cli.requests import job_options, take_settings
 from hpcshell.cli.verb import ON
 from hpcshell.core.errors import NotFound, Wrong
@@ -17,7 +18,7 @@ from hpcshell.core.options.table import BY_NAME
 from hpcshell.core.records import Record
 from hpcshell.core.words import quote
 from hpcshell.flow.spec import Spec
-from hpcshell.sweeps.face import load
+from hpcshell.sweeps.face import LARGEST, load, understood
 from hpcshell.sweeps.making import Source, with_care, with_snapshot
 from hpcshell.sweeps.places import MODES
 from hpcshell.sweeps.resources import keywords, over, site_of, sweep_options
@@ -145,7 +146,7 @@ def source_of(positional: str | None, config: str | None) -> Source:
         raise Wrong(f"{quote(positional)} and --config name two files", _ONE)
     named = positional or config
     if named:
-        return load(named)
+        return _loaded(named)
     for path in FILES:
         if os.path.exists(path):
             return load(path)
@@ -153,6 +154,13 @@ def source_of(positional: str | None, config: str | None) -> Source:
         f"there is no {' and no '.join(FILES)} here",
         "hpc sweep init writes one; another is named with --config",
     )
+
+
+def _loaded(path: str) -> Source:
+    """Also of a pipe, such as <(generate): it has no name that means anything the next time."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        return understood(content(path, LARGEST), path)
+    return load(path)
 
 
 def changed(source: Source, chosen: dict[str, Any]) -> Source:

@@ -42,26 +42,34 @@ _CERTAIN: Final = 60.0
 
 def load(path: str | os.PathLike[str]) -> Source:
     """The specification in a file. Raises `NotFound`, or `Wrong` with the line."""
-    from hpcshell.flow.reading import read
-
     name = os.fspath(path)
     try:
-        with open(name, encoding="utf-8") as file:
-            text = file.read(LARGEST + 1)
+        with open(name, "rb") as file:
+            content = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise NotFound(
             f"there is no file {quote(name, 200)}", "hpc sweep init writes one to begin with"
         ) from None
-    except UnicodeDecodeError as error:
-        raise Wrong(f"{quote(name, 200)} is no text: {error.reason}", "save it as UTF-8") from None
     except OSError as error:
         raise disk.trouble(name, error, "read") from None
-    if len(text) > LARGEST:
+    source = understood(content, name)
+    return Source(source.spec, os.path.realpath(name), source.text)
+
+
+def understood(content: bytes, name: str) -> Source:
+    """The specification that these bytes are. `name`: what errors blame. Raises `Wrong`."""
+    from hpcshell.flow.reading import read
+
+    if len(content) > LARGEST:
         raise Wrong(
-            f"{quote(name, 200)} is no specification: it has more than {LARGEST:,} characters",
+            f"{quote(name, 200)} is no specification: it has more than {LARGEST:,} bytes",
             "name the file that describes the sweep",
         )
-    return Source(read(text, name), os.path.realpath(name), text)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Wrong(f"{quote(name, 200)} is no text: {error.reason}", "save it as UTF-8") from None
+    return Source(read(text, name), text=text)
 
 
 def create(

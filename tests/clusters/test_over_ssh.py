@@ -153,7 +153,7 @@ def test_no_secret_is_in_a_command_line_a_log_or_a_dry_run(
 
 
 def _watch(seen: set[str], over: threading.Event, program: Path) -> None:
-    """Command lines of all processes, as `ps` shows them; and tells this program that it is seen."""
+    """Command lines of all processes, as `ps` shows them; tells this program that it is seen."""
     while not over.is_set():
         if any(str(program) in line for line in seen):
             Path(f"{program}.seen").touch()

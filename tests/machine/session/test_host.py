@@ -84,6 +84,14 @@ def is_open(session: Session) -> list[str]:
     return words
 
 
+def written(path: str) -> int:
+    """When (nanoseconds); 0: there is no such file."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 def window(session: Session) -> int:
     """The process that shows it."""
     words = is_open(session)
@@ -242,8 +250,10 @@ def test_the_job_learns_the_size_of_the_window(session: Session) -> None:
 
 def test_neither_screen_nor_tmux_killed_ends_the_job(session: Session) -> None:
     host = start(session, "while [ ! -e go ]; do echo on; sleep 0.05; done; exit 6", cwd="/tmp")
-    os.kill(window(session), signal.SIGKILL)
-    eventually(lambda: not os.path.exists(session.join))
+    killed = window(session)
+    opened = written(session.join)
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: written(session.join) != opened)
     with terminal(is_open(session)) as person:  # it is opened anew
         person.sees("on")
     os.kill(int(Path(session.first).read_text()), signal.SIGTERM)

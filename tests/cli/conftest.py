@@ -41,13 +41,13 @@ class _Stream(io.TextIOWrapper):
         return self.raw_bytes.getvalue().decode()
 
 
-def call(*words: str | int | Path, input: str = "", check: bool = False) -> Said:
-    """Run `hpc WORDS` here; `check`: it must end with 0."""
+def call(*words: str | int | Path, input: str = "", check: bool = False, name: str = "hpc") -> Said:
+    """Run `hpc WORDS` here; `check`: it must end with 0; `name`: that of the command."""
     saved = sys.stdin, sys.stdout, sys.stderr
     out, err = _Stream(), _Stream()
     sys.stdin, sys.stdout, sys.stderr = _Stream(input.encode()), out, err
     try:
-        code = run([str(word) for word in words])
+        code = run([str(word) for word in words], name)
     finally:
         sys.stdin, sys.stdout, sys.stderr = saved
     said = Said(code, out.text(), err.text())

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hpcshell.cli.main import VERBS, run
-from tests.cli.conftest import Cli
+from hpcshell.cli.main import VERBS
+from tests.cli.conftest import Cli, Said, call
+from tests.support.clusters.faces import on_slurm as on_slurm
+from tests.support.clusters.faces import slurm_cluster as slurm_cluster
 from tests.support.homes import HPC
 
 HSM = str(Path(HPC).with_name("hsm"))
@@ -20,16 +22,20 @@ SPEC = {
 }
 
 
+def call_hsm(*words: str | int | Path, input: str = "", check: bool = False) -> Said:
+    """Run `hsm WORDS` here."""
+    return call(*words, input=input, check=check, name="hsm")
+
+
 @pytest.fixture
 def hsm(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """`hsm` in a project of its own, on a machine of 64 CPUs."""
     monkeypatch.setenv("HPC_RESOURCES__CPUS", "64")
     monkeypatch.setenv("HPC_RESOURCES__MEMORY", "256G")
-    monkeypatch.setattr("tests.cli.conftest.run", lambda words: run(words, "hsm"))
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps" / "sweep.yaml").write_text(yaml.safe_dump(SPEC))
     (tmp_path / "train.py").write_text("import sys; print(sys.argv)")
-    return cli
+    return call_hsm
 
 
 def asked(hsm: Cli, *words: str) -> dict:
@@ -91,6 +97,9 @@ def test_variables_count_where_nobody_says_otherwise(hsm, monkeypatch):
     Path("sweeps/sweep.yaml").write_text(yaml.safe_dump({**SPEC, "resources": {"cpus": 3}}))
     said = asked(hsm)
     assert (said["cpus"], said["time_limit"]) == (3, 8 * 3600)
+    own = {**SPEC, "resources": {"time_limit": "10m"}}
+    Path("sweeps/sweep.yaml").write_text(yaml.safe_dump(own))
+    assert asked(hsm)["time_limit"] == 600
 
 
 def test_the_file_of_hsm_counts_below_the_variables(hsm, monkeypatch):
@@ -112,3 +121,25 @@ def test_the_scheduler_that_a_variable_names_is_the_one_that_is_asked(hsm, monke
 def test_what_a_file_says_that_cannot_be_meant_is_told_with_the_file(hsm, monkeypatch):
     monkeypatch.setenv("HSM_HPC_RESOURCES", "cpus=2 memroy=1G")
     assert "HSM_HPC_RESOURCES: 'memroy' is no option" in hsm("sweep", "run").err
+
+
+# ------------------------------------------------------------------------------- on a real Slurm
+
+
+def test_on_slurm_the_page_runs_as_it_stands(on_slurm):
+    """The commands of the page, with what the nodes of the test have."""
+    hpc = {"slurm": {"partition": "debug"}, "default_walltime": "00:10:00", "system": "slurm"}
+    Path("hsm_config.yaml").write_text(yaml.safe_dump({"hpc": hpc}))
+    Path("sweeps").mkdir()
+    Path("sweeps/sweep.yaml").write_text(yaml.safe_dump(SPEC))
+    Path("train.py").write_text("import sys; print('loss=1'); print(sys.argv)")
+    words = ("--resources", "select=2:ncpus=1:mem=100mb")
+    told = call_hsm("sweep", "run", "--dry-run", *words, check=True).out
+    for line in ("--partition=debug", "--nodes=2", "--mem=100M", "--time=00:10:00"):
+        assert any(line in each for each in told.splitlines() if "#SBATCH" in each), (line, told)
+    ran = call_hsm("sweep", "run", "--mode", "array", "--resources", "--mem=100M", check=True)
+    assert "submitted to slurm: job " in ran.out
+    watched = call_hsm("monitor", "--mode", "hpc", check=True)
+    assert watched.out.splitlines()[0].endswith("4 completed")
+    one = ("--mode", "individual", "--walltime", "00:05:00", "--sweep-id", "one", "--max-runs", "1")
+    call_hsm("sweep", "run", *one, "--resources", "-N 1 --mem=100M", "--wait", check=True)

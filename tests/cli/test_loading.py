@@ -51,6 +51,7 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
     "--help": MAIN,
     "--version": MAIN,
     "completion bash": (*VERB, "cli.completion"),
+    "sweep --help": (*MAIN, "cli.sweep"),
     "submit -- true": (*ASKING, *SUBMITTING, "cli.requests", "cli.staying", "cli.submit"),
     "run true": (
         *SHOWING,
@@ -207,6 +208,13 @@ def test_a_verb_at_a_cluster_loads_its_desk_and_one_scheduler(loaded, typed, tmp
     assert ours_of(modules) == set(AT_A_CLUSTER[typed])
     others = {name for name in modules if name.partition(".")[0] != "hpcshell"}
     assert not others - brought_along(f"{OTHERS}, pwd, sqlite3")
+
+
+@pytest.mark.parametrize("typed", ["status", "run --count-only", "recent", "init --dry-run"])
+def test_a_sweep_loads_nothing_that_only_searches_and_pictures_need(loaded, typed):
+    modules = loaded(f"from hpcshell.cli.main import run; run({['sweep', *typed.split()]})")
+    heavy = {"numpy", "optuna", "matplotlib", "pyarrow", "multiprocessing", "asyncio"}
+    assert not heavy & modules
 
 
 def test_to_submit_from_python_loads_no_more_than_from_the_prompt(loaded):

@@ -23,7 +23,12 @@ def submit(cli: Cli, *words: str | int) -> str:
 
 def waiting(cli: Cli, *options: str | int) -> str:
     """A job that runs until there is a file `go`, then exits with 7."""
-    job = submit(cli, *options, "--", "sh", "-c", WAITS)
+    return begun(cli, WAITS, *options)
+
+
+def begun(cli: Cli, line: str, *options: str | int) -> str:
+    """A job that has written its process id."""
+    job = submit(cli, *options, "--", "sh", "-c", line)
     eventually(lambda: Path("pid").exists() and Path("pid").read_text().strip())
     return job
 
@@ -119,8 +124,7 @@ def test_a_kill_changes_nothing(cli: Cli, kill) -> None:
 @pytest.mark.parametrize("how", ["cancel", "requeue", "stop"])
 def test_it_acts_on_the_signal_that_ends_it(cli: Cli, how: str) -> None:
     line = "trap 'echo told > told; exit 3' TERM; [ -e told ] && exit 0; " + WAITS
-    job = submit(cli, "--", "sh", "-c", line)
-    eventually(lambda: Path("pid").exists())
+    job = begun(cli, line)
     cli("suspend", job, check=True)
     eventually(stopped)
     if how == "stop":
@@ -151,9 +155,7 @@ while :; do sleep 0.02; done
 
 @pytest.mark.parametrize("kill", [None, kill_daemon, kill_runner])
 def test_it_saves_and_is_started_again(cli: Cli, kill) -> None:
-    options = ("--checkpoint-signal", "B:USR1@1", "--grace", "60s")
-    job = submit(cli, *options, "--", "sh", "-c", SAVES)
-    eventually(lambda: Path("pid").exists())
+    job = begun(cli, SAVES, "--checkpoint-signal", "B:USR1@1", "--grace", "60s")
     run = cli("show", job, "--json", check=True).json["run"]
     said = cli("preempt", job, check=True)
     assert said.out == f"job {job} preempted (RUNNING -> COMPLETING)\n"

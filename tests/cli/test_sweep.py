@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import yaml
 
 from hpcshell.cli.sweep import HIDDEN, VERBS
 from tests.cli.conftest import Cli
+from tests.support.homes import HPC
+from tests.support.terminals import terminal
 
 SCRIPT = """
 import os, sys
@@ -99,12 +102,31 @@ def test_resume_runs_what_failed_and_nothing_else(project):
     assert project("resume").out == "sweep study: nothing to submit: 4 COMPLETED\n"
 
 
+def test_resume_may_ask_for_it_in_other_words(project, shared):
+    project("run", "--memory", "1G", "--wait")
+    project("resume", "--resources", "select=1:ncpus=2:mem=2gb", check=True)
+    project("watch")
+    latest = shared("history", "--name", "study", "--json", check=True).json["rows"][0]
+    assert (latest["cpus"], latest["memory"]) == (2, 2 << 30)
+
+
 def test_a_sweep_grows_by_what_is_added_to_its_file(project):
     project("run", "--wait")
     changed(sweep={"grid": {"lr": [0.1, 0.01], "seed": [1, 2, 3]}})
     assert "2 of 6 points submitted" in project("run", check=True).out
     project("watch")
     assert sorted(runs().values()) == [1] * 6
+
+
+def test_in_a_copy_of_the_project_edits_make_new_points_and_growth_does_not(project):
+    changed(snapshot=True)
+    project("run", "--wait")
+    changed(snapshot=True, sweep={"grid": {"lr": [0.1, 0.01], "seed": [1, 2, 3]}})
+    assert "2 of 6 points submitted" in project("run", check=True).out
+    project("watch")
+    Path("train.py").write_text(SCRIPT + "# another\n")
+    assert "6 of 6 points submitted" in project("run", check=True).out
+    project("watch")
 
 
 @pytest.mark.parametrize("words", [("-c", "other.yaml"), ("other.yaml",)])
@@ -117,6 +139,16 @@ def test_the_file_of_hsm_is_found(project):
     Path("sweep.yaml").unlink()
     write(SPEC, "sweeps/sweep.yaml")
     assert project("run", "--count-only", check=True).out == "4 points\n"
+
+
+def test_a_pipe_is_read_where_somebody_writes_to_it(project):
+    os.mkfifo("pipe")
+    said = project("run", "pipe")
+    assert (said.code, "a pipe that nobody writes to" in said.err) == (2, True)
+    assert project("run", ".").code == project("run", "/dev/zero").code == 2
+    words = f"{HPC} sweep run <(cat sweep.yaml) --count-only"
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout == "4 points\n"
 
 
 def test_only_the_first_points_are_run_where_that_is_asked(project):
@@ -247,6 +279,24 @@ def test_a_dry_run_says_what_would_be_refused(project):
     assert "it would be refused: asks for 64 cpus; this machine has 4" in said.out
 
 
+def test_a_search_goes_on_by_itself_and_is_told_as_what_it_is(project):
+    search = {
+        "method": "random",
+        "metric": "loss",
+        "trials": 6,
+        "parallel": 2,
+        "parameters": {"lr": {"uniform": [0, 0.04]}, "seed": {"int": [1, 3]}},
+    }
+    write({"name": "study", "script": "train.py", "search": search})
+    assert project("run", "--count-only", check=True).out == "6 points\n"
+    told = project("run", "--dry-run", check=True).out
+    assert "random: 6 trials, 2 at once: minimize loss" in told
+    assert "lr: uniform 0 to 0.04" in told
+    assert "of 6 trials submitted" in project("run", check=True).out
+    assert project("watch", "--every", 0.2, check=True).out.startswith("sweep study: 6 points")
+    assert set(runs().values()) == {1}
+
+
 # ------------------------------------------------------------------------------------------ looking
 
 
@@ -291,6 +341,16 @@ def test_a_report_has_a_section_for_all_there_is(project):
     for title in ("best by loss", "mean loss by parameter", "run time", "failures", "errors"):
         assert f"\n\n{title}" in said
     assert project("report", "--json", check=True).json["measured"] == 3
+
+
+def test_a_report_can_be_a_page_and_pictures(project):
+    project("run", "--wait")
+    said = project("report", "--html", "r.html", "--pictures", "r.png", "--heat", "lr,seed")
+    assert (said.code, said.out) == (0, "wrote r.html\nwrote r.png\n"), said
+    assert "it diverged" in Path("r.html").read_text()
+    assert Path("r.png").read_bytes().startswith(b"\x89PNG")
+    assert project("report", "--html", "no/where.html").code == 1
+    assert project("report", "--pictures", "x.png", "--heat", "lr").code == 2
 
 
 def test_a_table_holds_all_points(project):
@@ -354,3 +414,25 @@ def test_what_happened_lately_is_kept_unless_it_is_named(project):
     project("run", "--wait")
     assert "within 30 days" in project("cleanup", "--yes", check=True).err
     assert project("cleanup", "study", "--yes", check=True).out.startswith("deleted study")
+
+
+# --------------------------------------------------------------------------------- on a terminal
+
+
+def test_on_a_terminal_a_bar_is_drawn_until_it_has_ended(project):
+    project("run", check=True)
+    with terminal([HPC, "sweep", "watch", "--every", "0.2"], {"TERM": "xterm"}) as person:
+        error = "     1  train.py:7 in <module>: ValueError: it diverged"
+        following = "next: hpc sweep errors, hpc sweep resume"
+        person.sees("\r\n".join(["xxx] 100 %", error, following]))
+        assert person.leaves() == 8
+
+
+def test_on_a_terminal_it_is_asked_before_anything_is_deleted(project):
+    project("run", "--wait")
+    for answer, left in (("n", ["study"]), ("y", [])):
+        with terminal([HPC, "sweep", "cleanup", "study"]) as person:
+            person.sees("delete 1 sweep: study? [y/N]")
+            person.types(answer + "\r")
+            assert person.leaves() == 0
+        assert project("recent", "--quiet").out.split() == left

@@ -163,6 +163,11 @@ def test_what_is_there_is_replaced_only_where_that_is_said(project, cli):
     assert sorted(os.listdir(".")) == ["sweep.yaml", "train.py"]
 
 
+def test_a_file_that_is_taken_no_more_is_mentioned(project):
+    said = project({"sweeps/sweep.yaml": "x: 1", "train.py": ""})
+    assert "note: sweeps/sweep.yaml is there, too" in said.err
+
+
 def test_a_dry_run_shows_what_would_be_written(project):
     said = project({"train.py": ""}, "--dry-run")
     assert yaml.safe_load(said.out)["command"] == "python3 train.py"

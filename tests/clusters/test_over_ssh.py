@@ -11,6 +11,9 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
+
+import pytest
 
 from tests.conftest import Hpc
 from tests.support.clusters.over_ssh import Gate, slurm_jobs
@@ -19,6 +22,7 @@ from tests.support.clusters.over_ssh import mycluster as mycluster
 from tests.support.clusters.slurm import SlurmCluster
 from tests.support.clusters.slurm import slurm_cluster as slurm_cluster
 from tests.support.clusters.sshd import Sshd
+from tests.support.receivers import script
 
 SECRET = "s3 'cr\"et $(id)"
 ON = ("--on", "mycluster")
@@ -109,12 +113,24 @@ def test_only_what_was_named_of_the_environment_goes_along(mycluster: Gate, hpc:
     assert hpc("logs", *ON, job, check=True).stdout == f"{SECRET}|a,b=c d|none|none\n"
 
 
+@pytest.fixture
+def sbatch(gate: Gate, tmp_path: Path) -> Iterator[Path]:
+    """An sbatch that begins over there only when it has been seen, for whoever gets there later."""
+    program = tmp_path / "sbatch"
+    script(program, f'until [ -e {program}.seen ]; do :; done\nexec {which("sbatch")} "$@"\n')
+    profile = gate.home / ".profile"
+    usual = profile.read_text()
+    profile.write_text(f"{usual}PATH={tmp_path}:$PATH\n")
+    yield program
+    profile.write_text(usual)
+
+
 def test_no_secret_is_in_a_command_line_a_log_or_a_dry_run(
-    mycluster: Gate, hpc: Hpc, home: Path, slurm_cluster: SlurmCluster
+    sbatch: Path, mycluster: Gate, hpc: Hpc, home: Path, slurm_cluster: SlurmCluster
 ):
     seen: set[str] = set()
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(seen, over))
+    watcher = threading.Thread(target=_watch, args=(seen, over, sbatch))
     watcher.start()
     env = {"TOKEN": "verysecret"}
     dry = hpc("submit", *ON, "--export", "TOKEN", "--dry-run", "--", "true", env=env, check=True)
@@ -124,7 +140,7 @@ def test_no_secret_is_in_a_command_line_a_log_or_a_dry_run(
     watcher.join()
     assert hpc("logs", *ON, job, check=True).stdout == "verysecret\n"
     assert "verysecret" not in dry.stdout + dry.stderr
-    assert any("sbatch" in line for line in seen)
+    assert any(str(sbatch) in line for line in seen)
     assert not [line for line in seen if "verysecret" in line]
     assert "verysecret" not in (mycluster.sshd.here / "log").read_text()
     scontrol = ["scontrol", "show", "job", job]
@@ -136,9 +152,11 @@ def test_no_secret_is_in_a_command_line_a_log_or_a_dry_run(
             assert path.name == "env" or path.name.startswith("clusters.db")
 
 
-def _watch(seen: set[str], over: threading.Event) -> None:
-    """Command lines of all processes, as `ps` shows them."""
+def _watch(seen: set[str], over: threading.Event, program: Path) -> None:
+    """Command lines of all processes, as `ps` shows them; and tells this program that it is seen."""
     while not over.is_set():
+        if any(str(program) in line for line in seen):
+            Path(f"{program}.seen").touch()
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 try:

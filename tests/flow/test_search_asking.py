@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.flow.identity import canonical
+from hpcshell.flow.search.checks import check
 from hpcshell.flow.search.searcher import searcher
 from hpcshell.flow.search.space import holds
 from hpcshell.flow.search.trials import Trial, read_log, written
-from hpcshell.flow.spec import EarlyStop, Params
+from hpcshell.flow.spec import Dist, EarlyStop, Params
 from tests.flow.searches import METHODS, SPACE, a_search, choice, opened, uniform, whole
 
 FATES = st.sampled_from(["complete", "failed", "pruned", "running", "nan", "inf"])
@@ -93,6 +94,35 @@ def test_what_is_asked_lies_in_the_space_and_has_the_constants(
         assert list(own) == [name for name in SPACE if name in own]
 
 
+ENDS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-5, 5).map(float)
+RANGES = st.builds(
+    Dist,
+    kind=st.sampled_from(["uniform", "loguniform", "quniform", "int"]),
+    low=ENDS,
+    high=ENDS,
+    step=ENDS.map(abs),
+    log=st.booleans(),
+)
+CHOICES = st.lists(st.none() | st.booleans() | st.integers(0, 2) | st.text(max_size=2), min_size=1)
+DISTS = RANGES | CHOICES.map(lambda choices: Dist(kind="choice", choices=tuple(choices)))
+
+
+@EVERY_METHOD
+@settings(max_examples=25)
+@given(space=st.dictionaries(st.sampled_from("abcd"), DISTS, min_size=1))
+def test_whatever_is_not_refused_is_searched(method: str, space: dict[str, Dist]) -> None:
+    search = a_search(method, parameters=space)
+    try:
+        check(search)
+    except Wrong:
+        return
+    asking = opened(search)
+    for number in range(12):
+        for trial in asking.ask(1):
+            assert all(holds(space[name], value) for name, value in trial.params.items())
+            asking.tell(trial.number, [float(number * 7 % 5)])
+
+
 @EVERY_METHOD
 def test_what_runs_side_by_side_differs(method: str) -> None:
     log = history(method, ["complete"] * 20)
@@ -157,6 +187,15 @@ def test_several_metrics_are_searched_with_results_without_bounds_among_them(met
     assert len(asking.ask(2)) == 2
 
 
+def test_nsga2_goes_on_after_hundreds_of_generations() -> None:
+    parameters = {"x": uniform(0, 1), "y": uniform(0, 1)}
+    log = [
+        Trial(number=n, params={"x": n / 4000, "y": 0.5}, state="complete", values=(n / 4000,))
+        for n in range(4000)
+    ]
+    assert len(opened(a_search("nsga2", parameters=parameters), log).ask(1)) == 1
+
+
 def test_what_was_stopped_early_is_learned_from() -> None:
     search = a_search(parameters={"x": uniform(0, 1), "y": uniform(0, 1)}, early_stop=EarlyStop())
     stopped = [
@@ -170,6 +209,25 @@ def test_what_was_stopped_early_is_learned_from() -> None:
     ]
     asked = opened(search, stopped).ask(8)
     assert sum(abs(trial.params["x"] - 0.25) < 0.25 for trial in asked) >= 6
+
+
+def test_to_cmaes_a_trial_that_was_stopped_is_worse_than_any_that_is_complete() -> None:
+    space = {"x": uniform(0, 1), "y": uniform(0, 1)}
+
+    def distance(sign: int) -> float:
+        """From where the complete ones are, of what is asked when the others promised more."""
+        log = []
+        for number in range(120):
+            good = number % 2 == 0
+            params = {"x": 0.2 if good else 0.8, "y": (number * 0.37) % 1}
+            told = {"values": (1.0,)} if good else {"reports": ((1.0, sign * 5.0),)}
+            state = "complete" if good else "pruned"
+            log.append(Trial(number=number, params=params, state=state, **told))  # type: ignore[arg-type]
+        asked = opened(a_search("cmaes", parameters=space, trials=200), log).ask(8)
+        return float(sum(abs(trial.params["x"] - 0.2) for trial in asked)) / len(asked)
+
+    assert distance(-1) < 0.2
+    assert distance(1) < 0.2
 
 
 def test_a_search_that_cannot_be_made_is_refused_at_once() -> None:

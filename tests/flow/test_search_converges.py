@@ -12,7 +12,7 @@ from hpcshell.flow.search.trials import Trial, pareto
 from hpcshell.flow.spec import Params, Search
 from tests.flow.searches import Objective, a_search, branin, carried_out, sphere, uniform
 
-SEEDS = range(5)
+SEEDS = range(3)
 PLANE = {"x": uniform(-5, 10), "y": uniform(0, 15)}
 CUBE = {name: uniform(-1, 1) for name in "abcd"}
 BRANIN_LEAST = 0.397887
@@ -27,22 +27,22 @@ def gap(search: Search, objective: Objective, least: float) -> float:
 def gaps(method: str, objective: Objective, least: float) -> list[float]:
     space = PLANE if objective is branin else CUBE
     return [
-        gap(a_search(method, parameters=space, trials=80, seed=seed), objective, least)
+        gap(a_search(method, parameters=space, trials=120, seed=seed), objective, least)
         for seed in SEEDS
     ]
 
 
 @pytest.mark.parametrize("method", ["tpe", "cmaes"])
 @pytest.mark.parametrize(
-    ("objective", "least", "near"), [(branin, BRANIN_LEAST, 0.15), (sphere, 0.0, 0.05)]
+    ("objective", "least", "near"), [(branin, BRANIN_LEAST, 0.1), (sphere, 0.0, 0.03)]
 )
-def test_80_trials_come_near_the_optimum_and_nearer_than_chance(
+def test_120_trials_come_near_the_optimum_and_nearer_than_chance(
     method: str, objective: Objective, least: float, near: float
 ) -> None:
     found = gaps(method, objective, least)
     chance = gaps("random", objective, least)
     assert median(found) < near
-    assert median(found) < median(chance) / 1.5
+    assert median(found) < median(chance) / 2
     assert sum(found) < sum(chance)
 
 
@@ -66,7 +66,7 @@ def volume(trials: Sequence[Trial], worst: tuple[float, float] = (1.1, 7.0)) -> 
 
 def test_the_front_of_nsga2_lies_before_that_of_chance() -> None:
     won = 0
-    for seed in SEEDS[:3]:
+    for seed in SEEDS:
         fronts = {}
         for method in ("nsga2", "random"):
             search = a_search(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hpcshell.core.errors import Wrong
 from hpcshell.flow.identity import canonical
 from hpcshell.flow.search.checks import check
-from hpcshell.flow.search.space import Space, between, count, fraction, holds
+from hpcshell.flow.search.space import Space, between, count, fraction, holds, on_grid
 from hpcshell.flow.spec import Dist, EarlyStop, Params, Search
 from tests.flow.searches import SPACE, WHEN, a_search, choice, uniform, whole
 
@@ -56,6 +56,12 @@ def test_every_fraction_is_a_value_of_the_range(dist: Dist, part: float) -> None
 )
 def test_what_a_parameter_can_be(dist: Dist, value: Any, held: bool) -> None:
     assert holds(dist, value) is held
+
+
+@given(st.integers(-50, 50), st.integers(1, 500), st.integers(0, 40))
+def test_steps_are_the_decimals_that_a_person_would_write(low: int, step: int, at: int) -> None:
+    dist = Dist(kind="quniform", low=low / 100, high=1000.0, step=step / 100)
+    assert on_grid(dist, dist.low + at * dist.step) == (low + at * step) / 100
 
 
 def finite(**more: Any) -> Search:
@@ -148,6 +154,8 @@ LOGNORMAL = Dist(kind="lognormal", low=0.0, high=1.0)
         (uniform(2, 1), "[2, 1] is no range", "lowest"),
         (uniform(0, math.inf), "is no range", "lowest"),
         (uniform(math.nan, 1), "is no range", "lowest"),
+        (uniform(-1e308, 1e308), "is too wide", "together"),
+        (Dist(kind="quniform", low=0, high=1e9, step=1e-9), "is too wide", "step"),
         (Dist(kind="loguniform", low=0, high=1), "no logarithm", "above 0"),
         (whole(0, 9, log=True), "no logarithm", "above 0"),
         (whole(1, 9, log=True, step=2), "no steps", "step"),

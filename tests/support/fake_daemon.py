@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from hpcshell.machine.listening import listen
+
 HELLO = {"name": "hpcd", "version": "0.1.0", "protocol": 1, "pid": 4242, "jobs": {}}
 
 Answer = Callable[[dict[str, Any]], Any]
@@ -43,10 +45,8 @@ class FakeDaemon:
         self.deaf = 0
         self._open: list[socket.socket] = []
         os.makedirs(os.path.dirname(places.daemon_socket), exist_ok=True)
-        self._remove_socket_file()
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(places.daemon_socket)
-        self._listener.listen()
+        self._listener = listen(places.daemon_socket)
+        self._listener.setblocking(True)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -78,18 +78,15 @@ class FakeDaemon:
 
     def close(self, *, keep_socket_file: bool = False) -> None:
         """Go away: as if stopped on purpose, or (keeping the socket file) as if killed."""
+        if not keep_socket_file:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.places.daemon_socket)
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        if not keep_socket_file:
-            self._remove_socket_file()
         for peer in self._open:
             with contextlib.suppress(OSError):
                 peer.shutdown(socket.SHUT_RDWR)
-
-    def _remove_socket_file(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.places.daemon_socket)
 
 
 @contextlib.contextmanager

@@ -58,6 +58,12 @@ class Driver:
         if not self.link.closed:
             self.link.send(orders)
 
+    def order(self, *orders: wire.AnyOrder) -> None:
+        """Say these and hear that they have been carried out."""
+        before = self.standings
+        self.say(*orders, wire.Inventory())
+        self.hear_until(lambda: self.standings > before)
+
     # -- hearing -----------------------------------------------------------------------------
 
     def connect(self) -> None:
@@ -150,7 +156,7 @@ class Driver:
             return ""
 
 
-def eventually(true: Callable[[], object], patience: float = 10.0) -> None:
+def eventually(true: Callable[[], object], patience: float = PATIENCE) -> None:
     """Wait for something that nobody tells us of."""
     deadline = time.monotonic() + patience
     while not true():

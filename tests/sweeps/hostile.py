@@ -10,7 +10,7 @@ from tests.sweeps.made import leave, standing
 
 SCRIPT = "<script>alert(1)</script>"
 WORDS = (
-    SCRIPT, "$\\frac{", "$x$", "</svg><img src=x onerror=alert(1)>", "--><b>", "]]>",
+    SCRIPT, "$\\frac{$", "$x$", "</svg><img src=x onerror=alert(1)>", "--><b>", "]]>",
     "\" onload='x'", "&lt;", "javascript:alert(1)", "\x1b[2J\x00\u202e", "a\nb",
     "{%}", "ü語🙂", "x" * 500, "",
 )  # fmt: skip

@@ -21,8 +21,8 @@ from hpcshell.flow.results.report import Asked, reported
 from hpcshell.flow.spec import Spec
 from hpcshell.sim.report.ink import style
 from hpcshell.sweeps.pictures import available, draw, figure, gathered, svg
-from hpcshell.sweeps.reporting import Findings, findings
-from tests.flow.results.made import points
+from hpcshell.sweeps.reporting import Curve, Findings, findings
+from tests.flow.results.made import point, points
 from tests.sweeps.hostile import hostile, plain
 
 PNG = b"\x89PNG\r\n"
@@ -35,6 +35,17 @@ def test_any_points_can_be_drawn(found: list[Point]) -> None:
     drawn = gathered(Findings(report=report, points=tuple(found)))
     for picture in available(drawn):
         assert svg(drawn, picture).startswith(b"<?xml")
+
+
+@pytest.mark.parametrize(
+    "losses", [(5e-324, 1e-90, 1e149), (-1e308, 0.0, 1e308), (1.0, 1.0, 1.0), (1e-9, 1.0, 1e300)]
+)
+def test_numbers_of_any_size_can_be_drawn(losses: tuple[float, ...]) -> None:
+    found = [point(at, {"a": loss, "b": at, "c": -at}, loss) for at, loss in enumerate(losses)]
+    report = reported(found, (), Asked(metric="loss"))
+    curves = tuple(Curve(id="x", place=0, steps=((0.0, loss), (1e308, 0.5))) for loss in losses)
+    drawn = gathered(Findings(report=report, points=tuple(found), curves=curves))
+    assert [len(svg(drawn, picture)) > 0 for picture in available(drawn)] == [True] * 4
 
 
 def test_all_pictures_are_drawn_into_a_directory(tmp_path: Path) -> None:

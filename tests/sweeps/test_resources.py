@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hpcshell.core.errors import Wrong
 from hpcshell.core.options.parse import parse_flags
 from hpcshell.jobs.options import Options
-from hpcshell.sweeps.resources import resource_settings, sweep_options
+from hpcshell.sweeps.resources import over, resource_settings, sweep_options
 
 GIB = 1 << 30
 
@@ -83,3 +83,17 @@ def test_every_keyword_is_one_that_submit_takes():
     for text in ("select=2:ncpus=8:mem=32gb:ngpus=1", "--nodes=2 --gres=gpu:1", "cpus=4"):
         for site in ("", "sbatch", "pbs"):
             assert sweep_options(text, site).keys() <= known
+
+
+@given(
+    st.dictionaries(st.sampled_from(["memory", "mem", "memory_per_cpu", "cpus"]), st.just("2")),
+    st.dictionaries(st.sampled_from(["memory", "memory_total", "cpus", "time"]), st.just("1")),
+)
+def test_what_is_said_in_another_way_is_said_instead(stronger, weaker):
+    found = over(stronger, weaker)
+    assert all(value == "2" for name, value in found.items() if name.startswith("memory")) or not (
+        {"memory", "mem", "memory_per_cpu"} & stronger.keys()
+    )
+    assert "mem" not in found
+    assert "time" not in found
+    assert ("cpus" in found) == ("cpus" in stronger or "cpus" in weaker)

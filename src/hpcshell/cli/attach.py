@@ -17,7 +17,7 @@ from hpcshell.core.errors import NotYet, Refused, Wrong
 from hpcshell.core.words import safe
 from hpcshell.machine.paths import places
 
-OPENING: Final = 5.0
+OPENING: Final = 10.0
 """Seconds that a session which has just begun gets to open."""
 _LOOK: Final = 0.05
 

@@ -25,18 +25,31 @@ AFTER_DASHES: Final = "hpcshell.after_dashes"
 
 
 class Panelled(click.Command):
-    """A command whose help lists a job's options under the panels of the table."""
+    """A command whose help lists a job's options under the panels of the table, and what is its
+    own under `own`."""
+
+    own = "Answer"
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         panels: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None and isinstance(param, click.Option):
-                row = BY_NAME.get(param.name or "")
-                panels.setdefault(row.panel if row else "Answer", []).append(record)
+                panels.setdefault(self._panel(param), []).append(record)
         for title, records in panels.items():
             with formatter.section(title):
                 formatter.write_dl(records)
+
+    def _panel(self, param: click.Option) -> str:
+        row = BY_NAME.get(param.name or "")
+        if row is not None and param.help == row.help:
+            return row.panel
+        return "Answer" if _COMMON & {*param.opts} else self.own
+
+
+_COMMON: Final = frozenset(
+    {"--on", "--dry-run", "--json", "--quiet", "--color", "--debug", "--help"}
+)
 
 
 class Requesting(Panelled):

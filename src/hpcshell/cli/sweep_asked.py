@@ -9,18 +9,19 @@ from typing import Any, Final
 import click
 from msgspec.structs import replace
 
+from hpcshell.cli.inputs import content
 from hpcshell.cli.requests import job_options, take_settings
 from hpcshell.cli.verb import ON
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.options.row import Option
-from hpcshell.core.options.table import BY_NAME, OPTIONS
+from hpcshell.core.options.table import BY_NAME
 from hpcshell.core.records import Record
 from hpcshell.core.words import quote
 from hpcshell.flow.spec import Spec
-from hpcshell.sweeps.face import load
+from hpcshell.sweeps.face import LARGEST, load, understood
 from hpcshell.sweeps.making import Source, with_care, with_snapshot
 from hpcshell.sweeps.places import MODES
-from hpcshell.sweeps.resources import keywords, site_of, sweep_options
+from hpcshell.sweeps.resources import keywords, over, site_of, sweep_options
 from hpcshell.sweeps.wanted import Wanted, wanted
 
 FILES: Final = ("sweep.yaml", "sweeps/sweep.yaml")
@@ -87,8 +88,8 @@ def take_placing(chosen: dict[str, Any], spec: Spec, *, again: bool = False) -> 
     site = "" if mode == "local" else site_of(on)
     options = _options(chosen, site)
     if not as_it_was:
-        options = {**_usual(spec, usual, options, site), **options}
-    return Placed(mode=mode, on=on, options=_instead(spec, options), wait=chosen.pop("wait"))
+        options = over(options, _usual(spec, usual, options, site))
+    return Placed(mode=mode, on=on, options=options, wait=chosen.pop("wait"))
 
 
 def _place(chosen: dict[str, Any]) -> tuple[str | None, str | None]:
@@ -119,7 +120,7 @@ def _options(chosen: dict[str, Any], site: str) -> dict[str, Any]:
 
 def _usual(spec: Spec, hsm: Wanted, options: Mapping[str, Any], site: str) -> dict[str, Any]:
     """What HSM_HPC_WALLTIME, HSM_HPC_RESOURCES and hsm_config.yaml say, where nobody else does."""
-    said = {**sweep_options(spec.resources), **spec.options, **options}
+    said = over(options, over(spec.options, sweep_options(spec.resources)))
     found: dict[str, Any] = {}
     if not any(BY_NAME[name].panel == _RESOURCES for name in said if name in BY_NAME):
         found |= sweep_options(hsm.resources, site, "HSM_HPC_RESOURCES: ")
@@ -136,14 +137,6 @@ def _usual(spec: Spec, hsm: Wanted, options: Mapping[str, Any], site: str) -> di
 _RESOURCES: Final = BY_NAME["cpus"].panel
 
 
-def _instead(spec: Spec, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, with None for what the specification says of the same thing in another way."""
-    groups = {BY_NAME[name].group for name in options if BY_NAME[name].group}
-    said = {*sweep_options(spec.resources), *spec.options}
-    other = [row.name for row in OPTIONS if row.group in groups and row.name in said]
-    return {**dict.fromkeys(other), **options}
-
-
 # ------------------------------------------------------------------------------ the specification
 
 
@@ -153,7 +146,7 @@ def source_of(positional: str | None, config: str | None) -> Source:
         raise Wrong(f"{quote(positional)} and --config name two files", _ONE)
     named = positional or config
     if named:
-        return load(named)
+        return _loaded(named)
     for path in FILES:
         if os.path.exists(path):
             return load(path)
@@ -161,6 +154,13 @@ def source_of(positional: str | None, config: str | None) -> Source:
         f"there is no {' and no '.join(FILES)} here",
         "hpc sweep init writes one; another is named with --config",
     )
+
+
+def _loaded(path: str) -> Source:
+    """Also of a pipe, such as <(generate): it has no name that means anything the next time."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        return understood(content(path, LARGEST), path)
+    return load(path)
 
 
 def changed(source: Source, chosen: dict[str, Any]) -> Source:

@@ -17,6 +17,8 @@ from hpcshell.sweeps.candidates import Candidate, Looked, candidate_at, look_for
 from hpcshell.sweeps.starting import empty_spec, first_spec
 
 FILE: Final = "sweep.yaml"
+OTHER: Final = "sweeps/sweep.yaml"
+"""Where hsm has it; the one that is written goes before it."""
 SCRIPTS: Final = (Column("SCRIPT"), Column("WHY", elastic=True))
 
 
@@ -102,7 +104,7 @@ def _write(talk: Talk, directory: str, candidate: Candidate | None, force: bool)
         talk.data(safe(path))
     else:
         talk.data(f"wrote {safe(path)}")
-        talk.say(*_what_next(directory, candidate))
+        talk.say(*_shadowed(directory), *_what_next(directory, candidate))
     return exits.OK
 
 
@@ -123,6 +125,12 @@ def _put(path: str, text: str, force: bool) -> None:
     finally:
         if os.path.exists(draft):
             os.unlink(draft)
+
+
+def _shadowed(directory: str) -> list[str]:
+    if not os.path.exists(os.path.join(directory, OTHER)):
+        return []
+    return [f"note: {OTHER} is there, too: hpc sweep run takes {FILE}"]
 
 
 def _what_next(directory: str, candidate: Candidate | None) -> list[str]:

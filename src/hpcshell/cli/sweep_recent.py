@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from hpcshell.cli import describe, exits
-from hpcshell.cli.sweep_words import complete_sweeps, counted, id_argument
+from hpcshell.cli.sweep_words import complete_sweeps, counted, ended_well, id_argument
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
@@ -81,7 +81,7 @@ def _state(status: dict[str, Any]) -> str:
         return "running" if counts.get("RUNNING") else "waiting"
     if status["stopped"]:
         return "stopped"
-    return "complete" if counts.get("COMPLETED") == status["points"] else "incomplete"
+    return "complete" if ended_well(counts) == status["points"] else "incomplete"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -154,21 +154,23 @@ def cleanup(
         raise Refused(f"sweep {safe(kept[0].id)}: {kept[0].why}", "see: hpc sweep status")
     gone: list[Removable] = [each for each in found if not each.why]
     if gone and not talk.dry_run:
-        _ask(talk, gone, yes)
+        if not _agreed(gone, yes):
+            talk.say("nothing was deleted")
+            return exits.OK
         for each in gone:
             remove(each)
     _report(talk, found, gone)
     return exits.OK
 
 
-def _ask(talk: Talk, gone: list[Any], yes: bool) -> None:
+def _agreed(gone: list[Any], yes: bool) -> bool:
+    """Whether somebody wants it. Raises `Refused` where nobody can be asked."""
     if yes:
-        return
+        return True
     what = f"delete {counted(len(gone), 'sweep')}: {', '.join(safe(each.id) for each in gone)}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refused(f"nobody can be asked whether to {what}", "--yes answers it")
-    if not click.confirm(f"{what}?", err=True):
-        raise click.Abort
+    return click.confirm(f"{what}?", err=True)
 
 
 def _report(talk: Talk, found: list[Any], gone: list[Any]) -> None:

@@ -12,7 +12,8 @@ from hpcshell.cli.sweep_words import counted, id_argument, lasting
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
-from hpcshell.core.words import safe
+from hpcshell.core.errors import Wrong
+from hpcshell.core.words import quote, safe
 from hpcshell.flow.results.report import Report
 from hpcshell.flow.templates import shown
 from hpcshell.sweeps.exporting import FORMS
@@ -143,18 +144,78 @@ def export(talk: Talk, sweep: str | None, output: str, form: str | None) -> int:
 # ---------------------------------------------------------------------------------------- report
 
 
-@verb("report", "hpc sweep report", "hpc sweep report lr-study --json")
+@verb(
+    "report",
+    "hpc sweep report",
+    "hpc sweep report lr-study --json",
+    "hpc sweep report --html report.html --pictures report.png",
+)
 @id_argument
 @ranking
-def report(talk: Talk, sweep: str | None, metric: str, maximize: bool | None) -> int:
+@click.option("--html", metavar="FILE", help="Write it with pictures as one page, for a browser.")
+@click.option(
+    "--pictures",
+    metavar="PATH",
+    help="Draw pictures: a .png, .svg or .pdf, or a directory of them.",
+)
+@click.option("--heat", metavar="A,B", default="", help="The two parameters of the heat map.")
+def report(
+    talk: Talk, sweep: str | None, html: str | None, pictures: str | None, **how: Any
+) -> int:
     """Show what a sweep came to: completion, the best points, what each parameter does, run times,
-    failures."""
-    id, found = _report(sweep, metric, maximize, 5)
+    failures.
+
+    Pictures need matplotlib: pip install "hpcshell[sweep]".
+    """
+    heat = _pair(how.pop("heat"))
+    if html or pictures:
+        return _draw(talk, sweep, html, pictures, heat, **how)
+    id, found = _report(sweep, how["metric"], how["maximize"], 5)
     if talk.json:
         talk.document({**_plain(found), "id": id})
         return exits.OK
     talk.data(*_told(talk, id, found))
     talk.say(*(f"note: {safe(note)}" for note in found.notes))
+    return exits.OK
+
+
+def _pair(text: str) -> tuple[str, str] | None:
+    if not text:
+        return None
+    one, comma, other = text.partition(",")
+    if not comma or not one or not other:
+        raise Wrong(f"--heat: {quote(text)} are no two parameters", "write --heat lr,model.depth")
+    return one, other
+
+
+def _draw(
+    talk: Talk,
+    sweep: str | None,
+    html: str | None,
+    pictures: str | None,
+    heat: tuple[str, str] | None,
+    metric: str,
+    maximize: bool | None,
+) -> int:
+    """Write the page, and the pictures; the paths are the answer."""
+    from hpcshell.sweeps.exporting import put
+    from hpcshell.sweeps.page import page
+    from hpcshell.sweeps.pictures import draw
+    from hpcshell.sweeps.reporting import findings
+
+    found = open_sweep(sweep)
+    direction = _direction(maximize)
+    drawn = findings(found.spec, found.standings(), metric=metric, direction=direction)
+    written: list[str] = []
+    if html:
+        put(page(drawn, heat).encode("utf-8", "backslashreplace"), html)
+        written.append(html)
+    if pictures:
+        written += draw(drawn, pictures, heat)
+    if talk.json:
+        talk.document({"schema": SCHEMA, "id": found.id, "written": written})
+    else:
+        talk.data(*(safe(path) if talk.quiet else f"wrote {safe(path)}" for path in written))
     return exits.OK
 
 

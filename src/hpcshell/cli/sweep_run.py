@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -21,8 +22,14 @@ from hpcshell.sweeps.keeping import Round
 from hpcshell.sweeps.making import Source, check_count
 from hpcshell.sweeps.standing import BAD, MISSING
 
-COUNTED: Final = 10_000_000
+COUNTED: Final = 2_000_000
 """Points that are counted one by one, where the number does not follow from the axes."""
+
+
+class Points(Panelled):
+    """A verb that submits points."""
+
+    own = "Points"
 
 
 @verb(
@@ -33,7 +40,7 @@ COUNTED: Final = 10_000_000
     'hpc sweep run --mode array --walltime 08:00:00 --resources "select=2:ncpus=8:mem=32gb"',
     changes=True,
     on=True,
-    kind=Panelled,
+    kind=Points,
 )
 @click.argument("spec", metavar="[FILE]", required=False)
 @click.option(
@@ -45,7 +52,7 @@ COUNTED: Final = 10_000_000
 @click.option("--sweep-id", metavar="ID", help="What it is called; else its name, or its file's.")
 @click.option("--max-runs", metavar="N", type=click.IntRange(1), help="Only the first N points.")
 @click.option("--count-only", is_flag=True, help="Say how many points there are, and do nothing.")
-@click.option("--dry", "-d", "dry", is_flag=True, hidden=True, help="The same as --dry-run.")
+@click.option("-d", "dry", is_flag=True, help="The same as --dry-run.")
 @click.option(
     "--max-failures",
     metavar="N",
@@ -67,7 +74,7 @@ COUNTED: Final = 10_000_000
     help="At most N points at once.",
 )
 @click.option("--priority", metavar="N", type=click.IntRange(0, 1000), help="0 to 1000, of each.")
-@click.option("--retries", metavar="N", type=click.IntRange(0), help="Tries of a point that fails.")
+@click.option("--retries", metavar="N", type=click.IntRange(0), help="Further tries of what fails.")
 @click.option(
     "--snapshot/--no-snapshot",
     default=None,
@@ -103,7 +110,7 @@ def run(talk: Talk, spec: str | None, config: str | None, **chosen: Any) -> int:
     "hpc sweep resume lr-study --move --on local",
     changes=True,
     on=True,
-    kind=Panelled,
+    kind=Points,
 )
 @id_argument
 @click.option(
@@ -198,16 +205,25 @@ def _submitted(sweep: Sweep, done: Round) -> int:
 
 
 def _lines(sweep: Sweep, done: Round, submitted: int) -> list[str]:
-    points = len(done.standings)
-    lines = []
+    jobs: dict[str, list[str]] = {}
     for one in done.step.taken:
-        jobs = f"job {one.jobs[0]}" if len(one.jobs) == 1 else counted(len(one.jobs), "job")
-        lines.append(f"submitted to {safe(one.on)}: {jobs}")
+        jobs.setdefault(one.on, []).extend(one.jobs)
     left = f", {done.step.left:,} wait here for a place" if done.step.left else ""
-    told = f"{submitted:,} of {counted(points, 'point')} submitted{left}"
+    told = f"{submitted:,} of {_all(sweep, done)} submitted{left}"
     if not submitted and not done.step.left:
         told = f"nothing to submit: {_states(done)}"
+    lines = [f"submitted to {safe(on)}: {_jobs(labels)}" for on, labels in jobs.items()]
     return [f"sweep {safe(sweep.id)}: {told}", *lines]
+
+
+def _jobs(labels: Sequence[str]) -> str:
+    return f"job {labels[0]}" if len(labels) == 1 else counted(len(labels), "job")
+
+
+def _all(sweep: Sweep, done: Round) -> str:
+    if sweep.spec.search is not None:
+        return counted(sweep.spec.search.trials, "trial")
+    return counted(len(done.standings), "point")
 
 
 def _states(done: Round) -> str:
@@ -218,4 +234,6 @@ def _states(done: Round) -> str:
 def _hint(done: Round, submitted: int) -> str:
     if not submitted and any(one.state in BAD for one in done.standings):
         return "what has failed: hpc sweep errors; to run it again: hpc sweep resume"
+    if not submitted and done.over:
+        return "what it came to: hpc sweep report"
     return "how it stands: hpc sweep status; to wait: hpc sweep watch"

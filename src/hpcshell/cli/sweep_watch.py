@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,11 +12,12 @@ from hpcshell.cli import exits
 from hpcshell.cli.sweep_words import id_argument, outcome_code, sentence
 from hpcshell.cli.talk import Talk, on_terminal, terminal_width
 from hpcshell.cli.verb import verb
+from hpcshell.cli.watch import CLEAR, redraw
 from hpcshell.core.errors import WaitTimedOut
 from hpcshell.core.words import safe, shortened
 from hpcshell.sweeps.errors import errors
 from hpcshell.sweeps.face import Sweep, open_sweep
-from hpcshell.sweeps.standing import BAD, Standing
+from hpcshell.sweeps.standing import BAD, UNKNOWN, Standing
 
 Standings = Sequence[Standing]
 
@@ -26,7 +26,6 @@ GROUPS: Final = 5
 READ: Final = 2_000
 """Points whose errors are read each time."""
 EVERY: Final = 2.0
-_CLEAR: Final = "\x1b[H\x1b[2J"
 _BAR: Final = (("COMPLETED", "#", "blue"), ("RUNNING", "=", "green"))
 _NARROW: Final = 60
 
@@ -48,7 +47,8 @@ def status(talk: Talk, sweep: str | None) -> int:
         talk.data(*(f"{state} {count}" for state, count in document["counts"].items()))
     else:
         talk.data(*_picture(talk, standings, document))
-    return exits.UNREACHABLE if document["counts"].get("UNKNOWN") else exits.OK
+    silent = any(one.state == UNKNOWN and one.job for one in standings)
+    return exits.UNREACHABLE if silent else exits.OK
 
 
 @verb("watch", "hpc sweep watch", "hpc sweep watch lr-study --every 10")
@@ -102,12 +102,13 @@ def _draw(talk: Talk, standings: Standings, document: dict[str, Any], told: str)
     if talk.json:
         return line
     if on_terminal():
-        stamp = time.strftime("%H:%M:%S")
-        lines = [stamp, *_picture(talk, standings, document)]
-        sys.stdout.write(_CLEAR + "\n".join(lines) + "\n")
-        sys.stdout.flush()
+        if not told:
+            sys.stdout.write(CLEAR)
+        redraw(_picture(talk, standings, document))
+    elif not document["live"]:
+        talk.data(line)
     elif line != told:
-        talk.say(line) if document["live"] else talk.data(line)
+        talk.say(line)
     return line
 
 
@@ -129,7 +130,7 @@ def _bar(talk: Talk, document: dict[str, Any]) -> str:
     for count, mark, style in [*shares[:1], (bad, "x", "red"), *shares[1:]]:
         seen += count
         until = seen * width // points
-        cells += talk.paint(mark * (until - used), style)
+        cells += talk.paint(mark * (until - used), style) if until > used else ""
         used = until
     done = (counts.get("COMPLETED", 0) + bad) * 100 // points
     return f"[{cells}{'.' * (width - used)}] {done:3} %"

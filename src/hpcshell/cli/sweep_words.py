@@ -10,6 +10,7 @@ import click
 from hpcshell.cli import exits
 from hpcshell.core.units import HOUR, MINUTE, format_duration
 from hpcshell.core.words import safe
+from hpcshell.sweeps.standing import GOOD
 
 SMALL: Final = 0.01
 """Hours that are told in seconds."""
@@ -49,12 +50,17 @@ def _word(state: str) -> str:
     return state.lower().replace("_", " ")
 
 
+def ended_well(counts: Mapping[str, int]) -> int:
+    """Points that nothing is left to be done about: a search ends some of them early."""
+    return sum(counts.get(state, 0) for state in GOOD)
+
+
 def outcome_code(counts: Mapping[str, int]) -> int:
-    """The exit code for how points ended: all completed, some, none."""
-    completed, total = counts.get("COMPLETED", 0), sum(counts.values())
-    if completed == total:
+    """The exit code for how points ended: all as they should, some, none."""
+    done, total = ended_well(counts), sum(counts.values())
+    if done == total:
         return exits.OK
-    if completed:
+    if done:
         return exits.SOME_FAILED
     return exits.CANCELLED if counts.get("CANCELLED") == total else exits.FAILED
 

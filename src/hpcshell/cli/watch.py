@@ -6,12 +6,14 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from hpcshell.cli.talk import Talk, on_terminal
 from hpcshell.core.errors import Wrong
+
+CLEAR: Final = "\x1b[2J"
 
 
 class _Seconds(click.FloatRange):
@@ -50,20 +52,22 @@ def watched(talk: Talk, every: float | None, draw: Callable[[], list[str]]) -> i
     if every is None:
         talk.data(*draw())
         return 0
-    sys.stdout.write("\x1b[2J")
+    sys.stdout.write(CLEAR)
     while True:
-        lines = draw()
-        room = max(1, _rows() - 2)
-        shown = lines[:room]
-        if len(lines) > room:
-            shown[-1] = f"... {len(lines) - room + 1} more"
-        stamp = time.strftime("%H:%M:%S")
-        # home, each line cleared to its end, the rest of the screen cleared: no flicker
-        sys.stdout.write(
-            "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in [stamp, *shown]) + "\x1b[J"
-        )
-        sys.stdout.flush()
+        redraw(draw())
         time.sleep(every)
+
+
+def redraw(lines: list[str]) -> None:
+    """Draw the lines over what stands on the terminal, as many as there is room for."""
+    room = max(1, _rows() - 2)
+    shown = lines[:room]
+    if len(lines) > room:
+        shown[-1] = f"... {len(lines) - room + 1} more"
+    stamp = time.strftime("%H:%M:%S")
+    # home, each line cleared to its end, the rest of the screen cleared: no flicker
+    sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in [stamp, *shown]) + "\x1b[J")
+    sys.stdout.flush()
 
 
 def _rows() -> int:

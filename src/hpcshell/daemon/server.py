@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.machine.listening import listen
 
 LINE_LIMIT: Final = 64 * 1024 * 1024
 OUTBOX_LIMIT: Final = 64 * 1024 * 1024
@@ -186,14 +187,9 @@ class Server:
     def listen(self) -> None:
         """(Re)create the socket file. The caller holds the state lock, so whatever lies there is
         stale."""
-        self.close_listener()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
         os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        listener.bind(self.path)
-        os.chmod(self.path, 0o600)
-        listener.listen(512)
+        listener = listen(self.path, 512)
+        self.close_listener()
         self.listener = listener
         self.selector.register(listener, selectors.EVENT_READ, self)
 
@@ -289,10 +285,13 @@ class Server:
             self.listener = None
 
     def close(self) -> None:
-        """Stop listening, send the last words, remove the socket file."""
-        self.close_listener()
+        """Remove the socket file, stop listening, send the last words.
+
+        In this order: a file at which nobody listens is a sign of a daemon that was killed.
+        """
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
+        self.close_listener()
         for peer in list(self.peers):
             peer.flush()
             self.drop(peer)

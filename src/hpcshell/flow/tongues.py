@@ -18,6 +18,11 @@ GPU_FULL: Final = "CUDA out of memory|CUDA_ERROR_OUT_OF_MEMORY|HIP out of memory
 _DEADLY: Final = (
     "Segmentation fault|Aborted|Bus error|Floating point exception|Illegal instruction|Killed"
 )
+SIGNS: Final = re.compile(
+    rf"Error|ERROR|Exception|Caused by|Unrecognized|terminate called|Assertion|panic|{GPU_FULL}"
+    rf"|{_DEADLY}|Fortran|: (?:line )?[0-9]+: "
+)
+"""A line that has none of them begins no error: most lines need not be looked at by each tongue."""
 
 
 def _after(pattern: str, lines: Sequence[str], at: int) -> re.Match[str] | None:

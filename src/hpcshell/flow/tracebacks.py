@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from hpcshell.core.records import Record
-from hpcshell.flow.tongues import DEATHS, GPU_FULL, TONGUES, Tongue
+from hpcshell.flow.tongues import DEATHS, GPU_FULL, SIGNS, TONGUES, Tongue
 
 LONGEST: Final = 400
 """Characters of a line that are looked at."""
-LINES: Final = 400
+LINES: Final = 250
 """Lines, from the last one back, that are looked at."""
 SHOWN: Final = 30
 NEAR: Final = 6
@@ -115,7 +115,7 @@ def _place(file: str, line: str, function: str) -> str:
 def _last(lines: Sequence[str], tongues: Sequence[Tongue], end: int) -> tuple[int, Frame] | None:
     """The last line from `end` on that an error of one of the tongues begins with."""
     for at in reversed(range(end, len(lines))):
-        for tongue in tongues:
+        for tongue in tongues if SIGNS.search(lines[at]) else ():
             if said := tongue(lines, at):
                 where, kind, message = said
                 shown = tuple(lines[max(0, at - 2) : at + SHOWN - 2])

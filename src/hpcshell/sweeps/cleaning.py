@@ -14,6 +14,7 @@ from hpcshell.machine import clock
 from hpcshell.sweeps import disk
 from hpcshell.sweeps.face import Sweep, recent
 from hpcshell.sweeps.snapshots import SNAPSHOTS
+from hpcshell.sweeps.standing import GOOD
 
 
 class Removable(Record, frozen=True, kw_only=True):
@@ -44,7 +45,8 @@ def _why(sweep: Sweep, before: float, keep_incomplete: bool) -> str:
     last = max(status["created"], status["last_end"] or 0.0)
     if last > before:
         return f"something has happened in it within {(clock.now() - before) / DAY:g} days"
-    if keep_incomplete and status["counts"].get("COMPLETED", 0) < status["points"]:
+    done = sum(status["counts"].get(state, 0) for state in GOOD)
+    if keep_incomplete and done < status["points"]:
         return "not all of its points have completed"
     return ""
 

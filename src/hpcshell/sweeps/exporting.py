@@ -24,7 +24,11 @@ _WHOLE: Final = 1 << 63
 def export(table: Table, path: str, form: str = "") -> None:
     """Write the table to a file, whole or not at all; `-` is the standard output. `form`: csv, json
     or parquet; the ending of the path says it where it is not given."""
-    content = encoded(table, form or _form(path))
+    put(encoded(table, form or _form(path)), path)
+
+
+def put(content: bytes, path: str) -> None:
+    """Write a file, whole or not at all; `-` is the standard output. Raises `Broken`."""
     if path == STDOUT:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

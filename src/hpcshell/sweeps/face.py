@@ -7,9 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
-
-from msgspec.structs import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from hpcshell.core.errors import HpcError, NotFound, NotYet, Refused, WaitTimedOut, Wrong
 from hpcshell.core.words import quote
@@ -17,21 +15,26 @@ from hpcshell.flow.spec import Spec
 from hpcshell.jobs.doors import LOCAL
 from hpcshell.jobs.opened import door
 from hpcshell.machine import clock
-from hpcshell.sweeps import disk, folder, keeping, making, searching, snapshots, submitting
+from hpcshell.sweeps import disk, folder, keeping, making, searching, submitting
+from hpcshell.sweeps.aiming import Ask, aimed
 from hpcshell.sweeps.folder import Folder, Manifest
 from hpcshell.sweeps.keeping import LONGEST, Round
-from hpcshell.sweeps.ledger import Ledger, Target, Wanted
+from hpcshell.sweeps.ledger import Wanted
 from hpcshell.sweeps.looking import look
 from hpcshell.sweeps.making import Source
-from hpcshell.sweeps.places import check_mode, targets
-from hpcshell.sweeps.resources import site_of, sweep_options
 from hpcshell.sweeps.standing import BAD, LIVE, MISSING, UNKNOWN, Standing
+
+if TYPE_CHECKING:
+    from hpcshell.flow.results.report import BestPoint, Report
+    from hpcshell.flow.results.table import Table
 
 STATES: Final = (
     *("COMPLETED", "RUNNING", "PENDING", "FAILED", "TIMEOUT", "OUT_OF_MEMORY"),
     *("NODE_FAIL", "CANCELLED", "PRUNED", "MISSING", "UNKNOWN"),
 )
 """In the order in which they are told."""
+LARGEST: Final = 1 << 24
+"""Characters of a specification."""
 _LOOKS: Final = 0.2
 _CERTAIN: Final = 60.0
 """Seconds until what was cancelled has to be."""
@@ -39,21 +42,34 @@ _CERTAIN: Final = 60.0
 
 def load(path: str | os.PathLike[str]) -> Source:
     """The specification in a file. Raises `NotFound`, or `Wrong` with the line."""
-    from hpcshell.flow.reading import read
-
     name = os.fspath(path)
     try:
-        with open(name, encoding="utf-8") as file:
-            text = file.read()
+        with open(name, "rb") as file:
+            content = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise NotFound(
             f"there is no file {quote(name, 200)}", "hpc sweep init writes one to begin with"
         ) from None
-    except UnicodeDecodeError as error:
-        raise Wrong(f"{quote(name, 200)} is no text: {error.reason}", "save it as UTF-8") from None
     except OSError as error:
         raise disk.trouble(name, error, "read") from None
-    return Source(read(text, name), os.path.realpath(name), text)
+    source = understood(content, name)
+    return Source(source.spec, os.path.realpath(name), source.text)
+
+
+def understood(content: bytes, name: str) -> Source:
+    """The specification that these bytes are. `name`: what errors blame. Raises `Wrong`."""
+    from hpcshell.flow.reading import read
+
+    if len(content) > LARGEST:
+        raise Wrong(
+            f"{quote(name, 200)} is no specification: it has more than {LARGEST:,} bytes",
+            "name the file that describes the sweep",
+        )
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Wrong(f"{quote(name, 200)} is no text: {error.reason}", "save it as UTF-8") from None
+    return Source(read(text, name), text=text)
 
 
 def create(
@@ -152,7 +168,8 @@ class Sweep:
             )
             if points or self.spec.search is not None:
                 several = len(points) if self.spec.search is None else 1
-                chosen = self._targets(mode, on, options, several, ledger)
+                ask = Ask(mode=mode, on=tuple(_named(on)), options=options or {})
+                chosen = aimed(self.manifest, ledger, ask, several)
                 ledger.add(Wanted(points=points, targets=chosen, time=clock.now()))
             done = keeping.take_round(self.folder)
             if done.step.hopeless:
@@ -160,47 +177,6 @@ class Sweep:
         folder.remember(self.folder)
         self._stay()
         return done
-
-    def _targets(
-        self,
-        mode: str | None,
-        on: str | Sequence[str] | None,
-        options: Mapping[str, Any] | None,
-        points: int,
-        ledger: Ledger,
-    ) -> tuple[Target, ...]:
-        """Where points go: as it is said now, else where they went last."""
-        if mode is None and on is None and ledger.last is not None:
-            kept = ledger.last.targets
-            return tuple(replace(one, options={**one.options, **(options or {})}) for one in kept)
-        found = targets(check_mode(mode or "auto"), _named(on), {}, points, self.manifest.code)
-        found = tuple(
-            replace(one, options={**asked_of(self.spec, one.on), **(options or {})})
-            for one in found
-        )
-        if any(one.staged for one in found) and not self.manifest.code:
-            found = tuple(replace(one, code=self._code()) if one.staged else one for one in found)
-        return tuple(self._throttled(one) for one in found)
-
-    def _code(self) -> str:
-        """What goes along to a machine that has none of our files."""
-        from hpcshell.flow.spec import Snapshot
-
-        return snapshots.take(self.manifest.project, self.spec.snapshot or Snapshot())
-
-    def _throttled(self, target: Target) -> Target:
-        care = self.spec.care
-        more: dict[str, Any] = {}
-        if care.throttle is not None and target.shape == "array":
-            more["throttle"] = care.throttle
-        if care.priority is not None:
-            more["priority"] = care.priority
-        if care.retries and target.on == "local":
-            more["retries"] = care.retries
-            more |= {"retry_on": care.retry_on} if care.retry_on else {}
-            more |= {"retry_grow": dict(care.retry_grow)} if care.retry_grow else {}
-            more |= {"retry_cap": dict(care.retry_cap)} if care.retry_cap else {}
-        return replace(target, options={**more, **target.options})
 
     def _call_back(self, staying: Sequence[str]) -> None:
         """Cancel what waits anywhere else, and wait until that is certain."""
@@ -244,7 +220,7 @@ class Sweep:
                     f"sweep {self.id} has not ended after {timeout:g} s", "hpc sweep status"
                 )
             left = LONGEST if deadline is None else min(LONGEST, deadline - begun)
-            self._pause(standings, left, clock.monotonic() - begun)
+            _pause(self.folder, standings, left, clock.monotonic() - begun)
 
     def _over(self) -> bool:
         """Whether nothing more is done about points that have ended: none is tried again."""
@@ -253,16 +229,6 @@ class Sweep:
             return True
         with self.folder.lock():
             return keeping.take_round(self.folder).over
-
-    def _pause(self, standings: Sequence[Standing], most: float, cost: float) -> None:
-        """Until it is worth looking again. One scheduler that has all of it tells when it ends."""
-        places = {one.on for one in standings if one.state in LIVE}
-        if places == {LOCAL} and not self.folder.ledger().wanted:
-            jobs = {one.job.partition("_")[0] for one in standings if one.state in LIVE}
-            with contextlib.suppress(HpcError):
-                door(LOCAL).call("wait", ids=sorted(jobs), timeout=most)
-                return
-        time.sleep(min(most, max(_LOOKS, 10 * cost)))
 
     def live(self, counts: Mapping[str, int]) -> bool:
         """Whether something of it waits, here or elsewhere, or runs."""
@@ -276,7 +242,7 @@ class Sweep:
 
     def standings(self) -> list[Standing]:
         """How each point stands, in order."""
-        return look(self.folder)
+        return look(self.folder, busy=self.folder.busy())
 
     def counts(self) -> Counter[str]:
         """How many points are in each state."""
@@ -305,11 +271,41 @@ class Sweep:
             "unknown": _reasons(one for one in standings if one.state == UNKNOWN),
         }
 
+    # ------------------------------------------------------------------------------------ results
 
-def asked_of(spec: Spec, on: str) -> dict[str, Any]:
-    """What a specification asks for at a place, as `hpcshell.submit` takes it."""
-    said = sweep_options(spec.resources, site_of(on)) if spec.resources else {}
-    return {**said, **spec.options}
+    def table(self) -> Table:
+        """All points with their parameters and results."""
+        from hpcshell.sweeps.collecting import table
+
+        return table(self.standings())
+
+    def report(self, metric: str = "", *, best: int = 10) -> Report:
+        """What it came to. `metric`: another one than the specification's. Raises `NotFound` for
+        one that no point has."""
+        from hpcshell.sweeps.reporting import report
+
+        return report(self.spec, self.standings(), metric=metric, best=best)
+
+    def best(self, count: int = 1, metric: str = "") -> tuple[BestPoint, ...]:
+        """The best points by the metric."""
+        return self.report(metric, best=count).best
+
+    def export(self, path: str | os.PathLike[str], form: str = "") -> None:
+        """Write the table, as `csv`, `json` or `parquet`; "": by the ending of the path."""
+        from hpcshell.sweeps.exporting import export
+
+        export(self.table(), os.fspath(path), form)
+
+
+def _pause(where: Folder, standings: Sequence[Standing], most: float, cost: float) -> None:
+    """Until it is worth looking again. One scheduler that has all of it tells when it ends."""
+    places = {one.on for one in standings if one.state in LIVE}
+    if places == {LOCAL} and not where.ledger().wanted:
+        jobs = {one.job.partition("_")[0] for one in standings if one.state in LIVE}
+        with contextlib.suppress(HpcError):
+            door(LOCAL).call("wait", ids=sorted(jobs), timeout=most)
+            return
+    time.sleep(min(most, max(_LOOKS, 10 * cost)))
 
 
 def _reasons(standings: Iterable[Standing]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hpcshell.core.errors import NotFound, Refused, Wrong
+from hpcshell.core.errors import HpcError, NotFound, NotYet, Refused, Wrong
 from hpcshell.core.records import Record
 from hpcshell.core.words import nearest, quote
 from hpcshell.flow.spec import Params, Spec
@@ -121,6 +121,16 @@ class Folder:
     def lock(self, *, wait: bool = True) -> Any:
         """Whoever submits points of this sweep is alone."""
         return disk.locked(self.file("lock"), wait=wait)
+
+    def busy(self) -> bool:
+        """Whether somebody submits points of it now."""
+        try:
+            with self.lock(wait=False):
+                return False
+        except NotYet:
+            return True
+        except HpcError:  # a folder that can only be read
+            return False
 
 
 def _row(line: bytes, where: str) -> Row:

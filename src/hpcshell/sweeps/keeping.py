@@ -48,13 +48,18 @@ class Round(Record, frozen=True, kw_only=True):
     said: tuple[str, ...] = ()
 
 
-def take_round(folder: Folder) -> Round:
-    """Look, decide, act. The caller holds the lock. Raises `Unwritable`."""
+Labels = dict[tuple[str, float | None], str]
+"""What points died of, by their ids and ends: their words are read once."""
+
+
+def take_round(folder: Folder, labels: Labels | None = None) -> Round:
+    """Look, decide, act. The caller holds the lock, and keeps `labels` from round to round. Raises
+    `Unwritable`."""
     manifest, ledger = folder.manifest(), folder.ledger()
     said = submitting.settle(ledger)
     standings = look(folder)
     if not ledger.stopped:
-        if (why := _why_stop(manifest, ledger, standings)) != "":
+        if why := _why_stop(manifest, ledger, standings, {} if labels is None else labels):
             said += stop(ledger, standings, why)
         else:
             _try_again(manifest, ledger, standings)
@@ -72,15 +77,24 @@ def take_round(folder: Folder) -> Round:
     return Round(standings=tuple(standings), step=step, over=over, said=tuple(said))
 
 
-def _why_stop(manifest: Manifest, ledger: Ledger, standings: Sequence[Standing]) -> str:
+def _why_stop(
+    manifest: Manifest, ledger: Ledger, standings: Sequence[Standing], labels: Labels
+) -> str:
     """What is wanted again no longer counts as failed."""
     wants = manifest.spec.care
     if wants.max_failures is None and wants.same_error is None:
         return ""
     bad = BAD - {"CANCELLED"}
     failed = [one for one in standings if one.state in bad and one.id not in ledger.wanted]
-    errors = [frame(one).label for one in failed] if wants.same_error is not None else []
+    errors = [_label(one, labels) for one in failed] if wants.same_error is not None else []
     return care.verdict(wants, len(failed), errors)
+
+
+def _label(one: Standing, labels: Labels) -> str:
+    label = labels.get((one.id, one.end))
+    if label is None:
+        label = labels[one.id, one.end] = frame(one).label
+    return label
 
 
 def stop(ledger: Ledger, standings: Sequence[Standing], why: str) -> list[str]:
@@ -166,11 +180,12 @@ def stay(
     stays with it."""
     with disk.locked(folder.file("keeper.lock"), wait=False):
         told: set[str] = set()
+        labels: Labels = {}
         longest = LONGEST if folder.manifest().spec.search is None else _SEARCHING
         while True:
             begun = clock.monotonic()
             with folder.lock():
-                last = take_round(folder)
+                last = take_round(folder, labels)
             for sentence in last.said:
                 if sentence not in told:
                     tell(sentence)

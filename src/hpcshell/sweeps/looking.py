@@ -57,8 +57,9 @@ class Outcome(Record, frozen=True, kw_only=True):
 _outcomes = msgspec.json.Decoder(Outcome)
 
 
-def look(folder: Folder, *, ask: bool = True) -> list[Standing]:
-    """All points, in order. Without `ask`, by their folders alone."""
+def look(folder: Folder, *, busy: bool = False) -> list[Standing]:
+    """All points, in order. `busy`: somebody is submitting just now, so that what is in doubt is
+    only under way."""
     rows, ledger = folder.rows(), folder.ledger()
     parts, doubtful = ledger.parts(), ledger.in_doubt()
     there = _listed(folder.file("points"))
@@ -68,19 +69,32 @@ def look(folder: Folder, *, ask: bool = True) -> list[Standing]:
         part = parts.get(row.id)
         standing = _by_folder(folder, index, row, part, there)
         if row.id in doubtful and standing.state in (MISSING, "PENDING"):
-            why = "whether it was taken is not known"
-            standing = replace(standing, state=UNKNOWN, on=doubtful[row.id], reason=why)
+            why = "it is being submitted" if busy else "whether it was taken is not known"
+            state = "PENDING" if busy else UNKNOWN
+            standing = replace(standing, state=state, on=doubtful[row.id], reason=why)
         elif part is not None and _unsettled(standing):
             open_[index] = part
         found.append(standing)
-    if ask and open_:
+    if open_:
         for index in bring(folder, rows, open_):
             found[index] = _by_folder(folder, index, rows[index], open_[index], there)
             if not _unsettled(found[index]):
                 del open_[index]
         for index, outcome in _asked(found, open_):
-            found[index] = _settled(found[index], outcome)
+            gone = not open_[index].staged and _name(rows[index]) not in there
+            found[index] = _settled(found[index], _without_folder(outcome) if gone else outcome)
     return found
+
+
+def _name(row: Row) -> str:
+    return (row.folder or row.id).partition("/")[0]
+
+
+def _without_folder(outcome: Outcome) -> Outcome:
+    """What has ended and left nothing has to run again: somebody took its folder away."""
+    if outcome.state in LIVE or outcome.state == UNKNOWN:
+        return outcome
+    return Outcome(state=MISSING, reason="its folder is gone")
 
 
 def _listed(path: str) -> frozenset[str]:
@@ -103,12 +117,11 @@ def _by_folder(
 ) -> Standing:
     directory = folder.directory(row)
     bare = Standing(index=index, id=row.id, params=row.params, directory=directory)
-    name = (row.folder or row.id).partition("/")[0]
     if part is None:
         return bare
     mine = replace(bare, job=part.label, on=part.on)
-    if name not in there:
-        return replace(mine, state="PENDING" if part.staged else MISSING)
+    if _name(row) not in there:
+        return replace(mine, state="PENDING")
     run = _run(f"{directory}/run")
     if run.code == "0":
         return replace(mine, state="COMPLETED", exit_code=0, start=run.start, end=run.end)

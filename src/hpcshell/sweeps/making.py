@@ -57,7 +57,7 @@ def make(
     made = folder.make(project, name)
     with made.lock():
         created = _known(made, source, project)
-        code = snapshots.take(project, spec.snapshot) if spec.snapshot is not None else ""
+        code = snapshots.take(project, spec.snapshot, source.path) if spec.snapshot else ""
         if spec.search is None:
             made.write_rows(rows(spec, name, code, limit))
         elif not os.path.exists(made.file("points.jsonl")):

@@ -21,8 +21,9 @@ from hpcshell.jobs.asking import prepare_for
 from hpcshell.jobs.doors import LOCAL
 from hpcshell.jobs.opened import door
 from hpcshell.sweeps import batches, folder, making, submitting, wrapper
+from hpcshell.sweeps.aiming import options_at
 from hpcshell.sweeps.batches import Batch
-from hpcshell.sweeps.face import Sweep, asked_of
+from hpcshell.sweeps.face import Sweep
 from hpcshell.sweeps.folder import Folder, Manifest, Row
 from hpcshell.sweeps.ledger import Target
 from hpcshell.sweeps.making import Source
@@ -146,12 +147,12 @@ def _place(
     """What is submitted there. What would be refused is told, not raised: the rest is worth
     knowing."""
     batch = _batch(rows, staged=target.staged)
-    asked = {**asked_of(manifest.spec, target.on), **options}
+    asked = options_at(manifest.spec, target, options)
     whole = submitting.options_of(where, manifest, batch, _with(target, asked))
     for name in ("output", "stage_in", "stage_out"):
         whole.pop(name, None)  # of files that are not there yet
     if target.shape == "array":
-        whole["array"] = _indices(points, manifest.spec.care.throttle)
+        whole["array"] = f"0-{points - 1}"
     way = door(target.on)
     try:
         made = prepare_for(way, submitting.command_of(where, batch), None, from_keywords(**whole))
@@ -166,10 +167,6 @@ def _place(
         argv=tuple(answer.get("argv") or ()),
         notes=(*made.notes, *answer.get("notes", ())),
     )
-
-
-def _indices(points: int, throttle: int | None) -> str:
-    return f"0-{points - 1}" + (f"%{throttle}" if throttle is not None else "")
 
 
 def _with(target: Target, options: Mapping[str, Any]) -> Target:

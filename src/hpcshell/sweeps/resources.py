@@ -9,7 +9,7 @@ All of it is read by the option table, as the directives of a script are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from hpcshell.core.errors import Wrong
@@ -43,6 +43,26 @@ def keywords(settings: Iterable[Setting], site: str = "") -> dict[str, Any]:
         else:
             found[name] = setting.text
     return found
+
+
+def over(stronger: Mapping[str, Any], weaker: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of both, by the names of their rows. What the stronger ones say in another way
+    (memory of a CPU, not of a node) is not said by the weaker ones any more."""
+    said = _named(stronger)
+    groups = {BY_NAME[name].group for name in said if name in BY_NAME} - {""}
+    kept = {
+        name: value
+        for name, value in _named(weaker).items()
+        if name not in BY_NAME or BY_NAME[name].group not in groups
+    }
+    return {**kept, **said}
+
+
+def _named(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        row.name if (row := by_key(name)) is not None else name: value
+        for name, value in options.items()
+    }
 
 
 def site_of(on: str | None) -> str:

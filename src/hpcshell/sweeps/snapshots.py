@@ -31,12 +31,14 @@ _IDLE: Final = frozenset(
 """Directories that hold nothing of a project's own."""
 
 
-def take(project: str, snapshot: Snapshot) -> str:
-    """Copy the project, unless there is such a copy; its name. Raises `Refused` for what is too
+def take(project: str, snapshot: Snapshot, source: str = "") -> str:
+    """Copy the project, unless there is such a copy; its name. `source`: the sweep's own file,
+    which is left out: a study that grows has the code that it had. Raises `Refused` for what is too
     much to copy, `Broken` where there is no room."""
+    own = os.path.relpath(source, project) if source else ""
     root = f"{project}/{SNAPSHOTS}"
     try:
-        names = sorted(_chosen(project, snapshot))
+        names = sorted(name for name in _chosen(project, snapshot) if name != own)
         _check_extent(project, names)
         os.makedirs(root, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".", dir=root) as drafts:

@@ -13,6 +13,8 @@ UNKNOWN: Final = "UNKNOWN"
 """It was submitted, and whoever has it cannot be asked."""
 PRUNED: Final = "PRUNED"
 """A search stopped it early: others did better by then. Nobody runs it again."""
+GOOD: Final = frozenset({"COMPLETED", PRUNED})
+"""Points about which nothing is left to be done."""
 LIVE: Final = frozenset({"PENDING", "RUNNING"})
 BAD: Final = frozenset({"FAILED", "TIMEOUT", "OUT_OF_MEMORY", "CANCELLED", "NODE_FAIL"})
 """What `resume` runs again, as it runs what is missing."""

@@ -60,13 +60,17 @@ def afterany_runs(bench: Bench) -> None:
 @behaviour
 def aftercorr_runs(bench: Bench) -> None:
     """aftercorr: each element follows the element of its index"""
-    first = bench.shell('echo "a$HPC_ARRAY_TASK_ID" >>order; sleep 1', array="0-1")
+    first = bench.shell(
+        'while [ ! -e go ]; do sleep 0.2; done; echo "a$HPC_ARRAY_TASK_ID" >>order', array="0-1"
+    )
     try:
         second = bench.shell(
             'echo "b$HPC_ARRAY_TASK_ID" >>order', array="0-1", dependency=f"aftercorr:{first}"
         )
     except HpcError as error:
         raise lacking(error) from error
+    finally:
+        (bench.directory / "go").touch()
     bench.end(first)
     bench.end(second)
     order = bench.lines("order")

@@ -14,7 +14,7 @@ import pytest
 from hpcshell.daemon.runner import wire
 from hpcshell.machine import processes
 from tests.support.homes import wait_for_exit
-from tests.support.runners import Driver, running
+from tests.support.runners import Driver, eventually, running
 
 
 @pytest.fixture
@@ -117,27 +117,27 @@ def test_a_run_that_ends_while_nobody_is_there_is_found_or_called_lost(runner: D
 
 
 def test_time_limits_survive(runner: Driver) -> None:
-    runner.start(1, "trap '' TERM; while :; do sleep 0.05; done", time_limit=1.0, grace=0.2)
-    runner.started(1)
-    began = time.monotonic()
+    script = "trap '' TERM; echo up > up; while :; do sleep 0.05; done"
+    runner.start(1, script, time_limit=3600.0, grace=0.2)
+    eventually((runner.home / "up").exists)
+    runner.order(wire.Limit(run=1, time_limit=1.0))
+    reached = time.monotonic() + 1.2
     kill_worker(runner)
     kill_keeper(runner)
     kill_both(runner)
+    began = max(reached, time.monotonic())
     end = runner.ended(1)
     assert isinstance(end, wire.Ended)
     assert (end.signal, end.stopped_by) == (signal.SIGKILL, "timeout")
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("who", KILLS)
 def test_a_stop_begun_is_carried_through(runner: Driver, who: str) -> None:
     runner.start(1, "trap '' TERM; echo up > up; while :; do sleep 0.05; done")
     runner.started(1)
-    while not (runner.home / "up").exists():
-        time.sleep(0.01)
-    runner.say(wire.Stop(run=1, cause="cancel", grace=0.5), wire.Inventory())
-    before = runner.standings
-    runner.hear_until(lambda: runner.standings > before)
+    eventually((runner.home / "up").exists)
+    runner.order(wire.Stop(run=1, cause="cancel", grace=0.5))
     KILLS[who](runner)
     end = runner.ended(1)
     assert isinstance(end, wire.Ended)
@@ -151,8 +151,7 @@ def test_strays_of_an_adopted_run_are_killed(runner: Driver, who: str) -> None:
     runner.started(1)
     KILLS[who](runner)
     stray = runner.home / "stray"
-    while not (stray.exists() and stray.read_text().strip()):
-        time.sleep(0.01)
+    eventually(lambda: stray.exists() and stray.read_text().strip())
     (runner.home / "gate").write_text("\n")
     assert runner.exit_code(1) == 4
     row = processes.look(int(stray.read_text()))

@@ -93,19 +93,16 @@ def test_peak_memory_is_true_or_said_to_be_a_bound(runner: Driver) -> None:
 
 
 def test_a_start_of_a_known_run_is_answered_and_not_repeated(runner: Driver) -> None:
-    runner.start(1, "echo x >> once; read line < wait; exit 4", stdout="o")
     os.mkfifo(runner.home / "wait")
+    runner.start(1, "echo x >> once; read line < wait; exit 4", stdout="o")
     runner.started(1)
     for _ in range(3):
         runner.start(1, "echo x >> once")
-    runner.say(wire.Inventory())
-    before = runner.standings
-    runner.hear_until(lambda: runner.standings > before)
+    runner.order()
     (runner.home / "wait").write_text("go\n")
     assert runner.exit_code(1) == 4
     runner.start(1, "echo x >> once")
-    runner.say(wire.Inventory())
-    runner.hear_until(lambda: runner.standings > before + 1)
+    runner.order()
     assert (runner.home / "once").read_text() == "x\n"
 
 
@@ -149,19 +146,21 @@ def test_bad_orders_are_complained_of_and_harm_nothing(runner: Driver) -> None:
 
 
 def test_the_time_limit_kills_what_ignores_term(runner: Driver) -> None:
-    script = "trap '' TERM; echo up; while :; do sleep 0.05; done"
-    runner.start(1, script, stdout="o", time_limit=0.2, grace=0.2)
+    script = "trap '' TERM; echo up > up; while :; do sleep 0.05; done"
+    runner.start(1, script, grace=0.2)
+    eventually((runner.home / "up").exists)
+    runner.say(wire.Limit(run=1, time_limit=0.2))
     end = runner.ended(1)
     assert isinstance(end, wire.Ended)
     assert (end.signal, end.stopped_by) == (signal.SIGKILL, "timeout")
 
 
 def test_the_warning_comes_first_then_term(runner: Driver) -> None:
-    script = (
-        "trap 'echo warned' USR1; trap 'echo termed; exit 9' TERM; while :; do sleep 0.02; done"
-    )
-    warn = wire.Warn("USR1", 0.4)
-    runner.start(1, script, stdout="o", time_limit=0.8, warn=warn)
+    traps = "trap 'echo warned' USR1; trap 'echo termed; exit 9' TERM"
+    script = f"{traps}; echo up > up; while :; do sleep 0.02; done"
+    runner.start(1, script, stdout="o", time_limit=3600.0, warn=wire.Warn("USR1", 0.2))
+    eventually((runner.home / "up").exists)
+    runner.say(wire.Limit(run=1, time_limit=0.4))
     end = runner.ended(1)
     assert isinstance(end, wire.Ended)
     assert (end.exit_code, end.stopped_by) == (9, "timeout")
@@ -170,10 +169,12 @@ def test_the_warning_comes_first_then_term(runner: Driver) -> None:
 
 
 def test_a_changed_limit_holds(runner: Driver) -> None:
-    runner.start(1, "sleep 60", time_limit=3600.0)
-    runner.start(2, "read line < wait; exit 5", time_limit=0.5)
     os.mkfifo(runner.home / "wait")
-    runner.say(wire.Limit(run=1, time_limit=0.1), wire.Limit(run=2, time_limit=None))
+    runner.start(1, "sleep 60", time_limit=3600.0)
+    runner.start(2, "read line < wait; exit 5", time_limit=3600.0)
+    runner.order(wire.Suspend(run=2), wire.Limit(run=2, time_limit=0.1))
+    runner.order(wire.Limit(run=2, time_limit=None), wire.Resume(run=2))
+    runner.say(wire.Limit(run=1, time_limit=0.4))
     end = runner.ended(1)
     assert isinstance(end, wire.Ended)
     assert end.stopped_by == "timeout"
@@ -244,8 +245,8 @@ def test_a_fork_bomb_is_ended(runner: Driver) -> None:
 
 
 def test_ends_wait_for_a_daemon_that_is_away(runner: Driver) -> None:
-    runner.start(1, "read line < wait; exit 6", time_limit=60.0)
     os.mkfifo(runner.home / "wait")
+    runner.start(1, "read line < wait; exit 6", time_limit=60.0)
     runner.started(1)
     runner.link.close()
     (runner.home / "wait").write_text("\n")
@@ -288,6 +289,7 @@ def test_an_idle_runner_uses_no_cpu_and_few_descriptors(runner: Driver) -> None:
         assert len(os.listdir(f"/proc/{pid}/fd")) < 20
     switches = Path(f"/proc/{runner.link.runner_pid}/schedstat")
     runner.connect()
+    eventually(lambda: (row := processes.look(runner.link.runner_pid)) and row.state == "S")
     before = switches.read_text().split()[2]
     with pytest.raises(AssertionError):
         runner.hear_until(lambda: False, patience=1.0)
@@ -347,8 +349,8 @@ def test_few_descriptors_are_enough() -> None:
 
 
 def test_a_daemon_born_inside_a_run_is_no_stray(runner: Driver) -> None:
-    runner.start(1, "read line < gate; exit 0")
     os.mkfifo(runner.home / "gate")
+    runner.start(1, "read line < gate; exit 0")
     runner.started(1)
     code = (
         "import os, sys, time; from tests.support.runners import Driver; from pathlib import Path;"

@@ -120,7 +120,8 @@ def test_what_does_not_stop_is_killed(runner: Driver, shown: wire.Session) -> No
 
 
 def test_a_time_limit_ends_it(runner: Driver, shown: wire.Session) -> None:
-    begin(runner, shown, time_limit=2.0)
+    begin(runner, shown)
+    runner.say(wire.Limit(run=1, time_limit=0.1))
     report = ended(runner)
     assert (report.signal, report.stopped_by) == (signal.SIGTERM, "timeout")
 
@@ -129,10 +130,11 @@ def test_a_time_limit_ends_it(runner: Driver, shown: wire.Session) -> None:
 def test_a_signal_reaches_whom_it_would_without_a_session(
     runner: Driver, shown: wire.Session, to: wire.Target
 ) -> None:
-    child = "trap 'echo child >> told' USR1; while [ ! -e go ]; do sleep 0.02; done"
+    wait = "while [ ! -e go ]; do sleep 0.02; done"
+    child = f"trap 'echo child >> told' USR1; echo up > ready; {wait}"
     script = (
         f"trap 'echo leader >> told' USR1; ({child}) &"
-        " echo up > up; while [ ! -e go ]; do sleep 0.02; done; wait; exit 5"
+        f" until [ -e ready ]; do :; done; echo up > up; {wait}; wait; exit 5"
     )
     begin(runner, shown, script)
     showing = shows(runner)

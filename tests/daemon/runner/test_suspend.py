@@ -21,6 +21,12 @@ FAMILY = (
 )
 """A leader, a child and a stray, all of which fork without end."""
 
+SAVING = (
+    "trap 'echo saved >> saved' USR1; trap 'echo term >> saved; exit 4' TERM;"
+    " echo up > up; while :; do sleep 0.02; done"
+)
+"""Tells which of the two it was sent, in this order even where both have come when it looks."""
+
 
 @pytest.fixture
 def runner() -> Iterator[Driver]:
@@ -35,11 +41,9 @@ def begin(runner: Driver, script: str = FAMILY, **more: object) -> None:
     eventually(lambda: (runner.home / "up").exists())
 
 
-def heard(runner: Driver, *orders: wire.AnyOrder) -> None:
-    """The runner has carried these out."""
-    before = runner.standings
-    runner.say(*orders, wire.Inventory())
-    runner.hear_until(lambda: runner.standings > before)
+def suspend_with_limit(runner: Driver, seconds: float) -> None:
+    """It stands still from now on, and only then has a limit that it could have reached before."""
+    runner.order(wire.Suspend(run=1), wire.Limit(run=1, time_limit=seconds))
 
 
 def members(runner: Driver) -> list[processes.Row]:
@@ -79,15 +83,15 @@ def test_all_of_it_stands_still_and_goes_on(runner: Driver) -> None:
     begin(runner)
     eventually(lambda: (runner.home / "stray").exists() and (runner.home / "child").exists())
     assert not is_suspended(runner)
-    heard(runner, wire.Suspend(run=1))
+    runner.order(wire.Suspend(run=1))
     eventually(lambda: stands_still(runner))
     assert is_suspended(runner)
-    heard(runner, wire.Suspend(run=1))
+    runner.order(wire.Suspend(run=1))
     eventually(lambda: stands_still(runner))
-    heard(runner, wire.Resume(run=1))
+    runner.order(wire.Resume(run=1))
     eventually(lambda: "T" not in states(runner))
     assert not is_suspended(runner)
-    heard(runner, wire.Resume(run=1))
+    runner.order(wire.Resume(run=1))
     let_go(runner)
     assert runner.exit_code(1) == 7
 
@@ -95,41 +99,40 @@ def test_all_of_it_stands_still_and_goes_on(runner: Driver) -> None:
 def test_what_forks_without_end_is_stopped(runner: Driver) -> None:
     script = "for i in $(seq 60); do (sleep 63 &) ; setsid sleep 63 & sleep 0.01; done; wait"
     begin(runner, f"echo up > up; ({script}) & ({script}) & ({script}) & wait")
-    heard(runner, wire.Suspend(run=1))
+    runner.order(wire.Suspend(run=1))
     eventually(lambda: stands_still(runner), patience=60.0)
     runner.say(wire.Stop(run=1, cause="cancel", grace=0.0))
     assert isinstance(runner.ended(1), wire.Ended)
 
 
 def test_the_clock_of_the_time_limit_stands_still(runner: Driver) -> None:
-    begin(runner, "echo up > up; sleep 60", time_limit=1.0, grace=0.1)
     began = time.monotonic()
-    heard(runner, wire.Suspend(run=1))
+    begin(runner, "echo up > up; sleep 60", time_limit=3600.0, grace=0.1)
+    suspend_with_limit(runner, 0.6)
     with pytest.raises(AssertionError, match="not within"):
-        runner.ended(1, patience=2.0)
-    heard(runner, wire.Resume(run=1))
+        runner.ended(1, patience=0.8)
+    runner.order(wire.Resume(run=1))
     end = runner.ended(1)
     assert isinstance(end, wire.Ended)
     assert end.stopped_by == "timeout"
-    assert time.monotonic() - began >= 2.9
+    assert time.monotonic() - began >= 0.6 + 0.8
 
 
 def test_a_warning_comes_as_late_as_the_limit(runner: Driver) -> None:
-    script = "trap 'echo warned > warned' USR1; echo up > up; while :; do sleep 0.05; done"
-    warn = wire.Warn("USR1", 0.6, "leader")
-    begin(runner, script, time_limit=1.2, grace=0.1, warn=warn)
-    heard(runner, wire.Suspend(run=1))
+    warn = wire.Warn("USR1", 0.3, "leader")
+    begin(runner, SAVING, time_limit=3600.0, warn=warn)
+    suspend_with_limit(runner, 0.6)
     with pytest.raises(AssertionError, match="not within"):
-        runner.ended(1, patience=1.5)
-    assert not (runner.home / "warned").exists()
-    heard(runner, wire.Resume(run=1))
-    runner.ended(1)
-    assert (runner.home / "warned").exists()
+        runner.ended(1, patience=0.8)
+    assert not (runner.home / "saved").exists()
+    runner.order(wire.Resume(run=1))
+    assert runner.exit_code(1) == 4
+    assert (runner.home / "saved").read_text().split() == ["saved", "term"]
 
 
 def test_what_cannot_go_on_by_its_deadline_is_ended(runner: Driver) -> None:
     begin(runner, "trap 'exit 3' TERM; echo up > up; while :; do sleep 0.05; done")
-    heard(runner, wire.Suspend(run=1, within=0.2))
+    runner.order(wire.Suspend(run=1, within=0.2))
     end = runner.ended(1)
     assert isinstance(end, wire.Ended)
     assert (end.exit_code, end.stopped_by) == (3, "deadline")
@@ -137,7 +140,7 @@ def test_what_cannot_go_on_by_its_deadline_is_ended(runner: Driver) -> None:
 
 def test_a_stop_lets_it_act_on_the_signal(runner: Driver) -> None:
     begin(runner, "trap 'exit 3' TERM; echo up > up; while :; do sleep 0.05; done")
-    heard(runner, wire.Suspend(run=1))
+    runner.order(wire.Suspend(run=1))
     runner.say(wire.Stop(run=1, cause="cancel"))
     assert runner.exit_code(1) == 3
     assert not runner.complaints
@@ -153,7 +156,7 @@ def test_what_is_being_ended_is_not_suspended(runner: Driver) -> None:
 
 def test_somebody_may_kill_what_is_suspended(runner: Driver) -> None:
     begin(runner)
-    heard(runner, wire.Suspend(run=1))
+    runner.order(wire.Suspend(run=1))
     os.kill(runner.started(1).pid, signal.SIGKILL)
     end = runner.ended(1)
     assert isinstance(end, wire.Ended)
@@ -163,7 +166,7 @@ def test_somebody_may_kill_what_is_suspended(runner: Driver) -> None:
 
 def test_a_runner_that_is_told_to_leave_ends_what_is_suspended(runner: Driver) -> None:
     begin(runner, "trap 'echo term > term; exit 3' TERM; echo up > up; read line < gate")
-    heard(runner, wire.Suspend(run=1))
+    runner.order(wire.Suspend(run=1))
     runner.say(wire.Shutdown(cancel=True))
     assert runner.exit_code(1) == 3
 
@@ -176,11 +179,11 @@ def test_it_stays_suspended_through_a_kill_and_the_exit_code_is_known(
     runner: Driver, who: str
 ) -> None:
     begin(runner)
-    heard(runner, wire.Suspend(run=1))
+    runner.order(wire.Suspend(run=1))
     KILLS[who](runner)
     eventually(lambda: stands_still(runner))
     assert is_suspended(runner)
-    heard(runner, wire.Resume(run=1))
+    runner.order(wire.Resume(run=1))
     let_go(runner)
     assert runner.exit_code(1) == 7
     assert not runner.missing
@@ -195,7 +198,7 @@ def test_an_order_given_at_the_moment_of_a_kill_is_carried_through(
     begin(runner)
     said: wire.AnyOrder = wire.Suspend(run=1)
     if order != "suspend":
-        heard(runner, said)
+        runner.order(said)
         said = wire.Resume(run=1)
     if order == "stop":
         said = wire.Stop(run=1, cause="cancel")
@@ -217,12 +220,12 @@ def test_an_order_given_at_the_moment_of_a_kill_is_carried_through(
 
 @pytest.mark.parametrize("who", KILLS)
 def test_the_clock_stands_still_through_a_kill(runner: Driver, who: str) -> None:
-    begin(runner, "echo up > up; sleep 60", time_limit=1.0, grace=0.1)
-    heard(runner, wire.Suspend(run=1))
+    begin(runner, "echo up > up; sleep 60", time_limit=3600.0, grace=0.1)
+    suspend_with_limit(runner, 0.6)
     KILLS[who](runner)
     with pytest.raises(AssertionError, match="not within"):
-        runner.ended(1, patience=1.5)
-    heard(runner, wire.Resume(run=1))
+        runner.ended(1, patience=0.8)
+    runner.order(wire.Resume(run=1))
     KILLS[who](runner)
     end = runner.ended(1)
     assert isinstance(end, wire.Ended)
@@ -230,11 +233,6 @@ def test_the_clock_stands_still_through_a_kill(runner: Driver, who: str) -> None
 
 
 # -- told before it is ended --------------------------------------------------------------------
-
-SAVING = (
-    "trap 'echo saved >> saved' USR1; trap 'echo term >> saved; exit 4' TERM;"
-    " echo up > up; while :; do sleep 0.02; done"
-)
 
 
 def preempt(before: float, grace: float = 5.0) -> wire.Stop:
@@ -245,7 +243,7 @@ def preempt(before: float, grace: float = 5.0) -> wire.Stop:
 def test_it_is_told_first_and_ended_later(runner: Driver, suspended: bool) -> None:
     begin(runner, SAVING)
     if suspended:
-        heard(runner, wire.Suspend(run=1))
+        runner.order(wire.Suspend(run=1))
     began = time.monotonic()
     runner.say(preempt(0.5), preempt(0.5))
     assert runner.exit_code(1) == 4
@@ -273,7 +271,7 @@ def test_what_is_then_cancelled_waits_no_longer(runner: Driver) -> None:
 @pytest.mark.parametrize("who", KILLS)
 def test_an_end_to_come_survives_a_kill(runner: Driver, who: str, grace: float) -> None:
     begin(runner, "trap '' TERM USR1; echo up > up; while :; do sleep 0.02; done")
-    heard(runner, preempt(0.5, grace))
+    runner.order(preempt(0.5, grace))
     KILLS[who](runner)
     end = runner.ended(1)
     assert isinstance(end, wire.Ended)
@@ -282,7 +280,7 @@ def test_an_end_to_come_survives_a_kill(runner: Driver, who: str, grace: float) 
 
 def test_a_signal_that_is_none_is_complained_of(runner: Driver) -> None:
     begin(runner)
-    heard(runner, wire.Stop(run=1, cause="preempt", ahead=wire.Warn("NIX", 1.0)))
+    runner.order(wire.Stop(run=1, cause="preempt", ahead=wire.Warn("NIX", 1.0)))
     assert any("NIX" in complaint for complaint in runner.complaints)
     let_go(runner)
     assert runner.exit_code(1) == 7

@@ -24,7 +24,7 @@ def points(
     """Points of parameters `a`, `b`, `c` (any of which may be left out) with a metric `loss`."""
     one = st.tuples(
         st.dictionaries(st.sampled_from("abc"), value, max_size=3),
-        st.sampled_from(STATES),
+        st.just(COMPLETED) | st.sampled_from(STATES),
         st.dictionaries(st.just("loss"), numbers, max_size=1),
         st.none() | st.floats(0, 1e9),
     )

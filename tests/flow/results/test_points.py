@@ -46,6 +46,12 @@ def test_all_completed_points_are_ranked_those_without_a_number_last(
     assert missing == sorted(missing)
 
 
+def test_the_best_is_the_least_or_the_most() -> None:
+    found = [point(at, {}, loss) for at, loss in enumerate([2.0, 1.0, 3.0])]
+    assert [one.index for one in ranked(found, "loss", "minimize")] == [1, 0, 2]
+    assert [one.index for one in ranked(found, "loss", "maximize")] == [2, 0, 1]
+
+
 def test_equal_points_stay_in_their_order() -> None:
     found = [point(at, {}, 1.0) for at in range(5)]
     for direction in ("minimize", "maximize"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from itertools import pairwise
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -92,8 +92,24 @@ def told(*words: str, lines: int = 1, environment: dict[str, str] | None = None)
 
 
 def test_there_is_a_survey_an_interval() -> None:
-    times = [each.time for each in told("fake", "--state=/", "--interval=0.1", lines=5)]
-    assert all(later - earlier > 0.05 for earlier, later in pairwise(times))
+    asked: list[float] = []
+
+    def found() -> Iterator[Survey]:
+        for _ in range(5):
+            asked.append(clock.monotonic())
+            yield Survey(provider="fake", time=0.0)
+
+    reader, writer = os.pipe()
+    begun = clock.monotonic()
+    sampler.tell(found(), 0.05, writer)
+    os.close(writer)
+    os.close(reader)
+    assert all(at >= begun + 0.05 * number for number, at in enumerate(asked))
+
+
+def test_surveys_keep_coming() -> None:
+    times = [each.time for each in told("fake", "--state=/", "--interval=0.02", lines=5)]
+    assert times == sorted(set(times))
 
 
 def test_it_ends_when_nobody_reads_though_the_next_one_is_far_off() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from hpcshell.machine import clock
 from hpcshell.machine.link import Link, LocalLink, SshLink
 from tests.support.clusters.sshd import Account, Sshd, need_sshd
 
@@ -56,6 +57,19 @@ def apart() -> Iterator[str]:
     directory = tempfile.mkdtemp(prefix="hpc-")
     yield directory
     shutil.rmtree(directory)
+
+
+@pytest.fixture
+def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Time stands still until there is this file: however long that takes, nobody's patience is
+    over by then."""
+    file, begun = tmp_path / "starts", clock.monotonic()
+
+    def passed() -> float:
+        return max(0.0, clock.now() - file.stat().st_mtime) if file.exists() else 0.0
+
+    monkeypatch.setattr(clock, "monotonic", lambda: begun + passed())
+    return file
 
 
 @pytest.fixture

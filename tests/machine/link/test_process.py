@@ -103,8 +103,8 @@ def test_one_that_closes_its_streams_still_has_its_code_and_its_patience() -> No
     assert run("exec 0<&- 1>&- 2>&-; sleep 600", patience=0.3).code is None
 
 
-def test_what_was_said_before_the_patience_was_over_is_kept() -> None:
-    ended = run("echo half; echo bad >&2; sleep 600", patience=1)
+def test_what_was_said_before_the_patience_was_over_is_kept(starts: Path) -> None:
+    ended = run(f"echo half; echo bad >&2; echo >{starts}; sleep 600", patience=1)
     assert ended == process.Ended(None, b"half\n", b"bad\n", why="no answer within 1 s")
 
 

@@ -176,12 +176,12 @@ def test_there_is_no_terminal_to_ask(link: Link) -> None:
     assert answer.code != 0
 
 
-def test_when_patience_is_over_all_of_it_is_killed(link: Link) -> None:
-    script = "sleep 600 & echo $$ $!; wait"
-    answer = link.say(Words(argv=("sh", "-c", script), patience=2))
+def test_when_patience_is_over_all_of_it_is_killed(link: Link, starts: Path) -> None:
+    script = f"sleep 600 & echo $$ $! >{starts}.new; mv {starts}.new {starts}; wait"
+    answer = link.say(Words(argv=("sh", "-c", script), patience=1))
     assert answer.code is None
-    assert answer.err == "no answer within 2 s"
-    pids = [int(pid) for pid in answer.out.split()]
+    assert answer.err == "no answer within 1 s"
+    pids = [int(pid) for pid in starts.read_text().split()]
     assert len(pids) == 2
     eventually(lambda: all(map(gone, pids)))
 

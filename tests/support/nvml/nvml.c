@@ -6,7 +6,7 @@
  *     driver   550.54.15
  *     error    FUNCTION  CODE          of any card, or of the driver
  *     hang     FUNCTION                never returns
- *     rounds   FILE                    a byte is added to it each time the cards are counted
+ *     rounds   FILE                    a dot is added to it each time the cards are counted, and an h where it hangs
  *     card     KEY=VALUE ...           uuid bus name memory used load temperature power limit ecc mode mig xid
  *     slice    KEY=VALUE ...           of the card above
  *     process  KIND  PID  MEMORY       of the card or slice above; KIND is Compute, Graphics or MPSCompute
@@ -120,6 +120,14 @@ static void obey(char **words, Device **card, Device **part) {
     }
 }
 
+static void mark(const char *text) {
+    FILE *file = rounds[0] ? fopen(rounds, "a") : NULL;
+    if (file) {
+        fputs(text, file);
+        fclose(file);
+    }
+}
+
 static void read_play(void) {
     const char *path = getenv("NVML_PLAY");
     FILE *file = path ? fopen(path, "r") : NULL;
@@ -141,7 +149,7 @@ static void read_play(void) {
 /* Hangs, or says which error is to be returned: OK where none is. */
 static int fate(const char *function, Device *device) {
     for (int i = 0; i < hangs; i++)
-        if (!strcmp(hang[i], function)) for (;;) pause();
+        if (!strcmp(hang[i], function)) for (mark("h");;) pause();
     for (int i = 0; i < failures; i++)
         if (!strcmp(failure[i].function, function)) return failure[i].code;
     if (device && !device->present) return LOST;
@@ -192,8 +200,7 @@ int nvmlSystemGetDriverVersion(char *version, unsigned length) {
 
 int nvmlDeviceGetCount_v2(unsigned *to) {
     read_play();
-    FILE *file = rounds[0] ? fopen(rounds, "a") : NULL;
-    if (file) { fputc('.', file); fclose(file); }
+    mark(".");
     FATE(NULL);
     *to = (unsigned) count;
     return OK;

@@ -73,7 +73,8 @@ class Device:
 
 @dataclass(frozen=True)
 class Play:
-    """`errors`: codes by function, whatever is asked; `hangs`: functions that never return."""
+    """`errors`: codes by function, whatever is asked; `hangs`: functions that never return;
+    `rounds`: a file with a dot for each time the cards were counted, and an h where it hangs."""
 
     cards: tuple[Device, ...] = ()
     driver: str = "550.54.15"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
@@ -82,16 +81,3 @@ def take_role(name: str) -> int:
     with open("/proc/self/comm", "w", encoding="ascii") as file:
         file.write(name)
     return kernel.signal_descriptor(WATCHED)
-
-
-def listen(path: str) -> socket.socket:
-    """A listening socket under this name, in place of whatever was there."""
-    fresh = f"{path}.{os.getpid()}"
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(fresh)
-    listener.bind(fresh)
-    os.chmod(fresh, 0o600)
-    listener.listen(16)
-    os.rename(fresh, path)
-    return listener

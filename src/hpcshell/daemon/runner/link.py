@@ -29,9 +29,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from hpcshell.core.errors import Broken
-from hpcshell.daemon.runner.ground import listen
 from hpcshell.daemon.runner.process import LISTENER_DESCRIPTOR, LOCK_DESCRIPTOR, take_lock
 from hpcshell.daemon.runner.wire import AnyEvent, AnyOrder, Standing, read_events, to_lines
+from hpcshell.machine.listening import listen
 from hpcshell.machine.paths import Places
 from hpcshell.machine.spawn import spawn_own
 

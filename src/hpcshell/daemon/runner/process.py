@@ -15,15 +15,11 @@ import sys
 import traceback
 
 from hpcshell.core.errors import HpcError
-from hpcshell.daemon.runner.ground import (
-    Ground,
-    Next,
-    leave_run,
-    listen,
-)
+from hpcshell.daemon.runner.ground import Ground, Next, leave_run
 from hpcshell.daemon.runner.keeper import Keeper, close_all
 from hpcshell.daemon.runner.worker import Worker
 from hpcshell.machine import tags
+from hpcshell.machine.listening import listen
 from hpcshell.machine.paths import Places, places
 
 LOCK_DESCRIPTOR = 3

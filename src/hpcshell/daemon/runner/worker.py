@@ -20,7 +20,6 @@ from hpcshell.daemon.runner.ground import (
     WORKER_NAME,
     Ground,
     Next,
-    listen,
     take_role,
 )
 from hpcshell.daemon.runner.journal import Acked, Entry, Journal, Note
@@ -30,6 +29,7 @@ from hpcshell.daemon.runner.said import Said
 from hpcshell.daemon.runner.starts import Starts
 from hpcshell.daemon.runner.warden import Warden
 from hpcshell.machine import clock, kernel
+from hpcshell.machine.listening import listen
 
 LINGER: Final = 60.0
 RETRY: Final = 1.0

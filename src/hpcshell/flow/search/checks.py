@@ -10,6 +10,8 @@ from hpcshell.flow.halving import rungs
 from hpcshell.flow.search.space import Space, is_int, is_log, step_of
 from hpcshell.flow.spec import Dist, Search
 
+MOST_STEPS: Final = 2**53
+"""Of one parameter: up to there a number can be told from its neighbour."""
 _KINDS: Final = ("uniform", "loguniform", "quniform", "int", "choice")
 
 
@@ -98,3 +100,5 @@ def _check_range(where: str, dist: Dist) -> None:
         raise Wrong(f"{where}: a logarithmic range has no steps", "leave out step, or log")
     if dist.kind == "quniform" and not step:
         raise Wrong(f"{where}: quniform needs a step", "quniform: [low, high, step]")
+    if not math.isfinite(dist.high - dist.low) or (dist.high - dist.low) > step * MOST_STEPS > 0:
+        raise Wrong(f"{where}: {shown} is too wide", "bring its ends together, or widen its step")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Set
+from decimal import Decimal
 from itertools import islice
 from typing import Final
 
@@ -49,7 +50,7 @@ def _after(dist: Dist, steps: int) -> float | int:
     steps of 0.1 come to."""
     if is_int(dist):
         return int(dist.low) + steps * int(step_of(dist))
-    return float(f"{dist.low + steps * dist.step:.12g}")
+    return float(Decimal(str(dist.low)) + steps * Decimal(str(dist.step)))
 
 
 def options(dist: Dist) -> tuple[Value, ...]:
@@ -65,7 +66,9 @@ def holds(dist: Dist, value: Value) -> bool:
         return False
     step = step_of(dist)
     steps = (value - dist.low) / step if step else 0.0
-    return dist.low <= value <= dist.high and abs(steps - round(steps)) <= _NEAR
+    return dist.low <= value <= dist.high and abs(steps - round(steps)) <= max(
+        _NEAR, abs(steps) * 1e-14
+    )
 
 
 def _turned(dist: Dist, seed: int, most: int) -> Iterator[Value]:

@@ -73,9 +73,7 @@ class Proposer:
         for name, dist in self._search.parameters.items():
             if self._space.active(name, chosen):
                 chosen[name] = _suggest(trial, name, dist)
-        self._study.tell(
-            trial, state=TrialState.FAIL
-        )  # whoever asked writes down what becomes of it
+        self._study.tell(trial, state=TrialState.FAIL)  # the log says what becomes of it
         return chosen
 
 
@@ -86,9 +84,7 @@ class Generations(NSGAIISampler):
     def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
         size = self.population_size or 1
         current = len(_complete(study)) // size
-        for generation in range(
-            current
-        ):  # each is found from the one before: here, not by recursion
+        for generation in range(current):  # from each the next: else Optuna recurses through all
             self.get_parent_population(study, generation)
         return current
 

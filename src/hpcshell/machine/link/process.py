@@ -254,6 +254,7 @@ class _Child:
         return code if code >= 0 else 128 - code
 
     def _killed(self, why: str) -> Ended:
+        self._hear_rest()
         self.close()
         return Ended(None, *self._said(), why=why)
 

@@ -74,10 +74,8 @@ def by_logarithm(values: Sequence[float]) -> bool:
 
 
 def tame(value: float) -> float:
-    """The value, or the nearest one of which squares and ratios are finite."""
-    if abs(value) > LARGEST:
-        return math.copysign(LARGEST, value)
-    return value if abs(value) >= 1 / LARGEST else 0.0
+    """The value, or the nearest one of which squares and distances are finite."""
+    return max(-LARGEST, min(LARGEST, value))
 
 
 def cut(text: str, longest: int) -> str:

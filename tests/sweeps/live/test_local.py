@@ -317,7 +317,7 @@ def test_on_a_full_disk_nothing_is_lost_and_it_goes_on_when_there_is_room(
         fill(disk)
         with pytest.raises(Unwritable, match="No space left") as raised:
             sweep.resume()
-        assert "hpc sweep resume" in raised.value.hint
+        assert "hpc sweep resume" in str(raised.value.hint)
         assert sweep.counts() == {"COMPLETED": 11, "FAILED": 1}
         (disk / "ballast").unlink()
         (tmp_path / "mended").touch()

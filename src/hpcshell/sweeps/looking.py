@@ -57,9 +57,9 @@ class Outcome(Record, frozen=True, kw_only=True):
 _outcomes = msgspec.json.Decoder(Outcome)
 
 
-def look(folder: Folder, *, busy: bool = False) -> list[Standing]:
-    """All points, in order. `busy`: somebody is submitting just now, so that what is in doubt is
-    only under way."""
+def look(folder: Folder, *, ask: bool = True, busy: bool = False) -> list[Standing]:
+    """All points, in order. Without `ask`, by their folders alone. `busy`: somebody is submitting
+    just now, so that what is in doubt is only under way."""
     rows, ledger = folder.rows(), folder.ledger()
     parts, doubtful = ledger.parts(), ledger.in_doubt()
     there = _listed(folder.file("points"))
@@ -75,7 +75,7 @@ def look(folder: Folder, *, busy: bool = False) -> list[Standing]:
         elif part is not None and _unsettled(standing):
             open_[index] = part
         found.append(standing)
-    if open_:
+    if ask and open_:
         for index in bring(folder, rows, open_):
             found[index] = _by_folder(folder, index, rows[index], open_[index], there)
             if not _unsettled(found[index]):

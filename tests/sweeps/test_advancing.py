@@ -23,7 +23,7 @@ def step(made: Folder, *targets: Target, most: int | None = None) -> Step:
     ledger = made.ledger()
     points = tuple(row.id for row in made.rows())[:most]
     ledger.add(Wanted(points=points, targets=targets, time=0.0))
-    return Advancing(made, made.manifest(), ledger).step(made.rows(), look(made, ask=False))
+    return Advancing(made, made.manifest(), ledger).step(made.rows(), look(made))
 
 
 def local(**options: Any) -> Target:
@@ -64,7 +64,7 @@ def test_what_is_refused_for_now_waits_here() -> None:
 
 def test_a_place_of_which_nothing_is_known_gets_no_more(tmp_path: Path) -> None:
     made = submitted(folder(tmp_path, 40))
-    assert {one.state for one in look(made, ask=False)} == {UNKNOWN}
+    assert {one.state for one in look(made)} == {UNKNOWN}
     done = step(made, Target(on="nowhere"), local(hold=True), most=20)
     assert [one.on for one in done.taken] == ["local"]
     assert done.troubles == ()

@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import hpcshell
+from hpcshell.sweeps.folder import Folder
 from hpcshell.sweeps.looking import Outcome, keep, look, outcome_of
 from tests.sweeps.folders import folder, said, submitted
 
@@ -19,8 +20,11 @@ LINES = st.sampled_from(
 )
 
 
-def states(made, *, ask: bool = False) -> list[str]:
-    return [one.state for one in look(made, ask=ask)]
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def states(made: Folder) -> list[str]:
+    return [one.state for one in look(made)]
 
 
 def test_what_was_never_submitted_is_missing(tmp_path: Path) -> None:
@@ -32,13 +36,14 @@ def test_what_a_point_wrote_counts(tmp_path: Path) -> None:
     said(made, 0, "start k0.0 10.0\nend 0 12.5\n")
     said(made, 1, "start k0.1 10.0\nend 3 12.0\n")
     said(made, 2, "start k0.2 10.0\n")
-    assert states(made) == ["COMPLETED", "FAILED", "RUNNING", "PENDING"]
-    first, second = look(made, ask=False)[:2]
+    assert states(made) == ["COMPLETED", "FAILED", "UNKNOWN", "UNKNOWN"]
+    first, second = look(made)[:2]
     assert first.end is not None
     assert first.start == pytest.approx(first.end - 2.5)
     assert (second.exit_code, second.job, second.on) == (3, "7_1", "nowhere")
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(LINES, max_size=8), torn=st.sampled_from(["", "en", "end", "start b.0"]))
 def test_the_last_run_counts_whatever_was_before(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], torn: str
@@ -46,32 +51,33 @@ def test_the_last_run_counts_whatever_was_before(
     made = submitted(folder(tmp_path_factory.mktemp("project"), 1), "7")
     said(made, 0, "".join(f"{line}\n" for line in lines) + torn)
     marks = [line.split()[:2] for line in [*lines, torn] if len(line.split()) >= 2]
-    expected = "PENDING"
+    expected = "UNKNOWN"
     for word, what in marks:
         ended = "COMPLETED" if what == "0" else "FAILED"
-        expected = "RUNNING" if word == "start" else ended
+        expected = "UNKNOWN" if word == "start" else ended
     assert states(made) == [expected]
 
 
-def test_a_point_whose_folder_was_deleted_is_missing(tmp_path: Path) -> None:
+def test_of_a_point_whose_folder_was_deleted_its_scheduler_is_asked(tmp_path: Path) -> None:
     made = submitted(folder(tmp_path), "7")
     shutil.rmtree(said(made, 1, "start k0.1 1\nend 0 2\n"))
-    assert states(made) == ["PENDING", "MISSING", "PENDING"]
+    assert states(made) == ["UNKNOWN"] * 3
 
 
 def test_of_what_may_have_been_taken_nothing_is_known(tmp_path: Path) -> None:
     made = submitted(folder(tmp_path))
     assert states(made) == ["UNKNOWN"] * 3
+    assert {one.state for one in look(made, busy=True)} == {"PENDING"}
 
 
 def test_what_its_scheduler_said_of_a_point_is_kept(tmp_path: Path) -> None:
     made = submitted(folder(tmp_path), "7")
     row = made.rows()[0]
     keep(made.directory(row), Outcome(state="TIMEOUT", reason="too long", start=1.0, end=2.0))
-    one = look(made, ask=False)[0]
+    one = look(made)[0]
     assert (one.state, one.reason, one.start, one.end) == ("TIMEOUT", "too long", 1.0, 2.0)
     said(made, 0, "start k0.0 1.0\nend 0 2.0\n")
-    assert look(made, ask=False)[0].state == "COMPLETED"
+    assert look(made)[0].state == "COMPLETED"
 
 
 def test_what_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path) -> None:
@@ -80,10 +86,9 @@ def test_what_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path) -> None:
     (point / "outcome").write_text("{")
     os.mkfifo(Path(made.directory(made.rows()[1]), "run"))
     Path(made.directory(made.rows()[2]), "run").symlink_to("/dev/zero")
-    assert states(made) == ["PENDING"] * 3
+    assert states(made) == ["UNKNOWN"] * 3
 
 
-@pytest.mark.usefixtures("home")
 def test_where_a_cluster_is_not_known_any_more_nothing_is_known_of_its_points(
     tmp_path: Path,
 ) -> None:
@@ -94,21 +99,19 @@ def test_where_a_cluster_is_not_known_any_more_nothing_is_known_of_its_points(
     assert "nowhere" in found[1].reason
 
 
-@pytest.mark.usefixtures("home")
 def test_a_job_of_the_same_number_is_not_taken_for_that_of_a_point(tmp_path: Path) -> None:
     other = hpcshell.submit(["true"], chdir=str(tmp_path))
     made = submitted(folder(tmp_path, 1), other.label, on="local")
-    assert states(made, ask=True) == ["MISSING"]
+    assert states(made) == ["MISSING"]
     mine = hpcshell.submit(["false"], chdir=str(tmp_path), tag=["batch=k1"])
     mine.wait(60)
     submitted(made, mine.label, on="local", single=True)
-    assert states(made, ask=True) == ["FAILED"]
+    assert states(made) == ["FAILED"]
 
 
-@pytest.mark.usefixtures("home")
 def test_what_no_scheduler_remembers_is_missing(tmp_path: Path) -> None:
     made = submitted(folder(tmp_path), "99", on="local")
-    assert states(made, ask=True) == ["MISSING"] * 3
+    assert states(made) == ["MISSING"] * 3
 
 
 @pytest.mark.parametrize("state", ["BOOT_FAIL", "DEADLINE", "a word of tomorrow"])

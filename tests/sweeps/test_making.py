@@ -62,7 +62,7 @@ def test_a_folder_of_another_sweep_is_refused(tmp_path: Path) -> None:
     other = replace_path(source(), str(tmp_path / "other.yaml"))
     with pytest.raises(Refused, match="a program") as raised:
         make(other, str(tmp_path))
-    assert "--sweep-id" in raised.value.hint
+    assert "--sweep-id" in str(raised.value.hint)
 
 
 def replace_path(one: Source, path: str) -> Source:

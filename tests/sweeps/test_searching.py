@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hpcshell.sweeps import searching
 from hpcshell.sweeps.folder import Folder
 from hpcshell.sweeps.ledger import Intent, Stopped, Taken, Target, Wanted
 from hpcshell.sweeps.looking import look
 from hpcshell.sweeps.searching import Turn, over, take_turn, trials
+from hpcshell.sweeps.standing import UNKNOWN
 from tests.sweeps.folders import folder
+
+pytestmark = pytest.mark.usefixtures("home")
 
 SEARCH = {
     "method": "random",
@@ -36,8 +40,10 @@ def searched(project: Path, **search: Any) -> Folder:
     return made
 
 
-def turn(made: Folder) -> Turn:
-    return take_turn(made, made.manifest(), made.ledger(), look(made, ask=False))
+def turn(made: Folder, state: str = "RUNNING") -> Turn:
+    """`state`: that of what has begun and not ended."""
+    found = [replace(one, state=state) if one.state == UNKNOWN else one for one in look(made)]
+    return take_turn(made, made.manifest(), made.ledger(), found)
 
 
 def submit(made: Folder) -> list[Path]:
@@ -92,10 +98,19 @@ def test_no_more_run_at_once_than_may(tmp_path: Path) -> None:
     assert len(made.rows()) == 3
 
 
+def test_of_whom_nothing_is_known_counts_as_running(tmp_path: Path) -> None:
+    made = searched(tmp_path)
+    turn(made)
+    submit(made)
+    for _ in range(3):
+        assert not turn(made, UNKNOWN).done
+    assert len(made.rows()) == 2
+
+
 LOST = st.lists(st.sampled_from(["row", "want", "told", "torn"]), max_size=8)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lost=LOST)
 def test_whatever_was_broken_off_no_trial_is_asked_twice_and_none_is_lost(
     tmp_path_factory: pytest.TempPathFactory, lost: list[str]
@@ -181,7 +196,7 @@ def test_who_does_worse_than_others_is_given_up_and_not_asked_again(tmp_path: Pa
         (point / "stdout").write_text(steps)
     given_up = turn(made).stop
     assert given_up
-    states = {one.id: one.state for one in look(made, ask=False)}
+    states = {one.id: one.state for one in look(made)}
     assert {states[one.id] for one in given_up} == {"PRUNED"}
     assert made.rows()[0].id not in {one.id for one in given_up}
     turn(made)

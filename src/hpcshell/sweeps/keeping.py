@@ -33,6 +33,8 @@ LONGEST: Final = 30.0
 """Seconds between two rounds."""
 _SEARCHING: Final = 1.0
 """The same where places stand empty until the next trial is asked."""
+_HANDING_OUT: Final = 5.0
+"""The same while points wait here for places that take them."""
 _EASE: Final = 20.0
 """A round may take so much of the time: one part in so many."""
 _DETACHED: Final = '"$@" </dev/null >>"$0" 2>&1 &'
@@ -181,7 +183,7 @@ def stay(
     with disk.locked(folder.file("keeper.lock"), wait=False):
         told: set[str] = set()
         labels: Labels = {}
-        longest = LONGEST if folder.manifest().spec.search is None else _SEARCHING
+        searches = folder.manifest().spec.search is not None
         while True:
             begun = clock.monotonic()
             with folder.lock():
@@ -193,7 +195,13 @@ def stay(
             if last.over:
                 return last
             cost = clock.monotonic() - begun
-            pause(min(max(SHORTEST, _EASE * cost), longest))
+            pause(min(max(SHORTEST, _EASE * cost), _longest(searches, last.step)))
+
+
+def _longest(searches: bool, step: Step) -> float:
+    if searches:
+        return _SEARCHING
+    return _HANDING_OUT if step.left and not step.troubles else LONGEST
 
 
 def see_to(folder: Folder) -> bool:

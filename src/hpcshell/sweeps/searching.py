@@ -25,7 +25,7 @@ from hpcshell.sweeps.folder import Folder, Manifest, Row
 from hpcshell.sweeps.ledger import Ledger, Wanted
 from hpcshell.sweeps.looking import Outcome, keep
 from hpcshell.sweeps.making import row_of
-from hpcshell.sweeps.standing import BAD, LIVE, MISSING, PRUNED, Standing
+from hpcshell.sweeps.standing import BAD, LIVE, MISSING, PRUNED, UNKNOWN, Standing
 
 LOG: Final = "trials.jsonl"
 
@@ -118,6 +118,8 @@ class _Turn:
             elif one.state in LIVE or row.id in self.ledger.wanted:
                 self._running[trial.number] = row
                 self._report(trial, one)
+            elif one.state == UNKNOWN:
+                self._running[trial.number] = row
             else:
                 self._ended(trial, one)
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from hpcshell.jobs.surroundings import here
 from tests.support.clusters.faces import on_slurm as on_slurm
 from tests.support.clusters.over_ssh import Gate
 from tests.support.clusters.over_ssh import gate as gate
 from tests.support.clusters.over_ssh import mycluster as mycluster
+from tests.support.clusters.sge import running
 from tests.support.clusters.slurm import slurm_cluster as slurm_cluster
 from tests.sweeps.live.conftest import Made
 from tests.sweeps.live.study import PATIENCE, until, with_states
@@ -24,16 +26,23 @@ def wide(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HPC_RESOURCES__CPUS", "4")
 
 
-def test_each_place_gets_some_and_each_point_runs_once(made: Made, on_slurm: Path) -> None:
-    study = made(SOME, resources=SMALL)
-    sweep = study.create()
-    sweep.run(mode="distributed", on=["local", "slurm"])
-    sweep.wait(PATIENCE)
-    study.check_each_ended_once(sweep)
-    assert max(study.began.values()) == 1
-    places = Counter(one.on for one in sweep.standings())
-    assert set(places) == {"local", "slurm"}
-    assert min(places.values()) >= SOME // 8
+def test_each_place_gets_some_and_each_point_runs_once(
+    made: Made, on_slurm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running() as engine:
+        for name, value in engine.variables.items():
+            monkeypatch.setenv(name, value)
+        with open(here().config_file, "a", encoding="utf-8") as file:
+            file.write('[clusters.sge]\nbackend = "sge"\npoll = "0.5s"\n')
+        study = made(SOME, resources=SMALL)
+        sweep = study.create()
+        sweep.run(mode="distributed")
+        sweep.wait(PATIENCE)
+        study.check_each_ended_once(sweep)
+        assert max(study.began.values()) == 1
+        places = Counter(one.on for one in sweep.standings())
+        assert set(places) == {"local", "slurm", "sge"}
+        assert min(places.values()) >= 2
 
 
 @pytest.mark.slow

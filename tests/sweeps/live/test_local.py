@@ -12,17 +12,18 @@ from pathlib import Path
 
 import pytest
 
+import hpcshell
 from hpcshell.sweeps.batches import Batch, lay_out
 from hpcshell.sweeps.disk import Unwritable
 from hpcshell.sweeps.ledger import Intent, Target, Wanted
 from tests.conftest import Hpc
 from tests.support.daemons import Daemon
 from tests.support.disks import fill, small_disk
-from tests.support.runners import eventually
 from tests.sweeps.live.conftest import Made
 from tests.sweeps.live.study import PATIENCE, Study, cut_ledger, let_go, until, with_states
 
 MANY = 40
+FOREVER = "while :; do sleep 0.05; done"
 
 
 @pytest.fixture(autouse=True)
@@ -212,7 +213,7 @@ def test_points_that_fail_alike_stop_the_rest(made: Made) -> None:
 
 
 def test_a_time_limit_is_told_and_resume_runs_the_point_again(made: Made) -> None:
-    body = '[ "$N" != 1 ] || [ -e mended ] || while :; do sleep 0.05; done'
+    body = '[ "$N" != 1 ] || [ -e mended ] || ' + FOREVER
     study = made(3, body, resources={"time_limit": "1s"})
     sweep = study.create()
     sweep.run(on="local")
@@ -222,6 +223,19 @@ def test_a_time_limit_is_told_and_resume_runs_the_point_again(made: Made) -> Non
     sweep.resume()
     sweep.wait(PATIENCE)
     study.check_each_ended_once(sweep)
+
+
+def test_a_point_that_took_too_long_is_tried_again_with_more_time(made: Made) -> None:
+    body = f'[ "$N" != 1 ] || ! mkdir "$HPC_SWEEP_DIR/once" 2>/dev/null || {FOREVER}'
+    grow = {"retries": 1, "retry_on": ["TIMEOUT"], "retry_grow": {"time_limit": 60}}
+    study = made(3, body, resources={"time_limit": "1s"}, **grow)
+    sweep = study.create()
+    sweep.run(on="local")
+    sweep.wait(PATIENCE)
+    study.check_each_ended_once(sweep)
+    late = sweep.standings()[1]
+    assert study.began[late.id] == 2
+    assert hpcshell.job(late.job).show()["time_limit"] == 60
 
 
 def test_what_was_cancelled_runs_when_it_is_resumed(study: Study) -> None:
@@ -241,16 +255,16 @@ def test_what_was_cancelled_runs_when_it_is_resumed(study: Study) -> None:
     study.check_each_ended_once(sweep)
 
 
-def test_a_point_that_made_room_for_another_job_goes_back_and_counts_once(
-    study: Study, hpc: Hpc
+@pytest.mark.parametrize("verb", ["requeue", "preempt"])
+def test_a_point_that_made_room_for_others_goes_back_and_counts_once(
+    study: Study, hpc: Hpc, verb: str
 ) -> None:
     study.close()
     sweep = study.create()
     sweep.run(on="local")
     study.until_begun()
-    first = with_states(sweep, "RUNNING")[0]
-    hpc("requeue", first.job, check=True)
-    eventually(lambda: study.began[first.id] == 2, PATIENCE)
+    first = next(one for one in sweep.standings() if study.began[one.id])
+    hpc(verb, first.job, check=True)
     study.open()
     sweep.wait(PATIENCE)
     study.check_each_ended_once(sweep)
@@ -303,7 +317,7 @@ def test_on_a_full_disk_nothing_is_lost_and_it_goes_on_when_there_is_room(
         fill(disk)
         with pytest.raises(Unwritable, match="No space left") as raised:
             sweep.resume()
-        assert "hpc sweep resume" in raised.value.hint
+        assert "hpc sweep resume" in str(raised.value.hint)
         assert sweep.counts() == {"COMPLETED": 11, "FAILED": 1}
         (disk / "ballast").unlink()
         (tmp_path / "mended").touch()

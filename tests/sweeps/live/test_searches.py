@@ -14,9 +14,11 @@ import pytest
 from hpcshell.sweeps import Sweep
 from hpcshell.sweeps.searching import trials
 from tests.sweeps.live.conftest import Made
-from tests.sweeps.live.study import PATIENCE, Study
+from tests.sweeps.live.study import PATIENCE, Study, with_states
 
 TRIALS = 16
+AT_ONCE = 5.0
+"""Seconds, on a machine that is busy with other tests."""
 SPACE = {"x": {"uniform": [-4.0, 4.0]}, "y": {"uniform": [-4.0, 4.0]}}
 BOWL = """awk -v x="$X" -v y="$Y" 'BEGIN {print "loss=" (x - 1) ^ 2 + (y + 2) ^ 2}'"""
 
@@ -93,6 +95,9 @@ for step in 1 3 9; do echo "step=$step loss=$loss"; done
     assert counts == {"COMPLETED": 1, "PRUNED": 5}
     assert len(study.began) == 6
     assert max(study.began.values()) == 1
+    for one in with_states(sweep, "PRUNED"):
+        decided = Path(one.directory, "outcome").stat().st_mtime
+        assert Path(one.directory, "run").stat().st_mtime - decided < AT_ONCE
     sweep.resume()
     assert sweep.wait(PATIENCE) == counts
     assert len(study.began) == 6

@@ -45,7 +45,6 @@ def test_each_place_gets_some_and_each_point_runs_once(
         assert min(places.values()) >= 2
 
 
-@pytest.mark.slow
 def test_a_place_that_goes_down_keeps_its_points_and_stops_nobody_else(
     made: Made, mycluster: Gate
 ) -> None:

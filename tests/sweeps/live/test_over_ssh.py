@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import pytest
-
 from tests.support.clusters.over_ssh import Gate
 from tests.support.clusters.over_ssh import gate as gate
 from tests.support.clusters.over_ssh import mycluster as mycluster
@@ -36,7 +34,6 @@ def test_the_project_goes_along_and_what_points_wrote_comes_back(
         assert said[1].startswith(str(mycluster.home))
 
 
-@pytest.mark.slow
 def test_while_the_link_is_down_nothing_is_known_and_nothing_is_submitted(
     made: Made, mycluster: Gate
 ) -> None:

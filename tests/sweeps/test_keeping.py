@@ -15,7 +15,7 @@ from hpcshell.sweeps.keeping import LONGEST, needs_somebody, selectors, stay, ta
 from hpcshell.sweeps.ledger import Stopped, Target, Wanted
 from tests.sweeps.folders import folder, said, submitted
 
-ENDED = "start k0.0 1.0\nend {} 2.0\n"
+ENDED = "start k0.0 1.0\nend k0.0 {} 2.0\n"
 
 
 @given(numbers=st.lists(st.integers(0, 200), unique=True), plain=st.lists(st.integers(1, 9)))

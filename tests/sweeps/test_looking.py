@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 import hpcshell
 from hpcshell.sweeps.folder import Folder
-from hpcshell.sweeps.looking import Outcome, keep, look, outcome_of
+from hpcshell.sweeps.looking import Outcome, keep, look, outcome_of, strays
 from tests.sweeps.folders import folder, said, submitted
 
 LINES = st.sampled_from(
-    ["start b.0 10.0", "start c.4 11.5", "end 0 12.0", "end 3 13.0", "end", "?"]
+    ["start b.0 10.0", "start c.4 11.5", "end b.0 0 12.0", "end c.4 3 13.0", "cut c.4 0 12.5"]
+    + ["cut b.0 7 12.0", "end", "?"]
 )
 
 
@@ -33,8 +34,8 @@ def test_what_was_never_submitted_is_missing(tmp_path: Path) -> None:
 
 def test_what_a_point_wrote_counts(tmp_path: Path) -> None:
     made = submitted(folder(tmp_path, 4), "7")
-    said(made, 0, "start k0.0 10.0\nend 0 12.5\n")
-    said(made, 1, "start k0.1 10.0\nend 3 12.0\n")
+    said(made, 0, "start k0.0 10.0\nend k0.0 0 12.5\n")
+    said(made, 1, "start k0.1 10.0\nend k0.1 3 12.0\n")
     said(made, 2, "start k0.2 10.0\n")
     assert states(made) == ["COMPLETED", "FAILED", "UNKNOWN", "UNKNOWN"]
     first, second = look(made)[:2]
@@ -50,17 +51,64 @@ def test_the_last_run_counts_whatever_was_before(
 ) -> None:
     made = submitted(folder(tmp_path_factory.mktemp("project"), 1), "7")
     said(made, 0, "".join(f"{line}\n" for line in lines) + torn)
-    marks = [line.split()[:2] for line in [*lines, torn] if len(line.split()) >= 2]
-    expected = "UNKNOWN"
-    for word, what in marks:
-        ended = "COMPLETED" if what == "0" else "FAILED"
-        expected = "UNKNOWN" if word == "start" else ended
+    marks = [line.split() for line in [*lines, torn] if len(line.split()) >= 2]
+    expected, owner = "UNKNOWN", ""
+    for word, who, *rest in marks:
+        if word == "start":
+            expected, owner = "UNKNOWN", who
+        elif who == owner:
+            done = {"end": "COMPLETED", "cut": "UNKNOWN"}[word]
+            expected = done if rest[0] == "0" else "FAILED"
     assert states(made) == [expected]
+
+
+def test_what_was_told_to_end_has_ended_as_its_scheduler_says(tmp_path: Path) -> None:
+    made = submitted(folder(tmp_path, 1), "7")
+    point = said(made, 0, "start k0.0 1.0\ncut k0.0 0 2.0\n")
+    assert states(made) == ["UNKNOWN"]
+    keep(str(point), Outcome(state="TIMEOUT"))
+    assert states(made) == ["TIMEOUT"]
+
+
+def test_what_has_run_has_run_though_the_ledger_is_lost(tmp_path: Path) -> None:
+    made = submitted(folder(tmp_path), "7")
+    said(made, 1, "start k0.1 10.0\nend k0.1 0 12.5\n")
+    Path(made.file("jobs.jsonl")).unlink()
+    assert states(made) == ["MISSING", "COMPLETED", "MISSING"]
+
+
+def test_a_point_that_left_nothing_runs_again_though_its_job_completed(tmp_path: Path) -> None:
+    mine = hpcshell.submit(["true"], chdir=str(tmp_path), tag=["batch=k0"])
+    mine.wait(60)
+    made = submitted(folder(tmp_path, 1), mine.label, on="local", single=True)
+    assert [(one.state, one.reason) for one in look(made)] == [
+        ("MISSING", "it left nothing in its folder")
+    ]
+
+
+def test_what_another_scheduler_has_is_not_run_again_by_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = submitted(folder(tmp_path), "7", on="local")
+    ledger = Path(made.file("jobs.jsonl"))
+    ledger.write_text(ledger.read_text().replace('"time"', '"scheduler":"far:/state","time"'))
+    assert {(one.state, "far:/state" in one.reason) for one in look(made)} == {("UNKNOWN", True)}
+
+
+def test_a_point_that_is_dropped_while_it_runs_is_a_stray(tmp_path: Path) -> None:
+    job = hpcshell.submit(["sleep", "60"], chdir=str(tmp_path), tag=["batch=k0"])
+    made = submitted(folder(tmp_path, 1), job.label, on="local", single=True)
+    assert strays(made) == []
+    made.write_rows(())
+    assert [one.job for one in strays(made)] == [job.label]
+    job.cancel()
+    job.wait(60)
+    assert strays(made) == []
 
 
 def test_of_a_point_whose_folder_was_deleted_its_scheduler_is_asked(tmp_path: Path) -> None:
     made = submitted(folder(tmp_path), "7")
-    shutil.rmtree(said(made, 1, "start k0.1 1\nend 0 2\n"))
+    shutil.rmtree(said(made, 1, "start k0.1 1\nend k0.1 0 2\n"))
     assert states(made) == ["UNKNOWN"] * 3
 
 
@@ -76,7 +124,7 @@ def test_what_its_scheduler_said_of_a_point_is_kept(tmp_path: Path) -> None:
     keep(made.directory(row), Outcome(state="TIMEOUT", reason="too long", start=1.0, end=2.0))
     one = look(made)[0]
     assert (one.state, one.reason, one.start, one.end) == ("TIMEOUT", "too long", 1.0, 2.0)
-    said(made, 0, "start k0.0 1.0\nend 0 2.0\n")
+    said(made, 0, "start k0.0 1.0\nend k0.0 0 2.0\n")
     assert look(made)[0].state == "COMPLETED"
 
 
@@ -93,7 +141,7 @@ def test_where_a_cluster_is_not_known_any_more_nothing_is_known_of_its_points(
     tmp_path: Path,
 ) -> None:
     made = submitted(folder(tmp_path), "7")
-    said(made, 0, "start k0.0 1.0\nend 0 2.0\n")
+    said(made, 0, "start k0.0 1.0\nend k0.0 0 2.0\n")
     found = look(made)
     assert [one.state for one in found] == ["COMPLETED", "UNKNOWN", "UNKNOWN"]
     assert "nowhere" in found[1].reason

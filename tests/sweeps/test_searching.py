@@ -63,7 +63,7 @@ def submit(made: Folder) -> list[Path]:
 def end(point: Path, loss: float | None, code: int = 0) -> None:
     if loss is not None:
         (point / "stdout").write_text(f"loss={loss}\n")
-    (point / "run").write_text(f"start k.0 1.0\nend {code} 2.0\n")
+    (point / "run").write_text(f"start k.0 1.0\nend k.0 {code} 2.0\n")
 
 
 def through(made: Folder) -> None:

@@ -51,7 +51,7 @@ class Lab:
     @property
     def lines(self) -> list[str]:
         """What the point says of its runs, without the times."""
-        return [" ".join(line.split()[:2]) for line in self.read("run").splitlines()]
+        return [" ".join(line.split()[:-1]) for line in self.read("run").splitlines()]
 
     def read(self, name: str) -> str:
         return (self.point / name).read_text()
@@ -70,7 +70,7 @@ def test_a_point_leaves_its_streams_its_exit_and_who_ran_it(lab: Lab, shell: str
     assert str(lab.point) in ended.stdout
     assert lab.read("stdout") == f"{lab.project}\n"
     assert lab.read("stderr") == "0.1\n"
-    assert lab.lines == ["start b.0", "end 3"]
+    assert lab.lines == ["start b.0", "end b.0 3"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -88,21 +88,21 @@ def test_a_point_that_another_job_runs_is_left_alone(lab: Lab) -> None:
     assert lab.lines == ["start b.0"]
 
 
-@pytest.mark.parametrize("before", ["", "end 143 2.0\n"])
+@pytest.mark.parametrize("before", ["", "end b.0 143 2.0\n", "cut b.0 0 2.0\n"])
 def test_a_job_that_is_put_back_goes_on_with_its_point(lab: Lab, before: str) -> None:
     lab.lay("sh", "-c", "echo again")
     (lab.point / "run").write_text(f"start b.0 1.0\n{before}")
     (lab.point / "stdout").write_text("first\n")
     assert lab.run().returncode == 0
     assert lab.read("stdout") == "first\nagain\n"
-    assert lab.lines[-2:] == ["start b.0", "end 0"]
+    assert lab.lines[-2:] == ["start b.0", "end b.0 0"]
 
 
 def test_a_folder_that_is_gone_is_made_again(lab: Lab) -> None:
     lab.lay("true")
     lab.point.rmdir()
     assert lab.run().returncode == 0
-    assert lab.lines[-1] == "end 0"
+    assert lab.lines[-1] == "end b.0 0"
 
 
 def test_a_project_that_is_gone_is_said(lab: Lab) -> None:
@@ -115,7 +115,7 @@ def test_a_project_that_is_gone_is_said(lab: Lab) -> None:
 def test_a_command_that_is_not_there_has_the_code_of_the_shell(lab: Lab) -> None:
     lab.lay("no-such-program")
     assert lab.run().returncode == 127
-    assert lab.lines[-1] == "end 127"
+    assert lab.lines[-1] == "end b.0 127"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -127,7 +127,7 @@ def test_a_signal_to_all_lets_the_point_write_down_how_it_ended(lab: Lab, shell:
         os.killpg(job.pid, signal.SIGTERM)
         assert job.wait(30) == 0
     assert lab.read("stdout") == "ready\nsaved\n"
-    assert lab.lines[-1] == "end 0"
+    assert lab.lines[-1] == "cut b.0 0"
 
 
 def test_on_another_machine_the_folder_is_below_the_directory_of_the_job(lab: Lab) -> None:
@@ -167,3 +167,18 @@ def test_what_is_no_file_is_not_read(lab: Lab) -> None:
     lab.lay("true")
     (lab.point / "run").symlink_to("/dev/full")
     assert lab.run().returncode == 74
+
+
+@pytest.mark.parametrize("name", ["dir", "me", "cd", "number", "code", "up", "_hpc_dir", "IFS"])
+def test_no_variable_of_a_point_is_in_the_way(lab: Lab, name: str) -> None:
+    lab.lay("sh", "-c", f'echo "${name}"', **{name: "0"})
+    assert lab.run().returncode == 0
+    assert lab.lines[-1] == "end b.0 0"
+    assert name.startswith("_hpc") or name == "IFS" or lab.read("stdout") == "0\n"
+
+
+@pytest.mark.parametrize("word", ["cd", "exit", "exec", "trap", "export", "set", ".", "eval"])
+def test_what_only_a_shell_can_do_is_no_command(lab: Lab, word: str) -> None:
+    lab.lay(word, "x")
+    assert lab.run().returncode in (126, 127)
+    assert lab.lines[-1].split()[0] == "end"

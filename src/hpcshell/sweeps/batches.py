@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from typing import Final
 
@@ -106,6 +108,8 @@ def _lay_point(folder: Folder, row: Row) -> None:
     except FileNotFoundError:
         os.makedirs(path)
     except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise OSError(errno.ENOTDIR, "something else has the name of a folder", path) from None
         _put_aside(path)
 
 

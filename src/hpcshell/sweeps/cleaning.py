@@ -67,7 +67,7 @@ def remove(chosen: Removable) -> None:
     sweep = chosen.sweep
     path, project = sweep.folder.path, sweep.manifest.project
     with sweep.folder.lock():
-        if sweep.live(sweep.counts()):
+        if sweep.status()["live"]:
             raise Refused(f"something of sweep {sweep.id} waits or runs", "hpc sweep cancel")
         codes = _codes(sweep)
         gone = f"{os.path.dirname(path)}/.gone-{sweep.id}-{os.getpid()}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -25,6 +27,34 @@ def trouble(path: str, error: OSError, what: str = "written") -> Unwritable:
         f"{quote(path, 200)} cannot be {what}: {error.strerror}",
         "make room or mend the permissions, then go on with: hpc sweep resume",
     )
+
+
+def opened(path: str, flags: int) -> int:
+    """A descriptor of a regular file; nothing else is waited for, and no link is followed. Raises
+    `OSError`."""
+    usual = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
+    descriptor = os.open(path, flags | usual, 0o644)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    return descriptor
+
+
+def read(path: str, most: int = -1) -> bytes:
+    """The content of a file, or so many bytes of it. Raises `OSError`."""
+    with os.fdopen(opened(path, os.O_RDONLY), "rb") as file:
+        return file.read(most)
+
+
+def lines(path: str) -> Iterator[bytes]:
+    """The lines of a file, as they are; none where there is no file. Raises `Unwritable`."""
+    try:
+        with os.fdopen(opened(path, os.O_RDONLY), "rb") as file:
+            yield from file
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise trouble(path, error, "read") from None
 
 
 def write_whole(path: str, pieces: Iterable[bytes]) -> None:
@@ -47,7 +77,7 @@ def append(path: str, line: bytes) -> None:
     """One more line, on the disk when this returns. What is left of one that was torn before goes.
     Raises `Unwritable`; then nothing of the new one is left."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = opened(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise trouble(path, error) from None
     try:
@@ -83,7 +113,7 @@ def _write(descriptor: int, content: bytes) -> None:
 
 def put(path: str, content: bytes) -> None:
     """A small new file that can be written again: it need not outlive the machine."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    descriptor = opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         _write(descriptor, content)
     finally:

@@ -20,7 +20,7 @@ from hpcshell.sweeps.aiming import Ask, aimed
 from hpcshell.sweeps.folder import Folder, Manifest
 from hpcshell.sweeps.keeping import LONGEST, Round
 from hpcshell.sweeps.ledger import Wanted
-from hpcshell.sweeps.looking import look
+from hpcshell.sweeps.looking import look, strays
 from hpcshell.sweeps.making import Source
 from hpcshell.sweeps.standing import BAD, LIVE, MISSING, UNKNOWN, Standing
 
@@ -157,6 +157,7 @@ class Sweep:
         on: str | Sequence[str] | None,
         options: Mapping[str, Any] | None,
     ) -> Round:
+        self.folder.check(self.manifest)
         with self.folder.lock():
             ledger = self.folder.ledger()
             submitting.settle(ledger)
@@ -194,7 +195,9 @@ class Sweep:
         with self.folder.lock():
             ledger = self.folder.ledger()
             submitting.settle(ledger)
-            standings = look(self.folder)
+            standings = [*look(self.folder), *strays(self.folder)]
+            if not ledger.wanted and not any(one.state in (*LIVE, UNKNOWN) for one in standings):
+                return []
             said = keeping.stop(ledger, standings, "it was cancelled")[1:]
             return said + keeping.cancel([one for one in standings if one.state == "RUNNING"])
 
@@ -241,7 +244,8 @@ class Sweep:
     # ------------------------------------------------------------------------------------ looking
 
     def standings(self) -> list[Standing]:
-        """How each point stands, in order."""
+        """How each point stands, in order. Raises `Wrong` where the list of them is damaged."""
+        self.folder.check(self.manifest)
         return look(self.folder, busy=self.folder.busy())
 
     def counts(self) -> Counter[str]:
@@ -266,7 +270,8 @@ class Sweep:
             "waiting_here": len(ledger.wanted),
             "stopped": ledger.stopped or None,
             "on": sorted({one.on for one in standings if one.on}),
-            "live": self.live(counts),
+            "strays": (others := len(strays(self.folder))),
+            "live": bool(others) or self.live(counts),
             "last_end": max(ends, default=None),
             "unknown": _reasons(one for one in standings if one.state == UNKNOWN),
         }

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from hpcshell.core.errors import HpcError, NotFound, NotYet, Refused, Wrong
 from hpcshell.core.records import Record
@@ -24,7 +25,8 @@ SCHEMA: Final = 1
 class Manifest(Record, frozen=True, kw_only=True):
     """`project`: the directory that points run in. `source`: the file of the specification; "" for
     one that a program made. `code`: the snapshot of the project they run in; "": the project
-    itself. `limit`: only so many points, the first ones."""
+    itself. `limit`: only so many points, the first ones. `points`: how many are listed, unless they
+    follow from a search."""
 
     schema: int = SCHEMA
     id: str
@@ -34,6 +36,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     source: str = ""
     code: str = ""
     limit: int | None = None
+    points: int = 0
 
 
 class Row(Record, frozen=True, kw_only=True):
@@ -72,8 +75,7 @@ class Folder:
         """Raises `NotFound` where there is no sweep, `Wrong` for one of another version."""
         path = self.file("sweep.json")
         try:
-            with open(path, "rb") as file:
-                content = file.read()
+            content = disk.read(path)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(
                 f"there is no sweep in {quote(self.path, 200)}", "hpc sweep recent lists them"
@@ -81,12 +83,24 @@ class Folder:
         except OSError as error:
             raise disk.trouble(path, error, "read") from None
         try:
-            return msgspec.json.decode(content, type=Manifest)
+            found = msgspec.json.decode(content, type=Manifest)
         except msgspec.MsgspecError as error:
             raise Wrong(
                 f"{quote(path, 200)} is damaged, or of another version: {error}",
                 "move the folder away, and run the sweep again",
             ) from None
+        return replace(found, project=self.project, source=self._moved(found))
+
+    @property
+    def project(self) -> str:
+        """The directory that the sweep is of, wherever that has been moved to."""
+        return self.path.removesuffix(f"/{OUTPUTS}/{self.id}")
+
+    def _moved(self, manifest: Manifest) -> str:
+        """The file of the specification, which was moved along if it lies in the project."""
+        if not manifest.source.startswith(f"{manifest.project}/"):
+            return manifest.source
+        return self.project + manifest.source.removeprefix(manifest.project)
 
     def write(self, manifest: Manifest) -> None:
         disk.write_whole(self.file("sweep.json"), [_encoder.encode(manifest)])
@@ -97,20 +111,31 @@ class Folder:
 
     def _rows(self) -> Iterator[Row]:
         path = self.file("points.jsonl")
-        try:
-            with open(path, "rb") as file:
-                for number, line in enumerate(file, start=1):
-                    if not line.endswith(b"\n"):
-                        return  # torn as it was added
-                    yield _row(line, f"{path}:{number}")
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise disk.trouble(path, error, "read") from None
+        for number, line in enumerate(disk.lines(path), start=1):
+            if line.endswith(b"\n"):  # else it was torn as it was added
+                yield _row(line, f"{path}:{number}")
 
-    def write_rows(self, rows: Iterable[Row]) -> None:
-        pieces = (_encoder.encode(row) + b"\n" for row in rows)
-        disk.write_whole(self.file("points.jsonl"), pieces)
+    def write_rows(self, rows: Iterable[Row]) -> int:
+        """List these points, and no others; how many they are."""
+        count = 0
+
+        def pieces() -> Iterator[bytes]:
+            nonlocal count
+            for count, row in enumerate(rows, start=1):  # noqa: B007
+                yield _encoder.encode(row) + b"\n"
+
+        disk.write_whole(self.file("points.jsonl"), pieces())
+        return count
+
+    def check(self, manifest: Manifest) -> None:
+        """Raises `Wrong` where points are missing from the list."""
+        there = sum(1 for _ in disk.lines(self.file("points.jsonl")))
+        if there < manifest.points:
+            raise Wrong(
+                f"{quote(self.file('points.jsonl'), 200)} has {there:,} points, and had"
+                f" {manifest.points:,}",
+                "hpc sweep run with the sweep's file lists them again",
+            )
 
     def add_row(self, row: Row) -> None:
         disk.append(self.file("points.jsonl"), _encoder.encode(row))
@@ -206,8 +231,7 @@ def known(project: str) -> list[str]:
 
 def _latest(root: str) -> str | None:
     try:
-        with open(f"{root}/{LATEST}", encoding="utf-8") as file:
-            name = file.read(200).strip()
+        name = disk.read(f"{root}/{LATEST}", 200).decode().strip()
     except (OSError, UnicodeDecodeError):
         name = ""
     if name and "/" not in name and os.path.exists(f"{root}/{name}/sweep.json"):

@@ -51,6 +51,7 @@ class Intent(Record, frozen=True, kw_only=True, tag="intent", tag_field="kind"):
     staged: bool = False
     code: str = ""
     attempt: int = 0
+    scheduler: str = ""
 
 
 class Taken(Record, frozen=True, kw_only=True, tag="taken", tag_field="kind"):
@@ -91,6 +92,7 @@ class Part(Record, frozen=True, kw_only=True):
     single: bool = False
     staged: bool = False
     attempt: int = 0
+    scheduler: str = ""
 
     @property
     def label(self) -> str:
@@ -129,16 +131,23 @@ class Ledger:
                 self._sources[line.key] = {
                     point: self.wanted.pop(point) for point in line.points if point in self.wanted
                 }
-            case Taken():
+            case Taken() if self._fits(line):
                 self.taken[line.key] = line
                 if "" in line.jobs:
                     self._want_again(line.key, self._not_taken(line))
-            case Void():
+            case Void() if line.key in self.intents:
                 self.void.add(line.key)
                 self._want_again(line.key, self.intents[line.key].points)
             case Stopped():
                 self.stopped = line.why
                 self.wanted.clear()
+
+    def _fits(self, taken: Taken) -> bool:
+        """Whether there is a batch that these jobs can be."""
+        intent = self.intents.get(taken.key)
+        if intent is None:
+            return False
+        return len(taken.jobs) == (len(intent.points) if intent.single else 1)
 
     def _not_taken(self, taken: Taken) -> list[str]:
         points = self.intents[taken.key].points
@@ -178,6 +187,7 @@ class Ledger:
                     single=intent.single,
                     staged=intent.staged,
                     attempt=intent.attempt,
+                    scheduler=intent.scheduler,
                 )
         return found
 
@@ -188,14 +198,8 @@ class Ledger:
 
 def _lines(path: str) -> Iterable[Any]:
     """A line that was torn when the machine stopped says nothing."""
-    try:
-        with open(path, "rb") as file:
-            for line in file:
-                try:
-                    yield _decoder.decode(line)
-                except msgspec.MsgspecError:
-                    continue
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise disk.trouble(path, error, "read") from None
+    for line in disk.lines(path):
+        try:
+            yield _decoder.decode(line)
+        except msgspec.MsgspecError:
+            continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -21,10 +21,12 @@ from hpcshell.core.indexset import IndexSet
 from hpcshell.core.records import Record
 from hpcshell.jobs.doors import LOCAL
 from hpcshell.jobs.opened import door
+from hpcshell.machine import clock
 from hpcshell.sweeps import disk
 from hpcshell.sweeps.bringing import bring
 from hpcshell.sweeps.folder import Folder, Row
-from hpcshell.sweeps.ledger import Part
+from hpcshell.sweeps.ledger import Ledger, Part
+from hpcshell.sweeps.places import this_scheduler
 from hpcshell.sweeps.standing import LIVE, MISSING, UNKNOWN, Standing
 
 _OURS: Final = {
@@ -60,7 +62,19 @@ _outcomes = msgspec.json.Decoder(Outcome)
 def look(folder: Folder, *, ask: bool = True, busy: bool = False) -> list[Standing]:
     """All points, in order. Without `ask`, by their folders alone. `busy`: somebody is submitting
     just now, so that what is in doubt is only under way."""
-    rows, ledger = folder.rows(), folder.ledger()
+    return _look(folder, folder.rows(), folder.ledger(), ask=ask, busy=busy)
+
+
+def strays(folder: Folder) -> list[Standing]:
+    """What waits or runs of points that are none of the sweep's any more."""
+    ledger, listed = folder.ledger(), {row.id for row in folder.rows()}
+    dropped = [Row(id=id, params={}) for id in ledger.parts() if id not in listed]
+    return [one for one in _look(folder, dropped, ledger) if one.state in LIVE] if dropped else []
+
+
+def _look(
+    folder: Folder, rows: Sequence[Row], ledger: Ledger, *, ask: bool = True, busy: bool = False
+) -> list[Standing]:
     parts, doubtful = ledger.parts(), ledger.in_doubt()
     there = _listed(folder.file("points"))
     found: list[Standing] = []
@@ -82,7 +96,10 @@ def look(folder: Folder, *, ask: bool = True, busy: bool = False) -> list[Standi
                 del open_[index]
         for index, outcome in _asked(found, open_):
             gone = not open_[index].staged and _name(rows[index]) not in there
-            found[index] = _settled(found[index], _without_folder(outcome) if gone else outcome)
+            believed = _believed(outcome, found[index], open_[index], gone)
+            found[index] = _settled(found[index], believed)
+            if believed.state not in (*LIVE, UNKNOWN, MISSING):
+                keep(found[index].directory, believed)
     return found
 
 
@@ -90,11 +107,24 @@ def _name(row: Row) -> str:
     return (row.folder or row.id).partition("/")[0]
 
 
-def _without_folder(outcome: Outcome) -> Outcome:
-    """What has ended and left nothing has to run again: somebody took its folder away."""
+_LATE: Final = {True: 3600.0, False: 60.0}
+"""Seconds that what a point wrote may take to come here from another machine: by a copy, or over a
+file system that both have."""
+
+
+def _believed(outcome: Outcome, standing: Standing, part: Part, gone: bool) -> Outcome:
+    """What has ended and left nothing has to run again: somebody took its folder, or what was in
+    it, away."""
     if outcome.state in LIVE or outcome.state == UNKNOWN:
         return outcome
-    return Outcome(state=MISSING, reason="its folder is gone")
+    if gone:
+        return Outcome(state=MISSING, reason="its folder is gone")
+    if outcome.state != "COMPLETED" or standing.state != "PENDING":
+        return outcome
+    late = clock.now() - (outcome.end or 0.0)
+    if part.on != LOCAL and late < _LATE[part.staged]:
+        return Outcome(state="RUNNING", reason="it has ended, and what it wrote is not here yet")
+    return Outcome(state=MISSING, reason="it left nothing in its folder")
 
 
 def _listed(path: str) -> frozenset[str]:
@@ -117,27 +147,29 @@ def _by_folder(
 ) -> Standing:
     directory = folder.directory(row)
     bare = Standing(index=index, id=row.id, params=row.params, directory=directory)
-    if part is None:
-        return bare
+    run = _run(f"{directory}/run") if _name(row) in there else None
+    if part is None:  # the ledger may be lost: what has run has run
+        done = run is not None and run.code == "0" and not run.cut
+        return replace(bare, state="COMPLETED", exit_code=0, end=run.end) if done and run else bare
     mine = replace(bare, job=part.label, on=part.on)
-    if _name(row) not in there:
+    if run is None:
         return replace(mine, state="PENDING")
-    run = _run(f"{directory}/run")
-    if run.code == "0":
+    if run.code == "0" and not run.cut:
         return replace(mine, state="COMPLETED", exit_code=0, start=run.start, end=run.end)
     if (known := _outcome(directory)) is not None:
         return _settled(replace(mine, start=run.start, end=run.end), known)
-    if run.code:
+    if run.code and (run.code != "0" or not run.cut):
         code = int(run.code)
         return replace(mine, state="FAILED", exit_code=code, start=run.start, end=run.end)
     return replace(mine, state="RUNNING" if run.begun else "PENDING", start=run.start)
 
 
 class _Run(NamedTuple):
-    """What a point says of its last run."""
+    """What a point says of its last run. `cut`: it was told to end before it had."""
 
     begun: bool = False
     code: str = ""
+    cut: bool = False
     start: float | None = None
     end: float | None = None
 
@@ -166,15 +198,16 @@ def _run(path: str) -> _Run:
 
 def _last_run(text: str, written: float) -> _Run:
     found = _Run()
-    begun = 0.0
+    begun, owner = 0.0, ""
     for line in text.splitlines():
         match line.split():
-            case ["start", _, *up]:
-                begun = _number(up)
+            case ["start", who, *up]:
+                begun, owner = _number(up), who
                 found = _Run(begun=True, start=written)
-            case ["end", code, *up] if code.isdecimal():
+            case ["end" | "cut" as how, who, code, *up] if code.isdecimal() and who == owner:
                 took = max(0.0, _number(up) - begun) if begun else 0.0
-                found = _Run(begun=True, code=code, start=written - took, end=written)
+                start, cut = written - took, how == "cut"
+                found = _Run(begun=True, code=code, cut=cut, start=start, end=written)
     return found
 
 
@@ -187,8 +220,7 @@ def _number(words: list[str]) -> float:
 
 def _outcome(directory: str) -> Outcome | None:
     try:
-        with open(f"{directory}/outcome", "rb") as file:
-            return _outcomes.decode(file.read(1 << 16))
+        return _outcomes.decode(disk.read(f"{directory}/outcome", 1 << 16))
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -210,16 +242,20 @@ def _asked(found: list[Standing], open_: Mapping[int, Part]) -> Iterator[tuple[i
     for (on, job), indices in jobs.items():
         for index, outcome in _of_job(on, job, {index: open_[index] for index in indices}, found):
             yield index, outcome
-            if outcome.state not in LIVE and outcome.state not in (UNKNOWN, MISSING):
-                keep(found[index].directory, outcome)
 
 
 def _of_job(
     on: str, job: str, parts: Mapping[int, Part], found: list[Standing]
 ) -> Iterator[tuple[int, Outcome]]:
     """What is said of the points of one job that are not settled."""
+    first = next(iter(parts.values()))
+    if on == LOCAL and first.scheduler not in ("", this_scheduler()):
+        why = f"the scheduler {first.scheduler} has it, not this one"
+        told = Outcome(state=UNKNOWN, reason=why)
+        yield from ((index, told) for index in parts if found[index].state in LIVE)
+        return
     try:
-        whole = _shown(on, job, next(iter(parts.values())))
+        whole = _shown(on, job, first)
     except (HpcError, LookupError) as error:
         why = getattr(error, "message", str(error))
         told = Outcome(state=UNKNOWN, reason=f"{on} cannot be asked: {why}")

@@ -57,9 +57,13 @@ def make(
     made = folder.make(project, name)
     with made.lock():
         created = _known(made, source, project)
+        listed = 0
         code = snapshots.take(project, spec.snapshot, source.path) if spec.snapshot else ""
         if spec.search is None:
-            made.write_rows(rows(spec, name, code, limit))
+            known = {row.id: row.folder for row in made.rows()}
+            found = rows(spec, name, code, limit)
+            kept = (replace(row, folder=known.get(row.id, row.folder)) for row in found)
+            listed = made.write_rows(kept)
         elif not os.path.exists(made.file("points.jsonl")):
             made.write_rows(())
         if source.text:
@@ -73,9 +77,9 @@ def make(
                 source=source.path,
                 code=code,
                 limit=limit,
+                points=listed,
             )
         )
-    folder.remember(made)
     return made
 
 
@@ -91,7 +95,27 @@ def _known(made: Folder, source: Source, project: str) -> float:
             ) from None
         return clock.now()
     folder.check_same(manifest, source.path, project)
+    _check_search(made, manifest, source.spec)
     return manifest.created
+
+
+def _check_search(made: Folder, manifest: Manifest, spec: Spec) -> None:
+    """Raises `Refused` for another search than the one whose trials are in the folder."""
+    if _asked(manifest.spec) == _asked(spec) or not made.rows():
+        return
+    raise Refused(
+        f"the sweep {quote(manifest.id)} has the points of another search",
+        "give this one another name: --sweep-id NAME, or `name:` in its file",
+    )
+
+
+def _asked(spec: Spec) -> object:
+    """What makes trials comparable: another number of them, or another method, goes on."""
+    search = spec.search
+    if search is None:
+        return None
+    space = (search.parameters, search.when, search.constants)
+    return (space, search.metrics, search.directions, spec.command, spec.passing)
 
 
 def check_count(spec: Spec, limit: int | None) -> None:

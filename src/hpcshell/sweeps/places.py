@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -9,6 +10,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.words import nearest, quote
 from hpcshell.jobs.doors import LOCAL
 from hpcshell.jobs.opened import door, name_of
+from hpcshell.jobs.surroundings import here
 from hpcshell.sweeps.ledger import Shape, Target
 
 Mode = Literal["auto", "array", "individual", "local", "remote", "distributed"]
@@ -42,6 +44,11 @@ def targets(
         Target(on=name, shape=shape, options=dict(options), staged=away(name), code=code)
         for name in names
     )
+
+
+def this_scheduler() -> str:
+    """Which of all schedulers that are called local this one is."""
+    return f"{os.uname().nodename}:{here().state}"
 
 
 def away(name: str) -> bool:

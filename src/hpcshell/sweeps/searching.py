@@ -44,8 +44,7 @@ def trials(folder: Folder) -> dict[int, Trial]:
     if not os.path.exists(path):
         return {}
     try:
-        with open(path, encoding="utf-8") as file:
-            return latest(read_log(file.read()))
+        return latest(read_log(disk.read(path).decode("utf-8", "replace")))
     except OSError as error:
         raise disk.trouble(path, error, "read") from None
 
@@ -167,8 +166,9 @@ class _Turn:
         for trial in self._searcher.ask(found.ask):
             self._write(trial)
             row = self._rows.of(trial)
-            self.folder.add_row(row)
-            self._want(row)
+            if row.id not in self.standings:  # else its result is told in the next round
+                self.folder.add_row(row)
+                self._want(row)
         return Turn(stop=stop, done=found.done or bool(self.ledger.stopped), why=found.why)
 
     def _give_up(self, trial: int) -> Standing:

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from hpcshell import jobs
 from hpcshell.core.errors import HpcError, NotFound, NotYet, Refused, Wrong
+from hpcshell.jobs.doors import LOCAL
 from hpcshell.jobs.opened import door
 from hpcshell.machine import clock
 from hpcshell.sweeps import batches
 from hpcshell.sweeps.batches import Batch
 from hpcshell.sweeps.folder import Folder, Manifest, Row
 from hpcshell.sweeps.ledger import Intent, Ledger, Taken, Target, Void
+from hpcshell.sweeps.places import this_scheduler
 
 CERTAIN: Final = (Wrong, Refused, NotFound, NotYet)
 """After these it is certain that nothing was taken."""
@@ -45,6 +47,7 @@ def submit(
             staged=target.staged,
             code=target.code,
             attempt=attempt,
+            scheduler=this_scheduler() if target.on == LOCAL else "",
         )
     )
     try:

@@ -145,3 +145,18 @@ def test_a_line_that_was_torn_says_nothing(ledger: Ledger) -> None:
     assert (set(read.wanted), read.intents) == ({"a"}, {})
     read.add(intent("l", "a"))
     assert set(Ledger(ledger.path).intents) == {"l"}
+
+
+def test_what_was_refused_is_not_asked_for_again(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path / "jobs.jsonl"))
+    good = Wanted(points=("a",), targets=(Target(on="local"),), time=1.0)
+    bad = Wanted(points=("b",), targets=(Target(on="local", options={"gpus": 4}),), time=2.0)
+    ledger.add(good)
+    ledger.add(Intent(key="k0", on="local", points=("a",), time=1.0))
+    ledger.add(Taken(key="k0", on="local", jobs=("7",)))
+    ledger.add(bad)
+    ledger.add(Intent(key="k1", on="local", points=("b",), time=2.0))
+    ledger.add(Void(key="k1", why="no gpus"))
+    ledger.add(Stopped(why="no gpus", time=2.0))
+    assert ledger.last == Ledger(ledger.path).last == good
+    assert not ledger.wanted

@@ -28,12 +28,12 @@ class Lab:
             made.mkdir(parents=True, exist_ok=True)
         (root / "point.sh").write_text(wrapper.SCRIPT)
 
-    def lay(self, *argv: str, me: str = "b.0", far: bool = False, **env: str) -> None:
+    def lay(self, *argv: str, owner: str = "b.0", far: bool = False, **env: str) -> None:
         where = f"{wrapper.HERE}/points/p" if far else str(self.point)
         content = wrapper.fragment(
             0,
             directory=where,
-            me=me,
+            me=owner,
             cd=str(self.project),
             argv=argv,
             env={"HPC_SWEEP_POINT": "p", **env},
@@ -81,7 +81,7 @@ def test_a_point_that_has_run_is_left_alone(lab: Lab, shell: str) -> None:
 
 
 def test_a_point_that_another_job_runs_is_left_alone(lab: Lab) -> None:
-    lab.lay("true", me="other.5")
+    lab.lay("true", owner="other.5")
     (lab.point / "run").write_text("start b.0 1.0\n")
     ended = lab.run()
     assert (ended.returncode, "b.0" in ended.stderr) == (wrapper.NOT_MINE, True)
@@ -171,7 +171,7 @@ def test_what_is_no_file_is_not_read(lab: Lab) -> None:
 
 @pytest.mark.parametrize("name", ["dir", "me", "cd", "number", "code", "up", "_hpc_dir", "IFS"])
 def test_no_variable_of_a_point_is_in_the_way(lab: Lab, name: str) -> None:
-    lab.lay("sh", "-c", f'echo "${name}"', **{name: "0"})
+    lab.lay("sh", "-c", f'echo "${name}"', **{name: "0"})  # type: ignore[arg-type]
     assert lab.run().returncode == 0
     assert lab.lines[-1] == "end b.0 0"
     assert name.startswith("_hpc") or name == "IFS" or lab.read("stdout") == "0\n"

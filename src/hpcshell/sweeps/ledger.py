@@ -102,7 +102,7 @@ class Part(Record, frozen=True, kw_only=True):
 
 class Ledger:
     """All lines so far. `wanted`: the points that are to be submitted yet; `last`: what was wanted
-    last. `stopped`: why nothing more is submitted; "": it goes on."""
+    last, unless it was refused. `stopped`: why nothing more is submitted; "": it goes on."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -112,6 +112,7 @@ class Ledger:
         self.wanted: dict[str, Wanted] = {}
         self.last: Wanted | None = None
         self.stopped = ""
+        self._accepted: Wanted | None = None
         self._sources: dict[str, dict[str, Wanted]] = {}
         for line in _lines(path):
             self._note(line)
@@ -133,6 +134,8 @@ class Ledger:
                 }
             case Taken() if self._fits(line):
                 self.taken[line.key] = line
+                for source in self._sources[line.key].values():
+                    self._accepted = source
                 if "" in line.jobs:
                     self._want_again(line.key, self._not_taken(line))
             case Void() if line.key in self.intents:
@@ -141,6 +144,7 @@ class Ledger:
             case Stopped():
                 self.stopped = line.why
                 self.wanted.clear()
+                self.last = self._accepted
 
     def _fits(self, taken: Taken) -> bool:
         """Whether there is a batch that these jobs can be."""

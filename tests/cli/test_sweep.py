@@ -378,6 +378,19 @@ def test_the_sweeps_of_a_directory_are_listed_the_latest_first(project):
     assert "did you mean one?" in project("status", "onee").err
 
 
+def test_a_damaged_sweep_is_listed_and_the_others_are_tended(project):
+    project("run", "--sweep-id", "one", "--wait")
+    project("run", "--sweep-id", "two", "--wait")
+    Path("sweeps/outputs/one/sweep.json").write_text("{")
+    listed = project("recent", check=True)
+    assert "is damaged" in listed.err
+    assert {line.split()[0] for line in listed.out.splitlines()[1:]} == {"one", "two"}
+    rows = project("recent", "--json", check=True).json["rows"]
+    assert {row["id"]: row["state"] for row in rows} == {"two": "incomplete", "one": "damaged"}
+    assert "deleted two" in project("cleanup", "--days", 0, "--yes", check=True).out
+    assert "is damaged" in project("cleanup", "--days", 0, "--yes", check=True).err
+
+
 # ----------------------------------------------------------------------------------------- changing
 
 

@@ -100,9 +100,20 @@ def open_sweep(id: str | None = None, project: str | os.PathLike[str] = ".") -> 
 
 
 def recent(project: str | os.PathLike[str] = ".") -> list[Sweep]:
-    """All sweeps of a project, the latest first."""
-    found = [open_sweep(id, project) for id in folder.known(os.fspath(project))]
-    return sorted(found, key=lambda sweep: -sweep.manifest.created)
+    """All sweeps of a project that can be read, the latest first."""
+    return listed(project)[0]
+
+
+def listed(project: str | os.PathLike[str] = ".") -> tuple[list[Sweep], dict[str, HpcError]]:
+    """All sweeps of a project, the latest first, and by its id what is wrong with each of the
+    others."""
+    found, damaged = [], {}
+    for id in folder.known(os.fspath(project)):
+        try:
+            found.append(open_sweep(id, project))
+        except HpcError as error:
+            damaged[id] = error
+    return sorted(found, key=lambda sweep: -sweep.manifest.created), damaged
 
 
 class Sweep:

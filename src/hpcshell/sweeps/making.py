@@ -52,6 +52,7 @@ def make(
     project = os.path.realpath(project)
     spec = source.spec
     check_count(spec, limit)
+    check_project(project)
     check_command(spec, project)
     name = folder.check_id(id) if id is not None else id_of(source, project)
     made = folder.make(project, name)
@@ -104,6 +105,16 @@ def check_count(spec: Spec, limit: int | None) -> None:
         raise Refused(
             f"these are {about}{most:,} points",
             f"--max-runs N runs the first N of them; more than {MOST:,} need it",
+        )
+
+
+def check_project(project: str) -> None:
+    """Raises `Wrong` for a directory whose path no document and no script of a job can hold."""
+    if not project.isprintable():
+        raise Wrong(
+            f"the path of the project, {quote(project, 200)}, has a byte or a sign in it that "
+            "cannot be printed",
+            "rename the directory, in UTF-8 and without line ends",
         )
 
 

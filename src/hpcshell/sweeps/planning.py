@@ -91,6 +91,7 @@ def plan(
     """What would become of a specification. Raises what `run` would raise of it."""
     spec = source.spec
     making.check_count(spec, limit)
+    making.check_project(os.path.realpath(project))
     making.check_command(spec, os.path.realpath(project))
     name = folder.check_id(id) if id is not None else making.id_of(source, project)
     points, exact = _count(spec, limit)

@@ -357,3 +357,7 @@ def test_what_only_a_shell_understands_is_refused(command: str):
 def test_what_is_in_quotes_is_no_shell_s(command: str):
     text = command if command.startswith("[") else dumps(command)
     assert read(f"command: {text}\nsweep: {{grid: {{n: [1]}}}}").command
+
+
+def test_an_end_that_nobody_knows_is_not_tried_again():
+    assert said(f"{WHOLE.replace('TIMEOUT]', 'CANCELED]')}").startswith("sweep.yaml:17: 'CANCELED'")

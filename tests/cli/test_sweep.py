@@ -230,7 +230,17 @@ def test_too_many_points_are_counted_and_refused(project):
         assert (said.code, "1,000,000,000,000 points" in said.err) == (4, True)
         assert "--max-runs" in said.err
     assert project("run", "--count-only", check=True).out == "1,000,000,000,000 points\n"
-    assert "2 points" in project("run", "--dry-run", "--max-runs", 2, check=True).out
+    some = project("run", "--dry-run", "--max-runs", 2, check=True).out
+    assert some.startswith("sweep study: 2 of 1,000,000,000,000 points\n")
+    assert "by the time limit" in some or "for 2 points" in some
+
+
+def test_where_all_points_are_excluded_nothing_is_made(project):
+    changed(sweep={"grid": {"lr": [0.1], "seed": [1, 2]}, "exclude": ["lr > 0"]})
+    for words in ((), ("--dry-run",)):
+        said = project("run", *words)
+        assert (said.code, "all of them are excluded" in said.err) == (2, True)
+    assert not Path("sweeps").exists()
 
 
 def test_a_dry_run_shows_everything_and_elides_nothing(project):
@@ -292,6 +302,8 @@ def test_a_search_goes_on_by_itself_and_is_told_as_what_it_is(project):
     told = project("run", "--dry-run", check=True).out
     assert "random: 6 trials, 2 at once: minimize loss" in told
     assert "lr: uniform 0 to 0.04" in told
+    assert "submitted to local, as a job each" in told
+    assert "python3 train.py lr=0.0" in told
     assert "of 6 trials submitted" in project("run", check=True).out
     assert project("watch", "--every", 0.2, check=True).out.startswith("sweep study: 6 points")
     assert set(runs().values()) == {1}

@@ -65,7 +65,7 @@ def recent(talk: Talk, limit: int) -> int:
 
 def _warn(talk: Talk, damaged: Mapping[str, HpcError]) -> None:
     for error in damaged.values():
-        talk.warn(f"hpc: {safe(error.message)}", f"  hint: {safe(error.hint)}")
+        talk.warn(f"hpc: {safe(error.message)}", f"  hint: {safe(str(error.hint))}")
 
 
 def _row_of(sweep: Sweep, damaged: dict[str, HpcError]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _known(made: Folder, source: Source, project: str) -> float:
 
 
 def check_count(spec: Spec, limit: int | None) -> None:
-    """Raises `Refused` for more points than anybody means."""
+    """Raises `Refused` for more points than anybody means, `Wrong` for none."""
     if limit is not None and limit < 1:
         raise Wrong(f"--max-runs {limit} runs nothing", "name a number from 1 on")
     most = expand.most(spec)
@@ -106,6 +106,8 @@ def check_count(spec: Spec, limit: int | None) -> None:
             f"these are {about}{most:,} points",
             f"--max-runs N runs the first N of them; more than {MOST:,} need it",
         )
+    if spec.search is None and next(iter(expand.points(spec)), None) is None:
+        raise Wrong("there is no point to run: all of them are excluded", "mend `exclude:`")
 
 
 def check_project(project: str) -> None:

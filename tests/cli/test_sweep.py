@@ -309,6 +309,15 @@ def test_a_search_goes_on_by_itself_and_is_told_as_what_it_is(project):
     assert set(runs().values()) == {1}
 
 
+def test_a_search_whose_metric_is_never_printed_says_so(project):
+    search = {"metric": "nothing", "trials": 2, "parameters": {"lr": {"uniform": [0, 0.04]}}}
+    write({"name": "study", "command": "true {lr}", "search": search})
+    said = "warning: 2 completed points have no number for nothing\n"
+    assert project("run", "--wait", check=True).err.endswith(said)
+    assert said in project("status", check=True).out
+    assert said in project("watch", check=True).out
+
+
 # ------------------------------------------------------------------------------------------ looking
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcshell.core.units import duration, size
 from hpcshell.core.errors import Wrong
+from hpcshell.core.units import duration, size
 from hpcshell.flow.care import CAUSES, causes, grown, tried_again, verdict
 from hpcshell.flow.spec import Care
 

@@ -23,6 +23,7 @@ from hpcshell.sweeps.ledger import Wanted
 from hpcshell.sweeps.looking import look
 from hpcshell.sweeps.making import Source
 from hpcshell.sweeps.standing import BAD, LIVE, MISSING, UNKNOWN, Standing
+from hpcshell.sweeps.warnings import warnings
 
 if TYPE_CHECKING:
     from hpcshell.flow.results.report import BestPoint, Report
@@ -280,6 +281,7 @@ class Sweep:
             "live": self.live(counts),
             "last_end": max(ends, default=None),
             "unknown": _reasons(one for one in standings if one.state == UNKNOWN),
+            "warnings": warnings(self.folder, self.manifest, standings),
         }
 
     # ------------------------------------------------------------------------------------ results

@@ -18,7 +18,8 @@ PASSINGS: Final[tuple[Passing, ...]] = get_args(Passing)
 _INTERPRETERS: Final = {".py": "python3", ".sh": "sh", ".R": "Rscript", ".jl": "julia"}
 _OPERATOR: Final = re.compile(r"[|&;]+|[0-9&]?(?:>>?|<<?)\S*|\S*;")
 _SHELL_ONLY: Final = frozenset(
-    ". alias cd eval exec exit export set source trap ulimit umask unset".split()
+    {".", "alias", "cd", "eval", "exec", "exit", "export", "set", "source", "trap", "ulimit"}
+    | {"umask", "unset"}
 )
 _QUOTED: Final = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
 

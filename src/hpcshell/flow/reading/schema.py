@@ -93,7 +93,7 @@ def _jobs() -> dict[str, Schema]:
             "How often a point that failed is tried again.", {"type": "integer", "minimum": 0}
         ),
         "retry_on": _said(
-            "Only after these: OUT_OF_MEMORY (or oom), TIMEOUT, FAILED (fail), NODE_FAIL (lost), exit:75.",
+            "Only after OUT_OF_MEMORY (oom), TIMEOUT, FAILED (fail), NODE_FAIL (lost), exit:75.",
             _WORDS,
         ),
         "retry_grow": _said(

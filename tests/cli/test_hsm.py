@@ -72,6 +72,18 @@ def test_whoever_types_it_is_called_by_it(hsm):
     assert hsm("show", "1").err.startswith("hsm: ")
 
 
+def test_hints_name_commands_as_they_were_typed(hsm):
+    ran = hsm("sweep", "run", "--wait", "--max-runs", 1, "--dry-run", "--sweep-id", "x")
+    assert "hpc " not in ran.err
+    assert hsm("sweep", "status", "nothing").err.endswith("hint: hsm sweep recent lists them\n")
+    assert hsm("sweep", "recent").err == "no sweeps here: hsm sweep init, hsm sweep run\n"
+    assert "hsm sweep watch\n" in hsm("sweep", "run", check=True).err
+    hsm("sweep", "watch", check=True)
+    assert hsm("sweep", "status", check=True).out.endswith(
+        "next: hsm sweep report, hsm sweep best\n"
+    )
+
+
 def test_all_that_hpc_can_is_there_and_what_is_called_otherwise(hsm):
     listed = hsm("--help").out
     for name in [name for group in VERBS.values() for name in group] + ["monitor", "setup"]:

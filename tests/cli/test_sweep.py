@@ -230,7 +230,17 @@ def test_too_many_points_are_counted_and_refused(project):
         assert (said.code, "1,000,000,000,000 points" in said.err) == (4, True)
         assert "--max-runs" in said.err
     assert project("run", "--count-only", check=True).out == "1,000,000,000,000 points\n"
-    assert "2 points" in project("run", "--dry-run", "--max-runs", 2, check=True).out
+    some = project("run", "--dry-run", "--max-runs", 2, check=True).out
+    assert some.startswith("sweep study: 2 of 1,000,000,000,000 points\n")
+    assert "by the time limit" in some or "for 2 points" in some
+
+
+def test_where_all_points_are_excluded_nothing_is_made(project):
+    changed(sweep={"grid": {"lr": [0.1], "seed": [1, 2]}, "exclude": ["lr > 0"]})
+    for words in ((), ("--dry-run",)):
+        said = project("run", *words)
+        assert (said.code, "all of them are excluded" in said.err) == (2, True)
+    assert not Path("sweeps").exists()
 
 
 def test_a_dry_run_shows_everything_and_elides_nothing(project):
@@ -292,9 +302,20 @@ def test_a_search_goes_on_by_itself_and_is_told_as_what_it_is(project):
     told = project("run", "--dry-run", check=True).out
     assert "random: 6 trials, 2 at once: minimize loss" in told
     assert "lr: uniform 0 to 0.04" in told
+    assert "submitted to local, as a job each" in told
+    assert "python3 train.py lr=0.0" in told
     assert "of 6 trials submitted" in project("run", check=True).out
     assert project("watch", "--every", 0.2, check=True).out.startswith("sweep study: 6 points")
     assert set(runs().values()) == {1}
+
+
+def test_a_search_whose_metric_is_never_printed_says_so(project):
+    search = {"metric": "nothing", "trials": 2, "parameters": {"lr": {"uniform": [0, 0.04]}}}
+    write({"name": "study", "command": "true {lr}", "search": search})
+    said = "warning: 2 completed points have no number for nothing\n"
+    assert project("run", "--wait", check=True).err.endswith(said)
+    assert said in project("status", check=True).out
+    assert said in project("watch", check=True).out
 
 
 # ------------------------------------------------------------------------------------------ looking
@@ -376,6 +397,19 @@ def test_the_sweeps_of_a_directory_are_listed_the_latest_first(project):
     assert project("status", check=True).out.startswith("sweep two")
     assert project("status", "one", check=True).out.startswith("sweep one")
     assert "did you mean one?" in project("status", "onee").err
+
+
+def test_a_damaged_sweep_is_listed_and_the_others_are_tended(project):
+    project("run", "--sweep-id", "one", "--wait")
+    project("run", "--sweep-id", "two", "--wait")
+    Path("sweeps/outputs/one/sweep.json").write_text("{")
+    listed = project("recent", check=True)
+    assert "is damaged" in listed.err
+    assert {line.split()[0] for line in listed.out.splitlines()[1:]} == {"one", "two"}
+    rows = project("recent", "--json", check=True).json["rows"]
+    assert {row["id"]: row["state"] for row in rows} == {"two": "incomplete", "one": "damaged"}
+    assert "deleted two" in project("cleanup", "--days", 0, "--yes", check=True).out
+    assert "is damaged" in project("cleanup", "--days", 0, "--yes", check=True).err
 
 
 # ----------------------------------------------------------------------------------------- changing

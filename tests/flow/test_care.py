@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpcshell.core.errors import Wrong
 from hpcshell.core.units import duration, size
-from hpcshell.flow.care import grown, tried_again, verdict
+from hpcshell.flow.care import CAUSES, causes, grown, tried_again, verdict
 from hpcshell.flow.spec import Care
 
 BAD = ["FAILED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL"]
@@ -52,6 +53,29 @@ def test_what_did_not_fail_is_not_tried_again(state: str) -> None:
 def test_only_what_ended_in_a_named_way_is_tried_again() -> None:
     wants = Care(retries=1, retry_on=("TIMEOUT",))
     assert [state for state in BAD if tried_again(wants, state, 0)] == ["TIMEOUT"]
+
+
+@given(st.lists(st.sampled_from(sorted(CAUSES))), st.sampled_from(BAD))
+def test_a_state_and_its_cause_say_the_same(states: list[str], state: str) -> None:
+    spelt = [states, [CAUSES[one] for one in states], [one.lower() for one in states]]
+    found = {tried_again(Care(retries=1, retry_on=tuple(words)), state, 0) for words in spelt}
+    assert len(found) == 1
+    assert len({causes(words) for words in spelt}) == 1
+
+
+def test_an_exit_code_may_be_tried_again_alone() -> None:
+    wants = Care(retries=1, retry_on=("75",))
+    assert tried_again(wants, "FAILED", 0, 75)
+    assert not tried_again(wants, "FAILED", 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"), [("OUT_OF_MEM", "OUT_OF_MEMORY"), ("timout", "TIMEOUT"), ("300", "exit:75")]
+)
+def test_what_is_no_end_is_refused_with_the_nearest(word: str, hint: str) -> None:
+    with pytest.raises(Wrong) as refused:
+        causes([word])
+    assert hint in str(refused.value.hint)
 
 
 @given(megabytes=st.integers(1, 10_000), factor=st.floats(1.0, 8.0), attempt=st.integers(0, 4))

@@ -125,3 +125,8 @@ def test_a_history_follows_the_lines_or_what_was_printed(tmp_path: Path) -> None
     leave(point, jsonl='{"epoch": 1, "loss": 3}\n{"epoch": 2, "loss": 2}\n')
     assert history(point, "loss") == [(1, 3), (2, 2)]
     assert history(point, "acc") == []
+
+
+def test_run_times_are_told_to_the_millisecond(tmp_path: Path) -> None:
+    [point] = collected([standing(tmp_path, start=1.6e9, end=1.6e9 + 0.18)])
+    assert point.seconds == 0.18

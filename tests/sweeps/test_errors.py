@@ -56,6 +56,10 @@ def test_points_that_differ_in_numbers_and_folders_only_are_of_one_group(tmp_pat
         ("FAILED", None, "", "", "no exit code"),
         ("FAILED", 1, "bye 3\n", "", "bye #"),
         ("FAILED", 1, "loss=1\n", "no such data\n", "no such data"),
+        ("FAILED", 1, "loss=1\n", "", "exit code 1"),
+        ("FAILED", 1, "loss=1\nbye\n", "", "bye"),
+        ("FAILED", 75, "loss=1\n", "a warning\n",
+         "exit code 75: another job runs this point already"),
         ("FAILED", 1, "Error in f(1) : bad\n", "a warning\n", "f(1): R: bad"),
         ("FAILED", 127, "", "run.sh: line 2: foo: command not found\n",
          "run.sh:2: foo: command not found"),
@@ -67,3 +71,9 @@ def test_what_a_point_died_of(
 ) -> None:
     found = standing(tmp_path, state=state, exit_code=code)
     assert frame(leave(found, stdout=stdout, stderr=stderr)).label == label
+
+
+def test_a_disk_that_was_full_is_told_and_a_program_s_own_code_is_its_own(tmp_path: Path) -> None:
+    found = leave(standing(tmp_path, state="FAILED", exit_code=74), run="start 1 2 3\n")
+    assert "the disk is full" in frame(found).label
+    assert frame(leave(found, run="start 1 2 3\nend 74 9\n")).label == "exit code 74"

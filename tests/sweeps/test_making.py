@@ -57,6 +57,15 @@ def test_a_script_that_is_missing_is_said_before_anything_is_made(tmp_path: Path
     assert not (tmp_path / "sweeps").exists()
 
 
+@pytest.mark.parametrize("name", [b"a\xff", b"a\nb", b"a\x1bb"])
+def test_a_project_whose_path_cannot_be_printed_is_refused(tmp_path: Path, name: bytes) -> None:
+    project = os.path.join(os.fsencode(tmp_path), name)
+    os.mkdir(project)
+    with pytest.raises(Wrong, match="cannot be printed"):
+        make(source(), os.fsdecode(project))
+    assert not os.listdir(project)
+
+
 def test_a_folder_of_another_sweep_is_refused(tmp_path: Path) -> None:
     folder(tmp_path)
     other = replace_path(source(), str(tmp_path / "other.yaml"))

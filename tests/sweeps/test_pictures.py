@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from hpcshell.core.errors import Broken, NotYet, Refused
+from hpcshell.core.errors import Broken, NotYet, Refused, Wrong
 from hpcshell.flow.results.points import Point
 from hpcshell.flow.results.report import Asked, reported
 from hpcshell.flow.spec import Spec
@@ -161,3 +161,17 @@ def test_pictures_without_their_library_say_what_to_install() -> None:
         env=dict(os.environ),
     )
     assert 'pip install "hpcshell[sweep]"' in done.stdout
+
+
+def test_a_form_that_nobody_draws_is_refused_and_no_directory_is_made_of_it(tmp_path: Path) -> None:
+    target = tmp_path / "x.jpg"
+    with pytest.raises(Wrong) as refused:
+        draw(plain(tmp_path / "points"), str(target))
+    assert ".png, .svg, .pdf" in str(refused.value.hint)
+    assert not target.exists()
+
+
+def test_a_directory_above_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(Broken, match="No such file or directory"):
+        draw(plain(tmp_path / "points"), str(tmp_path / "no" / "pictures"))
+    assert not (tmp_path / "no").exists()

@@ -18,6 +18,7 @@ from hpcshell.sweeps.ledger import Intent, Stopped, Taken, Target, Wanted
 from hpcshell.sweeps.looking import look
 from hpcshell.sweeps.searching import Turn, over, take_turn, trials
 from hpcshell.sweeps.standing import UNKNOWN
+from hpcshell.sweeps.warnings import warnings
 from tests.sweeps.folders import folder
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -202,3 +203,30 @@ def test_who_does_worse_than_others_is_given_up_and_not_asked_again(tmp_path: Pa
     turn(made)
     assert not {one.id for one in given_up} & set(made.ledger().wanted)
     assert len(made.rows()) == 3 + len(given_up)
+
+
+def test_completed_trials_without_their_metric_are_told(tmp_path: Path) -> None:
+    made = searched(tmp_path)
+    while not turn(made).done:
+        for number, point in enumerate(submit(made)):
+            end(point, None if number else 0.5, code=0)
+    said = warned(made)
+    assert said == ["3 completed points have no number for loss"]
+
+
+def test_a_search_without_that_many_points_is_told(tmp_path: Path) -> None:
+    made = searched(tmp_path, parameters={"x": {"choice": [1, 2, 3]}})
+    through(made)
+    [said] = warned(made)
+    assert said.startswith("all 3 points that the search can have were tried")
+    assert said.endswith("6 trials were wanted")
+
+
+def test_of_a_search_that_goes_well_nothing_is_told(tmp_path: Path) -> None:
+    made = searched(tmp_path)
+    through(made)
+    assert warned(made) == []
+
+
+def warned(made: Folder) -> list[str]:
+    return warnings(made, made.manifest(), look(made))

@@ -211,6 +211,7 @@ def _usage(error: click.ClickException, name: str) -> tuple[str, str | None]:
 
 
 def _complain(name: str, message: str, hint: str | None) -> None:
+    from hpcshell.cli.talk import under_name
     from hpcshell.core.words import safe
 
     with contextlib.suppress(OSError, ValueError):
@@ -218,7 +219,7 @@ def _complain(name: str, message: str, hint: str | None) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{name}: {safe(message)}\n")
         if hint:
-            sys.stderr.write(f"  hint: {safe(hint)}\n")
+            sys.stderr.write(f"  hint: {safe(under_name(hint, name))}\n")
         sys.stderr.flush()
 
 

@@ -32,10 +32,11 @@ def _document(plan: Plan) -> dict[str, Any]:
     return {
         "id": plan.id,
         "points": plan.points,
-        "exact": plan.exact,
+        "whole": plan.whole,
+        "exact": plan.exact or plan.points < plan.whole,
         "first": plan.first,
-        "command": None if handed is None else handed.argv,
-        "environment": {} if handed is None else handed.env,
+        "command": handed.argv,
+        "environment": handed.env,
         "spec": plan.spec,
         "places": [_place_document(place) for place in plan.places],
         "cost": {name: getattr(plan.cost, name) for name in plan.cost.__struct_fields__},
@@ -58,7 +59,8 @@ def _place_document(place: Place) -> dict[str, Any]:
 
 def _lines(plan: Plan) -> Iterator[str]:
     about = "" if plan.exact else "up to "
-    yield f"sweep {safe(plan.id)}: {about}{counted(plan.points, 'point')}"
+    some = f"{plan.points:,} of " if plan.points < plan.whole else ""
+    yield f"sweep {safe(plan.id)}: {some}{about}{counted(plan.whole, 'point')}"
     for number, block in enumerate(plan.spec.blocks, start=1):
         if len(plan.spec.blocks) > 1:
             yield f"block {number} of {len(plan.spec.blocks)}"
@@ -141,9 +143,6 @@ def _search(search: Search) -> Iterator[str]:
 
 
 def _first(plan: Plan) -> Iterator[str]:
-    if plan.handed is None:
-        yield "the first command: the search chooses its parameters when it begins"
-        return
     yield "the first command"
     environment = [f"{name}={quote(value)}" for name, value in plan.handed.env.items()]
     yield f"  {safe(' '.join([*environment, join(plan.handed.argv)]))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -13,11 +14,11 @@ from hpcshell.cli.sweep_words import complete_sweeps, counted, ended_well, id_ar
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
-from hpcshell.core.errors import Refused
+from hpcshell.core.errors import HpcError, Refused
 from hpcshell.core.units import DAY, format_size
 from hpcshell.core.words import safe
-from hpcshell.sweeps.face import Sweep, open_sweep
-from hpcshell.sweeps.face import recent as all_of_them
+from hpcshell.sweeps.face import Sweep, listed, open_sweep
+from hpcshell.sweeps.folder import outputs
 from hpcshell.sweeps.standing import BAD
 
 LISTED: Final = (
@@ -42,33 +43,53 @@ DAYS: Final = 30.0
     help=f"List at most so many, 0 for all.  [default: {SHOWN}]",
 )
 def recent(talk: Talk, limit: int) -> int:
-    """List the sweeps of this directory, the latest first."""
-    found = all_of_them()[: limit or None]
+    """List the sweeps of this directory, the latest first.
+
+    One whose folder cannot be read is listed as damaged, and why is told.
+    """
+    found, damaged = listed()
     if talk.quiet:
-        talk.data(*(sweep.id for sweep in found))
+        talk.data(*(sweep.id for sweep in found[: limit or None]))
         return exits.OK
-    rows = [_row(sweep) for sweep in found]
+    rows = [_row_of(sweep, damaged) for sweep in found[: limit or None]]
+    rows += [_row(id, "damaged") for id in damaged if id not in {row["id"] for row in rows}]
     if talk.json:
         talk.document({"schema": SCHEMA, "rows": rows})
     elif rows:
         talk.data(*table(talk, LISTED, [_cells(row) for row in rows]))
     else:
         talk.say("no sweeps here: hpc sweep init, hpc sweep run")
+    _warn(talk, damaged)
     return exits.OK
 
 
-def _row(sweep: Sweep) -> dict[str, Any]:
-    status = sweep.status()
-    counts = status["counts"]
+def _warn(talk: Talk, damaged: Mapping[str, HpcError]) -> None:
+    for error in damaged.values():
+        talk.warn(f"hpc: {safe(error.message)}", f"  hint: {safe(str(error.hint))}")
+
+
+def _row_of(sweep: Sweep, damaged: dict[str, HpcError]) -> dict[str, Any]:
+    """The row of one that may prove to be damaged, too."""
+    try:
+        status = sweep.status()
+    except HpcError as error:
+        damaged[sweep.id] = error
+        return _row(sweep.id, "damaged")
+    return _row(sweep.id, _state(status), status)
+
+
+def _row(id: str, state: str, status: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    known = status or {"counts": {}, "on": [], "directory": f"{outputs('.')}/{id}"}
+    counts = known["counts"]
     return {
-        "id": status["id"],
-        "created": status["created"],
-        "points": status["points"],
+        "id": id,
+        "created": known.get("created"),
+        "points": known.get("points"),
         "completed": counts.get("COMPLETED", 0),
         "failed": sum(counts.get(state, 0) for state in BAD),
-        "state": _state(status),
-        "on": status["on"],
-        "directory": status["directory"],
+        "state": state,
+        "on": known["on"],
+        "directory": known["directory"],
     }
 
 
@@ -87,8 +108,8 @@ def _state(status: dict[str, Any]) -> str:
 def _cells(row: dict[str, Any]) -> list[str]:
     return [
         safe(row["id"]),
-        describe.instant(row["created"]),
-        f"{row['points']:,}",
+        "-" if row["created"] is None else describe.instant(row["created"]),
+        "-" if row["points"] is None else f"{row['points']:,}",
         f"{row['completed']:,}",
         f"{row['failed']:,}",
         row["state"],
@@ -144,12 +165,13 @@ def cleanup(
     Never one of which something waits or runs: cancel it first. Copies of the project that no sweep
     runs in any more go along.
     """
-    from hpcshell.sweeps.cleaning import Removable, removable, remove
+    from hpcshell.sweeps.cleaning import Removable, finish, removable, remove
 
     named = [open_sweep(each) for each in sweeps]
     days = days if days is not None or named else DAYS
     before = time.time() - (days or 0.0) * DAY
-    found = removable(named or all_of_them(), before=before, keep_incomplete=keep_incomplete)
+    others, damaged = ([], {}) if named else listed()
+    found = removable(named or others, before=before, keep_incomplete=keep_incomplete)
     if named and (kept := [each for each in found if each.why]):
         raise Refused(f"sweep {safe(kept[0].id)}: {kept[0].why}", "see: hpc sweep status")
     gone: list[Removable] = [each for each in found if not each.why]
@@ -159,7 +181,10 @@ def cleanup(
             return exits.OK
         for each in gone:
             remove(each)
+    if not talk.dry_run:
+        finish(".")
     _report(talk, found, gone)
+    _warn(talk, damaged)
     return exits.OK
 
 

@@ -185,14 +185,17 @@ def _tell(talk: Talk, sweep: Sweep, done: Round, wait: bool) -> int:
         talk.say(*_lines(sweep, done, submitted))
         sweep.wait()
     counts = sweep.counts() if wait else {}
+    status = sweep.status()
+    if wait:
+        talk.warn(*(f"warning: {safe(why)}" for why in status["warnings"]))
     if talk.json:
         jobs = [{"on": one.on, "jobs": one.jobs} for one in done.step.taken]
         added = {"submitted": submitted, "batches": jobs, "notes": done.said}
-        talk.document({**sweep.status(), **added})
+        talk.document({**status, **added})
     elif talk.quiet:
         talk.data(sweep.id)
     elif wait:
-        talk.data(sentence(sweep.status()))
+        talk.data(sentence(status))
     else:
         talk.data(*_lines(sweep, done, submitted))
         talk.say(_hint(done, submitted))

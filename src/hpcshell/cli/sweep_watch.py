@@ -10,7 +10,7 @@ import click
 
 from hpcshell.cli import exits
 from hpcshell.cli.sweep_words import id_argument, outcome_code, sentence
-from hpcshell.cli.talk import Talk, on_terminal, terminal_width
+from hpcshell.cli.talk import Talk, as_called, on_terminal, terminal_width
 from hpcshell.cli.verb import verb
 from hpcshell.cli.watch import CLEAR, redraw
 from hpcshell.core.errors import WaitTimedOut
@@ -140,9 +140,10 @@ def _attention(standings: Standings, document: dict[str, Any]) -> list[str]:
     """What somebody should know, and what to type next."""
     lines = [f"stopped: {safe(document['stopped'])}"] if document["stopped"] else []
     lines += [f"unknown: {safe(why)}" for why in document["unknown"]]
+    lines += [f"warning: {safe(why)}" for why in document["warnings"]]
     bad = sum(document["counts"].get(state, 0) for state in BAD)
     if bad > READ:
-        lines.append(f"{bad:6,}  have failed: hpc sweep errors says of what")
+        lines.append(as_called(f"{bad:6,}  have failed: hpc sweep errors says of what"))
     elif bad:
         groups = errors(standings)
         lines += [
@@ -150,7 +151,7 @@ def _attention(standings: Standings, document: dict[str, Any]) -> list[str]:
         ]
         if len(groups) > GROUPS:
             lines.append(f"        and {len(groups) - GROUPS:,} other kinds of errors")
-    return [*lines, _next(document)]
+    return [*lines, as_called(_next(document))]
 
 
 def _next(document: dict[str, Any]) -> str:

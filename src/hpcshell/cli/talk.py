@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any, Final, TextIO
 
 SCHEMA: Final = 1
 """The version of the JSON documents: fields are added under the same number, never changed."""
 
+_NAMED: Final = re.compile(r"(?<![\w./-])hpc(?=:| [a-z])")
 _STYLES: Final = {
     "bold": "1",
     "dim": "2",
@@ -77,7 +79,7 @@ class Talk:
         if not lines:
             return
         sys.stdout.flush()
-        sys.stderr.write("\n".join(lines) + "\n")
+        sys.stderr.write("\n".join(map(as_called, lines)) + "\n")
         sys.stderr.flush()
 
     def paint(self, text: str, style: str | None) -> str:
@@ -89,6 +91,19 @@ class Talk:
     def state(self, state: str, width: int = 0) -> str:
         """A state word in its colour, padded to `width`."""
         return self.paint(state.ljust(width), STATE_STYLE.get(state))
+
+
+def as_called(text: str) -> str:
+    """The text with the commands in it under the name that was typed, `hpc` or `hsm`."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    return text if context is None else under_name(text, context.find_root().info_name or "hpc")
+
+
+def under_name(text: str, name: str) -> str:
+    """The text with the commands in it under a name."""
+    return text if name == "hpc" else _NAMED.sub(name, text)
 
 
 def wants_colour(choice: str, stream: TextIO) -> bool:

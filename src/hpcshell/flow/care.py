@@ -6,11 +6,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from hpcshell.core.errors import Wrong
 from hpcshell.core.units import count, duration, size
+from hpcshell.core.words import nearest, quote
 from hpcshell.flow.spec import Care
 
 _ALIASES: Final = {"mem": "memory", "time": "time_limit"}
 _MIB: Final = 1 << 20
+CAUSES: Final = {
+    "OUT_OF_MEMORY": "oom",
+    "TIMEOUT": "timeout",
+    "FAILED": "fail",
+    "NODE_FAIL": "lost",
+}
+"""The state of a point that ended badly, and what a retry of a job calls that."""
 
 
 def verdict(care: Care, failures: int, errors: Iterable[str]) -> str:
@@ -26,11 +35,35 @@ def verdict(care: Care, failures: int, errors: Iterable[str]) -> str:
     return ""
 
 
-def tried_again(care: Care, state: str, attempt: int) -> bool:
+def causes(words: Iterable[str]) -> tuple[str, ...]:
+    """What is tried again, said as states or as causes, as `hpcshell.submit` takes it: `oom`,
+    `exit:75`. Raises `Wrong` for another word."""
+    return tuple(dict.fromkeys(_cause(each) for word in words for each in word.split(",")))
+
+
+def _cause(word: str) -> str:
+    said = word.strip()
+    if (state := said.upper()) in CAUSES:
+        return CAUSES[state]
+    if said.lower() in CAUSES.values():
+        return said.lower()
+    code = said.lower().removeprefix("exit:")
+    if code.isascii() and code.isdigit() and len(code) <= 3 and 1 <= int(code) <= 255:
+        return f"exit:{int(code)}"
+    near = nearest(said.upper(), CAUSES) or nearest(said.lower(), CAUSES.values())
+    known = f"write {', '.join(CAUSES)}, or an exit code as exit:75"
+    raise Wrong(
+        f"{quote(word)} is no end of a point that is tried again",
+        f"did you mean {near}?" if near else known,
+    )
+
+
+def tried_again(care: Care, state: str, attempt: int, exit_code: int | None = None) -> bool:
     """Whether a point that ended so is run once more; `attempt` counts from 0."""
     if state in ("COMPLETED", "CANCELLED") or attempt >= care.retries:
         return False
-    return not care.retry_on or state in care.retry_on
+    ends = (CAUSES.get(state, ""), f"exit:{exit_code}")
+    return not care.retry_on or any(end in causes(care.retry_on) for end in ends)
 
 
 def grown(options: Mapping[str, Any], care: Care, attempt: int) -> dict[str, Any]:

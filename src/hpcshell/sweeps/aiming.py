@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from hpcshell.core.records import Record
+from hpcshell.flow.care import causes
 from hpcshell.flow.spec import Care, Snapshot, Spec
 from hpcshell.jobs.doors import LOCAL
 from hpcshell.sweeps import snapshots
@@ -59,7 +60,7 @@ def _cared(care: Care, target: Target) -> dict[str, Any]:
     if care.retries and target.on == LOCAL:
         asked["retries"] = care.retries
         more = {
-            "retry_on": list(care.retry_on),
+            "retry_on": list(causes(care.retry_on)),
             "retry_grow": dict(care.retry_grow),
             "retry_cap": dict(care.retry_cap),
         }

@@ -6,15 +6,19 @@ import os
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Final
 
-from hpcshell.core.errors import Refused
+from hpcshell.core.errors import HpcError, Refused
 from hpcshell.core.records import Record
 from hpcshell.core.units import DAY
 from hpcshell.machine import clock
-from hpcshell.sweeps import disk
-from hpcshell.sweeps.face import Sweep, recent
+from hpcshell.sweeps import disk, folder
+from hpcshell.sweeps.face import Sweep, listed
 from hpcshell.sweeps.snapshots import SNAPSHOTS
 from hpcshell.sweeps.standing import GOOD
+
+_GONE: Final = ".gone-"
+"""What the folder of a sweep is called while it is deleted."""
 
 
 class Removable(Record, frozen=True, kw_only=True):
@@ -39,7 +43,12 @@ def removable(sweeps: Iterable[Sweep], *, before: float, keep_incomplete: bool) 
 
 
 def _why(sweep: Sweep, before: float, keep_incomplete: bool) -> str:
-    status = sweep.status()
+    if os.path.islink(sweep.folder.path):
+        return "its folder is a link, and what that leads to may be needed elsewhere"
+    try:
+        status = sweep.status()
+    except HpcError as error:
+        return error.message
     if status["live"]:
         return "something of it waits or runs: hpc sweep cancel ends it"
     last = max(status["created"], status["last_end"] or 0.0)
@@ -70,15 +79,27 @@ def remove(chosen: Removable) -> None:
         if sweep.status()["live"]:
             raise Refused(f"something of sweep {sweep.id} waits or runs", "hpc sweep cancel")
         codes = _codes(sweep)
-        gone = f"{os.path.dirname(path)}/.gone-{sweep.id}-{os.getpid()}"
+        gone = f"{os.path.dirname(path)}/{_GONE}{sweep.id}-{os.getpid()}"
         try:
             os.rename(path, gone)  # nobody ever sees half of it
             shutil.rmtree(gone)
         except OSError as error:
             raise disk.trouble(error.filename or path, error, "deleted") from None
-    used = {code for other in recent(project) for code in _codes(other)}
+    others, damaged = listed(project)
+    if damaged:
+        return  # nobody knows what they run in
+    used = {code for other in others for code in _codes(other)}
     for code in codes - used:
         shutil.rmtree(f"{project}/{SNAPSHOTS}/{code}", ignore_errors=True)
+
+
+def finish(project: str) -> None:
+    """Delete what is left of sweeps whose deletion was broken off."""
+    root = folder.outputs(project)
+    with suppress(OSError), os.scandir(root) as entries:
+        for one in entries:
+            if one.name.startswith(_GONE) and one.is_dir(follow_symlinks=False):
+                shutil.rmtree(one.path, ignore_errors=True)
 
 
 def _codes(sweep: Sweep) -> set[str]:

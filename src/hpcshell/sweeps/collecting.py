@@ -65,7 +65,7 @@ def _point(standing: Standing) -> Point:
         params=standing.params,
         state=standing.state,
         exit_code=standing.exit_code,
-        seconds=None if start is None or end is None else max(0.0, end - start),
+        seconds=None if start is None or end is None else round(max(0.0, end - start), 3),
         job=standing.job,
         on=standing.on,
         metrics=found.metrics,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from hpcshell.core.words import format_signal
 from hpcshell.flow.results.failures import ErrorGroup, grouped
+from hpcshell.flow.results.reading import printed
 from hpcshell.flow.tracebacks import Frame, last_frame, last_line
 from hpcshell.sweeps.files import ends
 from hpcshell.sweeps.standing import BAD, Standing
@@ -15,6 +18,11 @@ END: Final = 1 << 16
 """Bytes at the end of what a point said that are looked at."""
 SIGNALLED: Final = 128
 """A shell adds this to the number of the signal that ended a program."""
+OWN: Final = {
+    74: "how it ran could not be written into its folder: the disk is full, or not writable",
+    75: "another job runs this point already",
+}
+"""What ends a point with these codes where its program did not."""
 
 
 def errors(standings: Sequence[Standing]) -> tuple[ErrorGroup, ...]:
@@ -28,6 +36,8 @@ def frame(standing: Standing) -> Frame:
     form in what it said, else the last it said, else its exit code."""
     if standing.state != "FAILED":
         return Frame(kind=standing.state, lines=tuple(standing.reason.splitlines()))
+    if own := _own(standing):
+        return own
     said = [_said(standing, name) for name in ("stderr", "stdout")]
     known = next((found for text in said if (found := last_frame(text))), None)
     if known is not None:
@@ -35,7 +45,18 @@ def frame(standing: Standing) -> Frame:
     how = _code(standing.exit_code)
     if how.kind:
         return how
-    return next((found for text in said if (found := last_line(text))), how)
+    found = next((found for text in said if (found := last_line(text))), how)
+    if printed(found.lines[-1].encode() if found.lines else b""):
+        return replace(how, lines=found.lines)  # a metric is no error
+    return found
+
+
+def _own(standing: Standing) -> Frame | None:
+    """That it was not the program that ended the point: no end of it is on record."""
+    why = OWN.get(standing.exit_code or 0)
+    if why is None or f"end {standing.exit_code} " in _said(standing, "run"):
+        return None
+    return Frame(kind=f"exit code {standing.exit_code}", message=why)
 
 
 def _said(standing: Standing, name: str) -> str:

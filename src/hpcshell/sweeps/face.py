@@ -23,6 +23,7 @@ from hpcshell.sweeps.ledger import Wanted
 from hpcshell.sweeps.looking import look, strays
 from hpcshell.sweeps.making import Source
 from hpcshell.sweeps.standing import BAD, LIVE, MISSING, UNKNOWN, Standing
+from hpcshell.sweeps.warnings import warnings
 
 if TYPE_CHECKING:
     from hpcshell.flow.results.report import BestPoint, Report
@@ -100,9 +101,20 @@ def open_sweep(id: str | None = None, project: str | os.PathLike[str] = ".") -> 
 
 
 def recent(project: str | os.PathLike[str] = ".") -> list[Sweep]:
-    """All sweeps of a project, the latest first."""
-    found = [open_sweep(id, project) for id in folder.known(os.fspath(project))]
-    return sorted(found, key=lambda sweep: -sweep.manifest.created)
+    """All sweeps of a project that can be read, the latest first."""
+    return listed(project)[0]
+
+
+def listed(project: str | os.PathLike[str] = ".") -> tuple[list[Sweep], dict[str, HpcError]]:
+    """All sweeps of a project, the latest first, and by its id what is wrong with each of the
+    others."""
+    found, damaged = [], {}
+    for id in folder.known(os.fspath(project)):
+        try:
+            found.append(open_sweep(id, project))
+        except HpcError as error:
+            damaged[id] = error
+    return sorted(found, key=lambda sweep: -sweep.manifest.created), damaged
 
 
 class Sweep:
@@ -274,6 +286,7 @@ class Sweep:
             "live": bool(others) or self.live(counts),
             "last_end": max(ends, default=None),
             "unknown": _reasons(one for one in standings if one.state == UNKNOWN),
+            "warnings": warnings(self.folder, self.manifest, standings),
         }
 
     # ------------------------------------------------------------------------------------ results

@@ -221,10 +221,11 @@ def found(project: str, id: str | None = None) -> Folder:
 
 
 def known(project: str) -> list[str]:
-    """The ids of all sweeps of a project."""
+    """The ids of all sweeps of a project. What has a dot before its name is none."""
     try:
         with os.scandir(outputs(project)) as entries:
-            return sorted(one.name for one in entries if os.path.exists(f"{one.path}/sweep.json"))
+            there = (one for one in entries if not one.name.startswith("."))
+            return sorted(one.name for one in there if os.path.exists(f"{one.path}/sweep.json"))
     except OSError:
         return []
 

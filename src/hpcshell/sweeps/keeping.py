@@ -159,7 +159,7 @@ def _try_again(manifest: Manifest, ledger: Ledger, standings: Sequence[Standing]
 def _wants_a_try(manifest: Manifest, ledger: Ledger, one: Standing, part: Part) -> bool:
     if part.on == LOCAL or one.state not in BAD or one.id in ledger.wanted:
         return False
-    return care.tried_again(manifest.spec.care, one.state, part.attempt)
+    return care.tried_again(manifest.spec.care, one.state, part.attempt, one.exit_code)
 
 
 # -------------------------------------------------------------------------------- staying with it

@@ -52,6 +52,7 @@ def make(
     project = os.path.realpath(project)
     spec = source.spec
     check_count(spec, limit)
+    check_project(project)
     check_command(spec, project)
     name = folder.check_id(id) if id is not None else id_of(source, project)
     made = folder.make(project, name)
@@ -119,7 +120,7 @@ def _asked(spec: Spec) -> object:
 
 
 def check_count(spec: Spec, limit: int | None) -> None:
-    """Raises `Refused` for more points than anybody means."""
+    """Raises `Refused` for more points than anybody means, `Wrong` for none."""
     if limit is not None and limit < 1:
         raise Wrong(f"--max-runs {limit} runs nothing", "name a number from 1 on")
     most = expand.most(spec)
@@ -128,6 +129,18 @@ def check_count(spec: Spec, limit: int | None) -> None:
         raise Refused(
             f"these are {about}{most:,} points",
             f"--max-runs N runs the first N of them; more than {MOST:,} need it",
+        )
+    if spec.search is None and next(iter(expand.points(spec)), None) is None:
+        raise Wrong("there is no point to run: all of them are excluded", "mend `exclude:`")
+
+
+def check_project(project: str) -> None:
+    """Raises `Wrong` for a directory whose path no document and no script of a job can hold."""
+    if not project.isprintable():
+        raise Wrong(
+            f"the path of the project, {quote(project, 200)}, has a byte or a sign in it that "
+            "cannot be printed",
+            "rename the directory, in UTF-8 and without line ends",
         )
 
 

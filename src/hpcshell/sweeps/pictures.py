@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from hpcshell.core.errors import Broken, NotYet, Refused
+from hpcshell.core.errors import Broken, NotYet, Refused, Wrong
 from hpcshell.core.records import Record
 from hpcshell.core.words import quote
 from hpcshell.sweeps.reporting import Findings
@@ -37,7 +37,8 @@ class Picture(Record, frozen=True, kw_only=True):
 def draw(findings: Findings, path: str, heat: tuple[str, str] | None = None) -> list[str]:
     """Draw all pictures: into one file if the path ends in .png, .svg or .pdf, else each into a
     file of its own in that directory, which is made. The paths written. `heat`: the parameters of
-    the heat map. Raises `NotYet` where there is nothing to draw yet."""
+    the heat map. Raises `Wrong` for another ending, `NotYet` where there is nothing to draw yet."""
+    one_file = _is_one_file(path)
     drawn = gathered(findings, heat)
     pictures = available(drawn)
     if not pictures:
@@ -47,10 +48,11 @@ def draw(findings: Findings, path: str, heat: tuple[str, str] | None = None) -> 
             "wait for more points, or name another metric",
         )
     try:
-        if os.path.splitext(path)[1].lower() in FORMS and not os.path.isdir(path):
+        if one_file:
             _write(path, _overview(drawn, pictures, findings.report.name))
             return [path]
-        os.makedirs(path, exist_ok=True)
+        if not os.path.isdir(path):
+            os.mkdir(path)
         written = [os.path.join(path, f"{picture.name}.png") for picture in pictures]
         for picture, file in zip(pictures, written, strict=True):
             _write(file, figure(drawn, picture))
@@ -58,6 +60,20 @@ def draw(findings: Findings, path: str, heat: tuple[str, str] | None = None) -> 
         where = quote(path, 200)
         raise Broken(f"{where} cannot be written: {error.strerror}", "name another path") from None
     return written
+
+
+def _is_one_file(path: str) -> bool:
+    """Whether it is the path of a file, by its ending; else it is a directory's."""
+    if os.path.isdir(path):
+        return False
+    ending = os.path.splitext(path)[1].lower()
+    if ending and ending not in FORMS:
+        known = ", ".join(FORMS)
+        raise Wrong(
+            f"{quote(path, 200)} is no form of a picture",
+            f"end it in {known}, or name a directory for all of them",
+        )
+    return bool(ending)
 
 
 def gathered(findings: Findings, heat: tuple[str, str] | None = None) -> Drawn:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from statistics import fmean
 from typing import Any
 
@@ -16,6 +15,8 @@ from hpcshell.core.records import WHOLE, Record, Request
 from hpcshell.core.submission import Submission
 from hpcshell.flow import expand
 from hpcshell.flow.arguments import Handed
+from hpcshell.flow.identity import salt
+from hpcshell.flow.search.searcher import searcher
 from hpcshell.flow.spec import Spec
 from hpcshell.jobs.asking import prepare_for
 from hpcshell.jobs.doors import LOCAL
@@ -65,15 +66,16 @@ class Cost(Record, frozen=True, kw_only=True):
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """`points`: how many there are; at most, where that is not `exact`. `first`: the parameters of
-    the first one, and what it is started with; None where a search chooses them."""
+    """`points`: how many would be run, of `whole`, which is how many there are; at most, where it
+    is not `exact`. `first`: the parameters of the first one, and what it is started with."""
 
     id: str
     spec: Spec
     points: int
+    whole: int
     exact: bool
-    first: Mapping[str, Any] | None
-    handed: Handed | None
+    first: Mapping[str, Any]
+    handed: Handed
     places: tuple[Place, ...]
     cost: Cost
 
@@ -91,46 +93,51 @@ def plan(
     """What would become of a specification. Raises what `run` would raise of it."""
     spec = source.spec
     making.check_count(spec, limit)
+    making.check_project(os.path.realpath(project))
     making.check_command(spec, os.path.realpath(project))
     name = folder.check_id(id) if id is not None else making.id_of(source, project)
-    points, exact = _count(spec, limit)
+    whole, exact = _count(spec)
+    points = whole if limit is None else min(whole, limit)
     where = Folder(f"{folder.outputs(project)}/{name}")
     manifest = Manifest(id=name, project=os.path.realpath(project), spec=spec, created=0.0)
-    rows = [] if spec.search else list(islice(making.rows(spec, name, "", limit), 1))
+    first = _first(spec, name)
     names = [each for each in (on or "").split(",") if each]
-    there = targets(check_mode(mode or "auto"), names, {}, points, "")
-    places = tuple(_place(where, manifest, rows, one, options, points) for one in there)
+    at_once = 1 if spec.search else points  # a search wants trial after trial
+    there = targets(check_mode(mode or "auto"), names, {}, at_once, "")
+    places = tuple(_place(where, manifest, first, one, options, points) for one in there)
     before = _standings(where)
     return Plan(
         id=name,
         spec=spec,
         points=points,
+        whole=whole,
         exact=exact,
-        first=rows[0].params if rows else None,
-        handed=_handed(where, manifest, rows),
+        first=first.params,
+        handed=batches.words_of(where, manifest, _batch(first, staged=False), first),
         places=places,
         cost=_cost(spec, places, points, before),
     )
 
 
-def _count(spec: Spec, limit: int | None) -> tuple[int, bool]:
+def _count(spec: Spec) -> tuple[int, bool]:
     if spec.search is not None:
-        count, exact = spec.search.trials, True
-    else:
-        count, exact = expand.most(spec), expand.exact(spec)
-        if not exact and count <= COUNTED:
-            count, exact = sum(1 for _ in expand.points(spec)), True
-    return (count, exact) if limit is None else (min(count, limit), exact or limit <= count)
+        return spec.search.trials, True
+    count, exact = expand.most(spec), expand.exact(spec)
+    if not exact and count <= COUNTED:
+        return sum(1 for _ in expand.points(spec)), True
+    return count, exact
 
 
-def _handed(where: Folder, manifest: Manifest, rows: Sequence[Row]) -> Handed | None:
-    if not rows:
-        return None
-    return batches.words_of(where, manifest, _batch(rows, staged=False), rows[0])
+def _first(spec: Spec, name: str) -> Row:
+    """The first point; of a search the first that it would ask for."""
+    if spec.search is None:
+        return next(making.rows(spec, name, "", 1))
+    [trial] = searcher(spec.search, ()).ask(1)
+    return making.row_of(spec, dict(trial.params), name, salt(spec, ""))
 
 
-def _batch(rows: Sequence[Row], *, staged: bool) -> Batch:
-    return Batch(key="dry-run", rows=tuple(rows), staged=staged)
+def _batch(row: Row, *, staged: bool) -> Batch:
+    return Batch(key="dry-run", rows=(row,), staged=staged)
 
 
 # ------------------------------------------------------------------------------------------ places
@@ -139,14 +146,14 @@ def _batch(rows: Sequence[Row], *, staged: bool) -> Batch:
 def _place(
     where: Folder,
     manifest: Manifest,
-    rows: Sequence[Row],
+    row: Row,
     target: Target,
     options: Mapping[str, Any],
     points: int,
 ) -> Place:
     """What is submitted there. What would be refused is told, not raised: the rest is worth
     knowing."""
-    batch = _batch(rows, staged=target.staged)
+    batch = _batch(row, staged=target.staged)
     asked = options_at(manifest.spec, target, options)
     whole = submitting.options_of(where, manifest, batch, _with(target, asked))
     for name in ("output", "stage_in", "stage_out"):

@@ -316,3 +316,48 @@ def test_yamls_own_writer_is_understood():
     }
     spec: Spec = read(yaml.safe_dump(document))
     assert spec == from_document(document)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cd sub && python3 train.py",
+        "[python3, train.py, '&&', date]",
+        "[cd, sub]",
+        "export A=1; python3 train.py",
+        "python3 train.py {n} | tee log",
+        "python3 train.py; date",
+        "python3 train.py ; date",
+        "python3 train.py > log 2>&1",
+        "python3 train.py 2>/dev/null",
+        "python3 train.py &",
+        "source venv/bin/activate",
+    ],
+)
+def test_what_only_a_shell_understands_is_refused(command: str):
+    error = refusal(read, f"command: {command}\nsweep: {{grid: {{n: [1]}}}}", "sweep.yaml")
+    assert error is not None
+    assert "no shell runs the command" in error.message
+    assert "sh -c" in str(error.hint)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sh -c 'cd sub && python3 train.py > log; date'",
+        "awk -F '|' -f a.awk",
+        'awk "-F;" a.awk',
+        r"find . -exec cat {{}} \;",
+        "t --name='a ; b' --more=\"c > d\"",
+        "t --small {n > 0}",
+        "[sh, -c, 'cd sub && date > log']",
+        "t a=b&c x>y",
+    ],
+)
+def test_what_is_in_quotes_is_no_shell_s(command: str):
+    text = command if command.startswith("[") else dumps(command)
+    assert read(f"command: {text}\nsweep: {{grid: {{n: [1]}}}}").command
+
+
+def test_an_end_that_nobody_knows_is_not_tried_again():
+    assert said(f"{WHOLE.replace('TIMEOUT]', 'CANCELED]')}").startswith("sweep.yaml:17: 'CANCELED'")

@@ -225,9 +225,10 @@ def test_a_time_limit_is_told_and_resume_runs_the_point_again(made: Made) -> Non
     study.check_each_ended_once(sweep)
 
 
-def test_a_point_that_took_too_long_is_tried_again_with_more_time(made: Made) -> None:
+@pytest.mark.parametrize("end", ["TIMEOUT", "timeout"])
+def test_a_point_that_took_too_long_is_tried_again_with_more_time(made: Made, end: str) -> None:
     body = f'[ "$N" != 1 ] || ! mkdir "$HPC_SWEEP_DIR/once" 2>/dev/null || {FOREVER}'
-    grow = {"retries": 1, "retry_on": ["TIMEOUT"], "retry_grow": {"time_limit": 60}}
+    grow = {"retries": 1, "retry_on": [end], "retry_grow": {"time_limit": 60}}
     study = made(3, body, resources={"time_limit": "1s"}, **grow)
     sweep = study.create()
     sweep.run(on="local")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Final, get_args
@@ -15,6 +16,12 @@ from hpcshell.flow.templates import has_placeholders, placeholder_end
 
 PASSINGS: Final[tuple[Passing, ...]] = get_args(Passing)
 _INTERPRETERS: Final = {".py": "python3", ".sh": "sh", ".R": "Rscript", ".jl": "julia"}
+_OPERATOR: Final = re.compile(r"[|&;]+|[0-9&]?(?:>>?|<<?)\S*|\S*;")
+_SHELL_ONLY: Final = frozenset(
+    {".", "alias", "cd", "eval", "exec", "exit", "export", "set", "source", "trap", "ulimit"}
+    | {"umask", "unset"}
+)
+_QUOTED: Final = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
 
 
 def command(entry: Entry) -> tuple[str, ...]:
@@ -29,7 +36,26 @@ def command(entry: Entry) -> tuple[str, ...]:
     words = tuple(item.text() for item in whole.items()) if whole.is_list() else _split(whole)
     if not words or not words[0].strip():
         raise whole.wrong("the command is empty", "write command: python3 train.py")
+    _check_no_shell(whole, words)
     return words
+
+
+def _check_no_shell(entry: Entry, words: tuple[str, ...]) -> None:
+    """No shell reads the command: what only a shell understands would be handed to the program."""
+    if words[0] in _SHELL_ONLY:
+        raise entry.wrong(f"no shell runs the command, and only a shell has {words[0]}", _IN_SHELL)
+    said = words if entry.is_list() else _bare(entry.text())
+    found = next((word for word in said if _OPERATOR.fullmatch(word)), None)
+    if found is not None:
+        raise entry.wrong(f"no shell runs the command: {quote(found)} does nothing", _IN_SHELL)
+
+
+_IN_SHELL: Final = "write command: sh -c '...', or put what the program is to read in quotes"
+
+
+def _bare(text: str) -> list[str]:
+    """The words, with a sign for each piece in quotes, as for each placeholder."""
+    return _QUOTED.sub("q", "".join(_marked(text, []))).split()
 
 
 def _of_script(entry: Entry) -> tuple[str, ...]:

@@ -92,7 +92,10 @@ def _jobs() -> dict[str, Schema]:
         "retries": _said(
             "How often a point that failed is tried again.", {"type": "integer", "minimum": 0}
         ),
-        "retry_on": _said("Only after these: OUT_OF_MEMORY, TIMEOUT, ...", _WORDS),
+        "retry_on": _said(
+            "Only after OUT_OF_MEMORY (oom), TIMEOUT, FAILED (fail), NODE_FAIL (lost), exit:75.",
+            _WORDS,
+        ),
         "retry_grow": _said(
             "How many times as much it gets at each try: {memory: 2}.",
             {"type": "object", "additionalProperties": _NUMBER},

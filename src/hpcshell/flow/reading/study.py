@@ -11,6 +11,7 @@ from hpcshell.core.options.table import BY_NAME, by_key
 from hpcshell.core.options.values import from_keywords
 from hpcshell.core.words import check_name, nearest, quote
 from hpcshell.flow.arguments import check_folder, templates
+from hpcshell.flow.care import causes
 from hpcshell.flow.expand import names
 from hpcshell.flow.reading.blocks import KEYS as SWEEP_KEYS
 from hpcshell.flow.reading.blocks import blocks
@@ -281,7 +282,8 @@ def _care_option(entry: Entry) -> Any:
     else:
         found = {inner.last: str(inner.value()) for inner in entry.entries()}
     try:
-        from_keywords(**{entry.last: list(found) if isinstance(found, tuple) else found})
+        said = list(causes(found)) if isinstance(found, tuple) else found
+        from_keywords(**{entry.last: said})
     except HpcError as error:
         raise entry.refused(error) from None
     return found

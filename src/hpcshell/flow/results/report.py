@@ -106,15 +106,16 @@ def run_times(points: Sequence[Point]) -> tuple[RunTimes, ...]:
 
 
 def _times(state: str, seconds: Sequence[float]) -> RunTimes:
+    """Told to the millisecond."""
     average = mean(seconds)
     return RunTimes(
         state=state,
         n=len(seconds),
-        min=seconds[0],
-        median=quantile(seconds, 0.5),
-        mean=average,
-        p95=quantile(seconds, 0.95),
-        max=seconds[-1],
+        min=round(seconds[0], 3),
+        median=round(quantile(seconds, 0.5), 3),
+        mean=round(average, 3),
+        p95=round(quantile(seconds, 0.95), 3),
+        max=round(seconds[-1], 3),
         hours=average * len(seconds) / 3600,
     )
 

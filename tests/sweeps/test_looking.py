@@ -16,8 +16,10 @@ from hpcshell.sweeps.looking import Outcome, keep, look, outcome_of, strays
 from tests.sweeps.folders import folder, said, submitted
 
 LINES = st.sampled_from(
-    ["start b.0 10.0", "start c.4 11.5", "end b.0 0 12.0", "end c.4 3 13.0", "cut c.4 0 12.5"]
-    + ["cut b.0 7 12.0", "end", "?"]
+    [
+        *("start b.0 10.0", "start c.4 11.5", "end b.0 0 12.0", "end c.4 3 13.0"),
+        *("cut c.4 0 12.5", "cut b.0 7 12.0", "end", "?"),
+    ]
 )
 
 

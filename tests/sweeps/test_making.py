@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from hpcshell.core.errors import NotFound, Refused, Wrong
-from hpcshell.sweeps.folder import Manifest
+from hpcshell.flow.reading import from_document
+from hpcshell.sweeps.folder import Folder, Manifest, Row
 from hpcshell.sweeps.making import Source, id_of, make, with_care, with_snapshot
 from tests.sweeps.folders import folder, source
 
@@ -127,3 +129,56 @@ def test_what_is_said_at_the_prompt_wins() -> None:
     assert (changed.max_failures, changed.throttle) == (5, 2)
     assert with_snapshot(spec, None) == spec
     assert with_snapshot(with_snapshot(spec, True), False) == spec
+
+
+def test_points_keep_their_folders_when_others_are_called_otherwise(tmp_path: Path) -> None:
+    made = folder(tmp_path, 2)
+    before = [made.directory(row) for row in made.rows()]
+    folder(tmp_path, 3, output="n{n}")
+    rows = made.rows()
+    assert [made.directory(row) for row in rows[:2]] == before
+    assert rows[2].folder == "n2"
+
+
+SEARCH = {
+    "method": "random",
+    "metric": "loss",
+    "trials": 3,
+    "parameters": {"x": {"uniform": [0, 1]}},
+}
+
+
+def search(**changes: Any) -> Source:
+    study = {"name": "study", "command": "true", "search": {**SEARCH, **changes}}
+    return Source(from_document(study, "the test's"))
+
+
+def test_a_search_of_other_points_does_not_go_on_with_those_of_this_one(tmp_path: Path) -> None:
+    made = make(search(), str(tmp_path))
+    made.add_row(Row(id="0" * 16, params={"x": 0.5}))
+    make(search(trials=9), str(tmp_path))
+    assert len(made.rows()) == 1
+    with pytest.raises(Refused, match="another search"):
+        make(search(parameters={"x": {"uniform": [5, 6]}}), str(tmp_path))
+
+
+def test_a_project_that_was_moved_has_its_sweeps_with_it(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    folder(before)
+    before.rename(after)
+    moved = Folder(f"{after}/sweeps/outputs/study")
+    assert moved.manifest().project == str(after)
+    folder(after)
+    assert len(moved.rows()) == 3
+
+
+def test_points_that_are_missing_from_the_list_are_said(tmp_path: Path) -> None:
+    made = folder(tmp_path, 3)
+    made.check(made.manifest())
+    path = Path(made.file("points.jsonl"))
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    with pytest.raises(Wrong, match="has 2 points, and had 3"):
+        made.check(made.manifest())
+    folder(tmp_path, 3)
+    made.check(made.manifest())

@@ -42,6 +42,8 @@ def sentence(status: Mapping[str, Any]) -> str:
     counts = status["counts"]
     told = ", ".join(f"{count:,} {_word(state)}" for state, count in counts.items())
     more = f"; {status['waiting_here']:,} wait here for a place" if status["waiting_here"] else ""
+    if status["strays"]:
+        more += f"; {status['strays']:,} that are none of its points any more wait or run"
     points = counted(status["points"], "point")
     return f"sweep {safe(status['id'])}: {points}" + (f": {told}{more}" if told else more)
 

@@ -19,6 +19,7 @@ from hpcshell.sweeps.ledger import Intent, Target, Wanted
 from tests.conftest import Hpc
 from tests.support.daemons import Daemon
 from tests.support.disks import fill, small_disk
+from tests.support.runners import eventually
 from tests.sweeps.live.conftest import Made
 from tests.sweeps.live.study import PATIENCE, Study, cut_ledger, let_go, until, with_states
 
@@ -266,6 +267,8 @@ def test_a_point_that_made_room_for_others_goes_back_and_counts_once(
     study.until_begun()
     first = next(one for one in sweep.standings() if study.began[one.id])
     hpc(verb, first.job, check=True)
+    job = hpcshell.job(first.job)
+    eventually(lambda: job.state == "PENDING" or study.began[first.id] == 2, PATIENCE)
     study.open()
     sweep.wait(PATIENCE)
     study.check_each_ended_once(sweep)

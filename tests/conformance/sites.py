@@ -83,9 +83,7 @@ def _local() -> Iterator[Site]:
 def _slurm() -> Iterator[Site]:
     """Whoever is told of a port where nobody listens finds its controller away."""
     with slurm.running() as cluster, tempfile.TemporaryDirectory() as folder:
-        text = (cluster.home / "etc" / "slurm.conf").read_text()
-        deaf = Path(folder) / "slurm.conf"
-        deaf.write_text(text.replace("SlurmctldPort=", "SlurmctldPort=1#"))
+        deaf = cluster.deaf(Path(folder))
         limits = {
             "time": "1m",
             "gpus": {"partition": "gpu"},
@@ -93,7 +91,7 @@ def _slurm() -> Iterator[Site]:
             "few": {"qos": "few"},
         }
         with _set(**cluster.env):
-            yield Site(name="slurm", limits=limits, away=lambda: _set(SLURM_CONF=str(deaf)))
+            yield Site(name="slurm", limits=limits, away=lambda: _set(**deaf))
 
 
 @contextmanager

@@ -328,7 +328,7 @@ def test_a_job_is_held_released_suspended_resumed_and_cancelled(
 
 
 def test_only_what_may_be_run_again_can_be_put_back(sge: SgeCluster, order: Orders) -> None:
-    script = "[ -e seen ] && exit 0; touch seen; sleep 60"
+    script = "[ -e seen ] && exit 0; touch seen; until [ -e go ]; do sleep 0.2; done"
     again, once = order(script=script, requeue=True), order("sleep", "60")
     natives = [sge.submit(again), sge.submit(once)]
     for native in natives:
@@ -337,6 +337,7 @@ def test_only_what_may_be_run_again_can_be_put_back(sge: SgeCluster, order: Orde
     troubles = changed(sge, "requeue", *natives).troubles
     assert list(troubles) == [natives[1]]
     assert troubles[natives[1]].kind == "wrong"
+    Path(again.directory, "go").touch()  # what is put back starts again once it has ended
     assert [(one.state, one.restarts) for one in sge.ended(natives[0])] == [("COMPLETED", 1)]
     changed(sge, "cancel", natives[1])
 

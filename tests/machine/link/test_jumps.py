@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hpcshell.core.commands import Words
-from hpcshell.machine.link import LinkDown, SshLink, jumps
+from hpcshell.machine.link import LinkDown, SshLink, jumps, master
 from tests.support.clusters.sshd import Account, Sshd
 
 HOST = "127.0.0.1"
@@ -42,8 +42,10 @@ def led(sshd: Sshd, plain: Account, apart: str, silent: int) -> Led:
 
 @pytest.mark.parametrize("sentence", TROUBLES)
 def test_a_jump_host_that_cannot_be_reached_is_named_and_not_the_one_behind_it(
-    led: Led, sentence: str
+    led: Led, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    soon = [word.replace(f"={master._CONNECT}", "=2") for word in master._USUAL]
+    monkeypatch.setattr(master, "_USUAL", soon)
     link = led("gate", gate=TROUBLES[sentence])
     with pytest.raises(LinkDown, match=rf"^The jump host on the way to inner .*{sentence}") as down:
         link.say(TRUE)

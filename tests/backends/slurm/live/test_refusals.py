@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,11 +77,9 @@ def test_a_higher_priority_is_for_operators(jobs: Jobs) -> None:
     assert trouble.kind == "denied"
 
 
-def test_no_controller_is_not_a_refusal(jobs: Jobs, tmp_path: Any) -> None:
-    conf = (jobs.cluster.home / "etc" / "slurm.conf").read_text()
-    (tmp_path / "slurm.conf").write_text(conf.replace("SlurmctldPort=", "SlurmctldPort=1"))
+def test_no_controller_is_not_a_refusal(jobs: Jobs, tmp_path: Path) -> None:
     order = jobs.order()
-    env = {"SLURM_CONF": str(tmp_path / "slurm.conf")}
+    env = jobs.cluster.deaf(tmp_path)
     trouble = jobs.backend.read_estimate(
         jobs.cluster.ask(jobs.backend.estimate(order), **env)
     ).trouble

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,9 +28,11 @@ def test_a_living_slurm_tells_its_version(slurm_cluster: SlurmCluster) -> None:
     assert site.accounting
 
 
-def test_where_no_controller_answers_there_is_no_slurm(slurm_cluster: SlurmCluster) -> None:
+def test_where_no_controller_answers_there_is_no_slurm(
+    slurm_cluster: SlurmCluster, tmp_path: Path
+) -> None:
     backend = SlurmBackend()
-    answer = slurm_cluster.ask(backend.probe(), SLURM_CONF="/nonexistent/slurm.conf")
+    answer = slurm_cluster.ask(backend.probe(), **slurm_cluster.deaf(tmp_path))
     assert not isinstance(backend.read_probe(answer), Site)
 
 

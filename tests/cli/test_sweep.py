@@ -371,6 +371,9 @@ def test_a_report_can_be_a_page_and_pictures(project):
     assert "it diverged" in Path("r.html").read_text()
     assert Path("r.png").read_bytes().startswith(b"\x89PNG")
     assert project("report", "--html", "no/where.html").code == 1
+    for words in (("--html", "x.jpg"), ("--html", "x.html", "--pictures", "x.jpg")):
+        assert project("report", *words).code == 2
+    assert not list(Path().glob("x.*"))
     assert project("report", "--pictures", "x.png", "--heat", "lr").code == 2
 
 

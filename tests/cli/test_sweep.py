@@ -280,6 +280,8 @@ def test_what_has_run_tells_what_the_rest_will_cost(project):
     said = project("run", "--dry-run", check=True)
     assert "cost: no upper bound for 2 points: there is no time limit" in said.out
     assert "by the 1 that have run" in said.out
+    mean = project("run", "--dry-run", "--json", check=True).json["cost"]["mean"]
+    assert mean == round(mean, 3)
     assert "time: about" in said.out
 
 

@@ -280,6 +280,8 @@ def test_what_has_run_tells_what_the_rest_will_cost(project):
     said = project("run", "--dry-run", check=True)
     assert "cost: no upper bound for 2 points: there is no time limit" in said.out
     assert "by the 1 that have run" in said.out
+    mean = project("run", "--dry-run", "--json", check=True).json["cost"]["mean"]
+    assert mean == round(mean, 3)
     assert "time: about" in said.out
 
 
@@ -371,6 +373,9 @@ def test_a_report_can_be_a_page_and_pictures(project):
     assert "it diverged" in Path("r.html").read_text()
     assert Path("r.png").read_bytes().startswith(b"\x89PNG")
     assert project("report", "--html", "no/where.html").code == 1
+    for words in (("--html", "x.jpg"), ("--html", "x.html", "--pictures", "x.jpg")):
+        assert project("report", *words).code == 2
+    assert not list(Path().glob("x.*"))
     assert project("report", "--pictures", "x.png", "--heat", "lr").code == 2
 
 

@@ -199,10 +199,12 @@ def _draw(
 ) -> int:
     """Write the page, and the pictures; the paths are the answer."""
     from hpcshell.sweeps.exporting import put
-    from hpcshell.sweeps.page import page
-    from hpcshell.sweeps.pictures import draw
+    from hpcshell.sweeps.page import check_ending, page
+    from hpcshell.sweeps.pictures import draw, is_one_file
     from hpcshell.sweeps.reporting import findings
 
+    check_ending(html or "")
+    is_one_file(pictures or "")
     found = open_sweep(sweep)
     direction = _direction(maximize)
     drawn = findings(found.spec, found.standings(), metric=metric, direction=direction)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from hpcshell.core.errors import Wrong
 from hpcshell.core.units import format_duration
-from hpcshell.core.words import shortened
+from hpcshell.core.words import quote, shortened
 from hpcshell.flow.results.effects import Effect
 from hpcshell.flow.results.failures import ErrorGroup, FailureRate
 from hpcshell.flow.results.levels import told
@@ -15,6 +17,7 @@ from hpcshell.sim.report.sheet import escaped, figure, sheet
 from hpcshell.sweeps.pictures import available, gathered, svg
 from hpcshell.sweeps.reporting import Findings
 
+ENDINGS: Final = (".html", ".htm", "")
 LONGEST: Final = 120
 """Characters of a cell."""
 LONG: Final = 16
@@ -33,6 +36,13 @@ svg { max-width: 60rem; }
 @media print { body { max-width: none; margin: 0; font-size: 11px; }
   figure, tr, pre { break-inside: avoid; } h2 { break-after: avoid; } .wide { overflow: visible; } }
 """
+
+
+def check_ending(path: str) -> None:
+    """Raises `Wrong` for a file that no browser takes for a page."""
+    ending = os.path.splitext(path)[1].lower()
+    if ending not in ENDINGS:
+        raise Wrong(f"{quote(path, 200)} is no form of a page", "end it in .html")
 
 
 def page(findings: Findings, heat: tuple[str, str] | None = None) -> str:

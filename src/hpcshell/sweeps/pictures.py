@@ -38,7 +38,7 @@ def draw(findings: Findings, path: str, heat: tuple[str, str] | None = None) -> 
     """Draw all pictures: into one file if the path ends in .png, .svg or .pdf, else each into a
     file of its own in that directory, which is made. The paths written. `heat`: the parameters of
     the heat map. Raises `Wrong` for another ending, `NotYet` where there is nothing to draw yet."""
-    one_file = _is_one_file(path)
+    one_file = is_one_file(path)
     drawn = gathered(findings, heat)
     pictures = available(drawn)
     if not pictures:
@@ -62,8 +62,9 @@ def draw(findings: Findings, path: str, heat: tuple[str, str] | None = None) -> 
     return written
 
 
-def _is_one_file(path: str) -> bool:
-    """Whether it is the path of a file, by its ending; else it is a directory's."""
+def is_one_file(path: str) -> bool:
+    """Whether it is the path of a file, by its ending; else it is a directory's. Raises `Wrong` for
+    an ending that is not drawn."""
     if os.path.isdir(path):
         return False
     ending = os.path.splitext(path)[1].lower()

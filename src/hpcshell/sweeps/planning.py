@@ -218,7 +218,7 @@ def _cost(spec: Spec, places: Sequence[Place], points: int, before: Sequence[Sta
         core_about=_hours(left * cores, mean),
         gpu_about=_hours(left * gpus, mean),
         known=len(ran),
-        mean=mean,
+        mean=None if mean is None else round(mean, 3),
         at_once=at_once,
         time_most=_hours(rounds, limit),
         time_about=_hours(rounds, mean),

@@ -48,7 +48,7 @@ def _keys() -> dict[str, Schema]:
         "name": _said("The study's name.", {"type": "string", "pattern": "^[^/.-][^/]*$"}),
         "description": _said("What it is for.", _TEXT),
         "tags": _said("Words to find it by.", _WORDS),
-        "command": _said("What runs; {lr} stands for a parameter.", _WORDS),
+        "command": _said("What runs, and no shell reads it; {lr} stands for a parameter.", _WORDS),
         "script": _said("One script, instead of a command.", _TEXT),
         "passing": _said("How a point learns its parameters.", {"enum": list(PASSINGS)}),
         "output_key": _said(

@@ -111,6 +111,16 @@ class Study:
     def until_ended(self, count: int = 1) -> None:
         eventually(lambda: len(self.ended) >= count, PATIENCE)
 
+    def until_gone(self, sweep: sweeps.Sweep) -> None:
+        """Nothing runs any more of what was submitted so far: a node that comes back ends it."""
+        keys = [key.encode() for key in sweep.folder.ledger().intents]
+
+        def alive() -> bool:
+            commands = [command(pid) for pid in os.listdir("/proc") if pid.isdigit()]
+            return any(key in words for key in keys for words in commands)
+
+        eventually(lambda: not alive(), PATIENCE)
+
     def check_each_ended_once(self, sweep: sweeps.Sweep) -> None:
         """Every point has come to its end, and none began again after that."""
         states = Counter(one.state for one in sweep.standings())

@@ -77,6 +77,7 @@ def test_a_point_that_lost_its_node_runs_again(
     study.until_begun(2)
     with slurm_cluster.without("slurmd-node4"):
         until(sweep, lambda counts: counts == {"NODE_FAIL": 2})
+    study.until_gone(sweep)
     study.open()
     sweep.resume(options={"partition": "cpu"})
     sweep.wait(PATIENCE)

@@ -206,7 +206,9 @@ def test_of_several_sessions_those_before_the_break_are_answered(
     sshd: Sshd, fresh: SshLink
 ) -> None:
     fresh.home()
-    stop = Words(argv=("kill", str(sshd.pid), *map(str, sshd.connections())))
+    alive = f"grep -qs '^State:.[^ZX]' /proc/{sshd.pid}/status"
+    body = f'kill {sshd.pid}; while {alive}; do :; done; kill "$@"'  # nobody listens by then
+    stop = Words(argv=("sh", "-c", body, "sh", *map(str, sshd.connections())))
     answers = fresh.say_all([TRUE, reading(), stop, TRUE, reading(), TRUE])
     sshd.stop()
     sshd.start()

@@ -21,7 +21,9 @@ class Made(Protocol):
 
 
 @pytest.fixture
-def made(tmp_path: Path, home: Path) -> Iterator[Made]:
+def made(request: pytest.FixtureRequest, tmp_path: Path, home: Path) -> Iterator[Made]:
+    if "mycluster" in request.fixturenames:
+        request.getfixturevalue("mycluster")  # its link is closed once no study asks it any more
     studies: list[Study] = []
 
     def make(points: int, body: str = "", **spec: Any) -> Study:

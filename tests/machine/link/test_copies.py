@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import os
-import signal
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ import pytest
 
 from hpcshell.core.errors import Broken, NotFound
 from hpcshell.machine.link import Link, LinkDown, LocalLink, SshLink
-from tests.support.clusters.sshd import Account, Sshd
+from tests.support.clusters.sshd import Account, Sshd, ended_at_last
 
 NAMES = (
     "a b",
@@ -165,5 +164,5 @@ def test_a_connection_that_breaks_on_the_way_is_told(
         sshd.drop()
         with pytest.raises(LinkDown):
             waiting.result(30)
-    os.kill(pid, signal.SIGKILL)
+    ended_at_last(pid)
     assert not (tmp_path / "there").exists()

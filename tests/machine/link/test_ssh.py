@@ -16,7 +16,7 @@ import pytest
 from hpcshell.core.commands import Answer, Words
 from hpcshell.core.errors import Unreachable, Wrong
 from hpcshell.machine.link import LinkDown, SshLink, far, shell
-from tests.support.clusters.sshd import Account, Sshd
+from tests.support.clusters.sshd import Account, Sshd, ended_at_last
 from tests.support.runners import eventually
 
 HOST = "127.0.0.1"
@@ -174,7 +174,7 @@ def test_a_connection_that_breaks_leaves_it_open_whether_the_command_ran(
         pid = int(started.read_text())
         sshd.drop()
         answer = waiting.result(20)
-    os.kill(pid, signal.SIGKILL)
+    ended_at_last(pid)
     assert answer.code is None
     assert "the connection broke" in answer.err
     assert (tmp_path / "runs").read_text() == "once\n"
@@ -197,7 +197,7 @@ def test_of_several_those_before_the_break_are_answered(
         pid = int(started.read_text())
         sshd.drop()
         answers = waiting.result(20)
-    os.kill(pid, signal.SIGKILL)
+    ended_at_last(pid)
     assert answers[0] == Answer(code=0, out="first\n")
     assert [answer.code for answer in answers[1:]] == [None, None]
 

@@ -96,7 +96,7 @@ class Sshd:
         self._process.terminate()
         self._process.wait()
         for pid in connections:
-            _end(pid)
+            ended_at_last(pid)
 
     def connections(self) -> list[int]:
         """The server's process for each connection there is now."""
@@ -105,7 +105,7 @@ class Sshd:
     def drop(self) -> None:
         """Breaks every connection, without a word to the other side."""
         for pid in self.connections():
-            _end(pid)
+            ended_at_last(pid)
 
     def logins(self) -> int:
         """How often somebody was let in."""
@@ -164,7 +164,8 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _end(pid: int) -> None:
+def ended_at_last(pid: int) -> None:
+    """It ends now, unless it has ended with its connection."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -17,11 +17,9 @@ from hpcshell.flow.search.trials import (
     latest,
     pareto,
     read_log,
-    reports_of,
     values_of,
     written,
 )
-from hpcshell.flow.spec import EarlyStop
 from tests.flow.searches import a_search
 
 NUMBERS = st.integers(-3, 3).map(float)
@@ -114,18 +112,3 @@ def test_a_line_that_is_no_trial_is_named(line: str) -> None:
     with pytest.raises(Wrong) as refused:
         read_log(f"{written(Trial(number=0, params={}))}\n{line}\n")
     assert refused.value.message.startswith("line 2 of the log of trials is no trial: ")
-
-
-def test_reports_are_the_rows_with_a_step_and_the_metric() -> None:
-    rows: list[dict[str, Any]] = [
-        {"epoch": 1, "loss": 0.5, "lr": 0.1},
-        {"epoch": 2, "other": 0.5},
-        {"loss": 0.4},
-        {"epoch": 3, "loss": math.nan},
-        {"epoch": 4, "loss": "low"},
-        {"epoch": True, "loss": 0.1},
-        {"epoch": 5, "loss": 1},
-    ]
-    search = a_search(early_stop=EarlyStop(resource="epoch"))
-    assert reports_of(search, rows) == ((1.0, 0.5), (5.0, 1.0))
-    assert reports_of(a_search(), rows) == ()

@@ -6,7 +6,6 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -129,9 +128,3 @@ def _put_aside(path: str) -> None:
 def _write_params(path: str, row: Row, words: Handed) -> None:
     document = row.params if words.document is None else words.document
     disk.put(f"{path}/params.json", msgspec.json.encode(document))
-
-
-def rows_of(rows: Sequence[Row], ids: Sequence[str]) -> list[Row]:
-    """The points of these ids."""
-    by_id = {row.id: row for row in rows}
-    return [by_id[one] for one in ids if one in by_id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -63,23 +63,6 @@ def values_of(search: Search, metrics: Mapping[str, float]) -> tuple[float, ...]
     """What a point measured, as a search is told it; None where a metric is missing or NaN."""
     found = tuple(metrics.get(name, math.nan) for name in search.metrics)
     return found if usable(search, found) else None
-
-
-def reports_of(search: Search, rows: Iterable[Mapping[str, Any]]) -> tuple[Report, ...]:
-    """What a trial has told so far, from its rows of metrics: where both the resource of early stop
-    and the first metric are numbers."""
-    if search.early_stop is None:
-        return ()
-    step, value = search.early_stop.resource, search.metrics[0]
-    return tuple(
-        (float(row[step]), float(row[value]))
-        for row in rows
-        if _number(row.get(step)) and _number(row.get(value))
-    )
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
 def usable(search: Search, values: Sequence[float] | None) -> bool:

@@ -48,6 +48,7 @@ VERBS: Final[dict[str, dict[str, str]]] = {
     "Study": {
         "sweep": "Run one script with many parameters, and each of them once.",
         "simulate": "Run a recorded workload under scheduling policies.",
+        "track": "Keep what runs have measured, beside the jobs that they were.",
     },
     "The machine": {
         "gpu": "Run a box of GPUs that several people share.",
@@ -58,6 +59,7 @@ VERBS: Final[dict[str, dict[str, str]]] = {
         "cluster": "Say which clusters there are, and how they answer.",
     },
     "Set up": {
+        "web": "Serve the REST API and the experiment tracker.",
         "daemon": "Start, stop and look after the daemon.",
         "doctor": "Look for everything that can be wrong, and say how to mend it.",
         "config": "Show and check the configuration.",

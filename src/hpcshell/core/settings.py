@@ -21,6 +21,7 @@ from hpcshell.core.settings_box import BoxSettings
 from hpcshell.core.settings_gpus import GpuSettings, SecuritySettings
 from hpcshell.core.settings_section import Section as Section
 from hpcshell.core.settings_section import key as _key
+from hpcshell.core.settings_web import TrackSettings, WebSettings
 from hpcshell.core.units import WEEK
 
 DEFAULT: Final = "default"
@@ -461,6 +462,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetrySettings = RetrySettings()
     notify: NotifySettings = NotifySettings()
     security: SecuritySettings = SecuritySettings()
+    track: TrackSettings = TrackSettings()
+    web: WebSettings = WebSettings()
     clusters: dict[str, ClusterSettings] = {}
 
 
@@ -494,6 +497,8 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "retry": RetrySettings,
     "notify": NotifySettings,
     "security": SecuritySettings,
+    "track": TrackSettings,
+    "web": WebSettings,
 }
 RECORDS: Final[dict[str, type[Section]]] = {
     "partitions": PartitionSettings,

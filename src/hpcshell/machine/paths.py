@@ -65,6 +65,30 @@ class Places(Record, frozen=True):
     def checkpoints(self) -> str:
         return f"{self.state}/checkpoints"
 
+    @property
+    def track_database(self) -> str:
+        return f"{self.state}/track.db"
+
+    @property
+    def track_artifacts(self) -> str:
+        """What was uploaded, by run."""
+        return f"{self.state}/artifacts"
+
+    @property
+    def track_spool(self) -> str:
+        """What runs on this machine have logged, a file each."""
+        return f"{self.state}/spool"
+
+    @property
+    def webhook_key(self) -> str:
+        """What epilogs sign with."""
+        return f"{self.state}/webhook.key"
+
+    @property
+    def web_address(self) -> str:
+        """Where the web server of this user answers, while it does: a URL."""
+        return f"{self.runtime}/web.url"
+
     def session(self, run: int) -> str:
         """The directory of a run's session of screen or tmux. Sockets in it have names of one
         letter, and so paths no longer than those of our own."""

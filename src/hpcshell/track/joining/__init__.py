@@ -1,0 +1,1 @@
+"""Which run is which job: the environment, epilogs, events and polls."""

@@ -1,0 +1,1 @@
+"""The points of metrics: taken in by the thousand, kept raw, shown down-sampled."""

@@ -1,0 +1,81 @@
+"""Opening the tracker's database: SQLite unless a URL says PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from hpcshell.core.errors import Wrong
+from hpcshell.machine.paths import Places
+from hpcshell.track.store.migrating import migrate
+from hpcshell.track.store.store import Store
+from hpcshell.track.store.trouble import translated
+
+READERS: Final = 8
+"""Connections that read at the same time."""
+LOCKED: Final = 5.0
+"""Seconds that SQLite waits for another process's lock."""
+HINT: Final = "write postgresql://user@host/name or sqlite:////path/to/file.db"
+
+
+def url_of(configured: str, places: Places) -> URL:
+    """The URL of the database that the configuration means. Raises `Wrong`."""
+    if not configured:
+        return URL.create("sqlite", database=places.track_database)
+    try:
+        url = make_url(configured)
+    except ArgumentError:
+        raise Wrong("track.url is no URL of a database", HINT) from None
+    if url.get_backend_name() == "sqlite":
+        return url
+    if url.get_backend_name() != "postgresql":
+        raise Wrong(f"track.url names {url.get_backend_name()}, which is not supported", HINT)
+    return url.set(drivername="postgresql+psycopg")
+
+
+def open_store(url: URL) -> Store:
+    """The store behind this URL, its tables as this version has them. Raises `HpcError`."""
+    lite = url.get_backend_name() == "sqlite"
+    if lite and url.database:
+        os.makedirs(os.path.dirname(os.path.abspath(url.database)), mode=0o700, exist_ok=True)
+    try:
+        readers = _engine(url, "BEGIN", pool_size=READERS)
+        writer = _engine(url, "BEGIN IMMEDIATE", pool_size=1)
+    except NoSuchModuleError as error:
+        raise Wrong(f"track.url: {error}", HINT) from None
+    except ImportError:
+        raise Wrong(
+            "the driver of PostgreSQL is not installed", "pip install 'hpcshell[postgres]'"
+        ) from None
+    try:
+        migrate(writer)
+    except SQLAlchemyError as error:
+        raise translated(error) from error
+    return Store(readers, writer)
+
+
+def _engine(url: URL, begin: str, *, pool_size: int) -> Engine:
+    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30}
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, **options)
+    from sqlalchemy.pool import QueuePool
+
+    arguments = {"timeout": LOCKED, "check_same_thread": False}
+    engine = create_engine(url, poolclass=QueuePool, connect_args=arguments, **options)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # we say ourselves when a transaction begins
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA cache_size=-16384")
+        connection.execute("PRAGMA mmap_size=268435456")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,7 @@
+"""Routes of files."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+handlers: Final[list[Any]] = []

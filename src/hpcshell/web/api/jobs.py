@@ -1,0 +1,7 @@
+"""Routes of jobs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+handlers: Final[list[Any]] = []

@@ -1,0 +1,7 @@
+"""Routes of sweeps."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+handlers: Final[list[Any]] = []

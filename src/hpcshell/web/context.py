@@ -1,0 +1,66 @@
+"""What handlers work with: the store, the daemon and the clusters, the configuration.
+
+@get("/runs/{run_id:str}")
+async def show(context: Context, run_id: str) -> Run:
+    return await context.read(lambda connection: runs.show(connection, run_id))
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection
+
+from hpcshell.core.settings import Settings
+from hpcshell.jobs.opened import door
+from hpcshell.machine.paths import Places
+from hpcshell.track.store.store import Store
+
+THREADS: Final = 8
+"""For reading the store, which has so many connections."""
+ASKING: Final = 16
+"""Threads that speak to the daemon and to clusters, some of which are slow."""
+
+T = TypeVar("T")
+
+
+class Context:
+    """One per server."""
+
+    def __init__(self, settings: Settings, places: Places, store: Store) -> None:
+        self.settings = settings
+        self.places = places
+        self.store = store
+        self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
+        self._askers = ThreadPoolExecutor(ASKING, thread_name_prefix="ask")
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What is read of the store, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self.store.reading() as connection:
+            return work(connection)
+
+    async def change(self, work: Callable[[Connection], T]) -> T:
+        """The same for a change: it is on disk when this returns."""
+        return await asyncio.wrap_future(self.store.enqueue(work))
+
+    async def ask(self, verb: str, *, on: str | None = None, **args: Any) -> Any:
+        """Ask the daemon, or a cluster, one thing; see docs/reference for the verbs."""
+        return await self.work(lambda: door(on).call(verb, **args))
+
+    async def work(self, task: Callable[..., T], *args: Any, **named: Any) -> T:
+        """Whatever else takes time, in a thread."""
+        call = partial(task, *args, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._askers, call)
+
+    def close(self) -> None:
+        """When nobody asks any more. Closes the store, too."""
+        self._readers.shutdown()
+        self._askers.shutdown(cancel_futures=True)
+        self.store.close()

@@ -93,7 +93,7 @@ def test_single_points_end_up_in_few_chunks(store: Store) -> None:
 
     store.change(log)
     with store.reading() as connection:
-        assert connection.scalar(select(func.count()).select_from(chunks)) < 50
+        assert (connection.scalar(select(func.count()).select_from(chunks)) or 0) < 50
         assert [step for step, _, _ in kept(connection)] == list(range(5000))
 
 
@@ -122,10 +122,11 @@ def test_the_same_batch_is_taken_once(store: Store) -> None:
 
 
 def test_the_same_batch_of_another_run_is_another(store: Store) -> None:
-    for run_id in (made_run(store), made_run(store, "1" * 32)):
-        assert (
-            store.change(lambda c, run=run_id: append(c, run, {"loss": ONE}, 5.0, batch="a")) == 1
-        )
+    def log(connection: Connection) -> list[int]:
+        both = (add_run(connection), add_run(connection, "1" * 32))
+        return [append(connection, run_id, {"loss": ONE}, 5.0, batch="a") for run_id in both]
+
+    assert store.change(log) == [1, 1]
 
 
 def test_points_are_a_sign_of_life(store: Store) -> None:

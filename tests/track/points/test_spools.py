@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from hpcshell.track.points import spools
 from hpcshell.track.points.ingest import take_in
 from hpcshell.track.points.reading import raw
-from hpcshell.track.points.spools import Swept, sweep_spools
+from hpcshell.track.points.spools import Swept, speaks_for, sweep_spools
 from hpcshell.track.store import runs
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import runs as runs_table
@@ -127,15 +127,22 @@ def test_a_bad_file_does_not_keep_the_others_back(store: Store, spool: Path) -> 
     assert steps(store) == [1, 2]
 
 
-def test_a_file_of_somebody_else_speaks_for_that_user(store: Store, spool: Path) -> None:
-    file = spool / f"{SOURCE}.jsonl"
-    file.write_bytes(first(user="root") + metric(1, loss=1.0))
-    os.chown(file, 65534, 65534)
+def test_a_file_of_somebody_else_speaks_for_that_user(
+    store: Store, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spools, "speaks_for", lambda owner: "eve")
+    (spool / f"{RUN}-a.jsonl").write_bytes(first(user="root") + metric(1, loss=1.0))
     swept(store, spool)
     with store.reading() as connection:
-        assert runs.show(connection, RUN).user == "nobody"
-    mine = spool / f"{RUN}-b.jsonl"
-    mine.write_bytes(first(user="root") + metric(2, loss=1.0))
-    os.chown(mine, 1, 1)
-    assert "nobody" in swept(store, spool).troubles[0].message
+        assert runs.show(connection, RUN).user == "eve"
+    monkeypatch.setattr(spools, "speaks_for", lambda owner: "ann")
+    (spool / f"{RUN}-b.jsonl").write_bytes(first(user="root") + metric(2, loss=1.0))
+    (trouble,) = swept(store, spool).troubles
+    assert "eve" in trouble.message
     assert steps(store) == [1]
+
+
+def test_our_own_files_and_those_of_root_may_speak_for_anybody() -> None:
+    assert speaks_for(0) is None
+    assert speaks_for(os.geteuid()) is None
+    assert speaks_for(4_000_000_000) == "4000000000"

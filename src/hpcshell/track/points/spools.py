@@ -138,7 +138,7 @@ class Reader:
         self._source = source
         self._file = file
         self._size = found.st_size
-        self._user = _speaks_for(found.st_uid)
+        self._user = speaks_for(found.st_uid)
         self._clock = clock
 
     def read(self, offset: int, swept: Swept) -> None:
@@ -192,7 +192,7 @@ class Reader:
             length *= 4
 
 
-def _speaks_for(owner: int) -> str | None:
+def speaks_for(owner: int) -> str | None:
     """The user as whom a file speaks; `None`: ours, or root's, which may speak for anybody."""
     if owner in (0, os.geteuid()):
         return None

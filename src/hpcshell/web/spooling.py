@@ -15,6 +15,8 @@ SOON: Final = 1.0
 """Seconds until the next look, where there was something."""
 LATER: Final = 15.0
 """The longest that is waited where there is nothing, and after errors."""
+REST: Final = 4
+"""How many times as long as a look took is waited at least: directories may be large and far."""
 
 _log: Final = logging.getLogger("hpcshell.web")
 
@@ -25,6 +27,7 @@ async def spools(context: Context) -> None:
     told: frozenset[Trouble] = frozenset()
     pause = SOON
     while True:
+        begun = time.monotonic()
         try:
             swept = await context.work(sweep_spools, context.store, directories, clock=time.time)
         except (HpcError, OSError) as error:
@@ -35,4 +38,4 @@ async def spools(context: Context) -> None:
                 _log.warning("a spool file is not taken in: %s: %s", trouble.path, trouble.message)
         told = frozenset(swept.troubles)
         pause = SOON if swept.files else min(LATER, pause * 2)
-        await asyncio.sleep(pause)
+        await asyncio.sleep(max(pause, REST * (time.monotonic() - begun)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import Final
 
 from hpcshell.core.errors import HpcError
+from hpcshell.machine import clock
 from hpcshell.track.points.spools import Swept, Trouble, sweep_spools
 from hpcshell.web.context import Context
 
@@ -27,9 +27,9 @@ async def spools(context: Context) -> None:
     told: frozenset[Trouble] = frozenset()
     pause = SOON
     while True:
-        begun = time.monotonic()
+        begun = clock.monotonic()
         try:
-            swept = await context.work(sweep_spools, context.store, directories, clock=time.time)
+            swept = await context.work(sweep_spools, context.store, directories, clock=clock.now)
         except (HpcError, OSError) as error:
             _log.warning("spool files are not taken in: %s", error)
             swept = Swept()
@@ -38,4 +38,4 @@ async def spools(context: Context) -> None:
                 _log.warning("a spool file is not taken in: %s: %s", trouble.path, trouble.message)
         told = frozenset(swept.troubles)
         pause = SOON if swept.files else min(LATER, pause * 2)
-        await asyncio.sleep(max(pause, REST * (time.monotonic() - begun)))
+        await asyncio.sleep(max(pause, REST * (clock.monotonic() - begun)))

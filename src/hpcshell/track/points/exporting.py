@@ -23,6 +23,7 @@ from hpcshell.track.points.chunks import Columns
 from hpcshell.track.points.reading import every, in_order, keys_of
 from hpcshell.track.records import JobRow, Run, number
 from hpcshell.track.store import runs
+from hpcshell.track.store.jobs import NO_PRICES, Prices
 from hpcshell.track.store.paging import MOST, Wanted
 
 FORMS: Final = ("csv", "jsonl", "parquet")
@@ -63,14 +64,14 @@ def check_form(form: str) -> str:
     return form
 
 
-def every_run(connection: Connection, wanted: Wanted) -> Iterator[Run]:
+def every_run(connection: Connection, wanted: Wanted, prices: Prices = NO_PRICES) -> Iterator[Run]:
     """All runs that are wanted, whatever its limit is, from its cursor on."""
-    page = runs.page(connection, msgspec.structs.replace(wanted, limit=MOST))
-    yield from page.rows
-    while page.next is not None:
-        following = msgspec.structs.replace(wanted, limit=MOST, cursor=page.next)
-        page = runs.page(connection, following)
+    cursor, more = wanted.cursor, True
+    while more:
+        asked = msgspec.structs.replace(wanted, limit=MOST, cursor=cursor)
+        page = runs.page(connection, asked, prices)
         yield from page.rows
+        cursor, more = page.next, page.next is not None
 
 
 def runs_table(found: Callable[[], Iterable[Run]], form: str) -> Iterator[bytes]:

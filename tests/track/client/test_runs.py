@@ -69,7 +69,9 @@ def test_numbers_of_all_kinds_are_numbers(tmp_path):
     assert found == [1.0, 1.0, 0.5, 3.0, 2.0, 0.25, "NaN", "Infinity", "-Infinity"]
 
 
-@pytest.mark.parametrize("value", ["0.3", None, [1], {}, 1j, b"1", numpy.zeros(3), 10**400], ids=repr)
+@pytest.mark.parametrize(
+    "value", ["0.3", None, [1], {}, 1j, b"1", numpy.zeros(3), 10**400], ids=repr
+)
 def test_what_is_no_number_is_left_out_with_one_warning_that_names_it(value, tmp_path, caplog):
     with track.run("mnist") as run:
         for _ in range(3):

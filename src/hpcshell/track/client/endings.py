@@ -19,6 +19,7 @@ from hpcshell.track.client import current
 from hpcshell.track.client.active import told
 
 _watching: Final = threading.Lock()
+_forking: Final = threading.local()
 _state: Final[dict[str, bool]] = {"watched": False}
 
 
@@ -28,7 +29,9 @@ def watch() -> None:
         if not _state["watched"]:
             _state["watched"] = True
             atexit.register(_at_exit)
-            os.register_at_fork(after_in_parent=_in_parent, after_in_child=_in_child)
+            os.register_at_fork(
+                before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child
+            )
     if threading.current_thread() is threading.main_thread():
         with contextlib.suppress(ValueError):  # an interpreter within another has no signals
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -60,7 +63,15 @@ def _at_term(number: int, _frame: Any) -> None:
     os.kill(os.getpid(), number)
 
 
+def _before_fork() -> None:
+    """A child may be told to end before it has taken our handler off: SIGTERM waits till then."""
+    _forking.mask = None
+    if current.going:
+        _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
 def _in_parent() -> None:
+    _unmask()
     for run in list(current.going):
         if run.courier is not None:
             run.courier.look_for_children()
@@ -70,3 +81,10 @@ def _in_child() -> None:
     for run in list(current.going):
         run.abandon()
     _let_go()
+    _unmask()
+
+
+def _unmask() -> None:
+    mask = getattr(_forking, "mask", None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

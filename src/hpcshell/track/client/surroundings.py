@@ -26,10 +26,10 @@ def job_of(environ: Mapping[str, str]) -> JobRef | None:
     Our own jobs carry the variables of the others, too, with the same number. Where one of those
     has another number, it was a cluster that started us, and our own were only passed on to it.
     """
-    for found in (_ours(environ), _slurm(environ), _pbs(environ), _lsf(environ), _sge(environ)):
-        if found is not None:
-            return found
-    return None
+    if found := _ours(environ):
+        return found
+    theirs = _without_ours(environ)
+    return _slurm(theirs) or _pbs(theirs) or _lsf(theirs) or _sge(theirs)
 
 
 def rank_of(environ: Mapping[str, str]) -> int:
@@ -63,6 +63,13 @@ def _ours(environ: Mapping[str, str]) -> JobRef | None:
     return _job("local", "local", number, environ.get("HPC_ARRAY_TASK_ID"))
 
 
+def _without_ours(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """What is left once the variables are gone that one of our jobs has passed on."""
+    number = environ.get("HPC_JOB_ID") if "HPC_RUN_ID" in environ else None
+    names = (*_NATIVE, "SLURM_ARRAY_JOB_ID", "JOB_ID")
+    return {name: value for name, value in environ.items() if name not in names or value != number}
+
+
 def _slurm(environ: Mapping[str, str]) -> JobRef | None:
     number = environ.get("SLURM_ARRAY_JOB_ID") or environ.get("SLURM_JOB_ID", "")
     if not number.isdecimal():
@@ -76,8 +83,7 @@ def _pbs(environ: Mapping[str, str]) -> JobRef | None:
     found = re.match(r"(\d+)(?:\[(\d*)\]|-(\d+))?(?:\.|$)", environ.get("PBS_JOBID", ""))
     if found is None:
         return None
-    index = environ.get("PBS_ARRAY_INDEX") or environ.get("PBS_ARRAYID")
-    return _job("pbs", "", found[1], found[2] or found[3] or index)
+    return _job("pbs", "", found[1], found[2] or found[3])
 
 
 def _lsf(environ: Mapping[str, str]) -> JobRef | None:

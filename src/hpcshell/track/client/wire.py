@@ -133,9 +133,7 @@ def _connection(target: Target) -> tuple[http.client.HTTPConnection, str]:
 
 def _proxy(target: Target) -> tuple[str, int] | None:
     """The proxy that the environment names for this server; never one for ourselves."""
-    if _is_loopback(target.host) or urllib.request.proxy_bypass(
-        f"{target.host}:{target.port}"
-    ):
+    if _is_loopback(target.host) or urllib.request.proxy_bypass(f"{target.host}:{target.port}"):
         return None
     found = urlsplit(urllib.request.getproxies_environment().get(target.scheme, ""))
     return (found.hostname, found.port or 3128) if found.hostname else None

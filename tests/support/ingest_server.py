@@ -78,11 +78,10 @@ class IngestServer:
         self.changed = threading.Condition()
         self.ended = threading.Event()
         self._server = self._listening(socket, tls)
-        port = self._server.server_address[1]
-        plain = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        plain = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
         self.url = "http+unix://" + socket.replace("/", "%2F") if socket else plain
 
-    def _listening(self, path: str, tls: ssl.SSLContext | None) -> socketserver.BaseServer | Any:
+    def _listening(self, path: str, tls: ssl.SSLContext | None) -> Any:
         ours = self
 
         class Requests(BaseHTTPRequestHandler):

@@ -164,7 +164,7 @@ def test_the_functions_of_the_module_mean_the_run_at_hand(tmp_path, caplog):
         track.checkpoint(__file__, 1)
     assert track.active() is None
     assert logged(tmp_path) == [{"loss": 2.0}, {"a/b": 3.0}]
-    assert [line["k"] for line in spooled(tmp_path / "spool")[3:]] == list("pgnff") + ["end"]
+    assert [line["k"] for line in spooled(tmp_path / "spool")[3:]] == [*list("pgnff"), "end"]
 
 
 def test_runs_within_runs_know_their_parent(tmp_path):

@@ -163,10 +163,9 @@ def test_the_time_that_an_end_waits_is_configured_by_the_environment_too(monkeyp
 
 def test_a_hanging_request_is_given_up_and_repeated(monkeypatch):
     monkeypatch.setattr("hpcshell.track.client.wire.ANSWER", 0.1)
-    with IngestServer(faults=[Hang()]) as server:
-        with track.run("x", url=server.url) as run:
-            run.log(loss=1)
-            server.wait(lambda: server.values("loss") == [1.0])
+    with IngestServer(faults=[Hang()]) as server, track.run("x", url=server.url) as run:
+        run.log(loss=1)
+        server.wait(lambda: server.values("loss") == [1.0])
 
 
 def test_nothing_is_heard_of_a_server_that_comes_back_but_its_data(tmp_path):
@@ -278,9 +277,8 @@ def test_a_forked_child_s_file_is_delivered_by_its_parent_and_the_child_sends_no
 
 def test_heartbeats_are_sent_as_often_as_is_configured(monkeypatch):
     monkeypatch.setenv("HPC_TRACK__HEARTBEAT", "0.05s")
-    with IngestServer() as server:
-        with track.run("x", url=server.url):
-            server.wait(lambda: len(of_kind("h", server.lines())) > 2)
+    with IngestServer() as server, track.run("x", url=server.url):
+        server.wait(lambda: len(of_kind("h", server.lines())) > 2)
 
 
 def test_heartbeats_are_written_without_any_server(tmp_path, monkeypatch):

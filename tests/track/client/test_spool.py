@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The system's directory of temporary files, for this test."""
     where = tmp_path / "temporary"
     where.mkdir()
-    monkeypatch.setattr(spools.tempfile, "tempdir", str(where))
+    monkeypatch.setattr(tempfile, "tempdir", str(where))
     return where
 
 
@@ -111,7 +112,7 @@ def test_with_no_directory_at_all_training_goes_on_and_nothing_is_recorded(
 ):
     (tmp_path / "file").write_text("")
     blocked = str(tmp_path / "file" / "x")
-    monkeypatch.setattr(spools.tempfile, "tempdir", blocked)
+    monkeypatch.setattr(tempfile, "tempdir", blocked)
     monkeypatch.setenv("HPCSHELL_HOME", blocked)
     with track.run("x", dir=blocked, url="http://127.0.0.1:9") as run:
         run.log(loss=1)
@@ -120,7 +121,7 @@ def test_with_no_directory_at_all_training_goes_on_and_nothing_is_recorded(
 
 
 def test_a_file_is_never_written_through_a_link_that_somebody_has_laid(tmp_path, monkeypatch):
-    monkeypatch.setattr(spools.os, "urandom", bytes)
+    monkeypatch.setattr(os, "urandom", bytes)
     place = tmp_path / "spool"
     place.mkdir()
     (place / f"{'a' * 32}-{'b' * 12}{'0' * 8}.jsonl").symlink_to(tmp_path / "precious")

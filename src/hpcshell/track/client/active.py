@@ -119,8 +119,9 @@ class ActiveRun:
         if self._ended:
             return
         ours = os.getpid() == self._process
-        if ours:
-            self._write_end(_ending(status), reason, exit_code)
+        last = _last_words(self._rank, _ending(status), reason, exit_code)
+        if ours and last is not None:
+            self._write(last[0], **last[1])
         self._ended = True
         if self.when_ended is not None:
             self.when_ended(self)
@@ -215,12 +216,18 @@ class ActiveRun:
         at = None if step is None else lines.step_of(step)
         self._write("f", path=called, uri=where, kind=kind, step=at, size=size)
 
-    def _write_end(self, status: str, reason: str | None, exit_code: int | None) -> None:
-        why = None if reason is None else lines.plain(reason)
-        if self._rank == 0:
-            self._write("end", t=time.time(), status=status, reason=why, exit_code=exit_code)
-        elif status != "COMPLETED":
-            self._write("g", v={f"rank.{self._rank}": f"{status}: {why}" if why else status})
+
+def _last_words(
+    rank: int, status: str, reason: str | None, exit_code: int | None
+) -> tuple[str, dict[str, Any]] | None:
+    """The last line of a process: the end of the run, or of another rank what went wrong."""
+    why = None if reason is None else lines.text_of(reason)
+    if rank == 0:
+        fields = {"t": time.time(), "status": status, "reason": why, "exit_code": exit_code}
+        return "end", fields
+    if status == "COMPLETED":
+        return None
+    return "g", {"v": {f"rank.{rank}": f"{status}: {why}" if why else status}}
 
 
 def told(error: BaseException | None) -> tuple[str, str | None, int | None]:

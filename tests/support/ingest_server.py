@@ -1,4 +1,4 @@
-"""A server that takes spool files in, for tests: the offset protocol, and everything that goes wrong.
+"""A server that takes spool files in, for tests: the offset protocol, and what goes wrong.
 
 with IngestServer() as server:              takes in what is sent
     server.url, server.taken, server.lines("SOURCE")

@@ -158,8 +158,7 @@ class ActiveRun:
         if not lines.is_key(key):
             say.once(
                 f"key {key!r:.300}",
-                f"{key!r:.100} is not recorded: a name is 1 to {lines.LONGEST_KEY} characters that"
-                " can be printed",
+                f"{key!r:.100} is not recorded: a name is 1 to 250 bytes that can be printed",
             )
             return False
         self._keys.add(str(key))
@@ -208,7 +207,7 @@ class ActiveRun:
             size = os.path.getsize(where) if os.path.isfile(where) else None
             called = (name or os.path.basename(where)).strip("/")
             where.encode()
-            if not called or ".." in called.split("/") or not called.isprintable():
+            if not _is_path(called):
                 raise ValueError(f"{called!r} is no name of a file")
         except (OSError, TypeError, ValueError) as error:
             say.once(f"file {path!r:.300}", f"{kind} {path!r:.100} is not recorded: {error}")
@@ -264,6 +263,13 @@ def _number(key: str, value: Any) -> float | str | None:
             f" {type(value).__name__}",
         )
         return None
+
+
+def _is_path(name: str) -> bool:
+    """Whether a file may be called so within a run: `models/best.pt`."""
+    parts = name.split("/")
+    fine = all(lines.is_key(part) and part not in (".", "..") for part in parts)
+    return fine and "\\" not in name and len(name.encode()) <= 1000
 
 
 def _ending(status: str) -> str:

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
+from hpcshell.core.errors import Wrong
 from hpcshell.core.words import safe
+from hpcshell.track.store import texts
 
-LONGEST_KEY: Final = 250
 LONGEST_TEXT: Final = 8000
 """Characters of a text within a configuration; what is longer is cut."""
 DEEPEST: Final = 20
@@ -36,8 +37,11 @@ def metrics_line(time: float, step: int, values: Mapping[str, float | str]) -> b
 
 
 def is_key(key: object) -> bool:
-    """Whether a metric, parameter or tag may be called so: printable, 1 to 250 characters."""
-    return isinstance(key, str) and 0 < len(key) <= LONGEST_KEY and key.isprintable()
+    """Whether a metric, parameter or tag may be called so: printable, 1 to 250 bytes."""
+    try:
+        return isinstance(key, str) and bool(texts.key(key, "name"))
+    except Wrong:
+        return False
 
 
 def number(value: Any) -> float | str:
@@ -95,22 +99,24 @@ def named(value: Any) -> dict[str, Any]:
 
 
 def text_of(value: Any) -> str:
-    """A parameter or tag, as text."""
+    """A parameter, a tag or a note, as text; what is too long is cut."""
+    if isinstance(value, str):
+        return _text(value, texts.LONGEST_VALUE)
     found = plain(value)
-    return found if isinstance(found, str) else encode(found).decode()
+    return (found if isinstance(found, str) else encode(found).decode())[: texts.LONGEST_VALUE]
 
 
 def _mapping(items: Iterable[tuple[Any, Any]], depth: int) -> dict[str, Any]:
     return {_text(str(key)): plain(each, depth + 1) for key, each in list(items)[:MOST]}
 
 
-def _text(text: str) -> str:
-    cut = text[:LONGEST_TEXT]
+def _text(text: str, longest: int = LONGEST_TEXT) -> str:
+    cut = text[:longest]
     try:
         cut.encode()
     except UnicodeEncodeError:
-        return safe(cut)
-    return str(cut)
+        cut = safe(cut)[:longest]
+    return cut.replace("\0", "\\x00")[:longest]
 
 
 def _other(value: Any, depth: int) -> Any:

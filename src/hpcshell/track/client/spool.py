@@ -170,7 +170,7 @@ def open_spool(directories: Iterable[str], run_id: str, nonce: str, first: bytes
             where = _temporary() if directory is None else _made(directory)
             name = f"{run_id}-{nonce}{os.urandom(4).hex()}.jsonl"
             spool = _begun(os.path.join(where, name), first)
-        except (OSError, ValueError) as error:
+        except (OSError, TypeError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             tried.append(f"{directory or tempfile.gettempdir()}: {reason}")
             continue

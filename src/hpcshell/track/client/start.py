@@ -13,13 +13,14 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict, Unpack
 
-from hpcshell.core.errors import HpcError
-from hpcshell.core.words import check_name
+from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.core.words import name_from
 from hpcshell.machine.paths import Places, places
 from hpcshell.track.client import addresses, current, endings, lines, say, surroundings
 from hpcshell.track.client.active import ActiveRun
 from hpcshell.track.client.courier import SpoolCourier
 from hpcshell.track.client.spool import Nowhere, Spool, open_spool
+from hpcshell.track.store import configs, texts
 
 FLUSH: Final = 5.0
 """Seconds for which the end of a run waits for the server, unless it is said."""
@@ -53,7 +54,9 @@ _joined: Final[dict[str, int]] = {}
 
 def run(experiment: str, **options: Unpack[RunOptions]) -> ActiveRun:
     """Begin a run; use it in a `with`, which ends it. Raises `Wrong` for an impossible name."""
-    check_name(experiment, "experiment")
+    if not isinstance(experiment, str):
+        raise Wrong(f"{experiment!r:.100} is no experiment", "name one: track.run('mnist')")
+    texts.key(experiment, "experiment")
     here = _places()
     said = options.get("run_id") or os.environ.get("HPC_TRACK_RUN_ID")
     outer = current.enclosing()
@@ -104,22 +107,52 @@ def _run_id(experiment: str, said: str | None, by_argument: bool) -> str:
 def _first_line(
     experiment: str, run_id: str, options: RunOptions, outer: ActiveRun | None
 ) -> dict[str, Any]:
-    tags = lines.named(options.get("tags") or {})
-    config = options.get("config")
-    parent = options.get("parent") or (outer.run_id if outer else None)
     return {
         "t": time.time(),
         "run_id": run_id,
         "experiment": experiment,
-        "name": lines.plain(str(options.get("name") or "")),
-        "config": {} if config is None else lines.named(config),
-        "tags": {key: lines.text_of(value) for key, value in tags.items()},
+        "name": _name(options.get("name")),
+        "config": _config(options.get("config")),
+        "tags": _tags(options.get("tags")),
         "seed": _seed(options.get("seed")),
         "user": surroundings.user(os.environ),
         "host": surroundings.host(),
         "job": surroundings.job_of(os.environ),
-        "parent": parent if parent != run_id else None,
+        "parent": _parent(options.get("parent") or (outer.run_id if outer else None), run_id),
     }
+
+
+def _name(given: Any) -> str:
+    return name_from(str(given or "")).encode()[:250].decode(errors="ignore")
+
+
+def _config(given: Any) -> dict[str, Any]:
+    """A configuration that the tracker keeps: as it is, or where that cannot be, as a text."""
+    found = {} if given is None else lines.named(given)
+    try:
+        configs.encoded(found)
+        configs.flat(found)
+    except Wrong as error:
+        say.once("config", f"the configuration is recorded as a text: {error.message}")
+        return {"config": lines.text_of(lines.encode(found).decode())}
+    return found
+
+
+def _tags(given: Any) -> dict[str, str]:
+    found = lines.named(given or {})
+    if odd := [key for key in found if not lines.is_key(key)]:
+        say.once("tags", f"the tag {odd[0]!r:.100} is not recorded: its name cannot be printed")
+    return {key: lines.text_of(value) for key, value in found.items() if key not in odd}
+
+
+def _parent(given: Any, run_id: str) -> str | None:
+    if given is None or given == run_id:
+        return None
+    try:
+        return texts.run_id(str(given))
+    except Wrong as error:
+        say.once("parent", f"{error.message}: the run is recorded without a parent")
+        return None
 
 
 def _seed(seed: Any) -> int | None:

@@ -33,7 +33,7 @@ def a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     say._said.clear()
     yield tmp_path
     for run in list(current.going):
-        run.flush = 0
+        run.patience = 0
         run.end()
 
 

@@ -35,20 +35,25 @@ def shown(store: Store, run_id: str) -> Run:
         return runs.show(connection, run_id)
 
 
+def train(run: track.ActiveRun) -> None:
+    """Of everything that can be recorded some, and then the end of it."""
+    for value in (0.5, math.nan, math.inf, 0.25):
+        run.log(loss=value)
+    run.params(layers=3)
+    run.tag(stage="late")
+    run.note("odd <b>\x00</b>")
+    run.artifact(__file__, name="code/test.py")
+    run.checkpoint("/shared/best.pt", step=3)
+    raise ValueError("diverged")
+
+
 def test_a_whole_run_is_read_as_it_was_written(store, tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "41")
     monkeypatch.setenv("SLURM_CLUSTER_NAME", "demo")
     config = {"lr": 0.1, "opt": {"name": "adam"}}
     run = track.run("mnist", name="first", config=config, tags={"a": 1}, seed=7)
     with pytest.raises(ValueError, match="diverged"), run:
-        for value in (0.5, math.nan, math.inf, 0.25):
-            run.log(loss=value)
-        run.params(layers=3)
-        run.tag(stage="late")
-        run.note("odd <b>\x00</b>")
-        run.artifact(__file__, name="code/test.py")
-        run.checkpoint("/shared/best.pt", step=3)
-        raise ValueError("diverged")
+        train(run)
     swept = taken(store, tmp_path / "spool")
     assert (swept.passed, swept.troubles) == (0, [])
     found = shown(store, run.run_id)

@@ -154,10 +154,10 @@ def test_a_server_that_never_answers_delays_the_end_as_long_as_is_allowed(kind):
 
 def test_the_time_that_an_end_waits_is_configured_by_the_environment_too(monkeypatch, caplog):
     monkeypatch.setenv("HPC_TRACK_FLUSH", "0.25")
-    assert track.run("x").flush == 0.25
-    assert track.run("x", flush=0).flush == 0
+    assert track.run("x").patience == 0.25
+    assert track.run("x", flush=0).patience == 0
     monkeypatch.setenv("HPC_TRACK_FLUSH", "soon")
-    assert track.run("x").flush == 5
+    assert track.run("x").patience == 5
     assert "'soon'" in caplog.text
 
 

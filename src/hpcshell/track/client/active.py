@@ -46,7 +46,7 @@ class ActiveRun:
         self.run_id = run_id
         """32 hexadecimal digits."""
         self.experiment = experiment
-        self.flush = 5.0
+        self.patience = 5.0
         """Seconds for which the end waits for the server."""
         self.courier: Courier | None = None
         self.when_ended: Callable[[ActiveRun], None] | None = None
@@ -126,7 +126,7 @@ class ActiveRun:
         if self.when_ended is not None:
             self.when_ended(self)
         if self.courier is not None and ours:
-            self.courier.finish(self.flush)
+            self.courier.finish(self.patience)
         if self._spool is not None:
             self._spool.close()
 

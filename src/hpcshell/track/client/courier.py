@@ -50,8 +50,9 @@ class SpoolCourier(threading.Thread):
             self._done.wait(patience)
 
     def abandon(self) -> None:
-        with contextlib.suppress(OSError):
-            os.close(self._descriptor)
+        for descriptor in (self._descriptor, *self._children):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
     def look_for_children(self) -> None:
         self._family = True
@@ -81,7 +82,7 @@ class SpoolCourier(threading.Thread):
         if now >= self._beat + every:
             self._beat = now
             self._spool.write(lines.line("h", t=time.time()))
-        if self._family and now >= self._looked + LOOK:
+        if self._family and not self._stopped and now >= self._looked + LOOK:
             self._looked = now
             self._adopt()
         if now >= self._resume:
@@ -90,7 +91,7 @@ class SpoolCourier(threading.Thread):
     def _last_turn(self) -> None:
         """Until all is delivered, or there is no more time or hope."""
         self._spool.retry()
-        if self._family:
+        if self._family and not self._stopped:
             self._adopt()
         deadline = self._deadline or 0.0
         self._resume = 0.0
@@ -150,7 +151,7 @@ class SpoolCourier(threading.Thread):
             say.once(f"bad {where}", f"the tracker at {where} could not read some lines of ours")
 
     def _adopt(self) -> None:
-        """Find the files of forked children: they begin as ours does, up to the last 8 digits."""
+        """Find the files of forked children: they are called as ours is, but for 8 digits."""
         ours = self._spool.path
         with contextlib.suppress(OSError):
             for path in spool_files(os.path.dirname(ours)):
@@ -158,9 +159,8 @@ class SpoolCourier(threading.Thread):
                     continue
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
                 self._children.append(descriptor)
-                if self._all():
-                    source = os.path.basename(path).removesuffix(".jsonl")
-                    self._deliveries[path] = self._delivery(descriptor, source)
+                source = os.path.basename(path).removesuffix(".jsonl")
+                self._deliveries[path] = self._delivery(descriptor, source)
 
     def _remove(self) -> None:
         """The server has all of it on its disk."""

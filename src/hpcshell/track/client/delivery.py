@@ -78,8 +78,11 @@ class Delivery:
         return Step(moved=True)
 
     def step(self) -> Step:
-        """Send what comes next, if there is any. Raises `OSError` if the file cannot be read."""
-        body = self._next()
+        """Send what comes next, if there is any."""
+        try:
+            body = self._next()
+        except OSError as error:
+            return self._later(f"the file cannot be read: {error.strerror}")
         if not body:
             return Step()
         try:

@@ -167,7 +167,8 @@ def open_spool(directories: Iterable[str], run_id: str, nonce: str, first: bytes
     tried: list[str] = []
     for directory in (*directories, None):
         try:
-            where = _temporary() if directory is None else _made(directory)
+            where = _temporary() if directory is None else directory
+            os.makedirs(where, exist_ok=True)
             name = f"{run_id}-{nonce}{os.urandom(4).hex()}.jsonl"
             spool = _begun(os.path.join(where, name), first)
         except (OSError, TypeError, ValueError) as error:
@@ -197,12 +198,6 @@ def _begun(path: str, first: bytes) -> Spool:
             os.unlink(path)
         raise
     return spool
-
-
-def _made(directory: str) -> str:
-    directory = os.path.abspath(os.path.expanduser(directory))
-    os.makedirs(directory, exist_ok=True)
-    return directory
 
 
 def _temporary() -> str:

@@ -68,7 +68,7 @@ def run(experiment: str, **options: Unpack[RunOptions]) -> ActiveRun:
         _opening(run_id, first, options.get("dir"), here),
         rank=surroundings.rank_of(os.environ) if said else 0,
     )
-    begun.flush = _flush(options.get("flush"))
+    begun.patience = _flush(options.get("flush"))
     begun.when_ended = _when_ended
     _send(begun, _target(options, here))
     current.begun(begun)
@@ -167,9 +167,8 @@ def _opening(
 ) -> Any:
     """What opens the file of a process: ours now, that of a forked child when it logs."""
     nonce = os.urandom(6).hex()
-    chosen = [os.fspath(said)] if said else []
-    if not chosen and os.environ.get("HPC_TRACK_DIR"):
-        chosen = [os.environ["HPC_TRACK_DIR"]]
+    named = os.fspath(said) if said else os.environ.get("HPC_TRACK_DIR", "")
+    chosen = [os.path.abspath(os.path.expanduser(named))] if named else []
     line = lines.line("run", **first)
 
     def opening() -> Spool:

@@ -61,13 +61,10 @@ def run(experiment: str, **options: Unpack[RunOptions]) -> ActiveRun:
     said = options.get("run_id") or os.environ.get("HPC_TRACK_RUN_ID")
     outer = current.enclosing()
     run_id = _run_id(experiment, said, bool(options.get("run_id")))
-    first = _first_line(experiment, run_id, options, outer)
-    begun = ActiveRun(
-        run_id,
-        experiment,
-        _opening(run_id, first, options.get("dir"), here),
-        rank=surroundings.rank_of(os.environ) if said else 0,
-    )
+    rank = surroundings.rank_of(os.environ) if said else 0
+    first = _first_line(experiment, run_id, options, outer) | {"rank": rank}
+    opening = _opening(run_id, first, options.get("dir"), here)
+    begun = ActiveRun(run_id, experiment, opening, rank=rank)
     begun.patience = _flush(options.get("flush"))
     begun.when_ended = _when_ended
     _send(begun, _target(options, here))

@@ -19,6 +19,7 @@ from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Un
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.trouble import Full
 from hpcshell.web import errors
+from hpcshell.web.masking import masked
 from hpcshell.web.security.callers import Unauthenticated
 
 MEDIA: Final = "application/problem+json"
@@ -91,7 +92,7 @@ def answer_of(error: HpcError, path: str) -> Answer:
         detail=error.message,
         hint=error.hint,
         kind=error.kind,
-        instance=path,
+        instance=masked(path),
     )
     body = msgspec.json.encode(problem)
     headers = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 from litestar import Litestar, Request, Response, Router, get
@@ -80,8 +80,10 @@ def document(application: Litestar) -> dict[str, Any]:
     """The whole document, as JSON has it."""
     made: dict[str, Any] = application.openapi_schema.to_schema()
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
-    _, parts = msgspec.json.schema_components([Problem], ref_template="#/components/schemas/{name}")
-    schemas.update(parts)
+    _, parts = msgspec.json.schema_components(
+        [Problem, *_spoken(application)], ref_template="#/components/schemas/{name}"
+    )
+    schemas.update(parts)  # these tell more: what is refused, what the fields mean
     made["components"]["securitySchemes"] = SCHEMES
     made["components"]["responses"] = {"Problem": _answer("Something is wrong.")} | {
         f"Problem{status}": _answer(text) for status, text in (ANYWHERE | CALLERS | CHANGES).items()
@@ -121,6 +123,25 @@ def _opened(application: Litestar) -> set[str]:
         for handler in getattr(route, "route_handlers", ())
         if handler.opt.get(OPEN)
     }
+
+
+def _spoken(application: Litestar) -> set[type[msgspec.Struct]]:
+    """The types of all bodies, sent and answered."""
+    found: set[type[msgspec.Struct]] = set()
+    for route in application.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            signature = handler.parsed_fn_signature
+            fields = [signature.return_type, *signature.parameters.values()]
+            for field in fields:
+                _collect(field.annotation, found)
+    return found
+
+
+def _collect(annotation: Any, into: set[type[msgspec.Struct]]) -> None:
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        into.add(annotation)
+    for part in get_args(annotation):
+        _collect(part, into)
 
 
 def served() -> list[Any]:

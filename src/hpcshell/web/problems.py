@@ -39,13 +39,12 @@ STATUSES: Final[dict[type[HpcError], int]] = {
     errors.TooMany: 429,
     errors.HeadTooLarge: 431,
     Broken: 500,
-    errors.MethodUnknown: 501,
     NotYet: 503,
     Unreachable: 503,
     Full: 507,
 }
 """The status of each error: of its class, or of the nearest that is listed."""
-CLOSING: Final = (errors.Slow, errors.TooLarge, errors.MethodUnknown)
+CLOSING: Final = (errors.Slow, errors.TooLarge)
 """After these the rest of the request is not waited for."""
 
 _WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -109,7 +108,7 @@ def _told_besides(error: HpcError) -> list[tuple[bytes, bytes]]:
     if isinstance(error, (NotYet, Unreachable)):
         wait = math.ceil(error.after) if isinstance(error, errors.TooMany) else AGAIN
         headers.append((b"retry-after", str(max(1, wait)).encode()))
-    if isinstance(error, errors.MethodNotAllowed) and error.allowed:
+    if isinstance(error, errors.MethodNotAllowed):
         headers.append((b"allow", ", ".join(error.allowed).encode()))
     if isinstance(error, CLOSING):
         headers.append((b"connection", b"close"))

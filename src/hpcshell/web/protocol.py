@@ -50,11 +50,11 @@ class Protocol(HttpToolsProtocol):
             return  # what was refused already
         if self._in_head and self._timer is None:
             self._await_head()
+        if self._in_head:
+            self._size += len(data)  # set to 0 where the head is complete
         super().data_received(data)
-        if self._in_head and not self.transport.is_closing():
-            self._size += len(data)
-            if self._size > HEAD:
-                self._refuse(_too_large())
+        if self._size > HEAD and not self.transport.is_closing():
+            self._refuse(_too_large())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

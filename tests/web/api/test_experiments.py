@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.web.conftest import NewToken
+from tests.support.web_fixtures import NewToken
 
 
 def made(api: httpx.Client, name: str = "mnist", **more: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.web.api.conftest import As
+from tests.support.track_fixtures import As
 
 RUN = "ab" * 16
 FIRST: dict[str, Any] = {"k": "run", "t": 1.0, "run_id": RUN, "experiment": "mnist", "config": {}}

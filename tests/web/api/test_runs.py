@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.web.api.conftest import As
+from tests.support.track_fixtures import As
 
 
 def test_the_body_of_a_training_script_begins_a_run(api: httpx.Client, experiment: str) -> None:

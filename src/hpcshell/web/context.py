@@ -8,6 +8,7 @@ async def show(context: Context, run_id: str) -> Run:
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,12 +19,15 @@ from sqlalchemy import Connection
 from hpcshell.core.settings import Settings
 from hpcshell.jobs.opened import door
 from hpcshell.machine.paths import Places
+from hpcshell.track.artifacts import Artifacts
 from hpcshell.track.store.store import Store
 
 THREADS: Final = 8
 """For reading the store, which has so many connections."""
 ASKING: Final = 16
 """Threads that speak to the daemon and to clusters, some of which are slow."""
+STREAMS: Final = 3
+"""Long answers that are made at a time: each holds a connection for as long as it is read."""
 
 T = TypeVar("T")
 
@@ -35,6 +39,10 @@ class Context:
         self.settings = settings
         self.places = places
         self.store = store
+        self.artifacts = Artifacts(
+            settings.track.artifacts or places.track_artifacts, settings.web.upload_limit
+        )
+        self.streams = threading.Semaphore(STREAMS)
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
         self._askers = ThreadPoolExecutor(ASKING, thread_name_prefix="ask")
 

@@ -16,6 +16,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Unreachable, Wrong
+from hpcshell.track import artifacts
+from hpcshell.track.points.ingest import Gap
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.trouble import Full
 from hpcshell.web import errors
@@ -34,8 +36,11 @@ STATUSES: Final[dict[type[HpcError], int]] = {
     errors.MethodNotAllowed: 405,
     errors.Slow: 408,
     Exists: 409,
+    Gap: 409,
+    artifacts.TooLarge: 413,
     errors.TooLarge: 413,
     errors.Unsupported: 415,
+    errors.NotSatisfiable: 416,
     errors.TooMany: 429,
     errors.HeadTooLarge: 431,
     Broken: 500,
@@ -108,6 +113,8 @@ def _told_besides(error: HpcError) -> list[tuple[bytes, bytes]]:
     if isinstance(error, (NotYet, Unreachable)):
         wait = math.ceil(error.after) if isinstance(error, errors.TooMany) else AGAIN
         headers.append((b"retry-after", str(max(1, wait)).encode()))
+    if isinstance(error, errors.NotSatisfiable):
+        headers.append((b"content-range", f"bytes */{error.size}".encode()))
     if isinstance(error, errors.MethodNotAllowed):
         headers.append((b"allow", ", ".join(error.allowed).encode()))
     if isinstance(error, CLOSING):

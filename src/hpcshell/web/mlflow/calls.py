@@ -20,7 +20,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.machine import clock
 from hpcshell.web.context import Context
 from hpcshell.web.mlflow.asked import Asked
-from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
+from hpcshell.web.security.callers import READ, TRACK, Caller, caller_of, needs
 
 A = TypeVar("A", bound=Asked)
 Call = Request[Any, Any, Any]
@@ -30,8 +30,13 @@ _NOTHING: Final = b"{}"
 class By(NamedTuple):
     """Who changes something, and when."""
 
-    user: str
+    caller: Caller
     now: float
+
+    @property
+    def user(self) -> str:
+        """Whose is what is made now."""
+        return self.caller.user
 
 
 def reads(
@@ -55,7 +60,7 @@ def changes(
 
     async def handler(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
         asked = await asked_of(request)
-        by = By(caller_of(request).user, clock.now())
+        by = By(caller_of(request), clock.now())
         return told(await context.change(lambda connection: work(connection, asked, by)))
 
     return _route(method, path, TRACK, handler)

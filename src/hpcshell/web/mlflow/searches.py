@@ -97,6 +97,32 @@ def translated(filter: str, words: Words) -> str:
     return "".join(parts) + filter[at:]
 
 
+def comparisons(filter: str) -> list[tuple[str, str, str, Any]]:
+    """Space, key, operator and value of each comparison that must hold. Raises `Wrong`."""
+    found, at = [], 0
+    while (one := _COMPARISON.match(filter, at)) is not None:
+        sign = " ".join(one["operator"].lower().split())
+        found.append(((one["space"] or "").lower(), one["key"].strip('`"'), sign, _plain(one)))
+        at = one.end()
+        if "or" in one["after"].lower() or "(" in one["before"]:
+            raise Wrong("models are found by comparisons with `and` between", "leave out the rest")
+    if filter[at:].strip():
+        raise Wrong(f"{quote(filter[at:])} is not understood", "write `name = 'x' and ...`")
+    return found
+
+
+def _plain(found: re.Match[str]) -> Any:
+    value = found["value"]
+    if value.startswith("("):
+        return re.findall(r"'([^']*)'", value)
+    if value[0] in "'\"":
+        return value[1:-1].replace("''", "'")
+    try:
+        return float(value)
+    except ValueError:
+        raise Wrong(f"{quote(value)} is no number and no text", "put text in quotes") from None
+
+
 def _comparison(found: re.Match[str], words: Words) -> str:
     column = _column(found, words)
     operator, value = found["operator"], found["value"]

@@ -1,7 +1,8 @@
 """What MLflow's client is told: the records of ours in the JSON of its protocol.
 
-A run's name, user, note and parent are fields with us and tags with MLflow: here they become tags,
-and what comes as such a tag becomes the field (`fields_of`), so that nothing is kept twice.
+A run's name, note and parent are fields with us and tags with MLflow: here they become tags,
+and what comes as such a tag becomes the field, so that nothing is kept twice. Whose a run is, the
+token says: MLflow's word for the user stays a tag.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ NAME: Final = "mlflow.runName"
 USER: Final = "mlflow.user"
 NOTE: Final = "mlflow.note.content"
 PARENT: Final = "mlflow.parentRunId"
-FIELDS: Final = {NAME: "name", USER: "user", NOTE: "note", PARENT: "parent_run_id"}
+FIELDS: Final = {NAME: "name", NOTE: "note", PARENT: "parent_run_id"}
 """Tags of MLflow's that are fields of a run of ours."""
 
 _STATUS: Final = {
@@ -135,7 +136,7 @@ def info(row: Run) -> RunInfo:
         run_uuid=row.run_id,
         experiment_id=str(row.experiment_id),
         run_name=row.name,
-        user_id=row.user,
+        user_id=row.tags.get(USER) or row.user,
         status=status(row.status),
         artifact_uri=artifact_uri(row.experiment_id, row.run_id),
         lifecycle_stage=stage(row.deleted_at),
@@ -167,9 +168,3 @@ def run(row: Run, inputs: Inputs | None = None, outputs: Outputs | None = None) 
         inputs=inputs or Inputs(),
         outputs=outputs or Outputs(),
     )
-
-
-def fields_of(tags: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Tags of MLflow's as fields of a run of ours, and the tags that are left."""
-    fields = {FIELDS[key]: value for key, value in tags.items() if key in FIELDS}
-    return fields, {key: value for key, value in tags.items() if key not in FIELDS}

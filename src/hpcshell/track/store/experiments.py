@@ -189,7 +189,7 @@ def _documents(connection: Connection, rows: Iterable[RowMapping]) -> list[Exper
     ids = [row["id"] for row in known]
     if not ids:
         return []
-    counts = {id: number for id, number in connection.execute(_counts, {"ids": ids})}
+    counts = {row[0]: row[1] for row in connection.execute(_counts, {"ids": ids})}
     tags: dict[int, dict[str, str]] = {}
     for id, key, value in connection.execute(_tags, {"ids": ids}):
         tags.setdefault(id, {})[key] = value

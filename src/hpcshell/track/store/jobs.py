@@ -108,7 +108,7 @@ def document(row: RowMapping, prices: Prices = NO_PRICES) -> JobRow:
         nodes=msgspec.json.decode(row["nodes"]),
         cpu_hours=cpu_hours,
         gpu_hours=gpu_hours,
-        cpu_efficiency=_part(row["cpu_time"], cpu_hours and cpu_hours * HOUR),
+        cpu_efficiency=_part(row["cpu_time"], None if cpu_hours is None else cpu_hours * HOUR),
         memory_efficiency=_part(row["max_rss"], row["memory"]),
         cost=_cost(cpu_hours, gpu_hours, prices),
     )
@@ -119,7 +119,8 @@ def _ran(row: RowMapping) -> float | None:
     start, end = row["start_time"], row["end_time"]
     if start is None:
         return None
-    return max(0.0, (row["updated_at"] if end is None else end) - start)
+    until: float = row["updated_at"] if end is None else end
+    return max(0.0, until - start)
 
 
 def _hours(number: float | None, seconds: float | None) -> float | None:
@@ -127,7 +128,7 @@ def _hours(number: float | None, seconds: float | None) -> float | None:
 
 
 def _part(used: float | None, had: float | None) -> float | None:
-    return None if used is None or not had else used / had
+    return used / had if used is not None and had else None
 
 
 def _cost(cpu_hours: float | None, gpu_hours: float | None, prices: Prices) -> float | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import math
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -108,7 +107,7 @@ def _packed(value: Value) -> Any:
     return ["f", value.hex()] if isinstance(value, float) else value
 
 
-def _unpacked(value: Any) -> Value:
+def _unpacked(value: Any) -> Any:
     return float.fromhex(value[1]) if isinstance(value, list) else value
 
 
@@ -126,10 +125,3 @@ def _signature(connection: Connection, packed: bytes) -> bytes:
             raise Broken("the tracker's database has no key for cursors", "hpc track migrate")
         _keys[connection.engine] = key
     return hmac.digest(key, packed, "sha256")[:SIGNATURE]
-
-
-def sortable(value: Any) -> Value:
-    """A value of a row as a cursor holds it."""
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value

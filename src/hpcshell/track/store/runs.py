@@ -187,10 +187,8 @@ def set_params(connection: Connection, run_id: str, given: Mapping[str, str], no
     and `NotFound`, `Refused` or `Wrong`."""
     checked = texts.pairs(given, "param")
     touch(connection, run_id, now)
-    there = {
-        key: value
-        for key, value in connection.execute(_its_params, {"run": run_id, "keys": list(checked)})
-    }
+    known = connection.execute(_its_params, {"run": run_id, "keys": list(checked)})
+    there: dict[str, str] = {row[0]: row[1] for row in known}
     for key, value in there.items():
         if checked[key] != value:
             raise Exists(
@@ -250,6 +248,11 @@ def require_live(connection: Connection, run_id: str) -> None:
     """Raises `NotFound` or `Refused` unless it is there and not deleted."""
     if _there(connection, run_id).deleted_at is not None:
         raise Refused(f"run {run_id} is deleted", f"restore it first: hpc track undo {run_id}")
+
+
+def exists(connection: Connection, run_id: str) -> None:
+    """Raises `NotFound` unless it is there, deleted or not."""
+    _there(connection, run_id)
 
 
 def _there(connection: Connection, run_id: str) -> Any:

@@ -44,12 +44,11 @@ def kept(text: str, what: str, longest: int = LONGEST_VALUE) -> str:
     """The text itself. Raises `Wrong` where it is too long or cannot be kept."""
     if len(text) > longest:
         raise Wrong(f"{what}: {len(text):,} characters are too long", f"the limit is {longest:,}")
-    if not text.isascii() or "\x00" in text:
-        if found := _UNKEPT.search(text):
-            raise Wrong(
-                f"{what}: {quote(text)} holds a character that cannot be kept",
-                f"leave out U+{ord(found[0]):04X}",
-            )
+    if found := _UNKEPT.search(text):
+        raise Wrong(
+            f"{what}: {quote(text)} holds a character that cannot be kept",
+            f"leave out U+{ord(found[0]):04X}",
+        )
     return text
 
 

@@ -18,7 +18,7 @@ INSERT: Final[Mapping[str, Any]] = {"sqlite": insert_sqlite, "postgresql": inser
 def over(dialect: str, table: Table) -> Any:
     """INSERT of a row into the table, or UPDATE of the one with the same primary key."""
     new = INSERT[dialect](table)
-    rest = {name: new.excluded[name] for name in table.c.keys() if name not in table.primary_key.c}
+    rest = {each.name: new.excluded[each.name] for each in table.c if not each.primary_key}
     return new.on_conflict_do_update(index_elements=list(table.primary_key.c), set_=rest)
 
 

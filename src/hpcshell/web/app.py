@@ -66,6 +66,7 @@ def make_app(context: Context) -> Gate:
             Exception: respond,
         },
         openapi_config=OpenAPIConfig(title="HPCShell", version=__version__),
+        request_max_body_size=None,  # the gate bounds it
         logging_config=None,
         debug=False,
         pdb_on_exception=False,

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from hpcshell.core.settings import Settings
 from hpcshell.jobs.opened import door
 from hpcshell.machine.paths import Places
+from hpcshell.track.artifacts import Artifacts
 from hpcshell.track.store.store import Store
 
 THREADS: Final = 8
@@ -35,6 +36,9 @@ class Context:
         self.settings = settings
         self.places = places
         self.store = store
+        self.artifacts = Artifacts(
+            settings.track.artifacts or places.track_artifacts, settings.web.upload_limit
+        )
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
         self._askers = ThreadPoolExecutor(ASKING, thread_name_prefix="ask")
 

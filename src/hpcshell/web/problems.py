@@ -16,6 +16,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Unreachable, Wrong
+from hpcshell.track import artifacts
+from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.trouble import Full
 from hpcshell.web import errors
 from hpcshell.web.security.callers import Unauthenticated
@@ -29,6 +31,8 @@ STATUSES: Final[dict[type[HpcError], int]] = {
     Unauthenticated: 401,
     Refused: 403,
     NotFound: 404,
+    Exists: 409,
+    artifacts.TooLarge: 413,
     errors.MethodNotAllowed: 405,
     errors.Slow: 408,
     errors.TooLarge: 413,

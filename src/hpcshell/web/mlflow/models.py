@@ -14,9 +14,11 @@ from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.store import models
 from hpcshell.track.store.errors import Exists
+from hpcshell.track.store.filters.parse import parse
+from hpcshell.track.store.filters.tree import Missing, Node, Number, Several, Value
 from hpcshell.track.store.models import Model
 from hpcshell.web.changing import own_run
-from hpcshell.web.mlflow import asked, experiments, searches, told
+from hpcshell.web.mlflow import asked, experiments, told
 from hpcshell.web.mlflow.calls import By, changes, reads
 from hpcshell.web.security.callers import OPERATE
 
@@ -150,8 +152,7 @@ def _search(connection: Connection, said: asked.SearchModels) -> Found:
     numbers = [experiments.number(connection, text) for text in said.experiment_ids]
     found = models.of(connection, [number for number in numbers if number is not None])
     if said.filter.strip():
-        fits = [_test(*each) for each in searches.comparisons(said.filter)]
-        found = [row for row in found if all(test(row) for test in fits)]
+        found = list(filter(_test(parse(said.filter)), found))
     for order in reversed(said.order_by):
         found = _ordered(found, order)
     begin = asked.whole(said.page_token or 0)
@@ -181,10 +182,10 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
-    "in": lambda its, values: its in values,
-    "not in": lambda its, values: its not in values,
-    "like": lambda its, pattern: _like(its, pattern, 0),
-    "ilike": lambda its, pattern: _like(its, pattern, re.IGNORECASE),
+    "LIKE": lambda its, pattern: _like(its, pattern, 0),
+    "ILIKE": lambda its, pattern: _like(its, pattern, re.IGNORECASE),
+    "NOT LIKE": lambda its, pattern: not _like(its, pattern, 0),
+    "NOT ILIKE": lambda its, pattern: not _like(its, pattern, re.IGNORECASE),
 }
 
 
@@ -201,21 +202,33 @@ def _value(space: str, key: str) -> Callable[[Model], Any]:
     raise Wrong(f"{quote(key)} is no column of models", "there are " + ", ".join(_FIELDS))
 
 
-def _test(space: str, key: str, sign: str, wanted: Any) -> Callable[[Model], bool]:
-    value, compare = _value(space, key), _OPERATORS.get(sign)
-    if compare is None:
-        raise Wrong(f"{sign} is not understood", "there are " + ", ".join(_OPERATORS))
-    if key == "status" and isinstance(wanted, str):
-        wanted = STATUSES.get(wanted, wanted)
+def _test(node: Node) -> Callable[[Model], bool]:
+    """Whether a model is as the filter says. Raises `Wrong`."""
+    if isinstance(node, Several):
+        parts = [_test(part) for part in node.parts]
+        among = all if node.word == "AND" else any
+        return lambda row: among(part(row) for part in parts)
+    value = _value(node.name.space, node.name.key)
+    if isinstance(node, Missing):
+        return lambda row: (value(row) is None) == node.missing
+    wanted = [_plain(each, node.name.key) for each in node.values]
+    if node.operator in ("IN", "NOT IN"):
+        return lambda row: (value(row) in wanted) == (node.operator == "IN")
+    compare = _OPERATORS[node.operator]
+    return lambda row: _compared(compare, value(row), wanted[0])
 
-    def fits(row: Model) -> bool:
-        its = value(row)
-        try:
-            return its is not None and compare(its, wanted)
-        except TypeError:
-            raise Wrong(f"{quote(key)} is compared with the wrong kind of value", "text is quoted, numbers are not") from None
 
-    return fits
+def _plain(value: Value, key: str) -> Any:
+    if isinstance(value, Number):
+        return value.value
+    return STATUSES.get(value, value) if key == "status" else value
+
+
+def _compared(compare: Callable[[Any, Any], bool], its: Any, wanted: Any) -> bool:
+    try:
+        return its is not None and compare(its, wanted)
+    except TypeError:
+        raise Wrong("a text is compared with a number", "put texts into quotes") from None
 
 
 def _like(its: str, pattern: str, flags: int) -> bool:

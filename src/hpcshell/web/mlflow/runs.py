@@ -1,7 +1,7 @@
 """Runs, as MLflow's client makes, changes and finds them.
 
 The client tells nothing of the job that it runs in, so a tag does: `slurm_job_id`, `pbs_job_id`,
-`lsf_job_id`, `sge_job_id` or `hpc_job_id`. With `MLFLOW_RUN_CONTEXT='{"slurm_job_id": "123"}'` in
+`lsf_job_id`, `sge_job_id` or `local_job_id`. With `MLFLOW_RUN_CONTEXT='{"slurm_job_id": "123"}'` in
 the environment the client sets such a tag by itself.
 """
 
@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
+from hpcshell.track.joining.refs import FIELDS, ref_of
 from hpcshell.track.records import Run
 from hpcshell.track.store import jobs, models, runs
 from hpcshell.track.store.jobs import JobRef
@@ -27,13 +28,6 @@ from hpcshell.web.mlflow.calls import By, changes, reads
 SOURCE: Final = "mlflow"
 CLUSTER: Final = "cluster"
 """The tag that names the cluster of the job."""
-KINDS: Final = {
-    "slurm_job_id": "slurm",
-    "pbs_job_id": "pbs",
-    "lsf_job_id": "lsf",
-    "sge_job_id": "sge",
-    "hpc_job_id": "local",
-}
 _WORDS: Final = frozenset({"RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"})
 
 
@@ -65,13 +59,8 @@ def live(connection: Connection, said: asked.OneRun, by: By) -> str:
 
 
 def job_of(tags: dict[str, str]) -> JobRef | None:
-    """The job that tags name: `123`, or `123_4` for an element of an array."""
-    for key, kind in KINDS.items():
-        if said := tags.get(key, "").strip():
-            id, _, element = said.partition("_")
-            which = int(element) if element.isascii() and element.isdigit() else None
-            return JobRef(kind, id, tags.get(CLUSTER, ""), which)
-    return None
+    """The job that tags name. Raises `Wrong` for what is no id of a job."""
+    return ref_of({key: tags[key] for key in (*FIELDS, CLUSTER) if key in tags})
 
 
 def _create(connection: Connection, said: asked.CreateRun, by: By) -> Shown:

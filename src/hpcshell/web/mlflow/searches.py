@@ -1,10 +1,9 @@
 """Searches of MLflow's client in the language of ours: filters, orders, views, pages.
 
     translated("status = 'KILLED' and start_time > 1700000000000", RUNS)
-        "(status = 'CANCELLED' or status = 'PREEMPTED') and started_at > 1700000000.0"
+        "attributes.status IN ('CANCELLED', 'PREEMPTED') AND attributes.started_at > 1700000000.0"
 
-Only names and values that mean something else with us are changed. The rest stays as it was written
-and is understood, or not, where filters are.
+Only names and values that mean something else with us are changed.
 """
 
 from __future__ import annotations
@@ -19,6 +18,17 @@ from msgspec.structs import replace
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.records import Run
+from hpcshell.track.store.filters.parse import parse
+from hpcshell.track.store.filters.tree import (
+    Comparison,
+    Missing,
+    Name,
+    Node,
+    Number,
+    Several,
+    Value,
+    shown,
+)
 from hpcshell.track.store.paging import MOST, Page, Wanted
 from hpcshell.track.words import STATUSES
 from hpcshell.web.mlflow import told
@@ -72,13 +82,10 @@ _VIEWS: Final[dict[str, View]] = {
 }
 _ATTRIBUTES: Final = frozenset({"", "attributes", "attribute", "attr", "run"})
 _TAGS: Final = frozenset({"tags", "tag"})
-_NAME: Final = r"(?:(?P<space>[A-Za-z_]+)\.)?(?P<key>`[^`]+`|\"[^\"]+\"|[^\s=<>!(),'\"`]+)"
-_TEXT: Final = r"'(?:[^']|'')*'|\"[^\"]*\""
-_COMPARISON: Final = re.compile(
-    rf"(?P<before>[\s(]*){_NAME}\s*(?P<operator>!=|<=|>=|=|<|>|(?i:not\s+in|in|not\s+like|like|"
-    rf"ilike)\b)\s*(?P<value>{_TEXT}|\([^()]*\)|[^\s(),'\"]+)(?P<after>[\s)]*(?i:and|or)?\b)"
+_ORDER: Final = re.compile(
+    r"\s*(?:(?P<space>[A-Za-z_]+)\.)?(?P<key>`[^`]+`|\"[^\"]+\"|[^\s`\"]+)"
+    r"(?:\s+(?P<way>(?i:asc|desc)))?\s*"
 )
-_ORDER: Final = re.compile(rf"\s*{_NAME}(?:\s+(?P<way>(?i:asc|desc)))?\s*")
 
 
 def view(word: str) -> View:
@@ -89,70 +96,44 @@ def view(word: str) -> View:
 
 
 def translated(filter: str, words: Words) -> str:
-    """The filter as we write it."""
-    parts, at = [], 0
-    while (found := _COMPARISON.match(filter, at)) is not None:
-        parts += [found["before"], _comparison(found, words), found["after"]]
-        at = found.end()
-    return "".join(parts) + filter[at:]
+    """The filter as we write it. Raises `Wrong`."""
+    return shown(_translated(parse(filter), words)) if filter.strip() else ""
 
 
-def comparisons(filter: str) -> list[tuple[str, str, str, Any]]:
-    """Space, key, operator and value of each comparison that must hold. Raises `Wrong`."""
-    found, at = [], 0
-    while (one := _COMPARISON.match(filter, at)) is not None:
-        sign = " ".join(one["operator"].lower().split())
-        found.append(((one["space"] or "").lower(), one["key"].strip('`"'), sign, _plain(one)))
-        at = one.end()
-        if "or" in one["after"].lower() or "(" in one["before"]:
-            raise Wrong("models are found by comparisons with `and` between", "leave out the rest")
-    if filter[at:].strip():
-        raise Wrong(f"{quote(filter[at:])} is not understood", "write `name = 'x' and ...`")
-    return found
-
-
-def _plain(found: re.Match[str]) -> Any:
-    value = found["value"]
-    if value.startswith("("):
-        return re.findall(r"'([^']*)'", value)
-    if value[0] in "'\"":
-        return value[1:-1].replace("''", "'")
-    try:
-        return float(value)
-    except ValueError:
-        raise Wrong(f"{quote(value)} is no number and no text", "put text in quotes") from None
-
-
-def _comparison(found: re.Match[str], words: Words) -> str:
-    column = _column(found, words)
-    operator, value = found["operator"], found["value"]
+def _translated(node: Node, words: Words) -> Node:
+    if isinstance(node, Several):
+        return Several(node.word, tuple(_translated(part, words) for part in node.parts))
+    column = _column(node.name.space, node.name.key, words)
     if column is None:
-        begin, end = found.end("before"), found.end("value")
-        return found.string[begin:end]
+        return node
+    name = Name("attributes", column)
+    if isinstance(node, Missing):
+        return Missing(name, node.missing)
     if column == "status":
-        return _standing(operator, value)
-    if column in words.times and re.fullmatch(r"-?[\d.]+", value):
-        value = repr(float(value) / 1000)
-    return f"{column} {operator} {value}"
+        return _standing(name, node)
+    if column in words.times:
+        return Comparison(name, node.operator, tuple(map(_seconds, node.values)))
+    return Comparison(name, node.operator, node.values)
 
 
-def _column(found: re.Match[str], words: Words) -> str | None:
+def _column(space: str, key: str, words: Words) -> str | None:
     """The column of ours that is named; `None`: what is written means the same with us."""
-    space, key = (found["space"] or "").lower(), found["key"].strip('`"')
-    if space in _TAGS:
+    if space.lower() in _TAGS:
         return words.tags.get(key)
-    return words.columns.get(key.lower()) if space in _ATTRIBUTES else None
+    return words.columns.get(key.lower()) if space.lower() in _ATTRIBUTES else None
 
 
-def _standing(operator: str, value: str) -> str:
+def _seconds(value: Value) -> Value:
+    return Number(repr(value.value / 1000)) if isinstance(value, Number) else value
+
+
+def _standing(name: Name, node: Comparison) -> Comparison:
     """A comparison with MLflow's words for how a run stands, each of which is some of ours."""
-    said = {word.upper() for word in re.findall(r"[A-Za-z_]+", value)}
-    ours = sorted(mine for mine in STATUSES if told.status(mine) in said)
-    if not ours or "like" in operator.lower():
-        return f"status {operator} {value}"
-    plain = operator in ("=",) or operator.lower() == "in"
-    sign, between = ("=", " or ") if plain else ("!=", " and ")
-    return "(" + between.join(f"status {sign} '{mine}'" for mine in ours) + ")"
+    said = {value.upper() for value in node.values if isinstance(value, str)}
+    ours = tuple(sorted(mine for mine in STATUSES if told.status(mine) in said))
+    if not ours or node.operator not in ("=", "!=", "IN", "NOT IN"):
+        return Comparison(name, node.operator, node.values)
+    return Comparison(name, "IN" if node.operator in ("=", "IN") else "NOT IN", ours)
 
 
 def sorting(order_by: Sequence[str], words: Words) -> list[str]:
@@ -162,9 +143,10 @@ def sorting(order_by: Sequence[str], words: Words) -> list[str]:
         found = _ORDER.fullmatch(said)
         if found is None:
             raise Wrong(f"order_by {quote(said)} is not understood", "write `metrics.loss DESC`")
-        plain = ".".join(filter(None, (found["space"], found["key"].strip('`"'))))
+        key = found["key"].strip('`"')
+        plain = f"{found['space']}.{key}" if found["space"] else key
         sign = "-" if (found["way"] or "").lower() == "desc" else ""
-        orders.append(sign + (_column(found, words) or plain))
+        orders.append(sign + (_column(found["space"] or "", key, words) or plain))
     return orders
 
 

@@ -44,6 +44,7 @@ _found: Final = select(jobs).where(
     jobs.c.cluster == bindparam("cluster"),
     jobs.c.id == bindparam("id"),
     jobs.c.element == bindparam("element"),
+    jobs.c.kind == bindparam("kind"),
 )
 
 
@@ -70,24 +71,9 @@ def find(connection: Connection, ref: JobRef) -> RowMapping | None:
     return connection.execute(_found, _named(named)).mappings().first()
 
 
-def ensure(connection: Connection, ref: JobRef, now: float) -> int:
-    """The key of this job's row, which is made where there is none. Raises `Wrong`."""
-    named = checked(ref)
-    row = connection.execute(_found, _named(named)).mappings().first()
-    if row is None:
-        values = _named(named) | {
-            "kind": named.kind,
-            "label": label_of(named)[:80],
-            "updated_at": now,
-        }
-        connection.execute(writing.once(connection.dialect.name, jobs), values)
-        row = connection.execute(_found, _named(named)).mappings().one()
-    return int(row["key"])
-
-
 def _named(ref: JobRef) -> dict[str, Any]:
     element = PLAIN if ref.element is None else ref.element
-    return {"cluster": ref.cluster, "id": ref.id, "element": element}
+    return {"kind": ref.kind, "cluster": ref.cluster, "id": ref.id, "element": element}
 
 
 # ------------------------------------------------------------------------------- as a document

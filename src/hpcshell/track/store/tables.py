@@ -101,7 +101,7 @@ jobs: Final = Table(
     Column("max_rss", BigInteger),
     Column("unknown_since", Double),
     Column("updated_at", Double, nullable=False),
-    UniqueConstraint("cluster", "id", "element"),
+    UniqueConstraint("id", "element", "kind", "cluster"),
     Index("jobs_state", "state"),
     sqlite_autoincrement=True,
 )

@@ -64,9 +64,7 @@ def _log_batch(connection: Connection, said: asked.LogBatch, by: By) -> None:
             _of_models(connection, said.metrics, by)
 
 
-def _of_models(
-    connection: Connection, points: Iterable[Point | asked.LogMetric], by: By
-) -> None:
+def _of_models(connection: Connection, points: Iterable[Point | asked.LogMetric], by: By) -> None:
     """The last points of what was measured of models."""
     last: dict[str, dict[str, told.MetricTold]] = {}
     for point in points:

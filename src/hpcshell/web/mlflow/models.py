@@ -157,9 +157,7 @@ def _search(connection: Connection, said: asked.SearchModels) -> Found:
         found = _ordered(found, order)
     begin = asked.whole(said.page_token or 0)
     end = begin + asked.most(said.max_results, asked.MOST_RUNS)
-    return Found(
-        [tell(row) for row in found[begin:end]], str(end) if end < len(found) else None
-    )
+    return Found([tell(row) for row in found[begin:end]], str(end) if end < len(found) else None)
 
 
 _FIELDS: Final[dict[str, Callable[[Model], Any]]] = {
@@ -267,5 +265,7 @@ handlers: Final = [
     changes("DELETE", "/logged-models/{model_id:str}", asked.OneModel, _delete),
     changes("POST", "/logged-models/{model_id:str}/params", asked.ModelPairs, _log_params),
     changes("PATCH", "/logged-models/{model_id:str}/tags", asked.ModelPairs, _set_tags),
-    changes("DELETE", "/logged-models/{model_id:str}/tags/{tag_key:str}", asked.ModelTag, _drop_tag),
+    changes(
+        "DELETE", "/logged-models/{model_id:str}/tags/{tag_key:str}", asked.ModelTag, _drop_tag
+    ),
 ]

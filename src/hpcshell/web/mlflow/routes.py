@@ -9,9 +9,9 @@ from litestar.exceptions import HTTPException
 
 from hpcshell.core.errors import HpcError
 from hpcshell.web.mlflow import artifacts, experiments, logs, models, runs, server
-from hpcshell.web.mlflow.problems import answer
+from hpcshell.web.mlflow.problems import respond
 
-_errors: Final[Any] = {HpcError: answer, HTTPException: answer, Exception: answer}
+_errors: Final[Any] = {HpcError: respond, HTTPException: respond, Exception: respond}
 _tracking: Final[list[Any]] = [
     *(*experiments.handlers, *runs.handlers, *logs.handlers, *models.handlers),
     *artifacts.tracking,

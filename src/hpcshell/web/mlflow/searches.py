@@ -150,9 +150,7 @@ def sorting(order_by: Sequence[str], words: Words) -> list[str]:
     return orders
 
 
-def gathered(
-    page: Callable[[Wanted], Page[Row]], wanted: Wanted, most: int
-) -> Page[Row]:
+def gathered(page: Callable[[Wanted], Page[Row]], wanted: Wanted, most: int) -> Page[Row]:
     """Up to `most` rows, which may be more than one page of ours has."""
     rows: list[Row] = []
     while True:

@@ -25,7 +25,7 @@ class ServerInfo(msgspec.Struct):
     multipart_downloads_enabled: bool = False
     presigned_upload_run_id_supported: bool = False
     presigned_upload_model_id_supported: bool = False
-    features_enabled: dict[str, bool] = {"gateway": False}
+    features_enabled: dict[str, bool] = {}
 
 
 @get("/version", guards=[needs(READ)], include_in_schema=False, media_type=MediaType.TEXT)
@@ -79,7 +79,11 @@ async def others(rest: str) -> None:
 
 
 @route(
-    "/v1/traces", http_method=["POST"], status_code=200, guards=[needs(READ)], include_in_schema=False
+    "/v1/traces",
+    http_method=["POST"],
+    status_code=200,
+    guards=[needs(READ)],
+    include_in_schema=False,
 )
 async def spans(request: Request[Any, Any, Any]) -> None:
     """Traces as OpenTelemetry sends them."""

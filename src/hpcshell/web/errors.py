@@ -43,3 +43,13 @@ class TooMany(NotYet):
 
 class HeadTooLarge(Wrong):
     """The line and the headers of the request are too long."""
+
+
+class NotSatisfiable(Wrong):
+    """A range begins behind the end of the file. `size`: of the whole file."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"the file has {size:,} bytes: the range lies behind its end", "ask for an earlier part"
+        )
+        self.size = size

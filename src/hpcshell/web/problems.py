@@ -37,6 +37,7 @@ STATUSES: Final[dict[type[HpcError], int]] = {
     errors.Slow: 408,
     errors.TooLarge: 413,
     errors.Unsupported: 415,
+    errors.NotSatisfiable: 416,
     errors.TooMany: 429,
     errors.HeadTooLarge: 431,
     Broken: 500,
@@ -110,6 +111,8 @@ def _told_besides(error: HpcError) -> list[tuple[bytes, bytes]]:
     if isinstance(error, (NotYet, Unreachable)):
         wait = math.ceil(error.after) if isinstance(error, errors.TooMany) else AGAIN
         headers.append((b"retry-after", str(max(1, wait)).encode()))
+    if isinstance(error, errors.NotSatisfiable):
+        headers.append((b"content-range", f"bytes */{error.size}".encode()))
     if isinstance(error, CLOSING):
         headers.append((b"connection", b"close"))
     return headers

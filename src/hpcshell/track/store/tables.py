@@ -199,9 +199,12 @@ sources: Final = Table(
     Column("source", _string(64), primary_key=True),
     Column("run_id", _string(32), nullable=False),
     Column("offset", BigInteger, nullable=False),
+    Column("bad", BigInteger, nullable=False, default=0),
+    Column("trouble", _TEXT),
     Column("updated_at", Double, nullable=False),
 )
-"""How far each spool file has been taken in: what is before `offset` is never taken in again."""
+"""How far each spool file has been taken in: what is before `offset` is never taken in again.
+`bad`: how many of its lines could not be read; `trouble`: what was wrong with the last of those."""
 
 answers: Final = Table(
     "answers",

@@ -30,6 +30,7 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*args, **named)
         self._timer: asyncio.TimerHandle | None = None
         self._in_head = True
+        self._complete = False
         self._size = 0
         self._peer: int | None = None
         self._refusal: HpcError | None = None
@@ -46,8 +47,9 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._in_head and self._timer is None:
             self._await_head()
+        self._complete = False
         super().data_received(data)
-        if self._in_head and not self.transport.is_closing():
+        if self._in_head and not self._complete and not self.transport.is_closing():
             self._size += len(data)
             if self._size > HEAD:
                 self._refuse(_too_large())
@@ -66,7 +68,7 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._in_head = True
+        self._in_head = self._complete = True  # what came is, mostly, of the body
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

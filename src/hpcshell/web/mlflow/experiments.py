@@ -31,7 +31,7 @@ class Shown(msgspec.Struct):
     experiment: told.ExperimentTold
 
 
-class Found(told.Told):
+class Found(msgspec.Struct, omit_defaults=True):
     experiments: list[told.ExperimentTold] = []
     next_page_token: str | None = None
 

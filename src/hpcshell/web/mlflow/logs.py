@@ -24,7 +24,7 @@ MOST_RUNS: Final = 100
 """Runs whose histories are asked for at once."""
 
 
-class History(told.Told):
+class History(msgspec.Struct, omit_defaults=True):
     metrics: list[told.MetricTold] = []
     next_page_token: str | None = None
 

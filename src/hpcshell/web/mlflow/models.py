@@ -30,7 +30,7 @@ STATUSES: Final = {
 _TOLD: Final = {ours: theirs for theirs, ours in STATUSES.items()}
 
 
-class ModelInfo(told.Told):
+class ModelInfo(msgspec.Struct, omit_defaults=True):
     model_id: str
     experiment_id: str
     name: str
@@ -43,12 +43,12 @@ class ModelInfo(told.Told):
     tags: list[asked.Pair] = []
 
 
-class ModelData(told.Told):
+class ModelData(msgspec.Struct, omit_defaults=True):
     params: list[asked.Pair] = []
     metrics: list[told.MetricTold] = []
 
 
-class ModelTold(told.Told):
+class ModelTold(msgspec.Struct, omit_defaults=True):
     info: ModelInfo
     data: ModelData
 
@@ -57,7 +57,7 @@ class Shown(msgspec.Struct):
     model: ModelTold
 
 
-class Found(told.Told):
+class Found(msgspec.Struct, omit_defaults=True):
     models: list[ModelTold] = []
     next_page_token: str | None = None
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection
 
-from hpcshell.core.errors import Wrong
+from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.joining.refs import FIELDS, ref_of
 from hpcshell.track.records import Run
@@ -39,7 +39,7 @@ class Changed(msgspec.Struct):
     run_info: told.RunInfo
 
 
-class Found(told.Told):
+class Found(msgspec.Struct, omit_defaults=True):
     runs: list[told.RunTold] = []
     next_page_token: str | None = None
 
@@ -54,7 +54,10 @@ def owned(connection: Connection, said: asked.OneRun, by: By) -> str:
 def live(connection: Connection, said: asked.OneRun, by: By) -> str:
     """The same where it must not be deleted."""
     run_id = owned(connection, said, by)
-    runs.require_live(connection, run_id)
+    try:
+        runs.require_live(connection, run_id)
+    except Refused as error:  # which the client knows as a value that is not valid
+        raise Wrong(error.message, error.hint) from None
     return run_id
 
 
@@ -70,9 +73,11 @@ def _create(connection: Connection, said: asked.CreateRun, by: By) -> Shown:
     parent = tags.pop(told.PARENT, None)
     if said.user_id:
         tags.setdefault(told.USER, said.user_id)
+    run_id = runs.new_id()
     new = runs.NewRun(
+        run_id=run_id,
         experiment_id=experiments.writable(connection, said.experiment_id, by).id,
-        name=said.run_name or name,
+        name=said.run_name or name or f"run-{run_id[:8]}",
         source=SOURCE,
         user=by.user,
         tags=tags,

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from litestar import MediaType, Request, Response, get, route
 
+from hpcshell.core.words import quote
 from hpcshell.web.mlflow.calls import told
 from hpcshell.web.mlflow.problems import Disabled, NoEndpoint
 from hpcshell.web.security.callers import READ, needs
@@ -41,15 +42,15 @@ async def server_info() -> Response[bytes]:
 
 
 ABSENT: Final = {
-    "registered-models": "the model registry",
-    "model-versions": "the model registry",
+    "registered-models": "model registry",
+    "model-versions": "model registry",
     "traces": "traces",
     "assessments": "traces",
     "scorers": "scorers",
     "datasets": "evaluation datasets",
     "prompts": "prompts",
-    "gateway": "the gateway",
-    "webhooks": "webhooks of the model registry",
+    "gateway": "gateway",
+    "webhooks": "webhooks",
     "workspaces": "workspaces",
 }
 """What MLflow has and we have not, by the first part of its paths."""
@@ -60,10 +61,12 @@ def _absent(rest: str) -> Exception:
     first = rest.strip("/").partition("/")[0]
     if first in ABSENT:
         return Disabled(
-            f"{ABSENT[first]} of MLflow is not served here",
-            "experiments, runs, metrics, artifacts and logged models are",
+            f"MLflow's {ABSENT[first]}: that is not served here",
+            "there are experiments, runs, metrics, artifacts and logged models",
         )
-    return NoEndpoint(f"there is nothing at {first!r}", "is the client newer than this server?")
+    return NoEndpoint(
+        f"there is nothing at {quote(first)}", "is the client newer than this server?"
+    )
 
 
 @route(

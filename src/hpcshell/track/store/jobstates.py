@@ -15,20 +15,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from hpcshell.core.errors import NotFound
-from hpcshell.track.joining.facts import UNKNOWN, JobFacts, merged
+from hpcshell.track.joining.facts import LIVE, UNKNOWN, JobFacts, merged
 from hpcshell.track.joining.outcomes import JOB, Standing, changes
 from hpcshell.track.store import experiments, writing
 from hpcshell.track.store.jobnames import AT_ONCE, Names, ensure
-from hpcshell.track.store.jobs import JobRef
+from hpcshell.track.store.jobs import PLAIN, JobRef
 from hpcshell.track.store.tables import jobs, runs
 
 UNNAMED: Final = "Jobs"
 """The experiment of jobs that belong to none."""
-TAG: Final = "experiment="
-"""What a job's tag begins with that names its experiment."""
+REFRESHED: Final = 60.0
+"""Seconds after which it is written down that a job was heard of, where nothing else is new."""
 _SAME: Final = tuple(
     name for name in JobFacts.__struct_fields__ if name in jobs.c and name != "nodes"
 )
@@ -58,6 +59,12 @@ class _Change(msgspec.Struct):
     experiment: str
 
     @property
+    def new(self) -> bool:
+        """Whether anything is to be written: not each time that it still runs."""
+        late = self.after.seen - self.before.seen >= REFRESHED
+        return late or replace(self.after, **_when(self.before)) != self.before
+
+    @property
     def begun(self) -> bool:
         """Whether the job has started or ended."""
         return self.after.state not in ("PENDING", UNKNOWN)
@@ -74,7 +81,7 @@ def take(connection: Connection, several: Sequence[Told], now: float) -> Taken:
             before = facts_of(row)
             change = found[id(row)] = _Change(row, before, before, told.experiment)
         change.after = merged(change.after, told.facts)
-    moved = [each for each in found.values() if each.after != each.before]
+    moved = [each for each in found.values() if each.new]
     old = [each for each in moved if "key" in each.row]
     for each in moved:
         each.row |= values_of(each.after)
@@ -111,7 +118,28 @@ def linked(connection: Connection, run_id: str, key: int, now: float) -> None:
     _follow(connection, [_Change(row, facts, facts, UNNAMED)], now)
 
 
+def live(
+    connection: Connection, *, kind: str = "", but: str = "", id: str = ""
+) -> list[tuple[JobRef, str, float]]:
+    """The jobs that may still go on, of a kind, or of all kinds but one: each with its user and
+    when it was last heard of."""
+    wanted = [jobs.c.state.in_((UNKNOWN, *LIVE))]
+    wanted += [column == value for column, value in ((jobs.c.kind, kind), (jobs.c.id, id)) if value]
+    if but:
+        wanted.append(jobs.c.kind != but)
+    columns = jobs.c.kind, jobs.c.id, jobs.c.cluster, jobs.c.element, jobs.c.user
+    rows = connection.execute(select(*columns, jobs.c.updated_at).where(*wanted))
+    return [
+        (JobRef(of, number, cluster, None if element == PLAIN else element), user, heard)
+        for of, number, cluster, element, user, heard in rows
+    ]
+
+
 # ------------------------------------------------------------------------------------------- rows
+
+
+def _when(facts: JobFacts) -> dict[str, float]:
+    return {"time": facts.time, "seen": facts.seen}
 
 
 def facts_of(row: Mapping[str, Any]) -> JobFacts:

@@ -14,7 +14,11 @@ class OriginNotAllowed(Refused):
 
 
 class MethodNotAllowed(Wrong):
-    """There is such an address, and it does not take this method."""
+    """There is such an address, and it does not take this method. `allowed`: those it takes."""
+
+    def __init__(self, message: str, hint: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(message, hint)
+        self.allowed = allowed
 
 
 class MethodUnknown(Wrong):
@@ -53,3 +57,7 @@ class NotSatisfiable(Wrong):
             f"the file has {size:,} bytes: the range lies behind its end", "ask for an earlier part"
         )
         self.size = size
+
+
+class CsrfMissing(Refused):
+    """A change by a session, which did not come from a form of ours."""

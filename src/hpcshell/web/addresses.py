@@ -26,7 +26,7 @@ def number_of(id: str) -> int:
 
 def tail(request: Request[Any, Any, Any], word: str) -> str:
     """What comes after `/word/`, decoded once: no path is made tidy here. Raises `Wrong`."""
-    raw: bytes = request.scope["raw_path"]
+    raw: bytes = request.scope["raw_path"].partition(b"?")[0]
     try:
         return unquote_to_bytes(raw.partition(b"/%s/" % word.encode())[2]).decode()
     except UnicodeDecodeError:

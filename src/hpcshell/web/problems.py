@@ -17,10 +17,10 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Unreachable, Wrong
 from hpcshell.track import artifacts
+from hpcshell.track.points.ingest import Gap
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.trouble import Full
 from hpcshell.web import errors
-from hpcshell.web.masking import masked
 from hpcshell.web.security.callers import Unauthenticated
 
 MEDIA: Final = "application/problem+json"
@@ -32,10 +32,11 @@ STATUSES: Final[dict[type[HpcError], int]] = {
     Unauthenticated: 401,
     Refused: 403,
     NotFound: 404,
-    artifacts.TooLarge: 413,
     errors.MethodNotAllowed: 405,
     errors.Slow: 408,
     Exists: 409,
+    Gap: 409,
+    artifacts.TooLarge: 413,
     errors.TooLarge: 413,
     errors.Unsupported: 415,
     errors.NotSatisfiable: 416,
@@ -95,7 +96,7 @@ def answer_of(error: HpcError, path: str) -> Answer:
         detail=error.message,
         hint=error.hint,
         kind=error.kind,
-        instance=masked(path),
+        instance=path,
     )
     body = msgspec.json.encode(problem)
     headers = [

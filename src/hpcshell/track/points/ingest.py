@@ -34,11 +34,12 @@ from hpcshell.track.points.lines import (
     read_bare,
     read_line,
 )
-from hpcshell.track.store import experiments, runs, texts
+from hpcshell.track.records import File
+from hpcshell.track.store import experiments, files, runs, texts
 from hpcshell.track.store.runs import NewRun
-from hpcshell.track.store.tables import files, sources
 from hpcshell.track.store.tables import runs as runs_table
-from hpcshell.track.store.writing import once, over
+from hpcshell.track.store.tables import sources
+from hpcshell.track.store.writing import once
 from hpcshell.track.words import ENDED
 
 SHOWN: Final = 20
@@ -300,19 +301,16 @@ class Intake:
         )
 
     def _file(self, line: FileLine) -> None:
-        if line.kind not in ("artifact", "checkpoint"):
-            raise Wrong(f"{quote(line.kind)} is no kind of file", "take artifact or checkpoint")
-        row = {
-            "run_id": self._run_id,
-            "path": texts.kept(line.path, "path", 1000),
-            "kind": line.kind,
-            "uri": texts.kept(line.uri, "uri"),
-            "size": line.size,
-            "sha256": None,
-            "step": line.step,
-            "created_at": self._now if line.t is None else line.t,
-        }
-        self._connection.execute(over(self._connection.dialect.name, files), row)
+        file = File(
+            run_id=self._run_id,
+            path=line.path,
+            kind=line.kind,
+            uri=line.uri,
+            size=line.size,
+            step=line.step,
+            created_at=self._now if line.t is None else line.t,
+        )
+        files.put(self._connection, file, self._now)
 
 
 def _said(line: RunLine, user: str) -> NewRun:

@@ -146,7 +146,7 @@ def _by_key(points: Iterable[Logged]) -> dict[str, _Columns]:
     for point in points:
         columns = found.get(point.name)
         if columns is None:
-            columns = found[chunks.check_key(point.name)] = ([], [], [])
+            columns = found[point.name] = ([], [], [])
         value = point.value
         columns[0].append(point.step)
         columns[1].append(point.time)

@@ -17,7 +17,7 @@ from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.joining.refs import FIELDS, ref_of
 from hpcshell.track.records import Run
-from hpcshell.track.store import jobs, models, runs
+from hpcshell.track.store import models, runs
 from hpcshell.track.store.jobs import JobRef
 from hpcshell.track.store.models import Use
 from hpcshell.track.store.paging import Page, Wanted
@@ -171,7 +171,7 @@ def put_tags(connection: Connection, run_id: str, tags: dict[str, str], by: By) 
     if tags:
         runs.set_tags(connection, run_id, tags, by.now)
     if (job := job_of(tags)) is not None:
-        runs.link(connection, run_id, jobs.ensure(connection, job, by.now), by.now)
+        runs.link(connection, run_id, job, by.now)
 
 
 def _set_tag(connection: Connection, said: asked.RunTag, by: By) -> None:

@@ -27,8 +27,8 @@ async def spools(context: Context) -> None:
     while True:
         try:
             swept = await context.work(sweep_spools, context.store, directories, clock=time.time)
-        except HpcError as error:
-            _log.warning("spool files are not taken in: %s", error.message)
+        except (HpcError, OSError) as error:
+            _log.warning("spool files are not taken in: %s", error)
             swept = Swept()
         for trouble in swept.troubles:
             if trouble not in told:

@@ -116,7 +116,7 @@ with mlflow.start_run(experiment_id=id) as run, tempfile.TemporaryDirectory() as
     said["left"] = [each.path for each in client.list_artifacts(run.info.run_id)]
     said["left in many"] = [each.path for each in client.list_artifacts(run.info.run_id, "many")]
     try:
-        mlflow.artifacts.load_text(run.info.artifact_uri + "/t.txt")
+        client.download_artifacts(run.info.run_id, "t.txt", place)
     except mlflow.exceptions.MlflowException as error:
         said["gone"] = error.error_code
     said["run"] = run.info.run_id

@@ -51,7 +51,7 @@ def open_store(url: URL) -> Store:
             "the driver of PostgreSQL is not installed", "pip install 'hpcshell[postgres]'"
         ) from None
     try:
-        migrate(writer)
+        migrate(readers, writer)
     except SQLAlchemyError as error:
         raise translated(error) from error
     return Store(readers, writer)

@@ -39,7 +39,9 @@ from hpcshell.web.api import (
 )
 from hpcshell.web.context import Context
 from hpcshell.web.mlflow import routes as mlflow
+from hpcshell.web.pages import routes as pages
 from hpcshell.web.problems import respond
+from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.gate import Gate
 
 VERSIONED: Final = (
@@ -51,13 +53,17 @@ VERSIONED: Final = (
 
 def make_app(context: Context) -> Gate:
     """The whole server, as ASGI. It does not close the context."""
+    authentication = Authentication(context)
     application = Litestar(
         route_handlers=[
             Router("/api/v1", route_handlers=[each for m in VERSIONED for each in m.handlers]),
-            *(each for m in (health, prometheus, mlflow) for each in m.handlers),
+            *(each for m in (health, prometheus, mlflow, pages) for each in m.handlers),
             *openapi.served(),
         ],
-        dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
+        dependencies={
+            "context": Provide(lambda: context, sync_to_thread=False),
+            "authentication": Provide(lambda: authentication, sync_to_thread=False),
+        },
         exception_handlers={
             HpcError: respond,
             HTTPException: respond,
@@ -69,7 +75,7 @@ def make_app(context: Context) -> Gate:
         debug=False,
         pdb_on_exception=False,
     )
-    return Gate(application, context, _open(application))
+    return Gate(application, context.settings.web, authentication, _open(application))
 
 
 def _open(application: Litestar) -> Callable[[str], bool]:

@@ -83,7 +83,9 @@ def document(application: Litestar) -> dict[str, Any]:
     _, parts = msgspec.json.schema_components([Problem], ref_template="#/components/schemas/{name}")
     schemas.update(parts)
     made["components"]["securitySchemes"] = SCHEMES
-    made["components"]["responses"] = {"Problem": _answer("Something is wrong.")}
+    made["components"]["responses"] = {"Problem": _answer("Something is wrong.")} | {
+        f"Problem{status}": _answer(text) for status, text in (ANYWHERE | CALLERS | CHANGES).items()
+    }
     made["security"] = [{name: []} for name in SCHEMES]
     opened = _opened(application)
     for path, item in made["paths"].items():
@@ -100,7 +102,7 @@ def _complete(operation: dict[str, Any], method: str, opened: bool) -> None:
     told = ANYWHERE if opened else ANYWHERE | CALLERS
     told = told if method == "get" else told | CHANGES
     answers = operation.setdefault("responses", {})
-    said = {str(status): _answer(text) for status, text in told.items()}
+    said = {str(each): {"$ref": f"#/components/responses/Problem{each}"} for each in told}
     kept = {status: answer for status, answer in answers.items() if status not in said}
     operation["responses"] = dict(sorted((kept | said).items())) | {
         "default": {"$ref": "#/components/responses/Problem"}

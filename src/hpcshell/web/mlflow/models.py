@@ -180,10 +180,10 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
-    "LIKE": lambda its, pattern: _like(its, pattern, 0),
-    "ILIKE": lambda its, pattern: _like(its, pattern, re.IGNORECASE),
-    "NOT LIKE": lambda its, pattern: not _like(its, pattern, 0),
-    "NOT ILIKE": lambda its, pattern: not _like(its, pattern, re.IGNORECASE),
+    "LIKE": lambda its, pattern: like(its, pattern, 0),
+    "ILIKE": lambda its, pattern: like(its, pattern, re.IGNORECASE),
+    "NOT LIKE": lambda its, pattern: not like(its, pattern, 0),
+    "NOT ILIKE": lambda its, pattern: not like(its, pattern, re.IGNORECASE),
 }
 
 
@@ -229,7 +229,7 @@ def _compared(compare: Callable[[Any, Any], bool], its: Any, wanted: Any) -> boo
         raise Wrong("a text is compared with a number", "put texts into quotes") from None
 
 
-def _like(its: str, pattern: str, flags: int) -> bool:
+def like(its: str, pattern: str, flags: int) -> bool:
     """Whether it is like a pattern of SQL's. The parts between `%` are found one after the other,
     which takes no longer than both lengths multiplied."""
     head, *rest = (re.compile(_literal(part), flags | re.DOTALL) for part in pattern.split("%"))

@@ -69,7 +69,8 @@ def check_address(head: Head) -> None:
 def check_kind(head: Head) -> None:
     """Raises `Unsupported` for a body that a form of any page could send to the API."""
     kind = head.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-    if head.method == "POST" and head.path.startswith("/api/") and kind in FORMS:
+    signed = FOR_EVENTS.match(head.path)  # a page cannot sign, and its session is not taken there
+    if head.method == "POST" and head.path.startswith("/api/") and kind in FORMS and not signed:
         raise Unsupported(f"{kind.decode('latin-1')} is not read here", "send application/json")
 
 

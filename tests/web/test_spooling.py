@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def test_files_of_both_directories_are_taken_in(context: Context, looks: list[Sw
 def test_it_goes_on_when_the_database_is_back(
     context: Context, looks: list[Swept], monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:
-    counted = vars(spooling)["sweep_spools"]
+    counted: Callable[..., Swept] = vars(spooling)["sweep_spools"]
     refused = iter([NotYet("the database is away", "wait"), OSError("a disk is gone")])
 
     def away(*words, **named) -> Swept:

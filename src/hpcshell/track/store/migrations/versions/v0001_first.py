@@ -238,6 +238,8 @@ def _sources() -> None:
         sa.Column("source", _string(64), nullable=False),
         sa.Column("run_id", _string(32), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
+        sa.Column("bad", sa.BigInteger(), nullable=False),
+        sa.Column("trouble", _text(), nullable=True),
         sa.Column("updated_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("source"),
     )

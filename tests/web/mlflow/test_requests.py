@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+
 from hpcshell.machine import clock
 from hpcshell.track.store.silence import lose
 from hpcshell.track.store.store import Store

@@ -21,7 +21,6 @@ from hpcshell.track.points.ingest import Gap
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.trouble import Full
 from hpcshell.web import errors
-from hpcshell.web.masking import masked
 from hpcshell.web.security.callers import Unauthenticated
 
 MEDIA: Final = "application/problem+json"
@@ -96,7 +95,7 @@ def answer_of(error: HpcError, path: str) -> Answer:
         detail=error.message,
         hint=error.hint,
         kind=error.kind,
-        instance=masked(path),
+        instance=path,
     )
     body = msgspec.json.encode(problem)
     headers = [

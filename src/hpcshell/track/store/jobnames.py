@@ -112,7 +112,7 @@ def _blank(ref: JobRef, now: float) -> dict[str, Any]:
 
 
 def _default(column: Column[Any]) -> Any:
-    return None if column.default is None else column.default.arg
+    return getattr(column.default, "arg", None)
 
 
 def _element(ref: JobRef) -> int:

@@ -17,7 +17,7 @@ from hpcshell.core.words import quote
 from hpcshell.track.store import writing
 from hpcshell.track.store.tables import metadata, secrets
 
-NEWEST: Final = "0001"
+NEWEST: Final = "0002"
 """The version of the tables that this code works with."""
 FOLDER: Final = os.path.join(os.path.dirname(__file__), "migrations")
 _LOCK: Final = 0x48504354

@@ -12,6 +12,8 @@ from hpcshell.track.store.tables import jobs, runs
 
 _SPEAKING: Final = ("RUNNING", "UNKNOWN")
 """Statuses of runs that should be heard of."""
+_QUIET: Final = (JOB, "mlflow")
+"""Sources of runs that send no signs of life: a job is watched, and MLflow's client has none."""
 _ALIVE: Final = ("PENDING", "RUNNING", "SUSPENDED", "COMPLETING")
 
 
@@ -21,7 +23,7 @@ def lose(connection: Connection, after: float, now: float) -> int:
     alive = select(jobs.c.key).where(jobs.c.state.in_(_ALIVE), jobs.c.unknown_since.is_(None))
     silent = update(runs).where(
         runs.c.status.in_(_SPEAKING),
-        runs.c.source != JOB,
+        runs.c.source.not_in(_QUIET),
         runs.c.heartbeat_at < now - after,
         or_(runs.c.job_key.is_(None), runs.c.job_key.not_in(alive)),
     )
@@ -29,7 +31,7 @@ def lose(connection: Connection, after: float, now: float) -> int:
     lost = connection.execute(silent.values(status="LOST", reason=why, updated_at=now)).rowcount
     spoke = update(runs).where(
         runs.c.status == "LOST",
-        runs.c.source != JOB,
+        runs.c.source.not_in(_QUIET),
         runs.c.heartbeat_at >= now - after,
         or_(runs.c.reason.is_(None), runs.c.reason != FORGOTTEN),
     )

@@ -232,6 +232,36 @@ files: Final = Table(
     Column("created_at", Double, nullable=False),
 )
 
+models: Final = Table(
+    "models",
+    metadata,
+    Column("model_id", _string(34), primary_key=True),
+    Column("experiment_id", ForeignKey("experiments.id", ondelete="CASCADE"), nullable=False),
+    Column("run_id", _string(32)),
+    Column("name", _TEXT, nullable=False, default=""),
+    Column("type", _TEXT, nullable=False, default=""),
+    Column("status", _string(16), nullable=False),
+    Column("user", _string(250), nullable=False, default=""),
+    Column("params", _TEXT, nullable=False, default="{}"),
+    Column("tags", _TEXT, nullable=False, default="{}"),
+    Column("metrics", _TEXT, nullable=False, default="{}"),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("deleted_at", Double),
+    Index("models_experiment", "experiment_id", "created_at"),
+)
+"""Models as MLflow's client logs them. `run_id`: what made it, if a run did."""
+
+uses: Final = Table(
+    "uses",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", _string(16), primary_key=True),
+    Column("key", _string(250), primary_key=True),
+    Column("body", _TEXT, nullable=False),
+)
+"""What a run took (`dataset`, `model`) and made (`output`), each as MLflow's client said it."""
+
 webhooks: Final = Table(
     "webhooks",
     metadata,

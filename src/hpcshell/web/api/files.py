@@ -13,7 +13,7 @@ from hpcshell.core.errors import Refused
 from hpcshell.core.words import quote
 from hpcshell.machine import clock
 from hpcshell.machine.beneath import open_beneath
-from hpcshell.track.artifacts import Stored, Upload
+from hpcshell.track.artifacts import Stored
 from hpcshell.track.records import SCHEMA, Document, File
 from hpcshell.track.store import files, runs
 from hpcshell.track.store.paging import DEFAULT, MOST
@@ -22,10 +22,9 @@ from hpcshell.web.changing import Asked, changed, own_run
 from hpcshell.web.context import Context
 from hpcshell.web.downloads import download
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
+from hpcshell.web.uploads import uploaded
 
 _TAGS: Final = ["files"]
-BLOCK: Final = 1 << 20
-"""Bytes of an upload that are written at once."""
 Kind = Literal["artifact", "checkpoint"]
 
 
@@ -145,10 +144,7 @@ async def upload(
         own_run(connection, caller, run_id)
         runs.require_live(connection, run_id)
 
-    await context.read(allowed)
-    arriving = await context.work(context.artifacts.begin, run_id, path, _length(request))
-    try:
-        stored = await _received(request, context, arriving)
+    def keep(stored: Stored) -> File:
         file = File(
             run_id=run_id,
             path=path,
@@ -158,34 +154,10 @@ async def upload(
             step=step,
             created_at=clock.now(),
         )
-        placed = await context.work(_place, context, arriving, file)
-    except BaseException:
-        await context.work(arriving.abandon)
-        raise
-    return Response(placed, status_code=201)
-
-
-def _length(request: Asked) -> int | None:
-    said = request.headers.get("content-length", "")
-    return int(said) if said.isascii() and said.isdigit() else None
-
-
-async def _received(request: Asked, context: Context, arriving: Upload) -> Stored:
-    block = bytearray()
-    async for piece in request.stream():
-        block += piece
-        if len(block) >= BLOCK:
-            await context.work(arriving.write, bytes(block))
-            block.clear()
-    await context.work(arriving.write, bytes(block))
-    return await context.work(arriving.seal)
-
-
-def _place(context: Context, arriving: Upload, file: File) -> File:
-    """Give it its name, on disk and in the store: whoever uploads the same comes after."""
-    with context.artifacts.placing:
-        arriving.place()
         return context.store.change(lambda connection: files.put(connection, file, file.created_at))
+
+    await context.read(allowed)
+    return Response(await uploaded(request, context, run_id, path, keep), status_code=201)
 
 
 # ------------------------------------------------------------------------------------ downloads
@@ -207,11 +179,11 @@ async def fetch(request: Asked, context: Context, run_id: RunId) -> Response[Any
         descriptor = await context.work(context.artifacts.open, run_id, path)
         return download(request.headers, context, descriptor, path, f'"{file.sha256}"')
     roots = context.settings.track.roots
-    descriptor = await context.work(_open_named, roots, file.uri)
+    descriptor = await context.work(open_named, roots, file.uri)
     return download(request.headers, context, descriptor, path)
 
 
-def _open_named(roots: tuple[str, ...], uri: str) -> int:
+def open_named(roots: tuple[str, ...], uri: str) -> int:
     """A descriptor of a file on shared storage. Raises `NotFound` or `Refused`."""
     path = uri.removeprefix("file://")
     for root in roots:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from hpcshell.core.errors import HpcError
 from hpcshell.core.settings_web import WebSettings
+from hpcshell.web.mlflow import problems as mlflow
 from hpcshell.web.problems import answer_of, told
 from hpcshell.web.security import limits, sessions
 from hpcshell.web.security.authentication import Authentication
@@ -146,7 +147,7 @@ def _rewrite(scope: Any) -> None:
 
 
 async def _refuse(error: HpcError, path: str, sending: _Sending) -> None:
-    answer = answer_of(error, path)
+    answer = mlflow.answer_of(error, path) if mlflow.speaks(path) else answer_of(error, path)
     start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
     await sending(start)
     await sending({"type": "http.response.body", "body": answer.body, "more_body": False})

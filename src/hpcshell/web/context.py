@@ -19,6 +19,9 @@ from hpcshell.core.settings import Settings
 from hpcshell.jobs.opened import door
 from hpcshell.machine.paths import Places
 from hpcshell.track.store.store import Store
+from hpcshell.web.counting import Counts
+from hpcshell.web.hub import Hub
+from hpcshell.web.sharing import Shared
 
 THREADS: Final = 8
 """For reading the store, which has so many connections."""
@@ -35,6 +38,9 @@ class Context:
         self.settings = settings
         self.places = places
         self.store = store
+        self.hub = Hub(places)
+        self.shared = Shared()
+        self.counts = Counts()
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
         self._askers = ThreadPoolExecutor(ASKING, thread_name_prefix="ask")
 

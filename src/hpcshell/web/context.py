@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from hpcshell.core.settings import Settings
 from hpcshell.jobs.opened import door
 from hpcshell.machine.paths import Places
+from hpcshell.track.artifacts import Artifacts
 from hpcshell.track.store.store import Store
 from hpcshell.web.counting import Counts
 from hpcshell.web.hub import Hub
@@ -41,6 +42,9 @@ class Context:
         self.hub = Hub(places)
         self.shared = Shared()
         self.counts = Counts()
+        self.artifacts = Artifacts(
+            settings.track.artifacts or places.track_artifacts, settings.web.upload_limit
+        )
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
         self._askers = ThreadPoolExecutor(ASKING, thread_name_prefix="ask")
 

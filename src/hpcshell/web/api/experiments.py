@@ -4,4 +4,176 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-handlers: Final[list[Any]] = []
+import msgspec
+from litestar import Response, delete, get, patch, post
+from litestar.di import Provide
+from sqlalchemy import Connection
+
+from hpcshell.core.errors import Refused
+from hpcshell.track.records import SCHEMA, Document, Experiment
+from hpcshell.track.store import configs, experiments
+from hpcshell.track.store.paging import Wanted
+from hpcshell.web.changing import Asked, changed, own_experiment
+from hpcshell.web.context import Context
+from hpcshell.web.listing import asked
+from hpcshell.web.requests import Tolerant
+from hpcshell.web.security.callers import OPERATE, READ, TRACK, caller_of, needs
+
+_TAGS: Final = ["experiments"]
+_DELETED: Final = "What is deleted can be restored for as long as [track] keep_deleted says."
+
+
+class NewExperiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An experiment that is to be made; it is the caller's."""
+
+    name: str
+    description: str = ""
+    tags: dict[str, Any] = {}
+    """Texts; numbers and the like become some."""
+
+
+class ExperimentChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be changed: what is left out stays. A tag that is `null` is taken away."""
+
+    name: str | None = None
+    description: str | None = None
+    owner: str | None = None
+    """Only an operator gives an experiment to somebody else."""
+    tags: dict[str, Any] = {}
+
+
+class Experiments(Document, frozen=True, kw_only=True):
+    """A page of them."""
+
+    schema: int = SCHEMA
+    rows: list[Experiment]
+    next: str | None = None
+    """The `cursor` of the next page; `null`: this is the last."""
+
+
+@post(
+    "/experiments",
+    guards=[needs(TRACK)],
+    request_class=Tolerant,
+    tags=_TAGS,
+    summary="Make an experiment",
+    description="Answers with the experiment and its `id`; 409 where the name is taken.",
+)
+async def make(request: Asked, context: Context, data: NewExperiment) -> Response[Experiment]:
+    owner = caller_of(request).user
+
+    def work(connection: Connection, now: float) -> Experiment:
+        return experiments.create(
+            connection,
+            data.name,
+            description=data.description,
+            owner=owner,
+            tags=configs.flat(configs.plain(data.tags)),
+            now=now,
+        )
+
+    return await changed(request, context, work)
+
+
+@get(
+    "/experiments",
+    guards=[needs(READ)],
+    dependencies={"wanted": Provide(asked)},
+    tags=_TAGS,
+    summary="List experiments",
+    description="Pages of them. `filter` and `sort` name columns and `tags.NAME`.",
+)
+async def every(context: Context, wanted: Wanted) -> Experiments:
+    page = await context.read(lambda connection: experiments.page(connection, wanted))
+    return Experiments(rows=page.rows, next=page.next)
+
+
+@get(
+    "/experiments/{id:str}",
+    guards=[needs(READ)],
+    tags=_TAGS,
+    summary="Show an experiment",
+    description="Deleted ones, too: `deleted_at` says so.",
+)
+async def show(context: Context, id: int) -> Experiment:
+    return await context.read(lambda connection: experiments.show(connection, id))
+
+
+@patch(
+    "/experiments/{id:str}",
+    guards=[needs(TRACK)],
+    request_class=Tolerant,
+    tags=_TAGS,
+    summary="Change an experiment",
+    description="Changes what is given. Others' experiments are changed by operators.",
+)
+async def change(
+    request: Asked, context: Context, id: int, data: ExperimentChange
+) -> Response[Experiment]:
+    caller = caller_of(request)
+    if data.owner is not None and not caller.may(OPERATE):
+        raise Refused("an experiment's owner is changed by operators", "ask one of them")
+
+    def work(connection: Connection, now: float) -> Experiment:
+        own_experiment(connection, caller, id)
+        experiments.update(
+            connection,
+            id,
+            name=data.name,
+            description=data.description,
+            owner=data.owner,
+            now=now,
+        )
+        _tag(connection, id, data.tags, now)
+        return experiments.show(connection, id)
+
+    return await changed(request, context, work, status=200)
+
+
+def _tag(connection: Connection, id: int, tags: dict[str, Any], now: float) -> None:
+    there = experiments.show(connection, id).tags
+    kept = {key: value for key, value in tags.items() if value is not None}
+    experiments.set_tags(connection, id, configs.flat(configs.plain(kept)), now)
+    for key in tags.keys() - kept.keys() & there.keys():
+        experiments.drop_tag(connection, id, key, now)
+
+
+@delete(
+    "/experiments/{id:str}",
+    guards=[needs(TRACK)],
+    status_code=200,
+    tags=_TAGS,
+    summary="Delete an experiment with its runs",
+    description=f"{_DELETED} Deleting it again does nothing.",
+)
+async def remove(request: Asked, context: Context, id: int) -> Response[Experiment]:
+    caller = caller_of(request)
+
+    def work(connection: Connection, now: float) -> Experiment:
+        own_experiment(connection, caller, id)
+        experiments.delete(connection, id, now)
+        return experiments.show(connection, id)
+
+    return await changed(request, context, work, status=200)
+
+
+@post(
+    "/experiments/{id:str}/restore",
+    guards=[needs(TRACK)],
+    status_code=200,
+    tags=_TAGS,
+    summary="Bring a deleted experiment back",
+    description="With the runs that were deleted with it; 409 where another has its name now.",
+)
+async def restore(request: Asked, context: Context, id: int) -> Response[Experiment]:
+    caller = caller_of(request)
+
+    def work(connection: Connection, now: float) -> Experiment:
+        own_experiment(connection, caller, id)
+        experiments.restore(connection, id, now)
+        return experiments.show(connection, id)
+
+    return await changed(request, context, work, status=200)
+
+
+handlers: Final[list[Any]] = [make, every, show, change, remove, restore]

@@ -1,7 +1,268 @@
-"""Routes of metrics."""
+"""Routes of metrics: points come in by the thousand, and go out raw or as curves."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote_to_bytes
 
-handlers: Final[list[Any]] = []
+import msgspec
+from litestar import Response, get, post
+from litestar.params import Parameter
+from sqlalchemy import Connection, bindparam, select
+
+from hpcshell.core.errors import Wrong
+from hpcshell.track.points import append, chunks, reading
+from hpcshell.track.points.chunks import Points
+from hpcshell.track.points.lttb import LEAST
+from hpcshell.track.records import SCHEMA, Document, Number, Point, Summary
+from hpcshell.track.store import runs
+from hpcshell.track.store.tables import series
+from hpcshell.web.changing import Asked, changed, own_run
+from hpcshell.web.context import Context
+from hpcshell.web.requests import Tolerant
+from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
+
+_TAGS: Final = ["metrics"]
+FEW: Final = 500
+"""Points that are sorted out at once; for more the server does not stand still."""
+
+
+class Logged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One point of one metric."""
+
+    name: str
+    value: Number
+    """`"NaN"`, `"Infinity"` and `"-Infinity"` are values, too."""
+    step: int | None = None
+    """The one after the last, where it is left out."""
+    time: float | None = None
+    """Unix seconds; now, where it is left out."""
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One point (`name` and `value`), or many (`metrics`)."""
+
+    name: str | None = None
+    value: Number | None = None
+    step: int | None = None
+    time: float | None = None
+    metrics: list[Logged] | None = None
+
+
+class Accepted(Document, frozen=True, kw_only=True):
+    """How many points are on disk."""
+
+    accepted: int
+
+
+class Metrics(Document, frozen=True, kw_only=True):
+    """What is known of the metrics of a run."""
+
+    schema: int = SCHEMA
+    run_id: str
+    metrics: dict[str, Summary]
+
+
+class PointPage(Document, frozen=True, kw_only=True):
+    """Points of a metric by step, then time."""
+
+    schema: int = SCHEMA
+    run_id: str
+    key: str
+    rows: list[Point]
+    next: str | None = None
+
+
+class CurveRow(Document, frozen=True, kw_only=True):
+    """A metric for the eye; `steps`, or `times` where it is by time."""
+
+    key: str
+    count: int
+    """Of all its points."""
+    start: float | None = None
+    """What `times` are counted from, Unix seconds."""
+    steps: list[int] | None = None
+    times: list[float] | None = None
+    values: list[Number] = []
+
+
+class Curves(Document, frozen=True, kw_only=True):
+    """Curves of a run."""
+
+    schema: int = SCHEMA
+    run_id: str
+    curves: list[CurveRow]
+
+
+@post(
+    "/runs/{run_id:str}/metrics",
+    guards=[needs(TRACK)],
+    request_class=Tolerant,
+    tags=_TAGS,
+    summary="Log metrics",
+    description='One point, a list of them, or `{"metrics": [...]}`; all are kept, or none. What '
+    "is answered is on disk. A run that has ended takes what comes late.",
+)
+async def log(
+    request: Asked, context: Context, run_id: str, data: Batch | list[Logged]
+) -> Response[Accepted]:
+    points = _points(data)
+    caller = caller_of(request)
+    many = len(points) > FEW
+    sorted_out = await context.work(_by_key, points) if many else _by_key(points)
+
+    def work(connection: Connection, now: float) -> Accepted:
+        own_run(connection, caller, run_id)
+        runs.require_live(connection, run_id)
+        filled = _filled(connection, run_id, sorted_out, now)
+        return Accepted(accepted=append.append(connection, run_id, filled, now))
+
+    return await changed(request, context, work)
+
+
+def _points(data: Batch | list[Logged]) -> list[Logged]:
+    if isinstance(data, list):
+        return data
+    one = data.name is not None and data.value is not None
+    if one == (data.metrics is not None):
+        raise Wrong(
+            "the body is neither one point nor a list of them",
+            'send {"name": ..., "value": ...} or {"metrics": [...]}',
+        )
+    if data.metrics is not None:
+        return data.metrics
+    assert data.name is not None and data.value is not None
+    return [Logged(data.name, data.value, data.step, data.time)]
+
+
+_Columns = tuple[list[int | None], list[float | None], list[float]]
+
+
+def _by_key(points: Iterable[Logged]) -> dict[str, _Columns]:
+    """Steps, times and values of each metric. Raises `Wrong`."""
+    found: dict[str, _Columns] = {}
+    for point in points:
+        columns = found.get(point.name)
+        if columns is None:
+            columns = found[chunks.check_key(point.name)] = ([], [], [])
+        value = point.value
+        columns[0].append(point.step)
+        columns[1].append(point.time)
+        columns[2].append(value if type(value) is float else chunks.value_of(value))
+    return found
+
+
+_LAST: Final = select(series.c.key, series.c.last_step).where(
+    series.c.run_id == bindparam("run"), series.c.key.in_(bindparam("keys", expanding=True))
+)
+
+
+def _filled(
+    connection: Connection, run_id: str, given: Mapping[str, _Columns], now: float
+) -> dict[str, Points]:
+    """The points with the steps and times that were left out."""
+    open_ = [key for key, (steps, _, _) in given.items() if None in steps]
+    last: dict[str, int] = {}
+    if open_:
+        asked = {"run": run_id, "keys": open_}
+        last = {key: step for key, step in connection.execute(_LAST, asked)}
+    return {
+        key: Points(
+            _counted(steps, last.get(key, -1)) if key in open_ else steps,  # type: ignore[arg-type]
+            [now if time is None else time for time in times],
+            values,
+        )
+        for key, (steps, times, values) in given.items()
+    }
+
+
+def _counted(steps: Iterable[int | None], last: int) -> list[int]:
+    counted = []
+    for step in steps:
+        step = last + 1 if step is None else step
+        last = max(last, step)
+        counted.append(step)
+    return counted
+
+
+@get(
+    "/runs/{run_id:str}/metrics",
+    guards=[needs(READ)],
+    tags=_TAGS,
+    summary="Show what is known of a run's metrics",
+    description="Of each the number of points, the last, the least and the greatest.",
+)
+async def summaries(context: Context, run_id: str) -> Metrics:
+    run = await context.read(lambda connection: runs.show(connection, run_id))
+    return Metrics(run_id=run_id, metrics=run.metrics)
+
+
+Step = Annotated[int | None, Parameter(description="a step")]
+
+
+@get(
+    "/runs/{run_id:str}/metrics/{key:path}",
+    guards=[needs(READ)],
+    tags=_TAGS,
+    summary="Show the points of a metric",
+    description="All of them as they were logged, in pages, by step and time.",
+)
+async def raw(
+    request: Asked,
+    context: Context,
+    run_id: str,
+    since: Step = None,
+    until: Step = None,
+    limit: Annotated[int, Parameter(ge=1, le=reading.LIMIT)] = reading.MOST,
+    cursor: Annotated[str | None, Parameter(max_length=200)] = None,
+) -> PointPage:
+    key = tail(request, "metrics")
+
+    def read(connection: Connection) -> PointPage:
+        runs.exists(connection, run_id)
+        page = reading.raw(
+            connection, run_id, key, since=since, until=until, limit=limit, cursor=cursor
+        )
+        return PointPage(run_id=run_id, key=key, rows=page.rows(), next=page.next)
+
+    return await context.read(read)
+
+
+@get(
+    "/runs/{run_id:str}/curves",
+    guards=[needs(READ)],
+    tags=_TAGS,
+    summary="Show metrics as curves",
+    description="Of each metric the points that make its shape (largest triangle three buckets), "
+    "its first, last, least and greatest among them. `keys` may come several times; without it "
+    "all metrics are shown. One that the run does not have is left out.",
+)
+async def curves(
+    context: Context,
+    run_id: str,
+    keys: Annotated[list[str] | None, Parameter(max_items=1000)] = None,
+    points: Annotated[int, Parameter(ge=LEAST, le=reading.LIMIT)] = reading.MOST,
+    by: Literal["step", "time"] = "step",
+    since: Step = None,
+    until: Step = None,
+) -> Curves:
+    def read(connection: Connection) -> Curves:
+        runs.exists(connection, run_id)
+        found = reading.curves(connection, run_id, keys, points, by=by, since=since, until=until)
+        rows = [CurveRow(key=key, **msgspec.structs.asdict(curve)) for key, curve in found.items()]
+        return Curves(run_id=run_id, curves=rows)
+
+    return await context.read(read)
+
+
+def tail(request: Asked, word: str) -> str:
+    """What the address says after `/word/`, exactly: a path is not made tidy. Raises `Wrong`."""
+    raw: bytes = request.scope["raw_path"]
+    try:
+        return unquote_to_bytes(raw.partition(b"/%s/" % word.encode())[2]).decode()
+    except UnicodeDecodeError:
+        raise Wrong("the address is not UTF-8", "write it in UTF-8, percent-encoded") from None
+
+
+handlers: Final[list[Any]] = [log, summaries, raw, curves]

@@ -2,6 +2,387 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Annotated, Any, Final
 
-handlers: Final[list[Any]] = []
+import msgspec
+from litestar import HttpMethod, Response, delete, get, patch, post, route
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import Parameter
+from sqlalchemy import Connection
+
+from hpcshell.track.joining.refs import ref_of
+from hpcshell.track.records import SCHEMA, Document, Run
+from hpcshell.track.store import configs, jobs, runs
+from hpcshell.track.store.jobs import Prices
+from hpcshell.track.store.paging import Wanted
+from hpcshell.web.changing import Asked, changed, own_run
+from hpcshell.web.context import Context
+from hpcshell.web.listing import asked
+from hpcshell.web.requests import Tolerant
+from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
+
+_TAGS: Final = ["runs"]
+JobId = int | str | None
+"""As the scheduler writes it: 12, "12_3", "12[3].server"."""
+
+
+class NamedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The job that a run is."""
+
+    kind: str
+    """`local`, `slurm`, `pbs`, `lsf` or `sge`."""
+    id: int | str
+    cluster: str | None = None
+    element: int | None = None
+    """Of an array."""
+
+
+class RunToMake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run that begins; it is the caller's. All of it may be left out."""
+
+    run_id: str | None = None
+    """32 hexadecimal digits, where the client makes ids: the same one again is the same run."""
+    name: str | None = None
+    seed: int | None = None
+    config: dict[str, Any] | None = None
+    """Any object. Its leaves become parameters: `optimizer.lr`."""
+    params: dict[str, Any] | None = None
+    tags: dict[str, Any] | None = None
+    note: str | None = None
+    host: str | None = None
+    parent_run_id: str | None = None
+    status: str | None = None
+    started_at: float | None = None
+    job: NamedJob | None = None
+    cluster: str | None = None
+    """Of the job that the next fields name."""
+    element: int | None = None
+    slurm_job_id: JobId = None
+    pbs_job_id: JobId = None
+    lsf_job_id: JobId = None
+    sge_job_id: JobId = None
+    local_job_id: JobId = None
+
+
+class RunChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be changed: what is left out stays. A tag that is `null` is taken away."""
+
+    name: str | None = None
+    note: str | None = None
+    status: str | None = None
+    reason: str | None = None
+    exit_code: int | None = None
+    tags: dict[str, Any] = {}
+    params: dict[str, Any] = {}
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a run stands."""
+
+    status: str
+    """Ours, or what others say: FINISHED, killed, ..."""
+    reason: str | None = None
+    exit_code: int | None = None
+    time: float | None = None
+    """Since when, Unix seconds; now, where it is left out."""
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Words about a run."""
+
+    note: str
+
+
+class Runs(Document, frozen=True, kw_only=True):
+    """A page of them."""
+
+    schema: int = SCHEMA
+    rows: list[Run]
+    next: str | None = None
+    """The `cursor` of the next page; `null`: this is the last."""
+
+
+RunId = Annotated[str, Parameter(description="32 hexadecimal digits")]
+
+
+def prices(context: Context) -> Prices:
+    """What an hour of one costs here."""
+    return Prices(context.settings.track.cpu_hour, context.settings.track.gpu_hour)
+
+
+def texts_of(given: dict[str, Any] | None) -> dict[str, str]:
+    """Values as texts; what is nested becomes `a.b`. Raises `Wrong`."""
+    return configs.flat(configs.plain(given or {}))
+
+
+@post(
+    "/experiments/{id:str}/runs",
+    guards=[needs(TRACK)],
+    request_class=Tolerant,
+    tags=_TAGS,
+    summary="Begin a run",
+    description="Answers with the run and its `run_id`. A run has one job at most: it is named by "
+    "`job`, or by a field such as `slurm_job_id`.",
+)
+async def begin(request: Asked, context: Context, id: int, data: RunToMake) -> Response[Run]:
+    new = _new(id, caller_of(request).user, data)
+
+    def work(connection: Connection, now: float) -> Run:
+        run = runs.create(connection, new, now)
+        if data.note:
+            runs.update(connection, run.run_id, note=data.note, now=now)
+        return runs.show(connection, run.run_id, prices(context))
+
+    return await changed(request, context, work)
+
+
+def _new(experiment_id: int, user: str, data: RunToMake) -> runs.NewRun:
+    return runs.NewRun(
+        experiment_id=experiment_id,
+        run_id=data.run_id,
+        name=data.name or "",
+        user=user,
+        host=data.host or "",
+        seed=data.seed,
+        config=data.config or {},
+        params=texts_of(data.params),
+        tags=texts_of(data.tags),
+        parent_run_id=data.parent_run_id,
+        status=data.status or "RUNNING",
+        started_at=data.started_at,
+        job=ref_of(msgspec.to_builtins(data)),
+    )
+
+
+@get(
+    "/experiments/{id:str}/runs",
+    guards=[needs(READ)],
+    dependencies={"wanted": Provide(asked)},
+    tags=_TAGS,
+    summary="List the runs of an experiment",
+    description="Pages of them; see `GET /runs`.",
+)
+async def of_experiment(context: Context, id: int, wanted: Wanted) -> Runs:
+    return await _page(context, msgspec.structs.replace(wanted, experiments=(id,)))
+
+
+@get(
+    "/runs",
+    guards=[needs(READ)],
+    dependencies={"wanted": Provide(asked)},
+    tags=_TAGS,
+    summary="List runs",
+    description="Pages of them, each with its parameters, tags, last metrics and job. `filter` and "
+    "`sort` name columns, `metrics.NAME`, `params.NAME`, `tags.NAME` and `job.COLUMN`.",
+)
+async def every(context: Context, wanted: Wanted) -> Runs:
+    return await _page(context, wanted)
+
+
+async def _page(context: Context, wanted: Wanted) -> Runs:
+    page = await context.read(lambda connection: runs.page(connection, wanted, prices(context)))
+    return Runs(rows=page.rows, next=page.next)
+
+
+@get(
+    "/runs/{run_id:str}",
+    guards=[needs(READ)],
+    tags=_TAGS,
+    summary="Show a run",
+    description="Deleted ones, too: `deleted_at` says so.",
+)
+async def show(context: Context, run_id: RunId) -> Run:
+    return await context.read(lambda connection: runs.show(connection, run_id, prices(context)))
+
+
+# -------------------------------------------------------------------------------------- changes
+
+Change = Callable[[Connection, float], None]
+
+
+async def _change(request: Asked, context: Context, run_id: str, work: Change) -> Response[Run]:
+    """Change a run of the caller's, and answer with it as it is then."""
+    caller = caller_of(request)
+
+    def whole(connection: Connection, now: float) -> Run:
+        own_run(connection, caller, run_id)
+        work(connection, now)
+        return runs.show(connection, run_id, prices(context))
+
+    return await changed(request, context, whole, status=200)
+
+
+@patch(
+    "/runs/{run_id:str}",
+    guards=[needs(TRACK)],
+    request_class=Tolerant,
+    tags=_TAGS,
+    summary="Change a run",
+    description="Changes what is given, all of it or nothing. Others' runs are changed by "
+    "operators.",
+)
+async def change(request: Asked, context: Context, run_id: RunId, data: RunChange) -> Response[Run]:
+    return await _change(request, context, run_id, lambda *at: _apply(*at, run_id, data))
+
+
+def _apply(connection: Connection, now: float, run_id: str, data: RunChange) -> None:
+    runs.update(connection, run_id, name=data.name, note=data.note, now=now)
+    if data.params:
+        runs.set_params(connection, run_id, texts_of(data.params), now)
+    if data.tags:
+        _tag(connection, run_id, data.tags, now)
+    if data.status is not None:
+        runs.set_status(
+            connection,
+            run_id,
+            data.status,
+            reason=data.reason,
+            exit_code=data.exit_code,
+            now=now,
+        )
+
+
+def _tag(connection: Connection, run_id: str, tags: dict[str, Any], now: float) -> None:
+    kept = {key: value for key, value in tags.items() if value is not None}
+    runs.set_tags(connection, run_id, texts_of(kept), now)
+    there = runs.show(connection, run_id).tags
+    for key in (tags.keys() - kept.keys()) & there.keys():
+        runs.drop_tag(connection, run_id, key, now)
+
+
+@delete(
+    "/runs/{run_id:str}",
+    guards=[needs(TRACK)],
+    status_code=200,
+    tags=_TAGS,
+    summary="Delete a run",
+    description="It can be restored for as long as [track] keep_deleted says. Deleting it again "
+    "does nothing.",
+)
+async def remove(request: Asked, context: Context, run_id: RunId) -> Response[Run]:
+    return await _change(
+        request, context, run_id, lambda connection, now: runs.delete(connection, run_id, now)
+    )
+
+
+@post(
+    "/runs/{run_id:str}/restore",
+    guards=[needs(TRACK)],
+    status_code=200,
+    tags=_TAGS,
+    summary="Bring a deleted run back",
+    description="403 where its experiment is deleted: restore that.",
+)
+async def restore(request: Asked, context: Context, run_id: RunId) -> Response[Run]:
+    return await _change(
+        request, context, run_id, lambda connection, now: runs.restore(connection, run_id, now)
+    )
+
+
+@post(
+    "/runs/{run_id:str}/heartbeat",
+    guards=[needs(TRACK)],
+    status_code=200,
+    tags=_TAGS,
+    summary="Say that a run lives",
+    description="One that has said nothing for as long as [track] lost_after says is LOST.",
+)
+async def heartbeat(request: Asked, context: Context, run_id: RunId) -> Response[Run]:
+    return await _change(
+        request, context, run_id, lambda connection, now: runs.heartbeat(connection, run_id, now)
+    )
+
+
+def _both_ways(path: str, summary: str, description: str) -> Callable[[Any], HTTPRouteHandler]:
+    """A route by PUT and by POST: what is sent twice is the same either way."""
+    return route(
+        path,
+        http_method=[HttpMethod.PUT, HttpMethod.POST],
+        guards=[needs(TRACK)],
+        request_class=Tolerant,
+        status_code=200,
+        tags=_TAGS,
+        summary=summary,
+        description=description,
+    )
+
+
+@_both_ways(
+    "/runs/{run_id:str}/status",
+    "Say how a run stands",
+    "One that has ended takes what comes late: metrics, and another status.",
+)
+async def status(request: Asked, context: Context, run_id: RunId, data: Standing) -> Response[Run]:
+    def work(connection: Connection, now: float) -> None:
+        runs.set_status(
+            connection,
+            run_id,
+            data.status,
+            time=data.time,
+            reason=data.reason,
+            exit_code=data.exit_code,
+            now=now,
+        )
+
+    return await _change(request, context, run_id, work)
+
+
+@_both_ways(
+    "/runs/{run_id:str}/params",
+    "Say what a run ran with",
+    "An object of names and values. A parameter never changes: 409 where it has another value.",
+)
+async def params(
+    request: Asked, context: Context, run_id: RunId, data: dict[str, Any]
+) -> Response[Run]:
+    given = texts_of(data)
+    return await _change(
+        request,
+        context,
+        run_id,
+        lambda connection, now: runs.set_params(connection, run_id, given, now),
+    )
+
+
+@_both_ways(
+    "/runs/{run_id:str}/tags",
+    "Tag a run",
+    "An object of names and values, which are written over what there is; `null` takes one away.",
+)
+async def tags(
+    request: Asked, context: Context, run_id: RunId, data: dict[str, Any]
+) -> Response[Run]:
+    return await _change(request, context, run_id, lambda *at: _tag(at[0], run_id, data, at[1]))
+
+
+@_both_ways("/runs/{run_id:str}/note", "Write a note about a run", "In place of the one it has.")
+async def note(request: Asked, context: Context, run_id: RunId, data: Note) -> Response[Run]:
+    return await _change(
+        request,
+        context,
+        run_id,
+        lambda connection, now: runs.update(connection, run_id, note=data.note, now=now),
+    )
+
+
+@_both_ways(
+    "/runs/{run_id:str}/job",
+    "Say which job a run is",
+    "The job of a scheduler; it need not be known yet.",
+)
+async def job(request: Asked, context: Context, run_id: RunId, data: NamedJob) -> Response[Run]:
+    named = ref_of({"job": msgspec.to_builtins(data)})
+
+    def work(connection: Connection, now: float) -> None:
+        key = None if named is None else jobs.ensure(connection, named, now)
+        runs.link(connection, run_id, key, now)
+
+    return await _change(request, context, run_id, work)
+
+
+handlers: Final[list[Any]] = [
+    *(begin, of_experiment, every, show, change, remove, restore, heartbeat),
+    *(status, params, tags, note, job),
+]

@@ -1,0 +1,226 @@
+"""Filters as conditions of SQL.
+
+A comparison with what is not there is false, whatever the operator. Parameters are compared as
+numbers with numbers and as texts with texts. The rows that have a key are looked up by the key's
+index, once, and not row by row.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Double,
+    and_,
+    exists,
+    false,
+    literal,
+    not_,
+    or_,
+    select,
+)
+
+from hpcshell.core.errors import Wrong
+from hpcshell.core.words import quote
+from hpcshell.track.store import texts
+from hpcshell.track.store.filters.parse import parse
+from hpcshell.track.store.filters.patterns import alike, alike_in_any_case
+from hpcshell.track.store.filters.tree import (
+    Comparison,
+    Missing,
+    Node,
+    Number,
+    Operator,
+    Several,
+    Value,
+)
+from hpcshell.track.store.filters.vocabulary import (
+    Keyed,
+    Term,
+    Vocabulary,
+    column,
+    head,
+    is_text,
+    term,
+)
+from hpcshell.track.store.tables import HEAD, jobs, runs
+from hpcshell.track.words import status_of
+
+LONGEST_PATTERN: Final = 1000
+MOST_WILD: Final = 10
+"""Per cent signs of a pattern: each more makes a search longer."""
+
+Condition = ColumnElement[bool]
+
+_COMPARE: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def condition(vocabulary: Vocabulary, filter: str) -> Condition | None:
+    """What the filter means; `None`: all rows. Raises `Wrong`."""
+    return of_tree(vocabulary, parse(filter)) if filter.strip() else None
+
+
+def of_tree(vocabulary: Vocabulary, node: Node) -> Condition:
+    """The same for a tree."""
+    if isinstance(node, Several):
+        parts = [of_tree(vocabulary, part) for part in node.parts]
+        return and_(*parts) if node.word == "AND" else or_(*parts)
+    named = term(vocabulary, node.name.space, node.name.key)
+    if named.space in vocabulary.keyed:
+        return _of_key(vocabulary, vocabulary.keyed[named.space], named, node)
+    its = column(vocabulary, named)
+    if named.space != "job":
+        return _of_column(its, named, node)
+    if isinstance(node, Missing) and node.missing:
+        return not_(_of_job(its.is_not(None)))
+    return _of_job(_of_column(its, named, node))
+
+
+def _of_job(said: Condition) -> Condition:
+    return exists().where(jobs.c.key == runs.c.job_key, said).correlate(runs)
+
+
+# ------------------------------------------------------------------------------------- columns
+
+
+def _of_column(its: Column[Any], named: Term, node: Comparison | Missing) -> Condition:
+    if isinstance(node, Missing):
+        return its.is_(None) if node.missing else its.is_not(None)
+    if not is_text(its):
+        return _of_numbers(its, [_number(named, value) for value in node.values], node.operator)
+    written = [_text(named, value, node.operator) for value in node.values]
+    if named == ("attributes", "status") and its.table is runs and "LIKE" not in node.operator:
+        written = [status_of(word) for word in written]
+    return _of_texts(its, written, node.operator)
+
+
+def _number(named: Term, value: Value) -> int | float:
+    if isinstance(value, Number):
+        return value.value
+    raise Wrong(
+        f"filter: {named.key} is a number and is compared with the text {quote(value)}",
+        "leave the quotes out; instants are Unix seconds",
+    )
+
+
+def _text(named: Term, value: Value, sign: str) -> str:
+    if isinstance(value, str):
+        return texts.kept(value, "filter")
+    if sign in ("=", "!=", "IN", "NOT IN"):
+        return value.written
+    raise Wrong(
+        f"filter: {named.key} is a text and is compared with the number {value.written}",
+        f"write it in quotes: '{value.written}'",
+    )
+
+
+def _of_numbers(its: ColumnElement[Any], values: Sequence[int | float], sign: str) -> Condition:
+    if "LIKE" in sign:
+        raise Wrong("filter: a number has no pattern", "there are = != < <= > >= IN for numbers")
+    if sign in ("IN", "NOT IN"):
+        each = [_of_numbers(its, [value], "=" if sign == "IN" else "!=") for value in values]
+        return or_(*each) if sign == "IN" else and_(*each)
+    value = values[0]
+    if math.isnan(value):
+        return its.is_not(None) if sign == "!=" else false()
+    return _compared(its, value, sign)
+
+
+def _compared(its: ColumnElement[Any], value: int | float, sign: str) -> Condition:
+    """By the value's own type: the column's would round it."""
+    if isinstance(value, int) and not isinstance(its.type, Double):
+        exact: Any = literal(value, BigInteger())
+    else:
+        exact = literal(float(value), Double())
+    said: Condition = _COMPARE[sign](its, exact)
+    return said
+
+
+def _of_texts(its: ColumnElement[Any], values: Sequence[str], sign: str) -> Condition:
+    if sign == "IN":
+        return its.in_(values)
+    if sign == "NOT IN":
+        return its.not_in(values)
+    if "LIKE" in sign:
+        return _like(its, values[0], sign)
+    said: Condition = _COMPARE[sign](its, values[0])
+    return said
+
+
+def _like(its: ColumnElement[Any], pattern: str, sign: str) -> Condition:
+    """Only LIKE heeds the case of letters, and ILIKE knows that of ASCII's."""
+    if len(pattern) > LONGEST_PATTERN or pattern.count("%") > MOST_WILD:
+        raise Wrong(
+            f"filter: the pattern {quote(pattern)} is too long or has too many %",
+            f"at most {LONGEST_PATTERN:,} characters and {MOST_WILD} %",
+        )
+    wild = alike_in_any_case(its, pattern) if "ILIKE" in sign else alike(its, pattern)
+    return not_(wild) if sign.startswith("NOT") else wild
+
+
+# ---------------------------------------------------------------------------------------- keys
+
+
+def _of_key(
+    vocabulary: Vocabulary, keyed: Keyed, named: Term, node: Comparison | Missing
+) -> Condition:
+    owned = keyed.table.c
+    owner = owned[keyed.owner]
+    having = select(owner).where(owned.key == named.key)
+    if isinstance(node, Missing):
+        whose = vocabulary.owner
+        return whose.not_in(having) if node.missing else whose.in_(having)
+    return vocabulary.owner.in_(having.where(_of_value(keyed, named, node)))
+
+
+def _of_value(keyed: Keyed, named: Term, node: Comparison) -> Condition:
+    """The rows of a key by their values."""
+    if keyed.text is None:
+        numbers = [_number(named, value) for value in node.values]
+        return _of_kept_number(keyed, numbers, node.operator)
+    if keyed.number is None or all(isinstance(value, str) for value in node.values):
+        written = [_text(named, value, node.operator) for value in node.values]
+        return _of_kept_text(keyed, written, node.operator)
+    if node.operator in ("IN", "NOT IN"):
+        sign: Operator = "=" if node.operator == "IN" else "!="
+        each = [
+            _of_value(keyed, named, Comparison(node.name, sign, (value,))) for value in node.values
+        ]
+        return or_(*each) if sign == "=" else and_(*each)
+    numbers = [_number(named, value) for value in node.values]
+    if any(map(math.isnan, numbers)):
+        raise Wrong("filter: NaN as a parameter is a text", "write it in quotes: 'NaN'")
+    return _of_kept_number(keyed, numbers, node.operator)
+
+
+def _of_kept_number(keyed: Keyed, values: Sequence[int | float], sign: str) -> Condition:
+    """NULL is NaN, or no number: different from all numbers, and neither more nor less."""
+    its = keyed.table.c[str(keyed.number)]
+    if sign in ("IN", "NOT IN"):
+        each = [_of_kept_number(keyed, [one], "=" if sign == "IN" else "!=") for one in values]
+        return or_(*each) if sign == "IN" else and_(*each)
+    if math.isnan(values[0]) and sign in ("=", "!="):
+        return its.is_(None) if sign == "=" else its.is_not(None)
+    said = _of_numbers(its, values, sign)
+    return or_(its.is_(None), said) if sign == "!=" else said
+
+
+def _of_kept_text(keyed: Keyed, values: Sequence[str], sign: str) -> Condition:
+    its = keyed.table.c[str(keyed.text)]
+    said = _of_texts(its, values, sign)
+    if sign in ("=", "IN"):  # by the index, which has only the first characters
+        return and_(head(its).in_([value[:HEAD] for value in values]), said)
+    return said

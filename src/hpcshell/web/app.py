@@ -1,0 +1,88 @@
+"""`make_app`: all routes as one ASGI application, behind the gate.
+
+A route is found by a caller only, unless it says `opt={"open": True}`; what the caller may do is
+asked by its guard, `needs(...)`. Routes raise the errors of `core.errors`, and have `context`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+
+from hpcshell import __version__
+from hpcshell.core.errors import HpcError
+from hpcshell.web.api import (
+    clusters,
+    compare,
+    events,
+    experiments,
+    files,
+    health,
+    ingest,
+    jobs,
+    logs,
+    machine,
+    metrics,
+    prometheus,
+    queue,
+    runs,
+    simulate,
+    sweeps,
+    tokens,
+    webhooks,
+    whatif,
+)
+from hpcshell.web.context import Context
+from hpcshell.web.mlflow import routes as mlflow
+from hpcshell.web.problems import respond
+from hpcshell.web.security.gate import Gate
+
+OPEN: Final = "open"
+"""The option of a route that needs no caller."""
+VERSIONED: Final = (
+    *(experiments, runs, metrics, files, ingest, compare),
+    *(jobs, queue, logs, machine, clusters, sweeps, simulate, whatif, events, webhooks, tokens),
+)
+"""Modules whose routes are below /api/v1; those of the others are where they say."""
+
+
+def make_app(context: Context) -> Gate:
+    """The whole server, as ASGI. It does not close the context."""
+    application = Litestar(
+        route_handlers=[
+            Router("/api/v1", route_handlers=[each for m in VERSIONED for each in m.handlers]),
+            *(each for m in (health, prometheus, mlflow) for each in m.handlers),
+        ],
+        dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
+        exception_handlers={
+            HpcError: respond,
+            HTTPException: respond,
+            Exception: respond,
+        },
+        openapi_config=OpenAPIConfig(title="HPCShell", version=__version__),
+        request_max_body_size=None,  # the gate bounds it
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+    return Gate(application, context, _open(application))
+
+
+def _open(application: Litestar) -> Callable[[str], bool]:
+    """Whether a path is that of a route that needs no caller."""
+    patterns = [
+        re.sub(
+            r"\{[^{}]*\}", "[^/]+", re.escape(route.path).replace(r"\{", "{").replace(r"\}", "}")
+        )
+        for route in application.routes
+        for handler in getattr(route, "route_handlers", ())
+        if handler.opt.get(OPEN)
+    ]
+    found = re.compile("|".join(sorted(set(patterns))) or "(?!)")
+    return lambda path: found.fullmatch(path) is not None

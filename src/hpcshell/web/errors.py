@@ -1,0 +1,45 @@
+"""What is wrong with a request before anybody has looked at what it asks for."""
+
+from __future__ import annotations
+
+from hpcshell.core.errors import NotYet, Refused, Wrong
+
+
+class HostNotAllowed(Refused):
+    """The name by which we are called is none of ours."""
+
+
+class OriginNotAllowed(Refused):
+    """A page of somebody else sent this."""
+
+
+class MethodNotAllowed(Wrong):
+    """There is such an address, and it does not take this method."""
+
+
+class MethodUnknown(Wrong):
+    """Nothing here takes this method."""
+
+
+class TooLarge(Wrong):
+    """More than is taken in."""
+
+
+class Unsupported(Wrong):
+    """The body is of a kind that is not read."""
+
+
+class Slow(Wrong):
+    """The request took too long to arrive."""
+
+
+class TooMany(NotYet):
+    """Requests came faster than is allowed. `after`: seconds until the next one may come."""
+
+    def __init__(self, message: str, hint: str, after: float) -> None:
+        super().__init__(message, hint)
+        self.after = after
+
+
+class HeadTooLarge(Wrong):
+    """The line and the headers of the request are too long."""

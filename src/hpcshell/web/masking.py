@@ -1,0 +1,51 @@
+"""The server's log, in which no secret stands."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Final
+
+from hpcshell.core.words import safe
+
+MASK: Final = "***"
+_SECRETS: Final = (
+    re.compile(r"hpc_[A-Za-z0-9_-]{8,}"),
+    re.compile(
+        r"(?i)((?:proxy-)?authorization|cookie|set-cookie|x-csrf-token|x-hpc-signature)"
+        r"(['\"]?\s*[:=,]\s*b?['\"]?)[^\r\n'\"]+"
+    ),
+    re.compile(
+        r"(?i)\b(token|access_token|api_?key|auth|password|secret|signature|csrf)(=)[^&\s'\"]+"
+    ),
+    re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9+/=._~-]+"),
+    re.compile(r"(//)([^/\s:@]*):[^/\s@]+(?=@)"),
+)
+
+
+def masked(text: str) -> str:
+    """The text without tokens, cookies, signatures and passwords."""
+    first, *named, last = _SECRETS
+    text = first.sub(MASK, text)
+    for pattern in named:
+        text = pattern.sub(rf"\1\2{MASK}", text)
+    return last.sub(rf"\1\2:{MASK}", text)
+
+
+class Masking(logging.Formatter):
+    """Writes lines that hold no secret, and no control characters of others."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        lines = super().format(record).split("\n")
+        return "\n".join(safe(masked(line)) for line in lines)
+
+
+def write_logs(*, requests: bool) -> None:
+    """Write the server's log to stderr; `requests`: a line for each of those, too."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Masking("%(asctime)s %(levelname)s %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    access = logging.getLogger("uvicorn.access")
+    access.setLevel(logging.INFO if requests else logging.CRITICAL)

@@ -1,0 +1,164 @@
+"""How an error is answered over HTTP: RFC 9457, `application/problem+json`.
+
+Routes raise the errors that all of HPCShell raises; nothing else about them is theirs to do.
+"""
+
+from __future__ import annotations
+
+import http
+import logging
+import math
+import re
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Unreachable, Wrong
+from hpcshell.track import artifacts
+from hpcshell.track.store.errors import Exists
+from hpcshell.track.store.trouble import Full
+from hpcshell.web import errors
+from hpcshell.web.security.callers import Unauthenticated
+
+MEDIA: Final = "application/problem+json"
+AGAIN: Final = 5
+"""Seconds after which a client should try again what is not possible yet."""
+
+STATUSES: Final[dict[type[HpcError], int]] = {
+    Wrong: 400,
+    Unauthenticated: 401,
+    Refused: 403,
+    NotFound: 404,
+    Exists: 409,
+    artifacts.TooLarge: 413,
+    errors.MethodNotAllowed: 405,
+    errors.Slow: 408,
+    errors.TooLarge: 413,
+    errors.Unsupported: 415,
+    errors.TooMany: 429,
+    errors.HeadTooLarge: 431,
+    Broken: 500,
+    errors.MethodUnknown: 501,
+    NotYet: 503,
+    Unreachable: 503,
+    Full: 507,
+}
+"""The status of each error: of its class, or of the nearest that is listed."""
+CLOSING: Final = (errors.Slow, errors.TooLarge, errors.MethodUnknown)
+"""After these the rest of the request is not waited for."""
+
+_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_log: Final = logging.getLogger("hpcshell.web")
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong, for a program and for a person."""
+
+    type: str
+    """What kind of problem: `urn:hpcshell:not-found`, `urn:hpcshell:host-not-allowed`, ..."""
+    title: str
+    status: int
+    detail: str
+    """What is wrong, in one sentence."""
+    hint: str | None
+    """What to do about it."""
+    kind: str
+    """`wrong`, `not_found`, `refused`, `not_yet`, `unreachable` or `broken`, as in the CLI."""
+    instance: str
+    """The address that was asked."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A problem as it goes out."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def status_of(error: HpcError) -> int:
+    """The HTTP status of an error."""
+    return next((STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), 500)
+
+
+def answer_of(error: HpcError, path: str) -> Answer:
+    """The error as it is answered."""
+    status = status_of(error)
+    problem = Problem(
+        type="urn:hpcshell:" + _WORD.sub("-", type(error).__name__).lower(),
+        title=http.HTTPStatus(status).phrase,
+        status=status,
+        detail=error.message,
+        hint=error.hint,
+        kind=error.kind,
+        instance=path,
+    )
+    body = msgspec.json.encode(problem)
+    headers = [
+        (b"content-type", MEDIA.encode()),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    return Answer(status, headers + _told_besides(error), body)
+
+
+def _told_besides(error: HpcError) -> list[tuple[bytes, bytes]]:
+    headers = []
+    if isinstance(error, Unauthenticated):
+        headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, (NotYet, Unreachable)):
+        wait = math.ceil(error.after) if isinstance(error, errors.TooMany) else AGAIN
+        headers.append((b"retry-after", str(max(1, wait)).encode()))
+    if isinstance(error, CLOSING):
+        headers.append((b"connection", b"close"))
+    return headers
+
+
+def told(error: Exception) -> HpcError:
+    """Any error as one for people. What nobody foresaw is written to the log, and not told."""
+    match error:
+        case HpcError():
+            return error
+        case RecursionError():
+            return Wrong("the document is nested too deeply", "send a flatter one")
+        case HTTPException():
+            return _of_litestar(error)
+    _log.error("a defect of the server", exc_info=error)
+    return Broken("the server has failed", "its log says how: this is a defect of hpc")
+
+
+def _of_litestar(error: HTTPException) -> HpcError:
+    said = error.detail
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        faults = [_fault(each) for each in error.extra if isinstance(each, dict)]
+        said = "; ".join(faults) or said
+    match error.status_code:
+        case 404:
+            return NotFound("there is nothing at this address", "see /docs for what there is")
+        case 405:
+            return errors.MethodNotAllowed(
+                "this address does not take that method", "see /docs for those that it takes"
+            )
+        case 413:
+            return errors.TooLarge("the body is too large", "send less at once")
+        case 415:
+            return errors.Unsupported(said, "send application/json")
+        case status if status < 500:
+            return Wrong(said, "see /docs for what is expected")
+    _log.error("a defect of the server", exc_info=error)
+    return Broken("the server has failed", "its log says how: this is a defect of hpc")
+
+
+def _fault(extra: dict[str, Any]) -> str:
+    where = f"{extra['key']}: " if extra.get("key") else ""
+    return f"{where}{extra.get('message', '')}"
+
+
+def respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The exception handler of the application."""
+    answer = answer_of(told(error), request.scope["path"])
+    kept = {name.decode(): value.decode() for name, value in answer.headers[2:]}
+    if isinstance(error, HTTPException) and "allow" in (error.headers or {}):
+        kept["allow"] = dict(error.headers or {})["allow"]
+    return Response(answer.body, status_code=answer.status, media_type=MEDIA, headers=kept)

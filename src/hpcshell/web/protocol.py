@@ -1,0 +1,127 @@
+"""HTTP as uvicorn speaks it, with bounds on the head of a request and an end for its streams."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.web.errors import HeadTooLarge, MethodUnknown
+from hpcshell.web.problems import answer_of
+from hpcshell.web.security.authentication import PEER
+from hpcshell.web.security.gate import STREAM
+from hpcshell.web.security.heads import guarded
+
+HEAD: Final = 64 << 10
+"""Bytes of a request's line and headers."""
+HEADERS: Final = 100
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection. `patience`: seconds in which the head of a request has to be there."""
+
+    patience: float = 30.0
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._timer: asyncio.TimerHandle | None = None
+        self._in_head = True
+        self._size = 0
+        self._peer: int | None = None
+        self._refusal: HpcError | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._peer = _peer_of(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head and self._timer is None:
+            self._await_head()
+        super().data_received(data)
+        if self._in_head and not self.transport.is_closing():
+            self._size += len(data)
+            if self._size > HEAD:
+                self._refuse(_too_large())
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._peer is not None:
+            self.scope[PEER] = self._peer  # type: ignore[typeddict-unknown-key]
+
+    def on_headers_complete(self) -> None:
+        self._stop_timer()
+        self._in_head, self._size = False, 0
+        self._refusal = self._fault()
+        if self._refusal is not None:
+            raise ValueError("refused")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._refusal or Wrong("this is no HTTP/1.1", "send HTTP/1.1"))
+
+    def shutdown(self) -> None:
+        """End what would go on for ever; let the rest finish."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and cycle.scope.get(STREAM):
+            if cycle.chunked_encoding and not self.transport.is_closing():
+                self.transport.write(b"0\r\n\r\n")
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self.transport.close()
+            return
+        super().shutdown()
+
+    def _fault(self) -> HpcError | None:
+        if self.parser.get_method() == b"CONNECT":
+            return MethodUnknown("this is no proxy", "ask for what is here")
+        if not self.url.startswith(b"/"):
+            return Wrong("the address must begin with /", "this is no proxy")
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        return _too_large() if size > HEAD or len(self.headers) > HEADERS else None
+
+    def _await_head(self) -> None:
+        self._timer = self.loop.call_later(self.patience, self._too_late)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_late(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+    def _refuse(self, error: HpcError) -> None:
+        answer = answer_of(error, "/")
+        lines = [f"HTTP/1.1 {answer.status} \r\n".encode("ascii")]
+        headers = [pair for pair in guarded(answer.headers) if pair[0] != b"connection"]
+        lines += [b"%s: %s\r\n" % pair for pair in [*headers, (b"connection", b"close")]]
+        self.transport.write(b"".join([*lines, b"\r\n", answer.body]))
+        self.transport.close()
+
+
+def _too_large() -> HpcError:
+    return HeadTooLarge(f"the head of a request has at most {HEAD:,} bytes", "send a shorter one")
+
+
+def _peer_of(transport: Any) -> int | None:
+    """The user id at the other end of a Unix socket, by the kernel's word."""
+    end = transport.get_extra_info("socket")
+    if end is None or end.family != socket.AF_UNIX:
+        return None
+    found = end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    uid: int = struct.unpack("3i", found)[1]
+    return uid

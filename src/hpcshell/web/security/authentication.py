@@ -1,0 +1,77 @@
+"""Who is calling: a token, a session, a proxy's word, or the kernel's on a Unix socket."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from typing import Any, Final
+
+from hpcshell.core.settings_web import WebSettings
+from hpcshell.web.context import Context
+from hpcshell.web.errors import TooMany
+from hpcshell.web.security.callers import ROLES, Caller, Unauthenticated
+from hpcshell.web.security.heads import Head
+from hpcshell.web.security.limits import Rates
+from hpcshell.web.security.tokens import Tokens
+
+FAILURES: Final = 10
+"""Wrong tokens of one peer that are answered in a minute."""
+PEER: Final = "hpcshell.peer"
+"""Key of the ASGI scope under which the user id of a Unix socket's peer is."""
+
+
+class Authentication:
+    """All ways of being known."""
+
+    def __init__(self, context: Context) -> None:
+        self.tokens = Tokens(context)
+        self._web: WebSettings = context.settings.web
+        self._failures = Rates(FAILURES / 60, FAILURES)
+
+    async def caller(self, head: Head, scope: Any) -> Caller | None:
+        """Who sends this; `None`: nobody says so. Raises `Unauthenticated` and `TooMany`."""
+        given = head.headers.get(b"authorization")
+        if given is not None:
+            caller = await self.tokens.caller(_token_in(given))
+            if caller is None:
+                raise self._failed(head)
+            return caller
+        if (uid := scope.get(PEER)) is not None and uid in (0, os.geteuid()):
+            return Caller(user=f"uid {uid}", role="admin", rights=ROLES["admin"], how="socket")
+        return self._told_by_proxy(head)
+
+    def _told_by_proxy(self, head: Head) -> Caller | None:
+        said = head.headers.get(self._web.proxy_header.lower().encode())
+        if said is None or not head.peer or head.peer not in self._web.proxies:
+            return None
+        user = said.decode("utf-8", "replace").strip()
+        if not user or b"," in said:
+            return None
+        role = "user"
+        if user in self._web.admins:
+            role = "admin"
+        elif user in self._web.operators:
+            role = "operator"
+        return Caller(user=user, role=role, rights=ROLES[role], how="proxy")
+
+    def _failed(self, head: Head) -> Exception:
+        if wait := self._failures.take(head.peer):
+            return TooMany("too many wrong tokens", "wait, then send a right one", wait)
+        return Unauthenticated(
+            "that token is not known, has expired or was revoked", "hpc web token create"
+        )
+
+
+def _token_in(header: bytes) -> str:
+    """The token of an Authorization header; empty: there is none."""
+    scheme, _, rest = header.decode("latin-1").partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return rest.strip()
+        case "basic":  # as in http://token:TOKEN@host, for programs that know no tokens
+            try:
+                return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
+            except (binascii.Error, ValueError):
+                return ""
+    return ""

@@ -1,0 +1,87 @@
+"""The body of a request, taken in within bounds of size and time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from hpcshell.core.settings_web import WebSettings
+from hpcshell.web.errors import Slow, Unsupported
+from hpcshell.web.security import limits
+from hpcshell.web.security.heads import Head
+
+Receive = Callable[[], Awaitable[Any]]
+
+
+async def taken_in(head: Head, receive: Receive, web: WebSettings) -> Receive:
+    """What the route is to receive instead. Raises `TooLarge`, `Unsupported`, `Slow`, `Wrong`."""
+    if b"content-length" not in head.headers and b"transfer-encoding" not in head.headers:
+        return receive
+    most = limits.largest(head, web)
+    limits.check_length(head, most)
+    if limits.streamed(head):
+        return _counted(head, receive, most, web.request_timeout)
+    try:
+        body = await asyncio.wait_for(_whole(receive, most), web.request_timeout)
+    except TimeoutError:
+        raise _slow() from None
+    body = limits.unpacked(body, head.headers.get(b"content-encoding", b""), most)
+    if b"json" in head.headers.get(b"content-type", b"json").partition(b";")[0] and (
+        b"ndjson" not in head.headers.get(b"content-type", b"")
+    ):
+        limits.check_depth(body)
+    return _again(body, receive)
+
+
+async def _whole(receive: Receive, most: int) -> bytes:
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ConnectionResetError("the client has gone")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise limits.too_large(most)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def again() -> Any:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def _counted(head: Head, receive: Receive, most: int, patience: float) -> Receive:
+    if head.headers.get(b"content-encoding", b"identity") != b"identity":
+        raise Unsupported("an upload is kept as it is sent", "send it without Content-Encoding")
+    size, more = 0, True
+
+    async def counted() -> Any:
+        nonlocal size, more
+        if not more:
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), patience)
+        except TimeoutError:
+            raise _slow() from None
+        size += len(message.get("body", b""))
+        if size > most:
+            raise limits.too_large(most)
+        more = message.get("more_body", False)
+        return message
+
+    return counted
+
+
+def _slow() -> Slow:
+    return Slow("the body took too long to arrive", "send it faster, or in smaller parts")

@@ -1,0 +1,217 @@
+"""The process of `hpc web`: it listens, answers, and ends when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import os
+import resource
+import signal
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+import uvicorn
+import uvloop
+
+from hpcshell.core.errors import Broken, Refused, Wrong
+from hpcshell.core.settings import Settings
+from hpcshell.core.words import safe
+from hpcshell.machine.paths import Places
+from hpcshell.track.store.opening import open_store, url_of
+from hpcshell.web.app import make_app
+from hpcshell.web.context import Context
+from hpcshell.web.protocol import Protocol
+from hpcshell.web.tasks import at_work
+
+IDLE: Final = 75
+"""Seconds for which a connection without requests is kept."""
+GRACE: Final = 4
+"""Seconds that requests get to be answered when the server ends."""
+BACKLOG: Final = 2048
+
+
+class Where(msgspec.Struct, frozen=True):
+    """What to listen on. `socket`: a path; it is taken before host and port."""
+
+    host: str
+    port: int
+    socket: str = ""
+    remote: bool = False
+    """Whether others than this machine may be let in."""
+
+
+def serve(settings: Settings, places: Places, where: Where, say: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. `say` is given the URL once it answers. Raises `HpcError`."""
+    listener, url = listen(where)
+    with contextlib.closing(listener), _unlinked(where.socket):
+        places.prepare()
+        _raise_limits()
+        context = Context(settings, places, open_store(url_of(settings.track.url, places)))
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_run(context, listener, url, say))
+        finally:
+            context.close()
+
+
+async def _run(
+    context: Context, listener: socket.socket, url: str, say: Callable[[str], None]
+) -> None:
+    protocol = type("Protocol", (Protocol,), {"patience": context.settings.web.request_timeout})
+    server = _Server(
+        uvicorn.Config(
+            make_app(context),
+            http=protocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=True,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=IDLE,
+            timeout_graceful_shutdown=GRACE,
+            backlog=BACKLOG,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.end)
+    server.ready = lambda: say(url)
+    with _published(context.places.web_address, url):
+        async with at_work(context):
+            await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, but that its signals are ours."""
+
+    ready: Callable[[], None]
+
+    def end(self) -> None:
+        """Answer what has been asked, and stop."""
+        self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()
+
+
+# ------------------------------------------------------------------------------------ listening
+
+
+def listen(where: Where) -> tuple[socket.socket, str]:
+    """A socket that listens, and its URL. Raises `Refused`, `Wrong` and `Broken`."""
+    return _listen_at(where.socket) if where.socket else _listen_on(where)
+
+
+def _listen_on(where: Where) -> tuple[socket.socket, str]:
+    try:
+        found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise Wrong(
+            f"{safe(where.host)} is no address of this machine", "try --host 127.0.0.1"
+        ) from None
+    family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+    if not where.remote and not ipaddress.ip_address(str(address[0])).is_loopback:
+        raise Refused(
+            f"{safe(where.host)} lets in other machines, and what is sent is not encrypted",
+            "serve on 127.0.0.1 behind a proxy with TLS, or say --allow-remote",
+        )
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _not_listening(error, f"{where.host} port {where.port}") from None
+    listener.setblocking(False)
+    port = listener.getsockname()[1]
+    host = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
+    return listener, f"http://{host}:{port}"
+
+
+def _not_listening(error: OSError, what: str) -> Refused | Wrong:
+    if error.errno == errno.EADDRINUSE:
+        return Refused(
+            f"{safe(what)} is in use: a server runs there already", "--port 0 takes a free one"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Refused(f"{safe(what)} is not yours to listen on", "take a port above 1023")
+    return Wrong(f"{safe(what)}: {error.strerror}", "try --host 127.0.0.1")
+
+
+def _listen_at(path: str) -> tuple[socket.socket, str]:
+    path = os.path.abspath(path)
+    _remove_stale(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)  # there is no moment at which others could connect
+    try:
+        listener.bind(path)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise Broken(
+            f"{safe(path)}: {error.strerror}", "name a path in a directory of yours"
+        ) from None
+    finally:
+        os.umask(before)
+    listener.setblocking(False)
+    return listener, "http+unix://" + path.replace("%", "%25").replace("/", "%2F")
+
+
+def _remove_stale(path: str) -> None:
+    """Remove a socket to which nobody listens any more. Raises `Refused`."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
+        raise Refused(f"{safe(path)} is there already", "name another path, or remove it")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        if probe.connect_ex(path) == 0:
+            raise Refused(
+                f"{safe(path)} is in use: a server runs there already", "name another path"
+            )
+    os.unlink(path)
+
+
+@contextlib.contextmanager
+def _unlinked(path: str) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if path:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
+@contextlib.contextmanager
+def _published(path: str, url: str) -> Iterator[None]:
+    """The URL stands in a file meanwhile, for clients on this machine."""
+    draft = f"{path}.{os.getpid()}"
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(url + "\n")
+    os.replace(draft, path)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError), open(path) as file:
+            if file.read().strip() == url:
+                os.unlink(path)
+
+
+def _raise_limits() -> None:
+    """As many open files as the system lets us have: each stream of events is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

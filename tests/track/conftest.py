@@ -1,0 +1,19 @@
+"""A store of the tracker for a test, and what to put in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from hpcshell.track.store.opening import open_store
+from hpcshell.track.store.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store in SQLite."""
+    with open_store(URL.create("sqlite", database=str(tmp_path / "track.db"))) as opened:
+        yield opened

@@ -1,0 +1,35 @@
+"""The server as a whole: it lives, it is ready, and it lets in those it knows."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.support.web import Server
+
+
+def test_health_is_told_to_anybody(api: httpx.Client) -> None:
+    del api.headers["Authorization"]
+    assert api.get("/healthz").json()["status"] == "ok"
+    ready = api.get("/readyz").json()
+    assert ready == {"status": "ok", "store": "sqlite", "daemon": "stopped"}
+
+
+def test_all_else_needs_a_token(api: httpx.Client) -> None:
+    del api.headers["Authorization"]
+    answer = api.get("/api/v1/nothing")
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_with_a_token_one_learns_what_is_not_there(api: httpx.Client) -> None:
+    answer = api.get("/api/v1/nothing")
+    assert answer.status_code == 404
+    assert answer.json()["kind"] == "not_found"
+
+
+def test_a_real_server_answers(server: Server) -> None:
+    with server.client() as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/api/v1/nothing").status_code == 404
+    assert server.end() == 0

@@ -44,6 +44,7 @@ SUBMITTING: Final = (
     *("core.staging", "jobs", "jobs.asking", "jobs.doors"),
     *("jobs.looking", "jobs.prepare", "jobs.surroundings"),
 )
+LISTING: Final = (*SHOWING, *BY_DOOR, "cli.filters", "cli.table", "core.states")
 
 FACE: Final = ("jobs.asking", "jobs.doors", "jobs.face", "jobs.opened", "jobs.tending")
 
@@ -66,16 +67,24 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
         "machine.tails",
     ),
     "rerun 1": (*ASKING, *BY_DOOR, "cli.rerun", "cli.staying"),
-    "queue": (*SHOWING, *BY_DOOR, "cli.filters", "cli.queue", "cli.table", "cli.watch"),
+    "queue": (
+        *SHOWING,
+        *BY_DOOR,
+        "cli.filters",
+        "core.states",
+        "cli.queue",
+        "cli.table",
+        "cli.watch",
+    ),
     "show 1": (*SHOWING, *BY_DOOR, "cli.show", "cli.watch"),
     "logs 1": (*SHOWING, *BY_DOOR, "cli.follow", "cli.logs", "machine.tails"),
     "explain 1": (*SHOWING, *BY_DOOR, "cli.explain"),
     "priority": (*ASKING, "cli.filters", "cli.priority", "cli.table"),
     "fairshare": (*ASKING, "cli.fairshare", "cli.table"),
-    "history": (*SHOWING, *BY_DOOR, "cli.filters", "cli.history", "cli.table"),
+    "history": (*LISTING, "cli.history"),
     "events 1": (*SHOWING, "cli.events", "cli.show", "cli.watch"),
     "resources": (*SHOWING, "cli.changing", "cli.resources", "cli.table", "cli.watch"),
-    "cancel 1": (*CHANGING, *BY_DOOR, "cli.cancel", "cli.filters"),
+    "cancel 1": (*CHANGING, *BY_DOOR, "cli.cancel", "cli.filters", "core.states"),
     "hold 1": (*CHANGING, *BY_DOOR, "cli.hold"),
     "release 1": (*CHANGING, *BY_DOOR, "cli.release"),
     "requeue 1": (*CHANGING, *BY_DOOR, "cli.requeue"),
@@ -121,11 +130,18 @@ LOOKING: Final = tuple({*SHOWING, *DESK, *SLURM} - {*WIRE})
 AT_A_CLUSTER: Final[dict[str, tuple[str, ...]]] = {
     "queue": (
         *LOOKING,
-        *("cli.filters", "cli.queue", "cli.table", "cli.watch", "clusters.verbs.look"),
+        *(
+            "cli.filters",
+            "core.states",
+            "cli.queue",
+            "cli.table",
+            "cli.watch",
+            "clusters.verbs.look",
+        ),
     ),
     "history": (
         *LOOKING,
-        *("cli.filters", "cli.history", "cli.table", "clusters.verbs.history"),
+        *("cli.filters", "core.states", "cli.history", "cli.table", "clusters.verbs.history"),
     ),
     "show 7": (*LOOKING, "cli.show", "cli.watch", "clusters.verbs.look"),
     "wait 7": (
@@ -134,7 +150,7 @@ AT_A_CLUSTER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "cancel 7": (
         *({*CHANGING, *DESK, *SLURM} - {*WIRE}),
-        *("cli.cancel", "cli.filters", "clusters.changing", "clusters.doubt"),
+        *("cli.cancel", "cli.filters", "core.states", "clusters.changing", "clusters.doubt"),
         *("clusters.orders", "clusters.staging", "clusters.submitting", "core.handed"),
         *("clusters.verbs.change", "clusters.verbs.look"),
     ),

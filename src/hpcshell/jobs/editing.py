@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
-from hpcshell.core.options.table import Setting
+from hpcshell.core.errors import Wrong
+from hpcshell.core.options.table import Setting, by_key
+from hpcshell.core.options.values import from_keywords
 from hpcshell.core.records import WHOLE
+from hpcshell.core.words import nearest, quote
 
 FIELDS: Final = {
     "cpus": "cpus",
@@ -76,6 +80,21 @@ def changes_of(settings: list[Setting]) -> dict[str, Any]:
         else:
             changes[field] = value
     return changes
+
+
+def changes_from(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of options by their names, as documents have them; None takes one away. Raises
+    `Wrong` for what cannot be changed, and for nothing."""
+    for name in options:
+        row = by_key(name)
+        if row is None or row.name not in FIELDS:
+            near = nearest(name, FIELDS)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(FIELDS))}"
+            raise Wrong(f"{quote(name)} cannot be changed", hint)
+    if not options:
+        raise Wrong("nothing to change", 'name at least one option: {"time_limit": "2h"}')
+    said = {name: "none" if value is None else value for name, value in options.items()}
+    return changes_of(from_keywords(**said))
 
 
 def _offset(unix: float) -> float:

@@ -20,6 +20,7 @@ from hpcshell.jobs.opened import door
 from hpcshell.machine.paths import Places
 from hpcshell.track.artifacts import Artifacts
 from hpcshell.track.store.store import Store
+from hpcshell.web.apart import Apart
 from hpcshell.web.counting import Counts
 from hpcshell.web.hub import Hub
 from hpcshell.web.sharing import Shared
@@ -41,6 +42,7 @@ class Context:
         self.store = store
         self.hub = Hub(places)
         self.shared = Shared()
+        self.apart = Apart()
         self.counts = Counts()
         self.artifacts = Artifacts(
             settings.track.artifacts or places.track_artifacts, settings.web.upload_limit

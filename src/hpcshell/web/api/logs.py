@@ -1,7 +1,125 @@
-"""Routes of logs."""
+"""Routes of what jobs have written."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-handlers: Final[list[Any]] = []
+from litestar import get
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from hpcshell.jobs.doors import LOCAL
+from hpcshell.web import logs
+from hpcshell.web.api.jobs import JobId, one_job
+from hpcshell.web.asking import On
+from hpcshell.web.context import Context
+from hpcshell.web.tailing import Following
+from hpcshell.web.logs import PIECE, Log
+from hpcshell.web.security.callers import READ, needs
+from hpcshell.web.streams import LastEventId, place_in, stream
+
+_TAGS: Final = ["jobs"]
+MEDIA: Final = "text/plain; charset=utf-8"
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+Which: TypeAlias = Annotated[
+    Literal["stdout", "stderr"], Parameter(description="the same, where they are joined")
+]
+Tail: TypeAlias = Annotated[
+    int | None, Parameter(query="tail", ge=0, le=1_000_000, description="only the last lines")
+]
+
+
+def part_of(text: str | None, size: int) -> tuple[int, int] | None:
+    """First byte and the one behind the last, of a Range header; None: all of it. Of several
+    ranges none is heard. A range beyond the end is empty."""
+    found = _RANGE.fullmatch(text.strip()) if text else None
+    if found is None or not (found[1] or found[2]):
+        return None
+    if not found[1]:
+        return max(0, size - int(found[2])), size
+    first = int(found[1])
+    last = int(found[2]) if found[2] else size - 1
+    if last < first and found[2]:
+        return None
+    return min(first, size), min(last + 1, size)
+
+
+@get(
+    "/jobs/{job_id:str}/logs/{which:str}",
+    guards=[needs(READ)],
+    tags=_TAGS,
+    media_type="text/plain",
+    summary="Read what a job has written",
+    description="As text; a part of it with the header `Range: bytes=FIRST-LAST` (206), or the last "
+    "lines with `tail`.",
+)
+async def read(
+    context: Context,
+    job_id: JobId,
+    which: Which,
+    on: On = None,
+    tail: Tail = None,
+    wanted: Annotated[str | None, Parameter(header="Range", required=False)] = None,
+) -> Stream:
+    def find() -> tuple[Log, int]:
+        log = logs.opened(logs.row_of(one_job(job_id, on), on), which)
+        return log, log.start_of_last(tail) if tail is not None else 0
+
+    log, start = await context.work(find)
+    headers = {"accept-ranges": "bytes", "x-content-type-options": "nosniff"}
+    part = part_of(wanted, log.size) if tail is None else None
+    first, end = part or (start, log.size)
+    status = 200
+    if part is not None:
+        status = 206 if first < end else 416
+        shown = f"{first}-{end - 1}" if first < end else "*"
+        headers["content-range"] = f"bytes {shown}/{log.size}"
+    headers["content-length"] = str(end - first)
+    return Stream(
+        _sent(context, log, first, end), status_code=status, media_type=MEDIA, headers=headers
+    )
+
+
+async def _sent(context: Context, log: Log, first: int, end: int) -> AsyncIterator[bytes]:
+    """Exactly so many bytes: of a file that was cut short meanwhile the rest is zeros."""
+    try:
+        while first < end:
+            most = min(PIECE, end - first)
+            chunk = await context.work(log.read, first, most) or bytes(most)
+            first += len(chunk)
+            yield chunk
+    finally:
+        log.close()
+
+
+@get(
+    "/jobs/{job_id:str}/logs/{which:str}/follow",
+    guards=[needs(READ)],
+    tags=_TAGS,
+    media_type="text/event-stream",
+    summary="Follow what a job writes",
+    description="Server-sent events: each has a piece of text, and for its id the number of bytes "
+    "up to its end, behind which `Last-Event-ID` goes on. `again` says that the file begins anew; "
+    "`end` says how the job ended, and is the last. It begins before the job does.",
+)
+async def follow(
+    context: Context,
+    job_id: JobId,
+    which: Which,
+    on: On = None,
+    tail: Tail = None,
+    last: LastEventId = None,
+) -> Stream:
+    place = place_in(last, "Last-Event-ID")
+    named = one_job(job_id, on)
+    here = on is None or on == LOCAL
+    since = (await context.ask("hello"))["last_event"] if here else None
+    following = Following(context, named, on, which, since)
+    row = await context.work(logs.row_of, named, on)
+    return stream(following.events(row, place, tail))
+
+
+handlers: Final[list[Any]] = [read, follow]

@@ -6,125 +6,134 @@ import time
 from typing import Annotated, Any, Final, TypeAlias
 
 from litestar import Response, get
+from litestar.di import Provide
 from litestar.params import Parameter
 
 from hpcshell.core.instants import instant
-from hpcshell.track.store.paging import Place
-from hpcshell.web.asking import SCHEMA, Document, Listing, On, given, reply, told
+from hpcshell.core.states import states_of
+from hpcshell.jobs.opened import door
+from hpcshell.track.store.paging import DEFAULT, Place
+from hpcshell.web.asking import Document, Listing, On, given, with_schema
 from hpcshell.web.context import Context
-from hpcshell.web.pages import LIMIT, Cursor, Limit, cursor_after, place_of
+from hpcshell.web.listing import Cursor, Limit
+from hpcshell.web.paging import next_offset, paged, place_of
 from hpcshell.web.security.callers import READ, needs
 
+_TAGS: Final = ["jobs"]
 Words: TypeAlias = list[str]
+User: TypeAlias = Annotated[
+    str | None, Parameter(query="user", description="only jobs of this user", max_length=256)
+]
 States: TypeAlias = Annotated[
     Words | None,
-    Parameter(query="state", description="Only jobs in one of these states (PENDING, ...)."),
+    Parameter(query="state", description="only jobs in one of these states: PENDING, R, ..."),
 ]
 Names: TypeAlias = Annotated[
-    Words | None, Parameter(query="name", description="Only jobs of one of these names.")
+    Words | None, Parameter(query="name", description="only jobs of one of these names")
 ]
 Tags: TypeAlias = Annotated[
-    Words | None, Parameter(query="tag", description="Only jobs with all of these tags.")
+    Words | None, Parameter(query="tag", description="only jobs with all of these tags")
+]
+Partition: TypeAlias = Annotated[
+    str | None, Parameter(query="partition", description="only jobs of it", max_length=256)
+]
+Elements: TypeAlias = Annotated[
+    bool, Parameter(query="elements", description="a row for each element of an array")
 ]
 
 
-@get("/queue", guards=[needs(READ)], tags=["jobs"], summary="What waits and runs")
+async def chosen(
+    user: User = None, state: States = None, name: Names = None, tag: Tags = None
+) -> Document:
+    """What jobs are chosen by. A dependency: `Provide(chosen)`."""
+    return given(user=user, states=states_of(state or ()), names=name, tags=tag)
+
+
+@get(
+    "/queue",
+    guards=[needs(READ)],
+    dependencies={"filters": Provide(chosen)},
+    tags=_TAGS,
+    summary="List what waits and runs",
+    description="First what runs, then what waits, in the order in which it is to start, as "
+    "`hpc queue --json` has it.",
+)
 async def queue(
     context: Context,
+    filters: Document,
     on: On = None,
-    user: str | None = None,
-    state: States = None,
-    name: Names = None,
-    tag: Tags = None,
-    partition: str | None = None,
-    elements: bool = False,
-    recent: bool = False,
-    limit: Limit = LIMIT,
+    partition: Partition = None,
+    elements: Elements = False,
+    recent: Annotated[bool, Parameter(description="also what ended a short while ago")] = False,
+    limit: Limit = DEFAULT,
     cursor: Cursor = None,
 ) -> Response[Listing]:
-    """First what runs, then what waits, in the order in which it is to start, as `hpc queue --json`
-    has it. `elements`: a row for each element of an array that has begun. `recent`: also what ended
-    a short while ago."""
-    filters = given(
-        user=user, states=words(state), names=name, tags=tag, partition=partition
-    ) | {"elements": elements, "all": recent}
-    place = await place_of(context, "queue", {"on": on, **filters}, cursor)
+    asked = filters | given(partition=partition) | {"elements": elements, "all": recent}
+    whose = {"on": on, **asked}
+    place = await place_of(context, "queue", whose, cursor)
     offset = place.id if place is not None else 0
 
-    def page(answer: Document) -> Document:
-        after = offset + len(answer["rows"])
-        more = after < answer["total"] and answer["rows"]
-        return {"schema": SCHEMA, **answer, "next": after if more else None}
+    def ask() -> tuple[Document, Place | None]:
+        answer = door(on).call("queue", limit=limit, offset=offset, **asked)
+        return with_schema(answer), next_offset(answer, offset)
 
-    return await paged(
-        context,
-        "queue",
-        {"on": on, **filters},
-        page,
-        lambda after: Place(0, None, after),
-        on=on,
-        limit=limit,
-        offset=offset,
-        **filters,
-    )
+    return await paged(context, "queue", whose, place, ask, limit=limit)
 
 
-@get("/history", guards=[needs(READ)], tags=["jobs"], summary="What has ended")
+WHEN: Final = "an instant: `18:30`, `today`, `2026-11-30T08:00`, `now-2h`, `@1790000000`"
+
+
+@get(
+    "/history",
+    guards=[needs(READ)],
+    dependencies={"filters": Provide(chosen)},
+    tags=_TAGS,
+    summary="List what has ended",
+    description="The latest first, as `hpc history --json` has it.",
+)
 async def history(
     context: Context,
+    filters: Document,
     on: On = None,
-    user: str | None = None,
-    state: States = None,
-    name: Names = None,
-    tag: Tags = None,
-    since: str | None = None,
-    until: str | None = None,
-    elements: bool = False,
-    limit: Limit = LIMIT,
+    since: Annotated[str | None, Parameter(description=f"what ended from then on; {WHEN}")] = None,
+    until: Annotated[str | None, Parameter(description=f"what ended before; {WHEN}")] = None,
+    elements: Elements = False,
+    limit: Limit = DEFAULT,
     cursor: Cursor = None,
 ) -> Response[Listing]:
-    """The latest first, as `hpc history --json` has it. `since` and `until` are instants, as
-    `18:30`, `today`, `2026-11-30T08:00`, `now-2h`, or Unix seconds with an @ before them.
-    `elements`: a row for each element of an array."""
-    filters = given(
-        user=user,
-        states=words(state),
-        names=name,
-        tags=tag,
-        since=_instant(since, "since"),
-        until=_instant(until, "until"),
-        elements=elements or None,
+    said = {"on": on, **filters, "since": since, "until": until, "elements": elements}
+    asked = filters | given(
+        since=_instant(since, "since"), until=_instant(until, "until"), elements=elements or None
     )
-    whose = {"on": on, **filters, "since": since, "until": until}
-    place = await place_of(context, "history", whose, cursor)
-    where: Document = {"offset": 0}
-    if place is not None and on is None:
-        where["behind"] = [place.value, place.id, *([place.phase] if elements else [])]
-    elif place is not None:  # a cluster's history has no such places
-        where["offset"] = place.id
-    start = where["offset"]
+    place = await place_of(context, "history", said, cursor)
 
-    def page(answer: Document) -> Document:
+    def ask() -> tuple[Document, Place | None]:
+        way = door(on)
+        if hasattr(way, "page"):  # a cluster's ledger has no places
+            offset = place.id if place is not None else 0
+            answer = way.call("history", limit=limit, offset=offset, **asked)
+            return with_schema(answer), next_offset(answer, offset)
+        answer = way.call("history", limit=limit, offset=0, behind=_behind(place), **asked)
         rows = answer["rows"]
-        next = None
-        if len(rows) == limit and on is None:
-            last = rows[-1]
-            next = [last["end_time"], last["id"], last["element"]]
-        elif on is not None and rows and start + len(rows) < answer["total"]:
-            next = [None, start + len(rows), None]
-        return {"schema": SCHEMA, **answer, "next": next}
+        return with_schema(answer), _behind_row(rows[-1]) if len(rows) == limit else None
 
-    return await paged(
-        context,
-        "history",
-        whose,
-        page,
-        lambda after: Place(-1 if after[2] is None else after[2], after[0], after[1]),
-        on=on,
-        limit=limit,
-        **where,
-        **filters,
-    )
+    def _behind(place: Place | None) -> list[Any] | None:
+        if place is None:
+            return None
+        return [place.value, place.id, *([place.phase] if elements else [])]
+
+    return await paged(context, "history", said, place, ask, limit=limit)
+
+
+def _behind_row(row: Document) -> Place:
+    element = row["element"]
+    return Place(-1 if element is None else element, row["end_time"], row["id"])
+
+
+def _instant(text: str | None, option: str) -> float | None:
+    if text is None:
+        return None
+    return instant(text, time.time(), lambda unix: float(time.localtime(unix).tm_gmtoff), option)
 
 
 handlers: Final[list[Any]] = [queue, history]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -16,8 +14,8 @@ from typing import Any
 
 import httpx
 
+from hpcshell.track.store import tokens
 from hpcshell.track.store.store import Store
-from hpcshell.track.store.tables import tokens
 
 ENDS_WITHIN = 10.0
 """Seconds in which a server that was told to end has ended."""
@@ -84,15 +82,15 @@ def make_token(
     user: str = "tester",
 ) -> str:
     """The text of a new token."""
-    text = "hpc_" + secrets.token_urlsafe(32)
-    row = {
-        "name": "test",
-        "digest": hashlib.sha256(text.encode()).hexdigest(),
-        "user": user,
-        "role": role,
-        "scopes": " ".join(scopes),
-        "created_at": time.time(),
-        "expires_at": expires_at,
-    }
-    store.change(lambda connection: connection.execute(tokens.insert().values(**row)))
+    text, _ = store.change(
+        lambda connection: tokens.create(
+            connection,
+            "test",
+            user=user,
+            role=role,
+            scopes=tuple(scopes),
+            expires_at=expires_at,
+            now=time.time(),
+        )
+    )
     return text

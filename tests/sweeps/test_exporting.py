@@ -17,10 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpcshell.core.cells import FORMULA
 from hpcshell.core.errors import Broken, Wrong
 from hpcshell.flow.results.points import Point
 from hpcshell.flow.results.table import Table, tabulated
-from hpcshell.sweeps.exporting import FORMS, FORMULA, encoded, export
+from hpcshell.sweeps.exporting import FORMS, encoded, export
 
 text = st.text(st.characters(codec="utf-8"))
 cells = st.sampled_from(

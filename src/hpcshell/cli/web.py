@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from typing import Any, Final
 
 import click
@@ -14,6 +17,17 @@ from hpcshell.core.errors import Wrong
 
 EXTRA: Final = "pip install 'hpcshell[web]'"
 NEEDED: Final = frozenset({"litestar", "uvicorn", "httptools", "uvloop", "sqlalchemy", "jinja2"})
+
+
+@contextlib.contextmanager
+def needed() -> Iterator[None]:
+    """For imports of what only the extra brings. Raises `Wrong` where it is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in NEEDED:
+            raise Wrong(f"hpc web needs {error.name}", EXTRA) from None
+        raise
 
 
 class Verbs(NearGroup):
@@ -65,13 +79,9 @@ def command(
     """
     if click.get_current_context().invoked_subcommand is not None:
         return 0
-    try:
+    with needed():
         from hpcshell.web.masking import write_logs
         from hpcshell.web.serving import Where, serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in NEEDED:
-            raise Wrong(f"hpc web needs {error.name}", EXTRA) from None
-        raise
     from hpcshell.machine.configfiles import daemon_settings
     from hpcshell.machine.paths import places
 
@@ -90,8 +100,6 @@ def command(
 
 
 def _announce(talk: Talk, url: str) -> None:
-    import sys
-
     if talk.json:
         talk.document({"schema": SCHEMA, "url": url, "pid": os.getpid()})
     else:

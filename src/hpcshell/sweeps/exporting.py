@@ -7,16 +7,15 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
+from hpcshell.core.cells import csv_line, dumped, words_of
 from hpcshell.core.errors import Broken, Refused, Wrong
 from hpcshell.core.words import quote
 from hpcshell.flow.results.table import Table
 
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet takes for the beginning of a formula."""
 STDOUT: Final = "-"
 _WHOLE: Final = 1 << 63
 
@@ -29,12 +28,17 @@ def export(table: Table, path: str, form: str = "") -> None:
 
 def put(content: bytes, path: str) -> None:
     """Write a file, whole or not at all; `-` is the standard output. Raises `Broken`."""
+    pour((content,), path)
+
+
+def pour(parts: Iterable[bytes], path: str) -> None:
+    """The same for what is made bit by bit."""
     if path == STDOUT:
-        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.writelines(parts)
         sys.stdout.buffer.flush()
         return
     try:
-        _replace(path, content)
+        _replace(path, parts)
     except OSError as error:
         where = quote(path, 200)
         raise Broken(f"{where} cannot be written: {error.strerror}", "name another path") from None
@@ -59,17 +63,17 @@ def _form(path: str) -> str:
     return ending
 
 
-def _replace(path: str, content: bytes) -> None:
+def _replace(path: str, parts: Iterable[bytes]) -> None:
     """A reader sees the file that was there, or the new one; a link is written through."""
     path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "wb") as file:  # a device or a pipe has nothing to replace
-            file.write(content)
+            file.writelines(parts)
         return
     beside = os.path.join(os.path.dirname(path), f".export-{os.urandom(8).hex()}")
     try:
         with open(beside, "xb") as file:
-            file.write(content)
+            file.writelines(parts)
         os.replace(beside, path)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -81,34 +85,7 @@ def _replace(path: str, content: bytes) -> None:
 
 
 def _csv(table: Table) -> bytes:
-    lines = [map(_field, table.names), *(map(_field, row) for row in table.rows)]
-    return "".join(",".join(line) + "\n" for line in lines).encode("utf-8", "backslashreplace")
-
-
-def _field(cell: Any) -> str:
-    """Numbers as Python writes them, what has parts as JSON; text that a spreadsheet would run is
-    marked as text."""
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, int | float):
-        return repr(cell)
-    word = _marked(_words(cell))
-    return '"' + word.replace('"', '""') + '"' if set(word) & set(',"\r\n') else word
-
-
-def _marked(text: str) -> str:
-    """Also where it is marked already, so that the mark can be taken off again."""
-    return f"'{text}" if text.lstrip("'").startswith(FORMULA) else text
-
-
-def _words(cell: Any) -> str:
-    return cell if isinstance(cell, str) else _dumped(cell)
-
-
-def _dumped(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return "".join(map(csv_line, (table.names, *table.rows))).encode("utf-8", "backslashreplace")
 
 
 def _json(table: Table) -> bytes:
@@ -122,7 +99,7 @@ def _json(table: Table) -> bytes:
         }
         for row in table.rows
     ]
-    return f"{_dumped(rows)}\n".encode("utf-8", "backslashreplace")
+    return f"{dumped(rows)}\n".encode("utf-8", "backslashreplace")
 
 
 def _spoken(cell: Any) -> Any:
@@ -130,7 +107,7 @@ def _spoken(cell: Any) -> Any:
         return None
     if isinstance(cell, str | int | float):
         return cell
-    return json.loads(_dumped(cell), parse_constant=lambda _: None)
+    return json.loads(dumped(cell), parse_constant=lambda _: None)
 
 
 def _clean(text: str) -> str:
@@ -162,7 +139,7 @@ def _typed(pyarrow: Any, cells: list[Any]) -> Any:
     if kinds and kinds <= {int, float} and all(map(_narrow, cells)):
         numbers = [None if cell is None else float(cell) for cell in cells]
         return pyarrow.array(numbers, pyarrow.float64())
-    words = [None if cell is None else _clean(_words(cell)) for cell in cells]
+    words = [None if cell is None else _clean(words_of(cell)) for cell in cells]
     return pyarrow.array(words, pyarrow.string())
 
 

@@ -13,10 +13,9 @@ from typing import Final
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
 
-from hpcshell import __version__
 from hpcshell.core.errors import HpcError
+from hpcshell.web import openapi
 from hpcshell.web.api import (
     clusters,
     compare,
@@ -40,11 +39,11 @@ from hpcshell.web.api import (
 )
 from hpcshell.web.context import Context
 from hpcshell.web.mlflow import routes as mlflow
+from hpcshell.web.pages import routes as pages
 from hpcshell.web.problems import respond
+from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.gate import Gate
 
-OPEN: Final = "open"
-"""The option of a route that needs no caller."""
 VERSIONED: Final = (
     *(experiments, runs, metrics, files, ingest, compare),
     *(jobs, queue, logs, machine, clusters, sweeps, simulate, whatif, events, webhooks, tokens),
@@ -54,24 +53,29 @@ VERSIONED: Final = (
 
 def make_app(context: Context) -> Gate:
     """The whole server, as ASGI. It does not close the context."""
+    authentication = Authentication(context)
     application = Litestar(
         route_handlers=[
             Router("/api/v1", route_handlers=[each for m in VERSIONED for each in m.handlers]),
-            *(each for m in (health, prometheus, mlflow) for each in m.handlers),
+            *(each for m in (health, prometheus, mlflow, pages) for each in m.handlers),
+            *openapi.served(),
         ],
-        dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
+        dependencies={
+            "context": Provide(lambda: context, sync_to_thread=False),
+            "authentication": Provide(lambda: authentication, sync_to_thread=False),
+        },
         exception_handlers={
             HpcError: respond,
             HTTPException: respond,
             Exception: respond,
         },
-        openapi_config=OpenAPIConfig(title="HPCShell", version=__version__),
-        request_max_body_size=None,  # the gate bounds it
+        openapi_config=openapi.config(),
+        request_max_body_size=None,
         logging_config=None,
         debug=False,
         pdb_on_exception=False,
     )
-    return Gate(application, context, _open(application))
+    return Gate(application, context.settings.web, authentication, _open(application))
 
 
 def _open(application: Litestar) -> Callable[[str], bool]:
@@ -82,7 +86,7 @@ def _open(application: Litestar) -> Callable[[str], bool]:
         )
         for route in application.routes
         for handler in getattr(route, "route_handlers", ())
-        if handler.opt.get(OPEN)
+        if handler.opt.get(openapi.OPEN)
     ]
     found = re.compile("|".join(sorted(set(patterns))) or "(?!)")
     return lambda path: found.fullmatch(path) is not None

@@ -14,7 +14,11 @@ class OriginNotAllowed(Refused):
 
 
 class MethodNotAllowed(Wrong):
-    """There is such an address, and it does not take this method."""
+    """There is such an address, and it does not take this method. `allowed`: those it takes."""
+
+    def __init__(self, message: str, hint: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(message, hint)
+        self.allowed = allowed
 
 
 class MethodUnknown(Wrong):
@@ -43,3 +47,17 @@ class TooMany(NotYet):
 
 class HeadTooLarge(Wrong):
     """The line and the headers of the request are too long."""
+
+
+class NotSatisfiable(Wrong):
+    """A range begins behind the end of the file. `size`: of the whole file."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"the file has {size:,} bytes: the range lies behind its end", "ask for an earlier part"
+        )
+        self.size = size
+
+
+class CsrfMissing(Refused):
+    """A change by a session, which did not come from a form of ours."""

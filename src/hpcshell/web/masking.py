@@ -47,5 +47,6 @@ def write_logs(*, requests: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what clients do wrong is theirs
     access = logging.getLogger("uvicorn.access")
     access.setLevel(logging.INFO if requests else logging.CRITICAL)

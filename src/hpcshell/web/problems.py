@@ -17,6 +17,7 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Unreachable, Wrong
 from hpcshell.track import artifacts
+from hpcshell.track.points.ingest import Gap
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.trouble import Full
 from hpcshell.web import errors
@@ -31,12 +32,14 @@ STATUSES: Final[dict[type[HpcError], int]] = {
     Unauthenticated: 401,
     Refused: 403,
     NotFound: 404,
-    Exists: 409,
-    artifacts.TooLarge: 413,
     errors.MethodNotAllowed: 405,
     errors.Slow: 408,
+    Exists: 409,
+    Gap: 409,
+    artifacts.TooLarge: 413,
     errors.TooLarge: 413,
     errors.Unsupported: 415,
+    errors.NotSatisfiable: 416,
     errors.TooMany: 429,
     errors.HeadTooLarge: 431,
     Broken: 500,
@@ -110,6 +113,10 @@ def _told_besides(error: HpcError) -> list[tuple[bytes, bytes]]:
     if isinstance(error, (NotYet, Unreachable)):
         wait = math.ceil(error.after) if isinstance(error, errors.TooMany) else AGAIN
         headers.append((b"retry-after", str(max(1, wait)).encode()))
+    if isinstance(error, errors.NotSatisfiable):
+        headers.append((b"content-range", f"bytes */{error.size}".encode()))
+    if isinstance(error, errors.MethodNotAllowed) and error.allowed:
+        headers.append((b"allow", ", ".join(error.allowed).encode()))
     if isinstance(error, CLOSING):
         headers.append((b"connection", b"close"))
     return headers
@@ -137,9 +144,7 @@ def _of_litestar(error: HTTPException) -> HpcError:
         case 404:
             return NotFound("there is nothing at this address", "see /docs for what there is")
         case 405:
-            return errors.MethodNotAllowed(
-                "this address does not take that method", "see /docs for those that it takes"
-            )
+            return _not_allowed(dict(error.headers or {}).get("allow", ""))
         case 413:
             return errors.TooLarge("the body is too large", "send less at once")
         case 415:
@@ -148,6 +153,17 @@ def _of_litestar(error: HTTPException) -> HpcError:
             return Wrong(said, "see /docs for what is expected")
     _log.error("a defect of the server", exc_info=error)
     return Broken("the server has failed", "its log says how: this is a defect of hpc")
+
+
+def _not_allowed(methods: str) -> errors.MethodNotAllowed:
+    allowed = {each for each in methods.split(", ") if each}
+    if "GET" in allowed:
+        allowed.add("HEAD")
+    return errors.MethodNotAllowed(
+        "this address does not take that method",
+        "it takes " + ", ".join(sorted(allowed)),
+        tuple(sorted(allowed)),
+    )
 
 
 def _fault(extra: dict[str, Any]) -> str:
@@ -159,6 +175,4 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     """The exception handler of the application."""
     answer = answer_of(told(error), request.scope["path"])
     kept = {name.decode(): value.decode() for name, value in answer.headers[2:]}
-    if isinstance(error, HTTPException) and "allow" in (error.headers or {}):
-        kept["allow"] = dict(error.headers or {})["allow"]
     return Response(answer.body, status_code=answer.status, media_type=MEDIA, headers=kept)

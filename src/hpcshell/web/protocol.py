@@ -19,6 +19,8 @@ from hpcshell.web.security.heads import guarded
 HEAD: Final = 64 << 10
 """Bytes of a request's line and headers."""
 HEADERS: Final = 100
+LINGER: Final = 2.0
+"""Seconds in which a client that was refused may read why."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -35,7 +37,7 @@ class Protocol(HttpToolsProtocol):
         self._refusal: HpcError | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(Lingering(transport, self.loop))  # type: ignore[arg-type]
         self._peer = _peer_of(transport)
         self._await_head()
 
@@ -44,6 +46,8 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return  # what was refused already
         if self._in_head and self._timer is None:
             self._await_head()
         super().data_received(data)
@@ -57,17 +61,24 @@ class Protocol(HttpToolsProtocol):
         if self._peer is not None:
             self.scope[PEER] = self._peer  # type: ignore[typeddict-unknown-key]
 
+    def eof_received(self) -> None:
+        self._ending.let_go()
+
     def on_headers_complete(self) -> None:
         self._stop_timer()
-        self._in_head, self._size = False, 0
+        self._in_head, self._size, self._ending.more = False, 0, True
         self._refusal = self._fault()
         if self._refusal is not None:
             raise ValueError("refused")
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._in_head = True
+        self._in_head, self._ending.more = True, False
         super().on_message_complete()
+
+    @property
+    def _ending(self) -> Lingering:
+        return self.transport  # type: ignore[return-value]
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._refusal or Wrong("this is no HTTP/1.1", "send HTTP/1.1"))
@@ -80,7 +91,7 @@ class Protocol(HttpToolsProtocol):
                 self.transport.write(b"0\r\n\r\n")
             cycle.disconnected = True
             cycle.message_event.set()
-            self.transport.close()
+            self._ending.let_go()
             return
         super().shutdown()
 
@@ -102,15 +113,52 @@ class Protocol(HttpToolsProtocol):
 
     def _too_late(self) -> None:
         if not self.transport.is_closing():
-            self.transport.close()
+            self._ending.let_go()
 
     def _refuse(self, error: HpcError) -> None:
         answer = answer_of(error, "/")
         lines = [f"HTTP/1.1 {answer.status} \r\n".encode("ascii")]
         headers = [pair for pair in guarded(answer.headers) if pair[0] != b"connection"]
         lines += [b"%s: %s\r\n" % pair for pair in [*headers, (b"connection", b"close")]]
+        self._stop_timer()
+        self._ending.more = True
         self.transport.write(b"".join([*lines, b"\r\n", answer.body]))
         self.transport.close()
+
+
+class Lingering:
+    """A transport that, closed while the client still sends, lets it read the answer first. To
+    close at once would reset the connection, and the answer would be lost.
+
+    `more`: whether the client still sends."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._closing = False
+        self.more = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Whether nothing is to be written any more."""
+        return self._closing or self._transport.is_closing()
+
+    def close(self) -> None:
+        """What asyncio's does."""
+        if not self.more:
+            self.let_go()
+        elif not self.is_closing():
+            self._closing = True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+            self._loop.call_later(LINGER, self.let_go)
+
+    def let_go(self) -> None:
+        """Close it at once."""
+        self._closing = True
+        self._transport.close()
 
 
 def _too_large() -> HpcError:

@@ -1,1 +1,1 @@
-"""Which run is which job: the environment, epilogs, events and polls."""
+"""Which run was which job: what witnesses tell of jobs, put together, and runs that follow them."""

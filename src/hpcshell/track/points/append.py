@@ -16,12 +16,11 @@ from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from hpcshell.core.errors import NotFound
-from hpcshell.core.words import quote
-from hpcshell.track.points.chunks import Points, check_key, decode, encode, joined, packed, solid
-from hpcshell.track.store.tables import answers, chunks, runs, series
+from hpcshell.track.points.chunks import Points, decode, encode, joined, packed, solid
+from hpcshell.track.store import runs, texts
+from hpcshell.track.store.tables import answers, chunks, series
+from hpcshell.track.store.writing import INSERT, once
 
 FULL: Final = 8192
 """Points of a chunk that is not put together with others."""
@@ -42,10 +41,12 @@ def append(
     """Add points, and how many that were. It is a sign of life of the run.
 
     `batch` is any text that stands for these points: under the same one, nothing is added to the
-    run twice. Raises `NotFound` for the run, `Wrong` for names, steps, times or values.
+    run twice. Raises `NotFound` for the run, `Refused` where it is deleted, and `Wrong` for names,
+    steps, times or values.
     """
-    added = {check_key(key): solid(points) for key, points in sorted(metrics.items()) if points[0]}
-    alive(connection, run_id, now)
+    added = {texts.key(key, "metric"): solid(metrics[key]) for key in sorted(metrics)}
+    added = {key: points for key, points in added.items() if points.steps}
+    runs.heartbeat(connection, run_id, now)
     if not added or (batch is not None and not _first(connection, run_id, batch, now)):
         return 0
     rows = [{"run_id": run_id, "key": key, **_summary(points)} for key, points in added.items()]
@@ -66,12 +67,6 @@ def append(
         if row.chunks % TIERS[0] == 0:
             compact(connection, row.id, row.chunks)
     return sum(len(points.steps) for points in added.values())
-
-
-def alive(connection: Connection, run_id: str, now: float) -> None:
-    """Note that the run was heard of; one that was given up is running again. Raises `NotFound`."""
-    if connection.execute(_ALIVE, {"of": run_id, "now": now}).rowcount == 0:
-        raise NotFound(f"there is no run {quote(run_id)}", "hpc track runs lists them")
 
 
 def compact(connection: Connection, series_id: int, number: int) -> None:
@@ -127,7 +122,7 @@ def _latest(points: Points) -> int:
 @cache
 def _upsert(dialect: str) -> Any:
     """Adds to a row what a row of new points says, or makes it."""
-    made = (postgresql if dialect == "postgresql" else sqlite).insert(series)
+    made = INSERT[dialect](series)
     new, old = made.excluded, series.c
     later = or_(
         new.last_step > old.last_step,
@@ -194,15 +189,6 @@ _DROP: Final = delete(chunks).where(
     chunks.c.number > bindparam("first"),
     chunks.c.number <= bindparam("last"),
 )
-_ALIVE: Final = (
-    update(runs)
-    .where(runs.c.run_id == bindparam("of"))
-    .values(
-        updated_at=bindparam("now"),
-        heartbeat_at=bindparam("now"),
-        status=case((runs.c.status == "LOST", "RUNNING"), else_=runs.c.status),
-    )
-)
 
 
 def _groups(sizes: Sequence[Any]) -> Iterator[list[int]]:
@@ -245,10 +231,4 @@ def _first(connection: Connection, run_id: str, batch: str, now: float) -> bool:
     """Whether the run has not had this batch yet; it is taken as had from here on."""
     digest = hashlib.sha256(f"points {run_id} {batch}".encode("utf-8", "surrogatepass"))
     row = {"key": digest.hexdigest(), "status": _BATCH, "body": b"", "created_at": now}
-    return connection.execute(_batch(connection.dialect.name), row).rowcount == 1
-
-
-@cache
-def _batch(dialect: str) -> Any:
-    made = (postgresql if dialect == "postgresql" else sqlite).insert(answers)
-    return made.on_conflict_do_nothing(index_elements=[answers.c.key])
+    return connection.execute(once(connection.dialect.name, answers), row).rowcount == 1

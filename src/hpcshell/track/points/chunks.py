@@ -17,10 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcshell.core.errors import Wrong
-from hpcshell.core.words import quote, safe
+from hpcshell.core.words import quote
 
-LONGEST_KEY: Final = 250
-"""Characters of a metric's name."""
 _STEP: Final = np.dtype("<i8")
 _FLOAT: Final = np.dtype("<f8")
 _STEPS: Final = range(-(1 << 63), 1 << 63)
@@ -113,21 +111,6 @@ def packed(columns: Columns) -> bytes:
             columns.values.astype(_FLOAT, copy=False).tobytes(),
         )
     )
-
-
-def check_key(key: str) -> str:
-    """The name of a metric itself, where it is one: printable, 1 to 250 characters. Raises
-    `Wrong`. HTML, blanks, slashes and all scripts are fine: it is shown as text."""
-    if not 1 <= len(key) <= LONGEST_KEY:
-        raise Wrong(
-            f"the name of a metric has {len(key)} characters", f"take 1 to {LONGEST_KEY} of them"
-        )
-    if safe(key) != key:
-        raise Wrong(
-            f"the name {quote(key)} of a metric has characters that cannot be shown",
-            "leave control characters and the like out",
-        )
-    return key
 
 
 def value_of(said: object) -> float:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, case, func, select
 from hpcshell.core.errors import NotFound, Refused
 from hpcshell.core.words import quote
 from hpcshell.track.records import Run
-from hpcshell.track.store import configs, experiments, jobs, lists, texts, writing
+from hpcshell.track.store import configs, experiments, jobstates, lists, texts, writing
 from hpcshell.track.store.documents import documents
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.filters.vocabulary import RUNS
@@ -83,15 +83,15 @@ def create(connection: Connection, new: NewRun, now: float) -> Run:
     config = configs.plain(new.config)
     flat = texts.pairs(configs.flat(config) | new.params, "param")
     checked = texts.pairs(new.tags, "tag")
-    connection.execute(runs.insert(), _row(connection, new, run_id, config, now))
+    connection.execute(runs.insert(), _row(new, run_id, config, now))
     _put_params(connection, run_id, flat)
     writing.put(connection, tags, {"run_id": run_id}, checked)
+    if new.job is not None:
+        jobstates.link_run(connection, run_id, new.job, now)
     return show(connection, run_id)
 
 
-def _row(
-    connection: Connection, new: NewRun, run_id: str, config: dict[str, Any], now: float
-) -> dict[str, Any]:
+def _row(new: NewRun, run_id: str, config: dict[str, Any], now: float) -> dict[str, Any]:
     status = status_of(new.status)
     started = new.started_at
     if started is None and status != "PENDING":
@@ -112,7 +112,6 @@ def _row(
         "ended_at": started if status in ENDED else None,
         "heartbeat_at": now,
         "updated_at": now,
-        "job_key": None if new.job is None else jobs.ensure(connection, new.job, now),
     }
 
 
@@ -213,9 +212,10 @@ def drop_tag(connection: Connection, run_id: str, key: str, now: float) -> None:
         raise NotFound(f"run {run_id} has no tag {quote(key)}", "show it for its tags")
 
 
-def link(connection: Connection, run_id: str, job_key: int | None, now: float) -> None:
-    """Say which job it is, by the key of the job's row."""
-    _change(connection, run_id, now, {"job_key": job_key})
+def link(connection: Connection, run_id: str, job: JobRef, now: float) -> None:
+    """Say which job it is: see `jobstates.link_run`. Raises `NotFound`, `Refused` or `Wrong`."""
+    touch(connection, run_id, now)
+    jobstates.link_run(connection, run_id, job, now)
 
 
 def delete(connection: Connection, run_id: str, now: float) -> None:

@@ -68,6 +68,7 @@ experiment_tags: Final = Table(
     Column("experiment_id", ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
     Column("key", _string(250), primary_key=True),
     Column("value", _TEXT, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 jobs: Final = Table(
@@ -101,7 +102,7 @@ jobs: Final = Table(
     Column("max_rss", BigInteger),
     Column("unknown_since", Double),
     Column("updated_at", Double, nullable=False),
-    UniqueConstraint("cluster", "id", "element"),
+    UniqueConstraint("id", "element", "kind", "cluster"),
     Index("jobs_state", "state"),
     sqlite_autoincrement=True,
 )
@@ -147,6 +148,7 @@ params: Final = Table(
     Column("number", Double),
     Column("value", _TEXT, nullable=False),
     Index("params_number", "key", "number"),
+    sqlite_with_rowid=False,
 )
 """`number`: the value, where it is one and no NaN."""
 Index("params_value", params.c.key, func.substr(params.c.value, text("1"), text(str(HEAD))))
@@ -157,6 +159,7 @@ tags: Final = Table(
     Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
     Column("key", _string(250), primary_key=True),
     Column("value", _TEXT, nullable=False),
+    sqlite_with_rowid=False,
 )
 Index("tags_value", tags.c.key, func.substr(tags.c.value, text("1"), text(str(HEAD))))
 
@@ -199,9 +202,12 @@ sources: Final = Table(
     Column("source", _string(64), primary_key=True),
     Column("run_id", _string(32), nullable=False),
     Column("offset", BigInteger, nullable=False),
+    Column("bad", BigInteger, nullable=False, default=0),
+    Column("trouble", _TEXT),
     Column("updated_at", Double, nullable=False),
 )
-"""How far each spool file has been taken in: what is before `offset` is never taken in again."""
+"""How far each spool file has been taken in: what is before `offset` is never taken in again.
+`bad`: how many of its lines could not be read; `trouble`: what was wrong with the last of those."""
 
 answers: Final = Table(
     "answers",

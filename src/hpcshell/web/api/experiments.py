@@ -13,6 +13,7 @@ from hpcshell.core.errors import Refused
 from hpcshell.track.records import SCHEMA, Document, Experiment
 from hpcshell.track.store import configs, experiments
 from hpcshell.track.store.paging import Wanted
+from hpcshell.web.addresses import Id, number_of
 from hpcshell.web.changing import Asked, changed, own_experiment
 from hpcshell.web.context import Context
 from hpcshell.web.listing import asked
@@ -95,8 +96,8 @@ async def every(context: Context, wanted: Wanted) -> Experiments:
     summary="Show an experiment",
     description="Deleted ones, too: `deleted_at` says so.",
 )
-async def show(context: Context, id: int) -> Experiment:
-    return await context.read(lambda connection: experiments.show(connection, id))
+async def show(context: Context, id: Id) -> Experiment:
+    return await context.read(lambda connection: experiments.show(connection, number_of(id)))
 
 
 @patch(
@@ -108,24 +109,24 @@ async def show(context: Context, id: int) -> Experiment:
     description="Changes what is given. Others' experiments are changed by operators.",
 )
 async def change(
-    request: Asked, context: Context, id: int, data: ExperimentChange
+    request: Asked, context: Context, id: Id, data: ExperimentChange
 ) -> Response[Experiment]:
-    caller = caller_of(request)
+    caller, number = caller_of(request), number_of(id)
     if data.owner is not None and not caller.may(OPERATE):
         raise Refused("an experiment's owner is changed by operators", "ask one of them")
 
     def work(connection: Connection, now: float) -> Experiment:
-        own_experiment(connection, caller, id)
+        own_experiment(connection, caller, number)
         experiments.update(
             connection,
-            id,
+            number,
             name=data.name,
             description=data.description,
             owner=data.owner,
             now=now,
         )
-        _tag(connection, id, data.tags, now)
-        return experiments.show(connection, id)
+        _tag(connection, number, data.tags, now)
+        return experiments.show(connection, number)
 
     return await changed(request, context, work, status=200)
 
@@ -134,7 +135,7 @@ def _tag(connection: Connection, id: int, tags: dict[str, Any], now: float) -> N
     there = experiments.show(connection, id).tags
     kept = {key: value for key, value in tags.items() if value is not None}
     experiments.set_tags(connection, id, configs.flat(configs.plain(kept)), now)
-    for key in tags.keys() - kept.keys() & there.keys():
+    for key in (tags.keys() - kept.keys()) & there.keys():
         experiments.drop_tag(connection, id, key, now)
 
 
@@ -146,13 +147,13 @@ def _tag(connection: Connection, id: int, tags: dict[str, Any], now: float) -> N
     summary="Delete an experiment with its runs",
     description=f"{_DELETED} Deleting it again does nothing.",
 )
-async def remove(request: Asked, context: Context, id: int) -> Response[Experiment]:
-    caller = caller_of(request)
+async def remove(request: Asked, context: Context, id: Id) -> Response[Experiment]:
+    caller, number = caller_of(request), number_of(id)
 
     def work(connection: Connection, now: float) -> Experiment:
-        own_experiment(connection, caller, id)
-        experiments.delete(connection, id, now)
-        return experiments.show(connection, id)
+        own_experiment(connection, caller, number)
+        experiments.delete(connection, number, now)
+        return experiments.show(connection, number)
 
     return await changed(request, context, work, status=200)
 
@@ -165,13 +166,13 @@ async def remove(request: Asked, context: Context, id: int) -> Response[Experime
     summary="Bring a deleted experiment back",
     description="With the runs that were deleted with it; 409 where another has its name now.",
 )
-async def restore(request: Asked, context: Context, id: int) -> Response[Experiment]:
-    caller = caller_of(request)
+async def restore(request: Asked, context: Context, id: Id) -> Response[Experiment]:
+    caller, number = caller_of(request), number_of(id)
 
     def work(connection: Connection, now: float) -> Experiment:
-        own_experiment(connection, caller, id)
-        experiments.restore(connection, id, now)
-        return experiments.show(connection, id)
+        own_experiment(connection, caller, number)
+        experiments.restore(connection, number, now)
+        return experiments.show(connection, number)
 
     return await changed(request, context, work, status=200)
 

@@ -1,7 +1,254 @@
-"""Routes of files."""
+"""Routes of files: artifacts and checkpoints of runs, uploaded or named where they lie."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
-handlers: Final[list[Any]] = []
+import msgspec
+from litestar import Response, delete, get, post, put
+from litestar.params import Parameter
+from sqlalchemy import Connection
+
+from hpcshell.core.errors import Refused
+from hpcshell.core.words import quote
+from hpcshell.machine import clock
+from hpcshell.machine.beneath import open_beneath
+from hpcshell.track.artifacts import Stored, Upload
+from hpcshell.track.records import SCHEMA, Document, File
+from hpcshell.track.store import files, runs
+from hpcshell.track.store.paging import DEFAULT, MOST
+from hpcshell.web.addresses import RunId, tail
+from hpcshell.web.changing import Asked, changed, own_run
+from hpcshell.web.context import Context
+from hpcshell.web.downloads import download
+from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
+
+_TAGS: Final = ["files"]
+BLOCK: Final = 1 << 20
+"""Bytes of an upload that are written at once."""
+Kind = Literal["artifact", "checkpoint"]
+
+
+class NamedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file on shared storage, which stays where it is."""
+
+    uri: str
+    """Where it lies: a path, or a URL of whatever keeps it."""
+    path: str | None = None
+    """Its name within the run; the last part of `uri`, where it is left out."""
+    kind: Kind | None = None
+    step: int | None = None
+    size: int | None = None
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class Files(Document, frozen=True, kw_only=True):
+    """A page of a run's files by their paths."""
+
+    schema: int = SCHEMA
+    rows: list[File]
+    next: str | None = None
+
+
+@get(
+    "/runs/{run_id:str}/artifacts",
+    guards=[needs(READ)],
+    tags=_TAGS,
+    summary="List the files of a run",
+    description="Artifacts and checkpoints, by their paths.",
+)
+async def listed(
+    context: Context,
+    run_id: RunId,
+    under: Annotated[
+        str, Parameter(max_length=1000, description="a directory: only files beneath it")
+    ] = "",
+    limit: Annotated[int, Parameter(ge=1, le=MOST)] = DEFAULT,
+    cursor: Annotated[str, Parameter(max_length=1000)] = "",
+) -> Files:
+    page = await context.read(
+        lambda connection: files.page(connection, run_id, under=under, limit=limit, after=cursor)
+    )
+    return Files(rows=page.rows, next=page.next)
+
+
+@post(
+    "/runs/{run_id:str}/artifacts",
+    guards=[needs(TRACK)],
+    tags=_TAGS,
+    summary="Name a file on shared storage",
+    description="Nothing is copied. It can be downloaded where it lies beneath one of [track] "
+    "roots.",
+)
+async def name(request: Asked, context: Context, run_id: RunId, data: NamedFile) -> Response[File]:
+    return await _named(request, context, run_id, data, data.kind or "artifact")
+
+
+@post(
+    "/runs/{run_id:str}/checkpoints",
+    guards=[needs(TRACK)],
+    tags=_TAGS,
+    summary="Name a checkpoint on shared storage",
+    description="As an artifact of the kind `checkpoint`, with its step.",
+)
+async def checkpoint(
+    request: Asked, context: Context, run_id: RunId, data: NamedFile
+) -> Response[File]:
+    return await _named(request, context, run_id, data, data.kind or "checkpoint")
+
+
+async def _named(
+    request: Asked, context: Context, run_id: str, data: NamedFile, kind: str
+) -> Response[File]:
+    caller = caller_of(request)
+    path = data.path or data.uri.rstrip("/").rpartition("/")[2]
+
+    def work(connection: Connection, now: float) -> File:
+        own_run(connection, caller, run_id)
+        file = File(
+            run_id=run_id,
+            path=path,
+            kind=kind,
+            uri=data.uri,
+            size=data.size,
+            sha256=data.sha256,
+            step=data.step,
+            created_at=now,
+        )
+        return files.put(connection, file, now)
+
+    return await changed(request, context, work)
+
+
+# -------------------------------------------------------------------------------------- uploads
+
+
+@put(
+    "/runs/{run_id:str}/artifacts/{path:path}",
+    guards=[needs(TRACK)],
+    status_code=201,
+    tags=_TAGS,
+    summary="Upload a file",
+    description="The body is the file, of any kind; it takes the place of one of the same path. "
+    "What is answered is on disk. Archives are kept as they are.",
+)
+async def upload(
+    request: Asked,
+    context: Context,
+    run_id: RunId,
+    kind: Kind = "artifact",
+    step: int | None = None,
+) -> Response[File]:
+    caller, path = caller_of(request), files.path_of(tail(request, "artifacts"))
+
+    def allowed(connection: Connection) -> None:
+        own_run(connection, caller, run_id)
+        runs.require_live(connection, run_id)
+
+    await context.read(allowed)
+    arriving = await context.work(context.artifacts.begin, run_id, path, _length(request))
+    try:
+        stored = await _received(request, context, arriving)
+        file = File(
+            run_id=run_id,
+            path=path,
+            kind=kind,
+            size=stored.size,
+            sha256=stored.sha256,
+            step=step,
+            created_at=clock.now(),
+        )
+        placed = await context.work(_place, context, arriving, file)
+    except BaseException:
+        await context.work(arriving.abandon)
+        raise
+    return Response(placed, status_code=201)
+
+
+def _length(request: Asked) -> int | None:
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isascii() and said.isdigit() else None
+
+
+async def _received(request: Asked, context: Context, arriving: Upload) -> Stored:
+    block = bytearray()
+    async for piece in request.stream():
+        block += piece
+        if len(block) >= BLOCK:
+            await context.work(arriving.write, bytes(block))
+            block.clear()
+    await context.work(arriving.write, bytes(block))
+    return await context.work(arriving.seal)
+
+
+def _place(context: Context, arriving: Upload, file: File) -> File:
+    """Give it its name, on disk and in the store: whoever uploads the same comes after."""
+    with context.artifacts.placing:
+        arriving.place()
+        return context.store.change(lambda connection: files.put(connection, file, file.created_at))
+
+
+# ------------------------------------------------------------------------------------ downloads
+
+
+@get(
+    "/runs/{run_id:str}/artifacts/{path:path}",
+    guards=[needs(READ)],
+    media_type="application/octet-stream",
+    tags=_TAGS,
+    summary="Download a file",
+    description="To be saved, never shown: text/plain for logs and the like, bytes for all else. "
+    "Understands `Range` and `If-None-Match`.",
+)
+async def fetch(request: Asked, context: Context, run_id: RunId) -> Response[Any]:
+    path = tail(request, "artifacts")
+    file = await context.read(lambda connection: files.show(connection, run_id, path))
+    if file.uri is None:
+        descriptor = await context.work(context.artifacts.open, run_id, path)
+        return download(request.headers, context, descriptor, path, f'"{file.sha256}"')
+    roots = context.settings.track.roots
+    descriptor = await context.work(_open_named, roots, file.uri)
+    return download(request.headers, context, descriptor, path)
+
+
+def _open_named(roots: tuple[str, ...], uri: str) -> int:
+    """A descriptor of a file on shared storage. Raises `NotFound` or `Refused`."""
+    path = uri.removeprefix("file://")
+    for root in roots:
+        top = root.rstrip("/") + "/"
+        if path.startswith(top) and len(path) > len(top):
+            return open_beneath(root, path[len(top) :])
+    raise Refused(
+        f"the file lies at {quote(uri, 200)}, which is not read from here",
+        "copy it from there, or name its directory in [track] roots",
+    )
+
+
+@delete(
+    "/runs/{run_id:str}/artifacts/{path:path}",
+    guards=[needs(TRACK)],
+    status_code=200,
+    tags=_TAGS,
+    summary="Delete a file",
+    description="For good, if it was uploaded; a file on shared storage stays where it is.",
+)
+async def remove(request: Asked, context: Context, run_id: RunId) -> File:
+    caller, path = caller_of(request), tail(request, "artifacts")
+
+    def forget(connection: Connection) -> File:
+        own_run(connection, caller, run_id)
+        file = files.show(connection, run_id, path)
+        files.drop(connection, run_id, path, clock.now())
+        return file
+
+    def work() -> File:
+        with context.artifacts.placing:
+            file = context.store.change(forget)
+            if file.uri is None:
+                context.artifacts.remove(run_id, path)
+            return file
+
+    return await context.work(work)
+
+
+handlers: Final[list[Any]] = [listed, name, checkpoint, upload, fetch, remove]

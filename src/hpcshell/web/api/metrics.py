@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar import Response, get, post
@@ -18,6 +17,7 @@ from hpcshell.track.points.lttb import LEAST
 from hpcshell.track.records import SCHEMA, Document, Number, Point, Summary
 from hpcshell.track.store import runs
 from hpcshell.track.store.tables import series
+from hpcshell.web.addresses import RunId, tail
 from hpcshell.web.changing import Asked, changed, own_run
 from hpcshell.web.context import Context
 from hpcshell.web.requests import Tolerant
@@ -84,7 +84,7 @@ class CurveRow(Document, frozen=True, kw_only=True):
     """What `times` are counted from, Unix seconds."""
     steps: list[int] | None = None
     times: list[float] | None = None
-    values: list[Number] = []
+    values: list[Number]
 
 
 class Curves(Document, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ class Curves(Document, frozen=True, kw_only=True):
     "is answered is on disk. A run that has ended takes what comes late.",
 )
 async def log(
-    request: Asked, context: Context, run_id: str, data: Batch | list[Logged]
+    request: Asked, context: Context, run_id: RunId, data: Batch | list[Logged]
 ) -> Response[Accepted]:
     points = _points(data)
     caller = caller_of(request)
@@ -132,7 +132,8 @@ def _points(data: Batch | list[Logged]) -> list[Logged]:
         )
     if data.metrics is not None:
         return data.metrics
-    assert data.name is not None and data.value is not None
+    assert data.name is not None
+    assert data.value is not None
     return [Logged(data.name, data.value, data.step, data.time)]
 
 
@@ -166,7 +167,7 @@ def _filled(
     last: dict[str, int] = {}
     if open_:
         asked = {"run": run_id, "keys": open_}
-        last = {key: step for key, step in connection.execute(_LAST, asked)}
+        last = {row.key: row.last_step for row in connection.execute(_LAST, asked)}
     return {
         key: Points(
             _counted(steps, last.get(key, -1)) if key in open_ else steps,  # type: ignore[arg-type]
@@ -193,7 +194,7 @@ def _counted(steps: Iterable[int | None], last: int) -> list[int]:
     summary="Show what is known of a run's metrics",
     description="Of each the number of points, the last, the least and the greatest.",
 )
-async def summaries(context: Context, run_id: str) -> Metrics:
+async def summaries(context: Context, run_id: RunId) -> Metrics:
     run = await context.read(lambda connection: runs.show(connection, run_id))
     return Metrics(run_id=run_id, metrics=run.metrics)
 
@@ -211,7 +212,7 @@ Step = Annotated[int | None, Parameter(description="a step")]
 async def raw(
     request: Asked,
     context: Context,
-    run_id: str,
+    run_id: RunId,
     since: Step = None,
     until: Step = None,
     limit: Annotated[int, Parameter(ge=1, le=reading.LIMIT)] = reading.MOST,
@@ -240,7 +241,7 @@ async def raw(
 )
 async def curves(
     context: Context,
-    run_id: str,
+    run_id: RunId,
     keys: Annotated[list[str] | None, Parameter(max_items=1000)] = None,
     points: Annotated[int, Parameter(ge=LEAST, le=reading.LIMIT)] = reading.MOST,
     by: Literal["step", "time"] = "step",
@@ -254,15 +255,6 @@ async def curves(
         return Curves(run_id=run_id, curves=rows)
 
     return await context.read(read)
-
-
-def tail(request: Asked, word: str) -> str:
-    """What the address says after `/word/`, exactly: a path is not made tidy. Raises `Wrong`."""
-    raw: bytes = request.scope["raw_path"]
-    try:
-        return unquote_to_bytes(raw.partition(b"/%s/" % word.encode())[2]).decode()
-    except UnicodeDecodeError:
-        raise Wrong("the address is not UTF-8", "write it in UTF-8, percent-encoded") from None
 
 
 handlers: Final[list[Any]] = [log, summaries, raw, curves]

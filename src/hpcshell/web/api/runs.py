@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 from litestar import HttpMethod, Response, delete, get, patch, post, route
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
 from sqlalchemy import Connection
 
 from hpcshell.track.joining.refs import ref_of
 from hpcshell.track.records import SCHEMA, Document, Run
-from hpcshell.track.store import configs, jobs, runs
+from hpcshell.track.store import configs, experiments, jobs, runs
 from hpcshell.track.store.jobs import Prices
 from hpcshell.track.store.paging import Wanted
+from hpcshell.web.addresses import Id, RunId, number_of
 from hpcshell.web.changing import Asked, changed, own_run
 from hpcshell.web.context import Context
 from hpcshell.web.listing import asked
@@ -104,9 +104,6 @@ class Runs(Document, frozen=True, kw_only=True):
     """The `cursor` of the next page; `null`: this is the last."""
 
 
-RunId = Annotated[str, Parameter(description="32 hexadecimal digits")]
-
-
 def prices(context: Context) -> Prices:
     """What an hour of one costs here."""
     return Prices(context.settings.track.cpu_hour, context.settings.track.gpu_hour)
@@ -126,8 +123,8 @@ def texts_of(given: dict[str, Any] | None) -> dict[str, str]:
     description="Answers with the run and its `run_id`. A run has one job at most: it is named by "
     "`job`, or by a field such as `slurm_job_id`.",
 )
-async def begin(request: Asked, context: Context, id: int, data: RunToMake) -> Response[Run]:
-    new = _new(id, caller_of(request).user, data)
+async def begin(request: Asked, context: Context, id: Id, data: RunToMake) -> Response[Run]:
+    new = _new(number_of(id), caller_of(request).user, data)
 
     def work(connection: Connection, now: float) -> Run:
         run = runs.create(connection, new, now)
@@ -164,8 +161,9 @@ def _new(experiment_id: int, user: str, data: RunToMake) -> runs.NewRun:
     summary="List the runs of an experiment",
     description="Pages of them; see `GET /runs`.",
 )
-async def of_experiment(context: Context, id: int, wanted: Wanted) -> Runs:
-    return await _page(context, msgspec.structs.replace(wanted, experiments=(id,)))
+async def of_experiment(context: Context, id: Id, wanted: Wanted) -> Runs:
+    await context.read(lambda connection: experiments.show(connection, number_of(id)))
+    return await _page(context, msgspec.structs.replace(wanted, experiments=(number_of(id),)))
 
 
 @get(

@@ -1,7 +1,88 @@
-"""Routes of tokens."""
+"""Routes of tokens: for admins."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-handlers: Final[list[Any]] = []
+import msgspec
+from litestar import delete, get, post
+
+from hpcshell.core.errors import Wrong
+from hpcshell.machine import clock
+from hpcshell.track.store import tokens as kept
+from hpcshell.track.store.tokens import Token
+from hpcshell.web.context import Context
+from hpcshell.web.security import sessions
+from hpcshell.web.security.authentication import Authentication
+from hpcshell.web.security.callers import ADMIN, needs, role_of, scopes_of
+
+
+class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A token to make."""
+
+    name: str
+    user: str
+    role: str = "user"
+    scopes: list[str] = []
+    """Rights, fewer than the role has; none: all that it has."""
+    expires_at: float | None = None
+
+
+class MadeToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A new token."""
+
+    schema: int = 1
+    token: str
+    """To be sent as `Authorization: Bearer`; it is told this once."""
+    about: Token
+
+
+class TokenList(msgspec.Struct, frozen=True, kw_only=True):
+    """All tokens, those that are valid no more, too."""
+
+    schema: int = 1
+    rows: list[Token]
+
+
+@get("/tokens", guards=[needs(ADMIN)], summary="List the tokens", tags=["tokens"])
+async def listing(context: Context) -> TokenList:
+    return TokenList(rows=await context.read(kept.listed))
+
+
+@post("/tokens", guards=[needs(ADMIN)], summary="Make a token", tags=["tokens"])
+async def create(context: Context, data: NewToken) -> MadeToken:
+    now = clock.now()
+    role = role_of(data.role)
+    scopes = scopes_of(role, data.scopes)
+    if data.expires_at is not None and data.expires_at <= now:
+        raise Wrong("expires_at lies in the past", "give a later one, in Unix seconds")
+    text, about = await context.change(
+        lambda connection: kept.create(
+            connection,
+            data.name,
+            user=data.user,
+            role=role,
+            scopes=scopes,
+            expires_at=data.expires_at,
+            now=now,
+        )
+    )
+    return MadeToken(token=text, about=about)
+
+
+@delete(
+    "/tokens/{token_id:int}",
+    guards=[needs(ADMIN)],
+    status_code=200,
+    summary="Revoke a token, and the sessions that began with it",
+    tags=["tokens"],
+)
+async def revoke(context: Context, authentication: Authentication, token_id: int) -> Token:
+    revoked = await context.change(
+        lambda connection: sessions.revoke(connection, token_id, clock.now())
+    )
+    authentication.tokens.forget()
+    return revoked
+
+
+handlers: Final[list[Any]] = [listing, create, revoke]

@@ -1,7 +1,115 @@
-"""Routes of webhooks."""
+"""Epilogs of clusters say what became of jobs.
+
+POST /webhooks/slurm        job_id=12&event=end&exit_code=0, signed (see `track.joining.signing`)
+
+With a token that has the right `events` it needs no signature.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
-handlers: Final[list[Any]] = []
+import msgspec
+from litestar import Request, Response, post
+from sqlalchemy import Connection
+
+from hpcshell.core.errors import Refused, Wrong
+from hpcshell.core.units import format_duration
+from hpcshell.machine import clock
+from hpcshell.track.joining import signing
+from hpcshell.track.joining.hooks import told
+from hpcshell.track.joining.signing import Signature
+from hpcshell.track.store import seen
+from hpcshell.track.store.jobstates import Told, take
+from hpcshell.web.context import Context
+from hpcshell.web.polling import nudge
+from hpcshell.web.security.callers import EVENTS, Unauthenticated, caller_of
+
+LONGEST: Final = 64 << 10
+"""Bytes of a body."""
+MOST_FIELDS: Final = 200
+HOW: Final = "hpc track epilog --install writes a script that signs as it should"
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What became of an event. `job`: what people call it. `known`: it was known before."""
+
+    job: str
+    duplicate: bool = False
+    known: bool = True
+
+
+@post("/webhooks/{kind:str}", request_max_body_size=LONGEST, status_code=200)
+async def webhook(
+    request: Request[Any, Any, Any], context: Context, kind: str
+) -> Response[Heard]:
+    """Take in what an epilog says of a job. Whatever comes twice, or late, counts once.
+
+    Answers 202 where the job was not known yet.
+    """
+    body = await request.body()
+    signature = await _proof(request, context, body)
+    happened = float(signature.time) if signature else clock.now()
+    said = told(kind, _fields(request, body), happened)
+    heard = await context.change(lambda connection: hear(connection, said, signature))
+    if not heard.duplicate:
+        nudge(context)
+    return Response(heard, status_code=200 if heard.known or heard.duplicate else 202)
+
+
+def hear(connection: Connection, said: Told, signature: Signature | None) -> Heard:
+    """Take it in unless it was taken in before."""
+    label = said.ref.id if said.ref.element is None else f"{said.ref.id}_{said.ref.element}"
+    if signature is not None and not seen.first(connection, signature.id, clock.now()):
+        return Heard(label, duplicate=True)
+    taken = take(connection, [said], clock.now())
+    return Heard(label, known=not taken.new)
+
+
+async def _proof(
+    request: Request[Any, Any, Any], context: Context, body: bytes
+) -> Signature | None:
+    """The signature, which is genuine; None: a caller with the right to tell sends this. Raises
+    `Unauthenticated` or `Refused`."""
+    header = request.headers.get(signing.HEADER)
+    if header is None:
+        if not caller_of(request).may(EVENTS):
+            raise Refused(
+                "this needs the right 'events'", "sign it, or use a token of the role operator"
+            )
+        return None
+    signature = signing.read(header)
+    key = await context.work(signing.webhook_key, context.places)
+    if signature is None or not signing.is_genuine(key, signature, body):
+        raise Unauthenticated("the signature is not that of our key", HOW)
+    off = signature.time - clock.now()
+    if abs(off) > context.settings.track.webhook_skew:
+        late = "behind" if off < 0 else "ahead"
+        raise Unauthenticated(
+            f"the clock of who signed this is {format_duration(abs(off))} {late}",
+            "set it, or allow for more: [track] webhook_skew",
+        )
+    return signature
+
+
+def _fields(request: Request[Any, Any, Any], body: bytes) -> Mapping[str, Any]:
+    """The fields of a form or of a JSON object. Raises `Wrong`."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind == "application/json":
+            return msgspec.json.decode(body, type=dict[str, Any])
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="surrogateescape", max_num_fields=MOST_FIELDS
+        )
+    except (ValueError, msgspec.MsgspecError):
+        raise Wrong("the body is neither a form nor a JSON object", "send job_id=12&event=end") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Wrong("a field is there twice", "send each once")
+    return fields
+
+
+handlers: Final[list[Any]] = [webhook]
+"""Routes of webhooks."""

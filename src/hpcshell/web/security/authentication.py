@@ -7,9 +7,11 @@ import binascii
 import os
 from typing import Any, Final
 
+from hpcshell.core.errors import HpcError
 from hpcshell.core.settings_web import WebSettings
 from hpcshell.web.context import Context
 from hpcshell.web.errors import TooMany
+from hpcshell.web.security import sessions
 from hpcshell.web.security.callers import ROLES, Caller, Unauthenticated
 from hpcshell.web.security.heads import Head
 from hpcshell.web.security.limits import Rates
@@ -35,7 +37,10 @@ class Authentication:
         if given is not None:
             caller = await self.tokens.caller(_token_in(given))
             if caller is None:
-                raise self._failed(head)
+                raise self.failed(head)
+            return caller
+        session = sessions.cookies_of(head).get(sessions.name_of(head), "")
+        if session and (caller := await self.tokens.caller(session, session=True)):
             return caller
         if (uid := scope.get(PEER)) is not None and uid in (0, os.geteuid()):
             return Caller(user=f"uid {uid}", role="admin", rights=ROLES["admin"], how="socket")
@@ -55,7 +60,8 @@ class Authentication:
             role = "operator"
         return Caller(user=user, role=role, rights=ROLES[role], how="proxy")
 
-    def _failed(self, head: Head) -> Exception:
+    def failed(self, head: Head) -> HpcError:
+        """The error for a wrong token. They are counted, and right ones are not kept out."""
         if wait := self._failures.take(head.peer):
             return TooMany("too many wrong tokens", "wait, then send a right one", wait)
         return Unauthenticated(

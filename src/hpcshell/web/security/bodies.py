@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from hpcshell.core.settings_web import WebSettings
 from hpcshell.web.errors import Slow, Unsupported
 from hpcshell.web.security import limits
 from hpcshell.web.security.heads import Head
 
+JSON: Final = b"application/json"
+"""What a body is that does not say it."""
+
 Receive = Callable[[], Awaitable[Any]]
 
 
-async def taken_in(head: Head, receive: Receive, web: WebSettings) -> Receive:
-    """What the route is to receive instead. Raises `TooLarge`, `Unsupported`, `Slow`, `Wrong`."""
+async def taken_in(head: Head, receive: Receive, web: WebSettings) -> tuple[Receive, bytes | None]:
+    """What the route is to receive instead, and the body where all of it is here. Raises
+    `TooLarge`, `Unsupported`, `Slow` and `Wrong`."""
     if b"content-length" not in head.headers and b"transfer-encoding" not in head.headers:
-        return receive
+        return receive, b""
     most = limits.largest(head, web)
     limits.check_length(head, most)
     if limits.streamed(head):
-        return _counted(head, receive, most, web.request_timeout)
+        return _counted(head, receive, most, web.request_timeout), None
     try:
         body = await asyncio.wait_for(_whole(receive, most), web.request_timeout)
     except TimeoutError:
         raise _slow() from None
-    body = limits.unpacked(body, head.headers.get(b"content-encoding", b""), most)
-    if b"json" in head.headers.get(b"content-type", b"json").partition(b";")[0] and (
-        b"ndjson" not in head.headers.get(b"content-type", b"")
-    ):
+    if encoding := head.headers.get(b"content-encoding"):
+        body = await asyncio.to_thread(limits.unpacked, body, encoding, most)
+    kind = head.headers.get(b"content-type", JSON).partition(b";")[0].strip().lower()
+    if kind.endswith(b"json") and not kind.endswith(b"ndjson"):  # that is lines of it
         limits.check_depth(body)
-    return _again(body, receive)
+    return _again(body, receive), body
 
 
 async def _whole(receive: Receive, most: int) -> bytes:

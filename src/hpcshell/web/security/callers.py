@@ -7,7 +7,7 @@ A role is a set of rights; a token may have fewer (its scopes) and never more th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -66,6 +66,17 @@ def role_of(word: str) -> str:
         hint = f"did you mean {near}?" if near else "there are " + ", ".join(ROLES)
         raise Wrong(f"there is no role {quote(word)}", hint)
     return role
+
+
+def scopes_of(role: str, words: Sequence[str]) -> list[str]:
+    """The rights that are meant, of those of a role. Raises `Wrong`."""
+    rights = ROLES[role]
+    for word in words:
+        if word not in rights:
+            near = nearest(word, rights)
+            hint = f"did you mean {near}?" if near else "there are " + ", ".join(sorted(rights))
+            raise Wrong(f"the role {role} has no right {quote(word)}", hint)
+    return sorted(set(words))
 
 
 class Unauthenticated(Refused):

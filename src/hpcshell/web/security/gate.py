@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from hpcshell.core.errors import HpcError
-from hpcshell.web.context import Context
+from hpcshell.core.settings_web import WebSettings
 from hpcshell.web.problems import answer_of, told
-from hpcshell.web.security import limits
+from hpcshell.web.security import limits, sessions
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.bodies import taken_in
-from hpcshell.web.security.callers import CALLER, Unauthenticated
-from hpcshell.web.security.heads import Head, guarded, head_of
+from hpcshell.web.security.callers import CALLER, Caller, Unauthenticated
+from hpcshell.web.security.heads import HEAD, Head, guarded, head_of
 from hpcshell.web.security.origins import Hosts, check_origin
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
@@ -30,13 +30,19 @@ _log: Final = logging.getLogger("hpcshell.web")
 class Gate:
     """An ASGI application around another. `is_open`: whether a path needs no caller."""
 
-    def __init__(self, app: Asgi, context: Context, is_open: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        app: Asgi,
+        web: WebSettings,
+        authentication: Authentication,
+        is_open: Callable[[str], bool],
+    ) -> None:
         self._app = app
-        self._web = context.settings.web
+        self._web = web
         self._is_open = is_open
         self._hosts = Hosts(self._web.hosts)
         self._rates = limits.Rates(self._web.rate, self._web.rate * BURST)
-        self.authentication = Authentication(context)
+        self._authentication = authentication
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -52,8 +58,12 @@ class Gate:
         path = scope["path"]
         try:
             head = head_of(scope)
-            await self._check(head, scope)
-            received = await taken_in(head, receive, self._web)
+            caller = await self._check(head, scope)
+            received, body = await taken_in(head, receive, self._web)
+            if caller is not None and caller.how == "session":
+                session = sessions.cookies_of(head)[sessions.name_of(head)]
+                sessions.check_csrf(head, body, session)
+            scope[HEAD] = head
             if head.method == "HEAD":
                 scope = {**scope, "method": "GET"}
                 received = sending.until_answered(received)
@@ -65,13 +75,13 @@ class Gate:
                 raise
             await _refuse(told(error), path, sending)
 
-    async def _check(self, head: Head, scope: Any) -> None:
+    async def _check(self, head: Head, scope: Any) -> Caller | None:
         """All that needs no body. Puts the caller into the scope."""
         self._hosts.check(head)
         check_origin(head)
         limits.check_method(head)
         limits.check_address(head)
-        caller = await self.authentication.caller(head, scope)
+        caller = await self._authentication.caller(head, scope)
         limits.check_rate(self._rates, head.peer if caller is None else (caller.user, caller.token))
         if caller is not None:
             scope[CALLER] = caller
@@ -80,6 +90,7 @@ class Gate:
                 "this needs a token", "Authorization: Bearer ...; make one: hpc web token create"
             )
         limits.check_kind(head)
+        return caller
 
 
 class _Sending:

@@ -11,6 +11,8 @@ from hpcshell.core.errors import Wrong
 Scope = Any
 """A connection as ASGI describes it."""
 
+HEAD: Final = "hpcshell.head"
+"""Key of the ASGI scope under which the `Head` is."""
 ONCE: Final = frozenset(
     (
         *(b"host", b"authorization", b"content-length", b"content-type", b"content-encoding"),
@@ -74,6 +76,12 @@ def head_of(scope: Scope) -> Head:
         server=(str(server[0]), server[1]) if server else ("", None),
         scheme=scope.get("scheme", "http"),
     )
+
+
+def head_in(scope: Scope) -> Head:
+    """The head of the request that a route answers."""
+    head: Head = scope[HEAD]
+    return head
 
 
 def guarded(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -39,7 +39,7 @@ def check_method(head: Head) -> None:
     """Raises `MethodNotAllowed`, `MethodUnknown`, and `Wrong` for a method within a method."""
     if head.method not in METHODS:
         if head.method == "TRACE":
-            raise MethodNotAllowed("TRACE is not answered", "use GET")
+            raise MethodNotAllowed("TRACE is not answered", "use GET", tuple(sorted(METHODS)))
         raise MethodUnknown("nothing here takes that method", "use " + ", ".join(sorted(METHODS)))
     if any(name in head.headers for name in OVERRIDES) or "_method=" in head.query:
         raise Wrong("a method cannot stand for another", "send the request with its own method")

@@ -1,0 +1,1 @@
+"""Pages for people: what they are made of, and who serves them."""

@@ -1,0 +1,38 @@
+"""A task of the server: what runs log into spool files is taken in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from hpcshell.core.errors import HpcError
+from hpcshell.track.points.spools import Swept, Trouble, sweep_spools
+from hpcshell.web.context import Context
+
+SOON: Final = 1.0
+"""Seconds until the next look, where there was something."""
+LATER: Final = 15.0
+"""The longest that is waited where there is nothing, and after errors."""
+
+_log: Final = logging.getLogger("hpcshell.web")
+
+
+async def spools(context: Context) -> None:
+    """Take in the spool files of this machine and of [track] spools, until cancelled."""
+    directories = [context.places.track_spool, *context.settings.track.spools]
+    told: frozenset[Trouble] = frozenset()
+    pause = SOON
+    while True:
+        try:
+            swept = await context.work(sweep_spools, context.store, directories, clock=time.time)
+        except HpcError as error:
+            _log.warning("spool files are not taken in: %s", error.message)
+            swept = Swept()
+        for trouble in swept.troubles:
+            if trouble not in told:
+                _log.warning("a spool file is not taken in: %s: %s", trouble.path, trouble.message)
+        told = frozenset(swept.troubles)
+        pause = SOON if swept.files else min(LATER, pause * 2)
+        await asyncio.sleep(pause)

@@ -15,7 +15,6 @@ from hpcshell.web.hub import Hub
 
 CLUSTERS: Final = 50
 """So many clusters have figures of their own; those of the others are added up."""
-PARTITIONS: Final = 100
 OTHER: Final = "other"
 Labels = Mapping[str, str]
 
@@ -109,9 +108,6 @@ def of_daemon(figures: Figures) -> None:
     help = "Elements of jobs that have not ended, by state."
     for state in ("PENDING", "RUNNING", "SUSPENDED", "COMPLETING"):
         figures.add("hpcshell_jobs", "gauge", help, queue["counts"].get(state, 0), {"state": state})
-    help = "Jobs that have not ended, by partition."
-    for partition, count in list(queue.get("partitions", {}).items())[:PARTITIONS]:
-        figures.add("hpcshell_partition_jobs", "gauge", help, count, {"partition": partition})
     for kind in ("total", "free", "used"):
         for name, unit in (("cpus", "cpus"), ("memory", "memory_bytes"), ("gpus", "gpus")):
             metric = f"hpcshell_{unit}_{kind}"

@@ -154,7 +154,9 @@ class Follower:
             if is_whole_array(view):
                 with self.store.reading() as reading:
                     rows = jobstates.live(reading, kind=LOCAL, id=str(view["id"]))
-                arrays += [(view["id"], ref.element) for ref, _, _ in rows if ref.element is not None]
+                arrays += [
+                    (view["id"], ref.element) for ref, _, _ in rows if ref.element is not None
+                ]
                 continue
             facts = facts_of(view, clock.now())
             key = (view["id"], view["element"])

@@ -10,6 +10,7 @@ import os
 from typing import Any, BinaryIO, Final, Protocol
 
 from hpcshell.core.errors import NotFound, Wrong
+from hpcshell.core.words import quote
 from hpcshell.jobs.opened import door
 from hpcshell.machine.beneath import open_beneath
 from hpcshell.machine.tails import start_of_last
@@ -44,7 +45,14 @@ class Near:
 
     def __init__(self, path: str) -> None:
         directory, name = os.path.split(path)
-        self._file: BinaryIO = os.fdopen(open_beneath(directory, name), "rb", buffering=0)
+        try:
+            descriptor = open_beneath(directory, name)
+        except NotFound:
+            raise NotFound(
+                f"there is no file {quote(path, 200)}",
+                "nothing was written, or it was moved or deleted after the job",
+            ) from None
+        self._file: BinaryIO = os.fdopen(descriptor, "rb", buffering=0)
         found = os.fstat(self._file.fileno())
         self.size, self.mark = found.st_size, found.st_ino
 

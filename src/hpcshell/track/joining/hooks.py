@@ -137,7 +137,10 @@ class _Fields:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise Wrong(f"{name}: that is no text", "write it in quotes")
         said = str(value)
-        if name in ("reason", "name"):  # anything may be in them, and what is told is not lost for it
+        if name in (
+            "reason",
+            "name",
+        ):  # anything may be in them, and what is told is not lost for it
             return safe(said)[:longest]
         return check_name(said, name) if len(said.encode()) <= longest else _too_long(name, longest)
 

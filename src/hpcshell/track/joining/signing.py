@@ -93,7 +93,9 @@ def _make(path: str) -> None:
         return
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     own = f"{path}.{secrets.token_hex(8)}"
-    with open(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as new:
+    with open(
+        os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb"
+    ) as new:
         new.write(secrets.token_bytes(BYTES))
         new.flush()
         os.fsync(new.fileno())

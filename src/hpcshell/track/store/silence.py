@@ -33,6 +33,7 @@ def lose(connection: Connection, after: float, now: float) -> int:
         runs.c.heartbeat_at >= now - after,
         or_(runs.c.reason.is_(None), runs.c.reason != FORGOTTEN),
     )
-    return lost + connection.execute(
-        spoke.values(status="RUNNING", reason=None, updated_at=now)
-    ).rowcount
+    return (
+        lost
+        + connection.execute(spoke.values(status="RUNNING", reason=None, updated_at=now)).rowcount
+    )

@@ -271,8 +271,8 @@ def _verb(verb: str, summary: str) -> HTTPRouteHandler:
         tags=_TAGS,
         operation_id=f"{verb.title()}Job",
         summary=summary,
-        description=f"As `hpc {verb} --json`: `jobs` are those that changed, `unchanged` those that "
-        "did not, and why.",
+        description=f"As `hpc {verb} --json`: `jobs` are those that changed, `unchanged` those "
+        "that did not, and why.",
     )
     async def act(
         request: Asked, context: Context, job_id: JobId, data: Change | None = None, on: On = None

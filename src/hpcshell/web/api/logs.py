@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -10,19 +9,20 @@ from litestar import get
 from litestar.params import Parameter
 from litestar.response import Stream
 
+from hpcshell.core.errors import HpcError
 from hpcshell.jobs.doors import LOCAL
 from hpcshell.web import logs
 from hpcshell.web.api.jobs import JobId, one_job
 from hpcshell.web.asking import On
 from hpcshell.web.context import Context
-from hpcshell.web.tailing import Following
+from hpcshell.web.downloads import part
 from hpcshell.web.logs import PIECE, Log
 from hpcshell.web.security.callers import READ, needs
 from hpcshell.web.streams import LastEventId, place_in, stream
+from hpcshell.web.tailing import Following
 
 _TAGS: Final = ["jobs"]
 MEDIA: Final = "text/plain; charset=utf-8"
-_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 Which: TypeAlias = Annotated[
     Literal["stdout", "stderr"], Parameter(description="the same, where they are joined")
@@ -32,29 +32,14 @@ Tail: TypeAlias = Annotated[
 ]
 
 
-def part_of(text: str | None, size: int) -> tuple[int, int] | None:
-    """First byte and the one behind the last, of a Range header; None: all of it. Of several
-    ranges none is heard. A range beyond the end is empty."""
-    found = _RANGE.fullmatch(text.strip()) if text else None
-    if found is None or not (found[1] or found[2]):
-        return None
-    if not found[1]:
-        return max(0, size - int(found[2])), size
-    first = int(found[1])
-    last = int(found[2]) if found[2] else size - 1
-    if last < first and found[2]:
-        return None
-    return min(first, size), min(last + 1, size)
-
-
 @get(
     "/jobs/{job_id:str}/logs/{which:str}",
     guards=[needs(READ)],
     tags=_TAGS,
     media_type="text/plain",
     summary="Read what a job has written",
-    description="As text; a part of it with the header `Range: bytes=FIRST-LAST` (206), or the last "
-    "lines with `tail`.",
+    description="As text; a part of it with the header `Range: bytes=FIRST-LAST` (206), or the "
+    "last lines with `tail`.",
 )
 async def read(
     context: Context,
@@ -69,17 +54,20 @@ async def read(
         return log, log.start_of_last(tail) if tail is not None else 0
 
     log, start = await context.work(find)
-    headers = {"accept-ranges": "bytes", "x-content-type-options": "nosniff"}
-    part = part_of(wanted, log.size) if tail is None else None
-    first, end = part or (start, log.size)
-    status = 200
-    if part is not None:
-        status = 206 if first < end else 416
-        shown = f"{first}-{end - 1}" if first < end else "*"
-        headers["content-range"] = f"bytes {shown}/{log.size}"
-    headers["content-length"] = str(end - first)
+    try:
+        chosen = part(wanted, log.size) if tail is None else None
+    except HpcError:
+        log.close()
+        raise
+    sent = range(start, log.size) if chosen is None else chosen
+    headers = {"accept-ranges": "bytes", "content-length": str(len(sent))}
+    if chosen is not None:
+        headers["content-range"] = f"bytes {chosen.start}-{chosen.stop - 1}/{log.size}"
     return Stream(
-        _sent(context, log, first, end), status_code=status, media_type=MEDIA, headers=headers
+        _sent(context, log, sent.start, sent.stop),
+        status_code=200 if chosen is None else 206,
+        media_type=MEDIA,
+        headers=headers,
     )
 
 

@@ -43,10 +43,10 @@ Elements: TypeAlias = Annotated[
 
 
 async def chosen(
-    user: User = None, state: States = None, name: Names = None, tag: Tags = None
+    user: User = None, states: States = None, names: Names = None, tags: Tags = None
 ) -> Document:
     """What jobs are chosen by. A dependency: `Provide(chosen)`."""
-    return given(user=user, states=states_of(state or ()), names=name, tags=tag)
+    return given(user=user, states=states_of(states or ()), names=names, tags=tags)
 
 
 @get(

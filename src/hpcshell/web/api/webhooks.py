@@ -42,9 +42,7 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 @post("/webhooks/{kind:str}", request_max_body_size=LONGEST, status_code=200)
-async def webhook(
-    request: Request[Any, Any, Any], context: Context, kind: str
-) -> Response[Heard]:
+async def webhook(request: Request[Any, Any, Any], context: Context, kind: str) -> Response[Heard]:
     """Take in what an epilog says of a job. Whatever comes twice, or late, counts once.
 
     Answers 202 where the job was not known yet.
@@ -101,10 +99,15 @@ def _fields(request: Request[Any, Any, Any], body: bytes) -> Mapping[str, Any]:
         if kind == "application/json":
             return msgspec.json.decode(body, type=dict[str, Any])
         pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="surrogateescape", max_num_fields=MOST_FIELDS
+            body.decode("ascii"),
+            keep_blank_values=True,
+            errors="surrogateescape",
+            max_num_fields=MOST_FIELDS,
         )
     except (ValueError, msgspec.MsgspecError):
-        raise Wrong("the body is neither a form nor a JSON object", "send job_id=12&event=end") from None
+        raise Wrong(
+            "the body is neither a form nor a JSON object", "send job_id=12&event=end"
+        ) from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise Wrong("a field is there twice", "send each once")

@@ -149,7 +149,7 @@ def test_the_history_goes_on_where_a_page_ended(api: httpx.Client, hpc: Hpc) -> 
 
 
 def test_what_one_changes_is_seen_at_once(api: httpx.Client) -> None:
-    submit(api)
+    submit(api, begin="now+1h")
     for held, verb in ((True, "release"), (False, "hold"), (True, "cancel")):
         assert api.get(f"{JOBS}/1").json()["held"] is held
         assert api.post(f"{JOBS}/1/{verb}").status_code == 200
@@ -161,7 +161,7 @@ def test_an_edit_names_options_and_null_takes_away(api: httpx.Client) -> None:
     changed = api.patch(f"{JOBS}/1", json={"time_limit": "2h", "comment": None}).json()
     assert changed["jobs"][0]["changed"]["time_limit"][1] == 7200
     job = api.get(f"{JOBS}/1").json()
-    assert (job["time_limit"], job["comment"]) == (7200, "")
+    assert (job["time_limit"], job["comment"]) == (7200, None)
     assert "priority" in api.patch(f"{JOBS}/1", json={"prioritty": 1}).json()["hint"]
     assert api.patch(f"{JOBS}/1", json={}).status_code == 400
 

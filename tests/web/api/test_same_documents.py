@@ -48,8 +48,8 @@ def test_every_verb_that_looks_has_its_route(
     hpc("submit", "--hold", "--array", "0-5", "--", "true", check=True)
     hpc("submit", "--hold", "--name", "third", "--", "true", check=True)
     hpc(
-        *("reservation", "create", "course", "--start", "now+1h", "--duration", "1h"),
-        *("--cpus", "1"),
+        *("reservation", "add", "course", "--start", "now+1h", "--duration", "1h"),
+        *("--cpus", "1", "--maintenance"),
         check=True,
     )
     for words, path in PAIRS:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from hpcshell.cli.filters import PAGE, most, pages, parse_states
+from hpcshell.cli.filters import PAGE, most, pages
 from hpcshell.cli.talk import Talk
 from hpcshell.core.errors import Wrong
+from hpcshell.core.states import states_of
 
 
 class Lister:
@@ -51,7 +52,7 @@ def test_a_table_is_short_and_what_is_fed_to_commands_is_whole():
 
 
 def test_states_may_be_short_in_any_case_and_in_lists():
-    assert parse_states(("pd,R", "out-of-memory")) == ["PENDING", "RUNNING", "OUT_OF_MEMORY"]
-    assert parse_states(()) == []
+    assert states_of(("pd,R", "out-of-memory")) == ["PENDING", "RUNNING", "OUT_OF_MEMORY"]
+    assert states_of(()) == []
     with pytest.raises(Wrong, match="TIMEOUT"):
-        parse_states(("TIMOUT",))
+        states_of(("TIMOUT",))

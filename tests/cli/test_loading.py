@@ -39,11 +39,12 @@ SUBMITTING: Final = (
     *("core.options.prelude", "core.options.read", "core.options.resources"),
     *("core.options.request", "core.options.row", "core.options.table", "core.options.values"),
     *("core.settings", "core.settings_box", "core.settings_gpus"),
-    *("core.settings_read", "core.settings_section"),
+    *("core.settings_read", "core.settings_section", "core.settings_web"),
     "machine.configfiles",
     *("core.staging", "jobs", "jobs.asking", "jobs.doors"),
     *("jobs.looking", "jobs.prepare", "jobs.surroundings"),
 )
+LISTING: Final = (*SHOWING, *BY_DOOR, "cli.filters", "cli.table", "core.states")
 
 FACE: Final = ("jobs.asking", "jobs.doors", "jobs.face", "jobs.opened", "jobs.tending")
 
@@ -63,18 +64,27 @@ OURS: Final[dict[str, tuple[str, ...]]] = {
         "cli.run",
         "cli.follow",
         "machine.inputs",
+        "machine.tails",
     ),
     "rerun 1": (*ASKING, *BY_DOOR, "cli.rerun", "cli.staying"),
-    "queue": (*SHOWING, *BY_DOOR, "cli.filters", "cli.queue", "cli.table", "cli.watch"),
+    "queue": (
+        *SHOWING,
+        *BY_DOOR,
+        "cli.filters",
+        "core.states",
+        "cli.queue",
+        "cli.table",
+        "cli.watch",
+    ),
     "show 1": (*SHOWING, *BY_DOOR, "cli.show", "cli.watch"),
-    "logs 1": (*SHOWING, *BY_DOOR, "cli.follow", "cli.logs"),
+    "logs 1": (*SHOWING, *BY_DOOR, "cli.follow", "cli.logs", "machine.tails"),
     "explain 1": (*SHOWING, *BY_DOOR, "cli.explain"),
     "priority": (*ASKING, "cli.filters", "cli.priority", "cli.table"),
     "fairshare": (*ASKING, "cli.fairshare", "cli.table"),
-    "history": (*SHOWING, *BY_DOOR, "cli.filters", "cli.history", "cli.table"),
+    "history": (*LISTING, "cli.history"),
     "events 1": (*SHOWING, "cli.events", "cli.show", "cli.watch"),
     "resources": (*SHOWING, "cli.changing", "cli.resources", "cli.table", "cli.watch"),
-    "cancel 1": (*CHANGING, *BY_DOOR, "cli.cancel", "cli.filters"),
+    "cancel 1": (*CHANGING, *BY_DOOR, "cli.cancel", "cli.filters", "core.states"),
     "hold 1": (*CHANGING, *BY_DOOR, "cli.hold"),
     "release 1": (*CHANGING, *BY_DOOR, "cli.release"),
     "requeue 1": (*CHANGING, *BY_DOOR, "cli.requeue"),
@@ -99,7 +109,7 @@ DESK: Final = (
     *("core.options.read", "core.options.request", "core.options.resources", "core.options.row"),
     *("core.options.table", "core.patterns", "core.settings", "core.settings_box"),
     "core.settings_gpus",
-    *("core.settings_read", "core.settings_section"),
+    *("core.settings_read", "core.settings_section", "core.settings_web"),
     *("core.sightings", "core.staging", "core.submission", "core.units"),
     *("jobs", "jobs.doors", "jobs.surroundings", "machine.clock", "machine.configfiles"),
     *("machine.filesystems", "machine.link", "machine.link.contract", "machine.link.local"),
@@ -120,11 +130,18 @@ LOOKING: Final = tuple({*SHOWING, *DESK, *SLURM} - {*WIRE})
 AT_A_CLUSTER: Final[dict[str, tuple[str, ...]]] = {
     "queue": (
         *LOOKING,
-        *("cli.filters", "cli.queue", "cli.table", "cli.watch", "clusters.verbs.look"),
+        *(
+            "cli.filters",
+            "core.states",
+            "cli.queue",
+            "cli.table",
+            "cli.watch",
+            "clusters.verbs.look",
+        ),
     ),
     "history": (
         *LOOKING,
-        *("cli.filters", "cli.history", "cli.table", "clusters.verbs.history"),
+        *("cli.filters", "core.states", "cli.history", "cli.table", "clusters.verbs.history"),
     ),
     "show 7": (*LOOKING, "cli.show", "cli.watch", "clusters.verbs.look"),
     "wait 7": (
@@ -133,7 +150,7 @@ AT_A_CLUSTER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "cancel 7": (
         *({*CHANGING, *DESK, *SLURM} - {*WIRE}),
-        *("cli.cancel", "cli.filters", "clusters.changing", "clusters.doubt"),
+        *("cli.cancel", "cli.filters", "core.states", "clusters.changing", "clusters.doubt"),
         *("clusters.orders", "clusters.staging", "clusters.submitting", "core.handed"),
         *("clusters.verbs.change", "clusters.verbs.look"),
     ),

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from hpcshell.cli.changing import report
-from hpcshell.cli.filters import given, names_option, parse_states, states_option, user_option
+from hpcshell.cli.filters import given, names_option, states_option, user_option
 from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
+from hpcshell.core.states import states_of
 from hpcshell.core.words import safe
 
 
@@ -44,7 +45,7 @@ def command(talk: Talk, ids: tuple[str, ...], **chosen: Any) -> int:
         return 0
     filters = given(
         user=chosen["user"],
-        states=parse_states(chosen["states"]),
+        states=states_of(chosen["states"]),
         names=list(chosen["names"]),
         all=chosen["every"] or None,
         signal=chosen["signal"],

@@ -14,7 +14,7 @@ from hpcshell.cli.group import NearGroup
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
-from hpcshell.core.errors import HpcError, Wrong
+from hpcshell.core.errors import Wrong
 from hpcshell.core.settings import ClusterSettings, Settings
 from hpcshell.core.units import duration, format_duration, short_size
 from hpcshell.core.words import check_name, quote, safe
@@ -70,16 +70,9 @@ def _settings() -> tuple[Settings, Places]:
 
 
 def _open(name: str) -> Cluster:
-    from hpcshell.clusters.desks import AUTO, find_here, open_cluster
-    from hpcshell.core.errors import NotFound
+    from hpcshell.clusters.survey import opened
 
-    settings, places = _settings()
-    if name == AUTO:
-        found = find_here(places)
-        if found is None:
-            raise NotFound("no scheduler answers here", "what was tried: hpc cluster detect")
-        name = found
-    return open_cluster(name, settings, places)
+    return opened(name, *_settings())
 
 
 def _names() -> list[str]:
@@ -272,15 +265,9 @@ def status(talk: Talk, names: tuple[str, ...]) -> int:
 
 
 def _show(talk: Talk, names: list[str], *, ask: bool) -> int:
-    from hpcshell.clusters.survey import status as status_of
-    from hpcshell.clusters.survey import unopened
+    from hpcshell.clusters.survey import statuses
 
-    rows = []
-    for name in names:
-        try:
-            rows.append(status_of(_open(name), ask=ask))
-        except HpcError as error:
-            rows.append(unopened(name, _settings()[1], error))
+    rows = statuses(names, *_settings(), ask=ask)
     if talk.json:
         talk.document({"schema": SCHEMA, "clusters": rows})
     elif talk.quiet:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -13,53 +12,9 @@ from hpcshell.cli.requests import Requesting, job_options, take_settings
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
-from hpcshell.core.options.table import Setting
-from hpcshell.core.records import WHOLE
 from hpcshell.core.units import format_duration, format_size
 from hpcshell.core.words import safe
-
-FIELDS: Final = {
-    "cpus": "cpus",
-    "memory": "memory",
-    "gpus": "gpus",
-    "gpus_per_node": "gpus",
-    "gpu_type": "gpu_type",
-    "gpus_allowed": "gpus_allowed",
-    "gpu_mem": "gpu_mem",
-    "resource": "others",
-    "exclusive": "exclusive",
-    "time_limit": "time_limit",
-    "begin": "begin",
-    "deadline": "deadline",
-    "priority": "priority",
-    "nice": "nice",
-    "partition": "partition",
-    "account": "account",
-    "qos": "qos",
-    "reservation": "reservation",
-    "name": "name",
-    "tag": "tags",
-    "comment": "comment",
-    "throttle": "throttle",
-    "dependency": "dependency",
-    "after": "dependency",
-    "afterok": "dependency",
-    "afternotok": "dependency",
-    "afterany": "dependency",
-}
-"""Rows of the option table that can be changed later, and the daemon's names for them."""
-
-CLEARED: Final[dict[str, Any]] = {
-    "memory": 0,
-    "deadline": None,
-    "account": "",
-    "qos": "",
-    "reservation": "",
-    "tags": [],
-    "comment": "",
-    "dependency": "",
-}
-"""What can be taken away again with the word `none`."""
+from hpcshell.jobs.editing import FIELDS, changes_of
 
 
 @verb(
@@ -118,29 +73,3 @@ def _shown(field: str, value: Any) -> str:
     if isinstance(value, dict):
         return safe(",".join(f"{name}={number}" for name, number in value.items()))
     return safe(str(value))
-
-
-def changes_of(settings: list[Setting]) -> dict[str, Any]:
-    """The daemon's fields and their new values."""
-    from hpcshell.core.options.read import Place, read_setting
-
-    place = Place(now=time.time(), offset=describe.local_offset, cwd="/", env={})
-    changes: dict[str, Any] = {}
-    for setting in settings:
-        field = FIELDS[setting.option]
-        if setting.text == "none" and field in CLEARED:
-            changes[field] = CLEARED[field]
-            continue
-        value = read_setting(setting, place)
-        if field == "tags":
-            changes.setdefault(field, []).append(value)
-        elif field == "others":
-            changes[field] = changes.get(field, {}) | value
-        elif field == "gpus":
-            changes["gpus"], changes["gpu_share"] = divmod(value, WHOLE)
-        elif field == "dependency":
-            term = value if setting.option == field else f"{setting.option}:{value}"
-            changes[field] = f"{changes[field]},{term}" if field in changes else term
-        else:
-            changes[field] = value
-    return changes

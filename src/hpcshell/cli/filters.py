@@ -8,39 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hpcshell.cli.talk import Talk
-from hpcshell.core.errors import Wrong
 
 if TYPE_CHECKING:
     from hpcshell.jobs.doors import Door
 
-STATES: Final = (
-    "PENDING",
-    "RUNNING",
-    "SUSPENDED",
-    "COMPLETING",
-    "COMPLETED",
-    "FAILED",
-    "CANCELLED",
-    "TIMEOUT",
-    "OUT_OF_MEMORY",
-    "NODE_FAIL",
-    "PREEMPTED",
-    "DEADLINE",
-)
-_SHORT: Final = {
-    "PD": "PENDING",
-    "R": "RUNNING",
-    "S": "SUSPENDED",
-    "CG": "COMPLETING",
-    "CD": "COMPLETED",
-    "F": "FAILED",
-    "CA": "CANCELLED",
-    "TO": "TIMEOUT",
-    "OOM": "OUT_OF_MEMORY",
-    "NF": "NODE_FAIL",
-    "PR": "PREEMPTED",
-    "DL": "DEADLINE",
-}
 PAGE: Final = 1000
 """Rows asked for at once; more would only be held in memory on both sides."""
 
@@ -89,25 +60,6 @@ def most(talk: Talk, asked: int | None, default: int, *, whole: bool = False) ->
     if talk.quiet or whole:
         return 0
     return PAGE if talk.json else default
-
-
-def parse_states(words: tuple[str, ...]) -> list[str]:
-    """State words in full, from words in any case, their short forms, and comma-separated lists."""
-    found = []
-    for word in ",".join(words).upper().replace("-", "_").split(","):
-        if not word:
-            continue
-        state = _SHORT.get(word, word)
-        if state not in STATES:
-            from hpcshell.core.words import nearest, quote
-
-            near = nearest(state, STATES)
-            raise Wrong(
-                f"there is no state {quote(word)}",
-                f"did you mean {near}?" if near else "one of " + ", ".join(STATES),
-            )
-        found.append(state)
-    return found
 
 
 def given(**filters: Any) -> dict[str, Any]:

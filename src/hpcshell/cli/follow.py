@@ -12,7 +12,7 @@ import select
 import stat
 import time
 from collections.abc import Callable
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -20,6 +20,7 @@ from hpcshell.cli.describe import LIVE
 from hpcshell.client.client import Client
 from hpcshell.client.connection import Connection, Lost
 from hpcshell.client.wire import error_of
+from hpcshell.machine.tails import start_of_last
 
 SHORTEST: Final = 0.01
 LONGEST: Final = 0.25
@@ -90,33 +91,6 @@ class Tail:
             if self._file is not None:
                 os.close(self._file)
                 self._file = None
-
-
-def start_of_last(file: BinaryIO, lines: int) -> int:
-    """Where the last `lines` lines begin, read from the end: a log may be huge."""
-    at = size = file.seek(0, os.SEEK_END)
-    if lines == 0:
-        return size
-    seen = 0 if _ends_open(file, size) else -1
-    while at > 0:
-        step = min(at, _CHUNK)
-        at -= step
-        file.seek(at)
-        chunk = file.read(step)
-        place = len(chunk)
-        while (place := chunk.rfind(b"\n", 0, place)) >= 0:
-            seen += 1
-            if seen == lines:
-                return at + place + 1
-    return 0
-
-
-def _ends_open(file: BinaryIO, size: int) -> bool:
-    """Whether the last line has no newline (yet)."""
-    if size == 0:
-        return False
-    file.seek(size - 1)
-    return file.read(1) != b"\n"
 
 
 class Following:

@@ -222,10 +222,12 @@ def health(talk: Talk) -> int:
 
     Exit code 0 where all is well, 1 where something is not.
     """
+    from hpcshell.gpu import looking
+
     found = client().call("gpus")
     known = found["health"]
     if talk.json:
-        talk.document({"schema": SCHEMA, **known, "enforcement": found["enforcement"]})
+        talk.document(looking.health(found))
     elif talk.quiet:
         talk.data(known["state"])
     else:

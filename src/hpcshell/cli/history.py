@@ -15,7 +15,6 @@ from hpcshell.cli.filters import (
     names_option,
     pages,
     paging,
-    parse_states,
     states_option,
     tags_option,
     user_option,
@@ -24,6 +23,7 @@ from hpcshell.cli.reach import door
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
+from hpcshell.core.states import states_of
 from hpcshell.core.units import instant
 from hpcshell.core.words import safe
 
@@ -92,7 +92,7 @@ def command(talk: Talk, **chosen: Any) -> int:
     """
     filters = given(
         user=chosen["user"],
-        states=parse_states(chosen["states"]),
+        states=states_of(chosen["states"]),
         names=list(chosen["names"]),
         tags=list(chosen["tags"]),
         since=_instant(chosen["since"], "--since"),

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from hpcshell.cli import describe, exits
-from hpcshell.cli.follow import Following, Row, Tail, start_of_last
+from hpcshell.cli.follow import Following, Row, Tail
 from hpcshell.cli.reach import door, ids_argument, selectors
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.client.client import Client
 from hpcshell.core.errors import NotFound, NotYet
 from hpcshell.core.words import safe
+from hpcshell.machine.tails import start_of_last
 
 if TYPE_CHECKING:
     from hpcshell.jobs.doors import Door

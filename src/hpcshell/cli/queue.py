@@ -15,7 +15,6 @@ from hpcshell.cli.filters import (
     names_option,
     pages,
     paging,
-    parse_states,
     states_option,
     tags_option,
     user_option,
@@ -25,6 +24,7 @@ from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.cli.watch import watch_option, watched
+from hpcshell.core.states import states_of
 from hpcshell.core.words import safe
 
 SHOWN: Final = 100
@@ -75,7 +75,7 @@ def command(talk: Talk, ids: tuple[str, ...], watch: float | None, **chosen: Any
     filters = given(
         ids=named,
         user=chosen["user"],
-        states=parse_states(chosen["states"]),
+        states=states_of(chosen["states"]),
         names=list(chosen["names"]),
         tags=list(chosen["tags"]),
         partition=chosen["partition"],

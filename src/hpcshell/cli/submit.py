@@ -13,7 +13,7 @@ from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.client.client import Client
 from hpcshell.core.words import quote, safe
-from hpcshell.jobs.asking import Asked, prepare_for
+from hpcshell.jobs.asking import Asked, document, prepare_for
 from hpcshell.jobs.prepare import Prepared
 
 
@@ -136,9 +136,7 @@ def present_script(talk: Talk, job: dict[str, Any], prepared: Asked) -> None:
 
     talk.say(*(f"note: {safe(note)}" for note in job["notes"]))
     if talk.json:
-        notes = [*prepared.notes, *job["notes"]]
-        said = {"meaning": prepared.meaning, "notes": notes, "sizing": prepared.sizing}
-        talk.document({"schema": SCHEMA, **job, **said, "dry_run": True})
+        talk.document(document(prepared, job, dry_run=True))
         return
     talk.data(*(safe(line) for line in job["script"].splitlines()))
     read = f" < {shlex.quote(job['stdin'])}" if job["stdin"] else ""
@@ -149,9 +147,7 @@ def present(talk: Talk, job: dict[str, Any], prepared: Asked | Prepared) -> None
     """Say what was (or would be) accepted."""
     talk.say(*(f"note: {safe(note)}" for note in job.get("notes", ())))
     if talk.json:
-        notes = [*prepared.notes, *job.get("notes", ())]
-        said = {"meaning": prepared.meaning, "notes": notes, "sizing": prepared.sizing}
-        talk.document({"schema": SCHEMA, **job, **said, "dry_run": talk.dry_run})
+        talk.document(document(prepared, job, dry_run=talk.dry_run))
     elif talk.dry_run:
         many = f", {job['elements']:,} elements" if job["elements"] > 1 else ""
         talk.data(f"would submit {quote(job['name'])}{many}")

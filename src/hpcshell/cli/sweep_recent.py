@@ -10,16 +10,16 @@ from typing import Any, Final
 import click
 
 from hpcshell.cli import describe, exits
-from hpcshell.cli.sweep_words import complete_sweeps, counted, ended_well, id_argument
+from hpcshell.cli.sweep_words import complete_sweeps, counted, id_argument
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import HpcError, Refused
 from hpcshell.core.units import DAY, format_size
 from hpcshell.core.words import safe
-from hpcshell.sweeps.face import Sweep, listed, open_sweep
-from hpcshell.sweeps.folder import outputs
-from hpcshell.sweeps.standing import BAD
+from hpcshell.sweeps.documents import cancelled
+from hpcshell.sweeps.documents import rows as recent_rows
+from hpcshell.sweeps.face import listed, open_sweep
 
 LISTED: Final = (
     Column("ID", elastic=True),
@@ -47,12 +47,10 @@ def recent(talk: Talk, limit: int) -> int:
 
     One whose folder cannot be read is listed as damaged, and why is told.
     """
-    found, damaged = listed()
     if talk.quiet:
-        talk.data(*(sweep.id for sweep in found[: limit or None]))
+        talk.data(*(sweep.id for sweep in listed()[0][: limit or None]))
         return exits.OK
-    rows = [_row_of(sweep, damaged) for sweep in found[: limit or None]]
-    rows += [_row(id, "damaged") for id in damaged if id not in {row["id"] for row in rows}]
+    rows, damaged = recent_rows(".", limit)
     if talk.json:
         talk.document({"schema": SCHEMA, "rows": rows})
     elif rows:
@@ -66,43 +64,6 @@ def recent(talk: Talk, limit: int) -> int:
 def _warn(talk: Talk, damaged: Mapping[str, HpcError]) -> None:
     for error in damaged.values():
         talk.warn(f"hpc: {safe(error.message)}", f"  hint: {safe(str(error.hint))}")
-
-
-def _row_of(sweep: Sweep, damaged: dict[str, HpcError]) -> dict[str, Any]:
-    """The row of one that may prove to be damaged, too."""
-    try:
-        status = sweep.status()
-    except HpcError as error:
-        damaged[sweep.id] = error
-        return _row(sweep.id, "damaged")
-    return _row(sweep.id, _state(status), status)
-
-
-def _row(id: str, state: str, status: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    known = status or {"counts": {}, "on": [], "directory": f"{outputs('.')}/{id}"}
-    counts = known["counts"]
-    return {
-        "id": id,
-        "created": known.get("created"),
-        "points": known.get("points"),
-        "completed": counts.get("COMPLETED", 0),
-        "failed": sum(counts.get(state, 0) for state in BAD),
-        "state": state,
-        "on": known["on"],
-        "directory": known["directory"],
-    }
-
-
-def _state(status: dict[str, Any]) -> str:
-    """One word for the whole of it."""
-    counts = status["counts"]
-    if counts.get("UNKNOWN"):
-        return "unknown"
-    if status["live"]:
-        return "running" if counts.get("RUNNING") else "waiting"
-    if status["stopped"]:
-        return "stopped"
-    return "complete" if ended_well(counts) == status["points"] else "incomplete"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -125,18 +86,17 @@ def cancel(talk: Talk, sweep: str | None) -> int:
     What has run keeps its results. hpc sweep resume runs the rest.
     """
     found = open_sweep(sweep)
-    live = [one for one in found.standings() if one.state in ("PENDING", "RUNNING")]
-    trouble = [] if talk.dry_run else found.cancel()
+    told = cancelled(found, dry_run=talk.dry_run)
     if talk.json:
-        told = {"id": found.id, "cancelled": [one.id for one in live], "trouble": trouble}
-        talk.document({"schema": SCHEMA, "dry_run": talk.dry_run, **told})
+        talk.document({"schema": SCHEMA, **told})
     elif talk.quiet:
-        talk.data(*(one.id for one in live))
+        talk.data(*told["cancelled"])
     else:
         verb = "would cancel" if talk.dry_run else "cancelled"
-        talk.data(f"sweep {safe(found.id)}: {verb} {counted(len(live), 'point')}")
-    talk.warn(*(f"hpc: {safe(each)}" for each in trouble))
-    return exits.UNREACHABLE if trouble else exits.OK
+        points = counted(len(told["cancelled"]), "point")
+        talk.data(f"sweep {safe(found.id)}: {verb} {points}")
+    talk.warn(*(f"hpc: {safe(each)}" for each in told["trouble"]))
+    return exits.UNREACHABLE if told["trouble"] else exits.OK
 
 
 @verb(

@@ -16,6 +16,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote, safe
 from hpcshell.flow.results.report import Report
 from hpcshell.flow.templates import shown
+from hpcshell.sweeps.documents import best_of, errors_of, report_of
 from hpcshell.sweeps.exporting import FORMS
 from hpcshell.sweeps.face import STATES, open_sweep
 
@@ -64,8 +65,7 @@ def best(talk: Talk, sweep: str | None, count: int, metric: str, maximize: bool 
     """List the best points, with their parameters."""
     id, found = _report(sweep, metric, maximize, count)
     if talk.json:
-        told = {"id": id, "metric": found.metric, "direction": found.direction}
-        talk.document({"schema": SCHEMA, **told, "best": found.best})
+        talk.document({"schema": SCHEMA, **best_of(id, found)})
     elif talk.quiet:
         talk.data(*(each.id for each in found.best))
     else:
@@ -104,7 +104,7 @@ def errors(talk: Talk, sweep: str | None) -> int:
     found = open_sweep(sweep)
     groups = grouped(found.standings())
     if talk.json:
-        talk.document({"schema": SCHEMA, "id": found.id, "errors": groups})
+        talk.document({"schema": SCHEMA, **errors_of(found.id, groups)})
     elif talk.quiet:
         talk.data(*(point for group in groups for point in group.points))
     elif not groups:
@@ -172,7 +172,7 @@ def report(
         return _draw(talk, sweep, html, pictures, heat, **how)
     id, found = _report(sweep, how["metric"], how["maximize"], 5)
     if talk.json:
-        talk.document({**_plain(found), "id": id})
+        talk.document(report_of(id, found))
         return exits.OK
     talk.data(*_told(talk, id, found))
     talk.say(*(f"note: {safe(note)}" for note in found.notes))
@@ -219,13 +219,6 @@ def _draw(
     else:
         talk.data(*(safe(path) if talk.quiet else f"wrote {safe(path)}" for path in written))
     return exits.OK
-
-
-def _plain(found: Report) -> dict[str, Any]:
-    import msgspec
-
-    document: dict[str, Any] = msgspec.to_builtins(found)
-    return document
 
 
 def _told(talk: Talk, id: str, found: Report) -> list[str]:

@@ -17,6 +17,7 @@ from hpcshell.cli.verb import verb
 from hpcshell.core.words import safe
 from hpcshell.flow import expand
 from hpcshell.flow.spec import Spec
+from hpcshell.sweeps.documents import begun, submitted
 from hpcshell.sweeps.face import STATES, Sweep, create, open_sweep
 from hpcshell.sweeps.keeping import Round
 from hpcshell.sweeps.making import Source, check_count
@@ -180,31 +181,24 @@ def _would_resume(talk: Talk, sweep: Sweep) -> int:
 def _tell(talk: Talk, sweep: Sweep, done: Round, wait: bool) -> int:
     """What was submitted, and with --wait what became of it."""
     talk.say(*(f"note: {safe(one)}" for one in done.said))
-    submitted = _submitted(sweep, done)
+    count = submitted(sweep, done)
     if wait:
-        talk.say(*_lines(sweep, done, submitted))
+        talk.say(*_lines(sweep, done, count))
         sweep.wait()
     counts = sweep.counts() if wait else {}
-    status = sweep.status()
+    status = begun(sweep, done)
     if wait:
         talk.warn(*(f"warning: {safe(why)}" for why in status["warnings"]))
     if talk.json:
-        jobs = [{"on": one.on, "jobs": one.jobs} for one in done.step.taken]
-        added = {"submitted": submitted, "batches": jobs, "notes": done.said}
-        talk.document({**status, **added})
+        talk.document(status)
     elif talk.quiet:
         talk.data(sweep.id)
     elif wait:
         talk.data(sentence(status))
     else:
-        talk.data(*_lines(sweep, done, submitted))
-        talk.say(_hint(done, submitted))
+        talk.data(*_lines(sweep, done, count))
+        talk.say(_hint(done, count))
     return outcome_code(counts) if wait else exits.OK
-
-
-def _submitted(sweep: Sweep, done: Round) -> int:
-    intents = sweep.folder.ledger().intents
-    return sum(len(intents[one.key].points) for one in done.step.taken)
 
 
 def _lines(sweep: Sweep, done: Round, submitted: int) -> list[str]:

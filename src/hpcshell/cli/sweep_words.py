@@ -10,7 +10,7 @@ import click
 from hpcshell.cli import exits
 from hpcshell.core.units import HOUR, MINUTE, format_duration
 from hpcshell.core.words import safe
-from hpcshell.sweeps.standing import GOOD
+from hpcshell.sweeps.standing import ended_well
 
 SMALL: Final = 0.01
 """Hours that are told in seconds."""
@@ -50,11 +50,6 @@ def sentence(status: Mapping[str, Any]) -> str:
 
 def _word(state: str) -> str:
     return state.lower().replace("_", " ")
-
-
-def ended_well(counts: Mapping[str, int]) -> int:
-    """Points that nothing is left to be done about: a search ends some of them early."""
-    return sum(counts.get(state, 0) for state in GOOD)
 
 
 def outcome_code(counts: Mapping[str, int]) -> int:

@@ -17,7 +17,7 @@ PROTOCOL: Final = 1
 REPEATABLE: Final = frozenset(
     {
         *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
-        *("reservations", "node", "wait", "outputs", "events"),
+        *("reservations", "node", "wait", "outputs", "events", "jobs"),
     }
 )
 """Verbs that change nothing: asked again when the daemon went away before it answered."""

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from hpcshell.clusters.cluster import Cluster, ledger_path
-from hpcshell.clusters.desks import open_ledger
+from hpcshell.clusters.desks import AUTO, find_here, open_cluster, open_ledger
 from hpcshell.clusters.detecting import Finding
 from hpcshell.clusters.lookout import picture
 from hpcshell.core.errors import HpcError, NotFound
@@ -19,6 +19,29 @@ def known_clusters(settings: Settings, places: Places) -> list[str]:
     """The clusters that are configured, and those that were submitted to."""
     used = open_ledger(places).clusters() if os.path.exists(ledger_path(places)) else []
     return list(dict.fromkeys([*settings.clusters, *used]))
+
+
+def opened(name: str, settings: Settings, places: Places) -> Cluster:
+    """The cluster of this name; `auto`: the one that is found here. Raises `NotFound`."""
+    if name == AUTO:
+        found = find_here(places)
+        if found is None:
+            raise NotFound("no scheduler answers here", "what was tried: hpc cluster detect")
+        name = found
+    return open_cluster(name, settings, places)
+
+
+def statuses(
+    names: list[str], settings: Settings, places: Places, *, ask: bool
+) -> list[dict[str, Any]]:
+    """The documents of these clusters, also of those that lead nowhere any more."""
+    rows = []
+    for name in names:
+        try:
+            rows.append(status(opened(name, settings, places), ask=ask))
+        except HpcError as error:
+            rows.append(unopened(name, places, error))
+    return rows
 
 
 def status(cluster: Cluster, *, ask: bool = True) -> dict[str, Any]:

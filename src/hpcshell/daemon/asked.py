@@ -20,6 +20,7 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 Rank = Annotated[int, Meta(ge=-MOST, le=MOST)]
 Instant = Annotated[float, Meta(ge=0, le=LATEST)]
 Ids = list[str | Number]
+Place = Annotated[float, Meta(ge=-LARGEST_ID, le=LARGEST_ID)]
 
 
 class Asked(msgspec.Struct, kw_only=True):
@@ -66,6 +67,17 @@ class Page(About, kw_only=True):
     elements: bool = False
     since: Annotated[float, Meta(ge=-LATEST, le=LATEST)] | None = None
     until: Annotated[float, Meta(ge=-LATEST, le=LATEST)] | None = None
+    behind: Annotated[list[Place], Meta(min_length=2, max_length=3)] | None = None
+    """Of the history: only what comes after the row of this end, id and element."""
+
+
+class Jobs(About, kw_only=True):
+    """All jobs with an id below `before`."""
+
+    limit: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    before: Number | None = None
+    partition: str | None = None
+    tags: list[str] | None = None
 
 
 class Show(About, kw_only=True):
@@ -133,6 +145,7 @@ ASKED: Final[dict[str, type[Asked]]] = {
     "hello": Asked,
     "history": Page,
     "hold": About,
+    "jobs": Jobs,
     "outputs": About,
     "preempt": Preempt,
     "priority": Page,

@@ -11,6 +11,7 @@ from hpcshell.client.client import Client
 from hpcshell.gpu.adding import TAG
 
 PAGE: Final = 1000
+SCHEMA: Final = 1
 MOST: Final = 100_000
 """Ended jobs that figures are worked out from."""
 
@@ -83,3 +84,8 @@ def times(client: Client) -> dict[str, Any]:
         "average": statistics.fmean(ran) if ran else None,
         "median": statistics.median(ran) if ran else None,
     }
+
+
+def health(found: dict[str, Any]) -> dict[str, Any]:
+    """Of the answer to `gpus`, whether all is well and how shares are kept apart."""
+    return {"schema": SCHEMA, **found["health"], "enforcement": found["enforcement"]}

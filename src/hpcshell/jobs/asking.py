@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -15,7 +15,7 @@ from hpcshell.core.staging import target
 from hpcshell.core.submission import Submission
 from hpcshell.core.words import quote
 from hpcshell.jobs.doors import Door
-from hpcshell.jobs.prepare import Away, prepare, prepare_spec
+from hpcshell.jobs.prepare import Away, Prepared, prepare, prepare_spec
 from hpcshell.jobs.sizing import cards_behind
 from hpcshell.jobs.surroundings import working_directory
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hpcshell.clusters.anydesk import Choice
     from hpcshell.clusters.cluster import Cluster
     from hpcshell.clusters.desk import Desk
+
+SCHEMA: Final = 1
 
 
 class Asked(NamedTuple):
@@ -41,6 +43,13 @@ class Asked(NamedTuple):
             return asked.array
         spec = asked if isinstance(asked, JobSpec) else next(iter(asked.specs.values()))
         return spec.submission.array
+
+
+def document(asked: Asked | Prepared, job: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    """What is told of a submission that was, or would be, accepted as `job`."""
+    notes = [*asked.notes, *job.get("notes", ())]
+    said = {"meaning": asked.meaning, "notes": notes, "sizing": asked.sizing}
+    return {"schema": SCHEMA, **job, **said, "dry_run": dry_run}
 
 
 def prepare_for(

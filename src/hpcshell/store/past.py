@@ -13,7 +13,9 @@ from hpcshell.core.records import NO_INDEX, Job, Run
 from hpcshell.store.failures import explained
 from hpcshell.store.rows import (
     Entry,
+    Listed,
     Past,
+    Submitted,
     Wanted,
     decode_detail,
     decode_job,
@@ -21,6 +23,7 @@ from hpcshell.store.rows import (
     decode_summary,
     decode_task,
     dropped_task,
+    encode,
 )
 
 T = TypeVar("T")
@@ -33,6 +36,11 @@ _ENDED_RUNS: Final = (
     " WHERE run.end_time IS NOT NULL AND run.id"
 )
 _PAGE: Final = 2000
+
+_SUBMITTED: Final = (
+    "SELECT job.id, job.record, job.summary, task.record"
+    " FROM job LEFT JOIN task ON task.job = job.id AND task.idx = -1"
+)
 
 
 class _Source(NamedTuple):
@@ -97,13 +105,32 @@ class PastReader(Asking):
         sql = f"SELECT id FROM job WHERE name = ?{whose} ORDER BY id DESC"
         return [row[0] for row in self._all(sql, values)]
 
+    def submitted(self, listed: Listed) -> Iterator[Submitted]:
+        """Jobs, the highest id first; nothing is read of those that are not asked for."""
+        where, values = _listed(listed)
+        sql = f"{_SUBMITTED} WHERE {where} ORDER BY job.id DESC"
+        try:
+            for number, *row in self._connection.execute(sql, values):
+                yield Submitted(number, None if row[1] is None else self._past(*row))
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
+
     def history(
-        self, wanted: Wanted, *, limit: int = -1, offset: int = 0
+        self,
+        wanted: Wanted,
+        *,
+        limit: int = -1,
+        offset: int = 0,
+        behind: tuple[float, ...] | None = None,
     ) -> tuple[list[Past], int]:
-        """What ended, latest first, and how many rows there are without limit and offset."""
+        """What ended, latest first, and how many rows there are without limit and offset.
+        `behind`: only rows after the one of these values, which are those they are sorted by."""
         source = _ELEMENTS if wanted.elements else _JOBS
         where, values = _conditions(source, wanted)
         total = self._all(f"SELECT count(*) {source.counted} WHERE {where}", values)[0][0]
+        if behind is not None:
+            where += f" AND ({source.order.replace(' DESC', '')}) < ({','.join('?' * len(behind))})"
+            values = (*values, *behind)
         sql = f"SELECT {source.rows} WHERE {where} ORDER BY {source.order} LIMIT ? OFFSET ?"
         rows = self._all(sql, (*values, limit, offset))
         return [self._past(*row) for row in rows], int(total)
@@ -155,6 +182,28 @@ class PastReader(Asking):
         seq, time, job, index, kind, state, cause, said = row
         detail = None if said is None else self._decoded(decode_detail, said)
         return Entry(seq, time, job, index, kind, state, cause, detail)
+
+
+def _listed(listed: Listed) -> tuple[str, tuple[Any, ...]]:
+    parts, values = ["job.id < ? AND job.id >= ?"], list[Any]([listed.before, listed.least])
+    for column, among in (("job.user", listed.users), ("job.name", listed.names)):
+        if among:
+            parts.append(f"{column} IN ({','.join('?' * len(among))})")
+            values += among
+    for tag in listed.tags:
+        parts.append("instr(job.tags, ?)")
+        values.append(f",{tag},")
+    if listed.partition:
+        main = listed.partition == "main"  # the default is not written
+        parts.append(f"{'NOT ' if main else ''}instr(job.record, ?)")
+        values.append(b'"partition":' + (b'"' if main else encode(listed.partition)))
+    ended = f"job.outcome IN ({','.join('?' * len(listed.outcomes))})"
+    kinds = ["job.ended = 0"] if listed.live else []
+    if listed.ended:
+        kinds.append(ended if listed.outcomes else "job.ended = 1")
+        values += listed.outcomes
+    parts.append(f"({' OR '.join(kinds) or '0'})")
+    return " AND ".join(parts), tuple(values)
 
 
 def _conditions(source: _Source, wanted: Wanted) -> tuple[str, tuple[Any, ...]]:

@@ -106,6 +106,31 @@ class Wanted(Record, frozen=True, kw_only=True):
     elements: bool = False
 
 
+class Listed(Record, frozen=True, kw_only=True):
+    """Which jobs of a range of ids, ended or not: `least` to before `before`. Empty means any.
+
+    `live` and `ended`: whether such are wanted; `outcomes` are those of the ended. `tags`: all of
+    them.
+    """
+
+    before: int
+    least: int
+    users: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    partition: str = ""
+    outcomes: tuple[str, ...] = ()
+    live: bool = True
+    ended: bool = True
+
+
+class Submitted(NamedTuple):
+    """A job by its id; `past`: how it ended, once it has."""
+
+    id: int
+    past: Past | None
+
+
 def share(job: Job, like: Job) -> None:
     """Let a job that nobody else has yet use the equal parts of another: half of its memory.
 

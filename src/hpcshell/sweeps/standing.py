@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from hpcshell.core.records import Record
@@ -35,3 +36,8 @@ class Standing(Record, frozen=True, kw_only=True):
     on: str = ""
     reason: str = ""
     directory: str = ""
+
+
+def ended_well(counts: Mapping[str, int]) -> int:
+    """Points that nothing is left to be done about: a search ends some of them early."""
+    return sum(counts.get(state, 0) for state in GOOD)

@@ -38,6 +38,7 @@ from hpcshell.web.api import (
     whatif,
 )
 from hpcshell.web.context import Context
+from hpcshell.web.counting import Counting
 from hpcshell.web.mlflow import routes as mlflow
 from hpcshell.web.pages import routes as pages
 from hpcshell.web.problems import respond
@@ -75,7 +76,8 @@ def make_app(context: Context) -> Gate:
         debug=False,
         pdb_on_exception=False,
     )
-    return Gate(application, context.settings.web, authentication, _open(application))
+    counted = Counting(application, context.counts)
+    return Gate(counted, context.settings.web, authentication, _open(application))
 
 
 def _open(application: Litestar) -> Callable[[str], bool]:

@@ -49,11 +49,11 @@ async def changed(
     else:
         caller, path = caller_of(request), request.scope["path"]
         key = answers.key_of(caller.user, request.method, path, sent)
-        said = _fingerprint(request, await request.body())
+        said = fingerprint(request, await request.body())
 
         def once(connection: Connection) -> bytes:
             if (known := answers.find(connection, key)) is not None:
-                return _again(known.body, said)
+                return again(known.body, said)
             answer = msgspec.json.encode(work(connection, now))
             answers.keep(connection, key, Answer(status, said + answer), now)
             return answer
@@ -62,13 +62,15 @@ async def changed(
     return cast("Response[T]", Response(body, status_code=status, media_type=JSON))
 
 
-def _fingerprint(request: Asked, body: bytes) -> bytes:
+def fingerprint(request: Asked, body: bytes) -> bytes:
+    """What tells one request from another with the same key."""
     query: bytes = request.scope["query_string"]
     return hashlib.sha256(query + b"\0" + body).digest()
 
 
-def _again(kept: bytes, said: bytes) -> bytes:
-    """What is kept after the fingerprint of the request that it answers."""
+def again(kept: bytes, said: bytes) -> bytes:
+    """What is kept after the fingerprint of the request that it answers. Raises `Exists` where that
+    was another."""
     if kept[: len(said)] != said:
         raise Exists(
             f"another request was sent with this {KEY} before",

@@ -21,6 +21,10 @@ from hpcshell.jobs.opened import door
 from hpcshell.machine.paths import Places
 from hpcshell.track.artifacts import Artifacts
 from hpcshell.track.store.store import Store
+from hpcshell.web.apart import Apart
+from hpcshell.web.counting import Counts
+from hpcshell.web.hub import Hub
+from hpcshell.web.sharing import Shared
 
 THREADS: Final = 8
 """For reading the store, which has so many connections."""
@@ -39,6 +43,10 @@ class Context:
         self.settings = settings
         self.places = places
         self.store = store
+        self.hub = Hub(places)
+        self.shared = Shared()
+        self.apart = Apart()
+        self.counts = Counts()
         self.artifacts = Artifacts(
             settings.track.artifacts or places.track_artifacts, settings.web.upload_limit
         )

@@ -12,6 +12,7 @@ from hpcshell.daemon.verbs import (
     daemon,
     explain,
     gpus,
+    listing,
     look,
     pausing,
     snapshot,
@@ -46,6 +47,7 @@ VERBS: Final[dict[str, Verb]] = {
     "node": apart.node,
     "set_node": apart.set_node,
     "queue": look.queue,
+    "jobs": listing.jobs,
     "show": look.show,
     "history": look.history,
     "explain": explain.explain,
@@ -65,6 +67,7 @@ LOOKS: Final = frozenset(
     {
         *("hello", "queue", "show", "history", "explain", "resources", "snapshot"),
         *(
+            "jobs",
             "priority",
             "fairshare",
             "reservations",

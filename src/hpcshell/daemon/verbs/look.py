@@ -20,7 +20,7 @@ from hpcshell.machine import clock
 from hpcshell.policy.cardfacts import enforcement
 from hpcshell.policy.explain import explain, explain_suspended
 from hpcshell.policy.regime import by_priority
-from hpcshell.store.rows import Wanted, indices_of
+from hpcshell.store.rows import Past, Wanted, indices_of
 
 if TYPE_CHECKING:
     from hpcshell.daemon.face import Daemon
@@ -243,17 +243,29 @@ def _past(engine: Engine, args: dict[str, Any], *, limit: int, offset: int) -> d
         until=args.get("until"),
         elements=bool(args.get("elements")),
     )
-    past, total = engine.store.history(wanted, limit=limit, offset=offset)
-    rows = []
-    for row in past:
-        if row.task is not None:
-            view = element_document(engine, row.job, row.task)
-            if row.summary is not None:
-                view["reason"] = view["reason"] or row.summary.cause or None
-            rows.append(view)
-        elif row.summary is not None:
-            rows.append(views.ended_array_view(row.job, row.summary, engine.host, None))
-    return {"rows": rows, "total": total}
+    past, total = engine.store.history(
+        wanted, limit=limit, offset=offset, behind=_behind(args, elements=wanted.elements)
+    )
+    return {"rows": [past_document(engine, row) for row in past], "total": total}
+
+
+def _behind(args: dict[str, Any], *, elements: bool) -> tuple[float, ...] | None:
+    """The place of the last row of the page before: when it ended, its job, its element."""
+    place = args.get("behind")
+    if place is not None and len(place) != (3 if elements else 2):
+        raise Wrong("behind must be the place of a row", "its end_time, its id, and its element")
+    return place and tuple(place)
+
+
+def past_document(engine: Engine, row: Past) -> dict[str, Any]:
+    """The document of a row of the history."""
+    if row.task is None:
+        assert row.summary is not None
+        return views.ended_array_view(row.job, row.summary, engine.host, None)
+    view = element_document(engine, row.job, row.task)
+    if row.summary is not None:
+        view["reason"] = view["reason"] or row.summary.cause or None
+    return view
 
 
 def resources(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, select
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.records import JobRow
-from hpcshell.track.store import texts, writing
+from hpcshell.track.store import texts
 from hpcshell.track.store.tables import jobs
 
 KINDS: Final = ("local", "slurm", "pbs", "lsf", "sge")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import Connection
 
 from hpcshell.jobs.surroundings import here
 from hpcshell.track.store import experiments, runs
@@ -15,21 +16,25 @@ from tests.track.store.made import NOW, measured
 FIRST, SECOND = "aaaa" * 8, "aabb" * 8
 
 
+def _two_runs(connection: Connection) -> None:
+    number = experiments.create(connection, "mnist", now=NOW).id
+    for id, rate, loss in ((FIRST, 0.1, 0.5), (SECOND, 0.2, 0.3)):
+        new = NewRun(
+            experiment_id=number,
+            run_id=id,
+            name=f"lr {rate}",
+            config={"lr": rate, "depth": 3},
+            job=JobRef("slurm", str(int(rate * 10))),
+        )
+        runs.create(connection, new, NOW)
+        measured(connection, id, {"loss": loss})
+
+
 @pytest.fixture
 def track(cli: Cli) -> Cli:
     """`hpc` with an experiment `mnist` that has two runs."""
     with open_store(url_of("", here())) as store:
-        number = store.change(lambda c: experiments.create(c, "mnist", now=NOW)).id
-        for id, rate, loss in ((FIRST, 0.1, 0.5), (SECOND, 0.2, 0.3)):
-            new = NewRun(
-                experiment_id=number,
-                run_id=id,
-                name=f"lr {rate}",
-                config={"lr": rate, "depth": 3},
-                job=JobRef("slurm", str(int(rate * 10))),
-            )
-            store.change(lambda c, new=new: runs.create(c, new, NOW))
-            store.change(lambda c, id=id, loss=loss: measured(c, id, {"loss": loss}))
+        store.change(_two_runs)
     return cli
 
 

@@ -11,14 +11,14 @@ from hpcshell.track.store.compare import compare
 from hpcshell.track.store.leaderboard import best
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import series
-from tests.track.store.made import experiment, measured, run
+from tests.track.store.made import experiment, log, run
 
 
 def test_what_differs_stands_apart_from_what_is_the_same(store: Store) -> None:
     number = experiment(store)
     one = run(store, number, name="one", params={"lr": "0.1", "depth": "3", "only": "x"})
     two = run(store, number, name="two", params={"lr": "0.2", "depth": "3"})
-    store.change(lambda c: measured(c, two.run_id, {"loss": 0.5}))
+    log(store, two.run_id, {"loss": 0.5})
 
     with store.reading() as connection:
         found = compare(connection, [two.run_id, one.run_id])
@@ -42,13 +42,13 @@ def test_only_runs_that_are_there_are_compared(store: Store) -> None:
 
 def test_the_best_are_those_with_the_greatest_or_the_least(store: Store) -> None:
     number, other = experiment(store), experiment(store, "other")
-    ids = {}
+    ids: dict[float | None, list[str]] = {}
     for value in (0.5, None, 0.9, 0.1, 0.9, -math.inf):
         made = run(store, number).run_id
         ids.setdefault(value, []).append(made)
-        store.change(lambda c, id=made, value=value: measured(c, id, {"acc": value}))
+        log(store, made, {"acc": value})
     stranger = run(store, other).run_id
-    store.change(lambda c: measured(c, stranger, {"acc": 7.0}))
+    log(store, stranger, {"acc": 7.0})
     run(store, number)
 
     with store.reading() as connection:
@@ -64,10 +64,10 @@ def test_the_best_are_those_with_the_greatest_or_the_least(store: Store) -> None
 def test_it_may_be_judged_by_what_came_last(store: Store) -> None:
     number = experiment(store)
     falling, steady = run(store, number).run_id, run(store, number).run_id
-    store.change(lambda c: measured(c, falling, {"acc": 0.1}))
+    log(store, falling, {"acc": 0.1})
     its = series.c.run_id == falling
     store.change(lambda c: c.execute(series.update().where(its).values(max=0.9, max_step=4)))
-    store.change(lambda c: measured(c, steady, {"acc": 0.5}))
+    log(store, steady, {"acc": 0.5})
 
     with store.reading() as connection:
         assert [

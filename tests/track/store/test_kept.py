@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from hpcshell.core.errors import NotFound, Refused, Wrong
 from hpcshell.track.records import File
@@ -158,9 +159,8 @@ def test_what_was_deleted_long_ago_goes_with_all_that_belongs_to_it(store: Store
     store.change(lambda c: measured(c, gone.run_id, {"loss": 1.0}))
     store.change(lambda c: measured(c, kept.run_id, {"loss": 1.0}))
     point = {"number": 0, "count": 1, "points": b"x"}
-    for count in (1, 2):
-        row = point | {"series_id": count}
-        store.change(lambda c, row=row: c.execute(chunks.insert(), row))
+    rows = [point | {"series_id": count} for count in (1, 2)]
+    store.change(lambda c: c.execute(chunks.insert(), rows))
     store.change(lambda c: runs.delete(c, gone.run_id, NOW + 1))
     store.change(lambda c: runs.delete(c, young.run_id, NOW + 9))
 
@@ -197,15 +197,16 @@ def test_an_experiment_goes_slice_by_slice(store: Store) -> None:
 
 
 def test_answers_and_sessions_are_forgotten(store: Store) -> None:
-    for count in range(3):
-        key = answers.key_of("a", "POST", "/", str(count))
-        store.change(lambda c, key=key: answers.keep(c, key, Answer(200, b""), NOW))
-    for session in (True, False):
-        store.change(
-            lambda c, session=session: tokens.create(
-                c, "x", user="a", role="user", session=session, expires_at=NOW, now=NOW
+    def work(connection: Connection) -> None:
+        for count in range(3):
+            key = answers.key_of("a", "POST", "/", str(count))
+            answers.keep(connection, key, Answer(200, b""), NOW)
+        for session in (True, False):
+            tokens.create(
+                connection, "x", user="a", role="user", session=session, expires_at=NOW, now=NOW
             )
-        )
+
+    store.change(work)
 
     assert store.change(lambda c: retention.forget(c, NOW + 1, 2))
     assert not store.change(lambda c: retention.forget(c, NOW + 1, 2))

@@ -110,7 +110,8 @@ class Follower:
 
     def _continues(self, since: int) -> bool:
         """Whether the daemon still knows the last event that was taken in."""
-        first = next(iter(self.client.stream("events", since=since - 1)), None)
+        with contextlib.closing(self.client.stream("events", since=since - 1)) as events:
+            first = next(events, None)
         return first is not None and first.get("seq") == since
 
     def take(self, page: Sequence[Event]) -> None:

@@ -108,7 +108,7 @@ def _told_besides(error: HpcError) -> list[tuple[bytes, bytes]]:
     if isinstance(error, (NotYet, Unreachable)):
         wait = math.ceil(error.after) if isinstance(error, errors.TooMany) else AGAIN
         headers.append((b"retry-after", str(max(1, wait)).encode()))
-    if isinstance(error, errors.MethodNotAllowed):
+    if isinstance(error, errors.MethodNotAllowed) and error.allowed:
         headers.append((b"allow", ", ".join(error.allowed).encode()))
     if isinstance(error, CLOSING):
         headers.append((b"connection", b"close"))

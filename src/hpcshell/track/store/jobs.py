@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -92,35 +93,43 @@ def _named(ref: JobRef) -> dict[str, Any]:
 
 # ------------------------------------------------------------------------------- as a document
 
-_KEPT: Final = tuple(
-    name for name in JobRow.__struct_fields__ if name in jobs.c and name not in ("element", "nodes")
-)
+COLUMNS: Final = tuple(name for name in JobRow.__struct_fields__ if name in jobs.c)
 
 
 def document(row: RowMapping, prices: Prices = NO_PRICES) -> JobRow:
     """What a row of the table says, and what follows from it."""
-    ran = _ran(row)
-    cpu_hours = _hours(row["cpus"], ran)
-    gpu_hours = _hours(row["gpus"], ran)
+    return of_values([row[name] for name in COLUMNS], prices)
+
+
+def of_values(values: Sequence[Any], prices: Prices = NO_PRICES) -> JobRow:
+    """The same for the values of `COLUMNS`."""
+    known = dict(zip(COLUMNS, values, strict=True))
+    if known["element"] == PLAIN:
+        known["element"] = None
+    nodes = known["nodes"]
+    known["nodes"] = [] if nodes == "[]" else msgspec.json.decode(nodes)
+    ran = _ran(known)
+    if ran is None:
+        return JobRow(**known, memory_efficiency=_part(known["max_rss"], known["memory"]))
+    cpu_hours = _hours(known["cpus"], ran)
+    gpu_hours = _hours(known["gpus"], ran)
     return JobRow(
-        **{name: row[name] for name in _KEPT},
-        element=None if row["element"] == PLAIN else row["element"],
-        nodes=msgspec.json.decode(row["nodes"]),
+        **known,
         cpu_hours=cpu_hours,
         gpu_hours=gpu_hours,
-        cpu_efficiency=_part(row["cpu_time"], None if cpu_hours is None else cpu_hours * HOUR),
-        memory_efficiency=_part(row["max_rss"], row["memory"]),
+        cpu_efficiency=_part(known["cpu_time"], _hours(known["cpus"], ran * HOUR)),
+        memory_efficiency=_part(known["max_rss"], known["memory"]),
         cost=_cost(cpu_hours, gpu_hours, prices),
     )
 
 
-def _ran(row: RowMapping) -> float | None:
+def _ran(known: Mapping[str, Any]) -> float | None:
     """Seconds, as far as it is known: what runs still was last heard of at `updated_at`."""
-    start, end = row["start_time"], row["end_time"]
+    start: float | None = known["start_time"]
+    end: float | None = known["end_time"]
     if start is None:
         return None
-    until: float = row["updated_at"] if end is None else end
-    return max(0.0, until - start)
+    return max(0.0, (known["updated_at"] if end is None else end) - start)
 
 
 def _hours(number: float | None, seconds: float | None) -> float | None:
@@ -128,7 +137,7 @@ def _hours(number: float | None, seconds: float | None) -> float | None:
 
 
 def _part(used: float | None, had: float | None) -> float | None:
-    return used / had if used is not None and had else None
+    return None if used is None or not had else used / had
 
 
 def _cost(cpu_hours: float | None, gpu_hours: float | None, prices: Prices) -> float | None:

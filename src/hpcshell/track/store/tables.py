@@ -68,6 +68,7 @@ experiment_tags: Final = Table(
     Column("experiment_id", ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
     Column("key", _string(250), primary_key=True),
     Column("value", _TEXT, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 jobs: Final = Table(
@@ -147,6 +148,7 @@ params: Final = Table(
     Column("number", Double),
     Column("value", _TEXT, nullable=False),
     Index("params_number", "key", "number"),
+    sqlite_with_rowid=False,
 )
 """`number`: the value, where it is one and no NaN."""
 Index("params_value", params.c.key, func.substr(params.c.value, text("1"), text(str(HEAD))))
@@ -157,6 +159,7 @@ tags: Final = Table(
     Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
     Column("key", _string(250), primary_key=True),
     Column("value", _TEXT, nullable=False),
+    sqlite_with_rowid=False,
 )
 Index("tags_value", tags.c.key, func.substr(tags.c.value, text("1"), text(str(HEAD))))
 

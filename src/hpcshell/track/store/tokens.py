@@ -72,7 +72,7 @@ def create(
         "session": session,
     }
     connection.execute(tokens.insert(), values)
-    made = find(connection, values["digest"])
+    made = find(connection, digest_of(token))
     assert made is not None
     return token, made
 

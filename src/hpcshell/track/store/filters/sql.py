@@ -1,8 +1,7 @@
 """Filters as conditions of SQL.
 
 A comparison with what is not there is false, whatever the operator. Parameters are compared as
-numbers with numbers and as texts with texts. The rows that have a key are looked up by the key's
-index, once, and not row by row.
+numbers with numbers and as texts with texts.
 """
 
 from __future__ import annotations
@@ -66,6 +65,11 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+
+
+_MANY: Final = frozenset({"<", "<=", ">", ">=", "!=", "NOT IN", "NOT LIKE", "NOT ILIKE"})
+"""What so many rows are likely to be that they are better tried one after the other until a page is
+full; the rows of the others are looked up by the index, once."""
 
 
 def condition(vocabulary: Vocabulary, filter: str) -> Condition | None:
@@ -183,7 +187,10 @@ def _of_key(
     if isinstance(node, Missing):
         whose = vocabulary.owner
         return whose.not_in(having) if node.missing else whose.in_(having)
-    return vocabulary.owner.in_(having.where(_of_value(keyed, named, node)))
+    said = _of_value(keyed, named, node)
+    if node.operator in _MANY:
+        return exists(having.where(owner == vocabulary.owner, said).correlate(vocabulary.table))
+    return vocabulary.owner.in_(having.where(said))
 
 
 def _of_value(keyed: Keyed, named: Term, node: Comparison) -> Condition:
@@ -222,5 +229,8 @@ def _of_kept_text(keyed: Keyed, values: Sequence[str], sign: str) -> Condition:
     its = keyed.table.c[str(keyed.text)]
     said = _of_texts(its, values, sign)
     if sign in ("=", "IN"):  # by the index, which has only the first characters
-        return and_(head(its).in_([value[:HEAD] for value in values]), said)
+        heads = [value[:HEAD] for value in values]
+        found = head(its) == heads[0] if len(heads) == 1 else head(its).in_(heads)
+        whole = all(len(value) < HEAD for value in values)
+        return found if whole else and_(found, said)
     return said

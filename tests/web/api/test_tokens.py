@@ -29,8 +29,8 @@ def test_the_list_tells_no_token(api: httpx.Client) -> None:
 
 
 def test_what_can_never_be_is_wrong(api: httpx.Client) -> None:
-    good = {"name": "ci", "user": "ann"}
-    for bad in (
+    good: dict[str, object] = {"name": "ci", "user": "ann"}
+    wrong: list[object] = [
         good | {"role": "emperor"},
         good | {"role": "viewer", "scopes": ["admin"]},
         good | {"expires_at": time.time() - 1},
@@ -40,7 +40,8 @@ def test_what_can_never_be_is_wrong(api: httpx.Client) -> None:
         good | {"nickname": "x"},
         {"name": "ci"},
         [],
-    ):
+    ]
+    for bad in wrong:
         answer = api.post(ADDRESS, json=bad)
         assert answer.status_code == 400, bad
         assert answer.json()["hint"]

@@ -21,9 +21,11 @@ def head(host: str, *, server: tuple[str, int | None] = ("127.0.0.1", PORT), **m
     return Head("POST", "/api/v1/runs", "", headers, "127.0.0.1", server, "http")
 
 
-def allowed(host: str, known: tuple[str, ...] = (), **named: tuple[str, int | None]) -> bool:
+def allowed(
+    host: str, known: tuple[str, ...] = (), server: tuple[str, int | None] = ("127.0.0.1", PORT)
+) -> bool:
     try:
-        Hosts(known).check(head(host, **named))
+        Hosts(known).check(head(host, server=server))
     except HostNotAllowed:
         return False
     return True

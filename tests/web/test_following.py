@@ -12,10 +12,11 @@ from sqlalchemy import URL, select
 
 from hpcshell.client.client import Client
 from hpcshell.machine.paths import places
+from hpcshell.track.joining.facts import JobFacts
 from hpcshell.track.records import Run
-from hpcshell.track.store import cursors, runs
+from hpcshell.track.store import cursors, experiments, runs
 from hpcshell.track.store.jobs import JobRef
-from hpcshell.track.store.jobstates import live
+from hpcshell.track.store.jobstates import Told, live, take
 from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.paging import Wanted
 from hpcshell.track.store.store import Store
@@ -114,11 +115,20 @@ def test_a_daemon_that_was_made_anew_is_followed_from_its_first_event(hpc, store
 def test_a_live_job_that_the_daemon_does_not_know_is_gone(hpc, store, follower):
     hpc("submit", "--quiet", "--", "true", check=True)
     ref = JobRef("local", "77", "local")
+    running = Told(ref, JobFacts(state="RUNNING", time=5.0))
     store.change(lambda connection: link_new(connection, ref))
+    store.change(lambda connection: take(connection, [running], 5.0))
     with follower():
         eventually(lambda: "LOST" in statuses(store))
     with store.reading() as connection:
         assert live(connection, kind="local") == []
+
+
+def test_of_one_that_nobody_has_ever_seen_nothing_follows(hpc, store, follower):
+    hpc("submit", "--quiet", "--", "true", check=True)
+    store.change(lambda connection: link_new(connection, JobRef("local", "77", "local")))
+    with follower():
+        eventually(lambda: statuses(store) == ["COMPLETED", "RUNNING"])
 
 
 def test_a_job_that_is_tracked_by_a_client_gets_no_second_run(hpc, store, follower):
@@ -132,8 +142,6 @@ def test_a_job_that_is_tracked_by_a_client_gets_no_second_run(hpc, store, follow
 
 
 def link_new(connection, ref):
-    from hpcshell.track.store import experiments
-
     home = experiments.ensure(connection, "nets", now=1.0)
     new = runs.NewRun(experiment_id=home.id, source="client", job=ref)
     runs.create(connection, new, 2.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from threading import local
 from typing import Any, Final
 
@@ -50,7 +50,7 @@ class Client:
                 self._drop()
                 raise
 
-    def stream(self, verb: str, **args: Any) -> Iterator[dict[str, Any]]:
+    def stream(self, verb: str, **args: Any) -> Generator[dict[str, Any], None, None]:
         """Events as they come, until the daemon has no more; gapless over its restart."""
         while True:
             connection = self.connect()

@@ -110,7 +110,8 @@ class Follower:
 
     def _continues(self, since: int) -> bool:
         """Whether the daemon still knows the last event that was taken in."""
-        first = next(iter(self.client.stream("events", since=since - 1)), None)
+        with contextlib.closing(self.client.stream("events", since=since - 1)) as events:
+            first = next(events, None)
         return first is not None and first.get("seq") == since
 
     def take(self, page: Sequence[Event]) -> None:
@@ -121,8 +122,9 @@ class Follower:
     def _look_again(self) -> None:
         """See what has become of those that were alive when it was last followed."""
         with self.store.reading() as reading:
-            refs = [ref for ref, _, _ in jobstates.live(reading, kind=LOCAL)]
-        keys = [(int(ref.id), ref.element) for ref in refs if ref.id.isdecimal()]
+            known = [ref for ref, _, _ in jobstates.live(reading, kind=LOCAL)]
+            seen = {ref for ref, _, _ in jobstates.live(reading, kind=LOCAL, seen=True)}
+        keys = [(int(ref.id), ref.element) for ref in known if ref.id.isdecimal()]
         for at in range(0, len(keys), PAGE):
             some, now = keys[at : at + PAGE], clock.now()
             told = list(self._shown(some).values())
@@ -130,7 +132,7 @@ class Follower:
             told += [
                 Told(_ref(job, element), JobFacts(state=GONE, time=now))
                 for job, element in some
-                if (str(job), element) not in there
+                if (str(job), element) not in there and _ref(job, element) in seen
             ]
             self.store.change(partial(_take, told, now, None))
 

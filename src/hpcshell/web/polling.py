@@ -142,8 +142,8 @@ class Poller:
         """Clusters on which something runs that was submitted from here."""
         if not os.path.exists(ledger_path(self._context.places)):
             return ()
-        ledger = open_ledger(self._context.places)
-        return [name for name in self._whose.names if ledger.open_entries(name)]
+        with contextlib.closing(open_ledger(self._context.places)) as ledger:
+            return [name for name in self._whose.names if ledger.open_entries(name)]
 
 
 class Whose:

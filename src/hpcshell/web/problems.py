@@ -114,7 +114,7 @@ def _told_besides(error: HpcError) -> list[tuple[bytes, bytes]]:
         headers.append((b"retry-after", str(max(1, wait)).encode()))
     if isinstance(error, errors.NotSatisfiable):
         headers.append((b"content-range", f"bytes */{error.size}".encode()))
-    if isinstance(error, errors.MethodNotAllowed):
+    if isinstance(error, errors.MethodNotAllowed) and error.allowed:
         headers.append((b"allow", ", ".join(error.allowed).encode()))
     if isinstance(error, CLOSING):
         headers.append((b"connection", b"close"))

@@ -1,4 +1,4 @@
-"""The script never fails, never holds a machine up, and says what happened whatever a job's name."""
+"""The script never fails, never holds a machine up, and tells what happened, whatever the name."""
 
 from __future__ import annotations
 

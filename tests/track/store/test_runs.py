@@ -191,7 +191,7 @@ def test_it_cannot_come_back_to_an_experiment_that_is_deleted(store: Store) -> N
         lambda c: runs.set_params(c, ID, {"a": "b"}, NOW),
         lambda c: runs.set_tags(c, ID, {"a": "b"}, NOW),
         lambda c: runs.drop_tag(c, ID, "a", NOW),
-        lambda c: runs.link(c, ID, None, NOW),
+        lambda c: runs.link(c, ID, JobRef("slurm", "12"), NOW),
     ],
 )
 def test_what_is_deleted_or_not_there_is_not_changed(store: Store, change: Any) -> None:
@@ -309,7 +309,7 @@ def deep(levels: int) -> dict[str, Any]:
         {"config": {"": 1}},
         {"job": JobRef("slurm", "")},
         {"job": JobRef("slurm", "1; rm -rf")},
-        {"job": JobRef("cloud", "1")},
+        {"job": JobRef("a cloud", "1")},
         {"job": JobRef("slurm", "1", "a\nb")},
         {"job": JobRef("slurm", "1", "", -1)},
         {"job": JobRef("slurm", "1", "", 2**63)},

@@ -7,11 +7,15 @@ from typing import Any, Final
 
 import msgspec
 
+from hpcshell.core.words import safe
 from hpcshell.track.joining.facts import OVER, STATES, UNKNOWN, JobFacts
 
 TAG: Final = "experiment="
 """What a job's tag begins with that names the experiment of its run."""
-_SAME: Final = ("reason", "exit_code", "signal", "start_time", "end_time")
+LONGEST: Final = 250
+LONGEST_REASON: Final = 1000
+"""Characters that are kept."""
+_SAME: Final = ("exit_code", "signal", "start_time", "end_time")
 _ASKED: Final = ("submit_time", "cpus", "memory", "gpus", "time_limit")
 """Fields that are 0 where nobody knows, or nothing was asked for."""
 _TEXTS: Final = ("name", "user", "partition", "account")
@@ -34,6 +38,7 @@ def facts_of(view: Mapping[str, Any], now: float) -> JobFacts:
         "max_rss": usage.get("max_rss"),
     }
     told |= {name: view[name] for name in _SAME}
+    told["reason"] = safe(view["reason"] or "")[:LONGEST_REASON] or None
     told |= {name: view[name] or None for name in _ASKED}
     return msgspec.convert(told | _texts(view), JobFacts)
 
@@ -46,7 +51,11 @@ def is_whole_array(view: Mapping[str, Any]) -> bool:
 def experiment_of(view: Mapping[str, Any], otherwise: str) -> str:
     """The experiment that a tag of the job names."""
     named = (tag.removeprefix(TAG) for tag in view["tags"] or () if tag.startswith(TAG))
-    return next((name for name in named if name.strip()), otherwise)
+    return next((name for name in named if _can_name(name)), otherwise)
+
+
+def _can_name(text: str) -> bool:
+    return bool(text.strip()) and text.isprintable() and len(text.encode()) <= LONGEST
 
 
 def _attempt(view: Mapping[str, Any], state: str) -> int | None:
@@ -58,4 +67,5 @@ def _attempt(view: Mapping[str, Any], state: str) -> int | None:
 
 
 def _texts(view: Mapping[str, Any]) -> dict[str, str]:
-    return {name: view[name] or "" for name in _TEXTS}
+    """What a site may have written anyhow, as it can be kept."""
+    return {name: safe(view[name] or "")[:LONGEST] for name in _TEXTS}

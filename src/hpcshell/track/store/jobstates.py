@@ -119,11 +119,12 @@ def linked(connection: Connection, run_id: str, key: int, now: float) -> None:
 
 
 def live(
-    connection: Connection, *, kind: str = "", but: str = "", id: str = ""
+    connection: Connection, *, kind: str = "", but: str = "", id: str = "", seen: bool = False
 ) -> list[tuple[JobRef, str, float]]:
     """The jobs that may still go on, of a kind, or of all kinds but one: each with its user and
-    when it was last heard of."""
-    wanted: list[ColumnElement[bool]] = [jobs.c.state.in_((UNKNOWN, *LIVE))]
+    when it was last heard of. `seen`: only those that a witness has seen."""
+    states = LIVE if seen else (UNKNOWN, *LIVE)
+    wanted: list[ColumnElement[bool]] = [jobs.c.state.in_(states)]
     wanted += [column == value for column, value in ((jobs.c.kind, kind), (jobs.c.id, id)) if value]
     if but:
         wanted.append(jobs.c.kind != but)

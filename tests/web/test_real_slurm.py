@@ -130,7 +130,7 @@ def test_rows_change_through_polling_alone(another_slurm, context, monkeypatch):
 
     async def until_ended() -> list[str]:
         poller = Poller(context)
-        seen = []
+        seen: list[str] = []
         while not seen or seen[-1] != "FAILED":
             await poller.turn()
             poller.hurry()

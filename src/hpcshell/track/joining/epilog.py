@@ -3,7 +3,8 @@
 install(Epilog(kind="slurm", url=..., directory="/etc/slurm/hpcshell", spool=...), key)
 
 The directory holds `hpc-epilog`, `hpc-prolog` (the same by another name) and `keys/inner` and
-`keys/outer`, the two blocks that HMAC hashes first, which only their owner can read. The spool directory belongs to whoever installs it.
+`keys/outer`, the two blocks that HMAC hashes first, which only their owner can read. The spool
+directory belongs to whoever installs it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ PROLOG: Final = "hpc-prolog"
 
 
 class Epilog(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be installed. `owner`: user and group ids of who runs it; None: who installs it."""
+    """What is to be installed. `owner`: user and group of who runs it; None: who installs it."""
 
     kind: str
     url: str
@@ -98,8 +99,8 @@ def advice(epilog: Epilog) -> list[str]:
     match epilog.kind:
         case "slurm":
             lines = [
-                "into slurm.conf, where slurmctld runs (then restart slurmctld: to reconfigure is not"
-                " enough):",
+                "into slurm.conf, where slurmctld runs (then restart slurmctld; it is not enough"
+                " to reconfigure it):",
                 f"  PrologSlurmctld={prolog}",
                 f"  EpilogSlurmctld={end}",
                 "or, where only the nodes reach the server, on each of them (it is not told how a"
@@ -115,7 +116,7 @@ def advice(epilog: Epilog) -> list[str]:
             ]
         case "lsf":
             lines = [
-                "into lsb.queues, for each queue (with LSB_PRE_POST_EXEC_USER=root in lsf.sudoers):",
+                "into lsb.queues, for each queue (LSB_PRE_POST_EXEC_USER=root in lsf.sudoers):",
                 f"  PRE_EXEC = {prolog}",
                 f"  POST_EXEC = {end}",
             ]

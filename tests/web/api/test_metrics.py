@@ -113,7 +113,7 @@ def test_points_come_in_pages_by_step_and_time_whatever_order_they_came_in(
     body = [{"name": "loss", "value": step, "step": step, "time": 1} for step in range(25)]
     log(api, run, body[::-1])
     seen: list[int] = []
-    cursor = None
+    cursor: str | None = None
     while True:
         query: dict[str, Any] = {"limit": 10} | ({"cursor": cursor} if cursor else {})
         page = api.get(f"{run}/metrics/loss", params=query).json()
@@ -124,8 +124,8 @@ def test_points_come_in_pages_by_step_and_time_whatever_order_they_came_in(
     assert seen == list(range(25))
     part = api.get(f"{run}/metrics/loss?since=5&until=7").json()["rows"]
     assert [row["step"] for row in part] == [5, 6, 7]
-    for query in ("limit=0", "limit=-1", "limit=1e9", "cursor=x", "since=x"):
-        assert api.get(f"{run}/metrics/loss?{query}").status_code == 400
+    for wrong in ("limit=0", "limit=-1", "limit=1e9", "cursor=x", "since=x"):
+        assert api.get(f"{run}/metrics/loss?{wrong}").status_code == 400
     assert api.get(f"{run}/metrics/none").status_code == 404
 
 

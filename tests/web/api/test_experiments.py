@@ -129,7 +129,9 @@ def test_a_list_is_read_page_by_page(api: httpx.Client) -> None:
         made(api, f"e{number}")
     names, cursor = [], None
     while True:
-        query = {"limit": 3, "sort": "name"} | ({"cursor": cursor} if cursor else {})
+        query: dict[str, Any] = {"limit": 3, "sort": "name"} | (
+            {"cursor": cursor} if cursor else {}
+        )
         page = api.get("/experiments", params=query).json()
         names += [one["name"] for one in page["rows"]]
         assert page["schema"] == 1

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from hpcshell.machine import clock
 from hpcshell.track.points.ingest import Gap, Taken, take_in
+from hpcshell.web.bodies import takes
 from hpcshell.web.changing import Asked
 from hpcshell.web.context import Context
 from hpcshell.web.problems import MEDIA, answer_of
@@ -22,6 +23,7 @@ from hpcshell.web.security.callers import OPERATE, TRACK, caller_of, needs
     "/ingest",
     guards=[needs(TRACK)],
     status_code=200,
+    operation_class=takes("application/x-ndjson", "whole lines of the file"),
     responses={200: ResponseSpec(Taken)},
     tags=["ingest"],
     summary="Take in lines of a spool file",

@@ -80,6 +80,11 @@ class Places(Record, frozen=True):
         return f"{self.state}/spool"
 
     @property
+    def track_token(self) -> str:
+        """The token by which runs on this machine are known to a tracker, on its first line."""
+        return f"{self.config}/track.token"
+
+    @property
     def webhook_key(self) -> str:
         """What epilogs sign with."""
         return f"{self.state}/webhook.key"
@@ -128,6 +133,10 @@ class Places(Record, frozen=True):
             _make(directory)
         for directory in (self.state, self.runtime):
             _check(directory)
+
+    def prepare_spool(self) -> None:
+        """Make the directory of what is logged, readable by its owner alone. Raises `HpcError`."""
+        _make(self.track_spool)
 
     def check_sockets(self) -> None:
         """Wrong when a socket's path would be longer than the kernel takes."""

@@ -273,7 +273,7 @@ class Intake:
         if (row := self._run()) is None:
             runs.create(connection, self._new(line), now)
             self._there = True
-        elif row.status != "RUNNING" and _later(line.t, row.ended_at):
+        elif line.rank == 0 and row.status != "RUNNING" and _later(line.t, row.ended_at):
             runs.set_status(connection, self._run_id, "RUNNING", time=_instant(line.t), now=now)
 
     def _new(self, line: RunLine | BareRunLine) -> NewRun:

@@ -50,6 +50,9 @@ class RunLine(Line, frozen=True, kw_only=True, tag="run"):
     host: str = ""
     job: Job | None = None
     parent: str | None = None
+    rank: int = 0
+    """Of the processes of a distributed run, which one this is: that of rank 0 begins and ends the
+    run, the others take part in it."""
 
 
 class BareRunLine(Line, frozen=True, kw_only=True, tag="run"):
@@ -57,6 +60,7 @@ class BareRunLine(Line, frozen=True, kw_only=True, tag="run"):
 
     run_id: str
     experiment: Any = None
+    rank: Any = 0
 
 
 class MetricsLine(Line, frozen=True, kw_only=True, tag="m"):

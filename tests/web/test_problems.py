@@ -40,7 +40,6 @@ from hpcshell.web.security.callers import Unauthenticated
         (errors.HeadTooLarge("m", "h"), 431, "head-too-large"),
         (Broken("m", "h"), 500, "broken"),
         (WaitTimedOut("m", "h"), 500, "wait-timed-out"),
-        (errors.MethodUnknown("m", "h"), 501, "method-unknown"),
         (NotYet("m", "h"), 503, "not-yet"),
         (Unreachable("m", "h"), 503, "unreachable"),
         (Full("m", "h"), 507, "full"),

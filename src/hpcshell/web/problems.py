@@ -43,13 +43,12 @@ STATUSES: Final[dict[type[HpcError], int]] = {
     errors.TooMany: 429,
     errors.HeadTooLarge: 431,
     Broken: 500,
-    errors.MethodUnknown: 501,
     NotYet: 503,
     Unreachable: 503,
     Full: 507,
 }
 """The status of each error: of its class, or of the nearest that is listed."""
-CLOSING: Final = (errors.Slow, errors.TooLarge, errors.MethodUnknown)
+CLOSING: Final = (errors.Slow, errors.TooLarge)
 """After these the rest of the request is not waited for."""
 
 _WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")

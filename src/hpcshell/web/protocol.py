@@ -10,11 +10,12 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hpcshell.core.errors import HpcError, Wrong
-from hpcshell.web.errors import HeadTooLarge, MethodUnknown
+from hpcshell.web.errors import HeadTooLarge
 from hpcshell.web.problems import answer_of
 from hpcshell.web.security.authentication import PEER
 from hpcshell.web.security.gate import STREAM
 from hpcshell.web.security.heads import guarded
+from hpcshell.web.security.limits import unknown_method
 
 HEAD: Final = 64 << 10
 """Bytes of a request's line and headers."""
@@ -97,7 +98,7 @@ class Protocol(HttpToolsProtocol):
 
     def _fault(self) -> HpcError | None:
         if self.parser.get_method() == b"CONNECT":
-            return MethodUnknown("this is no proxy", "ask for what is here")
+            return unknown_method()
         if not self.url.startswith(b"/"):
             return Wrong("the address must begin with /", "this is no proxy")
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from hpcshell.track.joining.signing import HEADER, sign, webhook_key
+from tests.support.web_fixtures import api, context, new_token, store
 from tests.web.api.test_webhooks import every_run, node, only_run, post, send
-from tests.web.conftest import api, context, new_token, store
 
 __all__ = ["api", "context", "new_token", "node", "store"]
 

@@ -40,6 +40,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Swept]:
     """Each look at the directories, which follow each other without a pause."""
     monkeypatch.setattr(spooling, "SOON", 0.0)
     monkeypatch.setattr(spooling, "LATER", 0.0)
+    monkeypatch.setattr(spooling, "REST", 0)
     found: list[Swept] = []
     real = sweep_spools
 

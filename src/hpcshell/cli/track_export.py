@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hpcshell.cli.talk import Talk
+from hpcshell.cli.tracked import opened
 from hpcshell.cli.verb import verb
-from hpcshell.core.errors import NotFound, Wrong
+from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote, safe
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from hpcshell.track.records import Run
+    from hpcshell.track.store.jobs import Prices
 
 STDOUT: Final = "-"
 FORMS: Final = ("csv", "jsonl", "parquet")
@@ -26,7 +28,7 @@ FORMS: Final = ("csv", "jsonl", "parquet")
     "export",
     "hpc track export mnist > runs.csv",
     "hpc track export mnist --filter 'metrics.loss < 0.5' --output runs.parquet",
-    "hpc track export --points --run 4bf9...c1 --metric loss --format jsonl",
+    "hpc track export --points --run 4bf90ac1 --metric loss --format jsonl",
 )
 @click.argument("experiment", required=False)
 @click.option("-o", "--output", metavar="FILE", default=STDOUT, help="The file; else stdout.")
@@ -40,17 +42,18 @@ FORMS: Final = ("csv", "jsonl", "parquet")
 def export(talk: Talk, experiment: str | None, output: str, **chosen: Any) -> int:
     """Write runs, or all points of their metrics, as CSV, JSON lines or Parquet.
 
-    EXPERIMENT is a name or a number; without it, runs of all experiments are written. Parquet
-    needs pyarrow: pip install "hpcshell[sweep]".
+    EXPERIMENT is a name or a number; without it, runs of all experiments are written. ID may be
+    the first digits of a run's id. Parquet needs pyarrow: pip install "hpcshell[sweep]".
     """
-    from hpcshell.cli.track_opened import opened
     from hpcshell.sweeps.exporting import pour
 
     if chosen["keys"] and not chosen["points"]:
         raise Wrong("--metric chooses points", "add --points")
     form = chosen["form"] or _form(output, talk.json)
-    with opened() as store, store.reading() as connection:
-        found = _found(connection, experiment, chosen["condition"], chosen["run_ids"])
+    source = opened()
+    with source.store as store, store.reading() as connection:
+        meant = experiment, chosen["condition"], chosen["run_ids"]
+        found = _found(connection, source.prices, *meant)
         pour(_parts(connection, found, form, chosen["points"], chosen["keys"]), output)
     if output != STDOUT:
         talk.say(f"wrote {safe(output)}")
@@ -73,31 +76,25 @@ def _parts(
 
 
 def _found(
-    connection: Connection, experiment: str | None, condition: str, run_ids: tuple[str, ...]
+    connection: Connection,
+    prices: Prices,
+    experiment: str | None,
+    condition: str,
+    run_ids: tuple[str, ...],
 ) -> Callable[[], Iterator[Run]]:
     """What gives the runs that are meant. Raises `NotFound` or `Wrong`."""
     from hpcshell.track.points.exporting import every_run
-    from hpcshell.track.store import runs
+    from hpcshell.track.store import experiments, runs
     from hpcshell.track.store.paging import Wanted
 
     if run_ids:
         if experiment or condition:
             raise Wrong("--run says which runs are meant", "leave the experiment and --filter out")
-        named = [runs.show(connection, run_id) for run_id in run_ids]
-        return lambda: iter(named)
-    within = () if experiment is None else (_number(connection, experiment),)
+        ids = [runs.meant(connection, text) for text in run_ids]
+        return lambda: (runs.show(connection, run_id, prices) for run_id in ids)
+    within = () if experiment is None else (experiments.meant(connection, experiment).id,)
     wanted = Wanted(filter=condition, sort="created_at", experiments=within)
-    return lambda: every_run(connection, wanted)
-
-
-def _number(connection: Connection, experiment: str) -> int:
-    from hpcshell.track.store import experiments
-
-    if (named := experiments.named(connection, experiment)) is not None:
-        return named.id
-    if experiment.isdecimal():
-        return experiments.show(connection, int(experiment)).id
-    raise NotFound(f"there is no experiment {quote(experiment)}", experiments.HINT)
+    return lambda: every_run(connection, wanted, prices)
 
 
 def _form(output: str, json: bool) -> str:

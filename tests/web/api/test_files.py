@@ -204,7 +204,15 @@ def test_what_lies_elsewhere_is_named_and_never_read(
 
 
 def test_what_names_no_file_is_told_so(api: httpx.Client, run: str) -> None:
-    for body in ({}, {"uri": 3}, {"uri": "/x", "knid": "x"}, {"uri": "/x", "kind": "x"}, [], "x"):
+    bodies: list[Any] = [
+        {},
+        {"uri": 3},
+        {"uri": "/x", "knid": "x"},
+        {"uri": "/x", "kind": "x"},
+        [],
+        "x",
+    ]
+    for body in bodies:
         assert api.post(f"{run}/artifacts", json=body).status_code == 400
     for path in ("../x", "/x", "a//b", "", "a\0b"):
         answer = api.post(f"{run}/artifacts", json={"uri": "/", "path": path})

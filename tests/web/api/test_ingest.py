@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.web.api.conftest import As
+from tests.support.track_fixtures import As
 
 RUN = "ab" * 16
 FIRST: dict[str, Any] = {"k": "run", "t": 1.0, "run_id": RUN, "experiment": "mnist", "config": {}}
@@ -18,8 +18,8 @@ def lines(*said: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in said)
 
 
-def send(api: httpx.Client, body: bytes, offset: int = 0, source: str = RUN, **named: Any) -> Any:
-    query = {"source": source, "offset": offset}
+def send(api: httpx.Client, body: bytes, offset: Any = 0, source: str = RUN, **named: Any) -> Any:
+    query: dict[str, Any] = {"source": source, "offset": offset}
     headers = {"Content-Type": "application/x-ndjson", **named.pop("headers", {})}
     return api.post("/api/v1/ingest", params=query, content=body, headers=headers, **named)
 
@@ -79,6 +79,6 @@ def test_what_is_no_source_or_offset_is_told_so(api: httpx.Client) -> None:
     for source in ("", "x", "../" + RUN, RUN.upper(), RUN + "-" + "a" * 40, "%00"):
         assert send(api, lines(FIRST), source=source).status_code == 400
     for offset in (-1, 1.5, "x", 2**63, 10**30):
-        assert send(api, lines(FIRST), offset=offset).status_code == 400  # type: ignore[arg-type]
+        assert send(api, lines(FIRST), offset=offset).status_code == 400
     assert api.post("/api/v1/ingest", content=b"").status_code == 400
     assert api.get("/runs").json()["rows"] == []

@@ -98,7 +98,7 @@ of_sge() { # as prolog and epilog of a queue, run by root: root@/path/hpc-epilog
     [[ $EVENT == end ]] || return
     local line
     while IFS= read -r line; do
-        [[ $line != exit_status=* ]] || number wait_status "${line#*=}"
+        [[ $line != exit_status=* ]] || number exit_code "${line#*=}"
     done <"${SGE_JOB_SPOOL_DIR-}/usage"
 }
 

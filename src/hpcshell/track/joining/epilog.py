@@ -99,8 +99,8 @@ def advice(epilog: Epilog) -> list[str]:
     match epilog.kind:
         case "slurm":
             lines = [
-                "into slurm.conf, where slurmctld runs (then restart slurmctld; scontrol reconfigure"
-                " is not enough):",
+                "into slurm.conf, where slurmctld runs (then restart slurmctld; it is not enough"
+                " to reconfigure it):",
                 f"  PrologSlurmctld={prolog}",
                 f"  EpilogSlurmctld={end}",
                 "or, where only the nodes reach the server, on each of them (it is not told how a"

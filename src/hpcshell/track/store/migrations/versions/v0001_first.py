@@ -97,7 +97,7 @@ def _jobs() -> None:
         sa.Column("unknown_since", sa.Double(), nullable=True),
         sa.Column("updated_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
-        sa.UniqueConstraint("cluster", "id", "element"),
+        sa.UniqueConstraint("id", "element", "kind", "cluster"),
         sqlite_autoincrement=True,
     )
     op.create_index("jobs_state", "jobs", ["state"], unique=False)

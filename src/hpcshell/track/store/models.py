@@ -24,19 +24,25 @@ MOST: Final = 10_000
 """Models of a search."""
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """A model. `metrics`: each as its last point was said."""
+class NewModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that is to be made."""
 
-    model_id: str
-    """`m-` and 32 hexadecimal digits."""
     experiment_id: int
     run_id: str | None = None
     name: str = ""
     type: str = ""
-    status: str = PENDING
     user: str = ""
+    """Whose it is."""
     params: dict[str, str] = {}
     tags: dict[str, str] = {}
+
+
+class Model(NewModel, frozen=True, kw_only=True):
+    """A model. `metrics`: each as its last point was said."""
+
+    model_id: str
+    """`m-` and 32 hexadecimal digits."""
+    status: str = PENDING
     metrics: dict[str, Any] = {}
     created_at: float
     updated_at: float
@@ -61,29 +67,18 @@ _used: Final = (
 )
 
 
-def create(
-    connection: Connection,
-    experiment_id: int,
-    *,
-    name: str = "",
-    type: str = "",
-    run_id: str | None = None,
-    user: str = "",
-    params: Mapping[str, str],
-    tags: Mapping[str, str],
-    now: float,
-) -> Model:
+def create(connection: Connection, new: NewModel, now: float) -> Model:
     """A new one. Raises `NotFound`, `Refused` or `Wrong`."""
-    experiments.require_live(connection, experiment_id)
+    experiments.require_live(connection, new.experiment_id)
     made = Model(
         model_id=f"m-{uuid.uuid4().hex}",
-        experiment_id=experiment_id,
-        run_id=texts.run_id(run_id) if run_id else None,
-        name=texts.word(name, "name"),
-        type=texts.word(type, "model_type"),
-        user=user,
-        params=texts.pairs(params, "param"),
-        tags=texts.pairs(tags, "tag"),
+        experiment_id=new.experiment_id,
+        run_id=texts.run_id(new.run_id) if new.run_id else None,
+        name=texts.word(new.name, "name"),
+        type=texts.word(new.type, "model_type"),
+        user=new.user,
+        params=texts.pairs(new.params, "param"),
+        tags=texts.pairs(new.tags, "tag"),
         created_at=now,
         updated_at=now,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
@@ -31,18 +32,20 @@ class History(msgspec.Struct, omit_defaults=True):
 
 def columns(points: Iterable[Point | asked.LogMetric]) -> dict[str, Points]:
     """The points of each metric: steps, times in seconds, values. Raises `Wrong`."""
-    found: dict[str, tuple[list[int], list[float], list[float]]] = {}
+    found: defaultdict[str, list[Point | asked.LogMetric]] = defaultdict(list)
+    for point in points:
+        found[point.key].append(point)
     try:
-        for point in points:
-            its = found.get(point.key)
-            if its is None:
-                its = found[asked.given(point.key, "key")] = [], [], []
-            its[0].append(int(point.step))
-            its[1].append(int(point.timestamp) / 1000)
-            its[2].append(float(point.value))
+        return {
+            asked.given(key, "key"): Points(
+                [int(point.step) for point in its],
+                [int(point.timestamp) / 1000 for point in its],
+                [float(point.value) for point in its],
+            )
+            for key, its in found.items()
+        }
     except ValueError as error:
         raise Wrong(f"a metric: {error}", "steps and timestamps are whole numbers") from None
-    return {key: Points(*its) for key, its in found.items()}
 
 
 def _log_metric(connection: Connection, said: asked.LogMetric, by: By) -> None:

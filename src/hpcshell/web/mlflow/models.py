@@ -16,7 +16,7 @@ from hpcshell.track.store import models
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.filters.parse import parse
 from hpcshell.track.store.filters.tree import Missing, Node, Number, Several, Value
-from hpcshell.track.store.models import Model
+from hpcshell.track.store.models import Model, NewModel
 from hpcshell.web.changing import own_run
 from hpcshell.web.mlflow import asked, experiments, told
 from hpcshell.web.mlflow.calls import By, changes, reads
@@ -98,18 +98,16 @@ def owned(connection: Connection, said: asked.OneModel, by: By) -> Model:
 def _create(connection: Connection, said: asked.CreateModel, by: By) -> Shown:
     if said.source_run_id:
         own_run(connection, by.caller, said.source_run_id)
-    made = models.create(
-        connection,
-        experiments.writable(connection, said.experiment_id, by).id,
+    new = NewModel(
+        experiment_id=experiments.writable(connection, said.experiment_id, by).id,
         name=said.name,
         type=said.model_type,
         run_id=said.source_run_id or None,
         user=by.user,
         params=asked.mapping(said.params),
         tags=asked.mapping(said.tags),
-        now=by.now,
     )
-    return Shown(tell(made))
+    return Shown(tell(models.create(connection, new, by.now)))
 
 
 def _get(connection: Connection, said: asked.OneModel) -> Shown:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import click
 
-from tools import backends, box, sweepfile, tables
+from tools import backends, box, rest, sweepfile, tables
 from tools.pages import PAGES, main_for
 
 INTRODUCTION = """\
@@ -98,6 +98,7 @@ PAGES_HERE = {
     PAGES / "configuration.md": tables.configuration_page,
     PAGES / "gpu-config.md": box.box_page,
     PAGES / "reasons.md": tables.reasons_page,
+    PAGES / "rest.md": rest.rest_page,
     PAGES / "sweep-file.md": sweepfile.sweep_page,
 }
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +22,20 @@ from hpcshell.track.store.store import Store
 
 ENDS_WITHIN = 10.0
 """Seconds in which a server that was told to end has ended."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An answer. The names of headers are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def problem(self) -> str:
+        """What kind of problem it tells of: `host-not-allowed`."""
+        return str(json.loads(self.body)["type"]).removeprefix("urn:hpcshell:")
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,26 @@ class Server:
         """A client with the admin's token, or with another."""
         headers = {"Authorization": f"Bearer {token or self.token}", **named.pop("headers", {})}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, **named)
+
+    def ask(self, method: str, path: str, *headers: str, body: bytes = b"") -> Heard:
+        """One request, byte for byte: the Host is ours unless a header says another."""
+        lines = [f"{method} {path} HTTP/1.1", *headers]
+        if not any(line.lower().startswith("host:") for line in headers):
+            lines.insert(1, f"Host: 127.0.0.1:{self.port}")
+        return self.send("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def send(self, sent: bytes) -> Heard:
+        """What these bytes are answered with."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as link:
+            link.sendall(sent)
+            answer = http.client.HTTPResponse(link, method=sent.split(b" ")[0].decode())
+            answer.begin()
+            return Heard(answer.status, dict(answer.getheaders()), answer.read())
+
+    @property
+    def known(self) -> str:
+        """The header that makes one known."""
+        return f"Authorization: Bearer {self.token}"
 
     def end(self) -> int:
         """Tell it to end; its exit code."""

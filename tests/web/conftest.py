@@ -1,67 +1,7 @@
-"""What every test of the web server may use.
-
-- ``context``: what routes work with, over an empty store in the test's ``home``.
-- ``api``: an `httpx.Client` that speaks to the application in this process, as an admin.
-- ``server``: a real ``hpc web --port 0``: its ``url``, an admin's ``token``, and ``client()``.
-- ``new_token``: makes a token of a role in that store.
-"""
+"""What every test of the web server may use: see `tests.support.web_fixtures`."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from tests.support.web_fixtures import api, context, new_token, server, store
 
-import httpx
-import pytest
-from litestar.testing import TestClient
-
-from hpcshell.machine.configfiles import daemon_settings
-from hpcshell.machine.paths import places
-from hpcshell.track.store.opening import open_store, url_of
-from hpcshell.track.store.store import Store
-from hpcshell.web.app import make_app
-from hpcshell.web.context import Context
-from tests.support.web import Server, make_token, serving
-
-NewToken = Callable[..., str]
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    where = places(os.environ)
-    where.prepare()
-    with open_store(url_of("", where)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def new_token(store: Store) -> NewToken:
-    """`new_token(role, scopes=(), expires_at=None, user="tester")` is the text of a token."""
-
-    def make(role: str = "admin", **named: Any) -> str:
-        return make_token(store, role, **named)
-
-    return make
-
-
-@pytest.fixture
-def context(home: Path, store: Store) -> Iterator[Context]:
-    where = places(os.environ)
-    made = Context(daemon_settings(where, os.environ), where, store)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def api(context: Context, new_token: NewToken) -> Iterator[httpx.Client]:
-    with TestClient(make_app(context), "http://127.0.0.1", raise_server_exceptions=False) as client:
-        client.headers["Authorization"] = f"Bearer {new_token()}"
-        yield client
-
-
-@pytest.fixture
-def server(home: Path, new_token: NewToken) -> Iterator[Server]:
-    with serving(token=new_token()) as running:
-        yield running
+__all__ = ["api", "context", "new_token", "server", "store"]

@@ -14,15 +14,11 @@ class OriginNotAllowed(Refused):
 
 
 class MethodNotAllowed(Wrong):
-    """There is such an address, and it does not take this method. `allowed`: those it takes."""
+    """What is there does not take this method. `allowed`: those that it takes."""
 
     def __init__(self, message: str, hint: str, allowed: tuple[str, ...]) -> None:
         super().__init__(message, hint)
         self.allowed = allowed
-
-
-class MethodUnknown(Wrong):
-    """Nothing here takes this method."""
 
 
 class TooLarge(Wrong):

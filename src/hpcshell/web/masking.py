@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from typing import Final
+from urllib.parse import unquote
 
 from hpcshell.core.words import safe
 
@@ -24,7 +25,13 @@ _SECRETS: Final = (
 
 
 def masked(text: str) -> str:
-    """The text without tokens, cookies, signatures and passwords."""
+    """The text without tokens, cookies, signatures and passwords, however an address says them."""
+    plain = unquote(text) if "%" in text else text
+    found = _masked(plain)
+    return text if found == plain else found
+
+
+def _masked(text: str) -> str:
     first, *named, last = _SECRETS
     text = first.sub(MASK, text)
     for pattern in named:

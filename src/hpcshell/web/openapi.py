@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 from litestar import Litestar, Request, Response, Router, get
@@ -17,6 +17,8 @@ from hpcshell.web.problems import MEDIA, Problem
 
 OPEN: Final = "open"
 """The option of a route that needs no caller."""
+RIGHT: Final = "x-right"
+"""Where an operation says which right a caller needs."""
 METHODS: Final = frozenset({"get", "put", "post", "delete", "patch"})
 ANYWHERE: Final = {
     400: "Wrong: it will fail again as it is.",
@@ -80,25 +82,31 @@ def document(application: Litestar) -> dict[str, Any]:
     """The whole document, as JSON has it."""
     made: dict[str, Any] = application.openapi_schema.to_schema()
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
-    _, parts = msgspec.json.schema_components([Problem], ref_template="#/components/schemas/{name}")
-    schemas.update(parts)
+    _, parts = msgspec.json.schema_components(
+        [Problem, *_spoken(application)], ref_template="#/components/schemas/{name}"
+    )
+    schemas.update(parts)  # these tell more: what is refused, what the fields mean
     made["components"]["securitySchemes"] = SCHEMES
     made["components"]["responses"] = {"Problem": _answer("Something is wrong.")} | {
         f"Problem{status}": _answer(text) for status, text in (ANYWHERE | CALLERS | CHANGES).items()
     }
     made["security"] = [{name: []} for name in SCHEMES]
-    opened = _opened(application)
+    handlers = _handlers(application)
     for path, item in made["paths"].items():
         for method, operation in item.items():
             if method in METHODS:
-                _complete(operation, method, path in opened)
+                _complete(operation, method, handlers[path, method])
     return made
 
 
-def _complete(operation: dict[str, Any], method: str, opened: bool) -> None:
-    """Add what the gate answers to an operation."""
+def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler) -> None:
+    """Add to an operation whom the gate lets in, and what it answers."""
+    opened = bool(handler.opt.get(OPEN))
     if opened:
         operation["security"] = []
+    rights = [guard.right for guard in handler.guards or () if hasattr(guard, "right")]
+    if rights:
+        operation[RIGHT] = rights[0]
     told = ANYWHERE if opened else ANYWHERE | CALLERS
     told = told if method == "get" else told | CHANGES
     answers = operation.setdefault("responses", {})
@@ -114,13 +122,30 @@ def _answer(text: str) -> dict[str, Any]:
     return {"description": text, "content": {MEDIA: {"schema": schema}}}
 
 
-def _opened(application: Litestar) -> set[str]:
+def _handlers(application: Litestar) -> dict[tuple[str, str], HTTPRouteHandler]:
     return {
-        route.path_format
+        (route.path_format, method.lower()): handler
         for route in application.routes
         for handler in getattr(route, "route_handlers", ())
-        if handler.opt.get(OPEN)
+        for method in handler.http_methods
     }
+
+
+def _spoken(application: Litestar) -> set[type[msgspec.Struct]]:
+    """The types of all bodies, sent and answered."""
+    found: set[type[msgspec.Struct]] = set()
+    for handler in _handlers(application).values():
+        signature = handler.parsed_fn_signature
+        for field in (signature.return_type, *signature.parameters.values()):
+            _collect(field.annotation, found)
+    return found
+
+
+def _collect(annotation: Any, into: set[type[msgspec.Struct]]) -> None:
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        into.add(annotation)
+    for part in get_args(annotation):
+        _collect(part, into)
 
 
 def served() -> list[Any]:

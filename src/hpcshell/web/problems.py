@@ -21,6 +21,7 @@ from hpcshell.track.points.ingest import Gap
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.trouble import Full
 from hpcshell.web import errors
+from hpcshell.web.masking import masked
 from hpcshell.web.security.callers import Unauthenticated
 
 MEDIA: Final = "application/problem+json"
@@ -43,13 +44,12 @@ STATUSES: Final[dict[type[HpcError], int]] = {
     errors.TooMany: 429,
     errors.HeadTooLarge: 431,
     Broken: 500,
-    errors.MethodUnknown: 501,
     NotYet: 503,
     Unreachable: 503,
     Full: 507,
 }
 """The status of each error: of its class, or of the nearest that is listed."""
-CLOSING: Final = (errors.Slow, errors.TooLarge, errors.MethodUnknown)
+CLOSING: Final = (errors.Slow, errors.TooLarge)
 """After these the rest of the request is not waited for."""
 
 _WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -96,7 +96,7 @@ def answer_of(error: HpcError, path: str) -> Answer:
         detail=error.message,
         hint=error.hint,
         kind=error.kind,
-        instance=path,
+        instance=masked(path),
     )
     body = msgspec.json.encode(problem)
     headers = [

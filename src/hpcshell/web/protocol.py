@@ -10,11 +10,12 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hpcshell.core.errors import HpcError, Wrong
-from hpcshell.web.errors import HeadTooLarge, MethodUnknown
+from hpcshell.web.errors import HeadTooLarge
 from hpcshell.web.problems import answer_of
 from hpcshell.web.security.authentication import PEER
 from hpcshell.web.security.gate import STREAM
 from hpcshell.web.security.heads import guarded
+from hpcshell.web.security.limits import unknown_method
 
 HEAD: Final = 64 << 10
 """Bytes of a request's line and headers."""
@@ -50,11 +51,11 @@ class Protocol(HttpToolsProtocol):
             return  # what was refused already
         if self._in_head and self._timer is None:
             self._await_head()
+        if self._in_head:
+            self._size += len(data)  # set to 0 where the head is complete
         super().data_received(data)
-        if self._in_head and not self.transport.is_closing():
-            self._size += len(data)
-            if self._size > HEAD:
-                self._refuse(_too_large())
+        if self._size > HEAD and not self.transport.is_closing():
+            self._refuse(_too_large())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -97,7 +98,7 @@ class Protocol(HttpToolsProtocol):
 
     def _fault(self) -> HpcError | None:
         if self.parser.get_method() == b"CONNECT":
-            return MethodUnknown("this is no proxy", "ask for what is here")
+            return unknown_method()
         if not self.url.startswith(b"/"):
             return Wrong("the address must begin with /", "this is no proxy")
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)

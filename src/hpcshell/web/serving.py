@@ -12,7 +12,7 @@ import signal
 import socket
 import stat
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import uvicorn
@@ -20,6 +20,7 @@ import uvloop
 
 from hpcshell.core.errors import Broken, Refused, Wrong
 from hpcshell.core.settings import Settings
+from hpcshell.core.settings_web import WebSettings
 from hpcshell.core.words import safe
 from hpcshell.machine.paths import Places
 from hpcshell.track.store.opening import open_store, url_of
@@ -62,13 +63,25 @@ def serve(settings: Settings, places: Places, where: Where, say: Callable[[str],
 async def _run(
     context: Context, listener: socket.socket, url: str, say: Callable[[str], None]
 ) -> None:
-    protocol = type("Protocol", (Protocol,), {"patience": context.settings.web.request_timeout})
-    server = _Server(
+    server = server_of(make_app(context), context.settings.web)
+    server.ready = lambda: say(url)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.end)
+    with _published(context.places.web_address, url):
+        async with at_work(context):
+            await server.serve(sockets=[listener])
+
+
+def server_of(application: Any, web: WebSettings) -> Server:
+    """What serves an application."""
+    protocol = type("Protocol", (Protocol,), {"patience": web.request_timeout})
+    return Server(
         uvicorn.Config(
-            make_app(context),
+            application,
             http=protocol,
             ws="none",
-            lifespan="on",
+            lifespan="auto",
             log_config=None,
             access_log=True,
             server_header=False,
@@ -78,19 +91,12 @@ async def _run(
             backlog=BACKLOG,
         )
     )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.end)
-    server.ready = lambda: say(url)
-    with _published(context.places.web_address, url):
-        async with at_work(context):
-            await server.serve(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's, but that its signals are ours."""
+class Server(uvicorn.Server):
+    """uvicorn's, but that its signals are ours. `ready`: called once it answers."""
 
-    ready: Callable[[], None]
+    ready: Callable[[], None] = staticmethod(lambda: None)
 
     def end(self) -> None:
         """Answer what has been asked, and stop."""

@@ -83,6 +83,17 @@ def named(connection: Connection, name: str) -> Experiment | None:
     return None if row is None else _documents(connection, [row])[0]
 
 
+def meant(connection: Connection, text: str) -> Experiment:
+    """The one that a person means: by its number, deleted or not, or by its name. Raises
+    `NotFound`."""
+    by_name = named(connection, text) if text else None
+    if by_name is not None:
+        return by_name
+    if text.isascii() and text.isdecimal() and len(text) < 20:
+        return show(connection, int(text))
+    raise NotFound(f"there is no experiment {quote(text)}", HINT)
+
+
 def page(connection: Connection, wanted: Wanted) -> Page[Experiment]:
     """A page of them. Raises `Wrong`."""
     ids, after = lists.page(connection, EXPERIMENTS, wanted)
@@ -175,7 +186,9 @@ def require_live(connection: Connection, id: int) -> None:
     if row is None:
         raise _missing(id)
     if row["deleted_at"] is not None:
-        raise Refused(f"experiment {id} is deleted", f"restore it first: hpc track undo {id}")
+        raise Refused(
+            f"experiment {id} is deleted", f"restore it first: hpc track undo --experiment {id}"
+        )
 
 
 def _change(connection: Connection, id: int, now: float, values: dict[str, Any]) -> None:

@@ -111,11 +111,11 @@ def of_values(values: Sequence[Any], prices: Prices = NO_PRICES) -> JobRow:
 
 def _ran(known: Mapping[str, Any]) -> float | None:
     """Seconds, as far as it is known: what runs still was last heard of at `updated_at`."""
-    start, end = known["start_time"], known["end_time"]
+    start: float | None = known["start_time"]
+    end: float | None = known["end_time"]
     if start is None:
         return None
-    until: float = known["updated_at"] if end is None else end
-    return max(0.0, until - start)
+    return max(0.0, (known["updated_at"] if end is None else end) - start)
 
 
 def _hours(number: float | None, seconds: float | None) -> float | None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from hpcshell.core.errors import Wrong
 from hpcshell.machine.paths import Places
-from hpcshell.track.store.migrating import migrate
+from hpcshell.track.store.migrating import migrate, version
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.trouble import translated
 
@@ -51,10 +51,24 @@ def open_store(url: URL) -> Store:
             "the driver of PostgreSQL is not installed", "pip install 'hpcshell[postgres]'"
         ) from None
     try:
-        migrate(writer)
+        migrate(readers, writer)
     except SQLAlchemyError as error:
         raise translated(error) from error
     return Store(readers, writer)
+
+
+def version_of(url: URL) -> str | None:
+    """The version of the tables there; `None`: there are none. Raises `HpcError`."""
+    if url.get_backend_name() == "sqlite" and not os.path.exists(url.database or ""):
+        return None
+    engine = _engine(url, "BEGIN", pool_size=1)
+    try:
+        with engine.connect() as connection:
+            return version(connection)
+    except SQLAlchemyError as error:
+        raise translated(error) from error
+    finally:
+        engine.dispose()
 
 
 def _engine(url: URL, begin: str, *, pool_size: int) -> Engine:

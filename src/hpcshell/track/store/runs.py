@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, bindparam, case, func, select
 
-from hpcshell.core.errors import NotFound, Refused
+from hpcshell.core.errors import NotFound, Refused, Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.records import Run
 from hpcshell.track.store import configs, experiments, jobstates, lists, texts, writing
@@ -47,6 +48,13 @@ _known: Final = select(runs.c.run_id, runs.c.experiment_id, runs.c.deleted_at).w
     runs.c.run_id == bindparam("run")
 )
 _number: Final = select(runs.c.seq).where(runs.c.run_id == bindparam("run"))
+_DIGITS: Final = re.compile(r"\A[0-9a-f]{1,32}\Z")
+_beginning: Final = (
+    select(runs.c.run_id)
+    .where(runs.c.run_id >= bindparam("from"), runs.c.run_id < bindparam("to"))
+    .order_by(runs.c.run_id)
+    .limit(2)
+)
 _its_params: Final = select(params.c.key, params.c.value).where(
     params.c.run_id == bindparam("run"), params.c.key.in_(bindparam("keys", expanding=True))
 )
@@ -122,6 +130,20 @@ def show(connection: Connection, run_id: str, prices: Prices = NO_PRICES) -> Run
     if not found:
         raise _missing(run_id)
     return found[0]
+
+
+def meant(connection: Connection, text: str) -> str:
+    """The id of the run that a person means: by its id, or by first digits that no other has.
+    Raises `NotFound` or `Wrong`."""
+    digits = text.strip().lower()
+    if not _DIGITS.match(digits):
+        raise Wrong(f"{quote(text)} is no id of a run", "write its id, or its first digits")
+    ids = connection.scalars(_beginning, {"from": digits, "to": digits + "g"}).all()
+    if not ids:
+        raise _missing(text)
+    if len(ids) > 1 and ids[0] != digits:
+        raise Wrong(f"more than one run begins with {quote(text)}", "write more of its digits")
+    return str(ids[0])
 
 
 def page(connection: Connection, wanted: Wanted, prices: Prices = NO_PRICES) -> Page[Run]:

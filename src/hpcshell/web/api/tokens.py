@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import delete, get, post
@@ -14,16 +14,24 @@ from hpcshell.track.store.tokens import Token
 from hpcshell.web.context import Context
 from hpcshell.web.security import sessions
 from hpcshell.web.security.authentication import Authentication
-from hpcshell.web.security.callers import ADMIN, needs, role_of, scopes_of
+from hpcshell.web.security.callers import (
+    ADMIN,
+    ALIASES,
+    ROLES,
+    SCOPES,
+    needs,
+    role_of,
+    scopes_of,
+)
 
 
 class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token to make."""
 
-    name: str
-    user: str
-    role: str = "user"
-    scopes: list[str] = []
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=250)]
+    user: Annotated[str, msgspec.Meta(min_length=1, max_length=250)]
+    role: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*ROLES, *ALIASES]})] = "user"
+    scopes: list[Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(SCOPES)})]] = []
     """Rights, fewer than the role has; none: all that it has."""
     expires_at: float | None = None
 

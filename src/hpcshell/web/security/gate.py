@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 from hpcshell.core.errors import HpcError
@@ -20,7 +21,9 @@ from hpcshell.web.security.origins import Hosts, check_origin
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 STREAM: Final = "hpcshell.stream"
 """Key of the ASGI scope that says that an answer goes on until the client, or we, end it."""
-EVENTS: Final = b"text/event-stream; charset=utf-8"
+EVENTS: Final = b"text/event-stream"
+STANDS_FOR: Final = {"HEAD": "GET", "OPTIONS": "ALLOWED"}
+"""What routes are asked instead. No route takes the second, and the refusal names what it takes."""
 BURST: Final = 2.0
 """Seconds' worth of requests that may come at once."""
 _ALIASES: Final = ("/experiments", "/runs", "/webhooks")
@@ -64,8 +67,8 @@ class Gate:
                 session = sessions.cookies_of(head)[sessions.name_of(head)]
                 sessions.check_csrf(head, body, session)
             scope[HEAD] = head
-            if head.method == "HEAD":
-                scope = {**scope, "method": "GET"}
+            if head.method in STANDS_FOR:
+                scope = {**scope, "method": STANDS_FOR[head.method]}
                 received = sending.until_answered(received)
             await self._app(scope, received, sending)
         except ConnectionResetError:
@@ -94,20 +97,25 @@ class Gate:
 
 
 class _Sending:
-    """The way out: every answer gets its headers; one to HEAD has no body."""
+    """The way out: every answer gets its headers; one to HEAD or OPTIONS has no body."""
 
     def __init__(self, send: Any, scope: Any) -> None:
         self._send = send
         self._scope = scope
-        self._bare = scope["method"] == "HEAD"
+        self._method = scope["method"]
+        self._bare = self._method in STANDS_FOR
         self.started = False
 
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             self.started = True
             headers = guarded(list(message.get("headers", ())))
-            self._scope[STREAM] = (b"content-type", EVENTS) in headers
-            await self._send({**message, "headers": headers})
+            if any(name == b"content-type" and value.startswith(EVENTS) for name, value in headers):
+                self._scope[STREAM] = True
+            status = message["status"]
+            if self._method == "OPTIONS" and status == HTTPStatus.METHOD_NOT_ALLOWED:
+                status, headers = HTTPStatus.NO_CONTENT, [pair for pair in headers if _kept(pair)]
+            await self._send({**message, "status": int(status), "headers": headers})
             if self._bare:
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         elif not self._bare:
@@ -120,6 +128,11 @@ class _Sending:
             return {"type": "http.disconnect"} if self.started else await receive()
 
         return received
+
+
+def _kept(header: tuple[bytes, bytes]) -> bool:
+    """Whether it says anything of an answer without a body."""
+    return not header[0].lower().startswith(b"content-t") and header[0] != b"content-length"
 
 
 def _rewrite(scope: Any) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.settings_web import WebSettings
-from hpcshell.web.errors import MethodNotAllowed, MethodUnknown, TooLarge, TooMany, Unsupported
+from hpcshell.web.errors import MethodNotAllowed, TooLarge, TooMany, Unsupported
 from hpcshell.web.security.heads import Head
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -36,15 +36,19 @@ _BRACKETS: Final = bytes(each for each in range(256) if each not in b"[]{}")
 
 
 def check_method(head: Head) -> None:
-    """Raises `MethodNotAllowed`, `MethodUnknown`, and `Wrong` for a method within a method."""
+    """Raises `MethodNotAllowed`, and `Wrong` for a method within a method."""
     if head.method not in METHODS:
-        if head.method == "TRACE":
-            raise MethodNotAllowed("TRACE is not answered", "use GET", tuple(sorted(METHODS)))
-        raise MethodUnknown("nothing here takes that method", "use " + ", ".join(sorted(METHODS)))
+        raise unknown_method()
     if any(name in head.headers for name in OVERRIDES) or "_method=" in head.query:
         raise Wrong("a method cannot stand for another", "send the request with its own method")
     if head.headers.get(b"upgrade", b"").lower() == b"websocket":
         raise Wrong("there are no websockets here", "events are streamed: GET /api/v1/events")
+
+
+def unknown_method() -> MethodNotAllowed:
+    """The error for TRACE, CONNECT, and whatever else there may be."""
+    allowed = tuple(sorted(METHODS))
+    return MethodNotAllowed("nothing here takes that method", f"use {', '.join(allowed)}", allowed)
 
 
 def check_address(head: Head) -> None:
@@ -69,7 +73,8 @@ def check_address(head: Head) -> None:
 def check_kind(head: Head) -> None:
     """Raises `Unsupported` for a body that a form of any page could send to the API."""
     kind = head.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-    if head.method == "POST" and head.path.startswith("/api/") and kind in FORMS:
+    signed = FOR_EVENTS.match(head.path)  # a page cannot sign, and its session is not taken there
+    if head.method == "POST" and head.path.startswith("/api/") and kind in FORMS and not signed:
         raise Unsupported(f"{kind.decode('latin-1')} is not read here", "send application/json")
 
 

@@ -88,4 +88,4 @@ def _follows_a_link(head: Head) -> bool:
 def _parted(host: str) -> tuple[str, str]:
     """Name and port of a host; the port is empty where there is none, both where it is no host."""
     found = _HOST.fullmatch(host)
-    return (found[1], (found[2] or "").lstrip("0")) if found else ("", "")
+    return (found[1], found[2] or "") if found else ("", "")

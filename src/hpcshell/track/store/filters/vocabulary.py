@@ -69,7 +69,7 @@ _OF_RUNS: Final = (
     "parent_run_id",
 )
 _OF_JOBS: Final = (
-    *("kind", "cluster", "id", "element", "attempt", "label", "name", "user", "state", "exit_code"),
+    *("kind", "cluster", "id", "attempt", "label", "name", "user", "state", "exit_code"),
     *("signal", "reason", "submit_time", "start_time", "end_time", "cpus", "memory", "gpus"),
     *("time_limit", "partition", "account", "cpu_time", "max_rss", "unknown_since"),
 )

@@ -105,6 +105,11 @@ class Operation {
     const { description, parameters = [] } = this.operation;
     const inside = element("div");
     if (description) inside.append(element("p", { class: "text" }, description));
+    const right = this.operation["x-right"];
+    if (right) {
+      inside.append(element("p", { class: "about" }, "Needs the right ",
+        element("code", {}, right), "."));
+    }
     if (parameters.length) inside.append(element("h3", {}, "Parameters"), this.fields(parameters));
     const body = this.api.bodyOf(this.operation);
     if (body) inside.append(...this.bodyFields(body));

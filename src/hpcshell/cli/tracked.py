@@ -1,0 +1,141 @@
+"""What the verbs of `hpc track` share: the store, what people call runs, and how these look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import click
+
+from hpcshell.cli import describe
+from hpcshell.cli.table import Column
+from hpcshell.core.words import safe
+
+if TYPE_CHECKING:
+    from hpcshell.core.settings import Settings
+    from hpcshell.track.records import Number, Run
+    from hpcshell.track.store.jobs import Prices
+    from hpcshell.track.store.paging import Page, Wanted
+    from hpcshell.track.store.store import Store
+
+SHOWN: Final = 50
+"""Rows of a table unless more are asked for."""
+SHORT: Final = 8
+"""Digits of a run's id in a table; so many, and fewer while only one has them, name it."""
+
+RUNS: Final = (
+    Column("RUN"),
+    Column("NAME", elastic=True),
+    Column("EXPERIMENT", elastic=True),
+    Column("STATUS", state=True),
+    Column("STARTED"),
+    Column("RAN", right=True),
+    Column("USER"),
+    Column("JOB"),
+    Column("COST", right=True),
+    Column("METRICS", elastic=True),
+)
+
+
+class Opened(NamedTuple):
+    """The store, and what the configuration says about it."""
+
+    store: Store
+    settings: Settings
+
+    @property
+    def prices(self) -> Prices:
+        """Of CPUs and GPUs."""
+        from hpcshell.track.store.jobs import Prices
+
+        return Prices(self.settings.track.cpu_hour, self.settings.track.gpu_hour)
+
+
+def opened() -> Opened:
+    """The tracker's store, which is made where there is none. Raises `HpcError`."""
+    from hpcshell.jobs.surroundings import configured, here, working_directory
+    from hpcshell.track.store.opening import open_store, url_of
+
+    settings = configured(working_directory()).settings
+    return Opened(open_store(url_of(settings.track.url, here())), settings)
+
+
+Command = Callable[..., Any]
+
+
+def listing(command: Command) -> Command:
+    """The options of lists."""
+    for option in (
+        click.option(
+            "--deleted", is_flag=True, help="Those that are deleted and can be brought back."
+        ),
+        click.option("--cursor", metavar="CURSOR", help="Go on where the page before ended."),
+        click.option(
+            "--limit",
+            "-l",
+            type=click.IntRange(0),
+            default=SHOWN,
+            help=f"List at most so many, 0 for all.  [default: {SHOWN}]",
+        ),
+        click.option(
+            "--sort",
+            metavar="COLUMN",
+            default="-created_at",
+            help="By what: a column, metrics.KEY, params.KEY; -COLUMN: the greatest first.",
+        ),
+        click.option("--filter", "-f", metavar="FILTER", default="", help="Only those that fit."),
+    ):
+        command = option(command)
+    return command
+
+
+def wanted(chosen: dict[str, Any], experiments: Sequence[int] = ()) -> Wanted:
+    """The part of a list that the options ask for."""
+    from hpcshell.track.store.paging import MOST, Wanted
+
+    deleted: Literal["live", "deleted"] = "deleted" if chosen["deleted"] else "live"
+    return Wanted(
+        filter=chosen["filter"],
+        sort=chosen["sort"],
+        limit=min(chosen["limit"] or MOST, MOST),
+        cursor=chosen["cursor"],
+        deleted=deleted,
+        experiments=tuple(experiments),
+    )
+
+
+def gathered(ask: Callable[[Wanted], Page[Any]], first: Wanted, limit: int) -> Page[Any]:
+    """As many rows as are wanted (0: all), whatever a page may hold."""
+    from msgspec.structs import replace
+
+    from hpcshell.track.store.paging import MOST, Page
+
+    answer = ask(first)
+    rows = list(answer.rows)
+    while answer.next is not None and (limit == 0 or len(rows) < limit):
+        most = MOST if limit == 0 else min(MOST, limit - len(rows))
+        answer = ask(replace(first, cursor=answer.next, limit=most))
+        rows += answer.rows
+    return Page(rows=rows, next=answer.next)
+
+
+def cells(run: Run) -> list[str]:
+    """A row of a table of runs."""
+    ran = None if run.started_at is None or run.ended_at is None else run.ended_at - run.started_at
+    return [
+        run.run_id[:SHORT],
+        safe(run.name) or "-",
+        safe(run.experiment),
+        run.status,
+        describe.instant(run.started_at),
+        describe.clock(ran),
+        safe(run.user) or "-",
+        "-" if run.job is None else safe(f"{run.job.cluster}_{run.job.label}"),
+        "-" if run.job is None or run.job.cost is None else f"{run.job.cost:.2f}",
+        safe(", ".join(f"{key} {said(each.last)}" for key, each in run.metrics.items())) or "-",
+    ]
+
+
+def said(value: Number | None) -> str:
+    """A value in four digits."""
+    return "-" if value is None else value if isinstance(value, str) else f"{value:.4g}"

@@ -1,0 +1,1 @@
+"""`vNUMBER_what.py`; a published one is never changed."""

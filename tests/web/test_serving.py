@@ -1,0 +1,141 @@
+"""The process: where it listens, how it ends, and who it lets in without a token."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hpcshell.core.errors import Refused, Wrong
+from hpcshell.core.settings_web import WebSettings
+from hpcshell.machine.paths import places
+from hpcshell.web.context import Context
+from hpcshell.web.security.authentication import Authentication
+from hpcshell.web.security.gate import EVENTS, Gate
+from hpcshell.web.serving import Where, listen, server_of
+from tests.conftest import Hpc
+from tests.support.web import Server, serving
+
+
+def test_the_address_stands_in_a_file_as_long_as_it_answers(server: Server) -> None:
+    path = Path(places(os.environ).web_address)
+    assert path.read_text() == server.url + "\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert server.end() == 0
+    assert not path.exists()
+
+
+def test_a_port_that_is_in_use_is_refused(server: Server, hpc: Hpc) -> None:
+    done = hpc("web", "--port", server.port)
+    assert done.returncode == 4
+    assert "in use" in done.stderr
+    assert "--port 0" in done.stderr
+    assert done.stdout == ""
+    assert server.client().get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_other_machines_are_let_in_only_on_request(host: str) -> None:
+    with pytest.raises(Refused) as refused:
+        listen(Where(host=host, port=0))
+    assert "--allow-remote" in str(refused.value.hint)
+    listener, url = listen(Where(host=host, port=0, remote=True))
+    listener.close()
+    assert url.startswith("http://")
+
+
+def test_an_address_that_is_none_of_this_machine_is_wrong() -> None:
+    with pytest.raises(Wrong):
+        listen(Where(host="host.invalid", port=0))
+    with pytest.raises(Wrong):
+        listen(Where(host="192.0.2.1", port=0, remote=True))
+
+
+def test_on_a_unix_socket_the_kernel_says_who_is_calling(home: Path) -> None:
+    path = home / "w.sock"
+    with serving("--socket", str(path)) as server:
+        assert server.url == f"http+unix://{str(path).replace('/', '%2F')}"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        link = httpx.HTTPTransport(uds=str(path))
+        with httpx.Client(transport=link, base_url="http://localhost") as client:
+            assert client.get("/api/v1/tokens").status_code == 200
+            wrong = {"Authorization": "Bearer wrong"}
+            assert client.get("/api/v1/tokens", headers=wrong).status_code == 401
+        done = subprocess.run(
+            [sys.executable, "-m", "hpcshell", "web", "--socket", str(path)],
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, "in use" in done.stderr) == (4, True)
+        assert server.end() == 0
+    assert not path.exists()
+
+
+def test_a_socket_that_was_left_behind_is_replaced_and_a_file_is_not(home: Path) -> None:
+    stale = home / "w.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(stale))
+    listener, _ = listen(Where(host="", port=0, socket=str(stale)))
+    listener.close()
+    precious = home / "precious"
+    precious.write_text("all")
+    with pytest.raises(Refused):
+        listen(Where(host="", port=0, socket=str(precious)))
+    assert precious.read_text() == "all"
+
+
+def test_it_ends_though_streams_are_open_and_answers_what_was_asked(context: Context) -> None:
+    asyncio.run(_end_with_open_streams(context))
+
+
+async def _end_with_open_streams(context: Context) -> None:
+    web, stop, asked = WebSettings(), asyncio.Event(), asyncio.Event()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return
+        stream = scope["path"] == "/stream"
+        kind = EVENTS if stream else b"text/plain"
+        headers = [(b"content-type", kind)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b": begun\n\n", "more_body": True})
+        asked.set()
+        if stream:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        else:
+            await stop.wait()
+            await send({"type": "http.response.body", "body": b"done", "more_body": False})
+
+    gate = Gate(application, web, Authentication(context), lambda path: True)
+    listener, url = listen(Where(host="127.0.0.1", port=0))
+    server = server_of(gate, web)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+        await _until(lambda: server.started)
+        streams = [asyncio.create_task(client.get("/stream")) for _ in range(20)]
+        slow = asyncio.create_task(client.get("/slow"))
+        await _until(lambda: len(server.server_state.tasks) == 21)
+        await asked.wait()
+        began = time.monotonic()
+        server.end()
+        answers = await asyncio.gather(*streams)
+        stop.set()
+        assert (await slow).text.endswith("done")
+    assert {answer.text for answer in answers} == {": begun\n\n"}
+    await serving
+    assert time.monotonic() - began < 5
+
+
+async def _until(true: Any) -> None:
+    while not true():
+        await asyncio.sleep(0.01)

@@ -12,7 +12,7 @@ from hpcshell.web import logs
 from hpcshell.web.context import Context
 from hpcshell.web.hub import Listener
 from hpcshell.web.logs import PIECE, Log, Row
-from hpcshell.web.streams import AGAIN, ALIVE, COMMENT, event, failed
+from hpcshell.web.sse import AGAIN, ALIVE, COMMENT, event, failed
 
 LIVE: Final = frozenset({"PENDING", "RUNNING", "SUSPENDED", "COMPLETING", "UNKNOWN"})
 SHORTEST: Final = 0.05

@@ -18,7 +18,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.downloads import part
 from hpcshell.web.logs import PIECE, Log
 from hpcshell.web.security.callers import READ, needs
-from hpcshell.web.streams import LastEventId, place_in, stream
+from hpcshell.web.sse import LastEventId, place_in, stream
 from hpcshell.web.tailing import Following
 
 _TAGS: Final = ["jobs"]

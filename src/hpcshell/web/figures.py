@@ -101,7 +101,8 @@ def of_daemon(figures: Figures) -> None:
     asked = Client(here(), autostart=False)
     try:
         queue = asked.call("queue", limit=0, offset=0)
-        found, gpus = asked.call("resources"), asked.call("gpus")
+        found = asked.call("resources")
+        cards = asked.call("gpus")["cards"] if found["detected"]["gpus"] else []
     finally:
         asked.close()
     figures.add("hpcshell_daemon_up", "gauge", "Whether the scheduler answers.", 1)
@@ -112,7 +113,7 @@ def of_daemon(figures: Figures) -> None:
         for name, unit in (("cpus", "cpus"), ("memory", "memory_bytes"), ("gpus", "gpus")):
             metric = f"hpcshell_{unit}_{kind}"
             figures.add(metric, "gauge", f"{name} of the machine: {kind}.", found[kind][name])
-    for card in gpus["cards"]:
+    for card in cards:
         _add_card(figures, card)
 
 
@@ -122,7 +123,7 @@ def _add_card(figures: Figures, card: dict[str, Any]) -> None:
     figures.add("hpcshell_gpu_up", "gauge", "Whether jobs get the card.", up, labels)
     for field, name, help in (
         ("allocated", "allocated", "Part of the card that is given to jobs."),
-        ("load", "load", "Load of the card, in percent."),
+        ("load", "load", "Load of the card: 1 is all of it."),
         ("memory", "memory_bytes", "Memory of the card."),
         ("memory_used", "memory_used_bytes", "Memory of the card that is in use."),
         ("temperature", "temperature_celsius", "Temperature of the card."),

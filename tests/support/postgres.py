@@ -51,14 +51,14 @@ class Server:
         self.directory.chmod(0o755)
         if os.geteuid() == 0:
             shutil.chown(self.directory, USER)
-        told = ["-D", self.directory / "data", "-U", USER, "--auth=trust", "--no-sync"]
+        told = ["-D", str(self.directory / "data"), "-U", USER, "--auth=trust", "--no-sync"]
         command = _as_user([programs() / "initdb", *told, "--locale=C.UTF-8", "-E", "UTF8"])
         subprocess.run(command, check=True, capture_output=True, cwd=self.directory)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = [word for option in OPTIONS for word in ("-c", option)]
-        where = ["-D", self.directory / "data", "-k", self.directory]
+        where = ["-D", str(self.directory / "data"), "-k", str(self.directory)]
         self.process = subprocess.Popen(
             _as_user([programs() / "postgres", *where, *options]),
             stderr=subprocess.PIPE,

@@ -63,3 +63,8 @@ def measured(connection: Connection, run_id: str, metrics: Mapping[str, float | 
             "max_step": None if value is None else 0,
         }
         connection.execute(series.insert(), row)
+
+
+def log(store: Store, run_id: str, metrics: Mapping[str, float | None]) -> None:
+    """The same as a change of its own."""
+    store.change(lambda connection: measured(connection, run_id, metrics))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from hpcshell.core.errors import Wrong
 from hpcshell.track.records import Run
@@ -18,9 +21,10 @@ from hpcshell.track.store.filters.tree import Comparison, Missing, Name, Number,
 from hpcshell.track.store.filters.vocabulary import RUNS
 from hpcshell.track.store.jobs import JobRef
 from hpcshell.track.store.paging import Wanted
+from hpcshell.track.store.runs import NewRun
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import jobs
-from tests.track.store.made import NOW, experiment, measured, run
+from tests.track.store.made import NOW, experiment, log, measured, run
 from tests.track.store.meaning import KEYS, WORDS, filters, fits
 
 
@@ -80,17 +84,23 @@ def test_words_in_any_order_are_read_or_refused(text: str) -> None:
 
 def world(store: Store) -> list[Run]:
     """Runs that differ in all that can be asked for."""
+    store.change(differing)
+    with store.reading() as connection:
+        return runs.page(connection, Wanted(limit=1000)).rows
+
+
+def differing(connection: Connection) -> None:
+    """Make them."""
     chance = random.Random(7)
-    number = experiment(store)
+    number = experiments.create(connection, "mnist", now=NOW).id
     values = [None, 0.0, 0.5, 1.0, -1.0, 3.25, 1e-3, float("inf"), float("-inf")]
 
-    def some(words: tuple[str, ...]) -> dict[str, str]:
+    def some(words: Sequence[Any]) -> dict[str, Any]:
         return {key: chance.choice(words) for key in chance.sample(KEYS, chance.randint(0, 4))}
 
     for count in range(30):
-        made = run(
-            store,
-            number,
+        new = NewRun(
+            experiment_id=number,
             name=chance.choice(WORDS[:8]),
             user=chance.choice(("", "a", "ab")),
             seed=chance.choice((None, 0, 1, 2**62)),
@@ -99,15 +109,12 @@ def world(store: Store) -> list[Run]:
             tags=some(WORDS),
             job=JobRef("slurm", str(count % 9 + 1)) if count % 4 else None,
         )
-        metrics = {key: chance.choice(values) for key in chance.sample(KEYS, chance.randint(0, 4))}
-        store.change(lambda c, id=made.run_id, said=metrics: measured(c, id, said))
+        id = runs.create(connection, new, NOW).run_id
+        measured(connection, id, some(values))
         if count % 3 == 0:
             code = chance.choice((None, 0, 1, -1))
-            store.change(
-                lambda c, id=made.run_id, code=code, time=float(count): runs.set_status(
-                    c, id, "FAILED", exit_code=code, time=time, now=NOW
-                )
-            )
+            ended = float(count)
+            runs.set_status(connection, id, "FAILED", exit_code=code, time=ended, now=NOW)
     for count in range(1, 10):
         facts = {
             "user": chance.choice(WORDS),
@@ -116,12 +123,7 @@ def world(store: Store) -> list[Run]:
             "cpus": chance.choice((None, 0, 1, 2)),
             "gpus": chance.choice((None, 0.5, 1.0)),
         }
-        its = jobs.c.id == str(count)
-        store.change(
-            lambda c, its=its, facts=facts: c.execute(jobs.update().where(its).values(facts))
-        )
-    with store.reading() as connection:
-        return runs.page(connection, Wanted(limit=1000)).rows
+        connection.execute(jobs.update().where(jobs.c.id == str(count)).values(facts))
 
 
 def test_sql_means_what_python_means(store: Store) -> None:
@@ -145,7 +147,7 @@ def test_mlflow_s_own_searches_are_read(store: Store) -> None:
         params={"lr": "0.1", "model type": "cnn"},
         tags={"mlflow.source.name": "train.py"},
     ).run_id
-    store.change(lambda c: measured(c, id, {"loss": 0.3}))
+    log(store, id, {"loss": 0.3})
     run(store, number)
 
     for asked in (

@@ -54,7 +54,7 @@ def find(connection: Connection, key: str) -> Answer | None:
 def keep(connection: Connection, key: str, answer: Answer, now: float) -> Answer:
     """Answer so from now on. Raises `Exists` where another answer is kept."""
     row = {"key": key, "status": answer.status, "body": answer.body, "created_at": now}
-    done = connection.execute(writing.once(connection.dialect.name, answers), row)
-    if not done.rowcount:
+    once = writing.once(connection.dialect.name, answers).returning(answers.c.key)
+    if connection.scalar(once, row) is None:
         raise Exists("this Idempotency-Key was used at the same time", "ask again")
     return answer

@@ -18,6 +18,7 @@ def upgrade() -> None:
     _experiment_tags()
     _jobs()
     _runs()
+    _indices_of_runs()
     _params()
     _tags()
     _series()
@@ -139,6 +140,9 @@ def _runs() -> None:
         sa.UniqueConstraint("run_id"),
         sqlite_autoincrement=True,
     )
+
+
+def _indices_of_runs() -> None:
     op.create_index(
         "runs_deleted",
         "runs",

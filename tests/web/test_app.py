@@ -28,6 +28,21 @@ def test_with_a_token_one_learns_what_is_not_there(api: httpx.Client) -> None:
     assert answer.json()["kind"] == "not_found"
 
 
+def test_what_an_address_takes_is_told(api: httpx.Client) -> None:
+    answer = api.options("/api/v1/tokens")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
+    missing = api.options("/api/v1/nothing")
+    assert missing.status_code == missing.json()["status"] == 404
+
+
+def test_head_is_get_without_its_body(api: httpx.Client) -> None:
+    got, head = api.get("/api/v1/tokens"), api.head("/api/v1/tokens")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert api.head("/api/v1/tokens/1").status_code == 405
+
+
 def test_a_real_server_answers(server: Server) -> None:
     with server.client() as client:
         assert client.get("/healthz").status_code == 200

@@ -97,13 +97,13 @@ class Gate:
 
 
 class _Sending:
-    """The way out: every answer gets its headers; one to HEAD or OPTIONS has no body."""
+    """The way out: every answer gets its headers; one to HEAD has no body."""
 
     def __init__(self, send: Any, scope: Any) -> None:
         self._send = send
         self._scope = scope
         self._method = scope["method"]
-        self._bare = self._method in STANDS_FOR
+        self._bare = self._method == "HEAD"
         self.started = False
 
     async def __call__(self, message: Any) -> None:
@@ -115,6 +115,7 @@ class _Sending:
             status = message["status"]
             if self._method == "OPTIONS" and status == HTTPStatus.METHOD_NOT_ALLOWED:
                 status, headers = HTTPStatus.NO_CONTENT, [pair for pair in headers if _kept(pair)]
+                self._bare = True
             await self._send({**message, "status": int(status), "headers": headers})
             if self._bare:
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})

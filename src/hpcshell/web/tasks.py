@@ -13,9 +13,10 @@ from hpcshell.web.context import Context
 from hpcshell.web.following import following
 from hpcshell.web.losing import losing
 from hpcshell.web.polling import polling
+from hpcshell.web.purging import purging
 
 Task = Callable[[Context], Awaitable[None]]
-TASKS: Final[tuple[Task, ...]] = (following, polling, losing, collecting)
+TASKS: Final[tuple[Task, ...]] = (following, polling, losing, collecting, purging)
 AGAIN: Final = 5.0
 """Seconds until a task that has failed is begun again."""
 _log: Final = logging.getLogger("hpcshell.web")

@@ -125,6 +125,17 @@ def test_a_batch_is_all_kept_or_not_at_all(api):
     assert said(log(api, run_id, params=twice)) == (400, "INVALID_PARAMETER_VALUE")
 
 
+def test_what_is_sent_again_since_no_answer_came_counts_once(api):
+    run_id = begin(api)
+    for step in (1, 1, 2, 1):
+        log(api, run_id, metrics=[{"key": "m", "value": 1, "timestamp": 5, "step": step}])
+    one = {"run_id": run_id, "key": "n", "value": 1, "timestamp": 5, "step": 1}
+    for _ in range(2):
+        api.post(f"{API}/runs/log-metric", json=one).raise_for_status()
+    metrics = api.get(f"/api/v1/runs/{run_id}").json()["metrics"]
+    assert (metrics["m"]["count"], metrics["n"]["count"]) == (2, 1)
+
+
 def test_numbers_may_come_as_text_and_what_json_cannot_say_does(api):
     run_id = begin(api)
     one = {"run_uuid": run_id, "key": "m", "timestamp": "5000", "step": "7"}

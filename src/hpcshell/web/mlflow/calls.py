@@ -28,10 +28,11 @@ _NOTHING: Final = b"{}"
 
 
 class By(NamedTuple):
-    """Who changes something, and when."""
+    """Who changes something, and when, and the words for it."""
 
     caller: Caller
     now: float
+    body: bytes = b""
 
     @property
     def user(self) -> str:
@@ -60,7 +61,7 @@ def changes(
 
     async def handler(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
         asked = await asked_of(request)
-        by = By(caller_of(request), clock.now())
+        by = By(caller_of(request), clock.now(), await request.body())
         return told(await context.change(lambda connection: work(connection, asked, by)))
 
     return _route(method, path, TRACK, handler)

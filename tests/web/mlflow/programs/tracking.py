@@ -13,9 +13,11 @@ from typing import Any
 import mlflow
 import numpy
 from mlflow import MlflowClient
+from mlflow.data.numpy_dataset import from_numpy
 from mlflow.entities import LoggedModelOutput, Metric, Param, RunTag
+from mlflow.pyfunc import PythonModel
 
-client = MlflowClient()
+client: Any = MlflowClient()
 said: dict[str, Any] = {}
 
 
@@ -57,7 +59,7 @@ def scripts() -> None:
         mlflow.set_tags({"k": "v", "gone": "soon"})
         mlflow.delete_tag("gone")
         said["no tag"] = refused(lambda: mlflow.delete_tag("gone"))
-        data = mlflow.data.from_numpy(numpy.zeros(3), name="nums")
+        data = from_numpy(numpy.zeros(3), name="nums")
         mlflow.log_input(data, context="training")
         with mlflow.start_run(run_name="child", nested=True) as child:
             mlflow.log_metric("z", 1)
@@ -67,7 +69,8 @@ def scripts() -> None:
         for point in client.get_metric_history(run.info.run_id, "loss")
     ]
     said["no metric"] = client.get_metric_history(run.info.run_id, "none")
-    said["child"] = mlflow.get_parent_run(child.info.run_id).info.run_id == run.info.run_id
+    parent: Any = mlflow.get_parent_run(child.info.run_id)
+    said["child"] = parent.info.run_id == run.info.run_id
     nested = f"tags.mlflow.parentRunId = '{run.info.run_id}'"
     found = client.search_runs([experiment.experiment_id], nested)
     said["children"] = [each.info.run_name for each in found]
@@ -164,7 +167,7 @@ def _deleting(id: str, run_id: str) -> None:
     ]
 
 
-class Same(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # the library has no types
+class Same(PythonModel):
     """A model that answers with what it is asked."""
 
     def predict(self, context: Any, model_input: list[str]) -> list[str]:

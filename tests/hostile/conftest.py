@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.web_fixtures import new_token, server, store
+from tests.support.track_fixtures import as_, experiment, run
+from tests.support.web_fixtures import api, context, new_token, server, store
 
-__all__ = ["new_token", "server", "store"]
+__all__ = ["api", "as_", "context", "experiment", "new_token", "run", "server", "store"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def follower(store: Store, home: Path) -> Iterator[Callable[[], object]]:
+def follower(store: Store, home: Path) -> Callable[[], AbstractContextManager[None]]:
     """Follows the daemon of the test's home while its context is entered."""
 
     @contextmanager
@@ -47,7 +47,7 @@ def follower(store: Store, home: Path) -> Iterator[Callable[[], object]]:
             thread.join(20)
             assert not thread.is_alive()
 
-    yield following
+    return following
 
 
 def every_run(store: Store) -> list[Run]:

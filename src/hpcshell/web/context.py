@@ -8,6 +8,7 @@ async def show(context: Context, run_id: str) -> Run:
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -29,6 +30,8 @@ THREADS: Final = 8
 """For reading the store, which has so many connections."""
 ASKING: Final = 16
 """Threads that speak to the daemon and to clusters, some of which are slow."""
+STREAMS: Final = 3
+"""Long answers that are made at a time: each holds a connection for as long as it is read."""
 
 T = TypeVar("T")
 
@@ -47,6 +50,7 @@ class Context:
         self.artifacts = Artifacts(
             settings.track.artifacts or places.track_artifacts, settings.web.upload_limit
         )
+        self.streams = threading.Semaphore(STREAMS)
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
         self._askers = ThreadPoolExecutor(ASKING, thread_name_prefix="ask")
 

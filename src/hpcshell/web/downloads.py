@@ -87,8 +87,8 @@ def download(
             "Accept-Ranges": "bytes",
             "Content-Disposition": disposition(name),
             "Content-Length": str(len(wanted)),
+            "Content-Type": kind_of(name),  # as a media type, it gives way to that of the route
         },
-        media_type=kind_of(name),
     )
 
 

@@ -17,13 +17,13 @@ from hpcshell.clusters.desk import Desk
 from hpcshell.core.errors import HpcError, Unreachable
 from hpcshell.jobs.opened import door
 from hpcshell.machine import clock
-from hpcshell.track.joining.facts import JobFacts
+from hpcshell.track.joining.facts import UNKNOWN, JobFacts
 from hpcshell.track.joining.told import experiment_of, facts_of, is_whole_array
 from hpcshell.track.store.jobs import JobRef, label_of
 from hpcshell.track.store.jobstates import UNNAMED, Told
 
 EARLIER: Final = 7 * 86400.0
-"""The accounting is asked for jobs so many seconds old: what ended before that, nobody waits for."""
+"""The accounting is asked for jobs so many seconds old: nobody waits for older ones."""
 
 Key = tuple[str, int | None]
 
@@ -64,7 +64,11 @@ class Looked(msgspec.Struct, frozen=True):
 def look(name: str, awaited: Sequence[Awaited]) -> Looked:
     """All that is told now of the jobs that are waited for, and of others of the same user. Raises
     an `HpcError` where the cluster is not known at all."""
-    desk = desk_of(name)
+    return look_at(desk_of(name), awaited)
+
+
+def look_at(desk: Desk, awaited: Sequence[Awaited]) -> Looked:
+    """The same at its desk."""
     answer = desk.call("queue", limit=0, elements=True, all=True)
     if "trouble" in answer:
         return Looked([_unknown(each) for each in awaited], answered=False)
@@ -101,7 +105,7 @@ class _Telling:
             self._heard.add(key)
             ref = known.ref if known else JobRef(self.kind, key[0], self.cluster, key[1])
             facts = facts_of(view, self.now)
-            if known is not None and view["state"] == views.UNKNOWN:
+            if known is not None and view["state"] == UNKNOWN:
                 facts = JobFacts(unknown_since=max(known.heard, facts.unknown_since or 0.0))
             self.all.append(Told(ref, facts, experiment_of(view, UNNAMED)))
 

@@ -8,10 +8,14 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
+from hpcshell.web.collecting import collecting
 from hpcshell.web.context import Context
+from hpcshell.web.following import following
+from hpcshell.web.losing import losing
+from hpcshell.web.polling import polling
 
 Task = Callable[[Context], Awaitable[None]]
-TASKS: Final[tuple[Task, ...]] = ()
+TASKS: Final[tuple[Task, ...]] = (following, polling, losing, collecting)
 AGAIN: Final = 5.0
 """Seconds until a task that has failed is begun again."""
 _log: Final = logging.getLogger("hpcshell.web")

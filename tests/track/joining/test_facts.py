@@ -104,7 +104,7 @@ def test_a_job_is_unknown_since_it_was_last_seen_until_it_is_seen_again():
 
 
 def test_the_states_are_those_of_jobs():
-    assert STATES == {*LIVE, *ENDED, "UNKNOWN", "GONE"}
+    assert {*LIVE, *ENDED, "UNKNOWN", "GONE"} == STATES
 
 
 def all_of(several):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, select
+from sqlalchemy import URL, Connection, select
 
 from hpcshell.core.errors import HpcError, Refused, Wrong
 from hpcshell.track.points.ingest import SHOWN, Gap, Taken, take_in
 from hpcshell.track.points.reading import raw
 from hpcshell.track.store import runs
+from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import files, sources
 from tests.track.points.made import undone
@@ -269,3 +271,20 @@ def test_other_lines_than_were_taken_are_refused(store: Store) -> None:
     with pytest.raises(HpcError) as error:
         taken(store, b"x" * 500 + b"\n")
     assert error.value.hint
+
+
+def test_two_servers_that_take_in_the_same_file_count_each_line_once(
+    url: URL, store: Store
+) -> None:
+    lines = [first(), *(metric(step, loss=0.5) for step in range(60))]
+    offsets = [sum(map(len, lines[:at])) for at in range(len(lines))]
+
+    def bring(server: Store) -> list[Taken]:
+        return [taken(server, line, at) for at, line in zip(offsets, lines, strict=True)]
+
+    with open_store(url) as other, ThreadPoolExecutor(2) as threads:
+        found = [threads.submit(bring, server) for server in (store, other)]
+        answers = [one.result() for one in found]
+    assert sum(one.lines for answer in answers for one in answer) == len(lines)
+    with store.reading() as connection:
+        assert steps(connection) == list(range(60))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 
 import msgspec
 import pytest
@@ -176,3 +177,19 @@ def test_values_of_a_curve_are_as_exact_as_an_eye(
 def test_a_curve_has_a_limit(store: Store, most: int) -> None:
     with store.reading() as connection, pytest.raises(Wrong):
         curves(connection, RUN, None, most)
+
+
+def test_a_metric_of_a_million_points_is_read_by_pages_and_as_a_curve(store: Store) -> None:
+    made_run(store)
+    for part in range(10):
+        steps = range(part * 100_000, (part + 1) * 100_000)
+        points = Points(steps, [1.0] * len(steps), [1 / (1 + step) for step in steps])
+        store.change(partial(append, run_id=RUN, metrics={"loss": points}, now=5.0))
+    with store.reading() as connection:
+        page = raw(connection, RUN, "loss", since=500_000, limit=10)
+        assert page.points.steps.tolist() == list(range(500_000, 500_010))
+        after = raw(connection, RUN, "loss", limit=10, cursor=page.next)
+        assert after.points.steps.tolist() == list(range(500_010, 500_020))
+        curve = curves(connection, RUN, ["loss"])["loss"]
+    assert curve.count == 1_000_000
+    assert 990 <= len(curve.values) <= 1000

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.web.conftest import NewToken
+from tests.support.web_fixtures import NewToken
 
 
 def made(api: httpx.Client, name: str = "mnist", **more: Any) -> Any:
@@ -129,7 +129,9 @@ def test_a_list_is_read_page_by_page(api: httpx.Client) -> None:
         made(api, f"e{number}")
     names, cursor = [], None
     while True:
-        query = {"limit": 3, "sort": "name"} | ({"cursor": cursor} if cursor else {})
+        query: dict[str, Any] = {"limit": 3, "sort": "name"} | (
+            {"cursor": cursor} if cursor else {}
+        )
         page = api.get("/experiments", params=query).json()
         names += [one["name"] for one in page["rows"]]
         assert page["schema"] == 1

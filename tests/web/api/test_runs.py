@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.web.api.conftest import As
+from tests.support.track_fixtures import As
 
 
 def test_the_body_of_a_training_script_begins_a_run(api: httpx.Client, experiment: str) -> None:
@@ -53,20 +53,20 @@ def test_a_run_is_linked_to_the_job_however_that_is_named(
     assert found == job
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        *([], "x", {"seeed": 1}, {"seed": "x"}, {"seed": 1.5}, {"seed": True}, {"seed": 2**64}),
-        *({"slurm_job_id": True}, {"slurm_job_id": "x y"}, {"slurm_job_id": 1, "pbs_job_id": 2}),
-        *({"config": []}, {"config": "x"}, {"run_id": "12"}, {"run_id": "A" * 32}),
-        *({"status": "sleeping"}, {"started_at": 1e300}, {"name": "a\nb"}, {"params": {"": 1}}),
-        {"job": {"kind": "cray", "id": 1}},
-    ],
-)
-def test_what_is_no_run_is_told_so(api: httpx.Client, experiment: str, body: Any) -> None:
-    answer = api.post(f"{experiment}/runs", json=body)
-    assert answer.status_code == 400, answer.text
-    assert answer.json()["hint"]
+NO_RUNS: list[Any] = [
+    *([], "x", {"seeed": 1}, {"seed": "x"}, {"seed": 1.5}, {"seed": True}, {"seed": 2**64}),
+    *({"slurm_job_id": True}, {"slurm_job_id": "x y"}, {"slurm_job_id": 1, "pbs_job_id": 2}),
+    *({"config": []}, {"config": "x"}, {"run_id": "12"}, {"run_id": "A" * 32}),
+    *({"status": "sleeping"}, {"started_at": 1e300}, {"name": "a\nb"}, {"params": {"": 1}}),
+    {"job": {"kind": "cray", "id": 1}},
+]
+
+
+def test_what_is_no_run_is_told_so(api: httpx.Client, experiment: str) -> None:
+    for body in NO_RUNS:
+        answer = api.post(f"{experiment}/runs", json=body)
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["hint"]
     assert api.get("/runs").json()["rows"] == []
 
 
@@ -99,24 +99,25 @@ def test_the_same_run_id_again_is_the_same_run(api: httpx.Client, experiment: st
     assert api.post(f"/experiments/{other}/runs", json=body).status_code == 409
 
 
-@pytest.mark.parametrize(
-    "id", ["12", "123", "-1", "1.5", "x" * 32, "A" * 32, "0" * 32, str(2**63), "%00", "a" * 31]
-)
-def test_an_id_that_no_run_has_is_not_found_or_no_id(api: httpx.Client, run: str, id: str) -> None:
-    for answer in (
-        api.get(f"/runs/{id}"),
-        api.patch(f"/runs/{id}", json={"name": "x"}),
-        api.delete(f"/runs/{id}"),
-        api.post(f"/runs/{id}/metrics", json={"name": "a", "value": 1}),
-        api.get(f"/runs/{id}/metrics"),
-        api.get(f"/runs/{id}/metrics/loss"),
-        api.get(f"/runs/{id}/curves"),
-        api.get(f"/runs/{id}/artifacts"),
-        api.get(f"/runs/{id}/artifacts/x"),
-        api.put(f"/runs/{id}/artifacts/x", content=b"1"),
-        api.post(f"/runs/{id}/heartbeat"),
-    ):
-        assert answer.status_code in (400, 404), (answer.request.url, answer.text)
+NO_IDS = ["12", "123", "-1", "1.5", "x" * 32, "A" * 32, "0" * 32, str(2**63), "%00", "a" * 31]
+
+
+def test_an_id_that_no_run_has_is_not_found_or_no_id(api: httpx.Client, run: str) -> None:
+    for id in NO_IDS:
+        for answer in (
+            api.get(f"/runs/{id}"),
+            api.patch(f"/runs/{id}", json={"name": "x"}),
+            api.delete(f"/runs/{id}"),
+            api.post(f"/runs/{id}/metrics", json={"name": "a", "value": 1}),
+            api.get(f"/runs/{id}/metrics"),
+            api.get(f"/runs/{id}/metrics/loss"),
+            api.get(f"/runs/{id}/curves"),
+            api.get(f"/runs/{id}/artifacts"),
+            api.get(f"/runs/{id}/artifacts/x"),
+            api.put(f"/runs/{id}/artifacts/x", content=b"1"),
+            api.post(f"/runs/{id}/heartbeat"),
+        ):
+            assert answer.status_code in (400, 404), (answer.request.url, answer.text)
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a witness tells of one job, or all that is known of it. None and "": not told.
 
     `attempt` None: the one that is known. `time`: when `state` was seen to be so; `seen`: when
-    anything was last heard of it. `unknown_since`: when it was last known what it does, by a witness
-    that no longer knows.
+    anything was last heard of it. `unknown_since`: when it was last known what it does, by a
+    witness that no longer knows.
     """
 
     attempt: int | None = None

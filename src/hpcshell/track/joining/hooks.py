@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from hpcshell.backends.slurm.fields import nodes as expanded
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import check_name, nearest, quote, safe
 from hpcshell.track.joining.facts import OVER, STATES, JobFacts
@@ -175,13 +176,20 @@ class _Fields:
         value = self._fields.get("nodes")
         if value is None or value == "":
             return ()
-        names = value.replace(",", " ").split() if isinstance(value, str) else value
+        names = self._listed(value) if isinstance(value, str) else value
         if not isinstance(names, list) or len(names) > MOST_NODES:
             raise Wrong("nodes: these are no names of machines", "write node1,node2")
         for name in names:
             if not isinstance(name, str) or not _NODE.fullmatch(name):
                 raise Wrong(f"nodes: {quote(str(name))} is no name of a machine", "leave it out")
         return tuple(sorted(set(names)))
+
+    @staticmethod
+    def _listed(text: str) -> list[str]:
+        """`n1,n2`, `n1 n2`, or Slurm's `n[1-2]`."""
+        if "[" in text:
+            return list(expanded(text[:10_000]))
+        return text.replace(",", " ").split()
 
 
 def _too_long(name: str, longest: int) -> str:

@@ -20,7 +20,7 @@ FIELDS: Final = tuple(f"{kind}_job_id" for kind in KINDS)
 _ID: Final = re.compile(
     r"(?P<id>[0-9]{1,18})"
     r"(?:_(?P<slurm>[0-9]{1,18})|\[(?P<bracket>[0-9]{1,18})\]|\[\])?"
-    r"(?:\.(?P<rest>[A-Za-z0-9][A-Za-z0-9._:-]{0,200}))?"
+    r"(?:\.(?P<rest>[A-Za-z][A-Za-z0-9._:-]{0,200}|[0-9]{1,18}(?:\.[0-9]{1,18}){0,8}))?"
 )
 """PBS writes its server behind the number, Grid Engine the task, Slurm a step."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from hpcshell.track.joining.facts import OVER, STATES, UNKNOWN, JobFacts
 
 TAG: Final = "experiment="
@@ -19,20 +21,21 @@ def facts_of(view: Mapping[str, Any], now: float) -> JobFacts:
     """What a document tells that was asked for at `now`."""
     state = view["state"] if view["state"] in STATES else UNKNOWN
     if state == UNKNOWN:
-        return JobFacts(unknown_since=view.get("unknown_since"), **_texts(view))
+        doubt = {"unknown_since": view.get("unknown_since")}
+        return msgspec.convert(doubt | _texts(view), JobFacts)
     usage = view.get("usage") or {}
     time = view["end_time"] or now if state in OVER else now
-    return JobFacts(
-        attempt=_attempt(view, state),
-        state=state,
-        time=time,
-        nodes=tuple(view["nodes"] or ()),
-        cpu_time=usage.get("cpu_time"),
-        max_rss=usage.get("max_rss"),
-        **{name: view[name] for name in _SAME},
-        **{name: view[name] or None for name in _ASKED},
-        **_texts(view),
-    )
+    told: dict[str, Any] = {
+        "attempt": _attempt(view, state),
+        "state": state,
+        "time": time,
+        "nodes": view["nodes"] or (),
+        "cpu_time": usage.get("cpu_time"),
+        "max_rss": usage.get("max_rss"),
+    }
+    told |= {name: view[name] for name in _SAME}
+    told |= {name: view[name] or None for name in _ASKED}
+    return msgspec.convert(told | _texts(view), JobFacts)
 
 
 def is_whole_array(view: Mapping[str, Any]) -> bool:

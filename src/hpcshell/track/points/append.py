@@ -231,4 +231,10 @@ def _first(connection: Connection, run_id: str, batch: str, now: float) -> bool:
     """Whether the run has not had this batch yet; it is taken as had from here on."""
     digest = hashlib.sha256(f"points {run_id} {batch}".encode("utf-8", "surrogatepass"))
     row = {"key": digest.hexdigest(), "status": _BATCH, "body": b"", "created_at": now}
-    return connection.execute(once(connection.dialect.name, answers), row).rowcount == 1
+    return connection.scalar(_note(connection.dialect.name), row) is not None
+
+
+@cache
+def _note(dialect: str) -> Any:
+    """INSERT of a batch, which says whether it was one that was not there."""
+    return once(dialect, answers).returning(answers.c.key)

@@ -14,17 +14,17 @@ from itertools import islice
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 
 from hpcshell.core.cells import csv_line
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.points.chunks import Columns
-from hpcshell.track.points.reading import every, in_order
+from hpcshell.track.points.reading import every, in_order, keys_of
 from hpcshell.track.records import JobRow, Run, number
 from hpcshell.track.store import runs
+from hpcshell.track.store.jobs import NO_PRICES, Prices
 from hpcshell.track.store.paging import MOST, Wanted
-from hpcshell.track.store.tables import series
 
 FORMS: Final = ("csv", "jsonl", "parquet")
 TYPES: Final = {
@@ -52,10 +52,6 @@ _KINDS: Final = {
     **dict.fromkeys(("unknown_since", "time", "value"), "float64"),
 }
 """Columns that are not text."""
-_KEYS: Final = (
-    select(series.c.key).where(series.c.run_id == bindparam("run_id")).order_by(series.c.key)
-)
-
 Rows = Iterable[Sequence[Any]]
 
 
@@ -68,14 +64,14 @@ def check_form(form: str) -> str:
     return form
 
 
-def every_run(connection: Connection, wanted: Wanted) -> Iterator[Run]:
+def every_run(connection: Connection, wanted: Wanted, prices: Prices = NO_PRICES) -> Iterator[Run]:
     """All runs that are wanted, whatever its limit is, from its cursor on."""
-    page = runs.page(connection, msgspec.structs.replace(wanted, limit=MOST))
-    yield from page.rows
-    while page.next is not None:
-        following = msgspec.structs.replace(wanted, limit=MOST, cursor=page.next)
-        page = runs.page(connection, following)
+    cursor, more = wanted.cursor, True
+    while more:
+        asked = msgspec.structs.replace(wanted, limit=MOST, cursor=cursor)
+        page = runs.page(connection, asked, prices)
         yield from page.rows
+        cursor, more = page.next, page.next is not None
 
 
 def runs_table(found: Callable[[], Iterable[Run]], form: str) -> Iterator[bytes]:
@@ -134,7 +130,7 @@ def _point_rows(
     connection: Connection, run_ids: Iterable[str], keys: Sequence[str] | None
 ) -> Iterator[tuple[str, str, int, float, float]]:
     for run_id in run_ids:
-        there = list(connection.scalars(_KEYS, {"run_id": run_id}))
+        there = keys_of(connection, run_id)
         for key in there if keys is None else [key for key in there if key in keys]:
             points = in_order(every(connection, run_id, key))
             for at in range(0, len(points.steps), ROWS):

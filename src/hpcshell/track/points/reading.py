@@ -10,8 +10,7 @@ makes no page repeat or leave out one that was there.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -91,12 +90,17 @@ def raw(
 
 def every(connection: Connection, run_id: str, key: str) -> Columns:
     """All points of a metric as they arrived. Raises `NotFound`."""
-    found = _arrived(connection, run_id, [key])
-    if key not in found:
+    found = _arrived(connection, run_id, key)
+    if found is None:
         raise NotFound(
             f"run {quote(run_id)} has no metric {quote(key)}", "look at the run for those it has"
         )
-    return found[key]
+    return found
+
+
+def keys_of(connection: Connection, run_id: str) -> list[str]:
+    """The metrics of a run."""
+    return list(connection.scalars(_KEYS, {"run_id": run_id}))
 
 
 def in_order(points: Columns) -> Columns:
@@ -120,11 +124,12 @@ def curves(
     `steps`, or `times` where they are `by` time."""
     if not LEAST <= most <= LIMIT:
         raise Wrong(f"{most} is no number of points of a curve", f"ask for {LEAST} to {LIMIT:,}")
-    found = _arrived(connection, run_id, keys)
-    return {
-        key: _curve(_window(in_order(points), since, until), most, by)
-        for key, points in found.items()
-    }
+    found: dict[str, Curve] = {}
+    for key in keys_of(connection, run_id) if keys is None else keys:
+        points = _arrived(connection, run_id, key)  # of one at a time: they may be many
+        if points is not None:
+            found[key] = _curve(_window(in_order(points), since, until), most, by)
+    return found
 
 
 # ----------------------------------------------------------------------------------------- curves
@@ -232,29 +237,19 @@ def _after(points: Columns, order: NDArray[np.intp] | None, cursor: _Cursor) -> 
 
 # ----------------------------------------------------------------------------------------- chunks
 
-_ALL: Final = (
-    select(series.c.key, chunks.c.count, chunks.c.points)
-    .join(chunks, chunks.c.series_id == series.c.id)
-    .where(series.c.run_id == bindparam("run_id"))
-    .order_by(series.c.key, series.c.id, chunks.c.number)
+_CHUNKS: Final = (
+    select(chunks.c.count, chunks.c.points)
+    .join(series, chunks.c.series_id == series.c.id)
+    .where(series.c.run_id == bindparam("run_id"), series.c.key == bindparam("key"))
+    .order_by(chunks.c.number)
 )
-_SOME: Final = _ALL.where(series.c.key.in_(bindparam("keys", expanding=True)))
+_KEYS: Final = (
+    select(series.c.key).where(series.c.run_id == bindparam("run_id")).order_by(series.c.key)
+)
 
 
-def _arrived(connection: Connection, run_id: str, keys: Iterable[str] | None) -> dict[str, Columns]:
-    """All points of these metrics as they arrived."""
-    parts: defaultdict[str, list[Columns]] = defaultdict(list)
-    for key, chunk in _chunks(connection, run_id, keys):
-        parts[key].append(chunk)
-    return {key: joined(some) for key, some in parts.items()}
-
-
-def _chunks(
-    connection: Connection, run_id: str, keys: Iterable[str] | None
-) -> Iterator[tuple[str, Columns]]:
-    if keys is None:
-        rows = connection.execute(_ALL, {"run_id": run_id})
-    else:
-        rows = connection.execute(_SOME, {"run_id": run_id, "keys": list(keys)})
-    for key, count, content in rows:
-        yield key, decode(content, count)
+def _arrived(connection: Connection, run_id: str, key: str) -> Columns | None:
+    """All points of a metric as they arrived; a metric that is there has one at least."""
+    rows = connection.execute(_CHUNKS, {"run_id": run_id, "key": key})
+    parts = [decode(content, count) for count, content in rows]
+    return joined(parts) if parts else None

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import bindparam, select
 
-from hpcshell.core.errors import HpcError, NotYet, Wrong
+from hpcshell.core.errors import Broken, HpcError, NotYet, Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.points.ingest import Gap, Taken, run_of, take_in
 from hpcshell.track.store.store import Store
@@ -92,7 +92,7 @@ def _sweep(
             run_of(source)
             with _opened(name, descriptor) as (file, found):
                 Reader(store, source, file, found, clock).read(known.get(source, 0), swept)
-        except NotYet:
+        except (NotYet, Broken):
             raise
         except OSError as error:
             swept.troubles.append(_unreadable(os.path.join(directory, name), error))

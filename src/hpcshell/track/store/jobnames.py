@@ -27,7 +27,7 @@ class Names:
         self._several: dict[str, bool] = {}
         self._rows: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
         self._new: list[dict[str, Any]] = []
-        wanted = sorted({(ref.id, _element(ref)) for ref in refs})
+        wanted = sorted({(ref.id, _element(ref)) for ref in map(checked, refs)})
         for at in range(0, len(wanted), AT_ONCE):
             self._load(wanted[at : at + AT_ONCE])
 
@@ -112,7 +112,7 @@ def _blank(ref: JobRef, now: float) -> dict[str, Any]:
 
 
 def _default(column: Column[Any]) -> Any:
-    return None if column.default is None else column.default.arg
+    return getattr(column.default, "arg", None)
 
 
 def _element(ref: JobRef) -> int:

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, RowMapping, bindparam, select
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.records import JobRow
-from hpcshell.track.store import texts, writing
+from hpcshell.track.store import texts
 from hpcshell.track.store.tables import jobs
 
 KINDS: Final = ("local", "slurm", "pbs", "lsf", "sge")
 PLAIN: Final = -1
 """What `element` is in the table for a job that is no array."""
 HOUR: Final = 3600.0
+_KIND: Final = re.compile(r"\A[a-z][a-z0-9_]{0,15}\Z")
 _ID: Final = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}\Z")
 
 
@@ -51,7 +52,7 @@ _found: Final = select(jobs).where(
 
 def checked(ref: JobRef) -> JobRef:
     """The reference itself, its cluster named. Raises `Wrong`."""
-    if ref.kind not in KINDS:
+    if not _KIND.match(ref.kind):  # those of back ends that other packages bring are not listed
         raise Wrong(f"{quote(ref.kind)} is no kind of scheduler", "there are " + ", ".join(KINDS))
     if not _ID.match(ref.id):
         raise Wrong(f"{quote(ref.id)} is no id of a job", "write it as the scheduler does: 123")

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 
 from hpcshell.core.errors import NotFound
 from hpcshell.track.joining.facts import LIVE, UNKNOWN, JobFacts, merged
@@ -123,7 +123,7 @@ def live(
 ) -> list[tuple[JobRef, str, float]]:
     """The jobs that may still go on, of a kind, or of all kinds but one: each with its user and
     when it was last heard of."""
-    wanted = [jobs.c.state.in_((UNKNOWN, *LIVE))]
+    wanted: list[ColumnElement[bool]] = [jobs.c.state.in_((UNKNOWN, *LIVE))]
     wanted += [column == value for column, value in ((jobs.c.kind, kind), (jobs.c.id, id)) if value]
     if but:
         wanted.append(jobs.c.kind != but)

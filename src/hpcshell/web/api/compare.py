@@ -1,7 +1,136 @@
-"""Routes of compare."""
+"""Routes of runs beside each other: comparisons, leaderboards, exports."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal
 
-handlers: Final[list[Any]] = []
+import msgspec
+from litestar import get
+from litestar.di import Provide
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+from litestar.response import Stream
+from sqlalchemy import Connection
+
+from hpcshell.track.points.exporting import TYPES, every_run, points_table, runs_table
+from hpcshell.track.records import SCHEMA, Document, Run, Summary
+from hpcshell.track.store import compare, experiments, leaderboard
+from hpcshell.track.store.leaderboard import Best, By
+from hpcshell.track.store.paging import Wanted
+from hpcshell.web.addresses import Id, number_of
+from hpcshell.web.api.runs import prices
+from hpcshell.web.context import Context
+from hpcshell.web.listing import Filter, asked
+from hpcshell.web.security.callers import READ, needs
+from hpcshell.web.streams import streamed
+
+_TAGS: Final = ["compare"]
+
+
+class Comparison(Document, frozen=True, kw_only=True):
+    """Each list has one value for each run, `null` where a run has none."""
+
+    schema: int = SCHEMA
+    runs: list[Run]
+    differing: dict[str, list[str | None]]
+    """Parameters that are not the same in all runs."""
+    same: dict[str, str]
+    """Parameters that are."""
+    metrics: dict[str, list[Summary | None]]
+    columns: dict[str, list[Any]]
+    """What else differs: status, seed, duration, what the job took and cost."""
+
+
+class Leaderboard(Document, frozen=True, kw_only=True):
+    """The best runs of an experiment, the best first."""
+
+    schema: int = SCHEMA
+    metric: str
+    rows: list[Best]
+
+
+@get(
+    "/compare",
+    guards=[needs(READ)],
+    tags=_TAGS,
+    summary="Compare runs",
+    description="`runs` comes once for each of them, in the order they are to stand in.",
+)
+async def beside(
+    context: Context,
+    runs: Annotated[
+        list[str], Parameter(min_items=1, max_items=compare.MOST, description="ids of runs")
+    ],
+) -> Comparison:
+    found = await context.read(
+        lambda connection: compare.compare(connection, runs, prices(context))
+    )
+    return Comparison(**{name: getattr(found, name) for name in found.__struct_fields__})
+
+
+@get(
+    "/experiments/{id:str}/leaderboard",
+    guards=[needs(READ)],
+    tags=_TAGS,
+    summary="Show the best runs of an experiment",
+    description="By the greatest value of a metric, or the least; runs without one are left out.",
+)
+async def best(
+    context: Context,
+    id: Id,
+    metric: Annotated[str, Parameter(min_length=1, max_length=250)],
+    direction: Literal["max", "min"] = "max",
+    by: By | None = None,
+    filter: Filter = "",
+    limit: Annotated[int, Parameter(ge=1, le=leaderboard.MOST)] = 10,
+) -> Leaderboard:
+    def read(connection: Connection) -> list[Best]:
+        return leaderboard.best(
+            connection,
+            number_of(id),
+            metric,
+            least=direction == "min",
+            by=by,
+            filter=filter,
+            limit=limit,
+            prices=prices(context),
+        )
+
+    return Leaderboard(metric=metric, rows=await context.read(read))
+
+
+@get(
+    "/experiments/{id:str}/export",
+    guards=[needs(READ)],
+    dependencies={"wanted": Provide(asked)},
+    responses={200: ResponseSpec(bytes, media_type="application/octet-stream")},
+    tags=_TAGS,
+    summary="Export the runs of an experiment",
+    description="A line for each run, or (`what=points`) for each point of their metrics; as CSV, "
+    "JSON lines or Parquet. All that `filter` lets through, whatever `limit` is.",
+)
+async def export(
+    context: Context,
+    id: Id,
+    wanted: Wanted,
+    what: Literal["runs", "points"] = "runs",
+    form: Literal["csv", "jsonl", "parquet"] = "csv",
+    keys: Annotated[
+        list[str] | None, Parameter(max_items=1000, description="metrics, for `what=points`")
+    ] = None,
+) -> Stream:
+    number = number_of(id)
+    chosen = msgspec.structs.replace(wanted, experiments=(number,))
+
+    def making(connection: Connection) -> Iterator[bytes]:
+        experiments.show(connection, number)
+        if what == "runs":
+            return runs_table(lambda: every_run(connection, chosen), form)
+        run_ids = (run.run_id for run in every_run(connection, chosen))
+        return points_table(connection, run_ids, form, keys=keys)
+
+    return await streamed(context, making, f"experiment-{number}-{what}.{form}", TYPES[form])
+
+
+handlers: Final[list[Any]] = [beside, best, export]

@@ -18,6 +18,7 @@ from hpcshell.track.records import SCHEMA, Document, File
 from hpcshell.track.store import files, runs
 from hpcshell.track.store.paging import DEFAULT, MOST
 from hpcshell.web.addresses import RunId, tail
+from hpcshell.web.bodies import takes
 from hpcshell.web.changing import Asked, changed, own_run
 from hpcshell.web.context import Context
 from hpcshell.web.downloads import download
@@ -127,6 +128,7 @@ async def _named(
     "/runs/{run_id:str}/artifacts/{path:path}",
     guards=[needs(TRACK)],
     status_code=201,
+    operation_class=takes("application/octet-stream", "the file, as it is"),
     tags=_TAGS,
     summary="Upload a file",
     description="The body is the file, of any kind; it takes the place of one of the same path. "

@@ -102,7 +102,8 @@ class Curves(Document, frozen=True, kw_only=True):
     tags=_TAGS,
     summary="Log metrics",
     description='One point, a list of them, or `{"metrics": [...]}`; all are kept, or none. What '
-    "is answered is on disk. A run that has ended takes what comes late.",
+    "is answered is on disk. A run that has ended takes what comes late. With an `Idempotency-Key` "
+    "the same request counts once, however often it is sent.",
 )
 async def log(
     request: Asked, context: Context, run_id: RunId, data: Batch | list[Logged]
@@ -146,7 +147,7 @@ def _by_key(points: Iterable[Logged]) -> dict[str, _Columns]:
     for point in points:
         columns = found.get(point.name)
         if columns is None:
-            columns = found[chunks.check_key(point.name)] = ([], [], [])
+            columns = found[point.name] = ([], [], [])
         value = point.value
         columns[0].append(point.step)
         columns[1].append(point.time)

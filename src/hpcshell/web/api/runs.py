@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from hpcshell.track.joining.refs import ref_of
 from hpcshell.track.records import SCHEMA, Document, Run
-from hpcshell.track.store import configs, experiments, jobs, runs
+from hpcshell.track.store import configs, experiments, runs
 from hpcshell.track.store.jobs import Prices
 from hpcshell.track.store.paging import Wanted
 from hpcshell.web.addresses import Id, RunId, number_of
@@ -222,7 +222,9 @@ async def _change(request: Asked, context: Context, run_id: str, work: Change) -
     "operators.",
 )
 async def change(request: Asked, context: Context, run_id: RunId, data: RunChange) -> Response[Run]:
-    return await _change(request, context, run_id, lambda *at: _apply(*at, run_id, data))
+    return await _change(
+        request, context, run_id, lambda connection, now: _apply(connection, now, run_id, data)
+    )
 
 
 def _apply(connection: Connection, now: float, run_id: str, data: RunChange) -> None:
@@ -352,7 +354,9 @@ async def params(
 async def tags(
     request: Asked, context: Context, run_id: RunId, data: dict[str, Any]
 ) -> Response[Run]:
-    return await _change(request, context, run_id, lambda *at: _tag(at[0], run_id, data, at[1]))
+    return await _change(
+        request, context, run_id, lambda connection, now: _tag(connection, run_id, data, now)
+    )
 
 
 @_both_ways("/runs/{run_id:str}/note", "Write a note about a run", "In place of the one it has.")
@@ -372,12 +376,10 @@ async def note(request: Asked, context: Context, run_id: RunId, data: Note) -> R
 )
 async def job(request: Asked, context: Context, run_id: RunId, data: NamedJob) -> Response[Run]:
     named = ref_of({"job": msgspec.to_builtins(data)})
-
-    def work(connection: Connection, now: float) -> None:
-        key = None if named is None else jobs.ensure(connection, named, now)
-        runs.link(connection, run_id, key, now)
-
-    return await _change(request, context, run_id, work)
+    assert named is not None
+    return await _change(
+        request, context, run_id, lambda connection, now: runs.link(connection, run_id, named, now)
+    )
 
 
 handlers: Final[list[Any]] = [

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request, Response, post
@@ -21,6 +20,7 @@ from hpcshell.machine import clock
 from hpcshell.track.joining import signing
 from hpcshell.track.joining.hooks import told
 from hpcshell.track.joining.signing import Signature
+from hpcshell.track.joining.spooled import fields_of
 from hpcshell.track.store import seen
 from hpcshell.track.store.jobstates import Told, take
 from hpcshell.web.context import Context
@@ -29,7 +29,6 @@ from hpcshell.web.security.callers import EVENTS, Unauthenticated, caller_of
 
 LONGEST: Final = 64 << 10
 """Bytes of a body."""
-MOST_FIELDS: Final = 200
 HOW: Final = "hpc track epilog --install writes a script that signs as it should"
 
 
@@ -41,7 +40,14 @@ class Heard(msgspec.Struct, frozen=True):
     known: bool = True
 
 
-@post("/webhooks/{kind:str}", request_max_body_size=LONGEST, status_code=200)
+@post(
+    "/webhooks/{kind:str}",
+    opt={"open": True},
+    request_max_body_size=LONGEST,
+    status_code=200,
+    summary="What became of a job, as an epilog says it",
+    tags=["webhooks"],
+)
 async def webhook(request: Request[Any, Any, Any], context: Context, kind: str) -> Response[Heard]:
     """Take in what an epilog says of a job. Whatever comes twice, or late, counts once.
 
@@ -73,7 +79,8 @@ async def _proof(
     `Unauthenticated` or `Refused`."""
     header = request.headers.get(signing.HEADER)
     if header is None:
-        if not caller_of(request).may(EVENTS):
+        caller = caller_of(request)
+        if not caller.may(EVENTS) or caller.how == "session":
             raise Refused(
                 "this needs the right 'events'", "sign it, or use a token of the role operator"
             )
@@ -95,23 +102,12 @@ async def _proof(
 def _fields(request: Request[Any, Any, Any], body: bytes) -> Mapping[str, Any]:
     """The fields of a form or of a JSON object. Raises `Wrong`."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        return fields_of(body)
     try:
-        if kind == "application/json":
-            return msgspec.json.decode(body, type=dict[str, Any])
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            errors="surrogateescape",
-            max_num_fields=MOST_FIELDS,
-        )
-    except (ValueError, msgspec.MsgspecError):
-        raise Wrong(
-            "the body is neither a form nor a JSON object", "send job_id=12&event=end"
-        ) from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise Wrong("a field is there twice", "send each once")
-    return fields
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        raise Wrong("the body is no JSON object", 'send {"job_id": 12, "event": "end"}') from None
 
 
 handlers: Final[list[Any]] = [webhook]

@@ -97,7 +97,7 @@ def _jobs() -> None:
         sa.Column("unknown_since", sa.Double(), nullable=True),
         sa.Column("updated_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
-        sa.UniqueConstraint("cluster", "id", "element"),
+        sa.UniqueConstraint("id", "element", "kind", "cluster"),
         sqlite_autoincrement=True,
     )
     op.create_index("jobs_state", "jobs", ["state"], unique=False)
@@ -238,6 +238,8 @@ def _sources() -> None:
         sa.Column("source", _string(64), nullable=False),
         sa.Column("run_id", _string(32), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
+        sa.Column("bad", sa.BigInteger(), nullable=False),
+        sa.Column("trouble", _text(), nullable=True),
         sa.Column("updated_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("source"),
     )

@@ -26,7 +26,7 @@ def all_of(bench: Bench, **asked: Any) -> list[int]:
     found: list[int] = []
     before = None
     while True:
-        where = {} if before is None else {"before": before}
+        where: dict[str, Any] = {} if before is None else {"before": before}
         answer = bench.ask("jobs", limit=2, **where, **asked)
         found += [row["id"] for row in answer["rows"]]
         if (before := answer["before"]) is None:

@@ -133,7 +133,7 @@ def reload(talk: Talk) -> int:
 @click.option("-n", "--lines", type=click.IntRange(0), default=50, show_default=True)
 def logs(talk: Talk, follow: bool, lines: int) -> int:
     """Print the daemon's log, its last lines first."""
-    from hpcshell.cli.follow import start_of_last
+    from hpcshell.machine.tails import start_of_last
 
     path = places(os.environ).daemon_log
     try:

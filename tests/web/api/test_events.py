@@ -108,6 +108,6 @@ def test_only_what_happens_to_some_jobs(server: Server, hpc: Hpc) -> None:
 
 @pytest.mark.parametrize("place", ["x", "-1", "1.5", "9" * 30, "１"])
 def test_a_place_that_is_none_is_refused(api: httpx.Client, place: str) -> None:
-    answer = api.get(EVENTS, headers={"Last-Event-ID": place.encode()})
+    answer = api.get(EVENTS, headers={b"Last-Event-ID": place.encode()})
     assert answer.status_code == 400
     assert api.get(f"{EVENTS}?since=-1").status_code == 400

@@ -12,7 +12,7 @@ from litestar.testing import TestClient
 from hpcshell.web.app import make_app
 from hpcshell.web.context import Context
 from tests.conftest import Hpc
-from tests.web.conftest import NewToken
+from tests.support.web_fixtures import NewToken
 
 JOBS = "/api/v1/jobs"
 

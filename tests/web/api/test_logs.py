@@ -162,7 +162,8 @@ def test_following_begins_before_the_job_and_ends_with_it(
         first = next(told)
         assert first == {"kind": "", "id": 3, "data": {"text": "é\n"}}
         (work / "go").write_text("on\n")
-        text, last = "", {"kind": ""}
+        text = ""
+        last: dict[str, Any] = {}
         for last in told:
             text += last["data"].get("text", "")
         assert text == "on\nlast\n"

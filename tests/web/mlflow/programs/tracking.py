@@ -15,7 +15,7 @@ import numpy
 from mlflow import MlflowClient
 from mlflow.data.numpy_dataset import from_numpy
 from mlflow.entities import LoggedModelOutput, Metric, Param, RunTag
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 client: Any = MlflowClient()
 said: dict[str, Any] = {}
@@ -170,7 +170,7 @@ def _deleting(id: str, run_id: str) -> None:
 class Same(PythonModel):
     """A model that answers with what it is asked."""
 
-    def predict(self, context: Any, model_input: list[str]) -> list[str]:
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
         return model_input
 
 

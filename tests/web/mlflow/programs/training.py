@@ -15,7 +15,7 @@ def train(run_id: str, number: int) -> None:
     client = MlflowClient()
     for batch in range(BATCHES):
         first = batch * POINTS
-        points = [Metric("shared", step, 0, step) for step in range(first, first + POINTS)]
+        points = [Metric("shared", step, number, step) for step in range(first, first + POINTS)]
         client.log_batch(run_id, points, [Param(f"p{number}.{batch}", "1")])
     for step in range(SINGLE):
         client.log_metric(run_id, f"own {number}", step, step=step)

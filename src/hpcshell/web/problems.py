@@ -21,6 +21,7 @@ from hpcshell.track.points.ingest import Gap
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.trouble import Full
 from hpcshell.web import errors
+from hpcshell.web.masking import masked
 from hpcshell.web.security.callers import Unauthenticated
 
 MEDIA: Final = "application/problem+json"
@@ -95,7 +96,7 @@ def answer_of(error: HpcError, path: str) -> Answer:
         detail=error.message,
         hint=error.hint,
         kind=error.kind,
-        instance=path,
+        instance=masked(path),
     )
     body = msgspec.json.encode(problem)
     headers = [

@@ -14,9 +14,10 @@ from hpcshell.web.following import following
 from hpcshell.web.losing import losing
 from hpcshell.web.polling import polling
 from hpcshell.web.purging import purging
+from hpcshell.web.spooling import spools
 
 Task = Callable[[Context], Awaitable[None]]
-TASKS: Final[tuple[Task, ...]] = (following, polling, losing, collecting, purging)
+TASKS: Final[tuple[Task, ...]] = (following, polling, losing, collecting, purging, spools)
 AGAIN: Final = 5.0
 """Seconds until a task that has failed is begun again."""
 _log: Final = logging.getLogger("hpcshell.web")

@@ -164,7 +164,7 @@ def test_of_many_bad_lines_the_first_are_named_and_all_counted(store: Store) -> 
         {"tags": 5},
         {"seed": 1 << 70},
         {"name": "a\nb"},
-        {"job": {"kind": "lsd", "id": "1"}},
+        {"job": {"kind": "l s d", "id": "1"}},
         {"job": "7"},
         {"parent": "x"},
         {"user": 7},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from tests.support.web import Server
 
@@ -41,6 +42,21 @@ def test_head_is_get_without_its_body(api: httpx.Client) -> None:
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"] == got.headers["content-type"]
     assert api.head("/api/v1/tokens/1").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [(b"", "the body: there is none"), (b"{}", "the body: Object missing required field `name`")],
+)
+def test_what_is_wrong_with_a_body_is_said(api: httpx.Client, body: bytes, detail: str) -> None:
+    headers = {"content-type": "application/json"}
+    answer = api.post("/experiments", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/login", "/static/site.css", "/metrics"])
+def test_how_a_text_is_written_is_said_once(api: httpx.Client, path: str) -> None:
+    assert api.get(path).headers["content-type"].count("charset=utf-8") == 1
 
 
 def test_a_real_server_answers(server: Server) -> None:

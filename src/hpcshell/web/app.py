@@ -42,6 +42,7 @@ from hpcshell.web.counting import Counting
 from hpcshell.web.mlflow import routes as mlflow
 from hpcshell.web.pages import routes as pages
 from hpcshell.web.problems import respond
+from hpcshell.web.queries import declared
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.gate import Gate
 
@@ -57,7 +58,11 @@ def make_app(context: Context) -> Gate:
     authentication = Authentication(context)
     application = Litestar(
         route_handlers=[
-            Router("/api/v1", route_handlers=[each for m in VERSIONED for each in m.handlers]),
+            Router(
+                "/api/v1",
+                route_handlers=[each for m in VERSIONED for each in m.handlers],
+                guards=[declared],
+            ),
             *(each for m in (health, prometheus, mlflow, pages) for each in m.handlers),
             *openapi.served(),
         ],

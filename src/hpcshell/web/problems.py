@@ -167,8 +167,12 @@ def _not_allowed(methods: str) -> errors.MethodNotAllowed:
 
 
 def _fault(extra: dict[str, Any]) -> str:
-    where = f"{extra['key']}: " if extra.get("key") else ""
-    return f"{where}{extra.get('message', '')}"
+    key, message = extra.get("key"), extra.get("message", "")
+    if key == "data":  # as our routes call the body
+        key = "the body"
+    if message == "'data'":  # which is no more than that it was looked for
+        message = "there is none"
+    return f"{key}: {message}" if key else str(message)
 
 
 def respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

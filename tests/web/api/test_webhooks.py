@@ -119,3 +119,10 @@ def test_a_name_that_is_no_text_is_shown_as_its_bytes(node, context):
     signature = sign(webhook_key(context.places), int(time.time()), "event-0001", body)
     assert post(node, body, str(signature)).status_code == 202
     assert only_run(context).name == "\\x1b[2J\\xff"
+
+
+@pytest.mark.parametrize("signature", ["", "v1=00", "t=1,id=short,v1=" + "0" * 64])
+def test_what_is_no_signature_is_told_how_one_is_written(node, signature):
+    answer = post(node, b"job_id=1&event=end", signature)
+    assert answer.status_code == 401
+    assert "an id of 8 to 64" in answer.json()["hint"]

@@ -65,6 +65,20 @@ def test_a_run_is_its_owners(api, new_token):
     assert said(api.delete(its)) == (403, "PERMISSION_DENIED")
 
 
+def test_an_experiment_is_its_owners(api, new_token):
+    id = api.post(f"{API}/experiments/create", json={"name": "of ann"}).json()["experiment_id"]
+    owner = api.headers["Authorization"]
+    other = f"Bearer {new_token('user', user='bob')}"
+    one = {"experiment_id": id, "new_name": "of bob", "key": "k", "value": "1"}
+    api.headers["Authorization"] = other
+    for verb in ("update", "delete", "set-experiment-tag", "delete-experiment-tag"):
+        assert said(api.post(f"{API}/experiments/{verb}", json=one)) == (403, "PERMISSION_DENIED")
+    api.headers["Authorization"] = owner
+    assert api.post(f"{API}/experiments/delete", json=one).status_code == 200
+    api.headers["Authorization"] = other
+    assert said(api.post(f"{API}/experiments/restore", json=one)) == (403, "PERMISSION_DENIED")
+
+
 def test_who_made_a_run_is_who_has_the_token_whatever_mlflow_says(api):
     run_id = begin(api, user_id="root", tags=[{"key": "mlflow.user", "value": "root"}])
     assert api.get(f"/api/v1/runs/{run_id}").json()["user"] == "tester"

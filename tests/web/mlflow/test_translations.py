@@ -30,6 +30,13 @@ def test_every_status_has_a_word_of_mlflows(status):
     assert told.status(status) in WORDS
 
 
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_whatever_a_clock_said_is_a_number_of_64_bits_for_mlflow(seconds):
+    assert -(2**63) <= told.stamp(seconds) < 2**63
+    if abs(seconds) < 1e12:
+        assert abs(told.stamp(seconds) - seconds * 1000) <= 0.5
+
+
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_of_mlflows_comes_back_as_it_was_said(word):
     assert told.status(status_of(word)) == word

@@ -20,6 +20,10 @@ from hpcshell.core.errors import Broken
 from hpcshell.machine.paths import Places
 
 HEADER: Final = "X-HPC-Signature"
+FORM: Final = (
+    "write t=UNIX_SECONDS,id=ID,v1=DIGEST: an id of 8 to 64 letters, digits and . _ : -, "
+    "a digest of 64 hexadecimal digits in small letters"
+)
 BYTES: Final = 32
 BLOCK: Final = 64
 """Bytes of a block of SHA-256: the key as HMAC takes it."""

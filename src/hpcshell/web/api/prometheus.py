@@ -15,7 +15,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.figures import Figures, of_clusters, of_daemon, of_requests
 from hpcshell.web.security.callers import READ, needs
 
-PLAIN: Final = "text/plain; version=0.0.4; charset=utf-8"
+PLAIN: Final = "text/plain; version=0.0.4"
 OPEN_METRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 

@@ -86,10 +86,12 @@ async def _proof(
             )
         return None
     signature = signing.read(header)
+    if signature is None:
+        raise Unauthenticated(f"{signing.HEADER} is no signature", signing.FORM)
     key = await context.work(signing.webhook_key, context.places)
-    if signature is None or not signing.is_genuine(key, signature, body):
+    if not signing.is_genuine(key, signature, body):
         raise Unauthenticated("the signature is not that of our key", HOW)
-    off = signature.time - clock.now()
+    off = signature.time - round(clock.now())
     if abs(off) > context.settings.track.webhook_skew:
         late = "behind" if off < 0 else "ahead"
         raise Unauthenticated(

@@ -15,6 +15,7 @@ from hpcshell.core.words import quote
 from hpcshell.track.records import Experiment
 from hpcshell.track.store import experiments
 from hpcshell.track.store.paging import Wanted
+from hpcshell.web.changing import own_experiment
 from hpcshell.web.mlflow import asked, searches, told
 from hpcshell.web.mlflow.calls import By, changes, reads
 
@@ -64,8 +65,11 @@ def writable(connection: Connection, text: str, by: By) -> Experiment:
     return found
 
 
-def _live(connection: Connection, text: str) -> int:
+def _changeable(connection: Connection, text: str, by: By) -> int:
+    """The number of one that is there and that the caller may change. Raises `NotFound`,
+    `Refused` or `Wrong`."""
     found = row(connection, text)
+    own_experiment(connection, by.caller, found.id)
     if found.deleted_at is not None:
         raise NotFound(f"experiment {text} is deleted", "restore it first")
     return found.id
@@ -116,24 +120,25 @@ def _search(connection: Connection, said: asked.SearchExperiments) -> Found:
 
 
 def _update(connection: Connection, said: asked.UpdateExperiment, by: By) -> None:
-    id = _live(connection, said.experiment_id)
+    id = _changeable(connection, said.experiment_id, by)
     name = asked.given(said.new_name, "new_name")
     experiments.update(connection, id, name=name, now=by.now)
 
 
 def _delete(connection: Connection, said: asked.OneExperiment, by: By) -> None:
-    experiments.delete(connection, _live(connection, said.experiment_id), by.now)
+    experiments.delete(connection, _changeable(connection, said.experiment_id, by), by.now)
 
 
 def _restore(connection: Connection, said: asked.OneExperiment, by: By) -> None:
     found = row(connection, said.experiment_id)
+    own_experiment(connection, by.caller, found.id)
     if found.deleted_at is None:
         raise NotFound(f"experiment {found.id} is not deleted", "there is nothing to restore")
     experiments.restore(connection, found.id, by.now)
 
 
 def _set_tag(connection: Connection, said: asked.ExperimentTag, by: By) -> None:
-    id = _live(connection, said.experiment_id)
+    id = _changeable(connection, said.experiment_id, by)
     key = asked.given(said.key, "key")
     if key == told.NOTE:
         experiments.update(connection, id, description=said.value, now=by.now)
@@ -142,7 +147,7 @@ def _set_tag(connection: Connection, said: asked.ExperimentTag, by: By) -> None:
 
 
 def _drop_tag(connection: Connection, said: asked.ExperimentTag, by: By) -> None:
-    id = _live(connection, said.experiment_id)
+    id = _changeable(connection, said.experiment_id, by)
     key = asked.given(said.key, "key")
     if key == told.NOTE:
         experiments.update(connection, id, description="", now=by.now)

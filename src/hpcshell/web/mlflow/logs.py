@@ -141,7 +141,7 @@ def _of_many(connection: Connection, said: asked.HistoryOfMany) -> History:
 def _told(page: Page, key: str, run_id: str | None = None) -> list[told.MetricTold]:
     steps, times, values = (column.tolist() for column in page.points)
     return [
-        told.MetricTold(key, number(value), round(time * 1000), step, run_id)
+        told.MetricTold(key, number(value), told.stamp(time), step, run_id)
         for step, time, value in zip(steps, times, values, strict=True)
     ]
 

@@ -21,6 +21,8 @@ PARENT: Final = "mlflow.parentRunId"
 FIELDS: Final = {NAME: "name", NOTE: "note", PARENT: "parent_run_id"}
 """Tags of MLflow's that are fields of a run of ours."""
 
+_FARTHEST: Final = 2.0**63 - 1024
+"""Milliseconds: the largest whole number of 64 bits that a float can be."""
 _STATUS: Final = {
     "PENDING": "SCHEDULED",
     "RUNNING": "RUNNING",
@@ -97,7 +99,12 @@ class RunTold(Told):
 
 def milliseconds(seconds: float | None) -> int | None:
     """An instant as MLflow says it."""
-    return None if seconds is None else round(seconds * 1000)
+    return None if seconds is None else stamp(seconds)
+
+
+def stamp(seconds: float) -> int:
+    """The same of a point, whose clock may have been anything: its client reads 64 bits."""
+    return round(max(-_FARTHEST, min(seconds * 1000, _FARTHEST)))
 
 
 def stage(deleted_at: float | None) -> str:
@@ -150,7 +157,7 @@ def metric(key: str, summary: Summary) -> MetricTold:
     return MetricTold(
         key=key,
         value=summary.last,
-        timestamp=round(summary.last_time * 1000),
+        timestamp=stamp(summary.last_time),
         step=summary.last_step,
     )
 

@@ -21,8 +21,8 @@ from hpcshell.web.security.callers import CALLER, Caller, caller_of
 from hpcshell.web.security.heads import PAGE_POLICY, head_in
 
 KINDS: Final = {
-    "site.css": "text/css; charset=utf-8",
-    "docs.js": "text/javascript; charset=utf-8",
+    "site.css": "text/css",
+    "docs.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 """The files that pages load."""
@@ -59,7 +59,7 @@ def page(
     return Response(
         text,
         status_code=status,
-        media_type="text/html; charset=utf-8",
+        media_type="text/html",
         headers=policy | (headers or {}),
     )
 

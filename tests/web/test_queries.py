@@ -1,0 +1,52 @@
+"""Parameters that an address does not have are refused, and not passed over."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+
+def operations(api: httpx.Client) -> list[tuple[str, str, set[str]]]:
+    """Method, path and parameters of all below /api/v1, as the document has them."""
+    paths: dict[str, Any] = api.get("/openapi.json").json()["paths"]
+    return [
+        (
+            method,
+            re.sub(r"{\w+}", "1", path.replace("{run_id}", "0" * 32)),
+            {each["name"] for each in told.get("parameters", ()) if each["in"] == "query"},
+        )
+        for path, methods in paths.items()
+        if path.startswith("/api/v1")
+        for method, told in methods.items()
+    ]
+
+
+def test_no_address_takes_what_it_does_not_have(api):
+    for method, path, _ in operations(api):
+        answer = api.request(method, path, params={"nonsense-of-mine": "1"})
+        assert answer.status_code == 400, (method, path)
+        assert "'nonsense-of-mine'" in answer.json()["detail"]
+
+
+def test_every_parameter_that_the_document_names_is_known(api):
+    for method, path, names in operations(api):
+        for name in names:
+            answer = api.request(method, path, params={name: "\x00"})
+            assert "has no parameter" not in answer.text, (method, path, name)
+
+
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [
+        ("/api/v1/experiments/1/export?format=csv", "did you mean form?"),
+        ("/api/v1/runs?status=FAILED", "there are filter, sort, limit, cursor, deleted"),
+        ("/api/v1/tokens?limit=1", "leave it out"),
+        ("/api/v1/experiments/1?id=2", "leave it out"),
+        ("/api/v1/runs?context=1", "there are filter, sort, limit, cursor, deleted"),
+    ],
+)
+def test_it_is_said_what_there_is(api, address, hint):
+    assert api.get(address).json()["hint"] == hint

@@ -5,7 +5,7 @@ and nothing happens on them; then 20 curves of 100,000 points each are asked for
 100,000 jobs that wait and as many that have ended. The readers, who are a process of their own, and
 the daemon share the machine with the server. A list is read twice: by readers who all ask the same,
 as an open page does, and by readers who each ask for another number of rows, so that no answer of
-one is any other's.
+one is any other's. "CPU ms" is what the server spends on one answer, whatever else the machine does.
 
     python benchmarks/web.py [--quick] [--strict] [--only runs] [--home DIRECTORY]
 """
@@ -27,13 +27,13 @@ from typing import NamedTuple
 from urllib.request import Request, urlopen
 
 import psutil
-from ours import hpc, hpc_program
 from hpcshell.machine.paths import places
 from hpcshell.track.store.opening import open_store, url_of
-from track_store import QUICK, WHOLE, Size, fill
 
 from harness.figures import Goal, median, misses, percentile
 from harness.report import Cell, goal_table, table
+from ours import hpc, hpc_program
+from track_store import QUICK, WHOLE, Size, fill
 
 PAGES = (
     *("experiments", "experiments/1/runs", "experiments/1/leaderboard?metric=loss"),
@@ -53,7 +53,7 @@ TOGETHER = 5000
 """Jobs of one submission."""
 READY = "filled"
 """A file in the state directory that says that all is there."""
-SHOWN = ("median", "p99", "most", "rate", "size")
+SHOWN = ("median", "p99", "most", "cpu", "rate", "size")
 GOALS = (
     Goal("median ms", "first page of the slowest list, median", "ms", at_most=100),
     Goal("p99 ms", "and 99th percentile", "ms", at_most=300),
@@ -100,6 +100,7 @@ def read(web: Web, path: str, seconds: float, *, apart: bool = False) -> dict[st
     """What 50 readers of one list met, in milliseconds. The readers are another process."""
     command = [sys.executable, "-m", "harness.readers", web.address, path]
     command += ["--readers", str(READERS), "--seconds", str(seconds)]
+    before = _cpu_seconds(web)
     done = subprocess.run(
         [*command, *(["--apart"] if apart else [])],
         input=web.token,
@@ -116,6 +117,7 @@ def read(web: Web, path: str, seconds: float, *, apart: bool = False) -> dict[st
         "median": 1000 * median(times),
         "p99": 1000 * percentile(times, 0.99),
         "most": 1000 * max(times),
+        "cpu": 1000 * (_cpu_seconds(web) - before) / len(times),
         "rate": len(times) / seconds,
         "size": found["size"] / 1000,
     }
@@ -133,10 +135,12 @@ def lists(web: Web, seconds: float, only: str) -> dict[str, float]:
         for name in ("median", "p99"):
             for words, found in ((name, same), (f"{name} apart", apart)):
                 worst[f"{words} ms"] = max(worst.get(f"{words} ms", 0.0), found[name])
-        rows.append([path, *(same[name] for name in SHOWN), apart["median"], apart["p99"]])
-    rows.append([FIGURES, *(read(web, FIGURES, seconds)[name] for name in SHOWN), None, None])
-    head = [f"{READERS} readers of", "median ms", "p99 ms", "most ms", "answers/s", "kB"]
-    print(table([*head, "apart: median", "p99"], rows))
+        rows.append(
+            [path, *(same[name] for name in SHOWN), apart["median"], apart["p99"], apart["cpu"]]
+        )
+    rows.append([FIGURES, *(read(web, FIGURES, seconds)[name] for name in SHOWN), None, None, None])
+    head = [f"{READERS} readers of", "median ms", "p99 ms", "most ms", "CPU ms", "answers/s", "kB"]
+    print(table([*head, "apart: median", "p99", "CPU ms"], rows))
     return worst
 
 
@@ -154,6 +158,11 @@ def streams(web: Web) -> dict[str, float]:
                 raise RuntimeError("a stream was refused")
         after = _memory(web)
     return {"streams MB": after, "without MB": before}
+
+
+def _cpu_seconds(web: Web) -> float:
+    spent = psutil.Process(web.pid).cpu_times()
+    return float(spent.user + spent.system)
 
 
 def _memory(web: Web) -> float:
@@ -186,7 +195,7 @@ def _post(web: Web, path: str, body: object) -> dict[str, str]:
 
 
 def fill_scheduler(count: int) -> None:
-    """So many jobs that wait, behind one that has the whole machine, and so many that have ended."""
+    """So many jobs that wait behind one that has the machine, and so many that have ended."""
     import hpcshell
 
     hpcshell.submit(["sleep", "100000"], cpus=os.cpu_count() or 1)
@@ -215,7 +224,8 @@ def measure(home: Path, size: Size, seconds: float, only: str = "") -> dict[str,
             long = min(LONG, size.points // CURVES)
             return figures | streams(web) | curves(web, long)
     finally:
-        hpc("daemon", "stop", "--cancel")
+        hpc("cancel", "--state", "RUNNING")
+        hpc("daemon", "stop")
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
 import psutil
@@ -85,6 +85,14 @@ class Web(NamedTuple):
         with urlopen(asked) as answer:
             found: bytes = answer.read()
         return found
+
+    def post(self, path: str, body: object) -> Any:
+        """The answer to a document."""
+        asked = Request(f"http://{self.address}{path}", json.dumps(body).encode())
+        asked.add_header("Authorization", f"Bearer {self.token}")
+        asked.add_header("Content-Type", "application/json")
+        with urlopen(asked) as answer:
+            return json.load(answer)
 
 
 @contextlib.contextmanager
@@ -178,27 +186,18 @@ def _memory(web: Web) -> float:
 
 def curves(web: Web, long: int) -> dict[str, float]:
     """One run's curves, logged here as any script would, and read once."""
-    experiment = _post(web, "/api/v1/experiments", {"name": f"long-{time.time()}"})["id"]
-    run = _post(web, f"/api/v1/experiments/{experiment}/runs", {})["run_id"]
+    experiment = web.post("/api/v1/experiments", {"name": f"long-{time.time()}"})["id"]
+    run = web.post(f"/api/v1/experiments/{experiment}/runs", {})["run_id"]
     for at in range(0, long, 5000):
         points = [
             {"name": f"m{key}", "value": (step * (key + 7) % 1009) / 1009, "step": step}
             for key in range(CURVES)
             for step in range(at, min(at + 5000, long))
         ]
-        _post(web, f"/api/v1/runs/{run}/metrics", points)
+        web.post(f"/api/v1/runs/{run}/metrics", points)
     begun = time.perf_counter()
     answer = web.get(f"/api/v1/runs/{run}/curves")
     return {"curves s": time.perf_counter() - begun, "curves kB": len(answer) / 1000}
-
-
-def _post(web: Web, path: str, body: object) -> dict[str, str]:
-    asked = Request(f"http://{web.address}{path}", json.dumps(body).encode())
-    asked.add_header("Authorization", f"Bearer {web.token}")
-    asked.add_header("Content-Type", "application/json")
-    with urlopen(asked) as answer:
-        found: dict[str, str] = json.load(answer)
-    return found
 
 
 def settle(web: Web) -> None:

@@ -215,7 +215,7 @@ def fill_scheduler(count: int) -> None:
     """So many jobs that wait behind one that has the machine; a fifth as many that have ended."""
     import hpcshell
 
-    hpcshell.submit(["sleep", "100000"], cpus=os.cpu_count() or 1)
+    hpcshell.submit(["sleep", "100000"], cpus=os.cpu_count() or 1, output=os.devnull)
     for name, many in (("gone", count // 5), ("waits", count)):
         for at in range(0, many, TOGETHER):
             commands = [["true"]] * min(TOGETHER, many - at)

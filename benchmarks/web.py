@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
-import psutil
 from hpcshell.client.client import Client
 from hpcshell.machine.paths import places
 from hpcshell.track.store import cursors
@@ -175,13 +174,14 @@ def streams(web: Web) -> dict[str, float]:
 
 
 def _cpu_seconds(web: Web) -> float:
-    spent = psutil.Process(web.pid).cpu_times()
-    return float(spent.user + spent.system)
+    fields = Path(f"/proc/{web.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(web: Web) -> float:
     """Its own, without the pages of files that it has mapped, which the system may take back."""
-    return float(psutil.Process(web.pid).memory_full_info().uss) / 1e6
+    lines = Path(f"/proc/{web.pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024 / 1e6
 
 
 def curves(web: Web, long: int) -> dict[str, float]:

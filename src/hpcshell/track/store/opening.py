@@ -16,6 +16,8 @@ from hpcshell.track.store.trouble import translated
 
 READERS: Final = 8
 """Connections that read at the same time; there is one more, which sees that others wrote."""
+CACHE: Final = 32 << 10
+"""Kibibytes of pages that all readers keep, and that the writer keeps."""
 LOCKED: Final = 5.0
 """Seconds that SQLite waits for another process's lock."""
 HINT: Final = "write postgresql://user@host/name or sqlite:////path/to/file.db"
@@ -85,7 +87,7 @@ def _engine(url: URL, begin: str, *, pool_size: int) -> Engine:
         connection.isolation_level = None  # we say ourselves when a transaction begins
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
-        connection.execute("PRAGMA cache_size=-16384")
+        connection.execute(f"PRAGMA cache_size=-{CACHE // pool_size}")
         connection.execute("PRAGMA mmap_size=268435456")
 
     @event.listens_for(engine, "begin")

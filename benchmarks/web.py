@@ -33,6 +33,7 @@ from hpcshell.track.store import cursors
 from hpcshell.track.store.opening import open_store, url_of
 from hpcshell.web.following import STREAM
 
+from harness.accounting import process_seconds
 from harness.figures import Goal, median, misses, percentile
 from harness.report import Cell, goal_table, table
 from ours import hpc, hpc_program
@@ -113,7 +114,7 @@ def read(web: Web, path: str, seconds: float, *, apart: bool = False) -> dict[st
     """What 50 readers of one list met, in milliseconds. The readers are another process."""
     command = [sys.executable, "-m", "harness.readers", web.address, path]
     command += ["--readers", str(READERS), "--seconds", str(seconds)]
-    before = _cpu_seconds(web)
+    before = process_seconds(web.pid)
     done = subprocess.run(
         [*command, *(["--apart"] if apart else [])],
         input=web.token,
@@ -130,7 +131,7 @@ def read(web: Web, path: str, seconds: float, *, apart: bool = False) -> dict[st
         "median": 1000 * median(times),
         "p99": 1000 * percentile(times, 0.99),
         "most": 1000 * max(times),
-        "cpu": 1000 * (_cpu_seconds(web) - before) / len(times),
+        "cpu": 1000 * (process_seconds(web.pid) - before) / len(times),
         "rate": len(times) / seconds,
         "size": found["size"] / 1000,
     }
@@ -173,11 +174,6 @@ def streams(web: Web) -> dict[str, float]:
     return {"streams MB": after, "without MB": before}
 
 
-def _cpu_seconds(web: Web) -> float:
-    fields = Path(f"/proc/{web.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _memory(web: Web) -> float:
     """Its own, without the pages of files that it has mapped, which the system may take back."""
     lines = Path(f"/proc/{web.pid}/smaps_rollup").read_text().splitlines()
@@ -204,9 +200,9 @@ def settle(web: Web) -> None:
     """Wait until the server has nothing to do: it takes in what the scheduler did before it."""
     give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up:
-        before = _cpu_seconds(web)
+        before = process_seconds(web.pid)
         time.sleep(1.0)
-        if _cpu_seconds(web) - before < RESTING:
+        if process_seconds(web.pid) - before < RESTING:
             return
     raise RuntimeError("the server does not come to rest")
 

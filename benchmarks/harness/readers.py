@@ -14,8 +14,11 @@ import selectors
 import socket
 import sys
 import time
+from collections import Counter
 
 _CHUNK = 1 << 18
+FEWEST = 26
+"""Rows that the first reader wants, where each wants another number of them."""
 
 
 class Reader:
@@ -23,16 +26,19 @@ class Reader:
 
     def __init__(self, host: str, port: int, request: bytes) -> None:
         self.sock = socket.create_connection((host, port))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.setblocking(False)
         self._request = request
-        self._inbox = b""
+        self._inbox = bytearray()
+        self._whole = 0
         self._begun = 0.0
         self.status = 0
         self.size = 0
 
     def ask(self) -> None:
+        self._inbox.clear()
+        self._whole = 0
         self._begun = time.perf_counter()
-        self._inbox = b""
         self.sock.send(self._request)
 
     def hear(self) -> float | None:
@@ -41,10 +47,12 @@ class Reader:
         if not chunk:
             raise ConnectionError("the server closed the connection")
         self._inbox += chunk
-        head, found, body = self._inbox.partition(b"\r\n\r\n")
-        if not found or len(body) < _length(head):
+        if not self._whole and (end := self._inbox.find(b"\r\n\r\n")) >= 0:
+            head = bytes(self._inbox[:end])
+            self.status, self.size = int(head[9:12]), _length(head)
+            self._whole = end + 4 + self.size
+        if not self._whole or len(self._inbox) < self._whole:
             return None
-        self.status, self.size = int(head[9:12]), len(body)
         return time.perf_counter() - self._begun
 
 
@@ -56,29 +64,45 @@ def _length(head: bytes) -> int:
     raise ValueError("an answer without a length")
 
 
-def read(address: str, path: str, token: str, readers: int, seconds: float) -> dict[str, object]:
-    """`times` in seconds, and `statuses` and the `size` of the last answer in bytes."""
-    host, _, port = address.rpartition(":")
+def _request(address: str, path: str, token: str) -> bytes:
     lines = (f"GET {path} HTTP/1.1", f"Host: {address}", f"Authorization: Bearer {token}")
-    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def _paths(path: str, readers: int, *, apart: bool) -> list[str]:
+    """What each of them asks for."""
+    joint = "&" if "?" in path else "?"
+    more = [f"{joint}limit={FEWEST + at}" if apart else "" for at in range(readers)]
+    return [path + each for each in more]
+
+
+def read(address: str, paths: list[str], token: str, seconds: float) -> dict[str, object]:
+    """`times` in seconds, how many answers of each of the `statuses`, and the `size` of the last
+    in bytes. What was asked in time is waited for."""
+    host, _, port = address.rpartition(":")
     chooser = selectors.DefaultSelector()
-    for _ in range(readers):
-        one = Reader(host, int(port), request)
+    for path in paths:
+        one = Reader(host, int(port), _request(address, path, token))
         chooser.register(one.sock, selectors.EVENT_READ, one)
         one.ask()
     times: list[float] = []
-    statuses: set[int] = set()
-    size, end = 0, time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    statuses: Counter[int] = Counter()
+    size, asking, end = 0, len(paths), time.perf_counter() + seconds
+    while asking:
         for key, _ in chooser.select(1.0):
             reader: Reader = key.data
             took = reader.hear()
-            if took is not None:
-                times.append(took)
-                statuses.add(reader.status)
-                size = reader.size
+            if took is None:
+                continue
+            times.append(took)
+            statuses[reader.status] += 1
+            size = reader.size
+            if time.perf_counter() < end:
                 reader.ask()
-    return {"times": times, "statuses": sorted(statuses), "size": size}
+            else:
+                asking -= 1
+                chooser.unregister(reader.sock)
+    return {"times": times, "statuses": statuses, "size": size}
 
 
 def main() -> None:
@@ -87,10 +111,10 @@ def main() -> None:
     parser.add_argument("path")
     parser.add_argument("--readers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--apart", action="store_true", help="each wants another number of rows")
     chosen = parser.parse_args()
-    token = sys.stdin.read().strip()
-    found = read(chosen.address, chosen.path, token, chosen.readers, chosen.seconds)
-    json.dump(found, sys.stdout)
+    paths = _paths(chosen.path, chosen.readers, apart=chosen.apart)
+    json.dump(read(chosen.address, paths, sys.stdin.read().strip(), chosen.seconds), sys.stdout)
 
 
 if __name__ == "__main__":

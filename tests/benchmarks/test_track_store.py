@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import track_ingestion
 import track_store
 from sqlalchemy import URL, func, select
@@ -29,7 +30,8 @@ def test_there_are_as_many_jobs_runs_and_points_as_were_asked_for(tmp_path: Path
             assert len(curves(connection, run.run_id, None)) == 24
 
 
-def test_every_goal_is_measured(tmp_path: Path) -> None:
+def test_every_goal_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HPCSHELL_HOME", str(tmp_path))
     figures = track_ingestion.measure(tmp_path, 0.01)
     assert figures.keys() == {goal.figure for goal in track_ingestion.GOALS}
     assert all(figure > 0 for figure in figures.values())

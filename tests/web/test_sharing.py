@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from hpcshell.core.errors import NotFound
-from hpcshell.web.sharing import KEPT, REUSED, Shared
+from hpcshell.web.sharing import KEPT, LARGEST, REUSED, Shared
 
 
 class Clock:
@@ -74,6 +74,36 @@ def test_after_a_change_nobody_gets_an_answer_from_before() -> None:
         assert await shared.answer("key", question) == 2
         shared.changed()
         assert await shared.answer("key", question) == 3
+
+    asyncio.run(tell())
+
+
+def test_an_answer_is_of_its_version_alone() -> None:
+    async def tell() -> None:
+        shared, question = Shared(Clock()), Question()
+        before = asyncio.ensure_future(shared.answer("key", question, 1))
+        after = asyncio.ensure_future(shared.answer("key", question, 2))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        question.gate.set()
+        assert (await before, await after) == (1, 2)
+        assert await shared.answer("key", question, 2) == 2
+        assert await shared.answer("key", question, 3) == 3
+        assert len(shared._kept) == 1
+
+    asyncio.run(tell())
+
+
+def test_answers_of_many_bytes_do_not_pile_up() -> None:
+    async def tell() -> None:
+        shared = Shared(Clock())
+
+        async def large() -> bytes:
+            return bytes(LARGEST // 3)
+
+        for key in range(7):
+            await shared.answer(key, large)
+        assert sum(len(kept.answer) for kept in shared._kept.values()) <= LARGEST
 
     asyncio.run(tell())
 

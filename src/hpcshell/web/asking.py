@@ -1,4 +1,4 @@
-"""Questions to the daemon and to clusters, as routes put them, and their answers as JSON."""
+"""Questions to the daemon, to clusters and to the store as routes put them, and answers as JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from litestar import Response
 from litestar.params import Parameter
+from sqlalchemy import Connection
 
 from hpcshell.jobs.opened import door
 from hpcshell.web.context import Context
@@ -77,6 +78,17 @@ async def shared(context: Context, key: Any, work: Callable[[], Any]) -> bytes:
 
     answer: bytes = await context.shared.answer(key, lambda: context.work(ask))
     return answer
+
+
+async def read(context: Context, key: Any, work: Callable[[Connection], Any]) -> Response[Any]:
+    """What is read of the store. Many who ask the same at once are one question, and none is
+    answered by what was read before something changed."""
+
+    def ask(connection: Connection) -> bytes:
+        return msgspec.json.encode(work(connection))
+
+    version = context.store.version()
+    return reply(await context.shared.answer(key, lambda: context.read(ask), version))
 
 
 async def changed(context: Context, change: Awaitable[Any]) -> Any:

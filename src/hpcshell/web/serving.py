@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import ipaddress
 import os
 import resource
@@ -64,6 +65,8 @@ async def _run(
     context: Context, listener: socket.socket, url: str, say: Callable[[str], None]
 ) -> None:
     server = server_of(make_app(context), context.settings.web)
+    gc.collect()
+    gc.freeze()  # what stays for good is not looked through again while somebody waits
     server.ready = lambda: say(url)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

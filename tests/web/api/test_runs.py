@@ -255,3 +255,12 @@ def test_runs_are_changed_by_their_owners_and_by_operators(
     assert api.get(run, headers=bob).json()["name"] == ""
     assert changes(ann) == [201, 200, 200, 200, 201, 201, 200, 200, 200, 200]
     assert changes(op) == [201, 200, 200, 200, 201, 201, 200, 200, 200, 200]
+
+
+def test_no_list_is_older_than_a_change(api: httpx.Client, experiment: str) -> None:
+    for count in range(1, 6):
+        api.post(f"{experiment}/runs", json={})
+        for path in (f"{experiment}/runs", "/runs"):
+            assert len(api.get(path).json()["rows"]) == count
+        [row] = [one for one in api.get("/experiments").json()["rows"] if one["runs"]]
+        assert row["runs"] == count

@@ -175,7 +175,8 @@ def _rows(engine: Engine, live: LiveJob) -> Iterable[dict[str, Any]]:
 def _chosen(engine: Engine, args: dict[str, Any], uid: int) -> tuple[Iterable[int], int]:
     """The ids of the jobs asked for, in order, and how many there are."""
     tests = [make(args[name]) for name, make in _FILTERS.items() if args.get(name)]
-    listed = chosen = _listed(engine)
+    begun = args.get("states") and "PENDING" not in _upper(args["states"])
+    listed = chosen = engine.roll.begun() if begun else _listed(engine)
     if args.get("ids"):
         named = {one.job.id for text in args["ids"] for one in resolve(engine, str(text), uid)}
         chosen = (job for job in listed if job in named)
@@ -197,8 +198,12 @@ def _listed(engine: Engine) -> Iterable[int]:
     return chain(engine.roll.begun(), sorted(waiting, key=lambda job: (entries[job].rank, job)))
 
 
+def _upper(states: Iterable[Any]) -> set[str]:
+    return {str(state).upper() for state in states}
+
+
 def _state_filter(states: Iterable[Any]) -> Callable[[LiveJob], bool]:
-    wanted = {str(state).upper() for state in states}
+    wanted = _upper(states)
     waiting = "PENDING" in wanted
 
     def test(live: LiveJob) -> bool:

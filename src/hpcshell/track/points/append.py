@@ -13,6 +13,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from operator import eq, lt
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, insert, or_, select, update
@@ -84,9 +85,10 @@ def compact(connection: Connection, series_id: int, number: int) -> None:
 def _summary(points: Points) -> dict[str, Any]:
     """The row of a metric that had only these points."""
     steps, times, values = points
-    numbers = [value for value in values if value == value]
+    numbers = values if all(map(eq, values, values)) else [v for v in values if v == v]
     low, high = min(numbers, default=None), max(numbers, default=None)
-    at = _latest(points)
+    rising = all(map(lt, steps, steps[1:]))
+    at = len(steps) - 1 if rising else _latest(points)
     return {
         "count": len(steps),
         "chunks": 1,
@@ -94,14 +96,16 @@ def _summary(points: Points) -> dict[str, Any]:
         "last_step": steps[at],
         "last_time": times[at],
         "min": low,
-        "min_step": _first_step(points, low),
+        "min_step": _first_step(points, low, rising=rising),
         "max": high,
-        "max_step": _first_step(points, high),
+        "max_step": _first_step(points, high, rising=rising),
     }
 
 
-def _first_step(points: Points, value: float | None) -> int | None:
-    """The smallest step at which the metric had this value."""
+def _first_step(points: Points, value: float | None, *, rising: bool) -> int | None:
+    """The smallest step at which the metric had this value. `rising`: its steps do."""
+    if rising and value is not None:
+        return points.steps[points.values.index(value)]
     pairs = zip(points.steps, points.values, strict=True)
     return min((step for step, at in pairs if at == value), default=None)
 

@@ -76,6 +76,12 @@ def show(connection: Connection, id: int) -> Experiment:
     return _documents(connection, [row])[0]
 
 
+def exists(connection: Connection, id: int) -> None:
+    """Raises `NotFound` unless it is there, deleted or not."""
+    if connection.execute(_shown, {"id": texts.row_id(id, "experiment")}).first() is None:
+        raise _missing(id)
+
+
 def named(connection: Connection, name: str) -> Experiment | None:
     """The one of this name that is not deleted."""
     texts.key(name, "experiment")

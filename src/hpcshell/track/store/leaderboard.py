@@ -29,6 +29,10 @@ class Best(Document, frozen=True, kw_only=True):
     run: Run
 
 
+_its: Final = runs.alias()
+"""Asked for first: the runs of an experiment are fewer than all that have the metric."""
+
+
 def best(
     connection: Connection,
     experiment_id: int,
@@ -50,11 +54,12 @@ def best(
         raise Wrong(f"by: {quote(judged)} is not possible", "there are last, min, max")
     experiments.show(connection, experiment_id)
     value, step = series.c[judged], series.c[f"{judged}_step"]
+    own = select(_its.c.run_id).where(_its.c.experiment_id == experiment_id)
     statement = (
         select(runs.c.seq, value, step)
         .join_from(series, runs, series.c.run_id == runs.c.run_id)
         .where(series.c.key == texts.key(metric, "metric"), value.is_not(None))
-        .where(runs.c.experiment_id == experiment_id, runs.c.deleted_at.is_(None))
+        .where(series.c.run_id.in_(own), runs.c.deleted_at.is_(None))
         .order_by(value.asc() if least else value.desc(), runs.c.seq)
         .limit(limit)
     )

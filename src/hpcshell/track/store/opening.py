@@ -15,7 +15,9 @@ from hpcshell.track.store.store import Store
 from hpcshell.track.store.trouble import translated
 
 READERS: Final = 8
-"""Connections that read at the same time."""
+"""Connections that read at the same time; there is one more, which sees that others wrote."""
+CACHE: Final = 32 << 10
+"""Kibibytes of pages that all readers keep, and that the writer keeps."""
 LOCKED: Final = 5.0
 """Seconds that SQLite waits for another process's lock."""
 HINT: Final = "write postgresql://user@host/name or sqlite:////path/to/file.db"
@@ -42,7 +44,7 @@ def open_store(url: URL) -> Store:
     if lite and url.database:
         os.makedirs(os.path.dirname(os.path.abspath(url.database)), mode=0o700, exist_ok=True)
     try:
-        readers = _engine(url, "BEGIN", pool_size=READERS)
+        readers = _engine(url, "BEGIN", pool_size=READERS + 1)
         writer = _engine(url, "BEGIN IMMEDIATE", pool_size=1)
     except NoSuchModuleError as error:
         raise Wrong(f"track.url: {error}", HINT) from None
@@ -85,7 +87,7 @@ def _engine(url: URL, begin: str, *, pool_size: int) -> Engine:
         connection.isolation_level = None  # we say ourselves when a transaction begins
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
-        connection.execute("PRAGMA cache_size=-16384")
+        connection.execute(f"PRAGMA cache_size=-{CACHE // pool_size}")
         connection.execute("PRAGMA mmap_size=268435456")
 
     @event.listens_for(engine, "begin")

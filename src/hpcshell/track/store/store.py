@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
@@ -42,6 +43,8 @@ class Store:
     def __init__(self, readers: Engine, writer: Engine) -> None:
         self._readers = readers
         self._writer = writer
+        self._commits = 0
+        self._watch = readers.raw_connection() if readers.dialect.name == "sqlite" else None
         self._orders: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._write, name="track-writer", daemon=True)
@@ -51,6 +54,18 @@ class Store:
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._readers.dialect.name
+
+    def version(self) -> Hashable:
+        """Another one after each change, before whoever asked for it is told; with SQLite also
+        after those of other processes. Cheap enough for each request."""
+        if self._watch is None:
+            return self._commits
+        try:
+            asked = self._watch.cursor()
+            asked.execute("PRAGMA data_version")
+            return self._commits, asked.fetchall()[0][0]
+        except sqlite3.Error:  # whoever reads is told what is wrong
+            return object()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -79,6 +94,8 @@ class Store:
             self._closed = True
             self._orders.put(None)
             self._thread.join()
+            if self._watch is not None:
+                self._watch.close()
             self._readers.dispose()
             self._writer.dispose()
 
@@ -111,7 +128,9 @@ class Store:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                for future, value, error in self._commit(group):
+                done = self._commit(group)
+                self._commits += 1
+                for future, value, error in done:
                     future.set_exception(error) if error else future.set_result(value)
                 return
             except _Uncertain as error:
@@ -123,6 +142,7 @@ class Store:
                     continue
             except Exception as error:
                 told = error
+            self._commits += 1  # it may have been committed
             for _, future in group:
                 future.set_exception(told)
             return

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from litestar import get
+from litestar import Response, get
 from litestar.di import Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
@@ -20,6 +20,7 @@ from hpcshell.track.store.leaderboard import Best, By
 from hpcshell.track.store.paging import Wanted
 from hpcshell.web.addresses import Id, number_of
 from hpcshell.web.api.runs import prices
+from hpcshell.web.asking import read
 from hpcshell.web.context import Context
 from hpcshell.web.listing import Filter, asked
 from hpcshell.web.security.callers import READ, needs
@@ -62,11 +63,12 @@ async def beside(
     runs: Annotated[
         list[str], Parameter(min_items=1, max_items=compare.MOST, description="ids of runs")
     ],
-) -> Comparison:
-    found = await context.read(
-        lambda connection: compare.compare(connection, runs, prices(context))
-    )
-    return Comparison(**{name: getattr(found, name) for name in found.__struct_fields__})
+) -> Response[Comparison]:
+    def work(connection: Connection) -> Comparison:
+        found = compare.compare(connection, runs, prices(context))
+        return Comparison(**{name: getattr(found, name) for name in found.__struct_fields__})
+
+    return await read(context, ("compare", *runs), work)
 
 
 @get(
@@ -84,9 +86,9 @@ async def best(
     by: By | None = None,
     filter: Filter = "",
     limit: Annotated[int, Parameter(ge=1, le=leaderboard.MOST)] = 10,
-) -> Leaderboard:
-    def read(connection: Connection) -> list[Best]:
-        return leaderboard.best(
+) -> Response[Leaderboard]:
+    def work(connection: Connection) -> Leaderboard:
+        rows = leaderboard.best(
             connection,
             number_of(id),
             metric,
@@ -96,8 +98,10 @@ async def best(
             limit=limit,
             prices=prices(context),
         )
+        return Leaderboard(metric=metric, rows=rows)
 
-    return Leaderboard(metric=metric, rows=await context.read(read))
+    key = ("leaderboard", id, metric, direction, by, filter, limit)
+    return await read(context, key, work)
 
 
 @get(

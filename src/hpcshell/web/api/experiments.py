@@ -14,6 +14,7 @@ from hpcshell.track.records import SCHEMA, Document, Experiment
 from hpcshell.track.store import configs, experiments
 from hpcshell.track.store.paging import Wanted
 from hpcshell.web.addresses import Id, number_of
+from hpcshell.web.asking import read
 from hpcshell.web.changing import Asked, changed, own_experiment
 from hpcshell.web.context import Context
 from hpcshell.web.listing import asked
@@ -84,9 +85,12 @@ async def make(request: Asked, context: Context, data: NewExperiment) -> Respons
     summary="List experiments",
     description="Pages of them. `filter` and `sort` name columns and `tags.NAME`.",
 )
-async def every(context: Context, wanted: Wanted) -> Experiments:
-    page = await context.read(lambda connection: experiments.page(connection, wanted))
-    return Experiments(rows=page.rows, next=page.next)
+async def every(context: Context, wanted: Wanted) -> Response[Experiments]:
+    def work(connection: Connection) -> Experiments:
+        page = experiments.page(connection, wanted)
+        return Experiments(rows=page.rows, next=page.next)
+
+    return await read(context, ("experiments", wanted), work)
 
 
 @get(

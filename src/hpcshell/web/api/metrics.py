@@ -18,6 +18,7 @@ from hpcshell.track.records import SCHEMA, Document, Number, Point, Summary
 from hpcshell.track.store import runs
 from hpcshell.track.store.tables import series
 from hpcshell.web.addresses import RunId, tail
+from hpcshell.web.asking import read
 from hpcshell.web.changing import Asked, changed, own_run
 from hpcshell.web.context import Context
 from hpcshell.web.requests import Tolerant
@@ -195,9 +196,11 @@ def _counted(steps: Iterable[int | None], last: int) -> list[int]:
     summary="Show what is known of a run's metrics",
     description="Of each the number of points, the last, the least and the greatest.",
 )
-async def summaries(context: Context, run_id: RunId) -> Metrics:
-    run = await context.read(lambda connection: runs.show(connection, run_id))
-    return Metrics(run_id=run_id, metrics=run.metrics)
+async def summaries(context: Context, run_id: RunId) -> Response[Metrics]:
+    def work(connection: Connection) -> Metrics:
+        return Metrics(run_id=run_id, metrics=runs.show(connection, run_id).metrics)
+
+    return await read(context, ("summaries", run_id), work)
 
 
 Step = Annotated[int | None, Parameter(description="a step")]
@@ -221,14 +224,14 @@ async def raw(
 ) -> PointPage:
     key = tail(request, "metrics")
 
-    def read(connection: Connection) -> PointPage:
+    def work(connection: Connection) -> PointPage:
         runs.exists(connection, run_id)
         page = reading.raw(
             connection, run_id, key, since=since, until=until, limit=limit, cursor=cursor
         )
         return PointPage(run_id=run_id, key=key, rows=page.rows(), next=page.next)
 
-    return await context.read(read)
+    return await context.read(work)
 
 
 @get(
@@ -248,14 +251,15 @@ async def curves(
     by: Literal["step", "time"] = "step",
     since: Step = None,
     until: Step = None,
-) -> Curves:
-    def read(connection: Connection) -> Curves:
+) -> Response[Curves]:
+    def work(connection: Connection) -> Curves:
         runs.exists(connection, run_id)
         found = reading.curves(connection, run_id, keys, points, by=by, since=since, until=until)
         rows = [CurveRow(key=key, **msgspec.structs.asdict(curve)) for key, curve in found.items()]
         return Curves(run_id=run_id, curves=rows)
 
-    return await context.read(read)
+    key = ("curves", run_id, tuple(keys or ()), points, by, since, until)
+    return await read(context, key, work)
 
 
 handlers: Final[list[Any]] = [log, summaries, raw, curves]

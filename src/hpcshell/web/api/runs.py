@@ -17,6 +17,7 @@ from hpcshell.track.store import configs, experiments, runs
 from hpcshell.track.store.jobs import Prices
 from hpcshell.track.store.paging import Wanted
 from hpcshell.web.addresses import Id, RunId, number_of
+from hpcshell.web.asking import read
 from hpcshell.web.changing import Asked, changed, own_run
 from hpcshell.web.context import Context
 from hpcshell.web.listing import asked
@@ -161,8 +162,7 @@ def _new(experiment_id: int, user: str, data: RunToMake) -> runs.NewRun:
     summary="List the runs of an experiment",
     description="Pages of them; see `GET /runs`.",
 )
-async def of_experiment(context: Context, id: Id, wanted: Wanted) -> Runs:
-    await context.read(lambda connection: experiments.show(connection, number_of(id)))
+async def of_experiment(context: Context, id: Id, wanted: Wanted) -> Response[Runs]:
     return await _page(context, msgspec.structs.replace(wanted, experiments=(number_of(id),)))
 
 
@@ -175,13 +175,18 @@ async def of_experiment(context: Context, id: Id, wanted: Wanted) -> Runs:
     description="Pages of them, each with its parameters, tags, last metrics and job. `filter` and "
     "`sort` name columns, `metrics.NAME`, `params.NAME`, `tags.NAME` and `job.COLUMN`.",
 )
-async def every(context: Context, wanted: Wanted) -> Runs:
+async def every(context: Context, wanted: Wanted) -> Response[Runs]:
     return await _page(context, wanted)
 
 
-async def _page(context: Context, wanted: Wanted) -> Runs:
-    page = await context.read(lambda connection: runs.page(connection, wanted, prices(context)))
-    return Runs(rows=page.rows, next=page.next)
+async def _page(context: Context, wanted: Wanted) -> Response[Runs]:
+    def work(connection: Connection) -> Runs:
+        for id in wanted.experiments:
+            experiments.exists(connection, id)
+        page = runs.page(connection, wanted, prices(context))
+        return Runs(rows=page.rows, next=page.next)
+
+    return await read(context, ("runs", wanted), work)
 
 
 @get(

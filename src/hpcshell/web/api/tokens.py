@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import delete, get, post
+from litestar import Response, delete, get, post
 
 from hpcshell.core.errors import Wrong
 from hpcshell.machine import clock
 from hpcshell.track.store import tokens as kept
 from hpcshell.track.store.tokens import Token
+from hpcshell.web.asking import read
 from hpcshell.web.context import Context
 from hpcshell.web.security import sessions
 from hpcshell.web.security.authentication import Authentication
@@ -53,8 +54,8 @@ class TokenList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @get("/tokens", guards=[needs(ADMIN)], summary="List the tokens", tags=["tokens"])
-async def listing(context: Context) -> TokenList:
-    return TokenList(rows=await context.read(kept.listed))
+async def listing(context: Context) -> Response[TokenList]:
+    return await read(context, "tokens", lambda opened: TokenList(rows=kept.listed(opened)))
 
 
 @post("/tokens", guards=[needs(ADMIN)], summary="Make a token", tags=["tokens"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -24,6 +25,10 @@ from hpcshell.web.mlflow.runs import live, put_tags
 
 MOST_RUNS: Final = 100
 """Runs whose histories are asked for at once."""
+_step: Final = attrgetter("step")
+_time: Final = attrgetter("timestamp")
+_value: Final = attrgetter("value")
+_model: Final = attrgetter("model_id")
 
 
 class History(msgspec.Struct, omit_defaults=True):
@@ -39,9 +44,9 @@ def columns(points: Iterable[Point | asked.LogMetric]) -> dict[str, Points]:
     try:
         return {
             asked.given(key, "key"): Points(
-                [int(point.step) for point in its],
-                [int(point.timestamp) / 1000 for point in its],
-                [float(point.value) for point in its],
+                list(map(int, map(_step, its))),
+                [int(time) / 1000 for time in map(_time, its)],
+                list(map(float, map(_value, its))),
             )
             for key, its in found.items()
         }
@@ -64,7 +69,7 @@ def _log_batch(connection: Connection, said: asked.LogBatch, by: By) -> None:
         put_tags(connection, run_id, asked.mapping(said.tags), by)
     if said.metrics:
         _append(connection, run_id, said.metrics, by)
-        if any(point.model_id for point in said.metrics):
+        if any(map(_model, said.metrics)):
             _of_models(connection, said.metrics, by)
 
 

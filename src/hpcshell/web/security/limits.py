@@ -32,7 +32,7 @@ DEEPEST: Final = 64
 PEERS: Final = 10_000
 """Callers whose rate is remembered."""
 
-_BRACKETS: Final = bytes(each for each in range(256) if each not in b"[]{}")
+_PLAIN: Final = bytes(each for each in range(256) if each not in b'[]{}"')
 
 
 def check_method(head: Head) -> None:
@@ -131,7 +131,8 @@ def check_depth(body: bytes) -> None:
         return
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = b"".join(body.split(b'"')[::2]).translate(None, _BRACKETS)  # those in no text
+    marks = body.translate(None, _PLAIN).replace(b'""', b"")  # of texts those with brackets stay
+    brackets = b"".join(marks.split(b'"')[::2])  # those in no text
     for _ in range(DEEPEST):
         brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
         if not brackets:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import get
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 from sqlalchemy import Connection
 
@@ -58,9 +58,9 @@ class Leaderboard(Document, frozen=True, kw_only=True):
     description="`runs` comes once for each of them, in the order they are to stand in.",
 )
 async def beside(
-    context: Context,
+    context: NamedDependency[Context],
     runs: Annotated[
-        list[str], Parameter(min_items=1, max_items=compare.MOST, description="ids of runs")
+        list[str], QueryParameter(min_items=1, max_items=compare.MOST, description="ids of runs")
     ],
 ) -> Comparison:
     found = await context.read(
@@ -77,13 +77,13 @@ async def beside(
     description="By the greatest value of a metric, or the least; runs without one are left out.",
 )
 async def best(
-    context: Context,
+    context: NamedDependency[Context],
     id: Id,
-    metric: Annotated[str, Parameter(min_length=1, max_length=250)],
-    direction: Literal["max", "min"] = "max",
-    by: By | None = None,
+    metric: Annotated[str, QueryParameter(min_length=1, max_length=250)],
+    direction: FromQuery[Literal["max", "min"]] = "max",
+    by: FromQuery[By | None] = None,
     filter: Filter = "",
-    limit: Annotated[int, Parameter(ge=1, le=leaderboard.MOST)] = 10,
+    limit: Annotated[int, QueryParameter(ge=1, le=leaderboard.MOST)] = 10,
 ) -> Leaderboard:
     def read(connection: Connection) -> list[Best]:
         return leaderboard.best(
@@ -111,13 +111,13 @@ async def best(
     "JSON lines or Parquet. All that `filter` lets through, whatever `limit` is.",
 )
 async def export(
-    context: Context,
+    context: NamedDependency[Context],
     id: Id,
-    wanted: Wanted,
-    what: Literal["runs", "points"] = "runs",
-    form: Literal["csv", "jsonl", "parquet"] = "csv",
+    wanted: NamedDependency[Wanted],
+    what: FromQuery[Literal["runs", "points"]] = "runs",
+    form: FromQuery[Literal["csv", "jsonl", "parquet"]] = "csv",
     keys: Annotated[
-        list[str] | None, Parameter(max_items=1000, description="metrics, for `what=points`")
+        list[str] | None, QueryParameter(max_items=1000, description="metrics, for `what=points`")
     ] = None,
 ) -> Stream:
     number = number_of(id)

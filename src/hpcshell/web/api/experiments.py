@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Response, delete, get, patch, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
+from litestar.params import JSONBody
 from sqlalchemy import Connection
 
 from hpcshell.core.errors import Refused
@@ -60,7 +61,9 @@ class Experiments(Document, frozen=True, kw_only=True):
     summary="Make an experiment",
     description="Answers with the experiment and its `id`; 409 where the name is taken.",
 )
-async def make(request: Asked, context: Context, data: NewExperiment) -> Response[Experiment]:
+async def make(
+    request: Asked, context: NamedDependency[Context], data: JSONBody[NewExperiment]
+) -> Response[Experiment]:
     owner = caller_of(request).user
 
     def work(connection: Connection, now: float) -> Experiment:
@@ -84,7 +87,7 @@ async def make(request: Asked, context: Context, data: NewExperiment) -> Respons
     summary="List experiments",
     description="Pages of them. `filter` and `sort` name columns and `tags.NAME`.",
 )
-async def every(context: Context, wanted: Wanted) -> Experiments:
+async def every(context: NamedDependency[Context], wanted: NamedDependency[Wanted]) -> Experiments:
     page = await context.read(lambda connection: experiments.page(connection, wanted))
     return Experiments(rows=page.rows, next=page.next)
 
@@ -96,7 +99,7 @@ async def every(context: Context, wanted: Wanted) -> Experiments:
     summary="Show an experiment",
     description="Deleted ones, too: `deleted_at` says so.",
 )
-async def show(context: Context, id: Id) -> Experiment:
+async def show(context: NamedDependency[Context], id: Id) -> Experiment:
     return await context.read(lambda connection: experiments.show(connection, number_of(id)))
 
 
@@ -109,7 +112,7 @@ async def show(context: Context, id: Id) -> Experiment:
     description="Changes what is given. Others' experiments are changed by operators.",
 )
 async def change(
-    request: Asked, context: Context, id: Id, data: ExperimentChange
+    request: Asked, context: NamedDependency[Context], id: Id, data: JSONBody[ExperimentChange]
 ) -> Response[Experiment]:
     caller, number = caller_of(request), number_of(id)
     if data.owner is not None and not caller.may(OPERATE):
@@ -147,7 +150,7 @@ def _tag(connection: Connection, id: int, tags: dict[str, Any], now: float) -> N
     summary="Delete an experiment with its runs",
     description=f"{_DELETED} Deleting it again does nothing.",
 )
-async def remove(request: Asked, context: Context, id: Id) -> Response[Experiment]:
+async def remove(request: Asked, context: NamedDependency[Context], id: Id) -> Response[Experiment]:
     caller, number = caller_of(request), number_of(id)
 
     def work(connection: Connection, now: float) -> Experiment:
@@ -166,7 +169,9 @@ async def remove(request: Asked, context: Context, id: Id) -> Response[Experimen
     summary="Bring a deleted experiment back",
     description="With the runs that were deleted with it; 409 where another has its name now.",
 )
-async def restore(request: Asked, context: Context, id: Id) -> Response[Experiment]:
+async def restore(
+    request: Asked, context: NamedDependency[Context], id: Id
+) -> Response[Experiment]:
     caller, number = caller_of(request), number_of(id)
 
     def work(connection: Connection, now: float) -> Experiment:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import Response, delete, get, post, put
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from sqlalchemy import Connection
 
 from hpcshell.core.errors import Refused
@@ -58,13 +59,13 @@ class Files(Document, frozen=True, kw_only=True):
     description="Artifacts and checkpoints, by their paths.",
 )
 async def listed(
-    context: Context,
+    context: NamedDependency[Context],
     run_id: RunId,
     under: Annotated[
-        str, Parameter(max_length=1000, description="a directory: only files beneath it")
+        str, QueryParameter(max_length=1000, description="a directory: only files beneath it")
     ] = "",
-    limit: Annotated[int, Parameter(ge=1, le=MOST)] = DEFAULT,
-    cursor: Annotated[str, Parameter(max_length=1000)] = "",
+    limit: Annotated[int, QueryParameter(ge=1, le=MOST)] = DEFAULT,
+    cursor: Annotated[str, QueryParameter(max_length=1000)] = "",
 ) -> Files:
     page = await context.read(
         lambda connection: files.page(connection, run_id, under=under, limit=limit, after=cursor)
@@ -80,7 +81,9 @@ async def listed(
     description="Nothing is copied. It can be downloaded where it lies beneath one of [track] "
     "roots.",
 )
-async def name(request: Asked, context: Context, run_id: RunId, data: NamedFile) -> Response[File]:
+async def name(
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[NamedFile]
+) -> Response[File]:
     return await _named(request, context, run_id, data, data.kind or "artifact")
 
 
@@ -92,7 +95,7 @@ async def name(request: Asked, context: Context, run_id: RunId, data: NamedFile)
     description="As an artifact of the kind `checkpoint`, with its step.",
 )
 async def checkpoint(
-    request: Asked, context: Context, run_id: RunId, data: NamedFile
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[NamedFile]
 ) -> Response[File]:
     return await _named(request, context, run_id, data, data.kind or "checkpoint")
 
@@ -135,10 +138,10 @@ async def _named(
 )
 async def upload(
     request: Asked,
-    context: Context,
+    context: NamedDependency[Context],
     run_id: RunId,
-    kind: Kind = "artifact",
-    step: int | None = None,
+    kind: FromQuery[Kind] = "artifact",
+    step: FromQuery[int | None] = None,
 ) -> Response[File]:
     caller, path = caller_of(request), files.path_of(tail(request, "artifacts"))
 
@@ -174,7 +177,7 @@ async def upload(
     description="To be saved, never shown: text/plain for logs and the like, bytes for all else. "
     "Understands `Range` and `If-None-Match`.",
 )
-async def fetch(request: Asked, context: Context, run_id: RunId) -> Response[Any]:
+async def fetch(request: Asked, context: NamedDependency[Context], run_id: RunId) -> Response[Any]:
     path = tail(request, "artifacts")
     file = await context.read(lambda connection: files.show(connection, run_id, path))
     if file.uri is None:
@@ -206,7 +209,7 @@ def open_named(roots: tuple[str, ...], uri: str) -> int:
     summary="Delete a file",
     description="For good, if it was uploaded; a file on shared storage stays where it is.",
 )
-async def remove(request: Asked, context: Context, run_id: RunId) -> File:
+async def remove(request: Asked, context: NamedDependency[Context], run_id: RunId) -> File:
     caller, path = caller_of(request), tail(request, "artifacts")
 
     def forget(connection: Connection) -> File:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from litestar import Response, get, patch, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.ids import Ids, Last, select
@@ -46,12 +46,12 @@ is not full is given out."""
 
 JobId: TypeAlias = Annotated[
     str,
-    Parameter(
+    PathParameter(
         description="12, an element 12_3, or @ for the last job; `on` a cluster also its own"
     ),
 ]
 DryRun: TypeAlias = Annotated[
-    bool, Parameter(query="dry_run", description="change nothing, and say what would be")
+    bool, QueryParameter(name="dry_run", description="change nothing, and say what would be")
 ]
 
 
@@ -88,8 +88,8 @@ def _one(indices: Any) -> bool:
     "may have fewer rows than `limit` and still have a `next`.",
 )
 async def every(
-    context: Context,
-    filters: Document,
+    context: NamedDependency[Context],
+    filters: NamedDependency[Document],
     on: On = None,
     partition: Partition = None,
     limit: Limit = DEFAULT,
@@ -151,10 +151,10 @@ def _rank(row: Document) -> tuple[float, int]:
     description="All about it, as `hpc show --json` has it.",
 )
 async def show(
-    context: Context,
+    context: NamedDependency[Context],
     job_id: JobId,
     on: On = None,
-    story: Annotated[bool, Parameter(description="also what happened to it, and why")] = False,
+    story: Annotated[bool, QueryParameter(description="also what happened to it, and why")] = False,
 ) -> Response[Document]:
     named = [one_job(job_id, on)]
     return reply(await told(context, "show", on=on, make=_first, ids=named, story=story))
@@ -174,7 +174,9 @@ def _first(answer: Document) -> Document:
     summary="Say why a job waits",
     description="And when it is to start, as `hpc explain --json` has it.",
 )
-async def explain(context: Context, job_id: JobId, on: On = None) -> Response[Document]:
+async def explain(
+    context: NamedDependency[Context], job_id: JobId, on: On = None
+) -> Response[Document]:
     named = [one_job(job_id, on)]
 
     def ask() -> Document:
@@ -197,8 +199,8 @@ async def explain(context: Context, job_id: JobId, on: On = None) -> Response[Do
 )
 async def create(
     request: Asked,
-    context: Context,
-    data: NewJob | list[NewJob],
+    context: NamedDependency[Context],
+    data: JSONBody[NewJob | list[NewJob]],
     on: On = None,
     dry_run: DryRun = False,
 ) -> Response[Document | list[Document]]:
@@ -275,7 +277,11 @@ def _verb(verb: str, summary: str) -> HTTPRouteHandler:
         "that did not, and why.",
     )
     async def act(
-        request: Asked, context: Context, job_id: JobId, data: Change | None = None, on: On = None
+        request: Asked,
+        context: NamedDependency[Context],
+        job_id: JobId,
+        data: JSONBody[Change | None] = None,
+        on: On = None,
     ) -> Response[Document]:
         said = data or Change()
         return await _changed(request, context, verb, job_id, on, {"dry_run": said.dry_run})
@@ -292,7 +298,11 @@ def _verb(verb: str, summary: str) -> HTTPRouteHandler:
     description="As `hpc cancel --json`. One that has ended is `unchanged`.",
 )
 async def cancel(
-    request: Asked, context: Context, job_id: JobId, data: Cancel | None = None, on: On = None
+    request: Asked,
+    context: NamedDependency[Context],
+    job_id: JobId,
+    data: JSONBody[Cancel | None] = None,
+    on: On = None,
 ) -> Response[Document]:
     said = data or Cancel()
     args = given(signal=said.signal) | {"dry_run": said.dry_run}
@@ -308,7 +318,11 @@ async def cancel(
     description="As `hpc rerun --json`: it becomes a new job.",
 )
 async def rerun(
-    request: Asked, context: Context, job_id: JobId, data: Rerun | None = None, on: On = None
+    request: Asked,
+    context: NamedDependency[Context],
+    job_id: JobId,
+    data: JSONBody[Rerun | None] = None,
+    on: On = None,
 ) -> Response[Document]:
     said = data or Rerun()
     args = {"failed": said.failed, "dry_run": said.dry_run}
@@ -325,9 +339,9 @@ async def rerun(
 )
 async def edit(
     request: Asked,
-    context: Context,
+    context: NamedDependency[Context],
     job_id: JobId,
-    data: dict[str, Any],
+    data: JSONBody[dict[str, Any]],
     on: On = None,
     dry_run: DryRun = False,
 ) -> Response[Document]:

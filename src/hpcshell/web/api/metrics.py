@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from sqlalchemy import Connection, bindparam, select
 
 from hpcshell.core.errors import Wrong
@@ -106,7 +107,10 @@ class Curves(Document, frozen=True, kw_only=True):
     "the same request counts once, however often it is sent.",
 )
 async def log(
-    request: Asked, context: Context, run_id: RunId, data: Batch | list[Logged]
+    request: Asked,
+    context: NamedDependency[Context],
+    run_id: RunId,
+    data: JSONBody[Batch | list[Logged]],
 ) -> Response[Accepted]:
     points = _points(data)
     caller = caller_of(request)
@@ -195,12 +199,12 @@ def _counted(steps: Iterable[int | None], last: int) -> list[int]:
     summary="Show what is known of a run's metrics",
     description="Of each the number of points, the last, the least and the greatest.",
 )
-async def summaries(context: Context, run_id: RunId) -> Metrics:
+async def summaries(context: NamedDependency[Context], run_id: RunId) -> Metrics:
     run = await context.read(lambda connection: runs.show(connection, run_id))
     return Metrics(run_id=run_id, metrics=run.metrics)
 
 
-Step = Annotated[int | None, Parameter(description="a step")]
+Step = Annotated[int | None, QueryParameter(description="a step")]
 
 
 @get(
@@ -212,12 +216,12 @@ Step = Annotated[int | None, Parameter(description="a step")]
 )
 async def raw(
     request: Asked,
-    context: Context,
+    context: NamedDependency[Context],
     run_id: RunId,
     since: Step = None,
     until: Step = None,
-    limit: Annotated[int, Parameter(ge=1, le=reading.LIMIT)] = reading.MOST,
-    cursor: Annotated[str | None, Parameter(max_length=200)] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=reading.LIMIT)] = reading.MOST,
+    cursor: Annotated[str | None, QueryParameter(max_length=200)] = None,
 ) -> PointPage:
     key = tail(request, "metrics")
 
@@ -241,11 +245,11 @@ async def raw(
     "all metrics are shown. One that the run does not have is left out.",
 )
 async def curves(
-    context: Context,
+    context: NamedDependency[Context],
     run_id: RunId,
-    keys: Annotated[list[str] | None, Parameter(max_items=1000)] = None,
-    points: Annotated[int, Parameter(ge=LEAST, le=reading.LIMIT)] = reading.MOST,
-    by: Literal["step", "time"] = "step",
+    keys: Annotated[list[str] | None, QueryParameter(max_items=1000)] = None,
+    points: Annotated[int, QueryParameter(ge=LEAST, le=reading.LIMIT)] = reading.MOST,
+    by: FromQuery[Literal["step", "time"]] = "step",
     since: Step = None,
     until: Step = None,
 ) -> Curves:

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import msgspec
 from litestar import HttpMethod, Response, delete, get, patch, post, route
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 from sqlalchemy import Connection
 
 from hpcshell.track.joining.refs import ref_of
@@ -123,7 +124,9 @@ def texts_of(given: dict[str, Any] | None) -> dict[str, str]:
     description="Answers with the run and its `run_id`. A run has one job at most: it is named by "
     "`job`, or by a field such as `slurm_job_id`.",
 )
-async def begin(request: Asked, context: Context, id: Id, data: RunToMake) -> Response[Run]:
+async def begin(
+    request: Asked, context: NamedDependency[Context], id: Id, data: JSONBody[RunToMake]
+) -> Response[Run]:
     new = _new(number_of(id), caller_of(request).user, data)
 
     def work(connection: Connection, now: float) -> Run:
@@ -161,7 +164,9 @@ def _new(experiment_id: int, user: str, data: RunToMake) -> runs.NewRun:
     summary="List the runs of an experiment",
     description="Pages of them; see `GET /runs`.",
 )
-async def of_experiment(context: Context, id: Id, wanted: Wanted) -> Runs:
+async def of_experiment(
+    context: NamedDependency[Context], id: Id, wanted: NamedDependency[Wanted]
+) -> Runs:
     await context.read(lambda connection: experiments.show(connection, number_of(id)))
     return await _page(context, msgspec.structs.replace(wanted, experiments=(number_of(id),)))
 
@@ -175,7 +180,7 @@ async def of_experiment(context: Context, id: Id, wanted: Wanted) -> Runs:
     description="Pages of them, each with its parameters, tags, last metrics and job. `filter` and "
     "`sort` name columns, `metrics.NAME`, `params.NAME`, `tags.NAME` and `job.COLUMN`.",
 )
-async def every(context: Context, wanted: Wanted) -> Runs:
+async def every(context: NamedDependency[Context], wanted: NamedDependency[Wanted]) -> Runs:
     return await _page(context, wanted)
 
 
@@ -191,7 +196,7 @@ async def _page(context: Context, wanted: Wanted) -> Runs:
     summary="Show a run",
     description="Deleted ones, too: `deleted_at` says so.",
 )
-async def show(context: Context, run_id: RunId) -> Run:
+async def show(context: NamedDependency[Context], run_id: RunId) -> Run:
     return await context.read(lambda connection: runs.show(connection, run_id, prices(context)))
 
 
@@ -221,7 +226,9 @@ async def _change(request: Asked, context: Context, run_id: str, work: Change) -
     description="Changes what is given, all of it or nothing. Others' runs are changed by "
     "operators.",
 )
-async def change(request: Asked, context: Context, run_id: RunId, data: RunChange) -> Response[Run]:
+async def change(
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[RunChange]
+) -> Response[Run]:
     return await _change(
         request, context, run_id, lambda connection, now: _apply(connection, now, run_id, data)
     )
@@ -261,7 +268,7 @@ def _tag(connection: Connection, run_id: str, tags: dict[str, Any], now: float) 
     description="It can be restored for as long as [track] keep_deleted says. Deleting it again "
     "does nothing.",
 )
-async def remove(request: Asked, context: Context, run_id: RunId) -> Response[Run]:
+async def remove(request: Asked, context: NamedDependency[Context], run_id: RunId) -> Response[Run]:
     return await _change(
         request, context, run_id, lambda connection, now: runs.delete(connection, run_id, now)
     )
@@ -275,7 +282,9 @@ async def remove(request: Asked, context: Context, run_id: RunId) -> Response[Ru
     summary="Bring a deleted run back",
     description="403 where its experiment is deleted: restore that.",
 )
-async def restore(request: Asked, context: Context, run_id: RunId) -> Response[Run]:
+async def restore(
+    request: Asked, context: NamedDependency[Context], run_id: RunId
+) -> Response[Run]:
     return await _change(
         request, context, run_id, lambda connection, now: runs.restore(connection, run_id, now)
     )
@@ -289,7 +298,9 @@ async def restore(request: Asked, context: Context, run_id: RunId) -> Response[R
     summary="Say that a run lives",
     description="One that has said nothing for as long as [track] lost_after says is LOST.",
 )
-async def heartbeat(request: Asked, context: Context, run_id: RunId) -> Response[Run]:
+async def heartbeat(
+    request: Asked, context: NamedDependency[Context], run_id: RunId
+) -> Response[Run]:
     return await _change(
         request, context, run_id, lambda connection, now: runs.heartbeat(connection, run_id, now)
     )
@@ -314,7 +325,9 @@ def _both_ways(path: str, summary: str, description: str) -> Callable[[Any], HTT
     "Say how a run stands",
     "One that has ended takes what comes late: metrics, and another status.",
 )
-async def status(request: Asked, context: Context, run_id: RunId, data: Standing) -> Response[Run]:
+async def status(
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[Standing]
+) -> Response[Run]:
     def work(connection: Connection, now: float) -> None:
         runs.set_status(
             connection,
@@ -335,7 +348,7 @@ async def status(request: Asked, context: Context, run_id: RunId, data: Standing
     "An object of names and values. A parameter never changes: 409 where it has another value.",
 )
 async def params(
-    request: Asked, context: Context, run_id: RunId, data: dict[str, Any]
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[dict[str, Any]]
 ) -> Response[Run]:
     given = texts_of(data)
     return await _change(
@@ -352,7 +365,7 @@ async def params(
     "An object of names and values, which are written over what there is; `null` takes one away.",
 )
 async def tags(
-    request: Asked, context: Context, run_id: RunId, data: dict[str, Any]
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[dict[str, Any]]
 ) -> Response[Run]:
     return await _change(
         request, context, run_id, lambda connection, now: _tag(connection, run_id, data, now)
@@ -360,7 +373,9 @@ async def tags(
 
 
 @_both_ways("/runs/{run_id:str}/note", "Write a note about a run", "In place of the one it has.")
-async def note(request: Asked, context: Context, run_id: RunId, data: Note) -> Response[Run]:
+async def note(
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[Note]
+) -> Response[Run]:
     return await _change(
         request,
         context,
@@ -374,7 +389,9 @@ async def note(request: Asked, context: Context, run_id: RunId, data: Note) -> R
     "Say which job a run is",
     "The job of a scheduler; it need not be known yet.",
 )
-async def job(request: Asked, context: Context, run_id: RunId, data: NamedJob) -> Response[Run]:
+async def job(
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[NamedJob]
+) -> Response[Run]:
     named = ref_of({"job": msgspec.to_builtins(data)})
     assert named is not None
     return await _change(

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from hpcshell.core.errors import Wrong
 from hpcshell.machine import clock
@@ -53,12 +55,12 @@ class TokenList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @get("/tokens", guards=[needs(ADMIN)], summary="List the tokens", tags=["tokens"])
-async def listing(context: Context) -> TokenList:
+async def listing(context: NamedDependency[Context]) -> TokenList:
     return TokenList(rows=await context.read(kept.listed))
 
 
 @post("/tokens", guards=[needs(ADMIN)], summary="Make a token", tags=["tokens"])
-async def create(context: Context, data: NewToken) -> MadeToken:
+async def create(context: NamedDependency[Context], data: JSONBody[NewToken]) -> MadeToken:
     now = clock.now()
     role = role_of(data.role)
     scopes = scopes_of(role, data.scopes)
@@ -85,7 +87,11 @@ async def create(context: Context, data: NewToken) -> MadeToken:
     summary="Revoke a token, and the sessions that began with it",
     tags=["tokens"],
 )
-async def revoke(context: Context, authentication: Authentication, token_id: int) -> Token:
+async def revoke(
+    context: NamedDependency[Context],
+    authentication: NamedDependency[Authentication],
+    token_id: FromPath[int],
+) -> Token:
     revoked = await context.change(
         lambda connection: sessions.revoke(connection, token_id, clock.now())
     )

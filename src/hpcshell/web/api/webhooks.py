@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from sqlalchemy import Connection
 
 from hpcshell.core.errors import Refused, Wrong
@@ -48,7 +50,9 @@ class Heard(msgspec.Struct, frozen=True):
     summary="What became of a job, as an epilog says it",
     tags=["webhooks"],
 )
-async def webhook(request: Request[Any, Any, Any], context: Context, kind: str) -> Response[Heard]:
+async def webhook(
+    request: Request[Any, Any, Any], context: NamedDependency[Context], kind: FromPath[str]
+) -> Response[Heard]:
     """Take in what an epilog says of a job. Whatever comes twice, or late, counts once.
 
     Answers 202 where the job was not known yet.

@@ -17,6 +17,8 @@ from hpcshell.web.problems import MEDIA, Problem
 
 OPEN: Final = "open"
 """The option of a route that needs no caller."""
+ANSWERS: Final = "answers"
+"""The option of a route that answers other than JSON: the media types of what it sends."""
 RIGHT: Final = "x-right"
 """Where an operation says which right a caller needs."""
 METHODS: Final = frozenset({"get", "put", "post", "delete", "patch"})
@@ -107,14 +109,25 @@ def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler)
     rights = [guard.right for guard in handler.guards or () if hasattr(guard, "right")]
     if rights:
         operation[RIGHT] = rights[0]
+    if (sent := operation.get("requestBody")) and not _needed(handler):
+        sent["required"] = False
     told = ANYWHERE if opened else ANYWHERE | CALLERS
     told = told if method == "get" else told | CHANGES
     answers = operation.setdefault("responses", {})
+    if kinds := handler.opt.get(ANSWERS):
+        content = {kind: {"schema": {"type": "string"}} for kind in kinds}
+        answers["200"] = {"description": "what was asked for", "content": content}
     said = {str(each): {"$ref": f"#/components/responses/Problem{each}"} for each in told}
     kept = {status: answer for status, answer in answers.items() if status not in said}
     operation["responses"] = dict(sorted((kept | said).items())) | {
         "default": {"$ref": "#/components/responses/Problem"}
     }
+
+
+def _needed(handler: HTTPRouteHandler) -> bool:
+    """Whether there must be a body."""
+    field = handler.parsed_fn_signature.parameters.get("data")
+    return field is None or not field.has_default
 
 
 def _answer(text: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def test_in_no_minute_are_more_answered(guesses: list[tuple[float, int]]) -> Non
             now += pause
             if counted.take("peer", str(word)) == 0:
                 answered.append((now, word))
-            recent = {each for when, each in answered if now - when < WITHIN / 2}
+            recent = {each for when, each in answered if now - when < WITHIN}
             assert len(recent) <= MOST
 
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency, Provide
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 from sqlalchemy import Connection
@@ -22,10 +21,13 @@ from hpcshell.web.addresses import Id, number_of
 from hpcshell.web.api.runs import prices
 from hpcshell.web.context import Context
 from hpcshell.web.listing import Filter, asked
+from hpcshell.web.openapi import ANSWERS
 from hpcshell.web.security.callers import READ, needs
 from hpcshell.web.streams import streamed
 
 _TAGS: Final = ["compare"]
+KINDS: Final = tuple(kind.partition(";")[0] for kind in TYPES.values())
+"""Media types of exports."""
 
 
 class Comparison(Document, frozen=True, kw_only=True):
@@ -104,7 +106,7 @@ async def best(
     "/experiments/{id:str}/export",
     guards=[needs(READ)],
     dependencies={"wanted": Provide(asked)},
-    responses={200: ResponseSpec(bytes, media_type="application/octet-stream")},
+    opt={ANSWERS: KINDS},
     tags=_TAGS,
     summary="Export the runs of an experiment",
     description="A line for each run, or (`what=points`) for each point of their metrics; as CSV, "

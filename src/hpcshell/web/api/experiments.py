@@ -20,6 +20,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.listing import asked
 from hpcshell.web.requests import Tolerant
 from hpcshell.web.security.callers import OPERATE, READ, TRACK, caller_of, needs
+from hpcshell.web.stated import Name, Pairs, Text
 
 _TAGS: Final = ["experiments"]
 _DELETED: Final = "What is deleted can be restored for as long as [track] keep_deleted says."
@@ -28,20 +29,20 @@ _DELETED: Final = "What is deleted can be restored for as long as [track] keep_d
 class NewExperiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An experiment that is to be made; it is the caller's."""
 
-    name: str
-    description: str = ""
-    tags: dict[str, Any] = {}
+    name: Name
+    description: Text = ""
+    tags: Pairs = {}
     """Texts; numbers and the like become some."""
 
 
 class ExperimentChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be changed: what is left out stays. A tag that is `null` is taken away."""
 
-    name: str | None = None
-    description: str | None = None
-    owner: str | None = None
+    name: Name | None = None
+    description: Text | None = None
+    owner: Name | None = None
     """Only an operator gives an experiment to somebody else."""
-    tags: dict[str, Any] = {}
+    tags: Pairs = {}
 
 
 class Experiments(Document, frozen=True, kw_only=True):

@@ -23,7 +23,9 @@ from hpcshell.web.bodies import takes
 from hpcshell.web.changing import Asked, changed, own_run
 from hpcshell.web.context import Context
 from hpcshell.web.downloads import download
+from hpcshell.web.openapi import ANSWERS
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
+from hpcshell.web.stated import PATH, Count, Whole, stated
 from hpcshell.web.uploads import uploaded
 
 _TAGS: Final = ["files"]
@@ -33,13 +35,13 @@ Kind = Literal["artifact", "checkpoint"]
 class NamedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file on shared storage, which stays where it is."""
 
-    uri: str
+    uri: Annotated[str, stated(minLength=1, maxLength=files.LONGEST_URI)]
     """Where it lies: a path, or a URL of whatever keeps it."""
-    path: str | None = None
+    path: Annotated[str, stated(maxLength=files.LONGEST_PATH, pattern=PATH)] | None = None
     """Its name within the run; the last part of `uri`, where it is left out."""
     kind: Kind | None = None
-    step: int | None = None
-    size: int | None = None
+    step: Whole | None = None
+    size: Count | None = None
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
 
 
@@ -141,7 +143,7 @@ async def upload(
     context: NamedDependency[Context],
     run_id: RunId,
     kind: FromQuery[Kind] = "artifact",
-    step: FromQuery[int | None] = None,
+    step: Annotated[int | None, QueryParameter(ge=-(2**63), lt=2**63)] = None,
 ) -> Response[File]:
     caller, path = caller_of(request), files.path_of(tail(request, "artifacts"))
 
@@ -171,6 +173,7 @@ async def upload(
 @get(
     "/runs/{run_id:str}/artifacts/{path:path}",
     guards=[needs(READ)],
+    opt={ANSWERS: ("application/octet-stream", "text/plain")},
     media_type="application/octet-stream",
     tags=_TAGS,
     summary="Download a file",

@@ -37,7 +37,11 @@ async def ingest(
     request: Asked,
     context: NamedDependency[Context],
     source: Annotated[
-        str, QueryParameter(max_length=64, description="the file's name, as RUN-WORD")
+        str,
+        QueryParameter(
+            pattern="^[0-9a-f]{32}(-[0-9A-Za-z_]{1,31})?$",
+            description="the file's name, as RUN-WORD",
+        ),
     ],
     offset: Annotated[int, QueryParameter(ge=0, le=2**62, description="bytes before these lines")],
 ) -> Response[Any]:

@@ -47,7 +47,8 @@ is not full is given out."""
 JobId: TypeAlias = Annotated[
     str,
     PathParameter(
-        description="12, an element 12_3, or @ for the last job; `on` a cluster also its own"
+        pattern=r"^[A-Za-z0-9_.:\[\]@~-]{1,200}$",
+        description="12, an element 12_3, or @ for the last job; `on` a cluster also its own",
     ),
 ]
 DryRun: TypeAlias = Annotated[

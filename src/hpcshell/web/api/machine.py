@@ -17,6 +17,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.listing import Cursor, Limit
 from hpcshell.web.paging import next_offset, paged, place_of
 from hpcshell.web.security.callers import OPERATE, READ, needs
+from hpcshell.web.stated import ONE_LINE, stated
 
 _TAGS: Final = ["machine"]
 
@@ -61,7 +62,7 @@ class NodeChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     state: Literal["up", "drain", "down"]
     """`up`; `drain`: what runs runs on; `down`: nothing is to run."""
-    reason: str = ""
+    reason: Annotated[str, stated(maxLength=1000, pattern=ONE_LINE)] = ""
     dry_run: bool = False
 
 

@@ -23,6 +23,7 @@ from hpcshell.web.changing import Asked, changed, own_run
 from hpcshell.web.context import Context
 from hpcshell.web.requests import Tolerant
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
+from hpcshell.web.stated import Name, Time, Value, Whole
 
 _TAGS: Final = ["metrics"]
 FEW: Final = 500
@@ -32,22 +33,22 @@ FEW: Final = 500
 class Logged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One point of one metric."""
 
-    name: str
-    value: Number
+    name: Name
+    value: Value
     """`"NaN"`, `"Infinity"` and `"-Infinity"` are values, too."""
-    step: int | None = None
+    step: Whole | None = None
     """The one after the last, where it is left out."""
-    time: float | None = None
+    time: Time | None = None
     """Unix seconds; now, where it is left out."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One point (`name` and `value`), or many (`metrics`)."""
 
-    name: str | None = None
-    value: Number | None = None
-    step: int | None = None
-    time: float | None = None
+    name: Name | None = None
+    value: Value | None = None
+    step: Whole | None = None
+    time: Time | None = None
     metrics: list[Logged] | None = None
 
 
@@ -204,7 +205,7 @@ async def summaries(context: NamedDependency[Context], run_id: RunId) -> Metrics
     return Metrics(run_id=run_id, metrics=run.metrics)
 
 
-Step = Annotated[int | None, QueryParameter(description="a step")]
+Step = Annotated[int | None, QueryParameter(description="a step", ge=-(2**63), lt=2**63)]
 
 
 @get(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from litestar import HttpMethod, Response, delete, get, patch, post, route
 from litestar.di import NamedDependency, Provide
+from litestar.enums import RequestEncodingType
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import JSONBody
+from litestar.params import BodyKwarg, JSONBody
 from sqlalchemy import Connection
 
 from hpcshell.track.joining.refs import ref_of
@@ -23,77 +24,92 @@ from hpcshell.web.context import Context
 from hpcshell.web.listing import asked
 from hpcshell.web.requests import Tolerant
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
+from hpcshell.web.stated import (
+    NAMES,
+    Code,
+    Element,
+    JobId,
+    Kind,
+    Pairs,
+    RunKey,
+    Status,
+    Text,
+    Time,
+    Whole,
+    Word,
+)
 
 _TAGS: Final = ["runs"]
-JobId = int | str | None
-"""As the scheduler writes it: 12, "12_3", "12[3].server"."""
+Named: TypeAlias = Annotated[
+    dict[str, Any], BodyKwarg(media_type=RequestEncodingType.JSON, schema_extra=NAMES)
+]
+"""Names and values."""
 
 
 class NamedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The job that a run is."""
 
-    kind: str
-    """`local`, `slurm`, `pbs`, `lsf` or `sge`."""
-    id: int | str
-    cluster: str | None = None
-    element: int | None = None
+    kind: Kind
+    id: JobId
+    cluster: Word | None = None
+    element: Element | None = None
     """Of an array."""
 
 
 class RunToMake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A run that begins; it is the caller's. All of it may be left out."""
 
-    run_id: str | None = None
+    run_id: RunKey | None = None
     """32 hexadecimal digits, where the client makes ids: the same one again is the same run."""
-    name: str | None = None
-    seed: int | None = None
+    name: Word | None = None
+    seed: Whole | None = None
     config: dict[str, Any] | None = None
     """Any object. Its leaves become parameters: `optimizer.lr`."""
-    params: dict[str, Any] | None = None
-    tags: dict[str, Any] | None = None
-    note: str | None = None
-    host: str | None = None
-    parent_run_id: str | None = None
-    status: str | None = None
-    started_at: float | None = None
+    params: Pairs | None = None
+    tags: Pairs | None = None
+    note: Text | None = None
+    host: Word | None = None
+    parent_run_id: RunKey | None = None
+    status: Status | None = None
+    started_at: Time | None = None
     job: NamedJob | None = None
-    cluster: str | None = None
+    cluster: Word | None = None
     """Of the job that the next fields name."""
-    element: int | None = None
-    slurm_job_id: JobId = None
-    pbs_job_id: JobId = None
-    lsf_job_id: JobId = None
-    sge_job_id: JobId = None
-    local_job_id: JobId = None
+    element: Element | None = None
+    slurm_job_id: JobId | None = None
+    pbs_job_id: JobId | None = None
+    lsf_job_id: JobId | None = None
+    sge_job_id: JobId | None = None
+    local_job_id: JobId | None = None
 
 
 class RunChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be changed: what is left out stays. A tag that is `null` is taken away."""
 
-    name: str | None = None
-    note: str | None = None
-    status: str | None = None
-    reason: str | None = None
-    exit_code: int | None = None
-    tags: dict[str, Any] = {}
-    params: dict[str, Any] = {}
+    name: Word | None = None
+    note: Text | None = None
+    status: Status | None = None
+    reason: Text | None = None
+    exit_code: Code | None = None
+    tags: Pairs = {}
+    params: Pairs = {}
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a run stands."""
 
-    status: str
+    status: Status
     """Ours, or what others say: FINISHED, killed, ..."""
-    reason: str | None = None
-    exit_code: int | None = None
-    time: float | None = None
+    reason: Text | None = None
+    exit_code: Code | None = None
+    time: Time | None = None
     """Since when, Unix seconds; now, where it is left out."""
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Words about a run."""
 
-    note: str
+    note: Text
 
 
 class Runs(Document, frozen=True, kw_only=True):
@@ -348,7 +364,7 @@ async def status(
     "An object of names and values. A parameter never changes: 409 where it has another value.",
 )
 async def params(
-    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[dict[str, Any]]
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: Named
 ) -> Response[Run]:
     given = texts_of(data)
     return await _change(
@@ -365,7 +381,7 @@ async def params(
     "An object of names and values, which are written over what there is; `null` takes one away.",
 )
 async def tags(
-    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[dict[str, Any]]
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: Named
 ) -> Response[Run]:
     return await _change(
         request, context, run_id, lambda connection, now: _tag(connection, run_id, data, now)

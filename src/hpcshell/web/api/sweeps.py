@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from hpcshell.core.errors import NotFound, Refused, Wrong
 from hpcshell.core.words import quote
@@ -35,9 +35,13 @@ Directory: TypeAlias = Annotated[
     QueryParameter(
         name="directory",
         max_length=4096,
+        pattern="^/",
         description="the project, by its absolute path; the directory in which the server was "
         "started, where it is left out",
     ),
+]
+SweepId: TypeAlias = Annotated[
+    str, PathParameter(pattern=r"^[^./\\\s-][^/\\\s]{0,99}$", description="as it is listed")
 ]
 Metric: TypeAlias = Annotated[
     str, QueryParameter(name="metric", max_length=300, description="other than the specification's")
@@ -111,7 +115,7 @@ async def recent(
     description="As `hpc sweep status --json` has it.",
 )
 async def status(
-    context: NamedDependency[Context], sweep_id: FromPath[str], directory: Directory = None
+    context: NamedDependency[Context], sweep_id: SweepId, directory: Directory = None
 ) -> Response[Document]:
     return await _look(context, directory, sweep_id, "status", lambda sweep: sweep.status())
 
@@ -125,7 +129,7 @@ async def status(
 )
 async def best(
     context: NamedDependency[Context],
-    sweep_id: FromPath[str],
+    sweep_id: SweepId,
     directory: Directory = None,
     count: Annotated[int, QueryParameter(ge=1, le=1000)] = 10,
     metric: Metric = "",
@@ -147,7 +151,7 @@ async def best(
 )
 async def report(
     context: NamedDependency[Context],
-    sweep_id: FromPath[str],
+    sweep_id: SweepId,
     directory: Directory = None,
     metric: Metric = "",
     direction: Direction = None,
@@ -173,7 +177,7 @@ def _report(sweep: Sweep, metric: str, direction: Any, best: int) -> Any:
     description="As `hpc sweep errors --json` has it.",
 )
 async def errors(
-    context: NamedDependency[Context], sweep_id: FromPath[str], directory: Directory = None
+    context: NamedDependency[Context], sweep_id: SweepId, directory: Directory = None
 ) -> Response[Document]:
     def tell(sweep: Sweep) -> Document:
         from hpcshell.sweeps.errors import errors as grouped
@@ -231,7 +235,7 @@ async def _change(
 async def cancel(
     request: Asked,
     context: NamedDependency[Context],
-    sweep_id: FromPath[str],
+    sweep_id: SweepId,
     data: JSONBody[Cancel | None] = None,
     directory: Directory = None,
 ) -> Response[Document]:
@@ -256,7 +260,7 @@ async def cancel(
 async def resume(
     request: Asked,
     context: NamedDependency[Context],
-    sweep_id: FromPath[str],
+    sweep_id: SweepId,
     data: JSONBody[Resume | None] = None,
     directory: Directory = None,
 ) -> Response[Document]:

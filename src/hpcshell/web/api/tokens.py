@@ -25,17 +25,18 @@ from hpcshell.web.security.callers import (
     role_of,
     scopes_of,
 )
+from hpcshell.web.stated import Name, Time
 
 
 class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token to make."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=250)]
-    user: Annotated[str, msgspec.Meta(min_length=1, max_length=250)]
+    name: Name
+    user: Name
     role: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*ROLES, *ALIASES]})] = "user"
     scopes: list[Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(SCOPES)})]] = []
     """Rights, fewer than the role has; none: all that it has."""
-    expires_at: float | None = None
+    expires_at: Time | None = None
 
 
 class MadeToken(msgspec.Struct, frozen=True, kw_only=True):

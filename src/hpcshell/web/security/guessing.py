@@ -34,9 +34,8 @@ class Guesses:
         while guesses and now - next(iter(guesses.values())) >= WITHIN:
             guesses.popitem(last=False)
         digest = hashlib.blake2b(word.encode(), digest_size=_DIGEST).digest()
-        if digest in guesses:
-            return 0.0
-        if len(guesses) >= self._most:
+        if digest not in guesses and len(guesses) >= self._most:
             return WITHIN - (now - next(iter(guesses.values())))
         guesses[digest] = now
+        guesses.move_to_end(digest)
         return 0.0

@@ -143,7 +143,7 @@ async def upload(
     context: NamedDependency[Context],
     run_id: RunId,
     kind: FromQuery[Kind] = "artifact",
-    step: Annotated[int | None, QueryParameter(ge=-(2**63), lt=2**63)] = None,
+    step: Annotated[int | None, QueryParameter(ge=-(2**63), le=2**63 - 1)] = None,
 ) -> Response[File]:
     caller, path = caller_of(request), files.path_of(tail(request, "artifacts"))
 

@@ -205,7 +205,7 @@ async def summaries(context: NamedDependency[Context], run_id: RunId) -> Metrics
     return Metrics(run_id=run_id, metrics=run.metrics)
 
 
-Step = Annotated[int | None, QueryParameter(description="a step", ge=-(2**63), lt=2**63)]
+Step = Annotated[int | None, QueryParameter(description="a step", ge=-(2**63), le=2**63 - 1)]
 
 
 @get(

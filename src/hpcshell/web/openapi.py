@@ -109,7 +109,7 @@ def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler)
     rights = [guard.right for guard in handler.guards or () if hasattr(guard, "right")]
     if rights:
         operation[RIGHT] = rights[0]
-    if (sent := operation.get("requestBody")) and not _needed(handler):
+    if (sent := operation.get("requestBody")) and _may_be_left_out(handler):
         sent["required"] = False
     told = ANYWHERE if opened else ANYWHERE | CALLERS
     told = told if method == "get" else told | CHANGES
@@ -124,10 +124,10 @@ def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler)
     }
 
 
-def _needed(handler: HTTPRouteHandler) -> bool:
-    """Whether there must be a body."""
+def _may_be_left_out(handler: HTTPRouteHandler) -> bool:
+    """Whether there need be no body."""
     field = handler.parsed_fn_signature.parameters.get("data")
-    return field is None or not field.has_default
+    return field is not None and field.has_default
 
 
 def _answer(text: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Types of what requests say, with all that a schema can state of them.
 
-Nothing is checked here: what the store refuses is refused there, in words for people. This tells
+Little is checked here: what the store refuses is refused there, in words for people. This tells
 programs beforehand.
 """
 
@@ -55,7 +55,7 @@ Time: TypeAlias = Annotated[
     float, stated(minimum=-62_135_596_800, exclusiveMaximum=253_402_300_800)
 ]
 Whole: TypeAlias = Annotated[int, stated(minimum=-LARGEST - 1, maximum=LARGEST)]
-Count: TypeAlias = Annotated[int, stated(minimum=0, maximum=LARGEST)]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 Element: TypeAlias = Annotated[int, stated(minimum=0, maximum=10**18 - 1)]
 JobId: TypeAlias = (
     Annotated[int, stated(minimum=0, maximum=10**18 - 1)] | Annotated[str, stated(pattern=JOB)]
@@ -68,8 +68,5 @@ Value: TypeAlias = (
     ]
 )
 """Of a metric."""
-Duration: TypeAlias = Annotated[
-    str, stated(pattern=r"^([0-9]{1,6}[smhd]?|[0-9]{1,4}:[0-5][0-9]:[0-5][0-9])$")
-]
-Code: TypeAlias = Annotated[int, stated(minimum=-(2**31), maximum=2**31 - 1)]
+Code: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Pairs: TypeAlias = Annotated[dict[str, Any], stated(**NAMES)]

@@ -20,7 +20,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.listing import asked
 from hpcshell.web.requests import Tolerant
 from hpcshell.web.security.callers import OPERATE, READ, TRACK, caller_of, needs
-from hpcshell.web.stated import Name, Pairs, Text
+from hpcshell.web.stated import Name, Pairs, Text, Word
 
 _TAGS: Final = ["experiments"]
 _DELETED: Final = "What is deleted can be restored for as long as [track] keep_deleted says."
@@ -40,7 +40,7 @@ class ExperimentChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     name: Name | None = None
     description: Text | None = None
-    owner: Name | None = None
+    owner: Word | None = None
     """Only an operator gives an experiment to somebody else."""
     tags: Pairs = {}
 

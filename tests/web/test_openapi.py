@@ -117,6 +117,14 @@ def test_bodies_say_what_they_may_hold(document: dict[str, Any]) -> None:
                     assert schema.get("additionalProperties") is False or named(schema), where
 
 
+def test_a_job_is_either_a_command_or_a_script(document: dict[str, Any]) -> None:
+    job = jsonschema.Draft202012Validator(document["components"]["schemas"]["NewJob"])
+    for good in ({"command": ["a"]}, {"command": "a"}, {"script": "a", "args": ["b"]}):
+        assert job.is_valid(good)
+    for bad in ({}, {"command": "a", "script": "a"}, {"command": None}, {"script": "a", "x": 1}):
+        assert not job.is_valid(bad)
+
+
 def alternatives(schema: dict[str, Any], schemas: dict[str, Any]) -> list[dict[str, Any]]:
     if "$ref" in schema:
         return [schemas[schema["$ref"].rpartition("/")[2]]]

@@ -19,6 +19,8 @@ OPEN: Final = "open"
 """The option of a route that needs no caller."""
 ANSWERS: Final = "answers"
 """The option of a route that answers other than JSON: the media types of what it sends."""
+ALSO: Final = "ALSO"
+"""The attribute of a struct that says what its fields together must be, as JSON Schema."""
 RIGHT: Final = "x-right"
 """Where an operation says which right a caller needs."""
 METHODS: Final = frozenset({"get", "put", "post", "delete", "patch"})
@@ -84,10 +86,14 @@ def document(application: Litestar) -> dict[str, Any]:
     """The whole document, as JSON has it."""
     made: dict[str, Any] = application.openapi_schema.to_schema()
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    spoken = _spoken(application)
     _, parts = msgspec.json.schema_components(
-        [Problem, *_spoken(application)], ref_template="#/components/schemas/{name}"
+        [Problem, *spoken], ref_template="#/components/schemas/{name}"
     )
     schemas.update(parts)  # these tell more: what is refused, what the fields mean
+    for kind in spoken:
+        if also := getattr(kind, ALSO, None):
+            schemas[kind.__name__].update(also)
     made["components"]["securitySchemes"] = SCHEMES
     made["components"]["responses"] = {"Problem": _answer("Something is wrong.")} | {
         f"Problem{status}": _answer(text) for status, text in (ANYWHERE | CALLERS | CHANGES).items()

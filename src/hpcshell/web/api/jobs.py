@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from litestar import Response, get, patch, post
 from litestar.di import NamedDependency, Provide
+from litestar.enums import RequestEncodingType
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import BodyKwarg, JSONBody, PathParameter, QueryParameter
 
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.ids import Ids, Last, select
@@ -51,6 +52,14 @@ JobId: TypeAlias = Annotated[
         description="12, an element 12_3, or @ for the last job; `on` a cluster also its own",
     ),
 ]
+Options: TypeAlias = Annotated[
+    dict[str, Any],
+    BodyKwarg(
+        media_type=RequestEncodingType.JSON,
+        schema_extra={"propertyNames": {"pattern": "^[a-z][a-z0-9_-]*$"}, "minProperties": 1},
+    ),
+]
+"""Options of a job by their names."""
 DryRun: TypeAlias = Annotated[
     bool, QueryParameter(name="dry_run", description="change nothing, and say what would be")
 ]
@@ -342,7 +351,7 @@ async def edit(
     request: Asked,
     context: NamedDependency[Context],
     job_id: JobId,
-    data: JSONBody[dict[str, Any]],
+    data: Options,
     on: On = None,
     dry_run: DryRun = False,
 ) -> Response[Document]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 from litestar import Response, get, post
@@ -50,6 +50,23 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     step: Whole | None = None
     time: Time | None = None
     metrics: list[Logged] | None = None
+
+    ALSO: ClassVar[dict[str, Any]] = {
+        "oneOf": [
+            {
+                "required": ["name", "value"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "value": {"type": ["number", "string"]},
+                    "metrics": {"type": "null"},
+                },
+            },
+            {
+                "required": ["metrics"],
+                "properties": {"metrics": {"type": "array"}, "value": {"type": "null"}},
+            },
+        ]
+    }
 
 
 class Accepted(Document, frozen=True, kw_only=True):

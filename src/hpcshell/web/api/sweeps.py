@@ -190,7 +190,7 @@ async def errors(
 # ------------------------------------------------------------------------------------- changing
 
 
-class Cancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SweepCancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How it is to be cancelled."""
 
     dry_run: bool = False
@@ -236,7 +236,7 @@ async def cancel(
     request: Asked,
     context: NamedDependency[Context],
     sweep_id: SweepId,
-    data: JSONBody[Cancel | None] = None,
+    data: JSONBody[SweepCancel | None] = None,
     directory: Directory = None,
 ) -> Response[Document]:
     dry_run = data is not None and data.dry_run

@@ -7,6 +7,9 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
+from schemathesis.specs.openapi.definitions import OPENAPI_31
+
+from hpcshell.web.security.callers import SCOPES
 
 METHODS = {"get", "put", "post", "delete", "patch"}
 
@@ -80,3 +83,68 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
                 walk(each)
 
     walk(document)
+
+
+def test_it_is_what_the_specification_says_such_a_document_is(document: dict[str, Any]) -> None:
+    assert list(jsonschema.Draft202012Validator(OPENAPI_31).iter_errors(document)) == []
+
+
+def test_each_operation_says_which_right_it_needs_or_that_it_needs_none(
+    document: dict[str, Any],
+) -> None:
+    for where, operation in operations(document).items():
+        assert (operation.get("x-right") in SCOPES) or operation.get("security") == [], where
+
+
+def test_each_refusal_is_a_problem(document: dict[str, Any]) -> None:
+    shared = document["components"]["responses"]
+    for where, operation in operations(document).items():
+        for status, answer in operation["responses"].items():
+            if status[0] in "45d":
+                named = answer["$ref"].rpartition("/")[2]
+                assert list(shared[named]["content"]) == ["application/problem+json"], where
+
+
+def test_bodies_say_what_they_may_hold(document: dict[str, Any]) -> None:
+    """Fields that are not known are refused, and names that are kept can be printed."""
+    schemas = document["components"]["schemas"]
+    for where, operation in operations(document).items():
+        for kind, content in operation.get("requestBody", {"content": {}})["content"].items():
+            if kind != "application/json":
+                continue
+            for schema in alternatives(content["schema"], schemas):
+                if schema.get("type") == "object":
+                    assert schema.get("additionalProperties") is False or named(schema), where
+
+
+def test_a_job_is_either_a_command_or_a_script(document: dict[str, Any]) -> None:
+    job = jsonschema.Draft202012Validator(document["components"]["schemas"]["NewJob"])
+    for good in ({"command": ["a"]}, {"command": "a"}, {"script": "a", "args": ["b"]}):
+        assert job.is_valid(good)
+    for bad in ({}, {"command": "a", "script": "a"}, {"command": None}, {"script": "a", "x": 1}):
+        assert not job.is_valid(bad)
+
+
+def alternatives(schema: dict[str, Any], schemas: dict[str, Any]) -> list[dict[str, Any]]:
+    if "$ref" in schema:
+        return [schemas[schema["$ref"].rpartition("/")[2]]]
+    parts = [*schema.get("oneOf", ()), *schema.get("anyOf", ()), schema.get("items")]
+    found = [each for part in parts if part for each in alternatives(part, schemas)]
+    return found or [schema]
+
+
+def named(schema: dict[str, Any]) -> bool:
+    return "propertyNames" in schema
+
+
+def test_a_body_that_may_be_left_out_is_not_required(document: dict[str, Any]) -> None:
+    found = operations(document)
+    assert found["post /api/v1/whatif"]["requestBody"]["required"] is False
+    assert found["post /api/v1/experiments"]["requestBody"]["required"] is True
+
+
+def test_what_is_answered_other_than_json_says_so(document: dict[str, Any]) -> None:
+    answer = operations(document)["get /api/v1/experiments/{id}/export"]["responses"]["200"]
+    assert set(answer["content"]) == {
+        *("text/csv", "application/x-ndjson", "application/vnd.apache.parquet")
+    }

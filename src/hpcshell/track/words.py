@@ -36,6 +36,9 @@ _SYNONYMS: Final = {
     "STARTED": "RUNNING",
 }
 
+WORDS: Final = STATUSES | _SYNONYMS.keys()
+"""All that mean a status."""
+
 
 def status_of(word: str) -> str:
     """The status that a word means, in whatever case. Raises `Wrong`."""

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from litestar import Request
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.words import quote
 
-Id = Annotated[str, Parameter(pattern="^[1-9][0-9]{0,18}$", description="a number")]
-RunId = Annotated[str, Parameter(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
+Id = Annotated[str, PathParameter(pattern="^[1-9][0-9]{0,18}$", description="a number")]
+RunId = Annotated[str, PathParameter(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
 _ID: Final = re.compile("[1-9][0-9]{0,18}")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from sqlalchemy import Connection
 
 from hpcshell.jobs.opened import door
@@ -19,8 +19,8 @@ Make: TypeAlias = Callable[[Any], Any]
 
 On: TypeAlias = Annotated[
     str | None,
-    Parameter(
-        query="on",
+    QueryParameter(
+        name="on",
         description="The cluster to ask instead of this machine's scheduler; `any`: all of them.",
         max_length=100,
     ),

@@ -21,7 +21,7 @@ def takes(kind: str, description: str) -> type[Operation]:
             self.request_body = RequestBody(
                 content={kind: OpenAPIMediaType(schema=schema)},
                 description=description,
-                required=True,
+                required=False,  # no bytes are some, too
             )
 
     return Taking

@@ -4,34 +4,37 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from hpcshell.track.store.paging import DEFAULT, MOST, Wanted
 
 Filter = Annotated[
     str,
-    Parameter(
-        query="filter",
+    QueryParameter(
+        name="filter",
         max_length=4000,
         description="conditions, such as `metrics.loss < 0.5 and params.lr = '0.1'`",
     ),
 ]
 Sort = Annotated[
     str,
-    Parameter(
-        query="sort",
+    QueryParameter(
+        name="sort",
         max_length=300,
         description="a column, or `metrics.NAME`, `params.NAME`; with `-` in front the greatest "
         "come first",
     ),
 ]
-Limit = Annotated[int, Parameter(query="limit", ge=1, le=MOST, description="most rows of a page")]
+Limit = Annotated[
+    int, QueryParameter(name="limit", ge=1, le=MOST, description="most rows of a page")
+]
 Cursor = Annotated[
-    str | None, Parameter(query="cursor", max_length=4096, description="`next` of the page before")
+    str | None,
+    QueryParameter(name="cursor", max_length=4096, description="`next` of the page before"),
 ]
 Deleted = Annotated[
     Literal["live", "deleted", "all"],
-    Parameter(query="deleted", description="rows that are there, that were deleted, or both"),
+    QueryParameter(name="deleted", description="rows that are there, that were deleted, or both"),
 ]
 
 

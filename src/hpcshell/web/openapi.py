@@ -17,6 +17,10 @@ from hpcshell.web.problems import MEDIA, Problem
 
 OPEN: Final = "open"
 """The option of a route that needs no caller."""
+ANSWERS: Final = "answers"
+"""The option of a route that answers other than JSON: the media types of what it sends."""
+ALSO: Final = "ALSO"
+"""The attribute of a struct that says what its fields together must be, as JSON Schema."""
 RIGHT: Final = "x-right"
 """Where an operation says which right a caller needs."""
 METHODS: Final = frozenset({"get", "put", "post", "delete", "patch"})
@@ -82,10 +86,14 @@ def document(application: Litestar) -> dict[str, Any]:
     """The whole document, as JSON has it."""
     made: dict[str, Any] = application.openapi_schema.to_schema()
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    spoken = _spoken(application)
     _, parts = msgspec.json.schema_components(
-        [Problem, *_spoken(application)], ref_template="#/components/schemas/{name}"
+        [Problem, *spoken], ref_template="#/components/schemas/{name}"
     )
     schemas.update(parts)  # these tell more: what is refused, what the fields mean
+    for kind in spoken:
+        if also := getattr(kind, ALSO, None):
+            schemas[kind.__name__].update(also)
     made["components"]["securitySchemes"] = SCHEMES
     made["components"]["responses"] = {"Problem": _answer("Something is wrong.")} | {
         f"Problem{status}": _answer(text) for status, text in (ANYWHERE | CALLERS | CHANGES).items()
@@ -107,14 +115,25 @@ def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler)
     rights = [guard.right for guard in handler.guards or () if hasattr(guard, "right")]
     if rights:
         operation[RIGHT] = rights[0]
+    if (sent := operation.get("requestBody")) and _may_be_left_out(handler):
+        sent["required"] = False
     told = ANYWHERE if opened else ANYWHERE | CALLERS
     told = told if method == "get" else told | CHANGES
     answers = operation.setdefault("responses", {})
+    if kinds := handler.opt.get(ANSWERS):
+        content = {kind: {"schema": {"type": "string"}} for kind in kinds}
+        answers["200"] = {"description": "what was asked for", "content": content}
     said = {str(each): {"$ref": f"#/components/responses/Problem{each}"} for each in told}
     kept = {status: answer for status, answer in answers.items() if status not in said}
     operation["responses"] = dict(sorted((kept | said).items())) | {
         "default": {"$ref": "#/components/responses/Problem"}
     }
+
+
+def _may_be_left_out(handler: HTTPRouteHandler) -> bool:
+    """Whether there need be no body."""
+    field = handler.parsed_fn_signature.parameters.get("data")
+    return field is not None and field.has_default
 
 
 def _answer(text: str) -> dict[str, Any]:

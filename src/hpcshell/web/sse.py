@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 from litestar.response import Stream
 
 from hpcshell.core.errors import HpcError, Wrong
@@ -24,8 +24,8 @@ AGAIN: Final = b"retry: 2000\n\n"
 
 LastEventId: TypeAlias = Annotated[
     str | None,
-    Parameter(
-        header="Last-Event-ID",
+    HeaderParameter(
+        name="Last-Event-ID",
         required=False,
         description="the id of the last event that was received, as a browser sends it when it "
         "comes back: the stream goes on behind it",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -36,6 +36,23 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Options of a job by their names: `cpus`, `memory`, `time_limit`, `array`, `env`, `name`, ...
     as `hpc submit` takes them. Without `chdir` it runs in the directory in which the server was
     started."""
+
+    ALSO: ClassVar[dict[str, Any]] = {
+        "oneOf": [
+            {
+                "required": ["command"],
+                "properties": {
+                    "command": {"type": ["string", "array"]},
+                    "script": {"type": "null"},
+                    "args": {"maxItems": 0},
+                },
+            },
+            {
+                "required": ["script"],
+                "properties": {"command": {"type": "null"}, "script": {"type": "string"}},
+            },
+        ]
+    }
 
 
 def submit(

@@ -9,6 +9,7 @@ A chunk holds `count` steps (int64), then times (float64), then values (float64)
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -22,7 +23,7 @@ from hpcshell.core.words import quote
 _STEP: Final = np.dtype("<i8")
 _FLOAT: Final = np.dtype("<f8")
 _STEPS: Final = range(-(1 << 63), 1 << 63)
-_SPECIAL: Final = frozenset({"nan", "inf", "infinity"})
+_SPECIAL: Final = re.compile(r"\s*[+-]?(nan|inf|infinity)\s*", re.IGNORECASE | re.ASCII)
 
 
 class Points(NamedTuple):
@@ -119,7 +120,7 @@ def value_of(said: object) -> float:
     if isinstance(said, float | int):  # true and false, too
         if _fits(said):
             return float(said)
-    elif isinstance(said, str) and said.strip().lstrip("+-").lower() in _SPECIAL:
+    elif isinstance(said, str) and _SPECIAL.fullmatch(said):
         return float(said)
     raise Wrong(
         f"{quote(str(said))} is no value of a metric",

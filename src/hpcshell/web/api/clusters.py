@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter
 
 from hpcshell.clusters.survey import known_clusters, opened, site_document, statuses
 from hpcshell.jobs.surroundings import configured, here, working_directory
@@ -25,8 +26,8 @@ _TAGS: Final = ["clusters"]
     "`hpc cluster status --json`.",
 )
 async def every(
-    context: Context,
-    ask: Annotated[bool, Parameter(description="ask each of them how it is")] = False,
+    context: NamedDependency[Context],
+    ask: Annotated[bool, QueryParameter(description="ask each of them how it is")] = False,
 ) -> Response[Document]:
     def look() -> Document:
         settings, places = configured(working_directory()).settings, here()
@@ -44,9 +45,9 @@ async def every(
     description="As `hpc cluster show --json` has it.",
 )
 async def show(
-    context: Context,
-    name: Annotated[str, Parameter(max_length=100)],
-    refresh: Annotated[bool, Parameter(description="ask the site anew")] = False,
+    context: NamedDependency[Context],
+    name: Annotated[str, PathParameter(max_length=100)],
+    refresh: Annotated[bool, QueryParameter(description="ask the site anew")] = False,
 ) -> Response[Document]:
     def look() -> Document:
         found = opened(name, configured(working_directory()).settings, here())

@@ -7,9 +7,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import Response, get
-from litestar.di import Provide
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 from sqlalchemy import Connection
 
@@ -23,10 +22,13 @@ from hpcshell.web.api.runs import prices
 from hpcshell.web.asking import read
 from hpcshell.web.context import Context
 from hpcshell.web.listing import Filter, asked
+from hpcshell.web.openapi import ANSWERS
 from hpcshell.web.security.callers import READ, needs
 from hpcshell.web.streams import streamed
 
 _TAGS: Final = ["compare"]
+KINDS: Final = tuple(kind.partition(";")[0] for kind in TYPES.values())
+"""Media types of exports."""
 
 
 class Comparison(Document, frozen=True, kw_only=True):
@@ -59,9 +61,9 @@ class Leaderboard(Document, frozen=True, kw_only=True):
     description="`runs` comes once for each of them, in the order they are to stand in.",
 )
 async def beside(
-    context: Context,
+    context: NamedDependency[Context],
     runs: Annotated[
-        list[str], Parameter(min_items=1, max_items=compare.MOST, description="ids of runs")
+        list[str], QueryParameter(min_items=1, max_items=compare.MOST, description="ids of runs")
     ],
 ) -> Response[Comparison]:
     def work(connection: Connection) -> Comparison:
@@ -79,13 +81,13 @@ async def beside(
     description="By the greatest value of a metric, or the least; runs without one are left out.",
 )
 async def best(
-    context: Context,
+    context: NamedDependency[Context],
     id: Id,
-    metric: Annotated[str, Parameter(min_length=1, max_length=250)],
-    direction: Literal["max", "min"] = "max",
-    by: By | None = None,
+    metric: Annotated[str, QueryParameter(min_length=1, max_length=250)],
+    direction: FromQuery[Literal["max", "min"]] = "max",
+    by: FromQuery[By | None] = None,
     filter: Filter = "",
-    limit: Annotated[int, Parameter(ge=1, le=leaderboard.MOST)] = 10,
+    limit: Annotated[int, QueryParameter(ge=1, le=leaderboard.MOST)] = 10,
 ) -> Response[Leaderboard]:
     def work(connection: Connection) -> Leaderboard:
         rows = leaderboard.best(
@@ -108,20 +110,20 @@ async def best(
     "/experiments/{id:str}/export",
     guards=[needs(READ)],
     dependencies={"wanted": Provide(asked)},
-    responses={200: ResponseSpec(bytes, media_type="application/octet-stream")},
+    opt={ANSWERS: KINDS},
     tags=_TAGS,
     summary="Export the runs of an experiment",
     description="A line for each run, or (`what=points`) for each point of their metrics; as CSV, "
     "JSON lines or Parquet. All that `filter` lets through, whatever `limit` is.",
 )
 async def export(
-    context: Context,
+    context: NamedDependency[Context],
     id: Id,
-    wanted: Wanted,
-    what: Literal["runs", "points"] = "runs",
-    form: Literal["csv", "jsonl", "parquet"] = "csv",
+    wanted: NamedDependency[Wanted],
+    what: FromQuery[Literal["runs", "points"]] = "runs",
+    form: FromQuery[Literal["csv", "jsonl", "parquet"]] = "csv",
     keys: Annotated[
-        list[str] | None, Parameter(max_items=1000, description="metrics, for `what=points`")
+        list[str] | None, QueryParameter(max_items=1000, description="metrics, for `what=points`")
     ] = None,
 ) -> Stream:
     number = number_of(id)

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from hpcshell.web.context import Context
@@ -30,12 +31,14 @@ MOST: Final = 1000
     "15 silent seconds a comment says that the stream lives.",
 )
 async def events(
-    context: Context,
+    context: NamedDependency[Context],
     since: Annotated[
-        int | None, Parameter(ge=0, le=2**53, description="begin behind this event; 0: the first")
+        int | None,
+        QueryParameter(ge=0, le=2**53, description="begin behind this event; 0: the first"),
     ] = None,
     job: Annotated[
-        list[int] | None, Parameter(max_items=MOST, description="only what happens to these jobs")
+        list[int] | None,
+        QueryParameter(max_items=MOST, description="only what happens to these jobs"),
     ] = None,
     last: LastEventId = None,
 ) -> Stream:

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Response, delete, get, patch, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
+from litestar.params import JSONBody
 from sqlalchemy import Connection
 
 from hpcshell.core.errors import Refused
@@ -20,6 +21,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.listing import asked
 from hpcshell.web.requests import Tolerant
 from hpcshell.web.security.callers import OPERATE, READ, TRACK, caller_of, needs
+from hpcshell.web.stated import Name, Pairs, Text, Word
 
 _TAGS: Final = ["experiments"]
 _DELETED: Final = "What is deleted can be restored for as long as [track] keep_deleted says."
@@ -28,20 +30,20 @@ _DELETED: Final = "What is deleted can be restored for as long as [track] keep_d
 class NewExperiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An experiment that is to be made; it is the caller's."""
 
-    name: str
-    description: str = ""
-    tags: dict[str, Any] = {}
+    name: Name
+    description: Text = ""
+    tags: Pairs = {}
     """Texts; numbers and the like become some."""
 
 
 class ExperimentChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be changed: what is left out stays. A tag that is `null` is taken away."""
 
-    name: str | None = None
-    description: str | None = None
-    owner: str | None = None
+    name: Name | None = None
+    description: Text | None = None
+    owner: Word | None = None
     """Only an operator gives an experiment to somebody else."""
-    tags: dict[str, Any] = {}
+    tags: Pairs = {}
 
 
 class Experiments(Document, frozen=True, kw_only=True):
@@ -61,7 +63,9 @@ class Experiments(Document, frozen=True, kw_only=True):
     summary="Make an experiment",
     description="Answers with the experiment and its `id`; 409 where the name is taken.",
 )
-async def make(request: Asked, context: Context, data: NewExperiment) -> Response[Experiment]:
+async def make(
+    request: Asked, context: NamedDependency[Context], data: JSONBody[NewExperiment]
+) -> Response[Experiment]:
     owner = caller_of(request).user
 
     def work(connection: Connection, now: float) -> Experiment:
@@ -85,7 +89,9 @@ async def make(request: Asked, context: Context, data: NewExperiment) -> Respons
     summary="List experiments",
     description="Pages of them. `filter` and `sort` name columns and `tags.NAME`.",
 )
-async def every(context: Context, wanted: Wanted) -> Response[Experiments]:
+async def every(
+    context: NamedDependency[Context], wanted: NamedDependency[Wanted]
+) -> Response[Experiments]:
     def work(connection: Connection) -> Experiments:
         page = experiments.page(connection, wanted)
         return Experiments(rows=page.rows, next=page.next)
@@ -100,7 +106,7 @@ async def every(context: Context, wanted: Wanted) -> Response[Experiments]:
     summary="Show an experiment",
     description="Deleted ones, too: `deleted_at` says so.",
 )
-async def show(context: Context, id: Id) -> Experiment:
+async def show(context: NamedDependency[Context], id: Id) -> Experiment:
     return await context.read(lambda connection: experiments.show(connection, number_of(id)))
 
 
@@ -113,7 +119,7 @@ async def show(context: Context, id: Id) -> Experiment:
     description="Changes what is given. Others' experiments are changed by operators.",
 )
 async def change(
-    request: Asked, context: Context, id: Id, data: ExperimentChange
+    request: Asked, context: NamedDependency[Context], id: Id, data: JSONBody[ExperimentChange]
 ) -> Response[Experiment]:
     caller, number = caller_of(request), number_of(id)
     if data.owner is not None and not caller.may(OPERATE):
@@ -151,7 +157,7 @@ def _tag(connection: Connection, id: int, tags: dict[str, Any], now: float) -> N
     summary="Delete an experiment with its runs",
     description=f"{_DELETED} Deleting it again does nothing.",
 )
-async def remove(request: Asked, context: Context, id: Id) -> Response[Experiment]:
+async def remove(request: Asked, context: NamedDependency[Context], id: Id) -> Response[Experiment]:
     caller, number = caller_of(request), number_of(id)
 
     def work(connection: Connection, now: float) -> Experiment:
@@ -170,7 +176,9 @@ async def remove(request: Asked, context: Context, id: Id) -> Response[Experimen
     summary="Bring a deleted experiment back",
     description="With the runs that were deleted with it; 409 where another has its name now.",
 )
-async def restore(request: Asked, context: Context, id: Id) -> Response[Experiment]:
+async def restore(
+    request: Asked, context: NamedDependency[Context], id: Id
+) -> Response[Experiment]:
     caller, number = caller_of(request), number_of(id)
 
     def work(connection: Connection, now: float) -> Experiment:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import Response, delete, get, post, put
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from sqlalchemy import Connection
 
 from hpcshell.core.errors import Refused
@@ -22,7 +23,9 @@ from hpcshell.web.bodies import takes
 from hpcshell.web.changing import Asked, changed, own_run
 from hpcshell.web.context import Context
 from hpcshell.web.downloads import download
+from hpcshell.web.openapi import ANSWERS
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
+from hpcshell.web.stated import PATH, Count, Whole, stated
 from hpcshell.web.uploads import uploaded
 
 _TAGS: Final = ["files"]
@@ -32,13 +35,13 @@ Kind = Literal["artifact", "checkpoint"]
 class NamedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file on shared storage, which stays where it is."""
 
-    uri: str
+    uri: Annotated[str, stated(minLength=1, maxLength=files.LONGEST_URI)]
     """Where it lies: a path, or a URL of whatever keeps it."""
-    path: str | None = None
+    path: Annotated[str, stated(maxLength=files.LONGEST_PATH, pattern=PATH)] | None = None
     """Its name within the run; the last part of `uri`, where it is left out."""
     kind: Kind | None = None
-    step: int | None = None
-    size: int | None = None
+    step: Whole | None = None
+    size: Count | None = None
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
 
 
@@ -58,13 +61,13 @@ class Files(Document, frozen=True, kw_only=True):
     description="Artifacts and checkpoints, by their paths.",
 )
 async def listed(
-    context: Context,
+    context: NamedDependency[Context],
     run_id: RunId,
     under: Annotated[
-        str, Parameter(max_length=1000, description="a directory: only files beneath it")
+        str, QueryParameter(max_length=1000, description="a directory: only files beneath it")
     ] = "",
-    limit: Annotated[int, Parameter(ge=1, le=MOST)] = DEFAULT,
-    cursor: Annotated[str, Parameter(max_length=1000)] = "",
+    limit: Annotated[int, QueryParameter(ge=1, le=MOST)] = DEFAULT,
+    cursor: Annotated[str, QueryParameter(max_length=1000)] = "",
 ) -> Files:
     page = await context.read(
         lambda connection: files.page(connection, run_id, under=under, limit=limit, after=cursor)
@@ -80,7 +83,9 @@ async def listed(
     description="Nothing is copied. It can be downloaded where it lies beneath one of [track] "
     "roots.",
 )
-async def name(request: Asked, context: Context, run_id: RunId, data: NamedFile) -> Response[File]:
+async def name(
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[NamedFile]
+) -> Response[File]:
     return await _named(request, context, run_id, data, data.kind or "artifact")
 
 
@@ -92,7 +97,7 @@ async def name(request: Asked, context: Context, run_id: RunId, data: NamedFile)
     description="As an artifact of the kind `checkpoint`, with its step.",
 )
 async def checkpoint(
-    request: Asked, context: Context, run_id: RunId, data: NamedFile
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[NamedFile]
 ) -> Response[File]:
     return await _named(request, context, run_id, data, data.kind or "checkpoint")
 
@@ -135,10 +140,10 @@ async def _named(
 )
 async def upload(
     request: Asked,
-    context: Context,
+    context: NamedDependency[Context],
     run_id: RunId,
-    kind: Kind = "artifact",
-    step: int | None = None,
+    kind: FromQuery[Kind] = "artifact",
+    step: Annotated[int | None, QueryParameter(ge=-(2**63), le=2**63 - 1)] = None,
 ) -> Response[File]:
     caller, path = caller_of(request), files.path_of(tail(request, "artifacts"))
 
@@ -168,13 +173,14 @@ async def upload(
 @get(
     "/runs/{run_id:str}/artifacts/{path:path}",
     guards=[needs(READ)],
+    opt={ANSWERS: ("application/octet-stream", "text/plain")},
     media_type="application/octet-stream",
     tags=_TAGS,
     summary="Download a file",
     description="To be saved, never shown: text/plain for logs and the like, bytes for all else. "
     "Understands `Range` and `If-None-Match`.",
 )
-async def fetch(request: Asked, context: Context, run_id: RunId) -> Response[Any]:
+async def fetch(request: Asked, context: NamedDependency[Context], run_id: RunId) -> Response[Any]:
     path = tail(request, "artifacts")
     file = await context.read(lambda connection: files.show(connection, run_id, path))
     if file.uri is None:
@@ -206,7 +212,7 @@ def open_named(roots: tuple[str, ...], uri: str) -> int:
     summary="Delete a file",
     description="For good, if it was uploaded; a file on shared storage stays where it is.",
 )
-async def remove(request: Asked, context: Context, run_id: RunId) -> File:
+async def remove(request: Asked, context: NamedDependency[Context], run_id: RunId) -> File:
     caller, path = caller_of(request), tail(request, "artifacts")
 
     def forget(connection: Connection) -> File:

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 from litestar import get
+from litestar.di import NamedDependency
 from sqlalchemy import text
 
 from hpcshell import __version__
@@ -36,7 +37,7 @@ async def healthz() -> Health:
 
 
 @get("/readyz", opt={"open": True}, summary="Whether the server can work", tags=["server"])
-async def readyz(context: Context) -> Readiness:
+async def readyz(context: NamedDependency[Context]) -> Readiness:
     await context.read(lambda connection: connection.execute(text("SELECT 1")).one())
     pid = await context.work(daemon_pid, context.places)
     return Readiness(store=context.store.dialect, daemon="stopped" if pid is None else "running")

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Response, post
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from sqlalchemy import Connection
 
 from hpcshell.machine import clock
@@ -34,9 +35,15 @@ from hpcshell.web.security.callers import OPERATE, TRACK, caller_of, needs
 )
 async def ingest(
     request: Asked,
-    context: Context,
-    source: Annotated[str, Parameter(max_length=64, description="the file's name, as RUN-WORD")],
-    offset: Annotated[int, Parameter(ge=0, le=2**62, description="bytes before these lines")],
+    context: NamedDependency[Context],
+    source: Annotated[
+        str,
+        QueryParameter(
+            pattern="^[0-9a-f]{32}(-[0-9A-Za-z_]{1,31})?$",
+            description="the file's name, as RUN-WORD",
+        ),
+    ],
+    offset: Annotated[int, QueryParameter(ge=0, le=2**62, description="bytes before these lines")],
 ) -> Response[Any]:
     caller, lines = caller_of(request), await request.body()
     user = None if caller.may(OPERATE) else caller.user

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from litestar import Response, get, patch, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
+from litestar.enums import RequestEncodingType
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import BodyKwarg, JSONBody, PathParameter, QueryParameter
 
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.ids import Ids, Last, select
@@ -46,12 +47,21 @@ is not full is given out."""
 
 JobId: TypeAlias = Annotated[
     str,
-    Parameter(
-        description="12, an element 12_3, or @ for the last job; `on` a cluster also its own"
+    PathParameter(
+        pattern=r"^[A-Za-z0-9_.:\[\]@~-]{1,200}$",
+        description="12, an element 12_3, or @ for the last job; `on` a cluster also its own",
     ),
 ]
+Options: TypeAlias = Annotated[
+    dict[str, Any],
+    BodyKwarg(
+        media_type=RequestEncodingType.JSON,
+        schema_extra={"propertyNames": {"pattern": "^[a-z][a-z0-9_-]*$"}, "minProperties": 1},
+    ),
+]
+"""Options of a job by their names."""
 DryRun: TypeAlias = Annotated[
-    bool, Parameter(query="dry_run", description="change nothing, and say what would be")
+    bool, QueryParameter(name="dry_run", description="change nothing, and say what would be")
 ]
 
 
@@ -88,8 +98,8 @@ def _one(indices: Any) -> bool:
     "may have fewer rows than `limit` and still have a `next`.",
 )
 async def every(
-    context: Context,
-    filters: Document,
+    context: NamedDependency[Context],
+    filters: NamedDependency[Document],
     on: On = None,
     partition: Partition = None,
     limit: Limit = DEFAULT,
@@ -151,10 +161,10 @@ def _rank(row: Document) -> tuple[float, int]:
     description="All about it, as `hpc show --json` has it.",
 )
 async def show(
-    context: Context,
+    context: NamedDependency[Context],
     job_id: JobId,
     on: On = None,
-    story: Annotated[bool, Parameter(description="also what happened to it, and why")] = False,
+    story: Annotated[bool, QueryParameter(description="also what happened to it, and why")] = False,
 ) -> Response[Document]:
     named = [one_job(job_id, on)]
     return reply(await told(context, "show", on=on, make=_first, ids=named, story=story))
@@ -174,7 +184,9 @@ def _first(answer: Document) -> Document:
     summary="Say why a job waits",
     description="And when it is to start, as `hpc explain --json` has it.",
 )
-async def explain(context: Context, job_id: JobId, on: On = None) -> Response[Document]:
+async def explain(
+    context: NamedDependency[Context], job_id: JobId, on: On = None
+) -> Response[Document]:
     named = [one_job(job_id, on)]
 
     def ask() -> Document:
@@ -197,8 +209,8 @@ async def explain(context: Context, job_id: JobId, on: On = None) -> Response[Do
 )
 async def create(
     request: Asked,
-    context: Context,
-    data: NewJob | list[NewJob],
+    context: NamedDependency[Context],
+    data: JSONBody[NewJob | list[NewJob]],
     on: On = None,
     dry_run: DryRun = False,
 ) -> Response[Document | list[Document]]:
@@ -275,7 +287,11 @@ def _verb(verb: str, summary: str) -> HTTPRouteHandler:
         "that did not, and why.",
     )
     async def act(
-        request: Asked, context: Context, job_id: JobId, data: Change | None = None, on: On = None
+        request: Asked,
+        context: NamedDependency[Context],
+        job_id: JobId,
+        data: JSONBody[Change | None] = None,
+        on: On = None,
     ) -> Response[Document]:
         said = data or Change()
         return await _changed(request, context, verb, job_id, on, {"dry_run": said.dry_run})
@@ -292,7 +308,11 @@ def _verb(verb: str, summary: str) -> HTTPRouteHandler:
     description="As `hpc cancel --json`. One that has ended is `unchanged`.",
 )
 async def cancel(
-    request: Asked, context: Context, job_id: JobId, data: Cancel | None = None, on: On = None
+    request: Asked,
+    context: NamedDependency[Context],
+    job_id: JobId,
+    data: JSONBody[Cancel | None] = None,
+    on: On = None,
 ) -> Response[Document]:
     said = data or Cancel()
     args = given(signal=said.signal) | {"dry_run": said.dry_run}
@@ -308,7 +328,11 @@ async def cancel(
     description="As `hpc rerun --json`: it becomes a new job.",
 )
 async def rerun(
-    request: Asked, context: Context, job_id: JobId, data: Rerun | None = None, on: On = None
+    request: Asked,
+    context: NamedDependency[Context],
+    job_id: JobId,
+    data: JSONBody[Rerun | None] = None,
+    on: On = None,
 ) -> Response[Document]:
     said = data or Rerun()
     args = {"failed": said.failed, "dry_run": said.dry_run}
@@ -325,9 +349,9 @@ async def rerun(
 )
 async def edit(
     request: Asked,
-    context: Context,
+    context: NamedDependency[Context],
     job_id: JobId,
-    data: dict[str, Any],
+    data: Options,
     on: On = None,
     dry_run: DryRun = False,
 ) -> Response[Document]:

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from hpcshell.core.errors import HpcError
@@ -25,10 +26,10 @@ _TAGS: Final = ["jobs"]
 MEDIA: Final = "text/plain; charset=utf-8"
 
 Which: TypeAlias = Annotated[
-    Literal["stdout", "stderr"], Parameter(description="the same, where they are joined")
+    Literal["stdout", "stderr"], PathParameter(description="the same, where they are joined")
 ]
 Tail: TypeAlias = Annotated[
-    int | None, Parameter(query="tail", ge=0, le=1_000_000, description="only the last lines")
+    int | None, QueryParameter(name="tail", ge=0, le=1_000_000, description="only the last lines")
 ]
 
 
@@ -42,12 +43,12 @@ Tail: TypeAlias = Annotated[
     "last lines with `tail`.",
 )
 async def read(
-    context: Context,
+    context: NamedDependency[Context],
     job_id: JobId,
     which: Which,
     on: On = None,
     tail: Tail = None,
-    wanted: Annotated[str | None, Parameter(header="Range", required=False)] = None,
+    wanted: Annotated[str | None, HeaderParameter(name="Range", required=False)] = None,
 ) -> Stream:
     def find() -> tuple[Log, int]:
         log = logs.opened(logs.row_of(one_job(job_id, on), on), which)
@@ -94,7 +95,7 @@ async def _sent(context: Context, log: Log, first: int, end: int) -> AsyncIterat
     "`end` says how the job ended, and is the last. It begins before the job does.",
 )
 async def follow(
-    context: Context,
+    context: NamedDependency[Context],
     job_id: JobId,
     which: Which,
     on: On = None,

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import Response, get, put
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from hpcshell.gpu import looking
 from hpcshell.jobs.opened import client
@@ -16,6 +17,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.listing import Cursor, Limit
 from hpcshell.web.paging import next_offset, paged, place_of
 from hpcshell.web.security.callers import OPERATE, READ, needs
+from hpcshell.web.stated import ONE_LINE, stated
 
 _TAGS: Final = ["machine"]
 
@@ -31,7 +33,7 @@ def _looks(path: str, verb: str, summary: str, typed: str) -> Any:
         summary=summary,
         description=f"As `{typed}` has it.",
     )
-    async def look(context: Context) -> Response[Document]:
+    async def look(context: NamedDependency[Context]) -> Response[Document]:
         return reply(await told(context, verb))
 
     return look
@@ -60,7 +62,7 @@ class NodeChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     state: Literal["up", "drain", "down"]
     """`up`; `drain`: what runs runs on; `down`: nothing is to run."""
-    reason: str = ""
+    reason: Annotated[str, stated(maxLength=1000, pattern=ONE_LINE)] = ""
     dry_run: bool = False
 
 
@@ -71,7 +73,9 @@ class NodeChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     summary="Open or close the machine for new work",
     description="As `hpc node drain --json` and its like.",
 )
-async def set_node(context: Context, data: NodeChange) -> Response[Document]:
+async def set_node(
+    context: NamedDependency[Context], data: JSONBody[NodeChange]
+) -> Response[Document]:
     asked = msgspec.structs.asdict(data)
     answer = await changed(context, context.ask("set_node", **asked))
     return reply({"schema": SCHEMA, "dry_run": data.dry_run, **answer})
@@ -84,7 +88,7 @@ async def set_node(context: Context, data: NodeChange) -> Response[Document]:
     summary="Show a reservation",
     description="As `hpc reservation show --json` has it.",
 )
-async def reservation(context: Context, name: str) -> Response[Document]:
+async def reservation(context: NamedDependency[Context], name: FromPath[str]) -> Response[Document]:
     return reply(await told(context, "reservations", make=_only, name=name))
 
 
@@ -101,8 +105,8 @@ def _only(answer: Document) -> Document:
     description="As `hpc priority --json` has it.",
 )
 async def priority(
-    context: Context,
-    user: Annotated[str | None, Parameter(max_length=256)] = None,
+    context: NamedDependency[Context],
+    user: Annotated[str | None, QueryParameter(max_length=256)] = None,
     limit: Limit = DEFAULT,
     cursor: Cursor = None,
 ) -> Response[Document]:
@@ -124,7 +128,7 @@ async def priority(
     summary="Show the cards and who is on them",
     description="As `hpc gpu status --json` has it.",
 )
-async def gpus(context: Context) -> Response[Document]:
+async def gpus(context: NamedDependency[Context]) -> Response[Document]:
     def ask() -> Document:
         asked = client()
         found, jobs = looking.status(asked), looking.active(asked)
@@ -140,7 +144,7 @@ async def gpus(context: Context) -> Response[Document]:
     summary="Say whether the cards are well",
     description="As `hpc gpu health --json` has it.",
 )
-async def gpu_health(context: Context) -> Response[Document]:
+async def gpu_health(context: NamedDependency[Context]) -> Response[Document]:
     return reply(await told(context, "gpus", make=looking.health))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from sqlalchemy import Connection, bindparam, select
 
 from hpcshell.core.errors import Wrong
@@ -23,6 +24,7 @@ from hpcshell.web.changing import Asked, changed, own_run
 from hpcshell.web.context import Context
 from hpcshell.web.requests import Tolerant
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
+from hpcshell.web.stated import Name, Time, Value, Whole
 
 _TAGS: Final = ["metrics"]
 FEW: Final = 500
@@ -32,23 +34,40 @@ FEW: Final = 500
 class Logged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One point of one metric."""
 
-    name: str
-    value: Number
+    name: Name
+    value: Value
     """`"NaN"`, `"Infinity"` and `"-Infinity"` are values, too."""
-    step: int | None = None
+    step: Whole | None = None
     """The one after the last, where it is left out."""
-    time: float | None = None
+    time: Time | None = None
     """Unix seconds; now, where it is left out."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One point (`name` and `value`), or many (`metrics`)."""
 
-    name: str | None = None
-    value: Number | None = None
-    step: int | None = None
-    time: float | None = None
+    name: Name | None = None
+    value: Value | None = None
+    step: Whole | None = None
+    time: Time | None = None
     metrics: list[Logged] | None = None
+
+    ALSO: ClassVar[dict[str, Any]] = {
+        "oneOf": [
+            {
+                "required": ["name", "value"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "value": {"type": ["number", "string"]},
+                    "metrics": {"type": "null"},
+                },
+            },
+            {
+                "required": ["metrics"],
+                "properties": {"metrics": {"type": "array"}, "value": {"type": "null"}},
+            },
+        ]
+    }
 
 
 class Accepted(Document, frozen=True, kw_only=True):
@@ -107,7 +126,10 @@ class Curves(Document, frozen=True, kw_only=True):
     "the same request counts once, however often it is sent.",
 )
 async def log(
-    request: Asked, context: Context, run_id: RunId, data: Batch | list[Logged]
+    request: Asked,
+    context: NamedDependency[Context],
+    run_id: RunId,
+    data: JSONBody[Batch | list[Logged]],
 ) -> Response[Accepted]:
     points = _points(data)
     caller = caller_of(request)
@@ -196,14 +218,14 @@ def _counted(steps: Iterable[int | None], last: int) -> list[int]:
     summary="Show what is known of a run's metrics",
     description="Of each the number of points, the last, the least and the greatest.",
 )
-async def summaries(context: Context, run_id: RunId) -> Response[Metrics]:
+async def summaries(context: NamedDependency[Context], run_id: RunId) -> Response[Metrics]:
     def work(connection: Connection) -> Metrics:
         return Metrics(run_id=run_id, metrics=runs.show(connection, run_id).metrics)
 
     return await read(context, ("summaries", run_id), work)
 
 
-Step = Annotated[int | None, Parameter(description="a step")]
+Step = Annotated[int | None, QueryParameter(description="a step", ge=-(2**63), le=2**63 - 1)]
 
 
 @get(
@@ -215,12 +237,12 @@ Step = Annotated[int | None, Parameter(description="a step")]
 )
 async def raw(
     request: Asked,
-    context: Context,
+    context: NamedDependency[Context],
     run_id: RunId,
     since: Step = None,
     until: Step = None,
-    limit: Annotated[int, Parameter(ge=1, le=reading.LIMIT)] = reading.MOST,
-    cursor: Annotated[str | None, Parameter(max_length=200)] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=reading.LIMIT)] = reading.MOST,
+    cursor: Annotated[str | None, QueryParameter(max_length=200)] = None,
 ) -> PointPage:
     key = tail(request, "metrics")
 
@@ -244,11 +266,11 @@ async def raw(
     "all metrics are shown. One that the run does not have is left out.",
 )
 async def curves(
-    context: Context,
+    context: NamedDependency[Context],
     run_id: RunId,
-    keys: Annotated[list[str] | None, Parameter(max_items=1000)] = None,
-    points: Annotated[int, Parameter(ge=LEAST, le=reading.LIMIT)] = reading.MOST,
-    by: Literal["step", "time"] = "step",
+    keys: Annotated[list[str] | None, QueryParameter(max_items=1000)] = None,
+    points: Annotated[int, QueryParameter(ge=LEAST, le=reading.LIMIT)] = reading.MOST,
+    by: FromQuery[Literal["step", "time"]] = "step",
     since: Step = None,
     until: Step = None,
 ) -> Response[Curves]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
 
 from hpcshell.core.errors import HpcError
 from hpcshell.web.context import Context
@@ -27,7 +28,9 @@ OPEN_METRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-
     summary="Figures for Prometheus",
     description="In its text format, or as OpenMetrics where that is asked for.",
 )
-async def metrics(request: Request[Any, Any, Any], context: Context) -> Response[str]:
+async def metrics(
+    request: Request[Any, Any, Any], context: NamedDependency[Context]
+) -> Response[str]:
     newer = "application/openmetrics-text" in request.headers.get("accept", "")
     figures = Figures(newer=newer)
     of_requests(figures, context.counts, context.hub)

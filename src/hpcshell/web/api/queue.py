@@ -6,8 +6,8 @@ import time
 from typing import Annotated, Any, Final, TypeAlias
 
 from litestar import Response, get
-from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import QueryParameter
 
 from hpcshell.core.instants import instant
 from hpcshell.core.states import states_of
@@ -22,23 +22,23 @@ from hpcshell.web.security.callers import READ, needs
 _TAGS: Final = ["jobs"]
 Words: TypeAlias = list[str]
 User: TypeAlias = Annotated[
-    str | None, Parameter(query="user", description="only jobs of this user", max_length=256)
+    str | None, QueryParameter(name="user", description="only jobs of this user", max_length=256)
 ]
 States: TypeAlias = Annotated[
     Words | None,
-    Parameter(query="state", description="only jobs in one of these states: PENDING, R, ..."),
+    QueryParameter(name="state", description="only jobs in one of these states: PENDING, R, ..."),
 ]
 Names: TypeAlias = Annotated[
-    Words | None, Parameter(query="name", description="only jobs of one of these names")
+    Words | None, QueryParameter(name="name", description="only jobs of one of these names")
 ]
 Tags: TypeAlias = Annotated[
-    Words | None, Parameter(query="tag", description="only jobs with all of these tags")
+    Words | None, QueryParameter(name="tag", description="only jobs with all of these tags")
 ]
 Partition: TypeAlias = Annotated[
-    str | None, Parameter(query="partition", description="only jobs of it", max_length=256)
+    str | None, QueryParameter(name="partition", description="only jobs of it", max_length=256)
 ]
 Elements: TypeAlias = Annotated[
-    bool, Parameter(query="elements", description="a row for each element of an array")
+    bool, QueryParameter(name="elements", description="a row for each element of an array")
 ]
 
 
@@ -59,12 +59,14 @@ async def chosen(
     "`hpc queue --json` has it.",
 )
 async def queue(
-    context: Context,
-    filters: Document,
+    context: NamedDependency[Context],
+    filters: NamedDependency[Document],
     on: On = None,
     partition: Partition = None,
     elements: Elements = False,
-    recent: Annotated[bool, Parameter(description="also what ended a short while ago")] = False,
+    recent: Annotated[
+        bool, QueryParameter(description="also what ended a short while ago")
+    ] = False,
     limit: Limit = DEFAULT,
     cursor: Cursor = None,
 ) -> Response[Listing]:
@@ -92,11 +94,13 @@ WHEN: Final = "an instant: `18:30`, `today`, `2026-11-30T08:00`, `now-2h`, `@179
     description="The latest first, as `hpc history --json` has it.",
 )
 async def history(
-    context: Context,
-    filters: Document,
+    context: NamedDependency[Context],
+    filters: NamedDependency[Document],
     on: On = None,
-    since: Annotated[str | None, Parameter(description=f"what ended from then on; {WHEN}")] = None,
-    until: Annotated[str | None, Parameter(description=f"what ended before; {WHEN}")] = None,
+    since: Annotated[
+        str | None, QueryParameter(description=f"what ended from then on; {WHEN}")
+    ] = None,
+    until: Annotated[str | None, QueryParameter(description=f"what ended before; {WHEN}")] = None,
     elements: Elements = False,
     limit: Limit = DEFAULT,
     cursor: Cursor = None,

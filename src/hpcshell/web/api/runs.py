@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from litestar import HttpMethod, Response, delete, get, patch, post, route
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
+from litestar.enums import RequestEncodingType
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import BodyKwarg, JSONBody
 from sqlalchemy import Connection
 
 from hpcshell.track.joining.refs import ref_of
@@ -23,77 +25,92 @@ from hpcshell.web.context import Context
 from hpcshell.web.listing import asked
 from hpcshell.web.requests import Tolerant
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
+from hpcshell.web.stated import (
+    NAMES,
+    Code,
+    Element,
+    JobId,
+    Kind,
+    Pairs,
+    RunKey,
+    Status,
+    Text,
+    Time,
+    Whole,
+    Word,
+)
 
 _TAGS: Final = ["runs"]
-JobId = int | str | None
-"""As the scheduler writes it: 12, "12_3", "12[3].server"."""
+Named: TypeAlias = Annotated[
+    dict[str, Any], BodyKwarg(media_type=RequestEncodingType.JSON, schema_extra=NAMES)
+]
+"""Names and values."""
 
 
 class NamedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The job that a run is."""
 
-    kind: str
-    """`local`, `slurm`, `pbs`, `lsf` or `sge`."""
-    id: int | str
-    cluster: str | None = None
-    element: int | None = None
+    kind: Kind
+    id: JobId
+    cluster: Word | None = None
+    element: Element | None = None
     """Of an array."""
 
 
 class RunToMake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A run that begins; it is the caller's. All of it may be left out."""
 
-    run_id: str | None = None
+    run_id: RunKey | None = None
     """32 hexadecimal digits, where the client makes ids: the same one again is the same run."""
-    name: str | None = None
-    seed: int | None = None
+    name: Word | None = None
+    seed: Whole | None = None
     config: dict[str, Any] | None = None
     """Any object. Its leaves become parameters: `optimizer.lr`."""
-    params: dict[str, Any] | None = None
-    tags: dict[str, Any] | None = None
-    note: str | None = None
-    host: str | None = None
-    parent_run_id: str | None = None
-    status: str | None = None
-    started_at: float | None = None
+    params: Pairs | None = None
+    tags: Pairs | None = None
+    note: Text | None = None
+    host: Word | None = None
+    parent_run_id: RunKey | None = None
+    status: Status | None = None
+    started_at: Time | None = None
     job: NamedJob | None = None
-    cluster: str | None = None
+    cluster: Word | None = None
     """Of the job that the next fields name."""
-    element: int | None = None
-    slurm_job_id: JobId = None
-    pbs_job_id: JobId = None
-    lsf_job_id: JobId = None
-    sge_job_id: JobId = None
-    local_job_id: JobId = None
+    element: Element | None = None
+    slurm_job_id: JobId | None = None
+    pbs_job_id: JobId | None = None
+    lsf_job_id: JobId | None = None
+    sge_job_id: JobId | None = None
+    local_job_id: JobId | None = None
 
 
 class RunChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be changed: what is left out stays. A tag that is `null` is taken away."""
 
-    name: str | None = None
-    note: str | None = None
-    status: str | None = None
-    reason: str | None = None
-    exit_code: int | None = None
-    tags: dict[str, Any] = {}
-    params: dict[str, Any] = {}
+    name: Word | None = None
+    note: Text | None = None
+    status: Status | None = None
+    reason: Text | None = None
+    exit_code: Code | None = None
+    tags: Pairs = {}
+    params: Pairs = {}
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a run stands."""
 
-    status: str
+    status: Status
     """Ours, or what others say: FINISHED, killed, ..."""
-    reason: str | None = None
-    exit_code: int | None = None
-    time: float | None = None
+    reason: Text | None = None
+    exit_code: Code | None = None
+    time: Time | None = None
     """Since when, Unix seconds; now, where it is left out."""
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Words about a run."""
 
-    note: str
+    note: Text
 
 
 class Runs(Document, frozen=True, kw_only=True):
@@ -124,7 +141,9 @@ def texts_of(given: dict[str, Any] | None) -> dict[str, str]:
     description="Answers with the run and its `run_id`. A run has one job at most: it is named by "
     "`job`, or by a field such as `slurm_job_id`.",
 )
-async def begin(request: Asked, context: Context, id: Id, data: RunToMake) -> Response[Run]:
+async def begin(
+    request: Asked, context: NamedDependency[Context], id: Id, data: JSONBody[RunToMake]
+) -> Response[Run]:
     new = _new(number_of(id), caller_of(request).user, data)
 
     def work(connection: Connection, now: float) -> Run:
@@ -162,7 +181,9 @@ def _new(experiment_id: int, user: str, data: RunToMake) -> runs.NewRun:
     summary="List the runs of an experiment",
     description="Pages of them; see `GET /runs`.",
 )
-async def of_experiment(context: Context, id: Id, wanted: Wanted) -> Response[Runs]:
+async def of_experiment(
+    context: NamedDependency[Context], id: Id, wanted: NamedDependency[Wanted]
+) -> Response[Runs]:
     return await _page(context, msgspec.structs.replace(wanted, experiments=(number_of(id),)))
 
 
@@ -175,7 +196,9 @@ async def of_experiment(context: Context, id: Id, wanted: Wanted) -> Response[Ru
     description="Pages of them, each with its parameters, tags, last metrics and job. `filter` and "
     "`sort` name columns, `metrics.NAME`, `params.NAME`, `tags.NAME` and `job.COLUMN`.",
 )
-async def every(context: Context, wanted: Wanted) -> Response[Runs]:
+async def every(
+    context: NamedDependency[Context], wanted: NamedDependency[Wanted]
+) -> Response[Runs]:
     return await _page(context, wanted)
 
 
@@ -196,7 +219,7 @@ async def _page(context: Context, wanted: Wanted) -> Response[Runs]:
     summary="Show a run",
     description="Deleted ones, too: `deleted_at` says so.",
 )
-async def show(context: Context, run_id: RunId) -> Run:
+async def show(context: NamedDependency[Context], run_id: RunId) -> Run:
     return await context.read(lambda connection: runs.show(connection, run_id, prices(context)))
 
 
@@ -226,7 +249,9 @@ async def _change(request: Asked, context: Context, run_id: str, work: Change) -
     description="Changes what is given, all of it or nothing. Others' runs are changed by "
     "operators.",
 )
-async def change(request: Asked, context: Context, run_id: RunId, data: RunChange) -> Response[Run]:
+async def change(
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[RunChange]
+) -> Response[Run]:
     return await _change(
         request, context, run_id, lambda connection, now: _apply(connection, now, run_id, data)
     )
@@ -266,7 +291,7 @@ def _tag(connection: Connection, run_id: str, tags: dict[str, Any], now: float) 
     description="It can be restored for as long as [track] keep_deleted says. Deleting it again "
     "does nothing.",
 )
-async def remove(request: Asked, context: Context, run_id: RunId) -> Response[Run]:
+async def remove(request: Asked, context: NamedDependency[Context], run_id: RunId) -> Response[Run]:
     return await _change(
         request, context, run_id, lambda connection, now: runs.delete(connection, run_id, now)
     )
@@ -280,7 +305,9 @@ async def remove(request: Asked, context: Context, run_id: RunId) -> Response[Ru
     summary="Bring a deleted run back",
     description="403 where its experiment is deleted: restore that.",
 )
-async def restore(request: Asked, context: Context, run_id: RunId) -> Response[Run]:
+async def restore(
+    request: Asked, context: NamedDependency[Context], run_id: RunId
+) -> Response[Run]:
     return await _change(
         request, context, run_id, lambda connection, now: runs.restore(connection, run_id, now)
     )
@@ -294,7 +321,9 @@ async def restore(request: Asked, context: Context, run_id: RunId) -> Response[R
     summary="Say that a run lives",
     description="One that has said nothing for as long as [track] lost_after says is LOST.",
 )
-async def heartbeat(request: Asked, context: Context, run_id: RunId) -> Response[Run]:
+async def heartbeat(
+    request: Asked, context: NamedDependency[Context], run_id: RunId
+) -> Response[Run]:
     return await _change(
         request, context, run_id, lambda connection, now: runs.heartbeat(connection, run_id, now)
     )
@@ -319,7 +348,9 @@ def _both_ways(path: str, summary: str, description: str) -> Callable[[Any], HTT
     "Say how a run stands",
     "One that has ended takes what comes late: metrics, and another status.",
 )
-async def status(request: Asked, context: Context, run_id: RunId, data: Standing) -> Response[Run]:
+async def status(
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[Standing]
+) -> Response[Run]:
     def work(connection: Connection, now: float) -> None:
         runs.set_status(
             connection,
@@ -340,7 +371,7 @@ async def status(request: Asked, context: Context, run_id: RunId, data: Standing
     "An object of names and values. A parameter never changes: 409 where it has another value.",
 )
 async def params(
-    request: Asked, context: Context, run_id: RunId, data: dict[str, Any]
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: Named
 ) -> Response[Run]:
     given = texts_of(data)
     return await _change(
@@ -357,7 +388,7 @@ async def params(
     "An object of names and values, which are written over what there is; `null` takes one away.",
 )
 async def tags(
-    request: Asked, context: Context, run_id: RunId, data: dict[str, Any]
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: Named
 ) -> Response[Run]:
     return await _change(
         request, context, run_id, lambda connection, now: _tag(connection, run_id, data, now)
@@ -365,7 +396,9 @@ async def tags(
 
 
 @_both_ways("/runs/{run_id:str}/note", "Write a note about a run", "In place of the one it has.")
-async def note(request: Asked, context: Context, run_id: RunId, data: Note) -> Response[Run]:
+async def note(
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[Note]
+) -> Response[Run]:
     return await _change(
         request,
         context,
@@ -379,7 +412,9 @@ async def note(request: Asked, context: Context, run_id: RunId, data: Note) -> R
     "Say which job a run is",
     "The job of a scheduler; it need not be known yet.",
 )
-async def job(request: Asked, context: Context, run_id: RunId, data: NamedJob) -> Response[Run]:
+async def job(
+    request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[NamedJob]
+) -> Response[Run]:
     named = ref_of({"job": msgspec.to_builtins(data)})
     assert named is not None
     return await _change(

@@ -6,6 +6,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 from litestar import Response, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
@@ -82,7 +84,9 @@ def _check_count(jobs: int) -> None:
     description="What `hpc simulate --json` answers: an object for one policy, an array for "
     "several. What takes longer than a minute is stopped.",
 )
-async def simulate(context: Context, data: Simulation) -> Response[Document | list[Document]]:
+async def simulate(
+    context: NamedDependency[Context], data: JSONBody[Simulation]
+) -> Response[Document | list[Document]]:
     log = data.swf or ""
     if len(log) > LARGEST:
         raise Wrong(f"the log has {len(log):,} characters", f"at most {LARGEST:,} are read")

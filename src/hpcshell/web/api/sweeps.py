@@ -13,7 +13,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from hpcshell.core.errors import NotFound, Refused, Wrong
 from hpcshell.core.words import quote
@@ -31,19 +32,23 @@ _TAGS: Final = ["sweeps"]
 
 Directory: TypeAlias = Annotated[
     str | None,
-    Parameter(
-        query="directory",
+    QueryParameter(
+        name="directory",
         max_length=4096,
+        pattern="^/",
         description="the project, by its absolute path; the directory in which the server was "
         "started, where it is left out",
     ),
 ]
+SweepId: TypeAlias = Annotated[
+    str, PathParameter(pattern=r"^[^./\\\s-][^/\\\s]{0,99}$", description="as it is listed")
+]
 Metric: TypeAlias = Annotated[
-    str, Parameter(query="metric", max_length=300, description="other than the specification's")
+    str, QueryParameter(name="metric", max_length=300, description="other than the specification's")
 ]
 Direction: TypeAlias = Annotated[
     Literal["minimize", "maximize"] | None,
-    Parameter(query="direction", description="which end of it is best"),
+    QueryParameter(name="direction", description="which end of it is best"),
 ]
 
 
@@ -91,9 +96,9 @@ async def _look(
     description="The latest first, as `hpc sweep recent --json` has it.",
 )
 async def recent(
-    context: Context,
+    context: NamedDependency[Context],
     directory: Directory = None,
-    limit: Annotated[int, Parameter(ge=1, le=1000)] = 20,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 20,
 ) -> Response[Document]:
     def look() -> Document:
         rows, _ = documents.rows(project_of(context, directory), limit)
@@ -110,7 +115,7 @@ async def recent(
     description="As `hpc sweep status --json` has it.",
 )
 async def status(
-    context: Context, sweep_id: str, directory: Directory = None
+    context: NamedDependency[Context], sweep_id: SweepId, directory: Directory = None
 ) -> Response[Document]:
     return await _look(context, directory, sweep_id, "status", lambda sweep: sweep.status())
 
@@ -123,10 +128,10 @@ async def status(
     description="As `hpc sweep best --json` has it.",
 )
 async def best(
-    context: Context,
-    sweep_id: str,
+    context: NamedDependency[Context],
+    sweep_id: SweepId,
     directory: Directory = None,
-    count: Annotated[int, Parameter(ge=1, le=1000)] = 10,
+    count: Annotated[int, QueryParameter(ge=1, le=1000)] = 10,
     metric: Metric = "",
     direction: Direction = None,
 ) -> Response[Document]:
@@ -145,8 +150,8 @@ async def best(
     description="As `hpc sweep report --json` has it.",
 )
 async def report(
-    context: Context,
-    sweep_id: str,
+    context: NamedDependency[Context],
+    sweep_id: SweepId,
     directory: Directory = None,
     metric: Metric = "",
     direction: Direction = None,
@@ -172,7 +177,7 @@ def _report(sweep: Sweep, metric: str, direction: Any, best: int) -> Any:
     description="As `hpc sweep errors --json` has it.",
 )
 async def errors(
-    context: Context, sweep_id: str, directory: Directory = None
+    context: NamedDependency[Context], sweep_id: SweepId, directory: Directory = None
 ) -> Response[Document]:
     def tell(sweep: Sweep) -> Document:
         from hpcshell.sweeps.errors import errors as grouped
@@ -185,7 +190,7 @@ async def errors(
 # ------------------------------------------------------------------------------------- changing
 
 
-class Cancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SweepCancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How it is to be cancelled."""
 
     dry_run: bool = False
@@ -229,9 +234,9 @@ async def _change(
 )
 async def cancel(
     request: Asked,
-    context: Context,
-    sweep_id: str,
-    data: Cancel | None = None,
+    context: NamedDependency[Context],
+    sweep_id: SweepId,
+    data: JSONBody[SweepCancel | None] = None,
     directory: Directory = None,
 ) -> Response[Document]:
     dry_run = data is not None and data.dry_run
@@ -254,9 +259,9 @@ async def cancel(
 )
 async def resume(
     request: Asked,
-    context: Context,
-    sweep_id: str,
-    data: Resume | None = None,
+    context: NamedDependency[Context],
+    sweep_id: SweepId,
+    data: JSONBody[Resume | None] = None,
     directory: Directory = None,
 ) -> Response[Document]:
     said = data or Resume()

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from hpcshell.core.errors import Wrong
 from hpcshell.machine import clock
@@ -24,17 +26,18 @@ from hpcshell.web.security.callers import (
     role_of,
     scopes_of,
 )
+from hpcshell.web.stated import Name, Time
 
 
 class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token to make."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=250)]
-    user: Annotated[str, msgspec.Meta(min_length=1, max_length=250)]
+    name: Name
+    user: Name
     role: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*ROLES, *ALIASES]})] = "user"
     scopes: list[Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(SCOPES)})]] = []
     """Rights, fewer than the role has; none: all that it has."""
-    expires_at: float | None = None
+    expires_at: Time | None = None
 
 
 class MadeToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,12 +57,12 @@ class TokenList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @get("/tokens", guards=[needs(ADMIN)], summary="List the tokens", tags=["tokens"])
-async def listing(context: Context) -> Response[TokenList]:
+async def listing(context: NamedDependency[Context]) -> Response[TokenList]:
     return await read(context, "tokens", lambda opened: TokenList(rows=kept.listed(opened)))
 
 
 @post("/tokens", guards=[needs(ADMIN)], summary="Make a token", tags=["tokens"])
-async def create(context: Context, data: NewToken) -> MadeToken:
+async def create(context: NamedDependency[Context], data: JSONBody[NewToken]) -> MadeToken:
     now = clock.now()
     role = role_of(data.role)
     scopes = scopes_of(role, data.scopes)
@@ -86,7 +89,11 @@ async def create(context: Context, data: NewToken) -> MadeToken:
     summary="Revoke a token, and the sessions that began with it",
     tags=["tokens"],
 )
-async def revoke(context: Context, authentication: Authentication, token_id: int) -> Token:
+async def revoke(
+    context: NamedDependency[Context],
+    authentication: NamedDependency[Authentication],
+    token_id: FromPath[int],
+) -> Token:
     revoked = await context.change(
         lambda connection: sessions.revoke(connection, token_id, clock.now())
     )

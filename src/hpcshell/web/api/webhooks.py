@@ -8,10 +8,12 @@ With a token that has the right `events` it needs no signature.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from litestar import Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
 from sqlalchemy import Connection
 
 from hpcshell.core.errors import Refused, Wrong
@@ -22,6 +24,7 @@ from hpcshell.track.joining.hooks import told
 from hpcshell.track.joining.signing import Signature
 from hpcshell.track.joining.spooled import fields_of
 from hpcshell.track.store import seen
+from hpcshell.track.store.jobs import KINDS
 from hpcshell.track.store.jobstates import Told, take
 from hpcshell.web.context import Context
 from hpcshell.web.polling import nudge
@@ -30,6 +33,8 @@ from hpcshell.web.security.callers import EVENTS, Unauthenticated, caller_of
 LONGEST: Final = 64 << 10
 """Bytes of a body."""
 HOW: Final = "hpc track epilog --install writes a script that signs as it should"
+
+Kind: TypeAlias = Annotated[str, PathParameter(schema_extra={"enum": list(KINDS)})]
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -48,7 +53,11 @@ class Heard(msgspec.Struct, frozen=True):
     summary="What became of a job, as an epilog says it",
     tags=["webhooks"],
 )
-async def webhook(request: Request[Any, Any, Any], context: Context, kind: str) -> Response[Heard]:
+async def webhook(
+    request: Request[Any, Any, Any],
+    context: NamedDependency[Context],
+    kind: Kind,
+) -> Response[Heard]:
     """Take in what an epilog says of a job. Whatever comes twice, or late, counts once.
 
     Answers 202 where the job was not known yet.

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Response, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from hpcshell.web.asking import Document, reply
 from hpcshell.web.context import Context
@@ -64,7 +66,9 @@ def words_of(asked: Question) -> list[str]:
     description="As things stand, and after changes, as `hpc whatif --json` has it. Nothing is "
     "changed.",
 )
-async def whatif(context: Context, data: Question | None = None) -> Response[Document]:
+async def whatif(
+    context: NamedDependency[Context], data: JSONBody[Question | None] = None
+) -> Response[Document]:
     return reply(await context.apart.document(words_of(data or Question())))
 
 

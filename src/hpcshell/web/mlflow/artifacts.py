@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from litestar import Request, Response, delete, get, post, put
+from litestar.di import NamedDependency
 from sqlalchemy import Connection
 
 from hpcshell.core.errors import NotFound, Wrong
@@ -121,7 +122,7 @@ def _on_disk(artifacts: Artifacts, place: Place) -> Iterator[FileTold]:
 
 
 @get("/artifacts", guards=[needs(READ)], include_in_schema=False)
-async def listing(request: Call, context: Context) -> Response[bytes]:
+async def listing(request: Call, context: NamedDependency[Context]) -> Response[bytes]:
     """Files and directories, named from the directory that is asked for."""
     place = place_of(asked.given(request.query_params.get("path", ""), "path"))
     if place.of_model:
@@ -166,7 +167,7 @@ def _named(request: Call) -> Place:
 
 
 @put("/artifacts/{path:path}", guards=[needs(TRACK)], status_code=200, include_in_schema=False)
-async def upload(request: Call, context: Context) -> Response[bytes]:
+async def upload(request: Call, context: NamedDependency[Context]) -> Response[bytes]:
     """Take a file in; it replaces the one of the same path."""
     place, by = _named(request), By(caller_of(request), clock.now())
     await context.read(lambda connection: _allow(connection, place, by))
@@ -189,7 +190,7 @@ async def upload(request: Call, context: Context) -> Response[bytes]:
     media_type="application/octet-stream",
     include_in_schema=False,
 )
-async def fetch(request: Call, context: Context) -> Response[Any]:
+async def fetch(request: Call, context: NamedDependency[Context]) -> Response[Any]:
     """The bytes of a file."""
     place = _named(request)
     if place.of_model:
@@ -206,7 +207,7 @@ async def fetch(request: Call, context: Context) -> Response[Any]:
 
 
 @delete("/artifacts/{path:path}", guards=[needs(TRACK)], status_code=200, include_in_schema=False)
-async def remove(request: Call, context: Context) -> Response[bytes]:
+async def remove(request: Call, context: NamedDependency[Context]) -> Response[bytes]:
     """Delete a file, or all beneath a directory."""
     place, by = place_of(tail(request, "artifacts")), By(caller_of(request), clock.now())
     await context.read(lambda connection: _allow(connection, place, by))

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from litestar import MediaType, Request, Response, route
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from sqlalchemy import Connection
 
@@ -46,7 +47,7 @@ def reads(
     """A path at which something is read."""
     asked_of = _reading(kind)
 
-    async def handler(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
+    async def handler(request: Call, context: NamedDependency[Context]) -> Response[bytes]:
         asked = await asked_of(request)
         return told(await context.read(lambda connection: work(connection, asked)))
 
@@ -59,7 +60,7 @@ def changes(
     """A path at which something is changed."""
     asked_of = _reading(kind)
 
-    async def handler(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
+    async def handler(request: Call, context: NamedDependency[Context]) -> Response[bytes]:
         asked = await asked_of(request)
         by = By(caller_of(request), clock.now(), await request.body())
         return told(await context.change(lambda connection: work(connection, asked, by)))

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import MediaType, Request, Response, get, route
+from litestar.params import FromPath
 
 from hpcshell.core.words import quote
 from hpcshell.web.mlflow.calls import told
@@ -76,7 +77,7 @@ def _absent(rest: str) -> Exception:
     guards=[needs(READ)],
     include_in_schema=False,
 )
-async def others(rest: str) -> None:
+async def others(rest: FromPath[str]) -> None:
     """All other paths of MLflow's."""
     raise _absent(rest)
 

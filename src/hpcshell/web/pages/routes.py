@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from hpcshell import __version__
 from hpcshell.core.errors import HpcError, NotFound
@@ -70,7 +72,7 @@ async def docs(request: Asked) -> Response[str]:
 
 
 @get("/static/{name:str}", opt={"open": True}, include_in_schema=False)
-async def static(name: str) -> Response[bytes]:
+async def static(name: FromPath[str]) -> Response[bytes]:
     if name not in KINDS:
         raise NotFound("there is no such file", "see /docs")
     return Response(_file(name), media_type=KINDS[name], headers={"cache-control": "no-cache"})
@@ -87,7 +89,11 @@ async def login_form(request: Asked) -> Response[str]:
 
 
 @post("/login", opt={"open": True}, include_in_schema=False, status_code=303)
-async def login(request: Asked, context: Context, authentication: Authentication) -> Response[Any]:
+async def login(
+    request: Asked,
+    context: NamedDependency[Context],
+    authentication: NamedDependency[Authentication],
+) -> Response[Any]:
     head = head_in(request.scope)
     form = await request.body()
     secret = sessions.cookies_of(head).get(sessions.FORM, "")
@@ -95,9 +101,10 @@ async def login(request: Asked, context: Context, authentication: Authentication
     target = sessions.field(form, "next")
     if not secret or not hmac.compare_digest(said, sessions.csrf_of(secret).encode()):
         return _form(request, next=target, status=403, trouble="The form was old: try again.")
-    caller = await authentication.tokens.caller(sessions.field(form, "token").strip())
+    token = sessions.field(form, "token").strip()
+    caller = await authentication.tokens.caller(token)
     if caller is None:
-        return _refused(request, authentication.failed(head), target)
+        return _refused(request, authentication.failed(head, token), target)
     session = await context.change(
         lambda connection: sessions.begin(connection, caller, clock.now())
     )
@@ -107,7 +114,9 @@ async def login(request: Asked, context: Context, authentication: Authentication
 
 @post("/logout", include_in_schema=False, status_code=303)
 async def logout(
-    request: Asked, context: Context, authentication: Authentication
+    request: Asked,
+    context: NamedDependency[Context],
+    authentication: NamedDependency[Authentication],
 ) -> Response[bytes]:
     head = head_in(request.scope)
     caller = caller_of(request)

@@ -13,12 +13,15 @@ from hpcshell.web.context import Context
 from hpcshell.web.errors import TooMany
 from hpcshell.web.security import sessions
 from hpcshell.web.security.callers import ROLES, Caller, Unauthenticated
+from hpcshell.web.security.guessing import Guesses
 from hpcshell.web.security.heads import Head
-from hpcshell.web.security.limits import Rates
+from hpcshell.web.security.limits import TOKEN
 from hpcshell.web.security.tokens import Tokens
 
-FAILURES: Final = 10
-"""Wrong tokens of one peer that are answered in a minute."""
+GUESSES: Final = 10
+"""Different tokens that nobody has, of one peer, that are answered in a minute."""
+MISTAKES: Final = 60
+"""The same of words that can be no token: whoever sends these guesses at nothing."""
 PEER: Final = "hpcshell.peer"
 """Key of the ASGI scope under which the user id of a Unix socket's peer is."""
 
@@ -29,15 +32,18 @@ class Authentication:
     def __init__(self, context: Context) -> None:
         self.tokens = Tokens(context)
         self._web: WebSettings = context.settings.web
-        self._failures = Rates(FAILURES / 60, FAILURES)
+        self._guesses = Guesses(GUESSES)
+        self._mistakes = Guesses(MISTAKES)
 
     async def caller(self, head: Head, scope: Any) -> Caller | None:
         """Who sends this; `None`: nobody says so. Raises `Unauthenticated` and `TooMany`."""
         given = head.headers.get(b"authorization")
         if given is not None:
-            caller = await self.tokens.caller(_token_in(given))
+            token = _token_in(given)
+            caller = await self.tokens.caller(token)
             if caller is None:
-                raise self.failed(head)
+                might_be = TOKEN.fullmatch(token) is not None
+                raise self.failed(head, given.decode("latin-1"), guess=might_be)
             return caller
         session = sessions.cookies_of(head).get(sessions.name_of(head), "")
         if session and (caller := await self.tokens.caller(session, session=True)):
@@ -60,9 +66,11 @@ class Authentication:
             role = "operator"
         return Caller(user=user, role=role, rights=ROLES[role], how="proxy")
 
-    def failed(self, head: Head) -> HpcError:
-        """The error for a wrong token. They are counted, and right ones are not kept out."""
-        if wait := self._failures.take(head.peer):
+    def failed(self, head: Head, word: str, *, guess: bool = True) -> HpcError:
+        """The error for a word that is no token, or nobody's. Different ones are counted, and who
+        sends a right one is not kept out. `guess`: it might have been one."""
+        counted = self._guesses if guess else self._mistakes
+        if wait := counted.take(head.peer, word):
             return TooMany("too many wrong tokens", "wait, then send a right one", wait)
         return Unauthenticated(
             "that token is not known, has expired or was revoked", "hpc web token create"

@@ -197,7 +197,7 @@ def main() -> int:
         finally:
             hpc("daemon", "stop", "--cancel")
     print("\n" + goal_table(GOALS, figures))
-    return int(chosen.strict and misses(GOALS, figures) > 0)
+    return int(chosen.strict and bool(misses(GOALS, figures)))
 
 
 if __name__ == "__main__":

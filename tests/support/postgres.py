@@ -24,6 +24,7 @@ import psycopg
 import pytest
 
 from tests.support.clusters.packages import need
+from tests.support.homes import clean_environment
 
 READY = b"ready to accept connections"
 USER = "postgres"
@@ -64,6 +65,7 @@ class Server:
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             cwd=self.directory,
+            env=clean_environment(),  # it outlives the home of the test that it is started for
         )
         assert self.process.stderr is not None
         said = []

@@ -29,9 +29,10 @@ from urllib.request import Request, urlopen
 
 from hpcshell.client.client import Client
 from hpcshell.machine.paths import places
+from hpcshell.track.client.surroundings import host
 from hpcshell.track.store import cursors
 from hpcshell.track.store.opening import open_store, url_of
-from hpcshell.web.following import STREAM
+from hpcshell.web.following import stream_of
 
 from harness.accounting import process_seconds
 from harness.figures import Goal, median, misses, percentile
@@ -227,7 +228,7 @@ def fill_store(size: Size) -> None:
         last = max(event["seq"] for event in daemon.stream("events", since=0))
     with open_store(url_of("", places(os.environ))) as store:
         fill(store, size)
-        store.change(lambda opened: cursors.move(opened, STREAM, last, time.time()))
+        store.change(lambda opened: cursors.move(opened, stream_of(host()), last, time.time()))
 
 
 def measure(home: Path, size: Size, seconds: float, only: str = "") -> dict[str, float]:

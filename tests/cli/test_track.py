@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from sqlalchemy import Connection
 
 from hpcshell.jobs.surroundings import here
+from hpcshell.track import run as begin
+from hpcshell.track.artifacts import Artifacts
 from hpcshell.track.store import experiments, runs
 from hpcshell.track.store.jobs import JobRef
 from hpcshell.track.store.opening import open_store, url_of
 from hpcshell.track.store.runs import NewRun
 from tests.cli.conftest import Cli
+from tests.track.points.spooled import RUN, SOURCE, WHOLE
 from tests.track.store.made import NOW, measured
 
 FIRST, SECOND = "aaaa" * 8, "aabb" * 8
@@ -134,10 +139,59 @@ def test_what_is_deleted_comes_back_until_it_is_purged(track: Cli) -> None:
     track("track", "undo", "--experiment", 1, check=True)
     assert len(track("track", "runs", "--quiet", check=True).out.split()) == 2
 
+    uploads = Artifacts(here().track_artifacts, 100)
+    for owner in (FIRST, "m-1"):
+        upload = uploads.begin(owner, "a/b")
+        upload.seal()
+        upload.place()
     track("track", "delete", "--experiment", "mnist", check=True)
     assert track("track", "purge", "--older-than", "0").code == 4  # nobody can be asked
     track("track", "purge", "--older-than", "0", "--yes", check=True)
     assert track("track", "undo", "--experiment", 1).code == 3
+    assert sorted(os.listdir(uploads.root)) == ["incoming", "m-1"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("experiments",),
+        ("runs", "--deleted"),
+        ("runs", "mnist"),
+        ("show", RUN),
+        ("compare", RUN),
+        ("best", "mnist", "loss"),
+        ("export",),
+    ],
+)
+def test_who_looks_sees_what_was_logged_here_without_any_server(cli: Cli, words) -> None:
+    spool = here().track_spool
+    os.makedirs(spool)
+    with open(f"{spool}/{SOURCE}.jsonl", "wb") as file:
+        file.write(WHOLE)
+    for _ in range(2):
+        cli("track", *words, check=True)
+        (run,) = cli("track", "runs", "--json", check=True).json["rows"]
+        assert (run["run_id"], run["experiment"], run["status"]) == (RUN, "mnist", "COMPLETED")
+        assert run["metrics"]["loss"]["count"] == 2
+    assert os.listdir(spool) == [f"{SOURCE}.jsonl"], "only sync removes files"
+
+
+def test_what_cannot_be_taken_in_keeps_nobody_from_looking(cli: Cli) -> None:
+    spool = here().track_spool
+    os.makedirs(spool)
+    for name in ("nonsense.jsonl", f"{'0' * 32}.jsonl"):
+        with open(f"{spool}/{name}", "wb") as file:
+            file.write(b"\xff{\n")
+    said = cli("track", "runs", check=True)
+    assert said.err.strip() == "no runs that fit"
+
+
+def test_a_run_is_seen_as_soon_as_it_is_begun(cli: Cli) -> None:
+    with begin("quick", url="") as run:
+        run.log(loss=0.5)
+        (row,) = cli("track", "runs", "quick", "--json", check=True).json["rows"]
+        assert (row["run_id"], row["status"]) == (run.run_id, "RUNNING")
+        assert row["metrics"]["loss"]["last"] == 0.5
 
 
 def test_the_database_is_brought_to_the_newest_version(cli: Cli) -> None:

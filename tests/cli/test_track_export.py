@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from hpcshell.cli.track_export import FORMS
-from hpcshell.cli.track_opened import opened
+from hpcshell.cli.tracked import opened
 from hpcshell.track.points.append import append
 from hpcshell.track.points.chunks import Points
 from hpcshell.track.points.exporting import FORMS as WRITTEN
@@ -31,7 +31,7 @@ def filled(cli: Cli) -> None:
             runs.create(connection, NewRun(experiment_id=experiment.id, run_id=run_id), 1.0)
             append(connection, run_id, {"loss": Points([1, 2], [1.0, 2.0], [9.0, loss])}, 2.0)
 
-    with opened() as store:
+    with opened().store as store:
         store.change(fill)
 
 

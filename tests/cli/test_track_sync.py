@@ -8,6 +8,8 @@ import os
 import pytest
 
 from hpcshell import track
+from hpcshell.machine.paths import places
+from hpcshell.track.joining.signing import sign, webhook_key
 from tests.support.ingest_server import Answered, IngestServer
 
 
@@ -104,9 +106,21 @@ def test_without_a_url_files_are_taken_into_the_store_here(spool, hpc, home):
     assert points(home, "a" * 32) == 10
 
 
+def test_events_of_epilogs_are_taken_into_the_store_here(home, hpc, tmp_path):
+    body = b"job_id=12&event=end&exit_code=3&cluster=frontier"
+    key = webhook_key(places({"HPCSHELL_HOME": str(home)}))
+    event = tmp_path / "event-0001.event"
+    event.write_bytes(str(sign(key, 1000, "event-0001", body)).encode() + b"\nslurm\n" + body)
+    assert "no spool files" in hpc("track", "sync", tmp_path, "--dry-run", check=True).stderr
+    done = hpc("track", "sync", tmp_path, "--json", check=True)
+    assert json.loads(done.stdout) == {"schema": 1, "rows": [], "events": 1}
+    assert not event.exists()
+    listed = json.loads(hpc("track", "runs", "--json", check=True).stdout)["rows"]
+    assert [(run["status"], run["exit_code"]) for run in listed] == [("FAILED", 3)]
+
+
 def points(home, run_id: str) -> int:
     """How many points of `loss` the store of a home has."""
-    from hpcshell.machine.paths import places
     from hpcshell.track.store import runs
     from hpcshell.track.store.opening import open_store, url_of
 

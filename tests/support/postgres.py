@@ -2,7 +2,7 @@
 afterwards.
 
 - ``postgres``: the running server, one for a whole run of tests.
-- ``Server.database()``: the URL of a new, empty database.
+- ``Server.database()``: the URL of a new, empty database, or of a copy of another.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import psycopg
 import pytest
 
 from tests.support.clusters.packages import need
+from tests.support.homes import clean_environment
 
 READY = b"ready to accept connections"
 USER = "postgres"
@@ -64,6 +65,7 @@ class Server:
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             cwd=self.directory,
+            env=clean_environment(),  # it outlives the home of the test that it is started for
         )
         assert self.process.stderr is not None
         said = []
@@ -82,12 +84,24 @@ class Server:
             self.process.wait(60)
             self.process = None
 
-    def database(self) -> str:
-        """The URL of a new, empty database."""
+    def database(self, like: str = "") -> str:
+        """The URL of a new database: empty, or a copy of one that nobody uses."""
         name = f"t{next(self.numbers)}"
-        with psycopg.connect(host=str(self.directory), user=USER, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        template = f' TEMPLATE "{_name_of(like)}"' if like else ""
+        self._say(f'CREATE DATABASE "{name}"{template}')
         return f"postgresql://{USER}@/{name}?host={self.directory}"
+
+    def drop(self, url: str) -> None:
+        """Remove a database, whoever uses it."""
+        self._say(f'DROP DATABASE "{_name_of(url)}" WITH (FORCE)')
+
+    def _say(self, statement: str) -> None:
+        with psycopg.connect(host=str(self.directory), user=USER, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+def _name_of(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 def _as_user(command: list[str | Path]) -> list[str]:

@@ -1,6 +1,8 @@
 """What every test of the web server may use; a conftest names what it takes.
 
-- ``context``: what routes work with, over an empty store in the test's ``home``.
+- ``database``: an empty database: SQLite's in the test's ``home``; PostgreSQL's, which is then that
+  of the test's whole environment, where the test is parametrised so.
+- ``context``: what routes work with, over a store in it.
 - ``api``: an `httpx.Client` that speaks to the application in this process, as an admin.
 - ``server``: a real ``hpc web --port 0``: its ``url``, an admin's ``token``, and ``client()``.
 - ``new_token``: makes a token of a role in that store.
@@ -23,16 +25,43 @@ from hpcshell.track.store.opening import open_store, url_of
 from hpcshell.track.store.store import Store
 from hpcshell.web.app import make_app
 from hpcshell.web.context import Context
+from tests.support.postgres import Server as Postgres
 from tests.support.web import Server, make_token, serving
+from tests.track.store.made import psycopg_url
 
 NewToken = Callable[..., str]
+SQLITE = "sqlite"
+DATABASES = (SQLITE, "postgresql")
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Postgres) -> str:
+    """A database of PostgreSQL with the tables in it, to be copied."""
+    url = postgres.database()
+    open_store(psycopg_url(url)).close()
+    return url
 
 
 @pytest.fixture
-def store(home: Path) -> Iterator[Store]:
+def database(
+    home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """What [track] url says; see the module."""
+    if getattr(request, "param", SQLITE) == SQLITE:
+        yield ""
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.database(request.getfixturevalue("template"))
+    monkeypatch.setenv("HPC_TRACK__URL", url)
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
     where = places(os.environ)
     where.prepare()
-    with open_store(url_of("", where)) as opened:
+    with open_store(url_of(database, where)) as opened:
         yield opened
 
 

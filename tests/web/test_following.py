@@ -12,6 +12,7 @@ from sqlalchemy import URL, select
 
 from hpcshell.client.client import Client
 from hpcshell.machine.paths import places
+from hpcshell.track.client.surroundings import host
 from hpcshell.track.joining.facts import JobFacts
 from hpcshell.track.records import Run
 from hpcshell.track.store import cursors, experiments, runs
@@ -21,7 +22,7 @@ from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.paging import Wanted
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import runs as table
-from hpcshell.web.following import STREAM, Follower
+from hpcshell.web.following import Follower
 from tests.support.runners import eventually
 
 
@@ -32,13 +33,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def follower(store: Store, home: Path) -> Callable[[], AbstractContextManager[None]]:
-    """Follows the daemon of the test's home while its context is entered."""
+def follower(store: Store, home: Path) -> Callable[..., AbstractContextManager[None]]:
+    """Follows the daemon of the test's home while its context is entered. `machine`: where that is
+    said to be."""
 
     @contextmanager
-    def following() -> Iterator[None]:
+    def following(machine: str = "") -> Iterator[None]:
         here = places({"HPCSHELL_HOME": str(home)})
-        one = Follower(store, Client(here, autostart=False))
+        one = Follower(store, Client(here, autostart=False), machine)
         thread = threading.Thread(target=one.run)
         thread.start()
         try:
@@ -106,7 +108,7 @@ def test_it_goes_on_over_a_restart_of_the_daemon(hpc, store, follower):
 
 
 def test_a_daemon_that_was_made_anew_is_followed_from_its_first_event(hpc, store, follower):
-    store.change(lambda connection: cursors.move(connection, STREAM, 10_000, 1.0))
+    store.change(lambda connection: cursors.move(connection, f"events {host()}", 10_000, 1.0))
     hpc("submit", "--quiet", "--", "true", check=True)
     with follower():
         eventually(lambda: statuses(store) == ["COMPLETED"])
@@ -114,7 +116,7 @@ def test_a_daemon_that_was_made_anew_is_followed_from_its_first_event(hpc, store
 
 def test_a_live_job_that_the_daemon_does_not_know_is_gone(hpc, store, follower):
     hpc("submit", "--quiet", "--", "true", check=True)
-    ref = JobRef("local", "77", "local")
+    ref = JobRef("local", "77", host())
     running = Told(ref, JobFacts(state="RUNNING", time=5.0))
     store.change(lambda connection: link_new(connection, ref))
     store.change(lambda connection: take(connection, [running], 5.0))
@@ -139,6 +141,27 @@ def test_a_job_that_is_tracked_by_a_client_gets_no_second_run(hpc, store, follow
         eventually(lambda: statuses(store) == ["FAILED"])
     with store.reading() as connection:
         assert connection.scalars(select(table.c.source)).all() == ["client"]
+
+
+def test_jobs_of_two_machines_that_share_a_store_stay_two(hpc, store, follower):
+    hpc("submit", "--quiet", "--", "sh", "-c", "exit 4", check=True)
+    hpc("wait", "1")
+    far = JobRef("local", "1", "elsewhere")
+    store.change(lambda connection: link_new(connection, far))
+    running = Told(far, JobFacts(state="RUNNING", time=5.0))
+    store.change(lambda connection: take(connection, [running], 5.0))
+    with follower("here"):
+        eventually(lambda: "here FAILED" in each_job(store))
+    with follower("there"):
+        eventually(lambda: "there FAILED" in each_job(store))
+    assert each_job(store) == ["elsewhere RUNNING", "here FAILED", "there FAILED"]
+    with store.reading() as connection:
+        assert [ref for ref, _, _ in live(connection, kind="local")] == [far]
+
+
+def each_job(store: Store) -> list[str]:
+    jobs = [run.job for run in every_run(store)]
+    return sorted(f"{job.cluster} {job.state}" for job in jobs if job is not None)
 
 
 def link_new(connection, ref):

@@ -19,11 +19,16 @@ def test_a_deleted_run_goes_with_its_uploads_when_it_is_due(
     kept, gone = (
         api.post(f"/experiments/{number}/runs", json={}).json()["run_id"] for _ in range(2)
     )
+    logged = {"experiment_id": str(number)}
+    model = api.post("/api/2.0/mlflow/logged-models", json=logged).json()["model"]["info"]
+    its = f"/api/2.0/mlflow-artifacts/artifacts/{number}/models/{model['model_id']}/artifacts"
+    assert api.put(f"{its}/weights", content=b"2").status_code == 200
     for run in (kept, gone):
         assert api.put(f"/runs/{run}/artifacts/a/b", content=b"1").status_code == 201
     api.delete(f"/runs/{gone}")
     assert asyncio.run(purged(context)) == 0
-    assert len(uploads(context)) == 2, "it can still be restored"
+    api.delete(f"/api/2.0/mlflow/logged-models/{model['model_id']}")
+    assert len(uploads(context)) == 3, "it can still be restored"
     track = msgspec.structs.replace(context.settings.track, keep_deleted=0.0)
     context.settings = msgspec.structs.replace(context.settings, track=track)
     assert asyncio.run(purged(context)) == 1

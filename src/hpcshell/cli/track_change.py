@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -152,16 +150,20 @@ def purge(talk: Talk, older_than: str | None, yes: bool) -> int:
 
 def _purge(source: Opened, before: float) -> None:
     from hpcshell.jobs.surroundings import here
+    from hpcshell.track.artifacts import Artifacts
     from hpcshell.track.store import retention
 
-    root = source.settings.track.artifacts or here().track_artifacts
+    settings, now = source.settings, time.time()
+    root = settings.track.artifacts or here().track_artifacts
+    artifacts = Artifacts(root, settings.web.upload_limit)
     more = True
     while more:
         gone = source.store.change(lambda connection: retention.purge(connection, before))
-        for run_id in gone.runs:
-            shutil.rmtree(os.path.join(root, run_id), ignore_errors=True)
+        for owner in gone.owners:
+            artifacts.forget(owner)
         more = gone.more
-    while source.store.change(lambda connection: retention.forget(connection, before)):
+    known = now - retention.REMEMBERED
+    while source.store.change(lambda connection: retention.forget(connection, known)):
         pass
 
 

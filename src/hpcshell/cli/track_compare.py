@@ -8,7 +8,7 @@ import click
 
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
-from hpcshell.cli.tracked import SHORT, opened, said
+from hpcshell.cli.tracked import SHORT, caught_up, said
 from hpcshell.cli.verb import verb
 from hpcshell.core.words import safe
 
@@ -26,7 +26,7 @@ def compare(talk: Talk, runs: tuple[str, ...], whole: bool) -> int:
     from hpcshell.track.store import compare as kept
     from hpcshell.track.store.runs import meant
 
-    source = opened()
+    source = caught_up()
     with source.store as store, store.reading() as connection:
         ids = [meant(connection, text) for text in runs]
         found = kept.compare(connection, ids, source.prices)
@@ -92,7 +92,7 @@ def best(
     from hpcshell.track.store import experiments
     from hpcshell.track.store.leaderboard import best as kept
 
-    source = opened()
+    source = caught_up()
     with source.store as store, store.reading() as connection:
         number = experiments.meant(connection, experiment).id
         found = kept(connection, number, metric, least=least, by=by, prices=source.prices, **chosen)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from hpcshell.cli import describe
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
-from hpcshell.cli.tracked import gathered, listing, opened, wanted
+from hpcshell.cli.tracked import caught_up, gathered, listing, wanted
 from hpcshell.cli.verb import verb
 from hpcshell.core.words import safe
 
@@ -34,7 +34,7 @@ def experiments(talk: Talk, **chosen: Any) -> int:
     """
     from hpcshell.track.store import experiments as kept
 
-    with opened().store as store, store.reading() as connection:
+    with caught_up().store as store, store.reading() as connection:
         page = gathered(lambda part: kept.page(connection, part), wanted(chosen), chosen["limit"])
     if talk.json:
         talk.document({"schema": SCHEMA, "rows": page.rows, "next": page.next})

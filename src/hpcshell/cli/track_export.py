@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hpcshell.cli.talk import Talk
-from hpcshell.cli.tracked import opened
+from hpcshell.cli.tracked import caught_up
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote, safe
@@ -50,7 +50,7 @@ def export(talk: Talk, experiment: str | None, output: str, **chosen: Any) -> in
     if chosen["keys"] and not chosen["points"]:
         raise Wrong("--metric chooses points", "add --points")
     form = chosen["form"] or _form(output, talk.json)
-    source = opened()
+    source = caught_up()
     with source.store as store, store.reading() as connection:
         meant = experiment, chosen["condition"], chosen["run_ids"]
         found = _found(connection, source.prices, *meant)

@@ -9,7 +9,7 @@ import click
 from hpcshell.cli import describe
 from hpcshell.cli.table import table
 from hpcshell.cli.talk import SCHEMA, Talk
-from hpcshell.cli.tracked import RUNS, cells, gathered, listing, opened, said, wanted
+from hpcshell.cli.tracked import RUNS, caught_up, cells, gathered, listing, said, wanted
 from hpcshell.cli.verb import verb
 from hpcshell.core.units import short_size
 from hpcshell.core.words import safe
@@ -35,7 +35,7 @@ def runs(talk: Talk, experiment: str | None, **chosen: Any) -> int:
     from hpcshell.track.store import experiments
     from hpcshell.track.store import runs as kept
 
-    source = opened()
+    source = caught_up()
     with source.store as store, store.reading() as connection:
         scope = [] if experiment is None else [experiments.meant(connection, experiment).id]
         page = gathered(
@@ -66,7 +66,7 @@ def show(talk: Talk, runs: tuple[str, ...]) -> int:
     from hpcshell.track.store import compare
     from hpcshell.track.store import runs as kept
 
-    source = opened()
+    source = caught_up()
     with source.store as store, store.reading() as connection:
         ids = [kept.meant(connection, text) for text in runs]
         found = compare.many(connection, ids, source.prices)

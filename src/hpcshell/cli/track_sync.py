@@ -13,6 +13,7 @@ import msgspec
 from hpcshell.cli.exits import OK, REFUSED, TRY_LATER
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
+from hpcshell.cli.tracked import opened
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Broken, Wrong
 from hpcshell.core.words import safe
@@ -53,8 +54,9 @@ def sync(talk: Talk, directories: tuple[str, ...], **chosen: Any) -> int:
     """Take in what runs have logged into spool files, each line once.
 
     With a URL the files are sent to that server, else they are taken into the store of this
-    machine. Without a DIR: the spool directory of this user, and those of track.spools. A file that
-    has been taken in and has its end, or has not grown for a week, is removed.
+    machine, and with them the events that epilogs have left there. Without a DIR: the spool
+    directory of this user, and those of track.spools. A file that has been taken in and has its
+    end, or has not grown for a week, is removed.
     """
     while True:
         code = _round(talk, directories, chosen["url"], chosen["token"])
@@ -64,10 +66,13 @@ def sync(talk: Talk, directories: tuple[str, ...], **chosen: Any) -> int:
 
 
 def _round(talk: Talk, directories: tuple[str, ...], url: str | None, token: str | None) -> int:
-    from hpcshell.track.client.late import remove_settled
+    from hpcshell.track.client.late import files_in
+    from hpcshell.track.client.settled import remove_settled
 
+    chosen = _chosen(directories)
     try:
-        found = list(_found(talk, _files(directories), url, token))
+        found = list(_found(talk, list(files_in(chosen)), url, token))
+        events = 0 if talk.dry_run else _events(chosen, url)
     except OSError as error:
         raise Broken(
             f"{safe(str(error.filename))} cannot be read: {error.strerror}", "make it readable"
@@ -75,34 +80,39 @@ def _round(talk: Talk, directories: tuple[str, ...], url: str | None, token: str
     for late in found:
         if late.state == "taken" and not talk.dry_run:
             remove_settled(late.file, time.time())
-    _show(talk, found)
+    _show(talk, found, events)
     if any(late.state == "refused" for late in found):
         return REFUSED
     return TRY_LATER if any(late.trouble for late in found) else OK
 
 
-def _files(directories: tuple[str, ...]) -> list[str]:
+def _chosen(directories: tuple[str, ...]) -> tuple[str, ...]:
     from hpcshell.jobs.surroundings import configured, here, working_directory
-    from hpcshell.track.client.late import files_in
 
-    chosen = directories or (
-        here().track_spool,
-        *configured(working_directory()).settings.track.spools,
-    )
     for each in directories:
         if not os.path.isdir(each):
             raise Wrong(f"{safe(each)} is no directory", "name one that has spool files")
-    return list(files_in(chosen))
+    return directories or (
+        here().track_spool,
+        *configured(working_directory()).settings.track.spools,
+    )
+
+
+def _server(url: str | None) -> str:
+    from hpcshell.jobs.surroundings import environment
+    from hpcshell.track.client import addresses
+
+    return addresses.find_url(url, environment(), None)
 
 
 def _found(talk: Talk, files: list[str], url: str | None, token: str | None) -> Iterator[Late]:
     from hpcshell.jobs.surroundings import environment, here
     from hpcshell.track.client import addresses
-    from hpcshell.track.client.late import Late, send_late
+    from hpcshell.track.client.late import Late, send_late, size_of
 
-    named = addresses.find_url(url, environment(), None)
+    named = _server(url)
     if talk.dry_run:
-        return (Late(file=path, size=os.path.getsize(path)) for path in files)
+        return (Late(file=path, size=size_of(path)) for path in files)
     if not named:
         return _taken_here(files)
     known = addresses.find_token(token, environment(), here())
@@ -112,17 +122,17 @@ def _found(talk: Talk, files: list[str], url: str | None, token: str | None) -> 
 def _taken_here(files: list[str]) -> Iterator[Late]:
     """Into the store of this machine."""
     try:
-        from hpcshell.cli.track_opened import opened
-        from hpcshell.track.points.spools import sweep_spools
+        from hpcshell.track.points.spools import Sweep, sweep_spools
 
-        store = opened()
+        store = opened().store
     except ImportError:
         raise Wrong(
             "there is no store here: what it needs is not installed",
             "name a server with --url, or pip install 'hpcshell[web]'",
         ) from None
+    within = sorted({os.path.dirname(path) for path in files})
     with store:
-        swept = sweep_spools(store, {os.path.dirname(path) for path in files}, clock=time.time)
+        swept = sweep_spools(store, within, Sweep(clock=time.time))
         troubles = {trouble.path: trouble.message for trouble in swept.troubles}
         yield from _standing(store, files, troubles)
 
@@ -130,7 +140,7 @@ def _taken_here(files: list[str]) -> Iterator[Late]:
 def _standing(store: Store, files: list[str], troubles: dict[str, str]) -> Iterator[Late]:
     from sqlalchemy import select
 
-    from hpcshell.track.client.late import Late
+    from hpcshell.track.client.late import Late, size_of
     from hpcshell.track.store.tables import sources
 
     with store.reading() as connection:
@@ -140,19 +150,38 @@ def _standing(store: Store, files: list[str], troubles: dict[str, str]) -> Itera
                 select(sources.c.offset, sources.c.bad).where(sources.c.source == source)
             ).first()
             offset, bad = (row.offset, row.bad) if row else (0, 0)
-            size, trouble = os.path.getsize(path), troubles.get(path, "")
+            size, trouble = size_of(path), troubles.get(path, "")
             state = "refused" if trouble else "taken" if offset >= size else "waiting"
             yield Late(file=path, size=size, offset=offset, bad=bad, state=state, trouble=trouble)
 
 
-def _show(talk: Talk, found: list[Late]) -> None:
+def _events(directories: tuple[str, ...], url: str | None) -> int:
+    """Take the events of epilogs into the store of this machine; how many those were."""
+    from hpcshell.jobs.surroundings import here
+
+    if _server(url):
+        return 0
+    from hpcshell.track.joining.signing import webhook_key
+    from hpcshell.track.joining.spooled import is_any, take_in
+
+    within = [each for each in directories if is_any(each)]
+    if not within:
+        return 0
+    with opened().store as store:
+        return sum(take_in(store, each, webhook_key(here())).taken for each in within)
+
+
+def _show(talk: Talk, found: list[Late], events: int) -> None:
+    if events and not (talk.json or talk.quiet):
+        talk.say(f"{events:,} events of epilogs were taken in")
     if talk.json:
-        talk.document({"schema": SCHEMA, "rows": [msgspec.to_builtins(late) for late in found]})
+        rows = [msgspec.to_builtins(late) for late in found]
+        talk.document({"schema": SCHEMA, "rows": rows, "events": events})
     elif talk.quiet:
         talk.data(*(safe(late.file) for late in found if late.state == "taken"))
     elif found:
         talk.data(*table(talk, COLUMNS, [_cells(late) for late in found]))
-    else:
+    elif not events:
         talk.say("there are no spool files")
 
 

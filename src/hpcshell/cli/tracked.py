@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -9,6 +11,7 @@ import click
 
 from hpcshell.cli import describe
 from hpcshell.cli.table import Column
+from hpcshell.core.errors import HpcError
 from hpcshell.core.words import safe
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 50
 """Rows of a table unless more are asked for."""
+PATIENCE: Final = 2.0
+"""Seconds for which whoever looks waits for what was logged."""
 SHORT: Final = 8
 """Digits of a run's id in a table; so many, and fewer while only one has them, name it."""
 
@@ -58,6 +63,19 @@ def opened() -> Opened:
 
     settings = configured(working_directory()).settings
     return Opened(open_store(url_of(settings.track.url, here())), settings)
+
+
+def caught_up() -> Opened:
+    """The same for verbs that only look: what runs of this user have logged here is taken in first,
+    as far as that is done soon. What cannot be is `hpc track sync`'s to say."""
+    from hpcshell.jobs.surroundings import here
+    from hpcshell.track.points.spools import Sweep, sweep_spools
+
+    source = opened()
+    how = Sweep(clock=time.time, until=time.time() + PATIENCE)
+    with contextlib.suppress(HpcError):
+        sweep_spools(source.store, [here().track_spool], how)
+    return source
 
 
 Command = Callable[..., Any]

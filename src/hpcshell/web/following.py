@@ -2,7 +2,8 @@
 
 The events say which jobs have changed; what they are now is asked for, a page at a time. The number
 of the last event is kept with what was learned from it, so that nothing is missed over a restart of
-either side, and nothing counts twice.
+either side, and nothing counts twice. Each machine has a daemon and a first job of its own, and
+several may share a store: the name of the machine is the cluster of its jobs.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from hpcshell.client.wire import error_of
 from hpcshell.core.errors import HpcError, NotFound, Refused
 from hpcshell.core.indexset import IndexSet
 from hpcshell.machine import clock
+from hpcshell.track.client.surroundings import host
 from hpcshell.track.joining.facts import ENDED, GONE, JobFacts
 from hpcshell.track.joining.told import experiment_of, facts_of, is_whole_array
 from hpcshell.track.store import cursors, jobstates
@@ -36,7 +38,6 @@ from hpcshell.track.store.store import Store
 from hpcshell.web.context import Context
 
 LOCAL: Final = "local"
-STREAM: Final = "events local"
 PAGE: Final = 500
 """Events that are taken in together."""
 GATHERING: Final = 0.1
@@ -62,12 +63,19 @@ async def following(context: Context) -> None:
         await asyncio.to_thread(thread.join)
 
 
-class Follower:
-    """One thread's work: events in, rows out."""
+def stream_of(machine: str) -> str:
+    """The name under which it is kept how far the events of a machine's daemon are known."""
+    return f"events {machine}"
 
-    def __init__(self, store: Store, client: Client) -> None:
+
+class Follower:
+    """One thread's work: events in, rows out. `machine`: where the daemon is."""
+
+    def __init__(self, store: Store, client: Client, machine: str = "") -> None:
         self.store = store
         self.client = client
+        self.machine = machine or host()
+        self.stream = stream_of(self.machine)
         self._stopped = threading.Event()
         self._connection: Connection | None = None
 
@@ -96,7 +104,7 @@ class Follower:
     def follow(self) -> None:
         """Take in what there is and what comes. Raises `HpcError` when the daemon goes away."""
         with self.store.reading() as reading:
-            since = cursors.cursor(reading, STREAM)
+            since = cursors.cursor(reading, self.stream)
         if since and not self._continues(since):
             since = 0  # its database was made anew: all that it tells is new
         self._connection = connection = self.client.connect()
@@ -117,22 +125,27 @@ class Follower:
     def take(self, page: Sequence[Event]) -> None:
         """Take in some events, and that they have been."""
         told = self._told([event for event in page if event["job"] is not None])
-        self.store.change(partial(_take, told, clock.now(), page[-1]["seq"]))
+        last = (self.stream, page[-1]["seq"])
+        self.store.change(partial(_take, told, clock.now(), last))
 
     def _look_again(self) -> None:
         """See what has become of those that were alive when it was last followed."""
         with self.store.reading() as reading:
-            known = [ref for ref, _, _ in jobstates.live(reading, kind=LOCAL)]
-            seen = {ref for ref, _, _ in jobstates.live(reading, kind=LOCAL, seen=True)}
+            known = self._of_here(reading)
+            seen = {
+                (ref.id, ref.element)
+                for ref in self._of_here(reading, seen=True)
+                if ref.cluster == self.machine
+            }
         keys = [(int(ref.id), ref.element) for ref in known if ref.id.isdecimal()]
         for at in range(0, len(keys), PAGE):
             some, now = keys[at : at + PAGE], clock.now()
             told = list(self._shown(some).values())
             there = {(each.ref.id, each.ref.element) for each in told}
             told += [
-                Told(_ref(job, element), JobFacts(state=GONE, time=now))
+                Told(self._ref(job, element), JobFacts(state=GONE, time=now))
                 for job, element in some
-                if (str(job), element) not in there and _ref(job, element) in seen
+                if (str(job), element) not in there and (str(job), element) in seen
             ]
             self.store.change(partial(_take, told, now, None))
 
@@ -145,7 +158,7 @@ class Follower:
         for event in events:  # of what was purged since, only the events themselves tell
             key = (event["job"], event["element"])
             if key not in shown and event["kind"] in ("start", "end"):
-                told.append(Told(_ref(*key), _of_event(event)))
+                told.append(Told(self._ref(*key), _of_event(event)))
         return told
 
     def _shown(self, keys: Iterable[Key]) -> dict[Key, Told]:
@@ -155,17 +168,23 @@ class Follower:
         for view in self._documents(_words(keys)):
             if is_whole_array(view):
                 with self.store.reading() as reading:
-                    rows = jobstates.live(reading, kind=LOCAL, id=str(view["id"]))
-                arrays += [
-                    (view["id"], ref.element) for ref, _, _ in rows if ref.element is not None
-                ]
+                    rows = self._of_here(reading, id=str(view["id"]))
+                arrays += [(view["id"], ref.element) for ref in rows if ref.element is not None]
                 continue
             facts = facts_of(view, clock.now())
             key = (view["id"], view["element"])
-            found[key] = Told(_ref(*key), facts, experiment_of(view, UNNAMED))
+            found[key] = Told(self._ref(*key), facts, experiment_of(view, UNNAMED))
         if arrays:
             found |= self._shown(arrays)
         return found
+
+    def _ref(self, job: int, element: int | None) -> JobRef:
+        return JobRef(LOCAL, str(job), self.machine, element)
+
+    def _of_here(self, reading: SqlConnection, **which: Any) -> list[JobRef]:
+        """The jobs that may still go on here, and those of which nobody knows where they are."""
+        rows = jobstates.live(reading, kind=LOCAL, **which)
+        return [ref for ref, _, _ in rows if ref.cluster in (self.machine, LOCAL)]
 
     def _documents(self, words: list[str]) -> list[dict[str, Any]]:
         """Their documents; of those that are not there (any more) none."""
@@ -181,14 +200,12 @@ class Follower:
         return shown
 
 
-def _take(told: Sequence[Told], now: float, last: int | None, connection: SqlConnection) -> None:
+def _take(
+    told: Sequence[Told], now: float, last: tuple[str, int] | None, connection: SqlConnection
+) -> None:
     jobstates.take(connection, told, now)
     if last is not None:
-        cursors.move(connection, STREAM, last, now)
-
-
-def _ref(job: int, element: int | None) -> JobRef:
-    return JobRef(LOCAL, str(job), LOCAL, element)
+        cursors.move(connection, *last, now)
 
 
 def _words(keys: Iterable[Key]) -> list[str]:

@@ -13,8 +13,6 @@ from hpcshell.web.context import Context
 
 PAUSE: Final = 3600.0
 """Seconds between two looks."""
-REMEMBERED: Final = 7 * 86400.0
-"""For so many seconds events and answers are known again when they come again."""
 
 _log: Final = logging.getLogger("hpcshell.web")
 
@@ -35,9 +33,10 @@ async def purged(context: Context) -> int:
     before = now - context.settings.track.keep_deleted
     while more:
         gone = await context.change(lambda connection: retention.purge(connection, before))
-        for run_id in gone.runs:
-            await context.work(context.artifacts.forget, run_id)
+        for owner in gone.owners:
+            await context.work(context.artifacts.forget, owner)
         count, more = count + len(gone.runs), gone.more
-    while await context.change(lambda connection: retention.forget(connection, now - REMEMBERED)):
+    known = now - retention.REMEMBERED
+    while await context.change(lambda connection: retention.forget(connection, known)):
         pass
     return count

@@ -8,7 +8,7 @@ from typing import Final
 
 from hpcshell.core.errors import HpcError
 from hpcshell.machine import clock
-from hpcshell.track.points.spools import Swept, Trouble, sweep_spools
+from hpcshell.track.points.spools import Sweep, Swept, Trouble, sweep_spools
 from hpcshell.web.context import Context
 
 SOON: Final = 1.0
@@ -24,12 +24,13 @@ _log: Final = logging.getLogger("hpcshell.web")
 async def spools(context: Context) -> None:
     """Take in the spool files of this machine and of [track] spools, until cancelled."""
     directories = [context.places.track_spool, *context.settings.track.spools]
+    how = Sweep(clock=clock.now, remove=True)
     told: frozenset[Trouble] = frozenset()
     pause = SOON
     while True:
         begun = clock.monotonic()
         try:
-            swept = await context.work(sweep_spools, context.store, directories, clock=clock.now)
+            swept = await context.work(sweep_spools, context.store, directories, how)
         except (HpcError, OSError) as error:
             _log.warning("spool files are not taken in: %s", error)
             swept = Swept()

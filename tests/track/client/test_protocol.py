@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hpcshell import track
 from hpcshell.machine.paths import places
-from hpcshell.track.points.spools import Swept, sweep_spools
+from hpcshell.track.points.spools import Sweep, Swept, sweep_spools
 from hpcshell.track.records import Run
 from hpcshell.track.store import files, runs
 from hpcshell.track.store.opening import open_store, url_of
@@ -27,7 +27,7 @@ def store(tmp_path: Path):
 
 
 def taken(store: Store, directory: Path) -> Swept:
-    return sweep_spools(store, [str(directory)], clock=time.time)
+    return sweep_spools(store, [str(directory)], Sweep(clock=time.time))
 
 
 def shown(store: Store, run_id: str) -> Run:

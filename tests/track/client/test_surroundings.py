@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hpcshell.track.client.surroundings import job_of, rank_of
+from hpcshell.track.client.surroundings import host, job_of, rank_of
 
 SLURM = """
 SLURM_CLUSTER_NAME=demo
@@ -85,8 +85,8 @@ def environment(text: str) -> dict[str, str]:
         (SGE_ARRAY, "sge", "sge", "104", 3),
         (LSF, "lsf", "lsf", "812", None),
         (LSF_ARRAY, "lsf", "lsf", "813", 7),
-        (OURS, "local", "local", "12", None),
-        (OURS_ARRAY, "local", "local", "12", 5),
+        (OURS, "local", host(), "12", None),
+        (OURS_ARRAY, "local", host(), "12", 5),
     ],
 )
 def test_a_job_is_known_by_its_environment(text, kind, cluster, number, element):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import stat
@@ -74,7 +75,7 @@ def receiving(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
             connection, _ = listener.accept()
             with connection:
                 request = b""
-                while b"\r\n\r\n" not in request:
+                while not _is_whole(request):
                     request += connection.recv(65536)
                 heard.append(request)
                 connection.sendall(answer)
@@ -86,6 +87,12 @@ def receiving(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", heard
         over.set()
         thread.join()
+
+
+def _is_whole(request: bytes) -> bool:
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\nContent-Length: *(\d+)", head, re.IGNORECASE)
+    return length is not None and len(body) >= int(length[1])
 
 
 def test_where_nobody_listens_the_event_is_kept(made):

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import URL, select
 
 from hpcshell.track.points.reading import raw
-from hpcshell.track.points.spools import sweep_spools
+from hpcshell.track.points.spools import Sweep, sweep_spools
 from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.tables import sources
 from tests.track.points.spooled import RUN, SOURCE, first, metric
@@ -56,7 +56,7 @@ def test_what_was_answered_is_there_and_the_rest_is_taken_in_once(
             known = connection.scalar(select(sources.c.offset))
             assert known is not None
             assert known >= answered
-        sweep_spools(store, [str(spool)], clock=lambda: 2.0)
+        sweep_spools(store, [str(spool)], Sweep(clock=lambda: 2.0))
         with store.reading() as connection:
             steps = raw(connection, RUN, "loss", limit=10_000).points.steps.tolist()
     assert steps == list(range(STEPS))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from hpcshell.track.client.settled import SETTLED
 from hpcshell.track.points import spools
 from hpcshell.track.points.ingest import take_in
 from hpcshell.track.points.reading import raw
-from hpcshell.track.points.spools import Swept, speaks_for, sweep_spools
+from hpcshell.track.points.spools import Sweep, Swept, speaks_for, sweep_spools
 from hpcshell.track.store import runs
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import runs as runs_table
-from tests.track.points.spooled import RUN, SOURCE, WHOLE, first, metric
+from tests.track.points.spooled import END, RUN, SOURCE, WHOLE, first, metric
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def spool(tmp_path: Path) -> Path:
 
 
 def swept(store: Store, *directories: Path) -> Swept:
-    return sweep_spools(store, map(str, directories), clock=lambda: 5.0)
+    return sweep_spools(store, map(str, directories), Sweep(clock=lambda: 5.0))
 
 
 def steps(store: Store) -> list[int]:
@@ -53,6 +55,66 @@ def test_what_came_by_another_way_meanwhile_is_not_counted_twice(store: Store, s
     swept(store, spool)
     assert store.change(lambda c: take_in(c, SOURCE, 0, WHOLE, 5.0)).offset == len(WHOLE)
     assert steps(store) == [1, 2]
+
+
+GOING = WHOLE.removesuffix(END)
+ENDED = GOING + b'{"k":"end","t":9.0,"status":"COMPLETED"}\n'
+SENT = b'{"k":"run","to":"http://127.0.0.1:9",' + ENDED.removeprefix(b'{"k": "run",')
+
+
+def removing(store: Store, *directories: Path, now: float = 5.0) -> Swept:
+    return sweep_spools(store, map(str, directories), Sweep(clock=lambda: now, remove=True))
+
+
+def test_what_has_ended_and_is_taken_in_whole_is_removed(store: Store, spool: Path) -> None:
+    """Not what goes on, what waits for the end of a line, or what is sent to another server."""
+    (spool / f"{SOURCE}.jsonl").write_bytes(ENDED)
+    (spool / f"{RUN}-on.jsonl").write_bytes(GOING)
+    (spool / f"{RUN}-torn.jsonl").write_bytes(ENDED[:-1])
+    (spool / f"{RUN}-sent.jsonl").write_bytes(SENT)
+    later = max(path.stat().st_mtime for path in spool.iterdir()) + 60
+    assert swept(store, spool).troubles == []
+    assert len(list(spool.iterdir())) == 4, "only who is told to removes anything"
+    assert removing(store, spool, now=later).troubles == []
+    assert sorted(path.name for path in spool.iterdir()) == [
+        f"{RUN}-{word}.jsonl" for word in ("on", "sent", "torn")
+    ]
+
+
+def test_what_has_said_nothing_for_a_week_is_removed(store: Store, spool: Path) -> None:
+    file = spool / f"{SOURCE}.jsonl"
+    file.write_bytes(WHOLE)
+    written = file.stat().st_mtime
+    removing(store, spool, now=written + SETTLED - 60)
+    assert file.exists()
+    removing(store, spool, now=written + SETTLED + 60)
+    assert not file.exists()
+    assert steps(store) == [1, 2]
+
+
+def test_what_cannot_be_removed_stays_and_counts_once(
+    store: Store, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = spool / f"{SOURCE}.jsonl"
+    file.write_bytes(ENDED)
+
+    def refuse(*words: object, **named: object) -> None:
+        raise PermissionError(errno.EACCES, "it is another's directory")
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    for _ in range(2):
+        assert removing(store, spool).troubles == []
+    assert file.exists()
+    assert steps(store) == [1, 2]
+
+
+def test_it_ends_when_there_is_no_more_time(store: Store, spool: Path) -> None:
+    for word in ("a", "b"):
+        (spool / f"{RUN}-{word}.jsonl").write_bytes(WHOLE)
+    moments = iter([1.0, 1.0, 1.0])
+    how = Sweep(clock=lambda: next(moments, 3.0), until=2.0)
+    assert sweep_spools(store, [str(spool)], how).files == 1
+    assert swept(store, spool).files == 1
 
 
 def test_a_large_file_is_taken_in_by_blocks(

@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from hpcshell.core.errors import NotFound, Refused, Wrong
 from hpcshell.track.records import File
-from hpcshell.track.store import answers, experiments, files, retention, runs, tokens
+from hpcshell.track.store import answers, experiments, files, models, retention, runs, seen, tokens
 from hpcshell.track.store.answers import Answer
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.jobs import JobRef
+from hpcshell.track.store.models import NewModel
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import chunks, series
 from tests.track.store.made import NOW, experiment, measured, run, show
@@ -194,6 +195,33 @@ def test_an_experiment_goes_slice_by_slice(store: Store) -> None:
     assert slices[-1].experiments == [number]
     with store.reading() as connection, pytest.raises(NotFound):
         experiments.show(connection, number)
+
+
+def test_models_go_that_were_deleted_and_those_of_an_experiment_that_goes(store: Store) -> None:
+    old, kept = experiment(store, "old"), experiment(store, "kept")
+
+    def log(number: int) -> str:
+        new = NewModel(experiment_id=number)
+        return store.change(lambda c: models.create(c, new, NOW)).model_id
+
+    within, deleted, young, there = log(old), log(kept), log(kept), log(kept)
+    store.change(lambda c: models.delete(c, deleted, NOW + 1))
+    store.change(lambda c: models.delete(c, young, NOW + 9))
+    store.change(lambda c: experiments.delete(c, old, NOW + 1))
+
+    purged = store.change(lambda c: retention.purge(c, NOW + 5))
+    assert sorted(purged.models) == sorted(purged.owners) == sorted([within, deleted])
+    with store.reading() as connection:
+        assert models.show(connection, there).model_id == there
+        assert connection.exec_driver_sql("SELECT count(*) FROM models").scalar() == 2
+
+
+def test_an_event_comes_for_the_first_time_once(store: Store) -> None:
+    def work(connection: Connection) -> list[bool]:
+        return [seen.first(connection, event, NOW) for event in ("a", "a", "b")]
+
+    assert store.change(work) == [True, False, True]
+    assert store.change(work) == [False, False, False]
 
 
 def test_answers_and_sessions_are_forgotten(store: Store) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hpcshell.track.joining.facts import JobFacts
-from hpcshell.track.store import experiments, runs
+from hpcshell.track.points.append import append
+from hpcshell.track.points.chunks import Points
+from hpcshell.track.records import File
+from hpcshell.track.store import experiments, files, runs
 from hpcshell.track.store.jobs import JobRef
 from hpcshell.track.store.jobstates import Told, take
 from hpcshell.track.store.silence import lose
@@ -54,6 +57,48 @@ def test_it_runs_again_as_it_speaks(store, start):
     store.change(lambda connection: runs.heartbeat(connection, run_id, 500.0))
     after(store, 501.0)
     assert (shown(store, run_id).status, shown(store, run_id).reason) == ("RUNNING", None)
+
+
+SIGNS = {
+    "a heartbeat": lambda connection, run_id: runs.heartbeat(connection, run_id, 500.0),
+    "points": lambda connection, run_id: append(
+        connection, run_id, {"loss": Points([1], [1.0], [0.5])}, 500.0
+    ),
+    "parameters": lambda connection, run_id: runs.set_params(
+        connection, run_id, {"lr": "1"}, 500.0
+    ),
+    "that it runs": lambda connection, run_id: runs.set_status(
+        connection, run_id, "RUNNING", now=500.0
+    ),
+    "a file": lambda connection, run_id: files.put(
+        connection, File(run_id=run_id, path="a", created_at=5.0), 500.0
+    ),
+}
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_whatever_it_says_itself_is_a_sign_of_life(store, start, sign):
+    run_id = start(source="rest")
+    store.change(lambda connection: SIGNS[sign](connection, run_id))
+    assert after(store, 799.0) == 0
+    assert after(store, 801.0) == 1
+    assert shown(store, run_id).status == "LOST"
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_by_each_of_them_a_lost_one_runs_again(store, start, sign):
+    run_id = start(source="rest")
+    after(store, 401.0)
+    store.change(lambda connection: SIGNS[sign](connection, run_id))
+    assert (shown(store, run_id).status, shown(store, run_id).reason) == ("RUNNING", None)
+
+
+def test_what_people_say_of_it_is_none(store, start):
+    run_id = start()
+    after(store, 401.0)
+    store.change(lambda connection: runs.set_tags(connection, run_id, {"bad": "yes"}, 500.0))
+    store.change(lambda connection: runs.update(connection, run_id, note="it hangs", now=500.0))
+    assert shown(store, run_id).status == "LOST"
 
 
 def test_a_run_whose_job_is_alive_is_not_lost(store, start):

@@ -42,6 +42,22 @@ def test_both_formats_are_read_and_say_the_same(
     assert "secret name" not in plain.text
 
 
+def test_each_card_has_its_figures(
+    api: httpx.Client, hpc: Hpc, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    for name, value in (("PROVIDER", "fake"), ("COUNT", "2"), ("INTERVAL", "0.1s")):
+        monkeypatch.setenv(f"HPC_GPUS__{name}", value)
+    hpc("gpu", "status", check=True)
+    families = {family.name: family for family in read_plain(api.get("/metrics").text)}
+    cards = {name for name in families if name.startswith("hpcshell_gpu_")}
+    assert {"hpcshell_gpu_up", "hpcshell_gpu_memory_used_bytes"} <= cards
+    for name in cards:
+        told = [sample.labels["gpu"] for sample in families[name].samples]
+        assert sorted(told) == ["0", "1"], name
+    assert {sample.value for sample in families["hpcshell_gpu_up"].samples} == {1}
+
+
 def test_a_daemon_that_is_down_is_a_figure_and_is_not_started(api: httpx.Client) -> None:
     families = {family.name: family for family in read_plain(api.get("/metrics").text)}
     assert families["hpcshell_daemon_up"].samples[0].value == 0

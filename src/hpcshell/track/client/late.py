@@ -20,8 +20,6 @@ from hpcshell.track.client.wire import Server
 TRIES: Final = 4
 """How often in a row a server may fail before its files wait for another time."""
 LONGEST_PAUSE: Final = 10.0
-SETTLED: Final = 7 * 86400.0
-"""Seconds after which a file that has no end is taken for one that will not grow."""
 
 
 class Late(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +42,14 @@ def files_in(directories: Iterable[str]) -> Iterator[str]:
             yield from spool_files(directory)
 
 
+def size_of(path: str) -> int:
+    """Bytes of a file; of one that is gone meanwhile none. Raises `OSError`."""
+    try:
+        return os.path.getsize(path)
+    except FileNotFoundError:
+        return 0
+
+
 def send_late(
     files: Iterable[str], target: Target, pause: Callable[[float], None]
 ) -> Iterator[Late]:
@@ -53,7 +59,7 @@ def send_late(
     try:
         for path in files:
             if trouble:
-                yield Late(file=path, size=os.path.getsize(path), trouble=trouble)
+                yield Late(file=path, size=size_of(path), trouble=trouble)
                 continue
             late, away = _send(path, server, pause)
             trouble = late.trouble if away else ""
@@ -93,18 +99,3 @@ def _deliver(delivery: Delivery, pause: Callable[[float], None]) -> Step:
             pause(min(step.pause, LONGEST_PAUSE))
         step = delivery.step()
     return step
-
-
-def remove_settled(path: str, now: float) -> bool:
-    """Remove a file that has been taken in, if it will not grow any more; whether it was."""
-    try:
-        with open(path, "rb") as file:
-            found = os.fstat(file.fileno())
-            file.seek(max(0, found.st_size - 4096))
-            last = file.read().splitlines()[-1:]
-        if b'"k":"end"' not in b"".join(last) and now - found.st_mtime < SETTLED:
-            return False
-        os.unlink(path)
-    except OSError:
-        return False
-    return True

@@ -62,7 +62,7 @@ def run(experiment: str, **options: Unpack[RunOptions]) -> ActiveRun:
     outer = current.enclosing()
     run_id = _run_id(experiment, said, bool(options.get("run_id")))
     rank = surroundings.rank_of(os.environ) if said else 0
-    first = _first_line(experiment, run_id, options, outer) | {"rank": rank}
+    first = _sent_to(options) | _first_line(experiment, run_id, options, outer) | {"rank": rank}
     opening = _opening(run_id, first, options.get("dir"), here)
     begun = ActiveRun(run_id, experiment, opening, rank=rank)
     begun.patience = _flush(options.get("flush"))
@@ -117,6 +117,14 @@ def _first_line(
         "job": surroundings.job_of(os.environ),
         "parent": _parent(options.get("parent") or (outer.run_id if outer else None), run_id),
     }
+
+
+def _sent_to(options: RunOptions) -> dict[str, str]:
+    """The server that was named: another one that finds the file does not remove it."""
+    url = addresses.find_url(options.get("url"), os.environ, None)
+    with contextlib.suppress(HpcError):
+        return {"to": addresses.parse(url).shown} if url else {}
+    return {}
 
 
 def _name(given: Any) -> str:

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 JobRef = dict[str, Any]
-"""`kind`, `cluster` (the kind where the site does not say), `id`, `element` (None: no array)."""
+"""`kind`, `cluster` (of our own jobs the machine; the kind where the site does not say), `id`,
+`element` (None: no array)."""
 
 _RANKS: Final = ("RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
 """Strongest first: torchrun and the like, Open MPI, PMIx, PMI, Slurm's own start."""
@@ -60,7 +61,7 @@ def _ours(environ: Mapping[str, str]) -> JobRef | None:
         return None
     if any(environ.get(name, number) != number for name in _NATIVE):
         return None
-    return _job("local", "local", number, environ.get("HPC_ARRAY_TASK_ID"))
+    return _job("local", host(), number, environ.get("HPC_ARRAY_TASK_ID"))
 
 
 def _without_ours(environ: Mapping[str, str]) -> Mapping[str, str]:

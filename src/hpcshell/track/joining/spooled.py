@@ -60,6 +60,11 @@ def take_in(store: Store, directory: str, key: bytes) -> Outcome:
     return Outcome(taken + _take(store, page), tuple(bad))
 
 
+def is_any(directory: str) -> bool:
+    """Whether there are events in a directory."""
+    return any(_files(directory))
+
+
 def read(path: str, key: bytes) -> tuple[Signature, Told]:
     """What such a file says. Raises `Wrong` where it is none."""
     try:

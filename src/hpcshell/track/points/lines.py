@@ -53,6 +53,8 @@ class RunLine(Line, frozen=True, kw_only=True, tag="run"):
     rank: int = 0
     """Of the processes of a distributed run, which one this is: that of rank 0 begins and ends the
     run, the others take part in it."""
+    to: str = ""
+    """The server that it is sent to, where one was named: others leave the file where it is."""
 
 
 class BareRunLine(Line, frozen=True, kw_only=True, tag="run"):

@@ -1,6 +1,6 @@
 """Taking in the spool files of directories, those on shared storage too.
 
-    swept = sweep_spools(store, [directory], clock=time.time)
+    swept = sweep_spools(store, [directory], Sweep(clock=time.time))
 
 Others may write to such a directory. Only plain files in it are read, no link is followed, nothing
 is waited for, and a file of somebody else speaks for that user alone.
@@ -8,11 +8,12 @@ is waited for, and a file of somebody else speaks for that user alone.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import pwd
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -20,6 +21,7 @@ from sqlalchemy import bindparam, select
 
 from hpcshell.core.errors import Broken, HpcError, NotYet, Wrong
 from hpcshell.core.words import quote
+from hpcshell.track.client.settled import is_sent, is_settled
 from hpcshell.track.points.ingest import Gap, Taken, run_of, take_in
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import sources
@@ -44,6 +46,19 @@ class Trouble(msgspec.Struct, frozen=True):
     hint: str | None = None
 
 
+class Sweep(msgspec.Struct, frozen=True, kw_only=True):
+    """How directories are gone through. `until`: when to stop, by `clock`. `remove`: what has been
+    taken in whole and will not grow goes, where we may write, but for what is sent elsewhere."""
+
+    clock: Callable[[], float]
+    until: float = math.inf
+    remove: bool = False
+
+    @property
+    def over(self) -> bool:
+        return self.clock() >= self.until
+
+
 class Swept(msgspec.Struct, kw_only=True):
     """What was done: how many files had something new, how many lines of them were taken in, how
     many of those were passed over as bad, and what could not be read."""
@@ -58,7 +73,7 @@ class Swept(msgspec.Struct, kw_only=True):
         self.passed += taken.passed
 
 
-def sweep_spools(store: Store, directories: Iterable[str], *, clock: Callable[[], float]) -> Swept:
+def sweep_spools(store: Store, directories: Iterable[str], how: Sweep) -> Swept:
     """Take in all whole lines of all spool files. A directory that does not exist has none. Raises
     `NotYet` or `Broken` where the database fails."""
     swept = Swept()
@@ -71,15 +86,13 @@ def sweep_spools(store: Store, directories: Iterable[str], *, clock: Callable[[]
             swept.troubles.append(_unreadable(directory, error))
             continue
         try:
-            _sweep(store, directory, descriptor, swept, clock)
+            _sweep(store, directory, descriptor, swept, how)
         finally:
             os.close(descriptor)
     return swept
 
 
-def _sweep(
-    store: Store, directory: str, descriptor: int, swept: Swept, clock: Callable[[], float]
-) -> None:
+def _sweep(store: Store, directory: str, descriptor: int, swept: Swept, how: Sweep) -> None:
     try:
         names = sorted(name for name in os.listdir(descriptor) if name.endswith(ENDING))
     except OSError as error:
@@ -87,11 +100,16 @@ def _sweep(
         return
     known = _offsets(store, [name.removesuffix(ENDING) for name in names])
     for name in names:
+        if how.over:
+            return
         source = name.removesuffix(ENDING)
         try:
             run_of(source)
             with _opened(name, descriptor) as (file, found):
-                Reader(store, source, file, found, clock).read(known.get(source, 0), swept)
+                whole = Reader(store, source, file, found, how).read(known.get(source, 0), swept)
+                if how.remove and whole and _may_go(file, how.clock()):
+                    with contextlib.suppress(OSError):
+                        os.unlink(name, dir_fd=descriptor)
         except (NotYet, Broken):
             raise
         except OSError as error:
@@ -110,7 +128,7 @@ def _offsets(store: Store, names: list[str]) -> dict[str, int]:
     return known
 
 
-@contextmanager
+@contextlib.contextmanager
 def _opened(name: str, directory: int) -> Iterator[tuple[int, os.stat_result]]:
     """A plain file of a directory. Raises `Wrong` where it is something else, and `OSError`."""
     file = os.open(name, _FILE, dir_fd=directory)
@@ -132,18 +150,18 @@ class Reader:
         source: str,
         file: int,
         found: os.stat_result,
-        clock: Callable[[], float],
+        how: Sweep,
     ) -> None:
         self._store = store
         self._source = source
         self._file = file
         self._size = found.st_size
         self._user = speaks_for(found.st_uid)
-        self._clock = clock
+        self._how = how
 
-    def read(self, offset: int, swept: Swept) -> None:
-        """Take in its whole lines from here on. Raises `Wrong` where it is another file than it
-        was, and what `take_in` raises."""
+    def read(self, offset: int, swept: Swept) -> bool:
+        """Take in its whole lines from here on; whether it had no others. Raises `Wrong` where it
+        is another file than it was, and what `take_in` raises."""
         if offset > self._size:
             raise Wrong(
                 f"it has {self._size:,} bytes, and {offset:,} of it were taken in",
@@ -155,7 +173,7 @@ class Reader:
                 "it was replaced; remove it, and log under another name",
             )
         new = False
-        while offset < self._size and (lines := self._lines(offset)):
+        while offset < self._size and not self._how.over and (lines := self._lines(offset)):
             taken = self._take_in(offset, lines)
             swept.add(taken)
             new = new or taken.lines > 0
@@ -163,9 +181,10 @@ class Reader:
                 break
             offset = taken.offset
         swept.files += new
+        return offset == self._size
 
     def _take_in(self, offset: int, lines: bytes) -> Taken:
-        now = self._clock()
+        now = self._how.clock()
         try:
             return self._store.change(
                 lambda connection: take_in(
@@ -190,6 +209,11 @@ class Reader:
                     "remove the file",
                 )
             length *= 4
+
+
+def _may_go(file: int, now: float) -> bool:
+    """Whether a file that has been taken in is of no use any more. Raises `OSError`."""
+    return is_settled(file, now) and not is_sent(file)
 
 
 def speaks_for(owner: int) -> str | None:

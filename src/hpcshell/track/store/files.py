@@ -48,7 +48,7 @@ def put(connection: Connection, file: File, now: float) -> File:
     """Note a file, or note it anew. Raises `NotFound`, `Refused` or `Wrong`."""
     if file.kind not in KINDS:
         raise Wrong(f"{quote(file.kind)} is no kind of file", "there are " + ", ".join(KINDS))
-    runs.touch(connection, file.run_id, now)
+    runs.spoke(connection, file.run_id, now)
     row: dict[str, Any] = {
         "run_id": file.run_id,
         "path": path_of(file.path),

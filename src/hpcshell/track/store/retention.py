@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from hpcshell.track.store.tables import (
     answers,
@@ -13,6 +13,7 @@ from hpcshell.track.store.tables import (
     experiments,
     files,
     jobs,
+    models,
     runs,
     series,
     tokens,
@@ -23,15 +24,23 @@ SLICE: Final = 20
 """Runs of one change."""
 ROWS: Final = 1000
 """Small rows of one change."""
+REMEMBERED: Final = 7 * 86400.0
+"""For so many seconds events and answers are known again when they come again."""
 
 
 class Purged(msgspec.Struct, frozen=True, kw_only=True):
-    """What is gone for good. What these runs have uploaded is the caller's to remove."""
+    """What is gone for good. What was uploaded for it is the caller's to remove."""
 
     runs: list[str] = []
+    models: list[str] = []
     experiments: list[int] = []
     more: bool = False
     """Whether there is more to purge: ask again."""
+
+    @property
+    def owners(self) -> list[str]:
+        """Whose uploads are of no use any more."""
+        return [*self.runs, *self.models]
 
 
 def due(connection: Connection, before: float) -> tuple[int, int]:
@@ -47,8 +56,8 @@ def due(connection: Connection, before: float) -> tuple[int, int]:
 
 
 def purge(connection: Connection, before: float, most: int = SLICE) -> Purged:
-    """Remove what was deleted before this instant, at most so many runs; experiments once they
-    have none."""
+    """Remove what was deleted before this instant, at most so many runs; experiments, and the
+    models logged there, once they have no runs."""
     ids = connection.scalars(
         select(runs.c.run_id).where(runs.c.deleted_at < before).order_by(runs.c.seq).limit(most)
     ).all()
@@ -58,8 +67,11 @@ def purge(connection: Connection, before: float, most: int = SLICE) -> Purged:
         return Purged(runs=list(ids), more=True)
     empty = experiments.c.deleted_at < before, ~_runs_of_experiment()
     gone = connection.scalars(select(experiments.c.id).where(*empty).limit(most)).all()
+    old = or_(models.c.deleted_at < before, models.c.experiment_id.in_(gone))
+    lost = connection.scalars(models.delete().where(old).returning(models.c.model_id)).all()
     connection.execute(experiments.delete().where(experiments.c.id.in_(gone)))
-    return Purged(runs=list(ids), experiments=list(gone), more=len(gone) == most)
+    more = len(gone) == most
+    return Purged(runs=list(ids), models=list(lost), experiments=list(gone), more=more)
 
 
 def _runs_of_experiment() -> Any:

@@ -68,6 +68,7 @@ _beat: Final = (
         reason=case((runs.c.status == "LOST", None), else_=runs.c.reason),
     )
 )
+_spoke: Final = _beat.values(updated_at=bindparam("now"))
 _touch: Final = runs.update().where(*_LIVE).values(updated_at=bindparam("now"))
 
 
@@ -177,6 +178,8 @@ def set_status(
     }
     if word != "PENDING":
         values["started_at"] = func.coalesce(runs.c.started_at, since)
+    if word not in ENDED:
+        values["heartbeat_at"] = now
     _change(connection, run_id, now, values)
 
 
@@ -204,10 +207,10 @@ def update(
 
 
 def set_params(connection: Connection, run_id: str, given: Mapping[str, str], now: float) -> None:
-    """What it ran with. A parameter never changes: raises `Exists` where one has another value,
-    and `NotFound`, `Refused` or `Wrong`."""
+    """What it ran with: it says so, and lives. A parameter never changes: raises `Exists` where one
+    has another value, and `NotFound`, `Refused` or `Wrong`."""
     checked = texts.pairs(given, "param")
-    touch(connection, run_id, now)
+    spoke(connection, run_id, now)
     known = connection.execute(_its_params, {"run": run_id, "keys": list(checked)})
     there: dict[str, str] = {row[0]: row[1] for row in known}
     for key, value in there.items():
@@ -260,8 +263,14 @@ def restore(connection: Connection, run_id: str, now: float) -> None:
     )
 
 
+def spoke(connection: Connection, run_id: str, now: float) -> None:
+    """It changes now, by what it has said itself: it lives. Raises as `touch`."""
+    if not connection.execute(_spoke, {"run": texts.run_id(run_id), "now": now}).rowcount:
+        require_live(connection, run_id)
+
+
 def touch(connection: Connection, run_id: str, now: float) -> None:
-    """It changes now. Raises `NotFound`, and `Refused` where it is deleted."""
+    """It changes now, by whoever it is. Raises `NotFound`, and `Refused` where it is deleted."""
     if not connection.execute(_touch, {"run": texts.run_id(run_id), "now": now}).rowcount:
         require_live(connection, run_id)
 

@@ -11,4 +11,5 @@ from hpcshell.track.store.tables import webhooks
 def first(connection: Connection, event: str, now: float) -> bool:
     """Whether this event comes for the first time; from now on it has come."""
     row = {"event": event, "received_at": now}
-    return bool(connection.execute(writing.once(connection.dialect.name, webhooks), row).rowcount)
+    new = writing.once(connection.dialect.name, webhooks).returning(webhooks.c.event)
+    return connection.scalar(new, row) is not None

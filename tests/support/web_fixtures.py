@@ -19,10 +19,11 @@ from litestar.testing import TestClient
 
 from hpcshell.machine.configfiles import daemon_settings
 from hpcshell.machine.paths import places
-from hpcshell.track.store.opening import open_store, url_of
+from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.store import Store
 from hpcshell.web.app import make_app
 from hpcshell.web.context import Context
+from tests.support.stores import new_database
 from tests.support.web import Server, make_token, serving
 
 NewToken = Callable[..., str]
@@ -32,7 +33,7 @@ NewToken = Callable[..., str]
 def store(home: Path) -> Iterator[Store]:
     where = places(os.environ)
     where.prepare()
-    with open_store(url_of("", where)) as opened:
+    with open_store(new_database(where.track_database)) as opened:
         yield opened
 
 

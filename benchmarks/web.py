@@ -24,13 +24,13 @@ from typing import NamedTuple
 from urllib.request import Request, urlopen
 
 import psutil
-from ours import hpc, hpc_program
 from hpcshell.machine.paths import places
 from hpcshell.track.store.opening import open_store, url_of
-from track_store import Size, fill
 
 from harness.figures import Goal, median, misses, percentile
 from harness.report import Cell, goal_table, table
+from ours import hpc, hpc_program
+from track_store import Size, fill
 
 LISTS = (
     *("experiments", "experiments/1/runs", "runs", "runs?sort=-metrics.loss"),

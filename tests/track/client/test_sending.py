@@ -17,8 +17,8 @@ from hpcshell.track.client import courier, delivery
 from hpcshell.track.client.addresses import parse
 from hpcshell.track.client.delivery import Delivery
 from hpcshell.track.client.wire import Server
-from tests.support.homes import clean_environment
 from tests.support.clusters.packages import need
+from tests.support.homes import clean_environment
 from tests.support.ingest_server import Answered, Half, Hang, IngestServer, Unsaid
 from tests.support.receivers import Silent, Trickle
 from tests.track.client.conftest import of_kind, spooled, surroundings

@@ -12,9 +12,10 @@ from hpcshell.track import run as begin
 from hpcshell.track.artifacts import Artifacts
 from hpcshell.track.store import experiments, runs
 from hpcshell.track.store.jobs import JobRef
-from hpcshell.track.store.opening import open_store, url_of
+from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.runs import NewRun
 from tests.cli.conftest import Cli
+from tests.support.stores import new_database
 from tests.track.points.spooled import RUN, SOURCE, WHOLE
 from tests.track.store.made import NOW, measured
 
@@ -38,7 +39,7 @@ def _two_runs(connection: Connection) -> None:
 @pytest.fixture
 def track(cli: Cli) -> Cli:
     """`hpc` with an experiment `mnist` that has two runs."""
-    with open_store(url_of("", here())) as store:
+    with open_store(new_database(here().track_database)) as store:
         store.change(_two_runs)
     return cli
 

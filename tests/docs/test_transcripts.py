@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hpcshell.sim.simulate import load_compiled
 from tests.support.terminals import programs_needed
 from tests.support.transcripts import Command, File, matches, run_page, steps
 
@@ -35,12 +36,18 @@ def test_page(page, home):
     text = page.read_text("utf-8")
     if "--screen" in text:
         programs_needed()
+    if "hpc simulate" in text:
+        load_compiled(_compiling)
     folder = home / "work"
     folder.mkdir()
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     wrong = run_page(text, folder, os.environ | MACHINE | {"PATH": path})
     if wrong:
         pytest.fail(f"{page.relative_to(ROOT)}, " + "\n".join(wrong), pytrace=False)
+
+
+def _compiling() -> None:
+    """Once for a checkout, and on a busy machine for longer than a command of a page may take."""
 
 
 PAGE = """

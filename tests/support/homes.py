@@ -53,7 +53,7 @@ def fresh_home() -> Iterator[Path]:
 
 def stop_daemon(home: Path, timeout: float = 60) -> str:
     """Stop the daemon of `home` and its jobs, if it ever had one; what the command said."""
-    if not (home / "state").exists():
+    if not (home / "state" / "hpcd.lock").exists():
         return "no daemon was ever started"
     try:
         done = subprocess.run(

@@ -21,11 +21,12 @@ from litestar.testing import TestClient
 
 from hpcshell.machine.configfiles import daemon_settings
 from hpcshell.machine.paths import places
-from hpcshell.track.store.opening import open_store, url_of
+from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.store import Store
 from hpcshell.web.app import make_app
 from hpcshell.web.context import Context
 from tests.support.postgres import Server as Postgres
+from tests.support.stores import new_database
 from tests.support.web import Server, make_token, serving
 from tests.track.store.made import psycopg_url
 
@@ -61,7 +62,8 @@ def database(
 def store(database: str) -> Iterator[Store]:
     where = places(os.environ)
     where.prepare()
-    with open_store(url_of(database, where)) as opened:
+    url = new_database(where.track_database) if not database else url_of(database, where)
+    with open_store(url) as opened:
         yield opened
 
 

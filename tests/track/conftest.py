@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
 
 from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.store import Store
+from tests.support.stores import new_database
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """An empty store in SQLite."""
-    with open_store(URL.create("sqlite", database=str(tmp_path / "track.db"))) as opened:
+    with open_store(new_database(tmp_path / "track.db")) as opened:
         yield opened

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, select
+from sqlalchemy import select
 
 from hpcshell.client.client import Client
 from hpcshell.machine.paths import places
@@ -24,11 +24,12 @@ from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import runs as table
 from hpcshell.web.following import Follower
 from tests.support.runners import eventually
+from tests.support.stores import new_database
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(URL.create("sqlite", database=str(tmp_path / "track.db"))) as opened:
+    with open_store(new_database(tmp_path / "track.db")) as opened:
         yield opened
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import URL
 
 from hpcshell.core.errors import NotYet
 from hpcshell.core.settings import Settings
@@ -20,6 +19,7 @@ from hpcshell.track.points.spools import Swept, sweep_spools
 from hpcshell.track.store.opening import open_store
 from hpcshell.web import spooling
 from hpcshell.web.context import Context
+from tests.support.stores import new_database
 from tests.track.points.spooled import RUN, SOURCE, WHOLE
 
 
@@ -28,7 +28,7 @@ def context(home: Path, tmp_path: Path) -> Iterator[Context]:
     """What a server has that has also a directory of spool files on shared storage."""
     settings = Settings()
     shared = msgspec.structs.replace(settings.track, spools=(str(tmp_path / "shared"),))
-    store = open_store(URL.create("sqlite", database=str(tmp_path / "track.db")))
+    store = open_store(new_database(tmp_path / "track.db"))
     where = places({"HPCSHELL_HOME": str(home)})
     made = Context(msgspec.structs.replace(settings, track=shared), where, store)
     yield made

@@ -6,9 +6,10 @@ asked by its guard, `needs(...)`. Routes raise the errors of `core.errors`, and 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -53,10 +54,28 @@ VERSIONED: Final = (
 """Modules whose routes are below /api/v1; those of the others are where they say."""
 
 
+CONTEXT: Final = "hpcshell.context"
+AUTHENTICATION: Final = "hpcshell.authentication"
+"""Keys of the ASGI scope."""
+
+
 def make_app(context: Context) -> Gate:
     """The whole server, as ASGI. It does not close the context."""
     authentication = Authentication(context)
-    application = Litestar(
+    application = _routes()
+
+    async def served(scope: Any, receive: Any, send: Any) -> None:
+        scope[CONTEXT], scope[AUTHENTICATION] = context, authentication
+        await application(scope, receive, send)
+
+    counted = Counting(served, context.counts)
+    return Gate(counted, context.settings.web, authentication, _open(application))
+
+
+@functools.cache
+def _routes() -> Litestar:
+    """They are made once, for it takes a while, and know no context but that of the scope."""
+    return Litestar(
         route_handlers=[
             Router(
                 "/api/v1",
@@ -67,8 +86,8 @@ def make_app(context: Context) -> Gate:
             *openapi.served(),
         ],
         dependencies={
-            "context": Provide(lambda: context, sync_to_thread=False),
-            "authentication": Provide(lambda: authentication, sync_to_thread=False),
+            "context": Provide(_context, sync_to_thread=False),
+            "authentication": Provide(_authentication, sync_to_thread=False),
         },
         exception_handlers={
             HpcError: respond,
@@ -81,8 +100,16 @@ def make_app(context: Context) -> Gate:
         debug=False,
         pdb_on_exception=False,
     )
-    counted = Counting(application, context.counts)
-    return Gate(counted, context.settings.web, authentication, _open(application))
+
+
+def _context(scope: dict[str, Any]) -> Context:
+    context: Context = scope[CONTEXT]
+    return context
+
+
+def _authentication(scope: dict[str, Any]) -> Authentication:
+    authentication: Authentication = scope[AUTHENTICATION]
+    return authentication
 
 
 def _open(application: Litestar) -> Callable[[str], bool]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 _LOCK = Path(tempfile.gettempdir()) / "hpcshell-tests-apt.lock"
+_POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def there(*programs: str) -> bool:
@@ -29,6 +30,12 @@ def installing(*programs: str) -> Iterator[None]:
     if there(*programs):
         yield
         return
+    with _one_at_a_time():
+        yield
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
     with open(_LOCK, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -38,15 +45,47 @@ def need(wanted: dict[str, str]) -> None:
     """Install what is missing of these programs (name -> package) where we may; a test is skipped
     only where it cannot be had."""
     missing = [package for program, package in wanted.items() if not there(program)]
-    if not missing:
+    if not missing and not _halfway(*wanted.values()):
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        command = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing]
-        with installing(*wanted):
-            subprocess.run(["apt-get", "update", "-qq"], check=False, env=environment)
-            subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        with _one_at_a_time(), _no_service_started():
+            _apt_get("update", check=False)
+            _apt_get("install", "-y", "--no-install-recommends", *(missing or wanted.values()))
     elif os.environ.get("CI"):
         pytest.fail(f"not installed: {', '.join(missing)}")
     else:
         pytest.skip(f"not installed, and only root can: {', '.join(missing)}")
+
+
+def _halfway(*packages: str) -> bool:
+    """Whether some of these are being installed at the moment: their programs may be there already,
+    and not run yet."""
+    if not shutil.which("dpkg-query"):
+        return False
+    command = ["dpkg-query", "-W", "-f", "${db:Status-Status}\n", *packages]
+    states = subprocess.run(command, capture_output=True, text=True).stdout.split()
+    return bool({"half-installed", "unpacked", "half-configured"} & set(states))
+
+
+@contextmanager
+def _no_service_started() -> Iterator[None]:
+    """Debian starts a service when it installs it: not here, where each test starts its own."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()
+
+
+def _apt_get(*words: str, check: bool = True) -> None:
+    subprocess.run(
+        ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", *words],
+        check=check,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )

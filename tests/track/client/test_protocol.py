@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcshell import track
-from hpcshell.machine.paths import places
 from hpcshell.track.points.spools import Sweep, Swept, sweep_spools
 from hpcshell.track.records import Run
 from hpcshell.track.store import files, runs
-from hpcshell.track.store.opening import open_store, url_of
+from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.store import Store
+from tests.support.stores import new_database
 
 
 @pytest.fixture
 def store(tmp_path: Path):
-    with open_store(url_of("", places({"HPCSHELL_HOME": str(tmp_path / "store")}))) as opened:
+    with open_store(new_database(tmp_path / "store" / "track.db")) as opened:
         yield opened
 
 
@@ -135,7 +135,7 @@ def test_whatever_a_script_records_no_line_of_it_is_passed_over(
         run.note(name)
         run.artifact(path, name=name)
         run.end("FAILED", reason=name)
-    with open_store(url_of("", places({"HPCSHELL_HOME": str(where / "store")}))) as opened:
+    with open_store(new_database(where / "store" / "track.db")) as opened:
         swept = taken(opened, where)
         assert (swept.passed, swept.troubles) == (0, [])
         assert shown(opened, run.run_id).status == "FAILED"

@@ -141,13 +141,15 @@ def test_files_are_recorded_by_where_they_lie(tmp_path, monkeypatch, caplog):
         run.artifact("later.txt")
         run.artifact("best.pt", name="../../etc/passwd")
         run.artifact(None)  # type: ignore[arg-type]
+        run.artifact("half\0path", name="half")
+        run.artifact("x" * 5000, name="long")
     found = of_kind("f", spooled(tmp_path / "spool"))
     where = str(tmp_path / "best.pt")
     one, two, three = ({name: line[name] for name in line if name != "k"} for line in found)
     assert one == {"path": "models/best", "uri": where, "kind": "artifact", "step": None, "size": 5}
     assert two == {"path": "best.pt", "uri": where, "kind": "checkpoint", "step": 9, "size": 5}
     assert three["size"] is None
-    assert caplog.text.count("is not recorded") == 2
+    assert caplog.text.count("is not recorded") == 4
 
 
 def test_the_functions_of_the_module_mean_the_run_at_hand(tmp_path, caplog):

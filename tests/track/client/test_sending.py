@@ -17,6 +17,7 @@ from hpcshell.track.client import courier, delivery
 from hpcshell.track.client.addresses import parse
 from hpcshell.track.client.delivery import Delivery
 from hpcshell.track.client.wire import Server
+from tests.support.clusters.packages import need
 from tests.support.homes import clean_environment
 from tests.support.ingest_server import Answered, Half, Hang, IngestServer, Unsaid
 from tests.support.receivers import Silent, Trickle
@@ -184,6 +185,7 @@ def parse_unix(path: str) -> str:
 
 
 def test_tls_is_spoken_and_a_certificate_nobody_trusts_is_refused(tmp_path, monkeypatch, caplog):
+    need({"openssl": "openssl"})
     certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
     words = (
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"

@@ -20,6 +20,7 @@ from hpcshell.core.errors import Broken
 from hpcshell.track.joining.epilog import EPILOG, KINDS, PROLOG, Epilog, advice, install, script
 from hpcshell.track.joining.spooled import read
 from hpcshell.track.store.jobstates import Told
+from tests.support.clusters.packages import need
 
 KEY = bytes(range(32))
 LONGEST = 5.0
@@ -114,8 +115,7 @@ def test_it_is_sent_with_curl_and_without(made, curl):
     answer = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
     with receiving(answer) as (url, heard):
         epilog = made(url=url)
-        if not curl:
-            without_curl(epilog)
+        reaches_it(epilog, curl)
         run(epilog, SLURM)
     assert heard[0].startswith(b"POST /api/v1/webhooks/slurm HTTP/1.1\r\n")
     assert b"\r\nX-HPC-Signature: t=" in heard[0]
@@ -128,8 +128,7 @@ def test_it_is_sent_with_curl_and_without(made, curl):
 def test_a_server_that_hangs_or_refuses_holds_nobody_up(made, answer, curl):
     with receiving(answer) as (url, _):
         epilog = made(url=url)
-        if not curl:
-            without_curl(epilog)
+        reaches_it(epilog, curl)
         assert run(epilog, SLURM) < LONGEST
     assert kept(epilog).ref.id == "12"
 
@@ -221,6 +220,14 @@ def test_where_it_cannot_be_written_that_is_said(tmp_path):
     with pytest.raises(Broken) as error:
         install(Epilog(kind="slurm", url=NOBODY, directory=where, spool=where), KEY)
     assert error.value.hint
+
+
+def reaches_it(epilog: Epilog, curl: bool) -> None:
+    """See that it is sent with curl, or without."""
+    if curl:
+        need({"curl": "curl"})
+    else:
+        without_curl(epilog)
 
 
 def without_curl(epilog: Epilog) -> None:

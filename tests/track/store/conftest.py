@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 
 from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.store import Store
 from tests.support.postgres import Server, postgres
+from tests.support.stores import new_database
 from tests.track.store.made import emptied, psycopg_url
 
 __all__ = ["postgres"]
@@ -33,7 +34,7 @@ def database(postgres: Server) -> URL:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
     """See the module."""
     if request.param == "sqlite":
-        return make_url(f"sqlite:///{tmp_path}/track.db")
+        return new_database(tmp_path / "track.db")
     url: URL = request.getfixturevalue("database")
     emptied(url)
     return url

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from hpcshell.core.errors import Wrong
 from hpcshell.track.client import lines, say
+from hpcshell.track.store import texts
 from hpcshell.track.words import ENDED, status_of
 
 if TYPE_CHECKING:
@@ -206,10 +207,10 @@ class ActiveRun:
             where = os.path.abspath(os.fspath(path))
             size = os.path.getsize(where) if os.path.isfile(where) else None
             called = (name or os.path.basename(where)).strip("/")
-            where.encode()
+            texts.kept(where, "its path", texts.LONGEST_URI)
             if not _is_path(called):
                 raise ValueError(f"{called!r} is no name of a file")
-        except (OSError, TypeError, ValueError) as error:
+        except (OSError, TypeError, ValueError, Wrong) as error:
             say.once(f"file {path!r:.300}", f"{kind} {path!r:.100} is not recorded: {error}")
             return
         at = None if step is None else lines.step_of(step)

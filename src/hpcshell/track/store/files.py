@@ -15,7 +15,6 @@ from hpcshell.track.store.tables import files
 
 KINDS: Final = ("artifact", "checkpoint")
 LONGEST_PATH: Final = 1000
-LONGEST_URI: Final = 4096
 
 _COLUMNS: Final = tuple(files.c[name] for name in File.__struct_fields__)
 _found: Final = select(*_COLUMNS).where(
@@ -53,7 +52,7 @@ def put(connection: Connection, file: File, now: float) -> File:
         "run_id": file.run_id,
         "path": path_of(file.path),
         "kind": file.kind,
-        "uri": None if file.uri is None else texts.kept(file.uri, "uri", LONGEST_URI),
+        "uri": None if file.uri is None else texts.kept(file.uri, "uri", texts.LONGEST_URI),
         "size": None if file.size is None else texts.whole(file.size, "size"),
         "sha256": None if file.sha256 is None else texts.kept(file.sha256, "sha256", 64),
         "step": None if file.step is None else texts.whole(file.step, "step"),

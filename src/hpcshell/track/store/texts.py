@@ -17,6 +17,7 @@ from hpcshell.core.words import check_name, quote
 LONGEST_KEY: Final = 250
 LONGEST_VALUE: Final = 65_536
 """Characters of a parameter, a tag or a note."""
+LONGEST_URI: Final = 4096
 MOST_KEYS: Final = 10_000
 LARGEST: Final = 2**63 - 1
 

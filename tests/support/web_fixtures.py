@@ -21,7 +21,7 @@ from litestar.testing import TestClient
 
 from hpcshell.machine.configfiles import daemon_settings
 from hpcshell.machine.paths import places
-from hpcshell.track.store.opening import open_store
+from hpcshell.track.store.opening import open_store, url_of
 from hpcshell.track.store.store import Store
 from hpcshell.web.app import make_app
 from hpcshell.web.context import Context

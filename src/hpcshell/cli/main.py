@@ -48,7 +48,7 @@ VERBS: Final[dict[str, dict[str, str]]] = {
     "Study": {
         "sweep": "Run one script with many parameters, and each of them once.",
         "simulate": "Run a recorded workload under scheduling policies.",
-        "track": "Keep what runs have measured, beside the jobs that they were.",
+        "track": "Which run was which job, on what machine, at what cost, with which metrics.",
     },
     "The machine": {
         "gpu": "Run a box of GPUs that several people share.",

@@ -14,6 +14,7 @@ from typing import Any, Final
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.types import Scope
 
 from hpcshell.core.errors import HpcError
 from hpcshell.web import openapi
@@ -102,13 +103,13 @@ def _routes() -> Litestar:
     )
 
 
-def _context(scope: dict[str, Any]) -> Context:
-    context: Context = scope[CONTEXT]
+def _context(scope: Scope) -> Context:
+    context: Context = scope[CONTEXT]  # type: ignore[typeddict-item]
     return context
 
 
-def _authentication(scope: dict[str, Any]) -> Authentication:
-    authentication: Authentication = scope[AUTHENTICATION]
+def _authentication(scope: Scope) -> Authentication:
+    authentication: Authentication = scope[AUTHENTICATION]  # type: ignore[typeddict-item]
     return authentication
 
 

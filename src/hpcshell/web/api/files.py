@@ -16,7 +16,7 @@ from hpcshell.machine import clock
 from hpcshell.machine.beneath import open_beneath
 from hpcshell.track.artifacts import Stored
 from hpcshell.track.records import SCHEMA, Document, File
-from hpcshell.track.store import files, runs
+from hpcshell.track.store import files, runs, texts
 from hpcshell.track.store.paging import DEFAULT, MOST
 from hpcshell.web.addresses import RunId, tail
 from hpcshell.web.bodies import takes
@@ -35,7 +35,7 @@ Kind = Literal["artifact", "checkpoint"]
 class NamedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file on shared storage, which stays where it is."""
 
-    uri: Annotated[str, stated(minLength=1, maxLength=files.LONGEST_URI)]
+    uri: Annotated[str, stated(minLength=1, maxLength=texts.LONGEST_URI)]
     """Where it lies: a path, or a URL of whatever keeps it."""
     path: Annotated[str, stated(maxLength=files.LONGEST_PATH, pattern=PATH)] | None = None
     """Its name within the run; the last part of `uri`, where it is left out."""

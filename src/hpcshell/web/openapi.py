@@ -104,7 +104,18 @@ def document(application: Litestar) -> dict[str, Any]:
         for method, operation in item.items():
             if method in METHODS:
                 _complete(operation, method, handlers[path, method])
+    made["paths"] = _in_order(made["paths"])
     return made
+
+
+def _in_order(paths: dict[str, Any]) -> dict[str, Any]:
+    """Those of one tag by name: a route with several paths has them in no order."""
+    of = {
+        path: next((o["tags"][0] for o in item.values() if "tags" in o), "")
+        for path, item in paths.items()
+    }
+    tags = list(dict.fromkeys(of.values()))
+    return dict(sorted(paths.items(), key=lambda pair: (tags.index(of[pair[0]]), pair[0])))
 
 
 def _complete(operation: dict[str, Any], method: str, handler: HTTPRouteHandler) -> None:

@@ -82,6 +82,10 @@ def test_a_filter_that_is_none_is_refused_with_its_place(track: Cli) -> None:
     assert "hint:" in said.err
 
 
+def test_the_latest_run_is_called_at(track: Cli) -> None:
+    assert track("track", "show", "@", "--json", check=True).json["run_id"] == SECOND
+
+
 def test_a_run_is_shown_by_its_first_digits(track: Cli) -> None:
     said = track("track", "show", "aaa", check=True).out
     assert FIRST in said

@@ -21,7 +21,7 @@ from hpcshell.core.words import safe
 def compare(talk: Talk, runs: tuple[str, ...], whole: bool) -> int:
     """Show runs beside each other: in what they differ, and what came of it.
 
-    RUN is a run's id, or so many of its first digits that no other has them.
+    RUN is a run's id, so many of its first digits that no other has them, or @ for the latest.
     """
     from hpcshell.track.store import compare as kept
     from hpcshell.track.store.runs import meant

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hpcshell.track.store.jobs import Prices
 
 STDOUT: Final = "-"
-FORMS: Final = ("csv", "jsonl", "parquet")
+FORMS: Final = ("csv", "json", "jsonl", "parquet")
 
 
 @verb(
@@ -40,10 +40,11 @@ FORMS: Final = ("csv", "jsonl", "parquet")
     "--metric", "keys", metavar="KEY", multiple=True, help="With --points, only of this metric."
 )
 def export(talk: Talk, experiment: str | None, output: str, **chosen: Any) -> int:
-    """Write runs, or all points of their metrics, as CSV, JSON lines or Parquet.
+    """Write runs, or all points of their metrics, as CSV, JSON, JSON lines or Parquet.
 
     EXPERIMENT is a name or a number; without it, runs of all experiments are written. ID may be
-    the first digits of a run's id. Parquet needs pyarrow: pip install "hpcshell[sweep]".
+    the first digits of a run's id, or @ for the latest. Parquet needs pyarrow: pip install
+    "hpcshell[sweep]".
     """
     from hpcshell.sweeps.exporting import pour
 
@@ -100,7 +101,7 @@ def _found(
 def _form(output: str, json: bool) -> str:
     ending = os.path.splitext(output)[1][1:].lower()
     if output == STDOUT:
-        return "jsonl" if json else "csv"
+        return "json" if json else "csv"
     if ending not in FORMS:
         raise Wrong(
             f"{quote(output, 200)} does not say what form to write",

@@ -61,7 +61,7 @@ def runs(talk: Talk, experiment: str | None, **chosen: Any) -> int:
 def show(talk: Talk, runs: tuple[str, ...]) -> int:
     """Show all about runs: what they ran with, what came of it, and which jobs they were.
 
-    RUN is a run's id, or so many of its first digits that no other has them.
+    RUN is a run's id, so many of its first digits that no other has them, or @ for the latest.
     """
     from hpcshell.track.store import compare
     from hpcshell.track.store import runs as kept

@@ -9,7 +9,7 @@ import http
 import logging
 import math
 import re
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 from litestar import Request, Response
@@ -175,8 +175,30 @@ def _fault(extra: dict[str, Any]) -> str:
     return f"{key}: {message}" if key else str(message)
 
 
+def _choices(request: Request[Any, Any, Any], error: Exception) -> list[str]:
+    """Of each argument with a wrong word for a value, the words there are."""
+    if not isinstance(error, ValidationException) or not isinstance(error.extra, list):
+        return []
+    arguments = request.route_handler.parsed_fn_signature.parameters
+    found = []
+    for each in error.extra:
+        field = arguments.get(each.get("key", "")) if isinstance(each, dict) else None
+        if field is not None and (words := _words_of(field.annotation)):
+            found.append(f"{each['key']} is one of {', '.join(words)}")
+    return found
+
+
+def _words_of(annotation: Any) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [str(word) for word in get_args(annotation)]
+    return [word for part in get_args(annotation) for word in _words_of(part)]
+
+
 def respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The exception handler of the application."""
-    answer = answer_of(told(error), request.scope["path"])
+    told_of = told(error)
+    if choices := _choices(request, error):
+        told_of = Wrong(told_of.message, "; ".join(choices))
+    answer = answer_of(told_of, request.scope["path"])
     kept = {name.decode(): value.decode() for name, value in answer.headers[2:]}
     return Response(answer.body, status_code=answer.status, media_type=MEDIA, headers=kept)

@@ -85,21 +85,38 @@ def test_runs_are_exported_as_a_table_without_formulas(
 def test_points_are_exported_one_a_line(
     api: httpx.Client, experiment: str, runs: list[str]
 ) -> None:
-    answer = api.get(f"{experiment}/export?what=points&form=jsonl&sort=created_at")
+    answer = api.get(f"{experiment}/export?what=points&format=jsonl&sort=created_at")
     rows = [json.loads(line) for line in answer.text.splitlines()]
     assert [(row["run_id"], row["step"], row["value"]) for row in rows] == [
         (run, step, value)
         for run, last, number in zip(runs, [0.5, 0.25, "NaN"], range(3), strict=True)
         for step, value in ((0, 1.0 + number), (1, last))
     ]
-    none = api.get(f"{experiment}/export?what=points&form=csv&keys=none")
+    none = api.get(f"{experiment}/export?what=points&format=csv&keys=none")
     assert len(none.text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("what", ["runs", "points"])
+def test_an_export_may_be_one_document(
+    api: httpx.Client, experiment: str, runs: list[str], what: str
+) -> None:
+    lines = api.get(f"{experiment}/export?what={what}&format=jsonl&sort=created_at").text
+    whole = api.get(f"{experiment}/export?what={what}&format=json&sort=created_at").json()
+    assert whole == {"schema": 1, "rows": [json.loads(line) for line in lines.splitlines()]}
+    assert whole["rows"]
+
+
+def test_a_form_that_there_is_not_is_answered_with_those_there_are(
+    api: httpx.Client, experiment: str
+) -> None:
+    problem = api.get(f"{experiment}/export?format=xlsx").json()
+    assert "csv, json, jsonl, parquet" in problem["hint"]
 
 
 def test_a_table_may_be_parquet(api: httpx.Client, experiment: str, runs: list[str]) -> None:
     from pyarrow import BufferReader, parquet
 
-    answer = api.get(f"{experiment}/export?what=points&form=parquet")
+    answer = api.get(f"{experiment}/export?what=points&format=parquet")
     table = parquet.read_table(BufferReader(answer.content))
     assert table.num_rows == 6
 
@@ -107,7 +124,7 @@ def test_a_table_may_be_parquet(api: httpx.Client, experiment: str, runs: list[s
 def test_what_cannot_be_exported_is_told_before_anything_is_sent(
     api: httpx.Client, experiment: str, context: Context
 ) -> None:
-    for query in ("form=xlsx", "what=all", "filter=metrics.loss <", "sort=nothing"):
+    for query in ("format=xlsx", "what=all", "filter=metrics.loss <", "sort=nothing"):
         answer = api.get(f"{experiment}/export?{query}")
         assert (answer.status_code, answer.headers["content-type"]) == (
             400,

@@ -219,6 +219,28 @@ def test_what_names_no_file_is_told_so(api: httpx.Client, run: str) -> None:
         assert answer.status_code == 400
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"path": "/shared/a/best.pt"},
+        {"uri": "/shared/a/best.pt"},
+        {"uri": "/shared/a/best.pt", "path": "best.pt"},
+        {"uri": "/shared/a/best.pt", "path": "/shared/a/best.pt"},
+    ],
+)
+def test_a_file_is_named_by_where_it_lies(
+    api: httpx.Client, run: str, named: dict[str, str]
+) -> None:
+    answer = api.post(f"{run}/checkpoints", json=named)
+    assert answer.status_code == 201, answer.text
+    assert (answer.json()["uri"], answer.json()["path"]) == ("/shared/a/best.pt", "best.pt")
+
+
+def test_a_file_that_lies_nowhere_is_refused(api: httpx.Client, run: str) -> None:
+    for named in ({}, {"path": "best.pt"}):
+        assert api.post(f"{run}/artifacts", json=named).status_code == 400
+
+
 def test_files_are_listed_in_pages_by_their_paths(api: httpx.Client, run: str) -> None:
     for name in ("b", "a/2", "a/1", "c"):
         api.post(f"{run}/artifacts", json={"uri": f"/data/{name}", "path": name})

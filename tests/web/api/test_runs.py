@@ -177,6 +177,12 @@ def test_what_is_given_changes_and_the_rest_stays(api: httpx.Client, run: str) -
     assert api.patch(run, json={"nmae": "typo"}).status_code == 400
 
 
+@pytest.mark.parametrize("what", ["params", "tags"])
+def test_names_may_be_wrapped_in_the_word_for_them(api: httpx.Client, run: str, what: str) -> None:
+    assert api.post(f"{run}/{what}", json={what: {"lr": "0.1"}}).status_code == 200
+    assert api.get(run).json()[what] == {"lr": "0.1"}
+
+
 def test_params_tags_note_and_job_have_addresses_of_their_own(api: httpx.Client, run: str) -> None:
     for method in ("PUT", "POST"):
         assert (

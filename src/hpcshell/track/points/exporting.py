@@ -21,14 +21,15 @@ from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.points.chunks import Columns
 from hpcshell.track.points.reading import every, in_order, keys_of
-from hpcshell.track.records import JobRow, Run, number
+from hpcshell.track.records import SCHEMA, JobRow, Run, number
 from hpcshell.track.store import runs
 from hpcshell.track.store.jobs import NO_PRICES, Prices
 from hpcshell.track.store.paging import MOST, Wanted
 
-FORMS: Final = ("csv", "jsonl", "parquet")
+FORMS: Final = ("csv", "json", "jsonl", "parquet")
 TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
@@ -78,8 +79,8 @@ def runs_table(found: Callable[[], Iterable[Run]], form: str) -> Iterator[bytes]
     """A row for each run: its columns, those of its job as `job.x`, and a column for each of the
     `params.x`, `tags.x` and `metrics.x` (its last value) that any has. `found` is called twice. As
     JSON lines, they are the documents. Raises what `check_form` does."""
-    if check_form(form) == "jsonl":
-        return (msgspec.json.encode(run) + b"\n" for run in found())
+    if check_form(form) in _AS_JSON:
+        return _AS_JSON[form](msgspec.json.encode(run) + b"\n" for run in found())
     keyed = _keyed(found())
     names = [*_RUN, *(f"job.{name}" for name in _JOB)]
     names += [f"{space}.{key}" for space, keys in keyed.items() for key in keys]
@@ -99,8 +100,8 @@ def points_table(
     check_form(form)
     names = ("run_id", "metric", "step", "time", "value")
     rows = _point_rows(connection, run_ids, keys)
-    if form == "jsonl":
-        return _point_lines(names, rows)
+    if form in _AS_JSON:
+        return _AS_JSON[form](_point_lines(names, rows))
     return _written(names, rows, form)
 
 
@@ -144,14 +145,27 @@ def _tuples(points: Columns) -> Iterator[tuple[int, float, float]]:
 
 def _point_lines(names: Sequence[str], rows: Rows) -> Iterator[bytes]:
     encode = msgspec.json.Encoder().encode
-    while batch := list(islice(iter(rows), ROWS)):
-        yield b"".join(
-            encode(dict(zip(names, (*row[:-1], number(row[-1])), strict=True))) + b"\n"
-            for row in batch
-        )
+    for row in rows:
+        yield encode(dict(zip(names, (*row[:-1], number(row[-1])), strict=True))) + b"\n"
 
 
 # -------------------------------------------------------------------------------------- forms
+
+
+def _document(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """All lines as one document, as lists are answered."""
+    yield b'{"schema":%d,"rows":[' % SCHEMA
+    comma = b""
+    for line in lines:
+        yield comma + line
+        comma = b","
+    yield b"]}\n"
+
+
+_AS_JSON: Final[dict[str, Callable[[Iterator[bytes]], Iterator[bytes]]]] = {
+    "json": _document,
+    "jsonl": iter,
+}
 
 
 def _written(names: Sequence[str], rows: Rows, form: str) -> Iterator[bytes]:

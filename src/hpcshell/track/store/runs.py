@@ -48,6 +48,11 @@ _known: Final = select(runs.c.run_id, runs.c.experiment_id, runs.c.deleted_at).w
     runs.c.run_id == bindparam("run")
 )
 _number: Final = select(runs.c.seq).where(runs.c.run_id == bindparam("run"))
+LATEST: Final = "@"
+"""The run that was made last, as people write it."""
+_latest: Final = (
+    select(runs.c.run_id).where(runs.c.deleted_at.is_(None)).order_by(runs.c.seq.desc()).limit(1)
+)
 _DIGITS: Final = re.compile(r"\A[0-9a-f]{1,32}\Z")
 _beginning: Final = (
     select(runs.c.run_id)
@@ -134,9 +139,14 @@ def show(connection: Connection, run_id: str, prices: Prices = NO_PRICES) -> Run
 
 
 def meant(connection: Connection, text: str) -> str:
-    """The id of the run that a person means: by its id, or by first digits that no other has.
-    Raises `NotFound` or `Wrong`."""
+    """The id of the run that a person means: by its id, by first digits that no other has, or `@`,
+    the latest. Raises `NotFound` or `Wrong`."""
     digits = text.strip().lower()
+    if digits == LATEST:
+        latest = connection.scalar(_latest)
+        if latest is None:
+            raise NotFound("there is no run yet", "begin one: hpcshell.track.run(EXPERIMENT)")
+        return str(latest)
     if not _DIGITS.match(digits):
         raise Wrong(f"{quote(text)} is no id of a run", "write its id, or its first digits")
     ids = connection.scalars(_beginning, {"from": digits, "to": digits + "g"}).all()

@@ -114,14 +114,14 @@ async def best(
     tags=_TAGS,
     summary="Export the runs of an experiment",
     description="A line for each run, or (`what=points`) for each point of their metrics; as CSV, "
-    "JSON lines or Parquet. All that `filter` lets through, whatever `limit` is.",
+    "JSON, JSON lines or Parquet. All that `filter` lets through, whatever `limit` is.",
 )
 async def export(
     context: NamedDependency[Context],
     id: Id,
     wanted: NamedDependency[Wanted],
     what: FromQuery[Literal["runs", "points"]] = "runs",
-    form: FromQuery[Literal["csv", "jsonl", "parquet"]] = "csv",
+    format: FromQuery[Literal["csv", "json", "jsonl", "parquet"]] = "csv",
     keys: Annotated[
         list[str] | None, QueryParameter(max_items=1000, description="metrics, for `what=points`")
     ] = None,
@@ -132,11 +132,11 @@ async def export(
     def making(connection: Connection) -> Iterator[bytes]:
         experiments.show(connection, number)
         if what == "runs":
-            return runs_table(lambda: every_run(connection, chosen), form)
+            return runs_table(lambda: every_run(connection, chosen), format)
         run_ids = (run.run_id for run in every_run(connection, chosen))
-        return points_table(connection, run_ids, form, keys=keys)
+        return points_table(connection, run_ids, format, keys=keys)
 
-    return await streamed(context, making, f"experiment-{number}-{what}.{form}", TYPES[form])
+    return await streamed(context, making, f"experiment-{number}-{what}.{format}", TYPES[format])
 
 
 handlers: Final[list[Any]] = [beside, best, export]

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody, QueryParameter
 from sqlalchemy import Connection
 
-from hpcshell.core.errors import Refused
+from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.words import quote
 from hpcshell.machine import clock
 from hpcshell.machine.beneath import open_beneath
@@ -32,13 +32,17 @@ _TAGS: Final = ["files"]
 Kind = Literal["artifact", "checkpoint"]
 
 
+NAMED: Final = PATH + "|^/"
+
+
 class NamedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file on shared storage, which stays where it is."""
 
-    uri: Annotated[str, stated(minLength=1, maxLength=texts.LONGEST_URI)]
+    uri: Annotated[str, stated(minLength=1, maxLength=texts.LONGEST_URI)] | None = None
     """Where it lies: a path, or a URL of whatever keeps it."""
-    path: Annotated[str, stated(maxLength=files.LONGEST_PATH, pattern=PATH)] | None = None
-    """Its name within the run; the last part of `uri`, where it is left out."""
+    path: Annotated[str, stated(maxLength=texts.LONGEST_URI, pattern=NAMED)] | None = None
+    """Its name within the run; the last part of `uri`, where it is left out. One that begins with
+    `/` is where it lies."""
     kind: Kind | None = None
     step: Whole | None = None
     size: Count | None = None
@@ -106,7 +110,7 @@ async def _named(
     request: Asked, context: Context, run_id: str, data: NamedFile, kind: str
 ) -> Response[File]:
     caller = caller_of(request)
-    path = data.path or data.uri.rstrip("/").rpartition("/")[2]
+    uri, path = _place(data)
 
     def work(connection: Connection, now: float) -> File:
         own_run(connection, caller, run_id)
@@ -114,7 +118,7 @@ async def _named(
             run_id=run_id,
             path=path,
             kind=kind,
-            uri=data.uri,
+            uri=uri,
             size=data.size,
             sha256=data.sha256,
             step=data.step,
@@ -123,6 +127,16 @@ async def _named(
         return files.put(connection, file, now)
 
     return await changed(request, context, work)
+
+
+def _place(data: NamedFile) -> tuple[str, str]:
+    """Where it lies, and its name within the run. Raises `Wrong`."""
+    uri, path = data.uri, data.path or ""
+    if path.startswith("/") and uri in (None, path):
+        uri, path = path, ""
+    if not uri:
+        raise Wrong("nothing says where the file lies", 'send {"uri": "/shared/best.pt"}')
+    return uri, path or uri.rstrip("/").rpartition("/")[2]
 
 
 # -------------------------------------------------------------------------------------- uploads

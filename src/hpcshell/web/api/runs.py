@@ -373,7 +373,7 @@ async def status(
 async def params(
     request: Asked, context: NamedDependency[Context], run_id: RunId, data: Named
 ) -> Response[Run]:
-    given = texts_of(data)
+    given = texts_of(_bare(data, "params"))
     return await _change(
         request,
         context,
@@ -390,9 +390,16 @@ async def params(
 async def tags(
     request: Asked, context: NamedDependency[Context], run_id: RunId, data: Named
 ) -> Response[Run]:
+    given = _bare(data, "tags")
     return await _change(
-        request, context, run_id, lambda connection, now: _tag(connection, run_id, data, now)
+        request, context, run_id, lambda connection, now: _tag(connection, run_id, given, now)
     )
+
+
+def _bare(names: dict[str, Any], word: str) -> dict[str, Any]:
+    """They may be wrapped, as `metrics` may be: `{"params": {"lr": 0.1}}`."""
+    inner = names.get(word)
+    return inner if len(names) == 1 and isinstance(inner, dict) else names
 
 
 @_both_ways("/runs/{run_id:str}/note", "Write a note about a run", "In place of the one it has.")

@@ -19,7 +19,7 @@ from litestar.utils.signature import ParsedSignature
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import nearest, quote
 
-_GIVEN: Final = frozenset({"request", "data"})
+_GIVEN: Final = frozenset({"request", "data", "scope"})
 """Arguments of routes that are not from the address."""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from typing import Any, Final
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
@@ -20,6 +22,8 @@ CACHE: Final = 32 << 10
 """Kibibytes of pages that all readers keep, and that the writer keeps."""
 LOCKED: Final = 5.0
 """Seconds that SQLite waits for another process's lock."""
+PAUSE: Final = 0.02
+"""Seconds between two tries where SQLite does not wait itself."""
 HINT: Final = "write postgresql://user@host/name or sqlite:////path/to/file.db"
 
 
@@ -73,6 +77,20 @@ def version_of(url: URL) -> str | None:
         engine.dispose()
 
 
+def _write_ahead(connection: Any) -> None:
+    """Keep changes in a log beside the database. To begin with that, SQLite does not wait for
+    others who are at it, whatever time-out it has: so we do."""
+    deadline = time.monotonic() + LOCKED
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE)
+
+
 def _engine(url: URL, begin: str, *, pool_size: int) -> Engine:
     options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30}
     if url.get_backend_name() != "sqlite":
@@ -85,7 +103,8 @@ def _engine(url: URL, begin: str, *, pool_size: int) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # we say ourselves when a transaction begins
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        _write_ahead(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute(f"PRAGMA cache_size=-{CACHE // pool_size}")
         connection.execute("PRAGMA mmap_size=268435456")

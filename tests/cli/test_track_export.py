@@ -66,7 +66,7 @@ def test_a_file_has_the_form_that_its_name_says(cli: Cli, tmp_path: Path, form: 
     path = tmp_path / f"runs.{form}"
     said = cli("track", "export", "--output", path, check=True)
     assert said.out == ""
-    begins = {"csv": b"run_id,", "jsonl": b'{"run_id"', "parquet": b"PAR1"}
+    begins = {"csv": b"run_id,", "json": b'{"schema"', "jsonl": b'{"run_id"', "parquet": b"PAR1"}
     assert path.read_bytes().startswith(begins[form])
 
 

@@ -41,7 +41,7 @@ def test_every_parameter_that_the_document_names_is_known(api):
 @pytest.mark.parametrize(
     ("address", "hint"),
     [
-        ("/api/v1/experiments/1/export?format=csv", "did you mean form?"),
+        ("/api/v1/experiments/1/export?form=csv", "did you mean format?"),
         ("/api/v1/runs?status=FAILED", "there are filter, sort, limit, cursor, deleted"),
         ("/api/v1/tokens?limit=1", "leave it out"),
         ("/api/v1/experiments/1?id=2", "leave it out"),

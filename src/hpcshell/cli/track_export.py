@@ -101,7 +101,7 @@ def _found(
 def _form(output: str, json: bool) -> str:
     ending = os.path.splitext(output)[1][1:].lower()
     if output == STDOUT:
-        return "json" if json else "csv"
+        return "jsonl" if json else "csv"
     if ending not in FORMS:
         raise Wrong(
             f"{quote(output, 200)} does not say what form to write",

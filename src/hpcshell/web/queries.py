@@ -2,7 +2,7 @@
 
 Router("/api/v1", guards=[declared])
 
-Passed over, a mistyped one (`?format=json` where it is called `form`) would get the answer to
+Passed over, a mistyped one (`?form=json` where it is called `format`) would get the answer to
 another question.
 """
 

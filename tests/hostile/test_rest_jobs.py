@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -223,7 +224,8 @@ def test_variables_that_no_process_can_have_are_refused(
 
 def test_variables_with_commas_and_lines_are_what_the_job_gets(api: httpx.Client) -> None:
     env = {"ONE": "a,b=c", "TWO": "line\nline", "BASH_ENV": "/nowhere", "IFS": "x"}
-    words = ["python3", "-c", "import os, json; print(json.dumps(dict(os.environ)))"]
+    # not `python3`: that may be a script of a shell, and a shell sets its IFS itself
+    words = [sys.executable, "-c", "import os, json; print(json.dumps(dict(os.environ)))"]
     answer = api.post(JOBS, json={"command": words, "options": {"env": env}})
     assert answer.status_code == 201, answer.text
     # the stream ends with the job

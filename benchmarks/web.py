@@ -32,7 +32,7 @@ from hpcshell.machine.paths import places
 from hpcshell.track.client.surroundings import host
 from hpcshell.track.store import cursors
 from hpcshell.track.store.opening import open_store, url_of
-from hpcshell.web.following import stream_of
+from hpcshell.web.tasks.following import stream_of
 
 from harness.accounting import process_seconds
 from harness.figures import Goal, median, misses, percentile

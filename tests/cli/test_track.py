@@ -39,7 +39,7 @@ def _two_runs(connection: Connection) -> None:
 @pytest.fixture
 def track(cli: Cli) -> Cli:
     """`hpc` with an experiment `mnist` that has two runs."""
-    with open_store(new_database(here().track_database)) as store:
+    with open_store(new_database(here().track.database)) as store:
         store.change(_two_runs)
     return cli
 
@@ -144,7 +144,7 @@ def test_what_is_deleted_comes_back_until_it_is_purged(track: Cli) -> None:
     track("track", "undo", "--experiment", 1, check=True)
     assert len(track("track", "runs", "--quiet", check=True).out.split()) == 2
 
-    uploads = Artifacts(here().track_artifacts, 100)
+    uploads = Artifacts(here().track.artifacts, 100)
     for owner in (FIRST, "m-1"):
         upload = uploads.begin(owner, "a/b")
         upload.seal()
@@ -169,7 +169,7 @@ def test_what_is_deleted_comes_back_until_it_is_purged(track: Cli) -> None:
     ],
 )
 def test_who_looks_sees_what_was_logged_here_without_any_server(cli: Cli, words) -> None:
-    spool = here().track_spool
+    spool = here().track.spool
     os.makedirs(spool)
     with open(f"{spool}/{SOURCE}.jsonl", "wb") as file:
         file.write(WHOLE)
@@ -182,7 +182,7 @@ def test_who_looks_sees_what_was_logged_here_without_any_server(cli: Cli, words)
 
 
 def test_what_cannot_be_taken_in_keeps_nobody_from_looking(cli: Cli) -> None:
-    spool = here().track_spool
+    spool = here().track.spool
     os.makedirs(spool)
     for name in ("nonsense.jsonl", f"{'0' * 32}.jsonl"):
         with open(f"{spool}/{name}", "wb") as file:

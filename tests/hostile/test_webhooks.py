@@ -182,7 +182,7 @@ def test_a_token_without_the_right_to_tell_is_refused(node, context, new_token):
 
 def test_the_key_is_its_owners_alone(context):
     webhook_key(context.places)
-    with open(context.places.webhook_key, "rb") as file:
+    with open(context.places.track.webhook_key, "rb") as file:
         assert len(file.read()) == 32
 
-    assert os.stat(context.places.webhook_key).st_mode & 0o777 == 0o600
+    assert os.stat(context.places.track.webhook_key).st_mode & 0o777 == 0o600

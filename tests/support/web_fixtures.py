@@ -62,7 +62,7 @@ def database(
 def store(database: str) -> Iterator[Store]:
     where = places(os.environ)
     where.prepare()
-    url = new_database(where.track_database) if not database else url_of(database, where)
+    url = new_database(where.track.database) if not database else url_of(database, where)
     with open_store(url) as opened:
         yield opened
 

@@ -21,7 +21,7 @@ from hpcshell.track.store import experiments, runs
 from hpcshell.track.store.jobs import JobRef
 from hpcshell.track.store.paging import Wanted
 from hpcshell.web.app import make_app
-from hpcshell.web.polling import Poller
+from hpcshell.web.tasks.polling import Poller
 from tests.support.clusters.slurm import SlurmCluster, another_slurm
 from tests.support.listening import listening
 from tests.support.runners import eventually

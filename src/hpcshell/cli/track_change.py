@@ -154,7 +154,7 @@ def _purge(source: Opened, before: float) -> None:
     from hpcshell.track.store import retention
 
     settings, now = source.settings, time.time()
-    root = settings.track.artifacts or here().track_artifacts
+    root = settings.track.artifacts or here().track.artifacts
     artifacts = Artifacts(root, settings.web.upload_limit)
     more = True
     while more:

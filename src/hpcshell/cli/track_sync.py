@@ -93,7 +93,7 @@ def _chosen(directories: tuple[str, ...]) -> tuple[str, ...]:
         if not os.path.isdir(each):
             raise Wrong(f"{safe(each)} is no directory", "name one that has spool files")
     return directories or (
-        here().track_spool,
+        here().track.spool,
         *configured(working_directory()).settings.track.spools,
     )
 

@@ -74,7 +74,7 @@ def caught_up() -> Opened:
     source = opened()
     how = Sweep(clock=time.time, until=time.time() + PATIENCE)
     with contextlib.suppress(HpcError):
-        sweep_spools(source.store, [here().track_spool], how)
+        sweep_spools(source.store, [here().track.spool], how)
     return source
 
 

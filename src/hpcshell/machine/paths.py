@@ -21,6 +21,41 @@ LONGEST_SOCKET = 107
 """Bytes of a Unix socket's path, without the closing NUL."""
 
 
+class TrackPlaces(Record, frozen=True):
+    """Where the tracker of this installation has its own."""
+
+    state: str
+    config: str
+
+    @property
+    def database(self) -> str:
+        return f"{self.state}/track.db"
+
+    @property
+    def artifacts(self) -> str:
+        """What was uploaded, by run."""
+        return f"{self.state}/artifacts"
+
+    @property
+    def spool(self) -> str:
+        """What runs on this machine have logged, a file each."""
+        return f"{self.state}/spool"
+
+    @property
+    def token(self) -> str:
+        """The token by which runs on this machine are known to a tracker, on its first line."""
+        return f"{self.config}/track.token"
+
+    @property
+    def webhook_key(self) -> str:
+        """What epilogs sign with."""
+        return f"{self.state}/webhook.key"
+
+    def prepare_spool(self) -> None:
+        """Make the directory of what is logged, readable by its owner alone. Raises `HpcError`."""
+        _make(self.spool)
+
+
 class Places(Record, frozen=True):
     """The four directories of one installation, and the names in them."""
 
@@ -66,28 +101,8 @@ class Places(Record, frozen=True):
         return f"{self.state}/checkpoints"
 
     @property
-    def track_database(self) -> str:
-        return f"{self.state}/track.db"
-
-    @property
-    def track_artifacts(self) -> str:
-        """What was uploaded, by run."""
-        return f"{self.state}/artifacts"
-
-    @property
-    def track_spool(self) -> str:
-        """What runs on this machine have logged, a file each."""
-        return f"{self.state}/spool"
-
-    @property
-    def track_token(self) -> str:
-        """The token by which runs on this machine are known to a tracker, on its first line."""
-        return f"{self.config}/track.token"
-
-    @property
-    def webhook_key(self) -> str:
-        """What epilogs sign with."""
-        return f"{self.state}/webhook.key"
+    def track(self) -> TrackPlaces:
+        return TrackPlaces(self.state, self.config)
 
     @property
     def web_address(self) -> str:
@@ -133,10 +148,6 @@ class Places(Record, frozen=True):
             _make(directory)
         for directory in (self.state, self.runtime):
             _check(directory)
-
-    def prepare_spool(self) -> None:
-        """Make the directory of what is logged, readable by its owner alone. Raises `HpcError`."""
-        _make(self.track_spool)
 
     def check_sockets(self) -> None:
         """Wrong when a socket's path would be longer than the kernel takes."""

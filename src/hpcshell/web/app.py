@@ -18,6 +18,7 @@ from litestar.types import Scope
 
 from hpcshell.core.errors import HpcError
 from hpcshell.web import openapi
+from hpcshell.web.answers.problems import respond
 from hpcshell.web.api import (
     clusters,
     compare,
@@ -43,8 +44,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.counting import Counting
 from hpcshell.web.mlflow import routes as mlflow
 from hpcshell.web.pages import routes as pages
-from hpcshell.web.problems import respond
-from hpcshell.web.queries import declared
+from hpcshell.web.requests.queries import declared
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.gate import Gate
 

@@ -21,10 +21,10 @@ from hpcshell.jobs.opened import door
 from hpcshell.machine.paths import Places
 from hpcshell.track.artifacts import Artifacts
 from hpcshell.track.store.store import Store
+from hpcshell.web.answers.sharing import Shared
 from hpcshell.web.apart import Apart
 from hpcshell.web.counting import Counts
-from hpcshell.web.hub import Hub
-from hpcshell.web.sharing import Shared
+from hpcshell.web.events.hub import Hub
 
 THREADS: Final = 8
 """For reading the store, which has so many connections."""
@@ -48,7 +48,7 @@ class Context:
         self.apart = Apart()
         self.counts = Counts()
         self.artifacts = Artifacts(
-            settings.track.artifacts or places.track_artifacts, settings.web.upload_limit
+            settings.track.artifacts or places.track.artifacts, settings.web.upload_limit
         )
         self.streams = threading.Semaphore(STREAMS)
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="read")

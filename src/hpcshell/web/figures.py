@@ -11,7 +11,7 @@ from hpcshell.client.client import Client
 from hpcshell.clusters.survey import known_clusters, statuses
 from hpcshell.jobs.surroundings import configured, here, working_directory
 from hpcshell.web.counting import BOUNDS, Counts
-from hpcshell.web.hub import Hub
+from hpcshell.web.events.hub import Hub
 
 CLUSTERS: Final = 50
 """So many clusters have figures of their own; those of the others are added up."""

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
 from hpcshell import __version__
-from hpcshell.web.problems import MEDIA, Problem
+from hpcshell.web.answers.problems import MEDIA, Problem
 
 OPEN: Final = "open"
 """The option of a route that needs no caller."""

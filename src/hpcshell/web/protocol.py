@@ -10,8 +10,8 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hpcshell.core.errors import HpcError, Wrong
-from hpcshell.web.errors import HeadTooLarge
-from hpcshell.web.problems import answer_of
+from hpcshell.web.answers.problems import answer_of
+from hpcshell.web.requests.errors import HeadTooLarge
 from hpcshell.web.security.authentication import PEER
 from hpcshell.web.security.gate import STREAM
 from hpcshell.web.security.heads import guarded

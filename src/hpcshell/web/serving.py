@@ -28,7 +28,7 @@ from hpcshell.track.store.opening import open_store, url_of
 from hpcshell.web.app import make_app
 from hpcshell.web.context import Context
 from hpcshell.web.protocol import Protocol
-from hpcshell.web.tasks import at_work
+from hpcshell.web.tasks.running import at_work
 
 IDLE: Final = 75
 """Seconds for which a connection without requests is kept."""

@@ -54,7 +54,7 @@ def test_the_key_is_made_once(here):
 
 def test_a_key_that_others_may_read_is_not_used(here):
     webhook_key(here)
-    os.chmod(here.webhook_key, 0o644)
+    os.chmod(here.track.webhook_key, 0o644)
     with pytest.raises(Broken, match="may be read by others"):
         webhook_key(here)
 
@@ -62,7 +62,7 @@ def test_a_key_that_others_may_read_is_not_used(here):
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])
 def test_a_file_that_holds_no_key_is_told(here, content):
     webhook_key(here)
-    with open(here.webhook_key, "wb") as file:
+    with open(here.track.webhook_key, "wb") as file:
         file.write(content)
     with pytest.raises(Broken, match="holds no key"):
         webhook_key(here)
@@ -70,6 +70,6 @@ def test_a_file_that_holds_no_key_is_told(here, content):
 
 def test_a_link_is_not_followed(here, tmp_path):
     os.makedirs(here.state)
-    os.symlink(tmp_path / "elsewhere", here.webhook_key)
+    os.symlink(tmp_path / "elsewhere", here.track.webhook_key)
     with pytest.raises(Broken):
         webhook_key(here)

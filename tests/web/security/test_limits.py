@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.core.errors import HpcError, Wrong
-from hpcshell.web.errors import TooLarge
+from hpcshell.web.requests.errors import TooLarge
 from hpcshell.web.security import limits
 
 plain = st.none() | st.booleans() | st.integers() | st.text(max_size=8)

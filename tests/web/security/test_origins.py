@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcshell.core.errors import HpcError
-from hpcshell.web.errors import HostNotAllowed, OriginNotAllowed
+from hpcshell.web.requests.errors import HostNotAllowed, OriginNotAllowed
 from hpcshell.web.security.heads import Head
 from hpcshell.web.security.origins import Hosts, check_origin
 

@@ -78,7 +78,7 @@ def find_token(given: str | None, environ: Mapping[str, str], places: Places | N
     if given is not None:
         return given.strip()
     named = environ.get("HPC_TRACK_TOKEN", "").strip()
-    return named or (_first_line(places.track_token) if places else "")
+    return named or (_first_line(places.track.token) if places else "")
 
 
 def _authorization(user: str | None, password: str | None, token: str) -> str:

@@ -180,8 +180,8 @@ def _opening(
         directories = list(chosen)
         if here is not None:
             with contextlib.suppress(HpcError):
-                here.prepare_spool()
-            directories.append(here.track_spool)
+                here.track.prepare_spool()
+            directories.append(here.track.spool)
         return open_spool(directories, run_id, nonce, line)
 
     return opening

@@ -74,7 +74,7 @@ def _digest(key: bytes, time: int, id: str, body: bytes) -> str:
 
 def webhook_key(places: Places) -> bytes:
     """The key of this installation, made when it is first asked for. Raises `Broken`."""
-    path = places.webhook_key
+    path = places.track.webhook_key
     try:
         _make(path)
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:

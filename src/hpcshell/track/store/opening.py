@@ -30,7 +30,7 @@ HINT: Final = "write postgresql://user@host/name or sqlite:////path/to/file.db"
 def url_of(configured: str, places: Places) -> URL:
     """The URL of the database that the configuration means. Raises `Wrong`."""
     if not configured:
-        return URL.create("sqlite", database=places.track_database)
+        return URL.create("sqlite", database=places.track.database)
     try:
         url = make_url(configured)
     except ArgumentError:

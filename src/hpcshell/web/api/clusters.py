@@ -10,7 +10,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from hpcshell.clusters.survey import known_clusters, opened, site_document, statuses
 from hpcshell.jobs.surroundings import configured, here, working_directory
-from hpcshell.web.asking import SCHEMA, Document, reply, shared
+from hpcshell.web.answers.asking import SCHEMA, Document, reply, shared
 from hpcshell.web.context import Context
 from hpcshell.web.security.callers import READ, needs
 

@@ -17,14 +17,14 @@ from hpcshell.track.records import SCHEMA, Document, Run, Summary
 from hpcshell.track.store import compare, experiments, leaderboard
 from hpcshell.track.store.leaderboard import Best, By
 from hpcshell.track.store.paging import Wanted
-from hpcshell.web.addresses import Id, number_of
+from hpcshell.web.answers.asking import read
+from hpcshell.web.answers.streams import streamed
 from hpcshell.web.api.runs import prices
-from hpcshell.web.asking import read
 from hpcshell.web.context import Context
-from hpcshell.web.listing import Filter, asked
 from hpcshell.web.openapi import ANSWERS
+from hpcshell.web.requests.addresses import Id, number_of
+from hpcshell.web.requests.listing import Filter, asked
 from hpcshell.web.security.callers import READ, needs
-from hpcshell.web.streams import streamed
 
 _TAGS: Final = ["compare"]
 KINDS: Final = tuple(kind.partition(";")[0] for kind in TYPES.values())

@@ -11,9 +11,9 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from hpcshell.web.context import Context
-from hpcshell.web.hub import Listener
+from hpcshell.web.events.hub import Listener
+from hpcshell.web.events.sse import AGAIN, ALIVE, COMMENT, LastEventId, event, place_in, stream
 from hpcshell.web.security.callers import READ, needs
-from hpcshell.web.sse import AGAIN, ALIVE, COMMENT, LastEventId, event, place_in, stream
 
 MOST: Final = 1000
 """Jobs of one stream."""

@@ -14,14 +14,14 @@ from hpcshell.core.errors import Refused
 from hpcshell.track.records import SCHEMA, Document, Experiment
 from hpcshell.track.store import configs, experiments
 from hpcshell.track.store.paging import Wanted
-from hpcshell.web.addresses import Id, number_of
-from hpcshell.web.asking import read
-from hpcshell.web.changing import Asked, changed, own_experiment
+from hpcshell.web.answers.asking import read
 from hpcshell.web.context import Context
-from hpcshell.web.listing import asked
-from hpcshell.web.requests import Tolerant
+from hpcshell.web.jobs.changing import Asked, changed, own_experiment
+from hpcshell.web.requests.addresses import Id, number_of
+from hpcshell.web.requests.listing import asked
+from hpcshell.web.requests.request import Tolerant
+from hpcshell.web.requests.stated import Name, Pairs, Text, Word
 from hpcshell.web.security.callers import OPERATE, READ, TRACK, caller_of, needs
-from hpcshell.web.stated import Name, Pairs, Text, Word
 
 _TAGS: Final = ["experiments"]
 _DELETED: Final = "What is deleted can be restored for as long as [track] keep_deleted says."

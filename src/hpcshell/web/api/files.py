@@ -18,15 +18,15 @@ from hpcshell.track.artifacts import Stored
 from hpcshell.track.records import SCHEMA, Document, File
 from hpcshell.track.store import files, runs, texts
 from hpcshell.track.store.paging import DEFAULT, MOST
-from hpcshell.web.addresses import RunId, tail
-from hpcshell.web.bodies import takes
-from hpcshell.web.changing import Asked, changed, own_run
+from hpcshell.web.answers.downloads import download
 from hpcshell.web.context import Context
-from hpcshell.web.downloads import download
+from hpcshell.web.jobs.changing import Asked, changed, own_run
 from hpcshell.web.openapi import ANSWERS
+from hpcshell.web.requests.addresses import RunId, tail
+from hpcshell.web.requests.bodies import takes
+from hpcshell.web.requests.stated import PATH, Count, Whole, stated
+from hpcshell.web.requests.uploads import uploaded
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
-from hpcshell.web.stated import PATH, Count, Whole, stated
-from hpcshell.web.uploads import uploaded
 
 _TAGS: Final = ["files"]
 Kind = Literal["artifact", "checkpoint"]

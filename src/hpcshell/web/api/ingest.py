@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from hpcshell.machine import clock
 from hpcshell.track.points.ingest import Gap, Taken, take_in
-from hpcshell.web.bodies import takes
-from hpcshell.web.changing import Asked
+from hpcshell.web.answers.problems import MEDIA, answer_of
 from hpcshell.web.context import Context
-from hpcshell.web.problems import MEDIA, answer_of
+from hpcshell.web.jobs.changing import Asked
+from hpcshell.web.requests.bodies import takes
 from hpcshell.web.security.callers import OPERATE, TRACK, caller_of, needs
 
 

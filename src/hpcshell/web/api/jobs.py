@@ -19,8 +19,7 @@ from hpcshell.jobs.doors import Door
 from hpcshell.jobs.editing import changes_from
 from hpcshell.jobs.opened import door
 from hpcshell.track.store.paging import DEFAULT, Place
-from hpcshell.web.api.queue import Partition, chosen
-from hpcshell.web.asking import (
+from hpcshell.web.answers.asking import (
     SCHEMA,
     Document,
     Listing,
@@ -31,14 +30,15 @@ from hpcshell.web.asking import (
     shared,
     told,
 )
-from hpcshell.web.changing import Asked
+from hpcshell.web.answers.paging import paged, place_of
+from hpcshell.web.api.queue import Partition, chosen
 from hpcshell.web.context import Context
-from hpcshell.web.listing import Cursor, Limit
-from hpcshell.web.once import once
-from hpcshell.web.owners import check_owner
-from hpcshell.web.paging import paged, place_of
+from hpcshell.web.jobs.changing import Asked
+from hpcshell.web.jobs.once import once
+from hpcshell.web.jobs.owners import check_owner
+from hpcshell.web.jobs.submitting import NewJob, submit
+from hpcshell.web.requests.listing import Cursor, Limit
 from hpcshell.web.security.callers import JOBS, READ, Caller, caller_of, needs
-from hpcshell.web.submitting import NewJob, submit
 
 _TAGS: Final = ["jobs"]
 WINDOWS: Final = 40

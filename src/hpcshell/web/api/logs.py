@@ -12,15 +12,15 @@ from litestar.response import Stream
 
 from hpcshell.core.errors import HpcError
 from hpcshell.jobs.doors import LOCAL
-from hpcshell.web import logs
+from hpcshell.web.answers.asking import On
+from hpcshell.web.answers.downloads import part
 from hpcshell.web.api.jobs import JobId, one_job
-from hpcshell.web.asking import On
 from hpcshell.web.context import Context
-from hpcshell.web.downloads import part
-from hpcshell.web.logs import PIECE, Log
+from hpcshell.web.events.sse import LastEventId, place_in, stream
+from hpcshell.web.events.tailing import Following
+from hpcshell.web.jobs import logs
+from hpcshell.web.jobs.logs import PIECE, Log
 from hpcshell.web.security.callers import READ, needs
-from hpcshell.web.sse import LastEventId, place_in, stream
-from hpcshell.web.tailing import Following
 
 _TAGS: Final = ["jobs"]
 MEDIA: Final = "text/plain; charset=utf-8"

@@ -12,12 +12,21 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from hpcshell.gpu import looking
 from hpcshell.jobs.opened import client
 from hpcshell.track.store.paging import DEFAULT, Place
-from hpcshell.web.asking import SCHEMA, Document, changed, given, reply, shared, told, with_schema
+from hpcshell.web.answers.asking import (
+    SCHEMA,
+    Document,
+    changed,
+    given,
+    reply,
+    shared,
+    told,
+    with_schema,
+)
+from hpcshell.web.answers.paging import next_offset, paged, place_of
 from hpcshell.web.context import Context
-from hpcshell.web.listing import Cursor, Limit
-from hpcshell.web.paging import next_offset, paged, place_of
+from hpcshell.web.requests.listing import Cursor, Limit
+from hpcshell.web.requests.stated import ONE_LINE, stated
 from hpcshell.web.security.callers import OPERATE, READ, needs
-from hpcshell.web.stated import ONE_LINE, stated
 
 _TAGS: Final = ["machine"]
 

@@ -18,13 +18,13 @@ from hpcshell.track.points.lttb import LEAST
 from hpcshell.track.records import SCHEMA, Document, Number, Point, Summary
 from hpcshell.track.store import runs
 from hpcshell.track.store.tables import series
-from hpcshell.web.addresses import RunId, tail
-from hpcshell.web.asking import read
-from hpcshell.web.changing import Asked, changed, own_run
+from hpcshell.web.answers.asking import read
 from hpcshell.web.context import Context
-from hpcshell.web.requests import Tolerant
+from hpcshell.web.jobs.changing import Asked, changed, own_run
+from hpcshell.web.requests.addresses import RunId, tail
+from hpcshell.web.requests.request import Tolerant
+from hpcshell.web.requests.stated import Name, Time, Value, Whole
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
-from hpcshell.web.stated import Name, Time, Value, Whole
 
 _TAGS: Final = ["metrics"]
 FEW: Final = 500

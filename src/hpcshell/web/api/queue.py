@@ -13,10 +13,10 @@ from hpcshell.core.instants import instant
 from hpcshell.core.states import states_of
 from hpcshell.jobs.opened import door
 from hpcshell.track.store.paging import DEFAULT, Place
-from hpcshell.web.asking import Document, Listing, On, given, with_schema
+from hpcshell.web.answers.asking import Document, Listing, On, given, with_schema
+from hpcshell.web.answers.paging import next_offset, paged, place_of
 from hpcshell.web.context import Context
-from hpcshell.web.listing import Cursor, Limit
-from hpcshell.web.paging import next_offset, paged, place_of
+from hpcshell.web.requests.listing import Cursor, Limit
 from hpcshell.web.security.callers import READ, needs
 
 _TAGS: Final = ["jobs"]

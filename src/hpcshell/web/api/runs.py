@@ -18,14 +18,13 @@ from hpcshell.track.records import SCHEMA, Document, Run
 from hpcshell.track.store import configs, experiments, runs
 from hpcshell.track.store.jobs import Prices
 from hpcshell.track.store.paging import Wanted
-from hpcshell.web.addresses import Id, RunId, number_of
-from hpcshell.web.asking import read
-from hpcshell.web.changing import Asked, changed, own_run
+from hpcshell.web.answers.asking import read
 from hpcshell.web.context import Context
-from hpcshell.web.listing import asked
-from hpcshell.web.requests import Tolerant
-from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
-from hpcshell.web.stated import (
+from hpcshell.web.jobs.changing import Asked, changed, own_run
+from hpcshell.web.requests.addresses import Id, RunId, number_of
+from hpcshell.web.requests.listing import asked
+from hpcshell.web.requests.request import Tolerant
+from hpcshell.web.requests.stated import (
     NAMES,
     Code,
     Element,
@@ -39,6 +38,7 @@ from hpcshell.web.stated import (
     Whole,
     Word,
 )
+from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
 
 _TAGS: Final = ["runs"]
 Named: TypeAlias = Annotated[

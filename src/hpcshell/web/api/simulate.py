@@ -11,7 +11,7 @@ from litestar.params import JSONBody
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
-from hpcshell.web.asking import Document, reply
+from hpcshell.web.answers.asking import Document, reply
 from hpcshell.web.context import Context
 from hpcshell.web.security.callers import READ, needs
 

@@ -21,11 +21,11 @@ from hpcshell.core.words import quote
 from hpcshell.sweeps import documents
 from hpcshell.sweeps.face import Sweep, open_sweep
 from hpcshell.sweeps.folder import check_id
-from hpcshell.web.asking import SCHEMA, Document, changed, reply, shared
-from hpcshell.web.changing import Asked
+from hpcshell.web.answers.asking import SCHEMA, Document, changed, reply, shared
 from hpcshell.web.context import Context
-from hpcshell.web.once import once
-from hpcshell.web.owners import check_server_owner
+from hpcshell.web.jobs.changing import Asked
+from hpcshell.web.jobs.once import once
+from hpcshell.web.jobs.owners import check_server_owner
 from hpcshell.web.security.callers import JOBS, READ, caller_of, needs
 
 _TAGS: Final = ["sweeps"]

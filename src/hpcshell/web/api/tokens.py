@@ -13,8 +13,9 @@ from hpcshell.core.errors import Wrong
 from hpcshell.machine import clock
 from hpcshell.track.store import tokens as kept
 from hpcshell.track.store.tokens import Token
-from hpcshell.web.asking import read
+from hpcshell.web.answers.asking import read
 from hpcshell.web.context import Context
+from hpcshell.web.requests.stated import Name, Time
 from hpcshell.web.security import sessions
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.callers import (
@@ -26,7 +27,6 @@ from hpcshell.web.security.callers import (
     role_of,
     scopes_of,
 )
-from hpcshell.web.stated import Name, Time
 
 
 class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -27,8 +27,8 @@ from hpcshell.track.store import seen
 from hpcshell.track.store.jobs import KINDS
 from hpcshell.track.store.jobstates import Told, take
 from hpcshell.web.context import Context
-from hpcshell.web.polling import nudge
 from hpcshell.web.security.callers import EVENTS, Unauthenticated, caller_of
+from hpcshell.web.tasks.polling import nudge
 
 LONGEST: Final = 64 << 10
 """Bytes of a body."""

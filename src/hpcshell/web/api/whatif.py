@@ -9,7 +9,7 @@ from litestar import Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from hpcshell.web.asking import Document, reply
+from hpcshell.web.answers.asking import Document, reply
 from hpcshell.web.context import Context
 from hpcshell.web.security.callers import READ, needs
 

@@ -26,18 +26,18 @@ from hpcshell.track.artifacts import Artifacts, Stored
 from hpcshell.track.records import File
 from hpcshell.track.store import files, models, runs
 from hpcshell.track.store.paging import MOST
-from hpcshell.web.addresses import tail
+from hpcshell.web.answers.downloads import download
 from hpcshell.web.api.files import open_named
-from hpcshell.web.changing import own_run
 from hpcshell.web.context import Context
-from hpcshell.web.downloads import download
+from hpcshell.web.jobs.changing import own_run
 from hpcshell.web.mlflow import asked, told
 from hpcshell.web.mlflow.calls import By, reads
 from hpcshell.web.mlflow.calls import told as answered
 from hpcshell.web.mlflow.models import owned
 from hpcshell.web.mlflow.problems import Disabled, NotImplementedHere
+from hpcshell.web.requests.addresses import tail
+from hpcshell.web.requests.uploads import uploaded
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
-from hpcshell.web.uploads import uploaded
 
 Call = Request[Any, Any, Any]
 MULTIPART: Final = "Multipart upload is not supported for the current artifact repository"

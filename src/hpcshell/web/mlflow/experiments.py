@@ -15,7 +15,7 @@ from hpcshell.core.words import quote
 from hpcshell.track.records import Experiment
 from hpcshell.track.store import experiments
 from hpcshell.track.store.paging import Wanted
-from hpcshell.web.changing import own_experiment
+from hpcshell.web.jobs.changing import own_experiment
 from hpcshell.web.mlflow import asked, searches, told
 from hpcshell.web.mlflow.calls import By, changes, reads
 

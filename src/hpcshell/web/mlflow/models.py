@@ -17,7 +17,7 @@ from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.filters.parse import parse
 from hpcshell.track.store.filters.tree import Missing, Node, Number, Several, Value
 from hpcshell.track.store.models import Model, NewModel
-from hpcshell.web.changing import own_run
+from hpcshell.web.jobs.changing import own_run
 from hpcshell.web.mlflow import asked, experiments, told
 from hpcshell.web.mlflow.calls import By, changes, reads
 from hpcshell.web.security.callers import OPERATE

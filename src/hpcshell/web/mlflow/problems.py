@@ -11,8 +11,9 @@ from litestar.exceptions import HTTPException
 from hpcshell.core.errors import HpcError, NotFound, NotYet, Refused, Unreachable, Wrong
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.trouble import Full
-from hpcshell.web import errors, problems
-from hpcshell.web.problems import Answer
+from hpcshell.web.answers import problems
+from hpcshell.web.answers.problems import Answer
+from hpcshell.web.requests import errors
 from hpcshell.web.security.callers import Unauthenticated
 
 PATHS: Final = ("/api/2.0/mlflow", "/api/3.0/mlflow", "/v1/traces")

@@ -21,7 +21,7 @@ from hpcshell.track.store import models, runs
 from hpcshell.track.store.jobs import JobRef
 from hpcshell.track.store.models import Use
 from hpcshell.track.store.paging import Page, Wanted
-from hpcshell.web.changing import own_run
+from hpcshell.web.jobs.changing import own_run
 from hpcshell.web.mlflow import asked, experiments, searches, told
 from hpcshell.web.mlflow.calls import By, changes, reads
 

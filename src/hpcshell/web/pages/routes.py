@@ -15,8 +15,8 @@ from litestar.params import FromPath
 from hpcshell import __version__
 from hpcshell.core.errors import HpcError, NotFound
 from hpcshell.machine import clock
+from hpcshell.web.answers.problems import answer_of
 from hpcshell.web.context import Context
-from hpcshell.web.problems import answer_of
 from hpcshell.web.security import sessions
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.callers import CALLER, Caller, caller_of

@@ -10,7 +10,7 @@ from typing import Any, Final
 from hpcshell.core.errors import HpcError
 from hpcshell.core.settings_web import WebSettings
 from hpcshell.web.context import Context
-from hpcshell.web.errors import TooMany
+from hpcshell.web.requests.errors import TooMany
 from hpcshell.web.security import sessions
 from hpcshell.web.security.callers import ROLES, Caller, Unauthenticated
 from hpcshell.web.security.guessing import Guesses

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from hpcshell.core.settings_web import WebSettings
-from hpcshell.web.errors import Slow, Unsupported
+from hpcshell.web.requests.errors import Slow, Unsupported
 from hpcshell.web.security import limits
 from hpcshell.web.security.heads import Head
 

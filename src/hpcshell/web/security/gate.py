@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from hpcshell.core.errors import HpcError
 from hpcshell.core.settings_web import WebSettings
+from hpcshell.web.answers.problems import answer_of, told
 from hpcshell.web.mlflow import problems as mlflow
-from hpcshell.web.problems import answer_of, told
 from hpcshell.web.security import limits, sessions
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.bodies import taken_in

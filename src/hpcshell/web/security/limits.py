@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.settings_web import WebSettings
-from hpcshell.web.errors import MethodNotAllowed, TooLarge, TooMany, Unsupported
+from hpcshell.web.requests.errors import MethodNotAllowed, TooLarge, TooMany, Unsupported
 from hpcshell.web.security.heads import Head
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

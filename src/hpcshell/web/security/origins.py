@@ -12,7 +12,7 @@ from typing import Final
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
-from hpcshell.web.errors import HostNotAllowed, OriginNotAllowed
+from hpcshell.web.requests.errors import HostNotAllowed, OriginNotAllowed
 from hpcshell.web.security.heads import Head
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})

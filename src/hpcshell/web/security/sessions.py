@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from hpcshell.track.store import tokens
 from hpcshell.track.store.tokens import Token
-from hpcshell.web.errors import CsrfMissing
+from hpcshell.web.requests.errors import CsrfMissing
 from hpcshell.web.security.callers import Caller
 from hpcshell.web.security.heads import Head
 

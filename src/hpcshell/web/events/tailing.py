@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from hpcshell.core.errors import HpcError, NotFound, Unreachable
-from hpcshell.web import logs
 from hpcshell.web.context import Context
-from hpcshell.web.hub import Listener
-from hpcshell.web.logs import PIECE, Log, Row
-from hpcshell.web.sse import AGAIN, ALIVE, COMMENT, event, failed
+from hpcshell.web.events.hub import Listener
+from hpcshell.web.events.sse import AGAIN, ALIVE, COMMENT, event, failed
+from hpcshell.web.jobs import logs
+from hpcshell.web.jobs.logs import PIECE, Log, Row
 
 LIVE: Final = frozenset({"PENDING", "RUNNING", "SUSPENDED", "COMPLETING", "UNKNOWN"})
 SHORTEST: Final = 0.05

@@ -18,8 +18,8 @@ from hpcshell.core.errors import (
 )
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.trouble import Full
-from hpcshell.web import errors
-from hpcshell.web.problems import answer_of, told
+from hpcshell.web.answers.problems import answer_of, told
+from hpcshell.web.requests import errors
 from hpcshell.web.security.callers import Unauthenticated
 
 

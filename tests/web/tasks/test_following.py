@@ -22,7 +22,7 @@ from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.paging import Wanted
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import runs as table
-from hpcshell.web.following import Follower
+from hpcshell.web.tasks.following import Follower
 from tests.support.runners import eventually
 from tests.support.stores import new_database
 

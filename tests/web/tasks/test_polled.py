@@ -11,8 +11,8 @@ import pytest
 from hpcshell.core.settings import ClusterSettings, Settings
 from hpcshell.track.joining.facts import JobFacts
 from hpcshell.track.store.jobs import JobRef
-from hpcshell.web.polled import Awaited, Looked, look_at
-from hpcshell.web.polling import Whose
+from hpcshell.web.tasks.polled import Awaited, Looked, look_at
+from hpcshell.web.tasks.polling import Whose
 from tests.clusters.world import World
 
 

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 
 from hpcshell.web.context import Context
-from hpcshell.web.purging import purged
+from hpcshell.web.tasks.purging import purged
 from tests.support.uploads import uploads
 
 

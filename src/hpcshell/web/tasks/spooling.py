@@ -23,7 +23,7 @@ _log: Final = logging.getLogger("hpcshell.web")
 
 async def spools(context: Context) -> None:
     """Take in the spool files of this machine and of [track] spools, until cancelled."""
-    directories = [context.places.track_spool, *context.settings.track.spools]
+    directories = [context.places.track.spool, *context.settings.track.spools]
     how = Sweep(clock=clock.now, remove=True)
     told: frozenset[Trouble] = frozenset()
     pause = SOON

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from hpcshell.client.wire import PROTOCOL
 from hpcshell.machine.paths import Places, places
-from hpcshell.web import hub
-from hpcshell.web.hub import Hub, Listener
+from hpcshell.web.events import hub
+from hpcshell.web.events.hub import Hub, Listener
 
 
 class Daemon:

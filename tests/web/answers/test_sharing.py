@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from hpcshell.core.errors import NotFound
-from hpcshell.web.sharing import KEPT, LARGEST, REUSED, Shared
+from hpcshell.web.answers.sharing import KEPT, LARGEST, REUSED, Shared
 
 
 class Clock:

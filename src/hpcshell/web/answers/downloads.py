@@ -19,7 +19,7 @@ from litestar import Response
 from litestar.response import Stream
 
 from hpcshell.web.context import Context
-from hpcshell.web.errors import NotSatisfiable
+from hpcshell.web.requests.errors import NotSatisfiable
 
 BLOCK: Final = 1 << 18
 TEXTS: Final = frozenset(

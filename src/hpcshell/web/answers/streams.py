@@ -13,8 +13,8 @@ from litestar.response import Stream
 from sqlalchemy import Connection
 
 from hpcshell.core.errors import NotYet
+from hpcshell.web.answers.downloads import disposition
 from hpcshell.web.context import STREAMS, Context
-from hpcshell.web.downloads import disposition
 
 LEAST: Final = 1 << 16
 """Bytes that are sent at once, but for the last."""

@@ -16,7 +16,7 @@ from hpcshell.jobs.looking import read_script
 from hpcshell.jobs.opened import door, name_of
 from hpcshell.jobs.prepare import words_of
 from hpcshell.jobs.tending import see_to
-from hpcshell.web.owners import tag_of
+from hpcshell.web.jobs.owners import tag_of
 from hpcshell.web.security.callers import Caller
 
 MOST: Final = 10_000

@@ -10,7 +10,7 @@ from hpcshell.core.errors import HpcError
 from hpcshell.track.joining.signing import webhook_key
 from hpcshell.track.joining.spooled import Outcome, take_in
 from hpcshell.web.context import Context
-from hpcshell.web.polling import nudge
+from hpcshell.web.tasks.polling import nudge
 
 PAUSE: Final = 10.0
 """Seconds between two looks."""
@@ -21,7 +21,7 @@ _log: Final = logging.getLogger("hpcshell.web")
 async def collecting(context: Context) -> None:
     """Look again and again, until this is cancelled."""
     while True:
-        for directory in (context.places.track_spool, *context.settings.track.spools):
+        for directory in (context.places.track.spool, *context.settings.track.spools):
             try:
                 outcome: Outcome = await context.work(_take_in, context, directory)
             except HpcError as error:

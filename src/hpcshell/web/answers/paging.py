@@ -9,7 +9,7 @@ import msgspec
 from litestar import Response
 
 from hpcshell.track.store.paging import Place, Wanted, read, written
-from hpcshell.web.asking import Document, Listing, reply
+from hpcshell.web.answers.asking import Document, Listing, reply
 from hpcshell.web.context import Context
 
 

@@ -19,9 +19,9 @@ from hpcshell.track.store import answers
 from hpcshell.track.store.answers import Answer
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.tables import answers as table
-from hpcshell.web.asking import reply
-from hpcshell.web.changing import KEY, Asked, again, fingerprint
+from hpcshell.web.answers.asking import reply
 from hpcshell.web.context import Context
+from hpcshell.web.jobs.changing import KEY, Asked, again, fingerprint
 from hpcshell.web.security.callers import caller_of
 
 

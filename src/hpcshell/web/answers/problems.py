@@ -20,8 +20,8 @@ from hpcshell.track import artifacts
 from hpcshell.track.points.ingest import Gap
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.trouble import Full
-from hpcshell.web import errors
 from hpcshell.web.masking import masked
+from hpcshell.web.requests import errors
 from hpcshell.web.security.callers import Unauthenticated
 
 MEDIA: Final = "application/problem+json"

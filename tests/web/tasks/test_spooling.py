@@ -17,8 +17,8 @@ from hpcshell.machine.paths import places
 from hpcshell.track.points.reading import raw
 from hpcshell.track.points.spools import Swept, sweep_spools
 from hpcshell.track.store.opening import open_store
-from hpcshell.web import spooling
 from hpcshell.web.context import Context
+from hpcshell.web.tasks import spooling
 from tests.support.stores import new_database
 from tests.track.points.spooled import RUN, SOURCE, WHOLE
 
@@ -72,7 +72,7 @@ def test_files_of_both_directories_are_taken_in(context: Context, looks: list[Sw
     shared = Path(context.settings.track.spools[0])
     shared.mkdir()
     (shared / f"{SOURCE}.jsonl").write_bytes(WHOLE)
-    own = Path(context.places.track_spool)
+    own = Path(context.places.track.spool)
     own.mkdir(parents=True)
     (own / f"{RUN}-own.jsonl").write_bytes(WHOLE)
 
@@ -111,7 +111,7 @@ def test_it_goes_on_when_the_database_is_back(
 
 
 def test_a_trouble_is_told_once(context: Context, looks: list[Swept], caplog) -> None:
-    own = Path(context.places.track_spool)
+    own = Path(context.places.track.spool)
     own.mkdir(parents=True)
     (own / "nonsense.jsonl").write_text("x")
 

@@ -30,7 +30,7 @@ from hpcshell.track.joining.rhythm import SOONEST, Rhythm
 from hpcshell.track.store import jobstates
 from hpcshell.track.store.jobs import JobRef
 from hpcshell.web.context import Context
-from hpcshell.web.polled import Awaited, Looked, desk_of, look, name_of
+from hpcshell.web.tasks.polled import Awaited, Looked, desk_of, look, name_of
 
 IDLE: Final = 30.0
 """Seconds after which it is seen whether there is anything to ask for."""

@@ -8,13 +8,13 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
-from hpcshell.web.collecting import collecting
 from hpcshell.web.context import Context
-from hpcshell.web.following import following
-from hpcshell.web.losing import losing
-from hpcshell.web.polling import polling
-from hpcshell.web.purging import purging
-from hpcshell.web.spooling import spools
+from hpcshell.web.tasks.collecting import collecting
+from hpcshell.web.tasks.following import following
+from hpcshell.web.tasks.losing import losing
+from hpcshell.web.tasks.polling import polling
+from hpcshell.web.tasks.purging import purging
+from hpcshell.web.tasks.spooling import spools
 
 Task = Callable[[Context], Awaitable[None]]
 TASKS: Final[tuple[Task, ...]] = (following, polling, losing, collecting, purging, spools)

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from hpcshell.web import tasks
 from hpcshell.web.context import Context
+from hpcshell.web.tasks import running
 
 
 def test_a_task_that_fails_is_begun_again_and_all_end_with_the_server(
@@ -31,12 +31,12 @@ def test_a_task_that_fails_is_begun_again_and_all_end_with_the_server(
             ended = True
 
     async def serve() -> None:
-        async with tasks.at_work(context):
+        async with running.at_work(context):
             while begun < 3:
                 await asyncio.sleep(0.001)
 
-    monkeypatch.setattr(tasks, "TASKS", (failing, steady))
-    monkeypatch.setattr(tasks, "AGAIN", 0.001)
+    monkeypatch.setattr(running, "TASKS", (failing, steady))
+    monkeypatch.setattr(running, "AGAIN", 0.001)
     asyncio.run(serve())
     assert ended
     assert caplog.text.count("OSError: the network is down") == 2

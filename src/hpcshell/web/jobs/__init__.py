@@ -1,0 +1,1 @@
+"""Jobs that come over REST: handed over once, changed by their owners, read as they write."""

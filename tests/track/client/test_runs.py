@@ -266,6 +266,26 @@ def test_a_configuration_may_be_what_argparse_gives_and_hold_anything(tmp_path):
     }
 
 
+class Odd(dict):
+    """A mapping that fails as it is read."""
+
+    def items(self):
+        raise RuntimeError("not now")
+
+
+def test_what_fails_as_it_is_read_does_not_stop_training_and_is_told_once(tmp_path, caplog):
+    with track.run("x", config={"odd": Odd(a=1)}) as run:
+        for _ in range(3):
+            run.params({"odd": Odd(a=1), "fine": 1})
+            run.tag(Odd(a=1))
+            run.note(Odd(a=1))
+        run.artifact(tmp_path, name=7)
+    lines = spooled(tmp_path / "spool")
+    assert [line["v"] for line in of_kind("p", lines)] == [{"odd": "<Odd>", "fine": "1"}] * 3
+    assert [line["path"] for line in of_kind("f", lines)] == ["7"]
+    assert caplog.text.count("a Odd is recorded as no more than that") == 1
+
+
 def test_a_configuration_that_holds_itself_ends_somewhere():
     config: dict[str, object] = {"lr": 1}
     config["self"] = config

@@ -150,7 +150,7 @@ def test_jobs_are_submitted_read_and_cancelled_over_rest(another_slurm, api, mon
     monkeypatch.setenv("SLURM_CONF", another_slurm.env["SLURM_CONF"])
     monkeypatch.chdir("/tmp")
     command = ["/bin/sh", "-c", "echo from slurm; exec sleep 300"]
-    options = {"name": "over rest", "stdout": "/tmp/hpc-over-rest-%j.out"}
+    options = {"name": "over rest", "output": "/tmp/hpc-over-rest-%j.out"}
     made = api.post("/api/v1/jobs?on=slurm", json={"command": command, "options": options})
     assert made.status_code == 201, made.text
     number = made.json()["id"]

@@ -9,6 +9,7 @@ import math
 import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -274,12 +275,14 @@ class Odd(dict):
 
 
 def test_what_fails_as_it_is_read_does_not_stop_training_and_is_told_once(tmp_path, caplog):
-    with track.run("x", config={"odd": Odd(a=1)}) as run:
+    odd: Any = Odd(a=1)
+    seven: Any = 7
+    with track.run("x", config={"odd": odd}) as run:
         for _ in range(3):
-            run.params({"odd": Odd(a=1), "fine": 1})
-            run.tag(Odd(a=1))
-            run.note(Odd(a=1))
-        run.artifact(tmp_path, name=7)
+            run.params({"odd": odd, "fine": 1})
+            run.tag(odd)
+            run.note(odd)
+        run.artifact(tmp_path, name=seven)
     lines = spooled(tmp_path / "spool")
     assert [line["v"] for line in of_kind("p", lines)] == [{"odd": "<Odd>", "fine": "1"}] * 3
     assert [line["path"] for line in of_kind("f", lines)] == ["7"]

@@ -276,25 +276,28 @@ def test_a_directory_that_leads_round_in_a_circle_is_refused(
     refused(submit(api, chdir=str(tmp_path / "a")), 400)
 
 
+def test_a_command_that_is_a_directory_or_of_another_machine_is_refused(
+    api: httpx.Client, tmp_path: Path
+) -> None:
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
+    binary.chmod(0o755)
+    for path in (tmp_path, binary):
+        refused(api.post(JOBS, json={"command": [str(path)]}), 400)
+
+
 @pytest.mark.parametrize(
-    ("kind", "code"),
-    [("nothing", 127), ("directory", 126), ("plain", 126), ("interpreter", 126), ("binary", 126)],
+    ("text", "mode", "code"),
+    [(None, 0, 127), ("#!/bin/sh\n", 0o644, 126), ("#!/nowhere/at/all\n", 0o755, 126)],
+    ids=["missing", "not executable", "no interpreter"],
 )
 def test_a_command_that_cannot_run_fails_as_in_a_shell(
-    api: httpx.Client, tmp_path: Path, kind: str, code: int
+    api: httpx.Client, tmp_path: Path, text: str | None, mode: int, code: int
 ) -> None:
-    path = tmp_path / kind
-    match kind:
-        case "directory":
-            path.mkdir()
-        case "plain":
-            path.write_text("#!/bin/sh\n")
-        case "interpreter":
-            path.write_text("#!/nowhere/at/all\n")
-            path.chmod(0o755)
-        case "binary":
-            path.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
-            path.chmod(0o755)
+    path = tmp_path / "program"
+    if text is not None:
+        path.write_text(text)
+        path.chmod(mode)
     made = api.post(JOBS, json={"command": [str(path)]})
     assert made.status_code == 201, made.text
     job = f"{JOBS}/{made.json()['id']}"

@@ -74,7 +74,7 @@ class Gate:
             await self._app(scope, received, sending)
         except ConnectionResetError:
             pass  # nobody is there to be answered
-        except Exception as error:
+        except Exception as error:  # `told` writes what nobody foresaw to the log
             if sending.started:
                 raise
             await _refuse(told(error), path, sending)

@@ -23,9 +23,12 @@ SOME = text(
 
 
 def test_what_would_go_on_for_ever_is_ended(store: Store) -> None:
-    with pytest.raises(TooLong, match="took longer") as told, store.reading() as connection:
-        with deadline(connection, 0.05):
-            connection.execute(ENDLESS)
+    with (
+        pytest.raises(TooLong, match="took longer") as told,
+        store.reading() as connection,
+        deadline(connection, 0.05),
+    ):
+        connection.execute(ENDLESS)
     assert "fewer conditions" in str(told.value.hint)
 
 

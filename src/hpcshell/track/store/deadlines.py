@@ -10,7 +10,7 @@ time. Raises the database's own error, which `trouble.translated` makes a `TooLo
 from __future__ import annotations
 
 import contextlib
-import time
+import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 
 SECONDS: Final = 5.0
 """Of a question that somebody else has worded."""
-STEPS: Final = 1000
-"""Instructions of SQLite between two looks at the clock."""
+AGAIN: Final = 0.05
+"""Seconds after which SQLite is stopped once more: it may have been between two statements."""
 
 
 @contextlib.contextmanager
@@ -33,12 +33,21 @@ def deadline(connection: Connection, seconds: float) -> Iterator[None]:
 @contextlib.contextmanager
 def _of_sqlite(connection: Connection, seconds: float) -> Iterator[None]:
     opened: Any = connection.connection.driver_connection
-    end = time.monotonic() + seconds
-    opened.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+    over = threading.Event()
+
+    def watch() -> None:
+        wait = seconds
+        while not over.wait(wait):
+            opened.interrupt()
+            wait = AGAIN
+
+    watching = threading.Thread(target=watch, name="deadline", daemon=True)
+    watching.start()
     try:
         yield
     finally:
-        opened.set_progress_handler(None, 0)
+        over.set()
+        watching.join()  # nothing that comes later is stopped
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ def test_the_connection_is_good_for_longer_questions_afterwards(store: Store) ->
 
 def test_lists_and_boards_have_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     number = experiment(store)
-    for _ in range(200):
+    for _ in range(100):
         log(store, run(store, number, tags={"t": "a" * 60_000}).run_id, {"loss": 0.5})
     slow = "tags.t LIKE '%" + "a" * 150 + "b'"
     for module in (lists, leaderboard):

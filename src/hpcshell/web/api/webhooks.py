@@ -84,8 +84,8 @@ def hear(connection: Connection, said: Told, signature: Signature | None) -> Hea
 async def _proof(
     request: Request[Any, Any, Any], context: Context, kind: str, body: bytes
 ) -> Signature | None:
-    """The signature, which is genuine and for this kind; None: a caller with the right to tell sends this. Raises
-    `Unauthenticated` or `Refused`."""
+    """The signature, which is genuine and for this kind; None: a caller with the right to tell
+    sends this. Raises `Unauthenticated` or `Refused`."""
     header = request.headers.get(signing.HEADER)
     if header is None:
         caller = caller_of(request)

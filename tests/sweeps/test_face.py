@@ -8,7 +8,7 @@ import pytest
 
 from hpcshell import sweeps
 from hpcshell.core.errors import NotFound, Unreachable, WaitTimedOut, Wrong
-from hpcshell.sweeps import submitting
+from hpcshell.sweeps import disk, submitting
 from hpcshell.sweeps.ledger import Target, Wanted
 from tests.sweeps.folders import PLAIN, folder, submitted
 
@@ -76,9 +76,10 @@ def test_a_place_whose_commands_are_missing_takes_nothing_and_the_next_may(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = created(tmp_path)
-    with monkeypatch.context() as nowhere, pytest.raises(Unreachable, match="command not found"):
+    with monkeypatch.context() as nowhere:
         nowhere.setenv("PATH", "/nowhere")
-        made.run(on="pbs")
+        with pytest.raises(Unreachable, match="command not found"):
+            made.run(on="pbs")
     assert made.counts() == {"MISSING": 3}
     made.run(on="local")
     assert made.wait(PATIENCE) == {"COMPLETED": 3}
@@ -92,9 +93,11 @@ def test_what_may_or_may_not_have_been_taken_is_no_success_and_not_over(
     def unheard(*_: object, **__: object) -> None:
         raise Unreachable("no word came back", "ask again")
 
-    with monkeypatch.context() as away, pytest.raises(Unreachable, match="no word came back"):
+    keeper = disk.locked(made.folder.file("keeper.lock"))  # or somebody would stay with it
+    with monkeypatch.context() as away, keeper:
         away.setattr(submitting, "_hand_over", unheard)
-        made.run(on="local")
+        with pytest.raises(Unreachable, match="no word came back"):
+            made.run(on="local")
     assert made.counts() == {"UNKNOWN": 3}
     made.run(on="local")
     assert made.wait(PATIENCE) == {"COMPLETED": 3}

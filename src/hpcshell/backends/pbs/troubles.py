@@ -143,9 +143,9 @@ def trouble(answer: Answer, site: Site | None = None) -> Trouble:
         return Trouble(kind="busy", message="no answer in time", hint=_NOT_ANSWERING)
     if not answer.said and answer.code not in _CODES:
         return wordless(answer, "PBS")
-    if answer.code not in _CODES and not _known(answer.said):
-        if (other := of_others(answer, "the command")) is not None:
-            return other
+    foreign = answer.code not in _CODES and not _known(answer.said)
+    if foreign and (other := of_others(answer, "the command")) is not None:
+        return other
     return trouble_of(_without_usage(answer.said), answer.code, site)
 
 

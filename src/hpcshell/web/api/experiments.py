@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 from litestar import Response, delete, get, patch, post
@@ -20,7 +20,7 @@ from hpcshell.web.jobs.changing import Asked, changed, own_experiment
 from hpcshell.web.requests.addresses import Id, number_of
 from hpcshell.web.requests.listing import asked
 from hpcshell.web.requests.request import Tolerant
-from hpcshell.web.requests.stated import Name, Pairs, Text, Word
+from hpcshell.web.requests.stated import Name, Pairs, Text, Word, example
 from hpcshell.web.security.callers import OPERATE, READ, TRACK, caller_of, needs
 
 _TAGS: Final = ["experiments"]
@@ -30,6 +30,8 @@ _DELETED: Final = "What is deleted can be restored for as long as [track] keep_d
 class NewExperiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An experiment that is to be made; it is the caller's."""
 
+    ALSO: ClassVar = example(name="resnet", description="depth and rate", tags={"team": "vision"})
+
     name: Name
     description: Text = ""
     tags: Pairs = {}
@@ -38,6 +40,8 @@ class NewExperiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 class ExperimentChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be changed: what is left out stays. A tag that is `null` is taken away."""
+
+    ALSO: ClassVar = example(description="depth, rate and width", tags={"team": None})
 
     name: Name | None = None
     description: Text | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 import msgspec
 from litestar import Response, get, patch, post
@@ -38,6 +38,7 @@ from hpcshell.web.jobs.once import once
 from hpcshell.web.jobs.owners import check_owner
 from hpcshell.web.jobs.submitting import NewJob, submit
 from hpcshell.web.requests.listing import Cursor, Limit
+from hpcshell.web.requests.stated import example
 from hpcshell.web.security.callers import JOBS, READ, Caller, caller_of, needs
 
 _TAGS: Final = ["jobs"]
@@ -56,7 +57,11 @@ Options: TypeAlias = Annotated[
     dict[str, Any],
     BodyKwarg(
         media_type=RequestEncodingType.JSON,
-        schema_extra={"propertyNames": {"pattern": "^[a-z][a-z0-9_-]*$"}, "minProperties": 1},
+        schema_extra={
+            "propertyNames": {"pattern": "^[a-z][a-z0-9_-]*$"},
+            "minProperties": 1,
+            "examples": [{"time_limit": "2h"}],
+        },
     ),
 ]
 """Options of a job by their names."""
@@ -229,6 +234,8 @@ async def create(
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How it is to be done."""
+
+    ALSO: ClassVar = example(dry_run=True)
 
     dry_run: bool = False
 

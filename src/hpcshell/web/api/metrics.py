@@ -23,7 +23,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.jobs.changing import Asked, changed, own_run
 from hpcshell.web.requests.addresses import RunId, tail
 from hpcshell.web.requests.request import Tolerant
-from hpcshell.web.requests.stated import Name, Time, Value, Whole
+from hpcshell.web.requests.stated import Name, Time, Value, Whole, example
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
 
 _TAGS: Final = ["metrics"]
@@ -52,7 +52,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     time: Time | None = None
     metrics: list[Logged] | None = None
 
-    ALSO: ClassVar[dict[str, Any]] = {
+    ALSO: ClassVar[dict[str, Any]] = example(name="loss", value=0.3, step=1) | {
         "oneOf": [
             {
                 "required": ["name", "value"],

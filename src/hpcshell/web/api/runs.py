@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 import msgspec
 from litestar import HttpMethod, Response, delete, get, patch, post, route
@@ -37,18 +37,24 @@ from hpcshell.web.requests.stated import (
     Time,
     Whole,
     Word,
+    example,
 )
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
 
 _TAGS: Final = ["runs"]
 Named: TypeAlias = Annotated[
-    dict[str, Any], BodyKwarg(media_type=RequestEncodingType.JSON, schema_extra=NAMES)
+    dict[str, Any],
+    BodyKwarg(
+        media_type=RequestEncodingType.JSON, schema_extra=NAMES | {"examples": [{"lr": 0.1}]}
+    ),
 ]
 """Names and values."""
 
 
 class NamedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The job that a run is."""
+
+    ALSO: ClassVar = example(kind="slurm", id="1234", cluster="mycluster")
 
     kind: Kind
     id: JobId
@@ -59,6 +65,10 @@ class NamedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class RunToMake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A run that begins; it is the caller's. All of it may be left out."""
+
+    ALSO: ClassVar = example(
+        name="baseline", seed=1, config={"optimizer": {"lr": 0.1}}, tags={"gpu": "a100"}
+    )
 
     run_id: RunKey | None = None
     """32 hexadecimal digits, where the client makes ids: the same one again is the same run."""
@@ -87,6 +97,8 @@ class RunToMake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class RunChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be changed: what is left out stays. A tag that is `null` is taken away."""
 
+    ALSO: ClassVar = example(note="the best so far", tags={"keep": "yes"})
+
     name: Word | None = None
     note: Text | None = None
     status: Status | None = None
@@ -99,6 +111,8 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Standing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a run stands."""
 
+    ALSO: ClassVar = example(status="COMPLETED", exit_code=0)
+
     status: Status
     """Ours, or what others say: FINISHED, killed, ..."""
     reason: Text | None = None
@@ -109,6 +123,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Words about a run."""
+
+    ALSO: ClassVar = example(note="the best so far")
 
     note: Text
 

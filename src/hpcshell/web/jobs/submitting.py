@@ -17,6 +17,7 @@ from hpcshell.jobs.opened import door, name_of
 from hpcshell.jobs.prepare import words_of
 from hpcshell.jobs.tending import see_to
 from hpcshell.web.jobs.owners import tag_of
+from hpcshell.web.requests.stated import example
 from hpcshell.web.security.callers import Caller
 
 MOST: Final = 10_000
@@ -37,7 +38,9 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     as `hpc submit` takes them. Without `chdir` it runs in the directory in which the server was
     started."""
 
-    ALSO: ClassVar[dict[str, Any]] = {
+    ALSO: ClassVar[dict[str, Any]] = example(
+        command=["python3", "-c", "print(6 * 7)"], options={"cpus": 1, "time_limit": "5m"}
+    ) | {
         "oneOf": [
             {
                 "required": ["command"],

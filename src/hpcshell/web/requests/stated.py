@@ -36,6 +36,11 @@ def stated(**schema: Any) -> msgspec.Meta:
     return msgspec.Meta(extra_json_schema=schema)
 
 
+def example(**fields: Any) -> dict[str, Any]:
+    """The attribute `ALSO` of a struct: a body to begin with."""
+    return {"examples": [fields]}
+
+
 NAMES: Final[dict[str, Any]] = {
     "propertyNames": {"minLength": 1, "maxLength": LONGEST_KEY, "pattern": PRINTABLE},
     "maxProperties": MOST_KEYS,

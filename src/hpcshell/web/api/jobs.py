@@ -10,6 +10,7 @@ from litestar import Response, get, patch, post
 from litestar.di import NamedDependency, Provide
 from litestar.enums import RequestEncodingType
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import BodyKwarg, JSONBody, PathParameter, QueryParameter
 
 from hpcshell.core.errors import NotFound, Wrong
@@ -211,6 +212,13 @@ async def explain(
     description="One, or a list of which all are accepted or none. Each is answered as "
     "`hpc submit --json` does: once its id is told it is on disk. With an `Idempotency-Key` the "
     "same request is never carried out twice.",
+    responses={
+        200: ResponseSpec(
+            Document | list[Document],  # type: ignore[arg-type]
+            generate_examples=False,
+            description="With `dry_run`: what would be submitted",
+        )
+    },
 )
 async def create(
     request: Asked,

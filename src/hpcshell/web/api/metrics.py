@@ -16,7 +16,7 @@ from hpcshell.track.points import append, chunks, reading
 from hpcshell.track.points.chunks import Points
 from hpcshell.track.points.lttb import LEAST
 from hpcshell.track.records import SCHEMA, Document, Number, Point, Summary
-from hpcshell.track.store import runs
+from hpcshell.track.store import runs, texts
 from hpcshell.track.store.tables import series
 from hpcshell.web.answers.asking import read
 from hpcshell.web.context import Context
@@ -175,6 +175,10 @@ def _by_key(points: Iterable[Logged]) -> dict[str, _Columns]:
         columns[0].append(point.step)
         columns[1].append(point.time)
         columns[2].append(value if type(value) is float else chunks.value_of(value))
+    for _, times, _ in found.values():
+        said = [time for time in times if time is not None]
+        for time in {min(said), max(said)} if said else ():
+            texts.instant(time, "time")
     return found
 
 

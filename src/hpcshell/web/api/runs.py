@@ -13,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import BodyKwarg, JSONBody
 from sqlalchemy import Connection
 
+from hpcshell.core.errors import Wrong
 from hpcshell.track.joining.refs import ref_of
 from hpcshell.track.records import SCHEMA, Document, Run
 from hpcshell.track.store import configs, experiments, runs
@@ -30,6 +31,7 @@ from hpcshell.web.requests.stated import (
     Element,
     JobId,
     Kind,
+    MaybeJobId,
     Pairs,
     RunKey,
     Status,
@@ -87,23 +89,30 @@ class RunToMake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     cluster: Word | None = None
     """Of the job that the next fields name."""
     element: Element | None = None
-    slurm_job_id: JobId | None = None
-    pbs_job_id: JobId | None = None
-    lsf_job_id: JobId | None = None
-    sge_job_id: JobId | None = None
-    local_job_id: JobId | None = None
+    slurm_job_id: MaybeJobId | None = None
+    pbs_job_id: MaybeJobId | None = None
+    lsf_job_id: MaybeJobId | None = None
+    sge_job_id: MaybeJobId | None = None
+    local_job_id: MaybeJobId | None = None
 
 
 class RunChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be changed: what is left out stays. A tag that is `null` is taken away."""
 
-    ALSO: ClassVar = example(note="the best so far", tags={"keep": "yes"})
+    ALSO: ClassVar[dict[str, Any]] = example(note="the best so far", tags={"keep": "yes"}) | {
+        "anyOf": [
+            {"required": ["status"], "properties": {"status": {"type": "string"}}},
+            {"properties": {"reason": {"type": "null"}, "exit_code": {"type": "null"}}},
+        ]
+    }
 
     name: Word | None = None
     note: Text | None = None
     status: Status | None = None
     reason: Text | None = None
+    """Of the status."""
     exit_code: Code | None = None
+    """With a status."""
     tags: Pairs = {}
     params: Pairs = {}
 
@@ -274,6 +283,8 @@ async def change(
 
 
 def _apply(connection: Connection, now: float, run_id: str, data: RunChange) -> None:
+    if data.status is None and (data.reason is not None or data.exit_code is not None):
+        raise Wrong("a reason and an exit code are those of a status", "say the status, too")
     runs.update(connection, run_id, name=data.name, note=data.note, now=now)
     if data.params:
         runs.set_params(connection, run_id, texts_of(data.params), now)

@@ -66,6 +66,8 @@ JobId: TypeAlias = (
     Annotated[int, stated(minimum=0, maximum=10**18 - 1)] | Annotated[str, stated(pattern=JOB)]
 )
 """As the scheduler writes it: 12, "12_3", "12[3].server"."""
+MaybeJobId: TypeAlias = JobId | Annotated[str, stated(maxLength=0)]
+"""The same, or "": what a variable of a scheduler says outside of its jobs."""
 Value: TypeAlias = (
     float
     | Annotated[

@@ -124,7 +124,9 @@ def test_the_file_of_hsm_counts_below_the_variables(hsm, monkeypatch):
 
 def test_the_scheduler_that_a_variable_names_is_the_one_that_is_asked(hsm, monkeypatch):
     monkeypatch.setenv("HSM_HPC_SYSTEM", "pbs")
-    said = hsm("sweep", "run")
+    with monkeypatch.context() as nowhere:
+        nowhere.setenv("PATH", "/nowhere")  # what is not there needs no time to say so
+        said = hsm("sweep", "run")
     assert said.code != 0
     assert "PBS" in said.err or "qsub" in said.err or "qstat" in said.err
     assert hsm("sweep", "run", "--mode", "local", check=True).code == 0

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hpcshell import sweeps
-from hpcshell.core.errors import NotFound, WaitTimedOut, Wrong
+from hpcshell.core.errors import NotFound, Unreachable, WaitTimedOut, Wrong
+from hpcshell.sweeps import disk, submitting
 from hpcshell.sweeps.ledger import Target, Wanted
 from tests.sweeps.folders import PLAIN, folder, submitted
 
@@ -69,6 +70,37 @@ def test_a_study_runs_to_its_end(tmp_path: Path) -> None:
     status = made.status()
     assert (status["live"], status["counts"], status["on"]) == (False, {"COMPLETED": 3}, ["local"])
     assert made.run(on="local").step.taken == ()
+
+
+def test_a_place_whose_commands_are_missing_takes_nothing_and_the_next_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = created(tmp_path)
+    with monkeypatch.context() as nowhere:
+        nowhere.setenv("PATH", "/nowhere")
+        with pytest.raises(Unreachable, match="command not found"):
+            made.run(on="pbs")
+    assert made.counts() == {"MISSING": 3}
+    made.run(on="local")
+    assert made.wait(PATIENCE) == {"COMPLETED": 3}
+
+
+def test_what_may_or_may_not_have_been_taken_is_no_success_and_not_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = created(tmp_path)
+
+    def unheard(*_: object, **__: object) -> None:
+        raise Unreachable("no word came back", "ask again")
+
+    keeper = disk.locked(made.folder.file("keeper.lock"))  # or somebody would stay with it
+    with monkeypatch.context() as away, keeper:
+        away.setattr(submitting, "_hand_over", unheard)
+        with pytest.raises(Unreachable, match="no word came back"):
+            made.run(on="local")
+    assert made.counts() == {"UNKNOWN": 3}
+    made.run(on="local")
+    assert made.wait(PATIENCE) == {"COMPLETED": 3}
 
 
 def test_a_wait_ends_when_its_time_is_over(tmp_path: Path) -> None:

@@ -147,3 +147,35 @@ def test_what_is_answered_other_than_json_says_so(document: dict[str, Any]) -> N
     answer = operations(document)["get /api/v1/experiments/{id}/export"]["responses"]["200"]
     lines = {"text/csv", "application/x-ndjson"}
     assert set(answer["content"]) == {*lines, "application/json", "application/vnd.apache.parquet"}
+
+
+def test_each_json_body_has_an_example_that_its_schema_allows(document: dict[str, Any]) -> None:
+    found = 0
+    for where, operation in operations(document).items():
+        content = operation.get("requestBody", {}).get("content", {})
+        if (schema := content.get("application/json", {}).get("schema")) is None:
+            continue
+        examples = [e for part in parts(document, schema) for e in part.get("examples", ())]
+        assert examples, where
+        checker = jsonschema.Draft202012Validator(schema | {"components": document["components"]})
+        for example in examples:
+            checker.validate(example)
+            found += 1
+    assert found > 20
+
+
+def parts(document: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a body may be, but for lists of it."""
+    if "oneOf" in schema:
+        return [part for each in schema["oneOf"] for part in parts(document, each)]
+    if "$ref" in schema:
+        return [document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]]
+    return [schema]
+
+
+def test_fields_say_what_they_mean(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert (
+        schemas["NewJob"]["properties"]["args"]["description"] == "What the script is called with."
+    )
+    assert schemas["Logged"]["properties"]["time"]["description"].startswith("Unix seconds")

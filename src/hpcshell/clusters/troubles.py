@@ -9,13 +9,19 @@ from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Un
 
 UNANSWERED: Final[tuple[Kind, ...]] = ("busy", "unset", "broken")
 """Kinds of trouble in which nothing was said of the jobs themselves."""
+
+
+class NotSetUp(Unreachable):
+    """The site's commands are not there: nothing was asked of it, and nothing taken."""
+
+
 _ERRORS: Final[dict[Kind, type[HpcError]]] = {
     "wrong": Wrong,
     "limit": NotYet,
     "busy": NotYet,
     "denied": Refused,
     "gone": NotFound,
-    "unset": Unreachable,
+    "unset": NotSetUp,
     "broken": Broken,
 }
 _HINTS: Final[dict[Kind, str]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from hpcshell.clusters.troubles import NotSetUp
 from hpcshell.core.errors import HpcError, NotFound, Refused, Wrong
 from hpcshell.core.records import Record
 from hpcshell.flow.sharing import shares
@@ -27,8 +28,13 @@ class Step(Record, frozen=True, kw_only=True):
 
     @property
     def hopeless(self) -> bool:
-        final = all(isinstance(one, Wrong | Refused | NotFound) for one in self.troubles)
+        final = all(isinstance(one, Wrong | Refused | NotFound | NotSetUp) for one in self.troubles)
         return bool(self.troubles) and final and not self.busy
+
+    @property
+    def nowhere(self) -> bool:
+        """Nothing was taken for certain, and nothing waits here for another try."""
+        return bool(self.troubles) and not self.taken and not self.left
 
 
 class Advancing:

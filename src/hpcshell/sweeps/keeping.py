@@ -74,7 +74,8 @@ def take_round(folder: Folder, labels: Labels | None = None) -> Round:
     said += [f"not submitted: {one.message}" for one in step.troubles]
     if step.hopeless:
         said += stop(ledger, standings, step.troubles[0].message)
-    live = ledger.wanted or step.taken or any(one.state in (*LIVE, UNKNOWN) for one in standings)
+    there = any(one.state in (*LIVE, UNKNOWN) for one in standings)
+    live = ledger.wanted or step.taken or ledger.doubtful() or there
     over = searched and not live
     return Round(standings=tuple(standings), step=step, over=over, said=tuple(said))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from hpcshell import jobs
+from hpcshell.clusters.troubles import NotSetUp
 from hpcshell.core.errors import HpcError, NotFound, NotYet, Refused, Wrong
 from hpcshell.jobs.doors import LOCAL
 from hpcshell.jobs.opened import door
@@ -17,7 +18,7 @@ from hpcshell.sweeps.folder import Folder, Manifest, Row
 from hpcshell.sweeps.ledger import Intent, Ledger, Taken, Target, Void
 from hpcshell.sweeps.places import this_scheduler
 
-CERTAIN: Final = (Wrong, Refused, NotFound, NotYet)
+CERTAIN: Final = (Wrong, Refused, NotFound, NotYet, NotSetUp)
 """After these it is certain that nothing was taken."""
 
 

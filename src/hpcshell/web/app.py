@@ -45,6 +45,7 @@ from hpcshell.web.counting import Counting
 from hpcshell.web.mlflow import routes as mlflow
 from hpcshell.web.pages import routes as pages
 from hpcshell.web.requests.queries import declared
+from hpcshell.web.requests.request import Strict
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.gate import Gate
 
@@ -82,6 +83,7 @@ def _routes() -> Litestar:
                 "/api/v1",
                 route_handlers=[each for m in VERSIONED for each in m.handlers],
                 guards=[declared],
+                request_class=Strict,
             ),
             *(each for m in (health, prometheus, mlflow, pages) for each in m.handlers),
             *openapi.served(),

@@ -14,6 +14,7 @@ from litestar.openapi import OpenAPIConfig
 
 from hpcshell import __version__
 from hpcshell.web.answers.problems import MEDIA, Problem
+from hpcshell.web.meanings import meanings
 
 OPEN: Final = "open"
 """The option of a route that needs no caller."""
@@ -92,6 +93,9 @@ def document(application: Litestar) -> dict[str, Any]:
     )
     schemas.update(parts)  # these tell more: what is refused, what the fields mean
     for kind in spoken:
+        fields = schemas.get(kind.__name__, {}).get("properties", {})
+        for name, meaning in meanings(kind).items():
+            fields.get(name, {}).setdefault("description", meaning)
         if also := getattr(kind, ALSO, None):
             schemas[kind.__name__].update(also)
     made["components"]["securitySchemes"] = SCHEMES
@@ -162,7 +166,7 @@ def _handlers(application: Litestar) -> dict[tuple[str, str], HTTPRouteHandler]:
 
 
 def _spoken(application: Litestar) -> set[type[msgspec.Struct]]:
-    """The types of all bodies, sent and answered."""
+    """The types of all bodies, sent and answered, and of what is in them."""
     found: set[type[msgspec.Struct]] = set()
     for handler in _handlers(application).values():
         signature = handler.parsed_fn_signature
@@ -173,7 +177,11 @@ def _spoken(application: Litestar) -> set[type[msgspec.Struct]]:
 
 def _collect(annotation: Any, into: set[type[msgspec.Struct]]) -> None:
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        if annotation in into:
+            return
         into.add(annotation)
+        for field in msgspec.structs.fields(annotation):
+            _collect(field.type, into)
     for part in get_args(annotation):
         _collect(part, into)
 

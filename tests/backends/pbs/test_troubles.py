@@ -126,3 +126,17 @@ def test_an_id_that_came_before_the_patience_ended_is_one():
 
 def test_the_id_is_found_below_a_banner():
     assert PbsBackend().read_submit(Answer(code=0, out="Hello\n12[].pbshost\n")) == "12[].pbshost"
+
+
+def test_what_another_scheduler_says_by_the_same_name_hides_no_submission():
+    said = "Unable to initialize environment because of error: unable to read qmaster name"
+    found = PbsBackend().read_submit(Answer(code=1, err=f"{said}\nExiting.\n"))
+    assert isinstance(found, Trouble)
+    assert (found.kind, found.hint) == ("wrong", "use the back end sge")
+    assert said in found.message
+
+
+def test_what_pbs_refuses_is_its_own_though_it_names_another_scheduler():
+    found = PbsBackend().read_submit(Answer(code=1, err="qsub: Unknown queue slurm"))
+    assert isinstance(found, Trouble)
+    assert found.message == "qsub: Unknown queue slurm"

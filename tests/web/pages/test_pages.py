@@ -47,7 +47,10 @@ def test_pages_run_nothing_that_stands_in_them(browser: httpx.Client) -> None:
         assert not re.search(r"<script(?! src=)|<style| on\w+=| style=|javascript:", page.text)
         assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page.text)
         for file in re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text):
-            assert browser.get(file).status_code == 200
+            script = browser.get(file)
+            assert script.status_code == 200
+            for other in re.findall(r'from "\./([^"]+)"', script.text):
+                assert browser.get(f"/static/{other}").status_code == 200
 
 
 def test_there_are_no_other_files(browser: httpx.Client) -> None:

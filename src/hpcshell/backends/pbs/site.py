@@ -8,7 +8,7 @@ from typing import Final
 
 from hpcshell.backends.contract import Answer, Partition, Site, Trouble, first_lines
 from hpcshell.backends.pbs import values
-from hpcshell.backends.pbs.troubles import trouble
+from hpcshell.backends.pbs.troubles import of_others, trouble
 
 OPENPBS: Final = "openpbs"
 PBSPRO: Final = "pbspro"
@@ -16,10 +16,6 @@ TORQUE: Final = "torque"
 
 _VERSION: Final = re.compile(r"(?im)^\s*(?:pbs_version = |version: )([0-9][\w.+-]*)\s*$")
 _SERVER: Final = re.compile(r"(?m)^Server: (\S+)\s*$")
-_OTHERS: Final = (
-    (re.compile(r"(?i:slurm)|\[--man\] \[job_id"), "Slurm with PBS's names over it", "slurm"),
-    (re.compile(r"(?m)^[SU]?GE |(?i:grid ?engine|sge_root|qmaster)"), "Grid Engine", "sge"),
-)
 _TORQUES_OWN: Final = ("next_job_number", "keep_completed", "mom_job_sync", "tcp_timeout")
 _RESOURCE: Final = "resources_available."
 _COUNTED: Final = frozenset({"ncpus", "mem", "ngpus", "vmem", "host", "vnode", "nodect"})
@@ -33,13 +29,8 @@ def read_probe(answer: Answer) -> Site | Trouble:
     if answer.code == 0 and version is not None and (server or "\n    " not in text):
         name = server[1] if server else ""
         return Site(version=version[1], flavour=flavour(version[1], text), identity=name)
-    for pattern, title, name in _OTHERS:
-        if pattern.search(answer.said):
-            return Trouble(
-                kind="wrong",
-                message=f"qstat here is that of {title}: {first_lines(answer.said, 1)}",
-                hint=f"use the back end {name}",
-            )
+    if (other := of_others(answer, "qstat")) is not None:
+        return other
     if answer.code == 0:
         return Trouble(
             kind="wrong",

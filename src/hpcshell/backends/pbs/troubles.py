@@ -20,6 +20,11 @@ from hpcshell.backends.contract import (
 )
 
 _NOT_ANSWERING: Final = "the PBS server does not answer; ask again later"
+_OTHERS: Final = (
+    (re.compile(r"(?i:slurm)|\[--man\] \[job_id"), "Slurm with PBS's names over it", "slurm"),
+    (re.compile(r"(?m)^[SU]?GE |(?i:grid ?engine|sge_root|qmaster)"), "Grid Engine", "sge"),
+)
+"""Who else has commands of these names."""
 _NAME_RULES: Final = "letters, digits and . _ + - only; no blank, slash, colon or @"
 
 
@@ -111,6 +116,24 @@ _CODES: Final[dict[int, Kind]] = {
 }
 
 
+def _known(text: str) -> bool:
+    """Whether it is a sentence of PBS's."""
+    return any(pattern.search(text) for pattern, _ in _RULES)
+
+
+def of_others(answer: Answer, command: str) -> Trouble | None:
+    """What it means that another scheduler answers to a name of PBS's; None: none is known by its
+    words."""
+    for pattern, title, name in _OTHERS:
+        if pattern.search(answer.said):
+            return Trouble(
+                kind="wrong",
+                message=f"{command} here is that of {title}: {first_lines(answer.said, 1)}",
+                hint=f"use the back end {name}",
+            )
+    return None
+
+
 def trouble(answer: Answer, site: Site | None = None) -> Trouble:
     """What this refusal means; `site` lets the hint name the queues that there are."""
     how = "put its commands in the PATH (often /opt/pbs/bin)"
@@ -120,6 +143,9 @@ def trouble(answer: Answer, site: Site | None = None) -> Trouble:
         return Trouble(kind="busy", message="no answer in time", hint=_NOT_ANSWERING)
     if not answer.said and answer.code not in _CODES:
         return wordless(answer, "PBS")
+    foreign = answer.code not in _CODES and not _known(answer.said)
+    if foreign and (other := of_others(answer, "the command")) is not None:
+        return other
     return trouble_of(_without_usage(answer.said), answer.code, site)
 
 

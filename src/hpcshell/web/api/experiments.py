@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 from litestar import Response, delete, get, patch, post
@@ -22,7 +22,7 @@ from hpcshell.web.requests.addresses import Id, number_of
 from hpcshell.web.requests.listing import asked
 from hpcshell.web.requests.pairs import parted, texts_of
 from hpcshell.web.requests.request import Tolerant
-from hpcshell.web.requests.stated import Name, Pairs, Text, Word
+from hpcshell.web.requests.stated import Name, Pairs, Text, Word, example
 from hpcshell.web.security.callers import OPERATE, READ, TRACK, caller_of, needs
 
 _TAGS: Final = ["experiments"]
@@ -32,6 +32,8 @@ _DELETED: Final = "What is deleted can be restored for as long as [track] keep_d
 class NewExperiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An experiment that is to be made; it is the caller's."""
 
+    ALSO: ClassVar = example(name="resnet", description="depth and rate", tags={"team": "vision"})
+
     name: Name
     description: Text = ""
     tags: Pairs = {}
@@ -40,6 +42,8 @@ class NewExperiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 class ExperimentChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be changed: what is left out stays. A tag that is `null` is taken away."""
+
+    ALSO: ClassVar = example(description="depth, rate and width", tags={"team": None})
 
     name: Name | None = None
     description: Text | None = None

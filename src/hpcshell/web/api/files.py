@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 from litestar import Response, delete, get, post, put
@@ -24,7 +24,7 @@ from hpcshell.web.jobs.changing import Asked, changed, own_run
 from hpcshell.web.openapi import ANSWERS
 from hpcshell.web.requests.addresses import RunId, tail
 from hpcshell.web.requests.bodies import takes
-from hpcshell.web.requests.stated import PATH, Count, Whole, stated
+from hpcshell.web.requests.stated import PATH, Count, Whole, example, stated
 from hpcshell.web.requests.uploads import uploaded
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
 
@@ -37,6 +37,8 @@ NAMED: Final = PATH + "|^/"
 
 class NamedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file on shared storage, which stays where it is."""
+
+    ALSO: ClassVar = example(uri="/scratch/ann/model.pt", kind="checkpoint", step=1000)
 
     uri: Annotated[str, stated(minLength=1, maxLength=texts.LONGEST_URI)] | None = None
     """Where it lies: a path, or a URL of whatever keeps it."""

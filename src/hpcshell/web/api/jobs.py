@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 import msgspec
 from litestar import Response, get, patch, post
 from litestar.di import NamedDependency, Provide
 from litestar.enums import RequestEncodingType
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import BodyKwarg, JSONBody, PathParameter, QueryParameter
 
 from hpcshell.core.errors import NotFound, Wrong
@@ -37,6 +38,7 @@ from hpcshell.web.jobs.once import once
 from hpcshell.web.jobs.owners import check_owner
 from hpcshell.web.jobs.submitting import NewJob, submit
 from hpcshell.web.requests.listing import Cursor, Limit
+from hpcshell.web.requests.stated import example
 from hpcshell.web.security.callers import JOBS, READ, Caller, caller_of, needs
 
 _TAGS: Final = ["jobs"]
@@ -55,7 +57,11 @@ Options: TypeAlias = Annotated[
     dict[str, Any],
     BodyKwarg(
         media_type=RequestEncodingType.JSON,
-        schema_extra={"propertyNames": {"pattern": "^[a-z][a-z0-9_-]*$"}, "minProperties": 1},
+        schema_extra={
+            "propertyNames": {"pattern": "^[a-z][a-z0-9_-]*$"},
+            "minProperties": 1,
+            "examples": [{"time_limit": "2h"}],
+        },
     ),
 ]
 """Options of a job by their names."""
@@ -205,6 +211,13 @@ async def explain(
     description="One, or a list of which all are accepted or none. Each is answered as "
     "`hpc submit --json` does: once its id is told it is on disk. With an `Idempotency-Key` the "
     "same request is never carried out twice.",
+    responses={
+        200: ResponseSpec(
+            Document | list[Document],  # type: ignore[arg-type]
+            generate_examples=False,
+            description="With `dry_run`: what would be submitted",
+        )
+    },
 )
 async def create(
     request: Asked,
@@ -228,6 +241,8 @@ async def create(
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How it is to be done."""
+
+    ALSO: ClassVar = example(dry_run=True)
 
     dry_run: bool = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 from litestar import Response, get, put
@@ -24,7 +24,7 @@ from hpcshell.web.answers.asking import (
 from hpcshell.web.answers.paging import by_offset, paged, place_of
 from hpcshell.web.context import Context
 from hpcshell.web.requests.listing import Cursor, Limit
-from hpcshell.web.requests.stated import ONE_LINE, stated
+from hpcshell.web.requests.stated import ONE_LINE, example, stated
 from hpcshell.web.security.callers import OPERATE, READ, needs
 
 _TAGS: Final = ["machine"]
@@ -67,6 +67,8 @@ reservations = _looks(
 
 class NodeChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether the machine is to take new work."""
+
+    ALSO: ClassVar = example(state="drain", reason="new memory", dry_run=True)
 
     state: Literal["up", "drain", "down"]
     """`up`; `drain`: what runs runs on; `down`: nothing is to run."""

@@ -16,14 +16,14 @@ from hpcshell.track.points import append, chunks, reading
 from hpcshell.track.points.chunks import Points
 from hpcshell.track.points.lttb import LEAST
 from hpcshell.track.records import SCHEMA, Document, Number, Point, Summary
-from hpcshell.track.store import runs
+from hpcshell.track.store import runs, texts
 from hpcshell.track.store.tables import series
 from hpcshell.web.answers.asking import read
 from hpcshell.web.context import Context
 from hpcshell.web.jobs.changing import Asked, changed, own_run
 from hpcshell.web.requests.addresses import RunId, tail
 from hpcshell.web.requests.request import Tolerant
-from hpcshell.web.requests.stated import Name, Time, Value, Whole
+from hpcshell.web.requests.stated import Name, Time, Value, Whole, example
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
 
 _TAGS: Final = ["metrics"]
@@ -52,7 +52,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     time: Time | None = None
     metrics: list[Logged] | None = None
 
-    ALSO: ClassVar[dict[str, Any]] = {
+    ALSO: ClassVar[dict[str, Any]] = example(name="loss", value=0.3, step=1) | {
         "oneOf": [
             {
                 "required": ["name", "value"],
@@ -175,6 +175,10 @@ def _by_key(points: Iterable[Logged]) -> dict[str, _Columns]:
         columns[0].append(point.step)
         columns[1].append(point.time)
         columns[2].append(value if type(value) is float else chunks.value_of(value))
+    for _, times, _ in found.values():
+        said = [time for time in times if time is not None]
+        for time in {min(said), max(said)} if said else ():
+            texts.instant(time, "time")
     return found
 
 

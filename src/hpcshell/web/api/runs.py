@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 import msgspec
 from litestar import HttpMethod, Response, delete, get, patch, post, route
@@ -13,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import BodyKwarg, JSONBody
 from sqlalchemy import Connection
 
+from hpcshell.core.errors import Wrong
 from hpcshell.track.joining.refs import ref_of
 from hpcshell.track.records import SCHEMA, Document, Run
 from hpcshell.track.store import experiments, runs
@@ -31,6 +32,7 @@ from hpcshell.web.requests.stated import (
     Element,
     JobId,
     Kind,
+    MaybeJobId,
     Pairs,
     RunKey,
     Status,
@@ -38,18 +40,24 @@ from hpcshell.web.requests.stated import (
     Time,
     Whole,
     Word,
+    example,
 )
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
 
 _TAGS: Final = ["runs"]
 Named: TypeAlias = Annotated[
-    dict[str, Any], BodyKwarg(media_type=RequestEncodingType.JSON, schema_extra=NAMES)
+    dict[str, Any],
+    BodyKwarg(
+        media_type=RequestEncodingType.JSON, schema_extra=NAMES | {"examples": [{"lr": 0.1}]}
+    ),
 ]
 """Names and values."""
 
 
 class NamedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The job that a run is."""
+
+    ALSO: ClassVar = example(kind="slurm", id="1234", cluster="mycluster")
 
     kind: Kind
     id: JobId
@@ -60,6 +68,10 @@ class NamedJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class RunToMake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A run that begins; it is the caller's. All of it may be left out."""
+
+    ALSO: ClassVar = example(
+        name="baseline", seed=1, config={"optimizer": {"lr": 0.1}}, tags={"gpu": "a100"}
+    )
 
     run_id: RunKey | None = None
     """32 hexadecimal digits, where the client makes ids: the same one again is the same run."""
@@ -78,27 +90,38 @@ class RunToMake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     cluster: Word | None = None
     """Of the job that the next fields name."""
     element: Element | None = None
-    slurm_job_id: JobId | None = None
-    pbs_job_id: JobId | None = None
-    lsf_job_id: JobId | None = None
-    sge_job_id: JobId | None = None
-    local_job_id: JobId | None = None
+    slurm_job_id: MaybeJobId | None = None
+    pbs_job_id: MaybeJobId | None = None
+    lsf_job_id: MaybeJobId | None = None
+    sge_job_id: MaybeJobId | None = None
+    local_job_id: MaybeJobId | None = None
 
 
 class RunChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be changed: what is left out stays. A tag that is `null` is taken away."""
 
+    ALSO: ClassVar[dict[str, Any]] = example(note="the best so far", tags={"keep": "yes"}) | {
+        "anyOf": [
+            {"required": ["status"], "properties": {"status": {"type": "string"}}},
+            {"properties": {"reason": {"type": "null"}, "exit_code": {"type": "null"}}},
+        ]
+    }
+
     name: Word | None = None
     note: Text | None = None
     status: Status | None = None
     reason: Text | None = None
+    """Of the status."""
     exit_code: Code | None = None
+    """With a status."""
     tags: Pairs = {}
     params: Pairs = {}
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a run stands."""
+
+    ALSO: ClassVar = example(status="COMPLETED", exit_code=0)
 
     status: Status
     """Ours, or what others say: FINISHED, killed, ..."""
@@ -110,6 +133,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Words about a run."""
+
+    ALSO: ClassVar = example(note="the best so far")
 
     note: Text
 
@@ -254,6 +279,8 @@ async def change(
 
 
 def _apply(connection: Connection, now: float, run_id: str, data: RunChange) -> None:
+    if data.status is None and (data.reason is not None or data.exit_code is not None):
+        raise Wrong("a reason and an exit code are those of a status", "say the status, too")
     runs.update(connection, run_id, name=data.name, note=data.note, now=now)
     if data.params:
         runs.set_params(connection, run_id, texts_of(data.params), now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 from litestar import Response, post
@@ -13,6 +13,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
 from hpcshell.web.answers.asking import Document, reply
 from hpcshell.web.context import Context
+from hpcshell.web.requests.stated import example
 from hpcshell.web.security.callers import READ, needs
 
 LARGEST: Final = 32 << 20
@@ -27,6 +28,8 @@ _FLAGS: Final = {"since": "from"}
 class Simulation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be simulated, named as the options of `hpc simulate`: a log (`swf`), or one that
     is made up (`generate`)."""
+
+    ALSO: ClassVar = example(generate="lublin", jobs=100, policies=["fcfs", "easy"], seed=1)
 
     swf: str | None = None
     """The text of a log in the Standard Workload Format, or of `sacct -P`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 from litestar import Response, get, post
@@ -26,6 +26,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.jobs.changing import Asked
 from hpcshell.web.jobs.once import once
 from hpcshell.web.jobs.owners import check_server_owner
+from hpcshell.web.requests.stated import example
 from hpcshell.web.security.callers import JOBS, READ, caller_of, needs
 
 _TAGS: Final = ["sweeps"]
@@ -193,11 +194,15 @@ async def errors(
 class SweepCancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How it is to be cancelled."""
 
+    ALSO: ClassVar = example(dry_run=True)
+
     dry_run: bool = False
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the points go, and what each gets; what is left out is as it was."""
+
+    ALSO: ClassVar = example(options={"time_limit": "4h"})
 
     on: str | None = None
     options: dict[str, Any] = {}

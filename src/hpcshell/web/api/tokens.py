@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 from litestar import Response, delete, get, post
@@ -15,7 +15,7 @@ from hpcshell.track.store import tokens as kept
 from hpcshell.track.store.tokens import Token
 from hpcshell.web.answers.asking import read
 from hpcshell.web.context import Context
-from hpcshell.web.requests.stated import Name, Time
+from hpcshell.web.requests.stated import Name, Time, example
 from hpcshell.web.security import sessions
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.callers import (
@@ -31,6 +31,8 @@ from hpcshell.web.security.callers import (
 
 class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token to make."""
+
+    ALSO: ClassVar = example(name="notebook", user="ann", role="viewer")
 
     name: Name
     user: Name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 from litestar import Response, post
@@ -11,6 +11,7 @@ from litestar.params import JSONBody
 
 from hpcshell.web.answers.asking import Document, reply
 from hpcshell.web.context import Context
+from hpcshell.web.requests.stated import example
 from hpcshell.web.security.callers import READ, needs
 
 MOST: Final = 1000
@@ -19,6 +20,8 @@ MOST: Final = 1000
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The changes, named as the options of `hpc whatif`; without any the queue as it stands."""
+
+    ALSO: ClassVar = example(submit=["cpus=2 time=1h"])
 
     submit: list[str] = []
     """Another job each, in options of `hpc submit`: `cpus=8 time=2h count=3`."""

@@ -22,6 +22,7 @@ from hpcshell.jobs.opened import door, name_of
 from hpcshell.jobs.prepare import Away, words_of
 from hpcshell.jobs.tending import see_to
 from hpcshell.web.jobs.owners import tag_of
+from hpcshell.web.requests.stated import example
 from hpcshell.web.security.callers import Caller
 
 MOST: Final = 10_000
@@ -43,7 +44,9 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     as `hpc submit` takes them. Without `chdir` it runs, and leaves its output, in the home
     directory of the server's user; that is also what a relative `chdir` counts from."""
 
-    ALSO: ClassVar[dict[str, Any]] = {
+    ALSO: ClassVar[dict[str, Any]] = example(
+        command=["python3", "-c", "print(6 * 7)"], options={"cpus": 1, "time_limit": "5m"}
+    ) | {
         "oneOf": [
             {
                 "required": ["command"],

@@ -26,6 +26,7 @@ from hpcshell.web.security.heads import PAGE_POLICY, head_in
 KINDS: Final = {
     "site.css": "text/css",
     "docs.js": "text/javascript",
+    "document.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 """The files that pages load."""

@@ -36,6 +36,11 @@ def stated(**schema: Any) -> msgspec.Meta:
     return msgspec.Meta(extra_json_schema=schema)
 
 
+def example(**fields: Any) -> dict[str, Any]:
+    """The attribute `ALSO` of a struct: a body to begin with."""
+    return {"examples": [fields]}
+
+
 NAMES: Final[dict[str, Any]] = {
     "propertyNames": {"minLength": 1, "maxLength": LONGEST_KEY, "pattern": PRINTABLE},
     "maxProperties": MOST_KEYS,
@@ -61,6 +66,8 @@ JobId: TypeAlias = (
     Annotated[int, stated(minimum=0, maximum=10**18 - 1)] | Annotated[str, stated(pattern=JOB)]
 )
 """As the scheduler writes it: 12, "12_3", "12[3].server"."""
+MaybeJobId: TypeAlias = JobId | Annotated[str, stated(maxLength=0)]
+"""The same, or "": what a variable of a scheduler says outside of its jobs."""
 Value: TypeAlias = (
     float
     | Annotated[

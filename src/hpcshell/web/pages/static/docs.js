@@ -1,84 +1,30 @@
-"use strict";
-
 // The page that shows the OpenAPI document and tries its operations. All text goes through
 // textContent: nothing that the document or an answer says becomes markup.
 
-const METHODS = ["get", "post", "put", "patch", "delete"];
-const DEEPEST = 6; // schemas within schemas that an example shows
+import { Api } from "./document.js";
+
 const LONGEST = 200000; // characters of an answer that are shown
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null) made.setAttribute(name, value);
+  }
   made.append(...children.filter((child) => child !== null && child !== ""));
   return made;
 }
 
-// ------------------------------------------------------------------------- reading the document
+/** A text whose words between backticks are code. */
+function written(text) {
+  return text.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part))
+    .filter((part) => part !== "");
+}
 
-class Api {
-  constructor(spec) {
-    this.spec = spec;
-  }
-
-  resolved(part) {
-    let found = part ?? {};
-    for (let steps = 0; found.$ref && steps < DEEPEST; steps += 1) {
-      found = found.$ref.slice(2).split("/").reduce((at, key) => at?.[key], this.spec) ?? {};
-    }
-    return found;
-  }
-
-  operations() {
-    const found = [];
-    for (const [path, item] of Object.entries(this.spec.paths)) {
-      for (const method of METHODS) {
-        if (item[method]) found.push({ path, method, ...item[method] });
-      }
-    }
-    return found;
-  }
-
-  typeOf(part) {
-    if (part?.$ref) return part.$ref.split("/").pop();
-    const schema = part ?? {};
-    const several = schema.oneOf ?? schema.anyOf;
-    if (several) return several.map((each) => this.typeOf(each)).join(" or ");
-    if (schema.enum) return schema.enum.map((each) => JSON.stringify(each)).join(", ");
-    if (schema.type === "array") return `list of ${this.typeOf(schema.items)}`;
-    return [schema.type ?? "anything"].flat().join(" or ");
-  }
-
-  example(part, depth = 0) {
-    const schema = this.resolved(part);
-    if (schema.default !== undefined) return schema.default;
-    if (schema.examples?.length) return schema.examples[0];
-    if (schema.enum) return schema.enum[0];
-    if (schema.const !== undefined) return schema.const;
-    const several = schema.oneOf ?? schema.anyOf ?? schema.allOf;
-    if (several) {
-      const best = several.find((each) => this.resolved(each).type !== "null") ?? several[0];
-      return this.example(best, depth + 1);
-    }
-    switch ([schema.type].flat()[0]) {
-      case "object": {
-        if (depth > DEEPEST) return {};
-        const fields = Object.entries(schema.properties ?? {});
-        return Object.fromEntries(fields.map(([key, of]) => [key, this.example(of, depth + 1)]));
-      }
-      case "array": return depth > DEEPEST ? [] : [this.example(schema.items, depth + 1)];
-      case "integer": return schema.minimum ?? 0;
-      case "number": return 0.5;
-      case "boolean": return false;
-      case "string": return "";
-      default: return null;
-    }
-  }
-
-  bodyOf(operation) {
-    const content = this.resolved(operation.requestBody).content ?? {};
-    const kind = Object.keys(content)[0];
-    return kind ? { kind, schema: content[kind].schema } : null;
+function pretty(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text; // shown as it came
   }
 }
 
@@ -90,6 +36,7 @@ class Operation {
     this.operation = operation;
     this.inputs = [];
     this.body = null;
+    this.file = null;
     const { method, path, summary } = operation;
     this.words = [method, path, summary, operation.operationId, ...(operation.tags ?? [])]
       .join(" ").toLowerCase();
@@ -103,62 +50,147 @@ class Operation {
 
   fill() {
     const { description, parameters = [] } = this.operation;
-    const inside = element("div");
-    if (description) inside.append(element("p", { class: "text" }, description));
+    const form = element("form");
+    if (description) form.append(element("p", { class: "text" }, ...written(description)));
     const right = this.operation["x-right"];
     if (right) {
-      inside.append(element("p", { class: "about" }, "Needs the right ",
+      form.append(element("p", { class: "about" }, "Needs the right ",
         element("code", {}, right), "."));
     }
-    if (parameters.length) inside.append(element("h3", {}, "Parameters"), this.fields(parameters));
+    if (parameters.length) form.append(element("h3", {}, "Parameters"), this.fields(parameters));
     const body = this.api.bodyOf(this.operation);
-    if (body) inside.append(...this.bodyFields(body));
-    const send = element("button", { class: "main", type: "button" }, "Send");
-    const taken = element("span", { class: "about" });
+    if (body) form.append(...this.bodyFields(body));
+    this.button = element("button", { class: "main" }, "Send");
+    this.taken = element("span", { class: "about", role: "status" });
     this.answer = element("div", { "aria-live": "polite" });
-    send.addEventListener("click", () => this.send(taken));
-    inside.append(element("div", { class: "actions" }, send, taken), this.answer, this.answers());
-    this.node.append(inside);
+    form.append(element("div", { class: "actions" }, this.button, this.taken), this.answer,
+      this.answers());
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send();
+    });
+    this.node.append(form);
   }
 
   fields(parameters) {
     const rows = parameters.map((part) => {
       const parameter = this.api.resolved(part);
-      const type = this.api.typeOf(parameter.schema);
-      const input = element("input", { "aria-label": parameter.name, autocomplete: "off" });
-      if (parameter.schema?.default !== undefined && parameter.schema.default !== null) {
-        input.placeholder = String(parameter.schema.default);
-      }
+      const { name, required = false, schema, description } = parameter;
+      const id = `${this.operation.operationId}-${name}`;
+      const input = this.input(schema, { id, required: required ? "" : null });
       this.inputs.push({ parameter, input });
-      const needed = parameter.required ? ", needed" : "";
       return element("div", { class: "field" },
-        element("div", { class: "name" }, element("code", {}, parameter.name),
-          element("small", {}, `${parameter.in}, ${type}${needed}`)),
-        element("div", {}, input, element("small", {}, parameter.description ?? "")));
+        element("label", { class: "name", for: id }, element("code", {}, name),
+          required ? element("b", { class: "needed" }, "needed") : "",
+          element("small", {}, `${parameter.in}, ${this.api.typeOf(schema)}`)),
+        element("div", {}, input, element("small", {}, ...written(this.told(schema, description)))));
     });
     return element("div", { class: "fields" }, ...rows);
   }
 
-  bodyFields({ kind, schema }) {
+  input(schema, attributes) {
+    const words = this.api.words(schema);
+    if (words) {
+      const options = words.map((word) => element("option", {}, String(word)));
+      return element("select", attributes, element("option", { value: "" }, ""), ...options);
+    }
+    const usual = this.api.resolved(schema).default ?? "";
+    return element("input", {
+      ...attributes, autocomplete: "off", spellcheck: "false", placeholder: String(usual),
+    });
+  }
+
+  told(schema, description = "") {
+    return [description || (this.api.resolved(schema).description ?? ""), this.api.bounds(schema)]
+      .filter(Boolean).join(" · ");
+  }
+
+  // ------------------------------------------------------------------------------- its body
+
+  bodyFields({ kind, schema, required, description }) {
     this.kind = kind;
-    this.body = element("textarea", { "aria-label": "Body", spellcheck: "false" });
-    this.body.value = kind.includes("json")
-      ? JSON.stringify(this.api.example(schema), null, 2) : "";
-    return [element("h3", {}, "Body ", element("small", { class: "about" },
-      `${kind}, ${this.api.typeOf(schema)}`)), this.body];
+    this.schema = schema;
+    const title = element("h3", {}, "Body ", element("small", { class: "about" },
+      `${kind}, ${this.api.typeOf(schema)}${required ? "" : ", may be left out"}`));
+    if (kind === "application/octet-stream") {
+      this.file = element("input", { type: "file", "aria-label": `Body: ${description}` });
+      return [title, this.file];
+    }
+    const name = `${this.operation.operationId}-body`;
+    this.body = element("textarea", {
+      id: name, "aria-label": "Body", "aria-describedby": `${name}-fault`, spellcheck: "false",
+      rows: "6",
+    });
+    this.fault = element("p", { class: "trouble", id: `${name}-fault`, role: "alert" });
+    this.body.addEventListener("input", () => this.check());
+    this.body.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        this.button.form.requestSubmit();
+      }
+    });
+    this.begin();
+    const again = element("button", { type: "button" }, "Back to the example");
+    again.addEventListener("click", () => this.begin());
+    const keys = element("small", { class: "about" }, "Ctrl+Enter sends.");
+    const about = description ?? this.about(schema);
+    return [title, about ? element("p", { class: "text" }, ...written(about)) : "", this.table(schema),
+      this.body, this.fault, element("div", { class: "actions" }, again, keys)].filter(Boolean);
+  }
+
+  about(schema) {
+    const [first] = this.api.choices(schema);
+    return this.api.resolved(first).description ?? "";
+  }
+
+  table(schema, depth = 0) {
+    const fields = this.api.fields(schema);
+    if (!fields.length || depth > 2) return "";
+    const rows = fields.map((field) => element("tr", {},
+      element("th", { scope: "row" }, element("code", {}, field.name),
+        field.required ? element("b", { class: "needed" }, "needed") : ""),
+      element("td", { class: "type" }, this.api.typeOf(field.schema)),
+      element("td", {}, ...written(this.told(field.schema)), this.table(field.schema, depth + 1))));
+    const head = ["Field", "Type", "Meaning"].map((word) => element("th", { scope: "col" }, word));
+    return element("table", { class: "schema" },
+      element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows));
+  }
+
+  begin() {
+    this.body.value = this.kind.includes("json") && !this.kind.includes("ndjson")
+      ? JSON.stringify(this.api.example(this.schema), null, 2) : "";
+    this.body.rows = Math.min(Math.max(this.body.value.split("\n").length + 1, 4), 20);
+    this.check();
+  }
+
+  /** Says what of the body is no JSON; whether there is nothing to say. */
+  check() {
+    let fault = "";
+    if (this.kind === "application/json" && this.body.value.trim()) {
+      try {
+        JSON.parse(this.body.value);
+      } catch (error) {
+        fault = `This is no JSON yet: ${error.message}`;
+      }
+    }
+    this.fault.textContent = fault;
+    this.body.setAttribute("aria-invalid", String(fault !== ""));
+    return fault === "";
   }
 
   answers() {
     const rows = Object.entries(this.operation.responses).map(([status, part]) => {
       const response = this.api.resolved(part);
       const content = Object.values(response.content ?? {})[0];
-      return element("tr", {}, element("td", { class: "mono" }, status),
-        element("td", {}, response.description ?? ""),
-        element("td", { class: "mono" }, content ? this.api.typeOf(content.schema) : ""));
+      return element("tr", {}, element("th", { scope: "row" }, status),
+        element("td", {}, ...written(response.description ?? "")),
+        element("td", { class: "type" }, content ? this.api.typeOf(content.schema) : ""));
     });
     return element("details", {}, element("summary", { class: "about" }, "Answers"),
-      element("table", {}, ...rows));
+      element("table", {}, element("tbody", {}, ...rows)));
   }
+
+  // ---------------------------------------------------------------------------- sending it
 
   address() {
     let path = this.operation.path;
@@ -166,7 +198,7 @@ class Operation {
     for (const { parameter, input } of this.inputs) {
       if (parameter.in === "path") {
         const written = input.value.split("/").map(encodeURIComponent).join("/");
-        path = path.replace(`{${parameter.name}}`, written);
+        path = path.replace(`{${parameter.name}}`, () => written);
       } else if (parameter.in === "query" && input.value !== "") {
         query.append(parameter.name, input.value);
       }
@@ -180,53 +212,77 @@ class Operation {
     const csrf = document.querySelector("meta[name=csrf]");
     if (token) headers.Authorization = `Bearer ${token}`;
     else if (csrf) headers["X-CSRF-Token"] = csrf.content;
-    if (this.body?.value) headers["Content-Type"] = this.kind;
+    if (this.content()) headers["Content-Type"] = this.kind;
     for (const { parameter, input } of this.inputs) {
       if (parameter.in === "header" && input.value !== "") headers[parameter.name] = input.value;
     }
     return headers;
   }
 
-  async send(taken) {
+  content() {
+    return (this.file ? this.file.files[0] : this.body?.value) || undefined;
+  }
+
+  async send() {
+    if (this.body && !this.check()) {
+      this.body.focus();
+      return;
+    }
     const began = performance.now();
     const method = this.operation.method.toUpperCase();
-    taken.textContent = "…";
+    this.button.disabled = true;
+    this.taken.textContent = "sent …";
     try {
-      const response = await fetch(this.address(), {
-        method, headers: this.headers(), body: this.body?.value || undefined, redirect: "error",
+      const address = this.address();
+      const response = await fetch(address, {
+        method, headers: this.headers(), body: this.content(), redirect: "error",
       });
-      const text = await this.read(response);
-      taken.textContent = `${response.status} ${response.statusText}, `
-        + `${Math.round(performance.now() - began)} ms`;
-      this.answer.replaceChildren(element("pre", {}, text));
+      this.taken.textContent = `${response.status} ${response.statusText}`;
+      await this.show(response);
+      this.taken.textContent += `, ${Math.round(performance.now() - began)} ms: `
+        + `${method} ${address}`;
     } catch (error) {
-      taken.textContent = "no answer";
-      this.answer.replaceChildren(element("p", { class: "trouble" }, String(error.message)));
+      this.taken.textContent = "";
+      this.answer.replaceChildren(element("p", { class: "trouble" },
+        `No answer: ${error.message}. Does the server still run?`));
+    } finally {
+      this.button.disabled = false;
     }
   }
 
-  async read(response) {
+  async show(response) {
     const kind = response.headers.get("content-type") ?? "";
-    if (kind.startsWith("text/event-stream")) return this.follow(response);
-    let text = await response.text();
-    if (kind.includes("json")) {
-      try {
-        text = JSON.stringify(JSON.parse(text), null, 2);
-      } catch {
-        // shown as it came
-      }
+    if (kind.startsWith("text/event-stream")) {
+      await this.follow(response);
+      return;
     }
-    return text.length > LONGEST ? `${text.slice(0, LONGEST)}\n… (${text.length} characters)` : text;
+    const text = await response.text();
+    const shown = kind.includes("json") ? pretty(text) : text;
+    const cut = shown.length > LONGEST
+      ? `${shown.slice(0, LONGEST)}\n… (${shown.length} characters)` : shown;
+    this.answer.replaceChildren(
+      ...(kind.startsWith("application/problem+json") ? this.problem(text) : []),
+      cut ? element("pre", { tabindex: "0", "aria-label": "Answer" }, cut) : "");
+  }
+
+  problem(text) {
+    try {
+      const { detail, hint } = JSON.parse(text);
+      return [element("p", { class: "trouble", role: "alert" }, detail ?? ""),
+        hint ? element("p", { class: "hint" }, `What to do: ${hint}`) : ""].filter(Boolean);
+    } catch {
+      return [];
+    }
   }
 
   async follow(response) {
-    const shown = element("pre");
+    const shown = element("pre", { tabindex: "0", "aria-label": "Answer" });
     this.answer.replaceChildren(shown);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return text;
+      if (done) return;
       text = (text + value).slice(-LONGEST);
       shown.textContent = text;
     }
@@ -238,15 +294,18 @@ class Operation {
 function show(operations, wanted) {
   const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
   const groups = new Map();
+  let count = 0;
   for (const each of operations) {
     const shown = words.every((word) => each.words.includes(word));
     each.node.hidden = !shown;
+    count += shown ? 1 : 0;
     const tag = each.operation.tags?.[0] ?? "other";
     groups.set(tag, (groups.get(tag) ?? 0) + (shown ? 1 : 0));
   }
   for (const section of document.querySelectorAll("#operations > section")) {
     section.hidden = !groups.get(section.dataset.tag);
   }
+  document.getElementById("state").textContent = `${count} operations`;
 }
 
 function lay(operations) {
@@ -263,20 +322,27 @@ function lay(operations) {
   }
 }
 
+function open() {
+  const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!(named instanceof HTMLDetailsElement)) return;
+  named.open = true;
+  named.scrollIntoView();
+}
+
 async function start() {
-  const state = document.getElementById("state");
+  const find = document.getElementById("find");
   document.getElementById("tools").addEventListener("submit", (event) => event.preventDefault());
   try {
     const api = new Api(await (await fetch("/openapi.json")).json());
     const operations = api.operations().map((each) => new Operation(api, each));
     lay(operations);
-    state.textContent = `${operations.length} operations`;
-    const find = document.getElementById("find");
+    show(operations, find.value);
     find.addEventListener("input", () => show(operations, find.value));
-    const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (named instanceof HTMLDetailsElement) named.open = true;
+    window.addEventListener("hashchange", open);
+    open();
   } catch (error) {
-    state.textContent = `The document could not be read: ${error.message}`;
+    document.getElementById("state").textContent =
+      `The document could not be read: ${error.message}`;
   }
 }
 

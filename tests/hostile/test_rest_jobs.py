@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from hpcshell.machine.paths import places
 from hpcshell.track.store.opening import open_store, url_of
 from hpcshell.web.app import make_app
 from hpcshell.web.context import Context
+from hpcshell.web.jobs.logs import LAST
 from tests.support.homes import clean_environment, fresh_home
+from tests.support.runners import eventually
 from tests.support.web import make_token
 
 JOBS = "/api/v1/jobs"
@@ -131,6 +134,32 @@ def test_another_users_job_is_seen_and_not_changed(api: httpx.Client, client: Cl
             refused(eve.post(f"{JOBS}/{id}/{verb}"), 403)
         refused(eve.patch(f"{JOBS}/{id}", json={"tag": ["by:eve"]}), 403)
     assert api.get(f"{JOBS}/{id}").json()["held"] is True
+
+
+def test_a_job_is_nobody_elses_by_its_tags(api: httpx.Client, client: Client) -> None:
+    line = {"script": "#!/bin/sh\n#HPC --tag=by:bob\n", "options": {"hold": True}}
+    with client("eve", "user") as eve, client("bob", "user") as bob:
+        for body in ({**HELD, "options": {"hold": True, "tag": ["by:bob"]}}, line):
+            refused(eve.post(JOBS, json=body), 403)
+        id = submit(eve, tag=["x"]).json()["id"]
+        refused(eve.patch(f"{JOBS}/{id}", json={"tag": ["by:bob"]}), 403)
+        assert eve.patch(f"{JOBS}/{id}", json={"tag": ["y"]}).status_code == 200
+        refused(bob.post(f"{JOBS}/{id}/cancel"), 403)
+        assert eve.get(f"{JOBS}/{id}").json()["tags"] == ["y", "by:eve"]
+        assert eve.post(f"{JOBS}/{id}/cancel").status_code == 200
+
+
+def test_the_last_lines_of_a_log_with_no_lines_are_looked_for_in_its_end_alone(
+    api: httpx.Client, tmp_path: Path
+) -> None:
+    log = tmp_path / "out"
+    submit(api, output=str(log), hold=False)
+    eventually(lambda: api.get(f"{JOBS}/1").json()["state"] == "COMPLETED")
+    os.truncate(log, 10 << 30)
+    begun = time.process_time()
+    with api.stream("GET", f"{JOBS}/1/logs/stdout?tail=5") as answer:
+        assert int(answer.headers["content-length"]) == LAST
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("on", ["../..", "nowhere", "local; rm", "a" * 200, "%00"])

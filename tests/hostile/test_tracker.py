@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from hpcshell.track.points.append import append
+from hpcshell.track.points.append import MOST, append
 from hpcshell.track.points.chunks import Points
 from hpcshell.track.store.silence import lose
 from hpcshell.web.context import Context
@@ -211,6 +211,15 @@ def test_an_id_of_anothers_is_shown_and_never_changed(
     assert api.get(f"/runs/{mine}").json()["status"] == "RUNNING"
 
 
+def test_an_id_of_anothers_cannot_be_begun_again(
+    api: httpx.Client, experiment: str, as_: As
+) -> None:
+    mine = api.post(f"{experiment}/runs", json={"note": "mine"}).json()["run_id"]
+    said = {"run_id": mine, "note": "not yours"}
+    assert api.post(f"{experiment}/runs", json=said, headers=as_("user", "bob")).status_code == 403
+    assert api.get(f"/runs/{mine}").json()["note"] == "mine"
+
+
 def test_part_of_an_id_is_no_id(api: httpx.Client, experiment: str) -> None:
     number = experiment.rpartition("/")[2]
     run = api.post(f"{experiment}/runs", json={}).json()["run_id"]
@@ -251,6 +260,16 @@ def test_a_body_that_is_no_point_is_refused_and_the_last_of_a_key_counts(
     assert answer.status_code == status, answer.text
     kept = api.get(f"/runs/{run}/metrics").json()["metrics"]
     assert list(kept) == (["b"] if status == 201 else [])
+
+
+def test_a_run_has_so_many_metrics_and_no_more(api: httpx.Client, experiment: str) -> None:
+    run = f"/runs/{api.post(f'{experiment}/runs', json={}).json()['run_id']}"
+    most = [{"name": f"m{number}", "value": 1} for number in range(MOST)]
+    assert api.post(f"{run}/metrics", json=most).status_code == 201
+    assert api.post(f"{run}/metrics", json=most[:2]).status_code == 201
+    answer = api.post(f"{run}/metrics", json=[*most[:2], {"name": "more", "value": 1}])
+    assert (answer.status_code, answer.json()["kind"]) == (400, "wrong")
+    assert api.get(run).json()["metrics"]["m0"]["count"] == 2
 
 
 def test_a_metric_of_a_million_points_is_shown_and_paged(

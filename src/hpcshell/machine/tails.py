@@ -8,14 +8,16 @@ from typing import BinaryIO, Final
 _CHUNK: Final = 1 << 16
 
 
-def start_of_last(file: BinaryIO, lines: int) -> int:
-    """Where the last `lines` lines begin, read from the end: a log may be huge."""
+def start_of_last(file: BinaryIO, lines: int, within: int | None = None) -> int:
+    """Where the last `lines` lines begin, read from the end: a log may be huge. Those that begin
+    before the last `within` bytes are not looked for: it is there then."""
     at = size = file.seek(0, os.SEEK_END)
     if lines == 0:
         return size
+    first = 0 if within is None else max(0, size - within)
     seen = 0 if _ends_open(file, size) else -1
-    while at > 0:
-        step = min(at, _CHUNK)
+    while at > first:
+        step = min(at - first, _CHUNK)
         at -= step
         file.seek(at)
         chunk = file.read(step)
@@ -24,7 +26,7 @@ def start_of_last(file: BinaryIO, lines: int) -> int:
             seen += 1
             if seen == lines:
                 return at + place + 1
-    return 0
+    return first
 
 
 def _ends_open(file: BinaryIO, size: int) -> bool:

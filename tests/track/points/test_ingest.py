@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import URL, Connection, select
 
 from hpcshell.core.errors import HpcError, Refused, Wrong
+from hpcshell.track.points import append, ingest
 from hpcshell.track.points.ingest import SHOWN, Gap, Taken, take_in
 from hpcshell.track.points.reading import raw
 from hpcshell.track.store import runs
@@ -95,6 +96,22 @@ def test_a_line_that_is_not_whole_is_left_for_later(store: Store) -> None:
     assert taken(store, metric(2, loss=1.0), len(lines)).offset > len(lines)
     with store.reading() as connection:
         assert steps(connection) == [1, 2]
+
+
+def test_what_is_more_than_a_run_has_metrics_is_passed_over(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(append, "MOST", 3)
+    monkeypatch.setattr(ingest, "MOST", 3)
+    begin = first()
+    lines = b"".join(line("m", t=1.0, s=step, v={f"m{step}": 1.0, "b": 1.0}) for step in range(4))
+    told = taken(store, begin + lines)
+    assert (told.passed, [bad.message for bad in told.bad]) == (
+        *(2, ["metric 'm2': a run has 3 at most", "metric 'm3': a run has 3 at most"]),
+    )
+    with store.reading() as connection:
+        found = runs.show(connection, RUN).metrics
+    assert {key: summary.count for key, summary in found.items()} == {"b": 4, "m0": 1, "m1": 1}
 
 
 def test_two_processes_of_one_run_have_a_file_each(store: Store) -> None:

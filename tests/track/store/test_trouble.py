@@ -154,3 +154,18 @@ def test_readers_come_back_when_the_server_does() -> None:
         server.start()
         with opened.reading() as connection:
             assert experiments.show(connection, number)
+
+
+def test_a_database_that_is_deleted_in_use_takes_nothing_more(tmp_path: Path) -> None:
+    """What would be written then is gone with the process."""
+    with open_store(make_url(f"sqlite:///{tmp_path}/track.db")) as opened:
+        number = experiment(opened)
+        for file in tmp_path.glob("track.db*"):
+            file.rename(file.with_name(f"away-{file.name}"))
+        with pytest.raises(NotYet, match="deleted or replaced"):
+            run(opened, number)
+        with pytest.raises(NotYet), opened.reading():
+            pass
+        for file in tmp_path.glob("away-*"):
+            file.replace(file.with_name(file.name.removeprefix("away-")))
+        assert run(opened, number)

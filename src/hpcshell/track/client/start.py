@@ -97,7 +97,8 @@ def _run_id(experiment: str, said: str | None, by_argument: bool) -> str:
         return said
     import hashlib
 
-    text = "\0".join((said, experiment, str(times)))
+    # The user's: what another has called theirs cannot be in the way.
+    text = "\0".join((said, experiment, str(times), surroundings.user(os.environ)))
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
 
 

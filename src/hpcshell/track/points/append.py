@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from operator import eq, lt
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, or_, select, update
 
+from hpcshell.core.errors import Wrong
 from hpcshell.track.points.chunks import Points, decode, encode, joined, packed, solid
 from hpcshell.track.store import runs, texts
 from hpcshell.track.store.tables import answers, chunks, series
@@ -25,6 +26,9 @@ from hpcshell.track.store.writing import INSERT, once
 
 FULL: Final = 8192
 """Points of a chunk that is not put together with others."""
+MOST: Final = 10_000
+"""Metrics of a run: lists show the last of each."""
+TOO_MANY: Final = "let the steps tell points apart, and not the names of metrics"
 TIERS: Final = (32, 32**2, 32**3)
 """After so many chunks of a metric those of its latest so many that are small are joined."""
 _BATCH: Final = 204
@@ -50,6 +54,8 @@ def append(
     runs.heartbeat(connection, run_id, now)
     if not added or (batch is not None and not _first(connection, run_id, batch, now)):
         return 0
+    if beyond(connection, run_id, added):
+        raise Wrong(f"run {run_id} would have more than {MOST:,} metrics", TOO_MANY)
     rows = [{"run_id": run_id, "key": key, **_summary(points)} for key, points in added.items()]
     found = connection.execute(_upsert(connection.dialect.name), rows).all()
     connection.execute(
@@ -68,6 +74,16 @@ def append(
         if row.chunks % TIERS[0] == 0:
             compact(connection, row.id, row.chunks)
     return sum(len(points.steps) for points in added.values())
+
+
+def beyond(connection: Connection, run_id: str, keys: Iterable[str]) -> set[str]:
+    """Those of these metrics that a run with so many others does not get."""
+    new = set(keys)
+    free = MOST - (connection.scalar(_NUMBER, {"run": run_id}) or 0)
+    if len(new) <= free:
+        return set()
+    new -= set(connection.scalars(_KEYS, {"run": run_id}))
+    return set(sorted(new)[max(free, 0) :])
 
 
 def compact(connection: Connection, series_id: int, number: int) -> None:
@@ -170,6 +186,8 @@ def _better(better: Any, same: Any, new_step: Any, old_step: Any) -> Any:
 # ---------------------------------------------------------------------------------------- chunks
 
 _CHUNK: Final = insert(chunks)
+_KEYS: Final = select(series.c.key).where(series.c.run_id == bindparam("run"))
+_NUMBER: Final = select(func.count()).where(series.c.run_id == bindparam("run"))
 _SIZES: Final = (
     select(chunks.c.number, chunks.c.count)
     .where(chunks.c.series_id == bindparam("id"), chunks.c.number >= bindparam("first"))

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from hpcshell.core.errors import HpcError, NotYet, Refused, Wrong
 from hpcshell.core.words import quote
-from hpcshell.track.points.append import append
+from hpcshell.track.points.append import MOST, append, beyond
 from hpcshell.track.points.chunks import Points, value_of
 from hpcshell.track.points.lines import (
     AnyLine,
@@ -173,6 +173,7 @@ class Intake:
         self._run_id = run_id
         self._now = now
         self._user = user
+        self._offset = 0
         self._metrics: dict[str, tuple[list[int], list[float], list[float]]] = {}
         self._there = self._run() is not None
 
@@ -186,10 +187,14 @@ class Intake:
                 except HpcError as error:
                     self._pass(Bad(offset, error.message))
             offset += len(line) + 1
+        self._offset = offset
 
     def finish(self) -> None:
         """Add the points. Whatever was said, the run lives."""
         if self._there:
+            for key in beyond(self._connection, self._run_id, self._metrics):
+                del self._metrics[key]
+                self._pass(Bad(self._offset, f"metric {quote(key)}: a run has {MOST:,} at most"))
             points = {key: Points(*columns) for key, columns in self._metrics.items()}
             append(self._connection, self._run_id, points, self._now)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from hpcshell.core.errors import Wrong
+from hpcshell.core.errors import NotYet, Wrong
 from hpcshell.machine.paths import Places
 from hpcshell.track.store.migrating import migrate, version
 from hpcshell.track.store.store import Store
@@ -91,6 +91,29 @@ def _write_ahead(connection: Any) -> None:
             time.sleep(PAUSE)
 
 
+class _File:
+    """The file of a database: as long as it is open it must be there, and be the same."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._known: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """Raises `NotYet` where it was deleted or replaced: what is written then would be lost."""
+        try:
+            found = os.stat(self._path)
+            seen = (found.st_dev, found.st_ino)
+        except OSError:
+            seen = None
+        if self._known is None:
+            self._known = seen
+        if seen is None or seen != self._known:
+            raise NotYet(
+                f"the tracker's database {self._path} was deleted or replaced while it was in use",
+                "put it back, and start the server again",
+            )
+
+
 def _engine(url: URL, begin: str, *, pool_size: int) -> Engine:
     options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30}
     if url.get_backend_name() != "sqlite":
@@ -99,6 +122,7 @@ def _engine(url: URL, begin: str, *, pool_size: int) -> Engine:
 
     arguments = {"timeout": LOCKED, "check_same_thread": False}
     engine = create_engine(url, poolclass=QueuePool, connect_args=arguments, **options)
+    file = _File(url.database) if url.database and url.database != ":memory:" else None
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
@@ -111,6 +135,8 @@ def _engine(url: URL, begin: str, *, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
+        if file is not None:
+            file.check()
         connection.exec_driver_sql(begin)
 
     return engine

@@ -35,11 +35,11 @@ from hpcshell.web.api.queue import Partition, chosen
 from hpcshell.web.context import Context
 from hpcshell.web.jobs.changing import Asked
 from hpcshell.web.jobs.once import once
-from hpcshell.web.jobs.owners import check_owner
+from hpcshell.web.jobs.owners import check_owner, check_tags, tag_of
 from hpcshell.web.jobs.submitting import NewJob, submit
 from hpcshell.web.requests.listing import Cursor, Limit
 from hpcshell.web.requests.stated import example
-from hpcshell.web.security.callers import JOBS, READ, Caller, caller_of, needs
+from hpcshell.web.security.callers import JOBS, OPERATE, READ, Caller, caller_of, needs
 
 _TAGS: Final = ["jobs"]
 WINDOWS: Final = 40
@@ -364,7 +364,13 @@ async def edit(
     on: On = None,
     dry_run: DryRun = False,
 ) -> Response[Document]:
-    args = {"changes": changes_from(data), "dry_run": dry_run}
+    changes, caller = changes_from(data), caller_of(request)
+    if "tags" in changes:
+        check_tags(caller, changes["tags"])
+        own = tag_of(caller)
+        if own is not None and not caller.may(OPERATE):  # it stays theirs
+            changes["tags"] = list(dict.fromkeys([*changes["tags"], own]))
+    args = {"changes": changes, "dry_run": dry_run}
     return await _changed(request, context, "edit", job_id, on, args)
 
 

@@ -29,7 +29,10 @@ Which: TypeAlias = Annotated[
     Literal["stdout", "stderr"], PathParameter(description="the same, where they are joined")
 ]
 Tail: TypeAlias = Annotated[
-    int | None, QueryParameter(name="tail", ge=0, le=1_000_000, description="only the last lines")
+    int | None,
+    QueryParameter(
+        name="tail", ge=0, le=1_000_000, description="only the last lines, of 16 MiB at most"
+    ),
 ]
 
 

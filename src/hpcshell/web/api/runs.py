@@ -165,10 +165,12 @@ def prices(context: Context) -> Prices:
 async def begin(
     request: Asked, context: NamedDependency[Context], id: Id, data: JSONBody[RunToMake]
 ) -> Response[Run]:
-    new = _new(number_of(id), caller_of(request).user, data)
+    caller = caller_of(request)
+    new = _new(number_of(id), caller.user, data)
 
     def work(connection: Connection, now: float) -> Run:
         run = runs.create(connection, new, now)
+        own_run(connection, caller, run.run_id)  # the id may be one of another's
         if data.note:
             runs.update(connection, run.run_id, note=data.note, now=now)
         return runs.show(connection, run.run_id, prices(context))

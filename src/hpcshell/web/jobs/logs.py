@@ -17,8 +17,10 @@ from hpcshell.machine.tails import start_of_last
 
 PIECE: Final = 1 << 18
 """Bytes that are read at once."""
-LAST: Final = 1 << 20
-"""Bytes of a file on a cluster in which its last lines are looked for."""
+LAST: Final = 1 << 24
+"""Bytes of a file of this machine in which its last lines are looked for,"""
+FAR_LAST: Final = 1 << 20
+"""and of a file on a cluster."""
 
 Row = dict[str, Any]
 
@@ -60,7 +62,7 @@ class Near:
         return os.pread(self._file.fileno(), most, offset)
 
     def start_of_last(self, lines: int) -> int:
-        return start_of_last(self._file, lines)
+        return start_of_last(self._file, lines, LAST)
 
     def close(self) -> None:
         self._file.close()
@@ -84,8 +86,8 @@ class Far:
         return found
 
     def start_of_last(self, lines: int) -> int:
-        start = max(0, self.size - LAST)
-        end = self.read(start, LAST)
+        start = max(0, self.size - FAR_LAST)
+        end = self.read(start, FAR_LAST)
         place = len(end) - end.endswith(b"\n")
         for _ in range(lines):
             place = end.rfind(b"\n", 0, max(place, 0))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
 
 from hpcshell.core.errors import Refused
+from hpcshell.core.words import quote as quoted
 from hpcshell.web.security.callers import OPERATE, Caller
 
 TAG: Final = "by:"
@@ -30,6 +32,16 @@ def server_user() -> str:
 def tag_of(caller: Caller) -> str | None:
     """The tag of the jobs that a caller submits; None where their user says it."""
     return None if caller.user == server_user() else f"{TAG}{quote(caller.user, safe='')}"
+
+
+def check_tags(caller: Caller, tags: Iterable[str]) -> None:
+    """Raises `Refused` for a tag by which a job would be known as somebody else's."""
+    for tag in tags:
+        if tag.startswith(TAG) and tag != tag_of(caller) and not caller.may(OPERATE):
+            raise Refused(
+                f"the tag {quoted(tag)} would say that the job is another's",
+                f"take a tag that does not begin with {TAG}",
+            )
 
 
 def owns(caller: Caller, job: dict[str, Any]) -> bool:

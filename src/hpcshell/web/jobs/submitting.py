@@ -15,13 +15,14 @@ import msgspec
 from hpcshell.core.errors import HpcError, Wrong
 from hpcshell.core.options.script import LARGEST
 from hpcshell.core.options.values import from_keywords
+from hpcshell.core.submission import Submission
 from hpcshell.jobs.asking import Asked, document, prepare_for
 from hpcshell.jobs.doors import Door
 from hpcshell.jobs.looking import read_script
 from hpcshell.jobs.opened import door, name_of
 from hpcshell.jobs.prepare import Away, words_of
 from hpcshell.jobs.tending import see_to
-from hpcshell.web.jobs.owners import tag_of
+from hpcshell.web.jobs.owners import check_tags, tag_of
 from hpcshell.web.requests.stated import example
 from hpcshell.web.security.callers import Caller
 
@@ -73,6 +74,9 @@ def submit(
         raise Wrong(f"{len(jobs):,} jobs cannot be submitted at once", f"send 1 to {MOST:,}")
     way = door(on)
     prepared = [_prepared(way, job, caller) for job in jobs]
+    for asked in prepared:
+        if isinstance(asked.submission, Submission):
+            check_tags(caller, asked.submission.tags)
     if name_of(way) == "local":
         answers = _handed(way, prepared, dry_run)
     else:

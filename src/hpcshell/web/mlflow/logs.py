@@ -21,6 +21,7 @@ from hpcshell.track.store.errors import Exists
 from hpcshell.web.mlflow import asked, told
 from hpcshell.web.mlflow.asked import Point, whole
 from hpcshell.web.mlflow.calls import By, changes, reads
+from hpcshell.web.mlflow.models import owned
 from hpcshell.web.mlflow.problems import told_invalid
 from hpcshell.web.mlflow.runs import live, put_tags
 
@@ -93,6 +94,7 @@ def _of_models(connection: Connection, points: Iterable[Point | asked.LogMetric]
                 point.key, value, time, step
             )
     for model_id, its in last.items():
+        owned(connection, asked.OneModel(model_id=model_id), by)
         models.set_metrics(connection, model_id, msgspec.to_builtins(its), by.now)
 
 

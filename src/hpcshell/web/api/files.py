@@ -164,8 +164,8 @@ async def upload(
     caller, path = caller_of(request), files.path_of(tail(request, "artifacts"))
 
     def allowed(connection: Connection) -> None:
-        own_run(connection, caller, run_id)
-        runs.require_live(connection, run_id)
+        if not own_run(connection, caller, run_id):
+            runs.require_live(connection, run_id)
 
     def keep(stored: Stored) -> File:
         file = File(

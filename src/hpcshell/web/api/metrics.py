@@ -137,8 +137,8 @@ async def log(
     sorted_out = await context.work(_by_key, points) if many else _by_key(points)
 
     def work(connection: Connection, now: float) -> Accepted:
-        own_run(connection, caller, run_id)
-        runs.require_live(connection, run_id)
+        if not own_run(connection, caller, run_id):
+            runs.require_live(connection, run_id)
         filled = _filled(connection, run_id, sorted_out, now)
         return Accepted(accepted=append.append(connection, run_id, filled, now))
 

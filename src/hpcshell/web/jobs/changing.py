@@ -34,7 +34,9 @@ T = TypeVar("T")
 Change = Callable[[Connection, float], T]
 """What is to be done, with the instant at which it is."""
 
-_owner_of_run: Final = select(runs.c.user).where(runs.c.run_id == bindparam("id"))
+_owner_of_run: Final = select(runs.c.user, runs.c.deleted_at).where(
+    runs.c.run_id == bindparam("id")
+)
 _owner_of_experiment: Final = select(experiments.c.owner).where(experiments.c.id == bindparam("id"))
 
 
@@ -82,9 +84,11 @@ def again(kept: bytes, said: bytes) -> bytes:
 # ------------------------------------------------------------------------------------ whose it is
 
 
-def own_run(connection: Connection, caller: Caller, run_id: str) -> None:
-    """Raises `NotFound`; `Refused` where the run is another's and the caller may not change it."""
-    _own(connection, caller, _owner_of_run, texts.run_id(run_id), "run")
+def own_run(connection: Connection, caller: Caller, run_id: str) -> bool:
+    """Whether the run is not deleted. Raises `NotFound`; `Refused` where it is another's and the
+    caller may not change it."""
+    row = _own(connection, caller, _owner_of_run, texts.run_id(run_id), "run")
+    return row.deleted_at is None
 
 
 def own_experiment(connection: Connection, caller: Caller, id: int) -> None:
@@ -92,7 +96,8 @@ def own_experiment(connection: Connection, caller: Caller, id: int) -> None:
     _own(connection, caller, _owner_of_experiment, texts.row_id(id, "experiment"), "experiment")
 
 
-def _own(connection: Connection, caller: Caller, owner_of: Any, id: str | int, what: str) -> None:
+def _own(connection: Connection, caller: Caller, owner_of: Any, id: str | int, what: str) -> Any:
+    """The row that begins with the owner."""
     row = connection.execute(owner_of, {"id": id}).first()
     if row is None:
         raise NotFound(f"there is no {what} {quote(str(id))}", f"list the {what}s for their ids")
@@ -101,3 +106,4 @@ def _own(connection: Connection, caller: Caller, owner_of: Any, id: str | int, w
             f"{what} {quote(str(id))} is {quote(row[0]) if row[0] else 'nobody'}'s, not yours",
             "ask its owner, or somebody with the role operator",
         )
+    return row

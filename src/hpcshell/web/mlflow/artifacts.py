@@ -156,8 +156,8 @@ def _allow(connection: Connection, place: Place, by: By) -> None:
     if place.of_model:
         owned(connection, asked.OneModel(model_id=place.owner), by)
     else:
-        own_run(connection, by.caller, place.owner)
-        runs.require_live(connection, place.owner)
+        if not own_run(connection, by.caller, place.owner):
+            runs.require_live(connection, place.owner)
 
 
 def _named(request: Call) -> Place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -43,16 +44,25 @@ def columns(points: Iterable[Point | asked.LogMetric]) -> dict[str, Points]:
     found: defaultdict[str, list[Point | asked.LogMetric]] = defaultdict(list)
     for point in points:
         found[point.key].append(point)
+    return {asked.given(key, "key"): _column(its) for key, its in found.items()}
+
+
+def _column(points: Sequence[Point | asked.LogMetric]) -> Points:
+    steps, times, values = map(_step, points), map(_time, points), map(_value, points)
     try:
-        return {
-            asked.given(key, "key"): Points(
-                list(map(int, map(_step, its))),
-                [int(time) / 1000 for time in map(_time, its)],
-                list(map(float, map(_value, its))),
-            )
-            for key, its in found.items()
-        }
-    except ValueError as error:
+        return Points(array("q", steps), [time / 1000 for time in times], array("d", values))
+    except (TypeError, OverflowError):  # there are words among the numbers
+        return _read(points)
+
+
+def _read(points: Sequence[Point | asked.LogMetric]) -> Points:
+    try:
+        return Points(
+            list(map(int, map(_step, points))),
+            [int(time) / 1000 for time in map(_time, points)],
+            list(map(float, map(_value, points))),
+        )
+    except (ValueError, OverflowError) as error:
         raise Wrong(f"a metric: {error}", "steps and timestamps are whole numbers") from None
 
 

@@ -32,7 +32,8 @@ async def taken_in(
     if limits.streamed(head):
         return _counted(head, receive, most, web.request_timeout), None
     try:
-        body = await asyncio.wait_for(_whole(receive, most), web.request_timeout)
+        async with asyncio.timeout(web.request_timeout):
+            body = await _whole(receive, most)
     except TimeoutError:
         raise _slow() from None
     if encoding := head.headers.get(b"content-encoding"):

@@ -264,8 +264,12 @@ def _past(engine: Engine, args: dict[str, Any], *, limit: int, offset: int) -> d
         until=args.get("until"),
         elements=bool(args.get("elements")),
     )
+    total = None
+    if wanted.since is None and wanted.until is None:  # instants differ from one look to the next
+        total = engine.remembered.get(("history", wanted), lambda: engine.store.ended(wanted))
+    behind = _behind(args, elements=wanted.elements)
     past, total = engine.store.history(
-        wanted, limit=limit, offset=offset, behind=_behind(args, elements=wanted.elements)
+        wanted, limit=limit, offset=offset, behind=behind, total=total
     )
     return {"rows": [past_document(engine, row) for row in past], "total": total}
 

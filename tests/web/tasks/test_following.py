@@ -157,7 +157,7 @@ def test_jobs_of_two_machines_that_share_a_store_stay_two(hpc, store, follower):
         eventually(lambda: "there FAILED" in each_job(store))
     assert each_job(store) == ["elsewhere RUNNING", "here FAILED", "there FAILED"]
     with store.reading() as connection:
-        assert [ref for ref, _, _ in live(connection, kind="local")] == [far]
+        assert [job.ref for job in live(connection, kind="local")] == [far]
 
 
 def each_job(store: Store) -> list[str]:

@@ -184,7 +184,7 @@ class Follower:
     def _of_here(self, reading: SqlConnection, **which: Any) -> list[JobRef]:
         """The jobs that may still go on here, and those of which nobody knows where they are."""
         rows = jobstates.live(reading, kind=LOCAL, **which)
-        return [ref for ref, _, _ in rows if ref.cluster in (self.machine, LOCAL)]
+        return [row.ref for row in rows if row.ref.cluster in (self.machine, LOCAL)]
 
     def _documents(self, words: list[str]) -> list[dict[str, Any]]:
         """Their documents; of those that are not there (any more) none."""

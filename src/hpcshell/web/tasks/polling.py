@@ -143,10 +143,10 @@ class Poller:
         with self._context.store.reading() as connection:
             live = jobstates.live(connection, but="local")
         awaited: dict[str, list[Awaited]] = {name: [] for name in self._submitted()}
-        for ref, user, heard in live:
-            name = self._whose.cluster(ref)
-            if name is not None and ref.id.isdecimal():
-                awaited.setdefault(name, []).append(Awaited(ref, user, heard))
+        for job in live:
+            name = self._whose.cluster(job.ref)
+            if name is not None and job.ref.id.isdecimal():
+                awaited.setdefault(name, []).append(Awaited(*job))
         return awaited
 
     def _submitted(self) -> Iterable[str]:

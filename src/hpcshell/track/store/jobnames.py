@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, tuple_, update
 
 from hpcshell.track.store.jobs import PLAIN, JobRef, checked, label_of
 from hpcshell.track.store.tables import jobs
@@ -125,7 +125,7 @@ def _blank(ref: JobRef, now: float) -> dict[str, Any]:
     }
 
 
-def _unique(row: Mapping[str, Any]) -> tuple[str, str, str, int]:
+def _unique(row: Mapping[str, Any] | RowMapping) -> tuple[str, str, str, int]:
     """The columns of which there is one row only."""
     return row["kind"], row["cluster"], row["id"], row["element"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,5 +75,5 @@ def test_no_more_than_a_few_things_are_remembered() -> None:
         return number
 
     for number in (*range(MOST), 0, MOST, 0):
-        assert remembered.get(number, lambda number=number: find(number)) == number
+        assert remembered.get(number, partial(find, number)) == number
     assert found == [*range(MOST), MOST, 0]

@@ -179,7 +179,9 @@ def streams(web: Web) -> dict[str, float]:
 def _memory(web: Web) -> float:
     """Its own, without the pages of files that it has mapped, which the system may take back."""
     lines = Path(f"/proc/{web.pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024 / 1e6
+    return (
+        sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) * 1024 / 1e6
+    )
 
 
 def curves(web: Web, long: int) -> dict[str, float]:

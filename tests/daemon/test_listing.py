@@ -50,6 +50,22 @@ def test_every_window_gives_the_same_list(
     assert all_of(bench, user="nobody at all") == []
     assert all_of(bench, partition="main") == list(range(9, 0, -1))
     assert all_of(bench, partition="other") == []
+    assert all_of(bench, partition="other") == []
+
+
+def test_windows_that_were_empty_are_looked_through_again_once_something_happens(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "WINDOW", 2)
+    for _ in range(7):
+        bench.submit("true", hold=True)
+    for job in (2, 5, 1):
+        assert job not in all_of(bench, states=["CANCELLED"])
+        assert job not in all_of(bench, states=["CANCELLED"])
+        bench.ask("cancel", ids=[str(job)])
+        assert job in all_of(bench, states=["CANCELLED"])
+    bench.submit("true", hold=True)
+    assert all_of(bench, states=["CANCELLED"]) == [5, 2, 1]
 
 
 def test_what_is_shown_of_an_ended_job_is_what_the_history_has(bench: Bench) -> None:

@@ -8,6 +8,7 @@ never runs ahead of disk.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -31,6 +32,7 @@ from hpcshell.daemon.modelruns import ModelRuns
 from hpcshell.daemon.notices import end_word
 from hpcshell.daemon.orders import stop_order
 from hpcshell.daemon.parents import parent_facts
+from hpcshell.daemon.remembered import Remembered
 from hpcshell.daemon.roll import Roll
 from hpcshell.daemon.runner import wire
 from hpcshell.policy.decide import Policy
@@ -68,6 +70,9 @@ class Engine:
         self.roll = Roll()
         self.by_name: dict[tuple[int, str], set[int]] = {}
         self.unique: dict[tuple[int, str], set[int]] = {}
+        self.users: Counter[str] = Counter()
+        """How many live jobs are whose."""
+        self.remembered = Remembered()
         self.runs: dict[int, Run] = {}
         self.pids: dict[int, int] = {}
         self.view = View(Resources())
@@ -133,6 +138,7 @@ class Engine:
         self.live[job.id] = live
         self.roll.enter(live)
         self.roll.count(live)
+        self.users[job.user] += 1
         self.by_name.setdefault((job.uid, job.name), set()).add(job.id)
         if job.unique:
             self.unique.setdefault((job.uid, job.unique), set()).add(job.id)
@@ -219,6 +225,7 @@ class Engine:
         job = live.job
         del self.live[job.id]
         self.roll.leave(live)
+        self.users[job.user] -= 1
         _strike(self.by_name, (job.uid, job.name), job.id)
         if job.unique:
             _strike(self.unique, (job.uid, job.unique), job.id)

@@ -36,6 +36,7 @@ from hpcshell.daemon.server import Peer, Server
 from hpcshell.daemon.signals import Signals
 from hpcshell.daemon.succession import recall_anew
 from hpcshell.daemon.upkeep import Upkeep
+from hpcshell.daemon.verbs import LOOKS
 from hpcshell.daemon.verbs.daemon import stopped_view
 from hpcshell.daemon.watchers import Watchers
 from hpcshell.machine import clock
@@ -183,8 +184,7 @@ class Loop:
                     self._take_in(heard)
                 asked = self.lent.let_pass(self.engine, asked)
                 done = change(self, asked)
-                if self.trouble is None:
-                    self._decide()
+                decided = self.trouble is not None or self._decide()
         except HpcError as error:
             self._commit_failed(error, asked)
         except Exception as error:  # a defect of ours must not take down a month of jobs
@@ -192,6 +192,8 @@ class Loop:
             broken = Broken(f"the daemon failed: {error!r}", "see hpc daemon logs")
             self._commit_failed(broken, asked)
         else:
+            if decided or heard or any(ask.verb not in LOOKS for _, ask in asked):
+                self.engine.remembered.forget()
             self._committed(heard)
             answer(self, asked, done)
             self.watchers.look(self.engine)
@@ -215,14 +217,18 @@ class Loop:
         self.acts.start_deferred(self.engine, now)
         self.gpus.review(self.engine, self.configure, self.log)
 
-    def _decide(self) -> None:
-        now = clock.now()
+    def _decide(self) -> bool:
+        """Whether there was anything to decide."""
+        now, due = clock.now(), True
         if self.leaving:
             self.engine.dirty = False  # nothing is started any more
         elif self.engine.dirty or wake_due(self.engine, now) or self.reranking.rung:
             self.reranking.renew(self.engine, now)
             decide_now(self.engine, now)
+        else:
+            due = False
         self.lent.review(self.engine)
+        return due
 
     def _mind_the_clock(self) -> None:
         """What runs goes on as if nobody had set the clock, and what a wrong one has let go waits

@@ -53,6 +53,7 @@ class Upkeep:
             self.daemon.log.write("warning", "old jobs could not be removed", error=error.message)
             self.after(DAY, self.purge)
             return
+        self.daemon.engine.remembered.forget()
         for key in purged.blobs:
             with contextlib.suppress(OSError):
                 os.unlink(self.daemon.engine.host.script_path(key))

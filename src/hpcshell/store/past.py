@@ -122,18 +122,28 @@ class PastReader(Asking):
         limit: int = -1,
         offset: int = 0,
         behind: tuple[float, ...] | None = None,
+        total: int | None = None,
     ) -> tuple[list[Past], int]:
-        """What ended, latest first, and how many rows there are without limit and offset.
-        `behind`: only rows after the one of these values, which are those they are sorted by."""
+        """What ended, latest first, and how many rows there are without limit and offset, which is
+        not counted where `total` is given. `behind`: only rows after the one of these values, which
+        are those they are sorted by."""
+        total = self.ended(wanted) if total is None else total
+        if not total:
+            return [], 0
         source = _ELEMENTS if wanted.elements else _JOBS
         where, values = _conditions(source, wanted)
-        total = self._all(f"SELECT count(*) {source.counted} WHERE {where}", values)[0][0]
         if behind is not None:
             where += f" AND ({source.order.replace(' DESC', '')}) < ({','.join('?' * len(behind))})"
             values = (*values, *behind)
         sql = f"SELECT {source.rows} WHERE {where} ORDER BY {source.order} LIMIT ? OFFSET ?"
         rows = self._all(sql, (*values, limit, offset))
-        return [self._past(*row) for row in rows], int(total)
+        return [self._past(*row) for row in rows], total
+
+    def ended(self, wanted: Wanted) -> int:
+        """How many rows of the history there are."""
+        source = _ELEMENTS if wanted.elements else _JOBS
+        where, values = _conditions(source, wanted)
+        return int(self._all(f"SELECT count(*) {source.counted} WHERE {where}", values)[0][0])
 
     def events(self, since: int = 0, *, job: int | None = None, limit: int = -1) -> list[Entry]:
         """What happened after event number `since`, in order; to one job, or to all."""

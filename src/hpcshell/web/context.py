@@ -8,6 +8,7 @@ async def show(context: Context, run_id: str) -> Run:
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,8 +27,9 @@ from hpcshell.web.apart import Apart
 from hpcshell.web.counting import Counts
 from hpcshell.web.events.hub import Hub
 
-THREADS: Final = 8
-"""For reading the store, which has so many connections."""
+THREADS: Final = min(4, (os.cpu_count() or 1) + 1)
+"""For reading the store. More of them do less: each takes the interpreter from the others at every
+row, and an answer costs twice as much."""
 ASKING: Final = 16
 """Threads that speak to the daemon and to clusters, some of which are slow."""
 READY: Final = 2.0

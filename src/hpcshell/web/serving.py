@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import gc
 import ipaddress
@@ -35,6 +36,10 @@ IDLE: Final = 75
 GRACE: Final = 4
 """Seconds that requests get to be answered when the server ends."""
 BACKLOG: Final = 2048
+HEAPS: Final = 2
+"""Heaps of the C library for all threads: each keeps for good what was needed once."""
+_ARENA_MAX: Final = -8
+"""M_ARENA_MAX of malloc.h."""
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -53,6 +58,7 @@ def serve(settings: Settings, places: Places, where: Where, say: Callable[[str],
     with contextlib.closing(listener), _unlinked(where.socket):
         places.prepare()
         _raise_limits()
+        _share_heaps()
         context = Context(settings, places, open_store(url_of(settings.track.url, places)))
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -224,3 +230,9 @@ def _raise_limits() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _share_heaps() -> None:
+    """Threads share a few heaps; the C library of another kind does as it likes."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, HEAPS)

@@ -22,6 +22,7 @@ from hpcshell.track.store.opening import open_store
 from hpcshell.track.store.paging import Wanted
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import runs as table
+from hpcshell.web.tasks import following
 from hpcshell.web.tasks.following import Follower
 from tests.support.runners import eventually
 from tests.support.stores import new_database
@@ -39,7 +40,7 @@ def follower(store: Store, home: Path) -> Callable[..., AbstractContextManager[N
     said to be."""
 
     @contextmanager
-    def following(machine: str = "") -> Iterator[None]:
+    def entered(machine: str = "") -> Iterator[None]:
         here = places({"HPCSHELL_HOME": str(home)})
         one = Follower(store, Client(here, autostart=False), machine)
         thread = threading.Thread(target=one.run)
@@ -51,7 +52,7 @@ def follower(store: Store, home: Path) -> Callable[..., AbstractContextManager[N
             thread.join(20)
             assert not thread.is_alive()
 
-    return following
+    return entered
 
 
 def every_run(store: Store) -> list[Run]:
@@ -98,6 +99,32 @@ def test_what_happens_while_nobody_follows_is_taken_in_later(hpc, store, followe
     hpc("wait", "2")
     with follower():
         eventually(lambda: statuses(store) == ["COMPLETED", "FAILED"])
+
+
+@pytest.mark.parametrize("page", [1, 3])
+def test_what_happened_long_ago_is_taken_in_page_by_page(hpc, store, follower, monkeypatch, page):
+    monkeypatch.setattr(following, "PAGE", page)
+    monkeypatch.setattr(following, "OLD", -3600.0)  # as if all of it had
+    hpc("submit", "--quiet", "--array", "1-5", "--", "true", check=True)
+    hpc("wait", "1")
+    with follower():
+        eventually(lambda: statuses(store) == ["COMPLETED"] * 5)
+
+
+def test_a_rest_is_over_when_the_server_ends(hpc, store, follower, monkeypatch):
+    monkeypatch.setattr(following, "PAGE", 1)
+    monkeypatch.setattr(following, "OLD", -3600.0)
+    monkeypatch.setattr(following, "REST", 1e9)
+    monkeypatch.setattr(following, "LONGEST_REST", 3600.0)
+    hpc("submit", "--quiet", "--", "true", check=True)
+    stream = following.stream_of(host())
+    with follower():
+        eventually(lambda: known_up_to(store, stream) > 0)
+
+
+def known_up_to(store: Store, stream: str) -> int:
+    with store.reading() as connection:
+        return cursors.cursor(connection, stream)
 
 
 def test_it_goes_on_over_a_restart_of_the_daemon(hpc, store, follower):
@@ -157,7 +184,7 @@ def test_jobs_of_two_machines_that_share_a_store_stay_two(hpc, store, follower):
         eventually(lambda: "there FAILED" in each_job(store))
     assert each_job(store) == ["elsewhere RUNNING", "here FAILED", "there FAILED"]
     with store.reading() as connection:
-        assert [ref for ref, _, _ in live(connection, kind="local")] == [far]
+        assert [job.ref for job in live(connection, kind="local")] == [far]
 
 
 def each_job(store: Store) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from hpcshell.core.lifecycle import word
 from hpcshell.daemon.engine import Engine
 from hpcshell.daemon.live import LiveJob
@@ -29,13 +31,33 @@ def jobs(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     have ended. `before` of the answer is where the next page goes on; None: there is no more."""
     engine, args = daemon.engine, ask.args
     limit, before = min(args.get("limit") or PAGE, MOST), args.get("before") or 2**53
-    least = max(1, min(before, engine.last_job + 1) - WINDOW)
+    before = _behind_empty(engine, args, min(before, engine.last_job + 1))
+    least = max(1, before - WINDOW)
     found = engine.store.submitted(_listed(args, before, least))
     fitting = _fitting(engine, found, _live_test(args))
     rows = list(islice(fitting, limit))
     if len(rows) == limit:
         least = rows[-1]["id"]
+    elif not rows:
+        _empty(engine, args)[before] = least
     return {"rows": rows, "before": least if least > 1 else None}
+
+
+def _empty(engine: Engine, args: dict[str, Any]) -> dict[int, int]:
+    """Windows in which nothing fits, as far as is remembered: where they begin and end."""
+    asked = {name: args.get(name) for name in ("user", "states", "names", "tags", "partition")}
+    key = ("jobs", msgspec.json.encode(asked))
+    return engine.remembered.get(key, dict[int, int])
+
+
+def _behind_empty(engine: Engine, args: dict[str, Any], before: int) -> int:
+    """Where there may be something next; many windows may be without, and are seen through once."""
+    empty, at = _empty(engine, args), before
+    while (end := empty.get(at, at)) < at:
+        at = end
+    if at != before:
+        empty[before] = at
+    return at
 
 
 def _words(args: dict[str, Any], name: str) -> tuple[str, ...]:

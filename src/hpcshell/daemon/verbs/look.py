@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.lifecycle import label
 from hpcshell.core.records import NO_INDEX, WHOLE, Job, State, Task
@@ -174,19 +176,33 @@ def _rows(engine: Engine, live: LiveJob) -> Iterable[dict[str, Any]]:
 
 def _chosen(engine: Engine, args: dict[str, Any], uid: int) -> tuple[Iterable[int], int]:
     """The ids of the jobs asked for, in order, and how many there are."""
-    tests = [make(args[name]) for name, make in _FILTERS.items() if args.get(name)]
-    begun = args.get("states") and "PENDING" not in _upper(args["states"])
-    listed = chosen = engine.roll.begun() if begun else _listed(engine)
+    asked = {name: args[name] for name in _FILTERS if args.get(name)}
     if args.get("ids"):
         named = {one.job.id for text in args["ids"] for one in resolve(engine, str(text), uid)}
-        chosen = (job for job in listed if job in named)
-    elif not tests:
-        return listed, len(engine.live)
-    jobs: Iterable[LiveJob] = (engine.live[job] for job in chosen)
-    for test in tests:
-        jobs = filter(test, jobs)
-    found = [live.job.id for live in jobs]
+        found = [job for job in _fitting(engine, asked) if job in named]
+    elif not asked and engine.regime.rank is by_priority:
+        return engine.roll, len(engine.live)
+    else:
+        key = ("queue", msgspec.json.encode(asked, order="sorted"))
+        found = engine.remembered.get(key, lambda: _fitting(engine, asked))
     return found, len(found)
+
+
+def _fitting(engine: Engine, asked: dict[str, Any]) -> list[int]:
+    """The live jobs that all filters let pass, in order."""
+    user = asked.get("user")
+    if user and not engine.users[user]:
+        return []
+    if user and engine.users[user] == len(engine.live):
+        asked = {name: value for name, value in asked.items() if name != "user"}
+    begun = asked.get("states") and "PENDING" not in _upper(asked["states"])
+    jobs: Iterable[LiveJob] = (
+        engine.live[job] for job in (engine.roll.begun() if begun else _listed(engine))
+    )
+    for name, make in _FILTERS.items():
+        if name in asked:
+            jobs = filter(make(asked[name]), jobs)
+    return [live.job.id for live in jobs]
 
 
 def _listed(engine: Engine) -> Iterable[int]:
@@ -248,8 +264,12 @@ def _past(engine: Engine, args: dict[str, Any], *, limit: int, offset: int) -> d
         until=args.get("until"),
         elements=bool(args.get("elements")),
     )
+    total = None
+    if wanted.since is None and wanted.until is None:  # instants differ from one look to the next
+        total = engine.remembered.get(("history", wanted), lambda: engine.store.ended(wanted))
+    behind = _behind(args, elements=wanted.elements)
     past, total = engine.store.history(
-        wanted, limit=limit, offset=offset, behind=_behind(args, elements=wanted.elements)
+        wanted, limit=limit, offset=offset, behind=behind, total=total
     )
     return {"rows": [past_document(engine, row) for row in past], "total": total}
 

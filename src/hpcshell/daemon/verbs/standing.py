@@ -23,16 +23,11 @@ PAGE = 1000
 def priority(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
     """The jobs that wait, first first, each with all that its place comes from."""
     engine, now = daemon.engine, clock.now()
-    named = ask.args.get("ids")
-    chosen = {one.job.id for text in named or () for one in resolve(engine, str(text), peer.uid)}
-    user = ask.args.get("user")
-    waiting = sorted(
-        (entry.rank, entry.job.id)
-        for entry in engine.view.queue.jobs.values()
-        if entry.waits()
-        and (not named or entry.job.id in chosen)
-        and (not user or entry.job.user == user)
-    )
+    user = str(ask.args.get("user") or "")
+    waiting = engine.remembered.get(("priority", user), lambda: _waiting(engine, user))
+    if named := ask.args.get("ids"):
+        chosen = {one.job.id for text in named for one in resolve(engine, str(text), peer.uid)}
+        waiting = [job for job in waiting if job in chosen]
     limit, offset = ask.args.get("limit"), ask.args.get("offset") or 0
     scheduler = engine.host.settings.scheduler
     page = islice(waiting, offset, offset + (PAGE if limit is None else limit))
@@ -40,10 +35,22 @@ def priority(daemon: Daemon, peer: Peer, ask: Ask) -> dict[str, Any]:
         "schema": views.SCHEMA,
         "order": scheduler.order,
         "renewed_every": scheduler.rerank if engine.regime.timely else None,
-        "rows": [_row(engine, engine.live[job].job, now) for _, job in page],
+        "rows": [_row(engine, engine.live[job].job, now) for job in page],
         "weights": _weights(engine, now),
         "total": len(waiting),
     }
+
+
+def _waiting(engine: Engine, user: str) -> list[int]:
+    """The jobs that wait, a user's or (without a name) all, in their order."""
+    if user and not engine.users[user]:
+        return []
+    ranked = sorted(
+        (entry.rank, entry.job.id)
+        for entry in engine.view.queue.jobs.values()
+        if entry.waits() and (not user or entry.job.user == user)
+    )
+    return [job for _, job in ranked]
 
 
 def _weights(engine: Engine, now: float) -> list[dict[str, Any]]:

@@ -7,16 +7,23 @@ which is meant is not guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, tuple_, update
 
 from hpcshell.track.store.jobs import PLAIN, JobRef, checked, label_of
 from hpcshell.track.store.tables import jobs
 
 AT_ONCE: Final = 400
 """Names in one question."""
+
+
+_wanted: Final = tuple_(jobs.c.id, jobs.c.element).in_(bindparam("wanted", expanding=True))
+_whole: Final = select(jobs).where(_wanted)
+_keys: Final = select(jobs.c.key, jobs.c.kind, jobs.c.cluster, jobs.c.id, jobs.c.element).where(
+    _wanted
+)
 
 
 class Names:
@@ -53,18 +60,20 @@ class Names:
         return row
 
     def make(self) -> None:
-        """Make the rows that are not there yet; each gets its `key`."""
-        if not self._new:
-            return
-        made = insert(jobs).returning(jobs.c.key, sort_by_parameter_order=True)
-        for row, key in zip(self._new, self._connection.scalars(made, self._new), strict=True):
-            row["key"] = key
-        self._new = []
+        """Make the rows that are not there yet; each gets its `key`. They are inserted together and
+        then asked for their keys: to be told each key at once, a database takes one at a time."""
+        new, self._new = self._new, []
+        if new:
+            self._connection.execute(insert(jobs), new)
+        for at in range(0, len(new), AT_ONCE):
+            some = {_unique(row): row for row in new[at : at + AT_ONCE]}
+            wanted = [(row["id"], row["element"]) for row in some.values()]
+            for made in self._connection.execute(_keys, {"wanted": wanted}).mappings():
+                if (row := some.get(_unique(made))) is not None:
+                    row["key"] = made["key"]
 
     def _load(self, wanted: list[tuple[str, int]]) -> None:
-        for row in self._connection.execute(
-            select(jobs).where(tuple_(jobs.c.id, jobs.c.element).in_(wanted))
-        ).mappings():
+        for row in self._connection.execute(_whole, {"wanted": wanted}).mappings():
             self._rows.setdefault((row["kind"], row["id"], row["element"]), []).append(dict(row))
 
     def _same(self, ref: JobRef, row: dict[str, Any]) -> bool:
@@ -98,10 +107,15 @@ def ensure(connection: Connection, ref: JobRef, now: float) -> int:
     return int(row["key"])
 
 
+_BLANK: Final[Mapping[str, Any]] = {
+    column.name: getattr(column.default, "arg", None) for column in jobs.c if column.name != "key"
+}
+
+
 def _blank(ref: JobRef, now: float) -> dict[str, Any]:
     """The columns of a job of which nothing is known but its name."""
-    columns = {column.name: _default(column) for column in jobs.c if column.name != "key"}
-    return columns | {
+    return {
+        **_BLANK,
         "kind": ref.kind,
         "cluster": ref.cluster,
         "id": ref.id,
@@ -111,8 +125,9 @@ def _blank(ref: JobRef, now: float) -> dict[str, Any]:
     }
 
 
-def _default(column: Column[Any]) -> Any:
-    return getattr(column.default, "arg", None)
+def _unique(row: Mapping[str, Any] | RowMapping) -> tuple[str, str, str, int]:
+    """The columns of which there is one row only."""
+    return row["kind"], row["cluster"], row["id"], row["element"]
 
 
 def _element(ref: JobRef) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -48,6 +48,16 @@ class Taken(msgspec.Struct, frozen=True):
 
     changed: tuple[int, ...]
     new: int = 0
+
+
+class Live(NamedTuple):
+    """A job that may still go on, its user, and when it was last heard of. `doubted`: it is known
+    that nobody knows what it does since."""
+
+    ref: JobRef
+    user: str
+    heard: float
+    doubted: bool
 
 
 class _Change(msgspec.Struct):
@@ -120,19 +130,26 @@ def linked(connection: Connection, run_id: str, key: int, now: float) -> None:
 
 def live(
     connection: Connection, *, kind: str = "", but: str = "", id: str = "", seen: bool = False
-) -> list[tuple[JobRef, str, float]]:
-    """The jobs that may still go on, of a kind, or of all kinds but one: each with its user and
-    when it was last heard of. `seen`: only those that a witness has seen."""
+) -> list[Live]:
+    """The jobs that may still go on, of a kind, or of all kinds but one. `seen`: only those that a
+    witness has seen."""
     states = LIVE if seen else (UNKNOWN, *LIVE)
     wanted: list[ColumnElement[bool]] = [jobs.c.state.in_(states)]
     wanted += [column == value for column, value in ((jobs.c.kind, kind), (jobs.c.id, id)) if value]
     if but:
         wanted.append(jobs.c.kind != but)
-    columns = jobs.c.kind, jobs.c.id, jobs.c.cluster, jobs.c.element, jobs.c.user
-    rows = connection.execute(select(*columns, jobs.c.updated_at).where(*wanted))
+    named = jobs.c.kind, jobs.c.id, jobs.c.cluster, jobs.c.element
+    columns = *named, jobs.c.user, jobs.c.updated_at, jobs.c.unknown_since
     return [
-        (JobRef(of, number, cluster, None if element == PLAIN else element), user, heard)
-        for of, number, cluster, element, user, heard in rows
+        Live(
+            JobRef(of, number, cluster, None if element == PLAIN else element),
+            user,
+            heard,
+            doubted=since is not None and since >= heard,
+        )
+        for of, number, cluster, element, user, heard, since in connection.execute(
+            select(*columns).where(*wanted)
+        )
     ]
 
 

@@ -55,7 +55,9 @@ def best(
         raise Wrong(f"by: {quote(judged)} is not possible", "there are last, min, max")
     experiments.show(connection, experiment_id)
     value, step = series.c[judged], series.c[f"{judged}_step"]
-    own = select(_its.c.run_id).where(_its.c.experiment_id == experiment_id)
+    own = select(_its.c.run_id).where(
+        _its.c.experiment_id == experiment_id, _its.c.deleted_at.is_(None)
+    )
     statement = (
         select(runs.c.seq, value, step)
         .join_from(series, runs, series.c.run_id == runs.c.run_id)

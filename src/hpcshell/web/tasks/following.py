@@ -38,8 +38,14 @@ from hpcshell.track.store.store import Store
 from hpcshell.web.context import Context
 
 LOCAL: Final = "local"
-PAGE: Final = 500
-"""Events that are taken in together."""
+PAGE: Final = 250
+"""Events that are taken in together: some tens of milliseconds in which others wait."""
+OLD: Final = 60.0
+"""Seconds after which nobody waits to see an event."""
+REST: Final = 3.0
+LONGEST_REST: Final = 0.15
+"""After each page of old events there is a rest, so many times as long as it took, and no longer
+than so many seconds: the first time there may be hundreds of thousands."""
 GATHERING: Final = 0.1
 """Seconds for which more events are waited for once there is one."""
 FIRST: Final = 1.0
@@ -111,10 +117,18 @@ class Follower:
         try:
             self._look_again()
             for page in _pages(connection, since, self._stopped.is_set):
+                begun = time.monotonic()
                 self.take(page)
+                if page[-1]["time"] < clock.now() - OLD:
+                    self._rest(begun)
         finally:
             self._connection = None
             connection.close()
+
+    def _rest(self, begun: float) -> None:
+        """Leave the processor to others for a while, after work that began at an instant of the
+        steady clock."""
+        self._stopped.wait(min(LONGEST_REST, REST * (time.monotonic() - begun)))
 
     def _continues(self, since: int) -> bool:
         """Whether the daemon still knows the last event that was taken in."""
@@ -139,7 +153,9 @@ class Follower:
             }
         keys = [(int(ref.id), ref.element) for ref in known if ref.id.isdecimal()]
         for at in range(0, len(keys), PAGE):
-            some, now = keys[at : at + PAGE], clock.now()
+            if self._stopped.is_set():
+                return
+            begun, some, now = time.monotonic(), keys[at : at + PAGE], clock.now()
             told = list(self._shown(some).values())
             there = {(each.ref.id, each.ref.element) for each in told}
             told += [
@@ -148,6 +164,8 @@ class Follower:
                 if (str(job), element) not in there and (str(job), element) in seen
             ]
             self.store.change(partial(_take, told, now, None))
+            if at + PAGE < len(keys):
+                self._rest(begun)
 
     # ------------------------------------------------------------------------------ what they are
 
@@ -184,7 +202,7 @@ class Follower:
     def _of_here(self, reading: SqlConnection, **which: Any) -> list[JobRef]:
         """The jobs that may still go on here, and those of which nobody knows where they are."""
         rows = jobstates.live(reading, kind=LOCAL, **which)
-        return [ref for ref, _, _ in rows if ref.cluster in (self.machine, LOCAL)]
+        return [row.ref for row in rows if row.ref.cluster in (self.machine, LOCAL)]
 
     def _documents(self, words: list[str]) -> list[dict[str, Any]]:
         """Their documents; of those that are not there (any more) none."""

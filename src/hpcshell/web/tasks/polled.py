@@ -29,11 +29,12 @@ Key = tuple[str, int | None]
 
 
 class Awaited(msgspec.Struct, frozen=True):
-    """A job of which more is to be learned. `heard`: when something was last heard of it."""
+    """A job of which more is to be learned, as `jobstates.Live` has it."""
 
     ref: JobRef
     user: str
     heard: float
+    doubted: bool = False
 
     @property
     def key(self) -> Key:
@@ -71,14 +72,14 @@ def look_at(desk: Desk, awaited: Sequence[Awaited]) -> Looked:
     """The same at its desk."""
     answer = desk.call("queue", limit=0, elements=True, all=True)
     if "trouble" in answer:
-        return Looked([_unknown(each) for each in awaited], answered=False)
+        return Looked(_unknown(awaited), answered=False)
     cluster, now = desk.cluster, clock.now()
     told = _Telling(cluster, awaited, now)
     told.hear(answer["rows"])
     told.hear(_of_ours(desk, told.silent()))
     told.hear(_of_others(cluster, told.silent()), only=True)
     mine = (each for each in told.silent() if each.user in ("", cluster.user))
-    return Looked(told.all + [_unknown(each) for each in mine])
+    return Looked(told.all + _unknown(mine))
 
 
 class _Telling:
@@ -114,8 +115,11 @@ class _Telling:
         return [each for key, each in self._awaited.items() if key not in self._heard]
 
 
-def _unknown(awaited: Awaited) -> Told:
-    return Told(awaited.ref, JobFacts(unknown_since=awaited.heard))
+def _unknown(awaited: Iterable[Awaited]) -> list[Told]:
+    """That nobody knows what they do, as far as that is news."""
+    return [
+        Told(each.ref, JobFacts(unknown_since=each.heard)) for each in awaited if not each.doubted
+    ]
 
 
 def _of_ours(desk: Desk, silent: Sequence[Awaited]) -> list[dict[str, Any]]:

@@ -15,7 +15,8 @@ import logging
 import os
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -29,6 +30,7 @@ from hpcshell.machine import clock
 from hpcshell.track.joining.rhythm import SOONEST, Rhythm
 from hpcshell.track.store import jobstates
 from hpcshell.track.store.jobs import JobRef
+from hpcshell.track.store.jobstates import Told
 from hpcshell.web.context import Context
 from hpcshell.web.tasks.polled import Awaited, Looked, desk_of, look, name_of
 
@@ -36,6 +38,8 @@ IDLE: Final = 30.0
 """Seconds after which it is seen whether there is anything to ask for."""
 LEAST: Final = 1.0
 """Seconds between two questions, however many epilogs speak."""
+SLICE: Final = 500
+"""Jobs that are taken in together."""
 AGAIN: Final = 300.0
 """Seconds after which a cluster that did not say its name is asked for it again."""
 
@@ -118,24 +122,31 @@ class Poller:
         except HpcError as error:
             _log.info("%s is not asked: %s", name, error.message)
             looked = Looked([], answered=False)
-        taken = await self._context.change(
-            lambda connection: jobstates.take(connection, looked.told, clock.now())
-        )
+        changed = await self._take(looked.told)
         if looked.answered:
-            watch.rhythm = watch.rhythm.answered(changed=bool(taken.changed))
+            watch.rhythm = watch.rhythm.answered(changed=changed)
         else:
             watch.rhythm = watch.rhythm.failed(random.random())
         watch.due = time.monotonic() + watch.rhythm.pause
+
+    async def _take(self, told: Sequence[Told]) -> bool:
+        """Take in what was told; whether anything was new. In slices: others write in between."""
+        changed = False
+        for at in range(0, len(told), SLICE):
+            take = partial(jobstates.take, several=told[at : at + SLICE], now=clock.now())
+            taken = await self._context.change(take)
+            changed = changed or bool(taken.changed)
+        return changed
 
     def _awaited(self) -> dict[str, list[Awaited]]:
         """The jobs that are waited for, by the cluster that is to be asked."""
         with self._context.store.reading() as connection:
             live = jobstates.live(connection, but="local")
         awaited: dict[str, list[Awaited]] = {name: [] for name in self._submitted()}
-        for ref, user, heard in live:
-            name = self._whose.cluster(ref)
-            if name is not None and ref.id.isdecimal():
-                awaited.setdefault(name, []).append(Awaited(ref, user, heard))
+        for job in live:
+            name = self._whose.cluster(job.ref)
+            if name is not None and job.ref.id.isdecimal():
+                awaited.setdefault(name, []).append(Awaited(*job))
         return awaited
 
     def _submitted(self) -> Iterable[str]:

@@ -153,11 +153,11 @@ def test_the_last_lines_of_a_log_with_no_lines_are_looked_for_in_its_end_alone(
     api: httpx.Client, tmp_path: Path
 ) -> None:
     log = tmp_path / "out"
-    submit(api, output=str(log), hold=False)
-    eventually(lambda: api.get(f"{JOBS}/1").json()["state"] == "COMPLETED")
+    job = f"{JOBS}/{submit(api, output=str(log), hold=False).json()['id']}"
+    eventually(lambda: api.get(job).json()["state"] == "COMPLETED")
     os.truncate(log, 10 << 30)
     begun = time.process_time()
-    with api.stream("GET", f"{JOBS}/1/logs/stdout?tail=5") as answer:
+    with api.stream("GET", f"{job}/logs/stdout?tail=5") as answer:
         assert int(answer.headers["content-length"]) == LAST
     assert time.process_time() - begun < 5
 

@@ -286,7 +286,17 @@ def test_a_metric_of_a_million_points_is_shown_and_paged(
     assert api.get(f"/runs/{run}/metrics/loss?limit=1000000").status_code == 400
 
 
-@pytest.mark.parametrize("off", [-86_400.0, 86_400.0, -1e18, 1e300])
+@pytest.mark.parametrize("time", [-1e18, 1e300, 10**400, "NaN", "yesterday"])
+def test_a_time_that_no_calendar_has_is_refused(
+    api: httpx.Client, experiment: str, time: object
+) -> None:
+    run = api.post(f"{experiment}/runs", json={}).json()["run_id"]
+    point = {"name": "loss", "value": 1, "time": time}
+    assert api.post(f"/runs/{run}/metrics", json=point).status_code == 400
+    assert api.get(f"/runs/{run}").json()["metrics"] == {}
+
+
+@pytest.mark.parametrize("off", [-86_400.0, 86_400.0, -1e9, 1e9])
 def test_points_of_a_clock_that_is_wrong_are_kept_and_the_run_lives(
     api: httpx.Client, experiment: str, context: Context, off: float
 ) -> None:

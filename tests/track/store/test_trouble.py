@@ -164,8 +164,8 @@ def test_a_database_that_is_deleted_in_use_takes_nothing_more(tmp_path: Path) ->
             file.rename(file.with_name(f"away-{file.name}"))
         with pytest.raises(NotYet, match="deleted or replaced"):
             run(opened, number)
-        with pytest.raises(NotYet), opened.reading():
-            pass
+        with pytest.raises(NotYet), opened.reading() as connection:
+            experiments.show(connection, number)
         for file in tmp_path.glob("away-*"):
             file.replace(file.with_name(file.name.removeprefix("away-")))
         assert run(opened, number)

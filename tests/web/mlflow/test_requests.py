@@ -63,9 +63,9 @@ def test_a_run_is_its_owners(api, new_token):
     assert said(api.delete(file)) == (403, "PERMISSION_DENIED")
     its = f"{API}/logged-models/{model['model_id']}"
     assert said(api.delete(its)) == (403, "PERMISSION_DENIED")
-    its = {"run_id": begin(api), "key": "acc", "value": 1, "model_id": model["model_id"]}
-    its["timestamp"] = its["step"] = 1
-    assert said(api.post(f"{API}/runs/log-metric", json=its)) == (403, "PERMISSION_DENIED")
+    point = {"key": "acc", "value": 1, "timestamp": 1, "step": 1, "model_id": model["model_id"]}
+    point["run_id"] = begin(api)
+    assert said(api.post(f"{API}/runs/log-metric", json=point)) == (403, "PERMISSION_DENIED")
 
 
 def test_an_experiment_is_its_owners(api, new_token):

@@ -58,7 +58,8 @@ async def at_work(context: Context) -> AsyncIterator[httpx.AsyncClient]:
 async def tell(client: httpx.AsyncClient, context: Context, event: str, number: str) -> None:
     """As the epilog of the cluster does."""
     body = urlencode({"job_id": number, "event": event, "cluster": "toy"}).encode()
-    signature = sign(webhook_key(context.places), int(time.time()), f"{event}-{number}-id", body)
+    key, id = webhook_key(context.places), f"{event}-{number}-id"
+    signature = sign(key, "slurm", int(time.time()), id, body)
     form = {"content-type": "application/x-www-form-urlencoded", HEADER: str(signature)}
     answer = await client.post("/webhooks/slurm", content=body, headers=form)
     assert answer.status_code in (200, 202), answer.text

@@ -192,7 +192,7 @@ class Intake:
     def finish(self) -> None:
         """Add the points. Whatever was said, the run lives."""
         if self._there:
-            for key in beyond(self._connection, self._run_id, self._metrics):
+            for key in sorted(beyond(self._connection, self._run_id, self._metrics)):
                 del self._metrics[key]
                 self._pass(Bad(self._offset, f"metric {quote(key)}: a run has {MOST:,} at most"))
             points = {key: Points(*columns) for key, columns in self._metrics.items()}

@@ -3,6 +3,7 @@ body. Whatever its method is; and what every answer gets on its way out."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from hpcshell.core.settings_web import WebSettings
 from hpcshell.web.answers.problems import told
 from hpcshell.web.mlflow import problems as mlflow
 from hpcshell.web.pages.refusals import answer_of
+from hpcshell.web.requests.errors import Ending
 from hpcshell.web.security import limits, sessions
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.bodies import taken_in
@@ -73,6 +75,9 @@ class Gate:
             await self._app(scope, received, sending)
         except ConnectionResetError:
             pass  # nobody is there to be answered
+        except asyncio.CancelledError:  # by the end of the server, which waits no longer
+            if not sending.started:
+                await _refuse(Ending(), scope, sending)
         except Exception as error:
             if sending.started:
                 raise

@@ -22,14 +22,13 @@ import pytest
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.settings_web import WebSettings
 from hpcshell.machine.paths import places
+from hpcshell.web import serving as ours
 from hpcshell.web.context import Context
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.gate import EVENTS, Gate
-from hpcshell.web import serving as ours
 from hpcshell.web.serving import Where, listen, server_of
 from tests.conftest import Hpc
 from tests.support.web import Server, serving
-
 
 Task = asyncio.Task[Any]
 

@@ -27,7 +27,7 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """The exception handler of the application."""
     if not _shown(request.scope):
         return problems.respond(request, error)
-    answer = answer_of(problems.told(error), request.scope)
+    answer = answer_of(problems.told_in(request, error), request.scope)
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     return Response(answer.body, status_code=answer.status, headers=headers)
 

@@ -25,6 +25,27 @@ def test_a_token_is_told_once_and_opens_the_server(hpc: Hpc) -> None:
         assert httpx.get(f"{server.url}/api/v1/nothing", auth=known).status_code == 404
 
 
+def test_that_one_needs_a_token_is_said_where_nobody_has_one(hpc: Hpc, home: Path) -> None:
+    assert "hpc web token create" in told_at_the_start()
+    hpc("web", "token", "create", "--quiet", check=True)
+    assert told_at_the_start() == ""
+    hpc("web", "token", "revoke", "1", check=True)
+    assert "hpc web token create" in told_at_the_start()
+    assert told_at_the_start("--socket", str(home / "w.sock")) == ""
+
+
+def told_at_the_start(*words: str) -> str:
+    with serving(*words) as server:
+        assert server.end() == 0
+        assert server.process.stderr is not None
+        return server.process.stderr.read()
+
+
+def test_a_token_without_scopes_may_all_of_its_role(hpc: Hpc) -> None:
+    hpc("web", "token", "create", "--role", "viewer", check=True)
+    assert "all of its role" in hpc("web", "token", "list", check=True).stdout
+
+
 def test_what_programs_read_of_tokens(hpc: Hpc) -> None:
     words = ("--role", "user", "--scope", "track", "--name", "ci", "--user", "ann")
     made = json.loads(

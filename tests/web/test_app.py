@@ -46,7 +46,7 @@ def test_head_is_get_without_its_body(api: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("body", "detail"),
-    [(b"", "the body: there is none"), (b"{}", "the body: Object missing required field `name`")],
+    [(b"", "the body: there is none"), (b"{}", "the body: the field 'name' is missing")],
 )
 def test_what_is_wrong_with_a_body_is_said(api: httpx.Client, body: bytes, detail: str) -> None:
     headers = {"content-type": "application/json"}

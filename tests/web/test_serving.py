@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import re
+import signal
 import socket
 import stat
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +22,15 @@ import pytest
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.settings_web import WebSettings
 from hpcshell.machine.paths import places
+from hpcshell.web import serving as ours
 from hpcshell.web.context import Context
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.gate import EVENTS, Gate
 from hpcshell.web.serving import Where, listen, server_of
 from tests.conftest import Hpc
 from tests.support.web import Server, serving
+
+Task = asyncio.Task[Any]
 
 
 def test_the_address_stands_in_a_file_as_long_as_it_answers(server: Server) -> None:
@@ -139,3 +146,118 @@ async def _end_with_open_streams(context: Context) -> None:
 async def _until(true: Any) -> None:
     while not true():
         await asyncio.sleep(0.01)
+
+
+HALF_SENT = {
+    "a document": ("POST /api/v1/tokens", b"Content-Type: application/json\r\n", b'{"name":'),
+    "an upload": ("PUT /api/v1/runs/%s/artifacts/x" % ("0" * 32), b"", b"half"),
+}
+
+
+@pytest.mark.parametrize("what", HALF_SENT)
+def test_what_is_half_sent_when_it_ends_is_refused_in_words(
+    server: Server, context: Context, what: str
+) -> None:
+    line, kind, part = HALF_SENT[what]
+    if what == "an upload":
+        line = line.replace("0" * 32, _new_run(server))
+    head = f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{server.known}\r\n".encode()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as link:
+        link.sendall(head + kind + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n" + part)
+        assert link.recv(1000).startswith(b"HTTP/1.1 100")  # somebody waits for the body now
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGINT)
+        answer = b"".join(iter(lambda: link.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"urn:hpcshell:ending" in answer
+    assert b"retry-after" in answer
+    assert server.process.wait(20) == 0
+    assert time.monotonic() - began < 3
+    assert _said(server) == ""
+
+
+def _new_run(server: Server) -> str:
+    with server.client() as client:
+        made = client.post("/experiments", json={"name": "x"}).json()
+        run: str = client.post(f"/experiments/{made['id']}/runs", json={}).json()["run_id"]
+        return run
+
+
+def _said(server: Server) -> str:
+    assert server.process.stderr is not None
+    return server.process.stderr.read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_that_end_programs_end_it_well(server: Server, number: int) -> None:
+    server.process.send_signal(number)
+    assert server.process.wait(20) == 0
+    assert not Path(places(os.environ).web_address).exists()
+    assert _said(server) == ""
+
+
+@contextlib.asynccontextmanager
+async def _asked_in_vain(
+    context: Context, grace: int
+) -> AsyncIterator[tuple[ours.Server, Task, Task]]:
+    """A server, what it does, and a request that it would never answer."""
+    web, begun = WebSettings(), asyncio.Event()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    gate = Gate(application, web, Authentication(context), lambda path: True)
+    listener, url = listen(Where(host="127.0.0.1", port=0))
+    server = server_of(gate, web)
+    server.config.timeout_graceful_shutdown = grace
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+        await _until(lambda: server.started)
+        asking = asyncio.create_task(client.get("/slow"))
+        await begun.wait()
+        yield server, serving, asking
+        asking.cancel()
+
+
+def test_what_is_not_answered_in_time_is_told_that_it_ends(
+    context: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def end() -> None:
+        async with _asked_in_vain(context, grace=0) as (server, serving, asking):
+            server.end()
+            answer = await asking
+            assert answer.status_code == 503
+            assert answer.json()["type"] == "urn:hpcshell:ending"
+            await serving
+
+    asyncio.run(end())
+    assert caplog.text == ""
+
+
+def test_told_twice_to_end_it_waits_for_nobody(context: Context) -> None:
+    async def end() -> None:
+        async with _asked_in_vain(context, grace=3600) as (server, serving, _):
+            server.end()
+            server.end()
+            await asyncio.wait_for(serving, 20)
+
+    asyncio.run(end())
+
+
+@pytest.mark.parametrize("loaded", ["msgspec", "uvloop", "jinja2", "_sqlite3"])
+def test_an_interruption_while_it_starts_is_quiet(home: Path, loaded: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-v", "-m", "hpcshell", "web", "--port", "0"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    with process.stderr as said:
+        at_last = next(line for line in said if line.startswith(f"import '{loaded}"))
+        process.send_signal(signal.SIGINT)
+        rest = [line for line in said if not re.match(r"#|import |Python|\[|Type", line)]
+    assert at_last
+    assert process.wait(30) in (-signal.SIGINT, 130, 0)
+    assert rest == []

@@ -18,7 +18,7 @@ from hpcshell.core.errors import HpcError, Refused
 from hpcshell.core.units import DAY, format_size
 from hpcshell.core.words import safe
 from hpcshell.sweeps.documents import cancelled
-from hpcshell.sweeps.documents import rows as recent_rows
+from hpcshell.sweeps.documents import recent as latest
 from hpcshell.sweeps.face import listed, open_sweep
 
 LISTED: Final = (
@@ -50,11 +50,11 @@ def recent(talk: Talk, limit: int) -> int:
     if talk.quiet:
         talk.data(*(sweep.id for sweep in listed()[0][: limit or None]))
         return exits.OK
-    rows, damaged = recent_rows(".", limit)
+    told, damaged = latest(".", limit)
     if talk.json:
-        talk.document({"schema": SCHEMA, "rows": rows})
-    elif rows:
-        talk.data(*table(talk, LISTED, [_cells(row) for row in rows]))
+        talk.document({"schema": SCHEMA, **told})
+    elif told["rows"]:
+        talk.data(*table(talk, LISTED, [_cells(row) for row in told["rows"]]))
     else:
         talk.say("no sweeps here: hpc sweep init, hpc sweep run")
     _warn(talk, damaged)

@@ -129,7 +129,7 @@ def errors(talk: Talk, sweep: str | None) -> int:
 def export(talk: Talk, sweep: str | None, output: str, form: str | None) -> int:
     """Write all points, with their parameters, states and results, as one table.
 
-    CSV, JSON, or Parquet, which needs pyarrow: pip install "hpcshell[sweep]".
+    CSV, JSON, or Parquet, which needs pyarrow: pip install "hpcshell[parquet]".
     """
     from hpcshell.sweeps.collecting import table as collected
     from hpcshell.sweeps.exporting import export as write

@@ -44,7 +44,7 @@ def export(talk: Talk, experiment: str | None, output: str, **chosen: Any) -> in
 
     EXPERIMENT is a name or a number; without it, runs of all experiments are written. ID may be
     the first digits of a run's id, or @ for the latest. Parquet needs pyarrow: pip install
-    "hpcshell[sweep]".
+    "hpcshell[parquet]".
     """
     from hpcshell.sweeps.exporting import pour
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from hpcshell.cli.entry import loading
 from hpcshell.cli.group import NearGroup
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.verb import verb
@@ -79,7 +80,7 @@ def command(
     """
     if click.get_current_context().invoked_subcommand is not None:
         return 0
-    with needed():
+    with needed(), loading():
         from hpcshell.web.masking import write_logs
         from hpcshell.web.serving import Where, serve
     from hpcshell.machine.configfiles import daemon_settings
@@ -95,14 +96,15 @@ def command(
         remote=allow_remote,
     )
     write_logs(requests=log_requests)
-    serve(settings, found, chosen, lambda url: _announce(talk, url))
+    serve(settings, found, chosen, lambda url, reachable: _announce(talk, url, reachable))
     return 0
 
 
-def _announce(talk: Talk, url: str) -> None:
+def _announce(talk: Talk, url: str, reachable: bool) -> None:
     if talk.json:
         talk.document({"schema": SCHEMA, "url": url, "pid": os.getpid()})
     else:
         talk.data(url)
-    talk.say("to be let in one needs a token: hpc web token create")
+    if not reachable:
+        talk.say("to be let in one needs a token: hpc web token create")
     sys.stdout.flush()

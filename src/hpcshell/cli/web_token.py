@@ -161,5 +161,6 @@ def _cells(row: Token, now: float) -> list[str]:
     state = "valid" if row.expires_at is None else f"until {describe.instant(row.expires_at)}"
     if not row.valid(now):
         state = "expired" if row.revoked_at is None else "revoked"
-    about = (str(row.id), safe(row.name), safe(row.user), row.role, " ".join(row.scopes) or "all")
-    return [*about, state, describe.instant(row.used_at)]
+    about = [str(row.id), safe(row.name), safe(row.user), row.role]
+    scopes = " ".join(row.scopes) or "all of its role"
+    return [*about, scopes, state, describe.instant(row.used_at)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,12 @@ def rows(project: str, limit: int) -> tuple[list[dict[str, Any]], dict[str, HpcE
     told = [_row_of(project, sweep, damaged) for sweep in found[: limit or None]]
     known = {row["id"] for row in told}
     return told + [_row(project, id, "damaged") for id in damaged if id not in known], damaged
+
+
+def recent(project: str, limit: int) -> tuple[dict[str, Any], dict[str, HpcError]]:
+    """The same as a document, which says where the sweeps were looked for."""
+    told, damaged = rows(project, limit)
+    return {"project": os.path.realpath(project), "rows": told}, damaged
 
 
 def cancelled(sweep: Sweep, *, dry_run: bool) -> dict[str, Any]:

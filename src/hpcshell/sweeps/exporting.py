@@ -122,7 +122,7 @@ def _parquet(table: Table) -> bytes:
         import pyarrow.parquet
     except ImportError:
         said = "Parquet needs pyarrow, which is not installed"
-        raise Refused(said, 'pip install "hpcshell[sweep]", or export CSV or JSON') from None
+        raise Refused(said, 'pip install "hpcshell[parquet]", or export CSV or JSON') from None
     columns = [_typed(pyarrow, [row[at] for row in table.rows]) for at in range(len(table.columns))]
     content = io.BytesIO()
     names = [_clean(name) for name in table.names]

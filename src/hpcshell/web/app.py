@@ -18,7 +18,6 @@ from litestar.types import Scope
 
 from hpcshell.core.errors import HpcError
 from hpcshell.web import openapi
-from hpcshell.web.answers.problems import respond
 from hpcshell.web.api import (
     clusters,
     compare,
@@ -44,6 +43,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.counting import Counting
 from hpcshell.web.mlflow import routes as mlflow
 from hpcshell.web.pages import routes as pages
+from hpcshell.web.pages.refusals import respond
 from hpcshell.web.requests.queries import declared
 from hpcshell.web.requests.request import Strict
 from hpcshell.web.security.authentication import Authentication

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hpcshell.core.errors import HpcError, Wrong
 from hpcshell.web.answers.problems import answer_of
-from hpcshell.web.requests.errors import HeadTooLarge
+from hpcshell.web.requests.errors import Ending, HeadTooLarge
 from hpcshell.web.security.authentication import PEER
 from hpcshell.web.security.gate import STREAM
 from hpcshell.web.security.heads import guarded
@@ -22,6 +22,8 @@ HEAD: Final = 64 << 10
 HEADERS: Final = 100
 LINGER: Final = 2.0
 """Seconds in which a client that was refused may read why."""
+HASTE: Final = 0.5
+"""The same where the server ends."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -85,16 +87,26 @@ class Protocol(HttpToolsProtocol):
         self._refuse(self._refusal or Wrong("this is no HTTP/1.1", "send HTTP/1.1"))
 
     def shutdown(self) -> None:
-        """End what would go on for ever; let the rest finish."""
+        """End what would go on for ever, refuse what is still being sent; let the rest finish."""
         cycle = self.cycle
-        if cycle is not None and not cycle.response_complete and cycle.scope.get(STREAM):
+        self._ending.linger = HASTE
+        if cycle is None or cycle.response_complete or self.pipeline:
+            super().shutdown()
+        elif cycle.scope.get(STREAM):
             if cycle.chunked_encoding and not self.transport.is_closing():
                 self.transport.write(b"0\r\n\r\n")
-            cycle.disconnected = True
-            cycle.message_event.set()
+            self._give_up()
             self._ending.let_go()
-            return
-        super().shutdown()
+        elif cycle.more_body and not cycle.response_started:
+            self._refuse(Ending())
+            self._give_up()
+        else:
+            super().shutdown()
+
+    def _give_up(self) -> None:
+        """To the application it is as if the client had gone."""
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
 
     def _fault(self) -> HpcError | None:
         if self.parser.get_method() == b"CONNECT":
@@ -131,13 +143,14 @@ class Lingering:
     """A transport that, closed while the client still sends, lets it read the answer first. To
     close at once would reset the connection, and the answer would be lost.
 
-    `more`: whether the client still sends."""
+    `more`: whether the client still sends. `linger`: for how long it is let, in seconds."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._closing = False
         self.more = False
+        self.linger = LINGER
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -154,7 +167,7 @@ class Lingering:
             self._closing = True
             self._transport.write_eof()
             self._transport.resume_reading()
-            self._loop.call_later(LINGER, self.let_go)
+            self._loop.call_later(self.linger, self.let_go)
 
     def let_go(self) -> None:
         """Close it at once."""

@@ -8,6 +8,7 @@ import ctypes
 import errno
 import gc
 import ipaddress
+import logging
 import os
 import resource
 import signal
@@ -24,7 +25,9 @@ from hpcshell.core.errors import Broken, Refused, Wrong
 from hpcshell.core.settings import Settings
 from hpcshell.core.settings_web import WebSettings
 from hpcshell.core.words import safe
+from hpcshell.machine import clock
 from hpcshell.machine.paths import Places
+from hpcshell.track.store import tokens
 from hpcshell.track.store.opening import open_store, url_of
 from hpcshell.web.app import make_app
 from hpcshell.web.context import Context
@@ -35,11 +38,14 @@ IDLE: Final = 75
 """Seconds for which a connection without requests is kept."""
 GRACE: Final = 4
 """Seconds that requests get to be answered when the server ends."""
+REFUSING: Final = 0.5
+"""Seconds that are left to those which were not."""
 BACKLOG: Final = 2048
 HEAPS: Final = 2
 """Heaps of the C library for all threads: each keeps for good what was needed once."""
 _ARENA_MAX: Final = -8
 """M_ARENA_MAX of malloc.h."""
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -52,8 +58,13 @@ class Where(msgspec.Struct, frozen=True):
     """Whether others than this machine may be let in."""
 
 
-def serve(settings: Settings, places: Places, where: Where, say: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT. `say` is given the URL once it answers. Raises `HpcError`."""
+Say = Callable[[str, bool], None]
+"""Is given the URL, and whether there is anybody who would be let in."""
+
+
+def serve(settings: Settings, places: Places, where: Where, say: Say) -> None:
+    """Serve until a signal ends it (`SIGNALS`). `say` is called once it answers. Raises
+    `HpcError`."""
     listener, url = listen(where)
     with contextlib.closing(listener), _unlinked(where.socket):
         places.prepare()
@@ -61,22 +72,26 @@ def serve(settings: Settings, places: Places, where: Where, say: Callable[[str],
         _share_heaps()
         context = Context(settings, places, open_store(url_of(settings.track.url, places)))
         try:
+            server = server_of(make_app(context), settings.web)
+            reachable = bool(where.socket or settings.web.proxies) or _has_tokens(context)
+            server.ready = lambda: say(url, reachable)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_run(context, listener, url, say))
+                runner.run(_run(server, context, listener, url))
         finally:
             context.close()
 
 
-async def _run(
-    context: Context, listener: socket.socket, url: str, say: Callable[[str], None]
-) -> None:
-    server = server_of(make_app(context), context.settings.web)
+def _has_tokens(context: Context) -> bool:
+    with context.store.reading() as connection:
+        return any(token.valid(clock.now()) for token in tokens.listed(connection))
+
+
+async def _run(server: Server, context: Context, listener: socket.socket, url: str) -> None:
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, server.end)
     gc.collect()
     gc.freeze()  # what stays for good is not looked through again while somebody waits
-    server.ready = lambda: say(url)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.end)
     with _published(context.places.web_address, url):
         async with at_work(context):
             await server.serve(sockets=[listener])
@@ -90,7 +105,7 @@ def server_of(application: Any, web: WebSettings) -> Server:
             application,
             http=protocol,
             ws="none",
-            lifespan="auto",
+            lifespan="off",
             log_config=None,
             access_log=True,
             server_header=False,
@@ -108,7 +123,8 @@ class Server(uvicorn.Server):
     ready: Callable[[], None] = staticmethod(lambda: None)
 
     def end(self) -> None:
-        """Answer what has been asked, and stop."""
+        """Answer what has been asked, and stop; told again, stop at once."""
+        self.force_exit = self.should_exit
         self.should_exit = True
 
     @contextlib.contextmanager
@@ -118,6 +134,13 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is cut off is told why
+        await super().shutdown(sockets)
+        cut_off = list(self.server_state.tasks)
+        if cut_off:
+            await asyncio.wait(cut_off, timeout=REFUSING)
 
 
 # ------------------------------------------------------------------------------------ listening

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from typing import Any
 
 import httpx
@@ -144,3 +145,12 @@ def test_more_exports_than_can_be_made_at_a_time_are_put_off(
     assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
     context.streams.release()
     assert api.get(f"{experiment}/export").status_code == 200
+
+
+def test_a_form_that_the_server_cannot_make_is_not_the_callers_fault(
+    api: httpx.Client, experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    answer = api.get(f"{experiment}/export?format=parquet")
+    assert answer.status_code == 501
+    assert "hpcshell[parquet]" in answer.json()["hint"]

@@ -140,3 +140,15 @@ def test_a_list_is_read_page_by_page(api: httpx.Client) -> None:
     assert names == [f"e{number}" for number in range(7)]
     found = api.get("/experiments", params={"filter": "name = 'e3'"}).json()["rows"]
     assert [one["name"] for one in found] == ["e3"]
+
+
+def test_a_script_that_runs_again_finds_its_experiment(api: httpx.Client) -> None:
+    made = api.post("/experiments?existing=true", json={"name": "fit", "description": "first"})
+    assert made.status_code == 201
+    again = api.post("/experiments?existing=true", json={"name": "fit", "description": "second"})
+    assert (again.status_code, again.json()) == (200, made.json())
+    refused = api.post("/experiments", json={"name": "fit"})
+    assert refused.status_code == 409
+    assert f"experiment {made.json()['id']}" in refused.json()["hint"]
+    found = api.get("/experiments", params={"filter": "name = 'fit'"}).json()["rows"]
+    assert found == [made.json()]

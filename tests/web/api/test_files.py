@@ -251,3 +251,36 @@ def test_files_are_listed_in_pages_by_their_paths(api: httpx.Client, run: str) -
     assert rest["next"] is None
     under = api.get(f"{run}/artifacts?under=a").json()["rows"]
     assert [file["path"] for file in under] == ["a/1", "a/2"]
+
+
+def test_an_upload_is_not_lost_to_a_file_that_lies_elsewhere(api: httpx.Client, run: str) -> None:
+    put(api, run, "big.bin", b"precious")
+    for path in ("artifacts", "checkpoints"):
+        named = api.post(f"{run}/{path}", json={"path": "/tmp/x/big.bin"})
+        assert named.status_code == 409
+        assert '"path"' in named.json()["hint"]
+    assert api.get(f"{run}/artifacts/big.bin").content == b"precious"
+    assert api.delete(f"{run}/artifacts/big.bin").status_code == 200
+    assert api.post(f"{run}/artifacts", json={"path": "/tmp/x/big.bin"}).status_code == 201
+
+
+def test_an_artifact_and_a_checkpoint_of_one_name_are_two_files(
+    api: httpx.Client, run: str
+) -> None:
+    assert api.post(f"{run}/artifacts", json={"uri": "/a/best.pt"}).status_code == 201
+    assert api.post(f"{run}/checkpoints", json={"uri": "/b/best.pt"}).status_code == 409
+    other = {"uri": "/b/best.pt", "path": "b/best.pt"}
+    assert api.post(f"{run}/checkpoints", json=other).status_code == 201
+    assert len(api.get(f"{run}/artifacts").json()["rows"]) == 2
+    assert api.post(f"{run}/checkpoints", json=other | {"step": 2}).json()["step"] == 2
+
+
+def test_how_to_send_a_file_is_said_to_those_who_send_it_otherwise(
+    api: httpx.Client, run: str
+) -> None:
+    form = api.post(f"{run}/artifacts", files={"file": b"x"})
+    assert (form.status_code, form.json()["hint"][-22:]) == (415, "PUT .../artifacts/PATH")
+    relative = api.post(f"{run}/artifacts", json={"path": "rel/x.bin"})
+    assert relative.status_code == 400
+    assert "relative" in relative.json()["detail"]
+    assert "/shared/rel/x.bin" in relative.json()["hint"]

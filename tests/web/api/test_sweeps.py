@@ -46,7 +46,8 @@ def test_a_sweep_of_another_directory_is_named_with_it(
 ) -> None:
     (project / "elsewhere").mkdir()
     elsewhere = {"directory": str(project / "elsewhere")}
-    assert api.get("/api/v1/sweeps", params=elsewhere).json()["rows"] == []
+    empty = api.get("/api/v1/sweeps", params=elsewhere).json()
+    assert (empty["rows"], empty["project"]) == ([], elsewhere["directory"])
     here = api.get("/api/v1/sweeps", params={"directory": str(project)}).json()
     assert here == api.get("/api/v1/sweeps").json()
 

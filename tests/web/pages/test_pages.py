@@ -58,6 +58,53 @@ def test_there_are_no_other_files(browser: httpx.Client) -> None:
         assert browser.get(f"/static/{name}").status_code in (401, 404), name
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/nothing", {}, 401),
+        ("GET", "/static/nothing", {}, 404),
+        ("PUT", "/docs", {}, 405),
+        ("POST", "/logout", {"Origin": "null"}, 403),
+        ("GET", "/docs", {"Host": "<b>other</b>"}, 403),
+    ],
+)
+def test_who_looks_at_a_refusal_gets_a_page_and_a_program_gets_a_problem(
+    browser: httpx.Client, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    looks = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", **headers}
+    page = browser.request(method, path, headers=looks)
+    problem = browser.request(method, path, headers=headers)
+    assert (page.status_code, problem.status_code) == (status, status)
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert problem.json()["detail"][1:] in unescape(page.text)
+    assert "<b>" not in page.text
+    for name in ("www-authenticate", "allow"):
+        assert page.headers.get(name) == problem.headers.get(name)
+
+
+def test_the_api_answers_in_its_own_words_whoever_looks(browser: httpx.Client) -> None:
+    for path in ("/api/v1/runs", "/runs", "/metrics", "/api/2.0/mlflow/runs/get"):
+        answer = browser.get(path, headers={"Accept": "text/html"})
+        assert answer.status_code == 401
+        assert answer.json()
+
+
+def test_the_bare_address_leads_to_a_page(browser: httpx.Client, new_token: NewToken) -> None:
+    assert browser.get("/").headers["location"] == "/login"
+    log_in(browser, new_token("viewer"))
+    assert browser.get("/").headers["location"] == "/docs"
+
+
+@pytest.mark.parametrize("planted", ["", "x", "<b>" * 15, "a" * 44])
+def test_no_cookie_but_ours_proves_a_form(browser: httpx.Client, planted: str) -> None:
+    browser.cookies.set("hpc_form_80", planted)
+    given = browser.get("/login").headers["set-cookie"]
+    assert given.startswith("hpc_form_80=")
+    assert f"={planted};" not in given
+
+
 def test_one_logs_in_with_a_token_and_out_with_a_form(
     browser: httpx.Client, new_token: NewToken
 ) -> None:

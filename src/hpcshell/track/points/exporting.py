@@ -17,12 +17,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from hpcshell.core.cells import csv_line
-from hpcshell.core.errors import Refused, Wrong
+from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.points.chunks import Columns
 from hpcshell.track.points.reading import every, in_order, keys_of
 from hpcshell.track.records import SCHEMA, JobRow, Run, number
 from hpcshell.track.store import runs
+from hpcshell.track.store.errors import NotInstalled
 from hpcshell.track.store.jobs import NO_PRICES, Prices
 from hpcshell.track.store.paging import MOST, Wanted
 
@@ -57,7 +58,7 @@ Rows = Iterable[Sequence[Any]]
 
 
 def check_form(form: str) -> str:
-    """The form itself. Raises `Wrong`, and `Refused` for Parquet where there is no pyarrow."""
+    """The form itself. Raises `Wrong`, and `NotInstalled` for Parquet where there is no pyarrow."""
     if form not in FORMS:
         raise Wrong(f"{quote(form)} is no form of a table", f"the forms are {', '.join(FORMS)}")
     if form == "parquet":
@@ -212,8 +213,10 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        said = "Parquet needs pyarrow, which is not installed"
-        raise Refused(said, 'pip install "hpcshell[sweep]", or export CSV or JSON lines') from None
+        raise NotInstalled(
+            "Parquet needs pyarrow, which is not installed",
+            'pip install "hpcshell[parquet]" where this runs, or export CSV or JSON lines',
+        ) from None
     return pyarrow, pyarrow.parquet
 
 

@@ -7,3 +7,7 @@ from hpcshell.core.errors import Refused
 
 class Exists(Refused):
     """There is one already, and it is another."""
+
+
+class NotInstalled(Refused):
+    """It takes a package that is not there."""

@@ -45,8 +45,8 @@ def create(
 ) -> Experiment:
     """A new one. Raises `Exists` where the name is taken, and `Wrong`."""
     texts.key(name, "experiment")
-    if connection.scalar(_id_of, {"name": name}) is not None:
-        raise _taken(name)
+    if (there := connection.scalar(_id_of, {"name": name})) is not None:
+        raise _taken(name, there)
     values = {
         "name": name,
         "description": texts.kept(description, "description"),
@@ -121,8 +121,8 @@ def update(
     values: dict[str, Any] = {}
     if name is not None:
         values["name"] = texts.key(name, "experiment")
-        if connection.scalar(_id_of, {"name": name}) not in (None, id):
-            raise _taken(name)
+        if (there := connection.scalar(_id_of, {"name": name})) not in (None, id):
+            raise _taken(name, there)
     if description is not None:
         values["description"] = texts.kept(description, "description")
     if owner is not None:
@@ -174,8 +174,8 @@ def restore(connection: Connection, id: int, now: float) -> None:
     found = show(connection, id)
     if found.deleted_at is None:
         return
-    if connection.scalar(_id_of, {"name": found.name}) is not None:
-        raise _taken(found.name)
+    if (there := connection.scalar(_id_of, {"name": found.name})) is not None:
+        raise _taken(found.name, there)
     connection.execute(
         experiments.update().where(experiments.c.id == id).values(deleted_at=None, updated_at=now)
     )
@@ -218,8 +218,11 @@ def _documents(connection: Connection, rows: Iterable[RowMapping]) -> list[Exper
     ]
 
 
-def _taken(name: str) -> Exists:
-    return Exists(f"there is an experiment {quote(name)} already", "take another name, or that one")
+def _taken(name: str, id: int) -> Exists:
+    return Exists(
+        f"there is an experiment {quote(name)} already, {id}",
+        f"go on with experiment {id}, or take another name",
+    )
 
 
 def _missing(id: int) -> NotFound:

@@ -10,6 +10,7 @@ from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.records import File
 from hpcshell.track.store import runs, texts, writing
+from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.paging import DEFAULT, MOST, Page
 from hpcshell.track.store.tables import files
 
@@ -44,7 +45,8 @@ def path_of(path: str) -> str:
 
 
 def put(connection: Connection, file: File, now: float) -> File:
-    """Note a file, or note it anew. Raises `NotFound`, `Refused` or `Wrong`."""
+    """Note a file, or note it anew. Raises `Exists` where another would be lost by it, `NotFound`,
+    `Refused` and `Wrong`."""
     if file.kind not in KINDS:
         raise Wrong(f"{quote(file.kind)} is no kind of file", "there are " + ", ".join(KINDS))
     runs.spoke(connection, file.run_id, now)
@@ -58,8 +60,23 @@ def put(connection: Connection, file: File, now: float) -> File:
         "step": None if file.step is None else texts.whole(file.step, "step"),
         "created_at": file.created_at,
     }
+    if file.uri is not None:
+        _check_free(connection, file)
     connection.execute(writing.over(connection.dialect.name, files), row)
     return show(connection, file.run_id, file.path)
+
+
+def _check_free(connection: Connection, file: File) -> None:
+    """Raises `Exists` where the path is that of an upload, or of another file of another kind."""
+    there = connection.execute(_found, {"run": file.run_id, "path": file.path}).first()
+    if there is None or (there.uri is not None and file.uri == there.uri):
+        return
+    if there.uri is None or there.kind != file.kind:
+        what = f"an uploaded {there.kind}" if there.uri is None else f"another {there.kind}"
+        raise Exists(
+            f"run {file.run_id} has {what} {quote(file.path)} already",
+            'give this one another "path", or delete that first',
+        )
 
 
 def show(connection: Connection, run_id: str, path: str) -> File:

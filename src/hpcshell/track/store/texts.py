@@ -64,7 +64,8 @@ def run_id(text: str) -> str:
     """32 hexadecimal digits. Raises `Wrong`."""
     if not _RUN_ID.match(text):
         raise Wrong(
-            f"{quote(text)} is no id of a run", "a run's id has 32 digits from 0 to 9 and a to f"
+            f"{quote(text)} is no id of a run",
+            "a run's id has 32 digits from 0 to 9 and a to f (small)",
         )
     return text
 
@@ -72,7 +73,9 @@ def run_id(text: str) -> str:
 def instant(value: float, what: str) -> float:
     """Unix seconds of a year that calendars have. Raises `Wrong`."""
     if not (math.isfinite(value) and -62_135_596_800 <= value < 253_402_300_800):
-        raise Wrong(f"{what}: {value} is no time", "write Unix seconds, as in 1700000000.5")
+        raise Wrong(
+            f"{what}: {value} is no time", "write Unix seconds (no milliseconds): 1700000000.5"
+        )
     return value
 
 

@@ -9,17 +9,18 @@ import http
 import logging
 import math
 import re
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 
 from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Unreachable, Wrong
 from hpcshell.track import artifacts
 from hpcshell.track.points.ingest import Gap
-from hpcshell.track.store.errors import Exists
+from hpcshell.track.store.errors import Exists, NotInstalled
 from hpcshell.track.store.trouble import Full
+from hpcshell.web.answers import faults
 from hpcshell.web.masking import masked
 from hpcshell.web.requests import errors
 from hpcshell.web.security.callers import Unauthenticated
@@ -46,6 +47,7 @@ STATUSES: Final[dict[type[HpcError], int]] = {
     errors.TooMany: 429,
     errors.HeadTooLarge: 431,
     Broken: 500,
+    NotInstalled: 501,
     NotYet: 503,
     Unreachable: 503,
     Full: 507,
@@ -149,10 +151,8 @@ def told(error: Exception) -> HpcError:
 
 
 def _of_litestar(error: HTTPException) -> HpcError:
-    said = error.detail
-    if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        faults = [_fault(each) for each in error.extra if isinstance(each, dict)]
-        said = "; ".join(faults) or said
+    if isinstance(error, ValidationException):
+        return faults.wrong(error)
     match error.status_code:
         case 404:
             return NotFound("there is nothing at this address", "see /docs for what there is")
@@ -161,9 +161,9 @@ def _of_litestar(error: HTTPException) -> HpcError:
         case 413:
             return errors.TooLarge("the body is too large", "send less at once")
         case 415:
-            return errors.Unsupported(said, "send application/json")
+            return errors.Unsupported(error.detail, "send application/json")
         case status if status < 500:
-            return Wrong(said, "see /docs for what is expected")
+            return Wrong(error.detail, faults.SEE)
     _log.error("a defect of the server", exc_info=error)
     return Broken("the server has failed", "its log says how: this is a defect of hpc")
 
@@ -179,39 +179,21 @@ def _not_allowed(methods: str) -> errors.MethodNotAllowed:
     )
 
 
-def _fault(extra: dict[str, Any]) -> str:
-    key, message = extra.get("key"), extra.get("message", "")
-    if key == "data":  # as our routes call the body
-        key = "the body"
-    if message == "'data'":  # which is no more than that it was looked for
-        message = "there is none"
-    return f"{key}: {message}" if key else str(message)
-
-
-def _choices(request: Request[Any, Any, Any], error: Exception) -> list[str]:
-    """Of each argument with a wrong word for a value, the words there are."""
-    if not isinstance(error, ValidationException) or not isinstance(error.extra, list):
-        return []
-    arguments = request.route_handler.parsed_fn_signature.parameters
-    found = []
-    for each in error.extra:
-        field = arguments.get(each.get("key", "")) if isinstance(each, dict) else None
-        if field is not None and (words := _words_of(field.annotation)):
-            found.append(f"{each['key']} is one of {', '.join(words)}")
-    return found
-
-
-def _words_of(annotation: Any) -> list[str]:
-    if get_origin(annotation) is Literal:
-        return [str(word) for word in get_args(annotation)]
-    return [word for part in get_args(annotation) for word in _words_of(part)]
+def told_in(request: Request[Any, Any, Any], error: Exception) -> HpcError:
+    """The same, where it is known what was asked."""
+    if isinstance(error, ValidationException):
+        return faults.hinted(request, error)
+    path = request.scope["path"]
+    if isinstance(error, NotFoundException) and "//" in path:
+        return NotFound(
+            "there is nothing at this address, in which // stands",
+            "the address of the server is written without / at its end",
+        )
+    return told(error)
 
 
 def respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The exception handler of the application."""
-    told_of = told(error)
-    if choices := _choices(request, error):
-        told_of = Wrong(told_of.message, "; ".join(choices))
-    answer = answer_of(told_of, request.scope["path"])
+    answer = answer_of(told_in(request, error), request.scope["path"])
     kept = {name.decode(): value.decode() for name, value in answer.headers[2:]}
     return Response(answer.body, status_code=answer.status, media_type=MEDIA, headers=kept)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from sqlalchemy import Connection
 
 from hpcshell.core.errors import Refused
 from hpcshell.track.records import SCHEMA, Document, Experiment
 from hpcshell.track.store import experiments
+from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.paging import Wanted
 from hpcshell.web.answers.asking import read
 from hpcshell.web.context import Context
@@ -67,10 +68,15 @@ class Experiments(Document, frozen=True, kw_only=True):
     request_class=Tolerant,
     tags=_TAGS,
     summary="Make an experiment",
-    description="Answers with the experiment and its `id`; 409 where the name is taken.",
+    description="Answers with the experiment and its `id`. Where the name is taken: 409, or, with "
+    "`?existing=true`, 200 and the experiment that there is, as it is: for scripts that run more "
+    "than once.",
 )
 async def make(
-    request: Asked, context: NamedDependency[Context], data: JSONBody[NewExperiment]
+    request: Asked,
+    context: NamedDependency[Context],
+    data: JSONBody[NewExperiment],
+    existing: Annotated[bool, QueryParameter(description="answer with the one there is")] = False,
 ) -> Response[Experiment]:
     owner = caller_of(request).user
 
@@ -84,7 +90,17 @@ async def make(
             now=now,
         )
 
-    return await changed(request, context, work)
+    def find(connection: Connection) -> Experiment | None:
+        return experiments.named(connection, data.name)
+
+    if existing and (there := await context.read(find)) is not None:
+        return Response(there, status_code=200)
+    try:
+        return await changed(request, context, work)
+    except Exists:
+        if existing and (there := await context.read(find)) is not None:
+            return Response(there, status_code=200)  # somebody else was quicker
+        raise
 
 
 @get(
@@ -93,7 +109,8 @@ async def make(
     dependencies={"wanted": Provide(asked)},
     tags=_TAGS,
     summary="List experiments",
-    description="Pages of them. `filter` and `sort` name columns and `tags.NAME`.",
+    description="Pages of them. `filter` and `sort` name columns and `tags.NAME`: "
+    "`?filter=name = 'fit'` finds one by its name.",
 )
 async def every(
     context: NamedDependency[Context], wanted: NamedDependency[Wanted]

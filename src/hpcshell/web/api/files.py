@@ -87,7 +87,7 @@ async def listed(
     tags=_TAGS,
     summary="Name a file on shared storage",
     description="Nothing is copied. It can be downloaded where it lies beneath one of [track] "
-    "roots.",
+    "roots. 409 where a file was uploaded under this path.",
 )
 async def name(
     request: Asked, context: NamedDependency[Context], run_id: RunId, data: JSONBody[NamedFile]
@@ -136,6 +136,11 @@ def _place(data: NamedFile) -> tuple[str, str]:
     uri, path = data.uri, data.path or ""
     if path.startswith("/") and uri in (None, path):
         uri, path = path, ""
+    if not uri and path:
+        raise Wrong(
+            f"{quote(path, 200)} is relative, and nothing says to what",
+            f'send where the file lies, from / on: {{"uri": "/shared/{path}"}}',
+        )
     if not uri:
         raise Wrong("nothing says where the file lies", 'send {"uri": "/shared/best.pt"}')
     return uri, path or uri.rstrip("/").rpartition("/")[2]

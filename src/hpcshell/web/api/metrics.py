@@ -12,6 +12,7 @@ from litestar.params import FromQuery, JSONBody, QueryParameter
 from sqlalchemy import Connection, bindparam, select
 
 from hpcshell.core.errors import Wrong
+from hpcshell.core.words import quote
 from hpcshell.track.points import append, chunks, reading
 from hpcshell.track.points.chunks import Points
 from hpcshell.track.points.lttb import LEAST
@@ -27,6 +28,7 @@ from hpcshell.web.requests.stated import Name, Time, Value, Whole, example
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
 
 _TAGS: Final = ["metrics"]
+SPECIAL: Final = 'send a number, or "NaN", "Infinity" or "-Infinity"'
 FEW: Final = 500
 """Points that are sorted out at once; for more the server does not stand still."""
 
@@ -149,6 +151,10 @@ def _points(data: Batch | list[Logged]) -> list[Logged]:
     if isinstance(data, list):
         return data
     one = data.name is not None and data.value is not None
+    if data.name is not None and not one and data.metrics is None:
+        raise Wrong(f"the metric {quote(data.name)} has no value", SPECIAL)
+    if data.value is not None and not one and data.metrics is None:
+        raise Wrong("the value is of no metric", 'send {"name": ..., "value": ...}')
     if one == (data.metrics is not None):
         raise Wrong(
             "the body is neither one point nor a list of them",
@@ -167,19 +173,22 @@ _Columns = tuple[list[int | None], list[float | None], list[float]]
 def _by_key(points: Iterable[Logged]) -> dict[str, _Columns]:
     """Steps, times and values of each metric. Raises `Wrong`."""
     found: dict[str, _Columns] = {}
-    for point in points:
+    for at, point in enumerate(points):
         columns = found.get(point.name)
         if columns is None:
             columns = found[point.name] = ([], [], [])
-        value = point.value
+        value, time = point.value, point.time
         columns[0].append(point.step)
-        columns[1].append(point.time)
-        columns[2].append(value if type(value) is float else chunks.value_of(value))
-    for _, times, _ in found.values():
-        said = [time for time in times if time is not None]
-        for time in {min(said), max(said)} if said else ():
-            texts.instant(time, "time")
+        columns[1].append(time if time is None else texts.instant(time, f"point {at}: time"))
+        columns[2].append(value if type(value) is float else _number(value, at, point.name))
     return found
+
+
+def _number(value: object, at: int, name: str) -> float:
+    try:
+        return chunks.value_of(value)
+    except Wrong as error:
+        raise Wrong(f"point {at}, of {quote(name)}: {error.message}", error.hint) from None
 
 
 _LAST: Final = select(series.c.key, series.c.last_step).where(

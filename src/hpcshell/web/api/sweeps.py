@@ -94,7 +94,8 @@ async def _look(
     guards=[needs(READ)],
     tags=_TAGS,
     summary="List the sweeps of a project",
-    description="The latest first, as `hpc sweep recent --json` has it.",
+    description="The latest first, as `hpc sweep recent --json` has it. `project` is the directory "
+    "that was looked into; another is named by `directory`.",
 )
 async def recent(
     context: NamedDependency[Context],
@@ -102,8 +103,8 @@ async def recent(
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 20,
 ) -> Response[Document]:
     def look() -> Document:
-        rows, _ = documents.rows(project_of(context, directory), limit)
-        return {"schema": SCHEMA, "rows": rows}
+        told, _ = documents.recent(project_of(context, directory), limit)
+        return {"schema": SCHEMA, **told}
 
     return reply(await shared(context, ("sweeps", directory, limit), look))
 

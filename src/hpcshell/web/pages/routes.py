@@ -7,21 +7,23 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from hpcshell import __version__
 from hpcshell.core.errors import HpcError, NotFound
 from hpcshell.machine import clock
 from hpcshell.web.answers.problems import answer_of
 from hpcshell.web.context import Context
+from hpcshell.web.pages.rendering import rendered
 from hpcshell.web.requests.queries import only
 from hpcshell.web.security import sessions
 from hpcshell.web.security.authentication import Authentication
-from hpcshell.web.security.callers import CALLER, Caller, caller_of
+from hpcshell.web.security.callers import CALLER, caller_of
 from hpcshell.web.security.heads import PAGE_POLICY, head_in
+from hpcshell.web.security.sessions import LOGIN
 
 KINDS: Final = {
     "site.css": "text/css",
@@ -32,16 +34,7 @@ KINDS: Final = {
 """The files that pages load."""
 FIRST: Final = "/docs"
 """Where one is after logging in."""
-
 Asked = Request[Any, Any, Any]
-
-
-@cache
-def _environment() -> Environment:
-    loader = PackageLoader("hpcshell.web.pages")
-    return Environment(
-        loader=loader, autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True
-    )
 
 
 def page(
@@ -52,13 +45,8 @@ def page(
     headers: dict[str, str] | None = None,
     **words: Any,
 ) -> Response[str]:
-    """A page of a template. It knows the user and the word for forms, where a session asks."""
-    caller, csrf = request.scope.get(CALLER), ""
-    if isinstance(caller, Caller) and caller.how == "session":
-        head = head_in(request.scope)
-        csrf = sessions.csrf_of(sessions.cookies_of(head)[sessions.name_of(head)])
-    user = caller.user if isinstance(caller, Caller) else ""
-    text = _environment().get_template(name).render(user=user, csrf=csrf, **words)
+    """A page of a template."""
+    text = rendered(request.scope, name, **words)
     policy = {"content-security-policy": PAGE_POLICY.decode()}
     return Response(
         text,
@@ -66,6 +54,11 @@ def page(
         media_type="text/html",
         headers=policy | (headers or {}),
     )
+
+
+@get("/", opt={"open": True}, include_in_schema=False)
+async def first(request: Asked) -> Redirect:
+    return Redirect(FIRST if CALLER in request.scope else LOGIN)
 
 
 @get("/docs", opt={"open": True}, include_in_schema=False)
@@ -85,12 +78,12 @@ def _file(name: str) -> bytes:
     return files("hpcshell.web.pages").joinpath("static", name).read_bytes()
 
 
-@get("/login", opt={"open": True}, include_in_schema=False)
+@get(LOGIN, opt={"open": True}, include_in_schema=False)
 async def login_form(request: Asked) -> Response[str]:
     return _form(request, next=only(request.query_params, "next", FIRST))
 
 
-@post("/login", opt={"open": True}, include_in_schema=False, status_code=303)
+@post(LOGIN, opt={"open": True}, include_in_schema=False, status_code=303)
 async def login(
     request: Asked,
     context: NamedDependency[Context],
@@ -98,11 +91,11 @@ async def login(
 ) -> Response[Any]:
     head = head_in(request.scope)
     form = await request.body()
-    secret = sessions.cookies_of(head).get(sessions.FORM, "")
+    secret = sessions.form_secret(head)
     said = sessions.field(form, sessions.FIELD).encode()
     target = sessions.field(form, "next")
     if not secret or not hmac.compare_digest(said, sessions.csrf_of(secret).encode()):
-        return _form(request, next=target, status=403, trouble="The form was old: try again.")
+        return _form(request, next=target, status=403, trouble="the form was old: try again")
     token = sessions.field(form, "token").strip()
     caller = await authentication.tokens.caller(token)
     if caller is None:
@@ -126,7 +119,7 @@ async def logout(
         await context.change(lambda connection: sessions.revoke(connection, number, clock.now()))
         authentication.tokens.forget()
     cookie = sessions.cookie(sessions.name_of(head), "", head, 0)
-    return _elsewhere("/login", cookie)
+    return _elsewhere(LOGIN, cookie)
 
 
 def _elsewhere(location: str, cookie: str) -> Response[bytes]:
@@ -136,8 +129,8 @@ def _elsewhere(location: str, cookie: str) -> Response[bytes]:
 
 def _form(request: Asked, *, next: str, status: int = 200, trouble: str = "") -> Response[str]:
     head = head_in(request.scope)
-    secret = sessions.new_secret()
-    cookie = sessions.cookie(sessions.FORM, secret, head, 3600)
+    secret = sessions.form_secret(head) or sessions.new_secret()  # other tabs have forms, too
+    cookie = sessions.cookie(sessions.form_name_of(head), secret, head, sessions.LASTS)
     return page(
         request,
         "login.html",
@@ -150,8 +143,8 @@ def _form(request: Asked, *, next: str, status: int = 200, trouble: str = "") ->
 
 
 def _refused(request: Asked, error: HpcError, target: str) -> Response[str]:
-    answer = answer_of(error, "/login")
-    form = _form(request, next=target, status=answer.status, trouble=f"{error.message}.")
+    answer = answer_of(error, LOGIN)
+    form = _form(request, next=target, status=answer.status, trouble=error.message)
     for name, value in answer.headers[2:]:
         form.headers[name.decode()] = value.decode()
     return form
@@ -163,4 +156,4 @@ def _ours(target: str) -> str:
     return target if plain and target.startswith("/") and target[1:2] != "/" else FIRST
 
 
-handlers: Final[list[Any]] = [docs, static, login_form, login, logout]
+handlers: Final[list[Any]] = [first, docs, static, login_form, login, logout]

@@ -9,18 +9,27 @@ from urllib.parse import unquote_to_bytes
 from litestar import Request
 from litestar.params import PathParameter
 
-from hpcshell.core.errors import NotFound, Wrong
+from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
 
-Id = Annotated[str, PathParameter(pattern="^[1-9][0-9]{0,18}$", description="a number")]
-RunId = Annotated[str, PathParameter(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
+Id = Annotated[
+    str, PathParameter(schema_extra={"pattern": "^[1-9][0-9]{0,18}$"}, description="a number")
+]
+RunId = Annotated[
+    str,
+    PathParameter(schema_extra={"pattern": "^[0-9a-f]{32}$"}, description="32 hexadecimal digits"),
+]
 _ID: Final = re.compile("[1-9][0-9]{0,18}")
 
 
 def number_of(id: str) -> int:
-    """The number of a row: digits, and nothing that only means the same. Raises `NotFound`."""
+    """The number of an experiment: digits, and nothing that only means the same. Raises `Wrong`."""
     if _ID.fullmatch(id) is None:
-        raise NotFound(f"there is no number {quote(id)}", "a number has digits alone, as in 12")
+        name = id.replace("'", "''")
+        raise Wrong(
+            f"{quote(id)} is no id of an experiment: ids are numbers",
+            f"look it up by its name: GET /experiments?filter=name = '{name}'",
+        )
     return int(id)
 
 

@@ -41,6 +41,17 @@ class TooMany(NotYet):
         self.after = after
 
 
+class Cut(Wrong):
+    """The client has gone before all of its request was there."""
+
+
+class Ending(NotYet):
+    """The server ends, and a request is not carried out for that."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is ending", "send the request again when it is back")
+
+
 class HeadTooLarge(Wrong):
     """The line and the headers of the request are too long."""
 

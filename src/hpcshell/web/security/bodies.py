@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from hpcshell.core.settings_web import WebSettings
-from hpcshell.web.requests.errors import Slow, Unsupported
+from hpcshell.web.requests.errors import Cut, Slow, Unsupported
 from hpcshell.web.security import limits
 from hpcshell.web.security.heads import Head
 
@@ -87,6 +87,8 @@ def _counted(head: Head, receive: Receive, most: int, patience: float) -> Receiv
             message = await asyncio.wait_for(receive(), patience)
         except TimeoutError:
             raise _slow() from None
+        if message["type"] != "http.request":
+            raise Cut("the client has gone before all of the body was there", "send it again")
         size += len(message.get("body", b""))
         if size > most:
             raise limits.too_large(most)

@@ -3,6 +3,7 @@ body. Whatever its method is; and what every answer gets on its way out."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -10,8 +11,10 @@ from typing import Any, Final
 
 from hpcshell.core.errors import HpcError
 from hpcshell.core.settings_web import WebSettings
-from hpcshell.web.answers.problems import answer_of, told
+from hpcshell.web.answers.problems import told
 from hpcshell.web.mlflow import problems as mlflow
+from hpcshell.web.pages.refusals import answer_of
+from hpcshell.web.requests.errors import Ending
 from hpcshell.web.security import limits, sessions
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.bodies import taken_in
@@ -59,25 +62,26 @@ class Gate:
 
     async def _serve(self, scope: Any, receive: Any, sending: _Sending) -> None:
         _rewrite(scope)
-        path = scope["path"]
         try:
-            head = head_of(scope)
+            head = scope[HEAD] = head_of(scope)
             caller = await self._check(head, scope)
             received, body = await taken_in(head, receive, self._web, known=caller is not None)
             if caller is not None and caller.how == "session":
                 session = sessions.cookies_of(head)[sessions.name_of(head)]
                 sessions.check_csrf(head, body, session)
-            scope[HEAD] = head
             if head.method in STANDS_FOR:
                 scope = {**scope, "method": STANDS_FOR[head.method]}
                 received = sending.until_answered(received)
             await self._app(scope, received, sending)
         except ConnectionResetError:
             pass  # nobody is there to be answered
+        except asyncio.CancelledError:  # by the end of the server, which waits no longer
+            if not sending.started:
+                await _refuse(Ending(), scope, sending)
         except Exception as error:  # `told` writes what nobody foresaw to the log
             if sending.started:
                 raise
-            await _refuse(told(error), path, sending)
+            await _refuse(told(error), scope, sending)
 
     async def _check(self, head: Head, scope: Any) -> Caller | None:
         """All that needs no body. Puts the caller into the scope."""
@@ -147,8 +151,10 @@ def _rewrite(scope: Any) -> None:
         scope["raw_path"] = b"/api/v1" + scope.get("raw_path", path.encode())
 
 
-async def _refuse(error: HpcError, path: str, sending: _Sending) -> None:
-    answer = mlflow.answer_of(error, path) if mlflow.speaks(path) else answer_of(error, path)
+async def _refuse(error: HpcError, scope: Any, sending: _Sending) -> None:
+    path = scope["path"]
+    spoken = mlflow.speaks(path)
+    answer = mlflow.answer_of(error, path) if spoken else answer_of(error, scope)
     start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
     await sending(start)
     await sending({"type": "http.response.body", "body": answer.body, "more_body": False})

@@ -90,7 +90,11 @@ def check_kind(head: Head) -> None:
     kind = head.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
     signed = FOR_EVENTS.match(head.path)  # a page cannot sign, and its session is not taken there
     if head.method == "POST" and head.path.startswith("/api/") and kind in FORMS and not signed:
-        raise Unsupported(f"{kind.decode('latin-1')} is not read here", "send application/json")
+        files = head.path.endswith(("/artifacts", "/checkpoints"))
+        hint = (
+            "upload a file as it is: PUT .../artifacts/PATH" if files else "send application/json"
+        )
+        raise Unsupported(f"{kind.decode('latin-1')} is not read here", hint)
 
 
 def largest(head: Head, web: WebSettings, known: bool) -> int:

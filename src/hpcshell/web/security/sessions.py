@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from typing import Final
 from urllib.parse import parse_qs
@@ -22,9 +23,10 @@ from hpcshell.web.security.heads import Head
 
 LASTS: Final = 12 * 3600.0
 """Seconds after which one has to log in again."""
-FORM: Final = "hpc_form"
-"""The cookie of somebody who has not logged in yet."""
+LOGIN: Final = "/login"
+"""Where one logs in, by a form that is proved by a cookie of its own."""
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 HEADER: Final = b"x-csrf-token"
 FIELD: Final = "csrf"
 
@@ -32,6 +34,17 @@ FIELD: Final = "csrf"
 def name_of(head: Head) -> str:
     """The cookie's name: servers on several ports of one machine share their cookies."""
     return f"hpc_session_{head.server[1] or 0}"
+
+
+def form_name_of(head: Head) -> str:
+    """The name of the cookie of somebody who is about to log in."""
+    return f"hpc_form_{head.server[1] or 0}"
+
+
+def form_secret(head: Head) -> str:
+    """What that cookie holds; empty: there is none that we could have given."""
+    said = cookies_of(head).get(form_name_of(head), "")
+    return said if _SECRET.fullmatch(said) else ""
 
 
 def cookies_of(head: Head) -> dict[str, str]:
@@ -62,7 +75,7 @@ def new_secret() -> str:
 
 def check_csrf(head: Head, body: bytes | None, secret: str) -> None:
     """Raises `CsrfMissing` where a change is asked for without the word. `secret`: the cookie."""
-    if head.method in SAFE:
+    if head.method in SAFE or head.path == LOGIN:  # of whoever has logged in in another tab since
         return
     said = head.headers.get(HEADER, b"").decode("latin-1")
     if not said and body is not None and b"form" in head.headers.get(b"content-type", b""):

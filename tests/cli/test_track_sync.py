@@ -110,7 +110,9 @@ def test_events_of_epilogs_are_taken_into_the_store_here(home, hpc, tmp_path):
     body = b"job_id=12&event=end&exit_code=3&cluster=frontier"
     key = webhook_key(places({"HPCSHELL_HOME": str(home)}))
     event = tmp_path / "event-0001.event"
-    event.write_bytes(str(sign(key, 1000, "event-0001", body)).encode() + b"\nslurm\n" + body)
+    event.write_bytes(
+        str(sign(key, "slurm", 1000, "event-0001", body)).encode() + b"\nslurm\n" + body
+    )
     assert "no spool files" in hpc("track", "sync", tmp_path, "--dry-run", check=True).stderr
     done = hpc("track", "sync", tmp_path, "--json", check=True)
     assert json.loads(done.stdout) == {"schema": 1, "rows": [], "events": 1}

@@ -35,6 +35,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             patch.delenv(name)
         patch.setenv("HPCSHELL_HOME", str(home))
         patch.chdir(tmp_path_factory.mktemp("work"))
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         where = places(os.environ)
         where.prepare()
         store = open_store(url_of("", where))

@@ -16,9 +16,9 @@ __all__ = ["api", "context", "new_token", "node", "store"]
 END = b"job_id=12&event=end&exit_code=3"
 
 
-def signed(context, body, *, id="event-0001", off=0.0, key=None):
+def signed(context, body, *, kind="slurm", id="event-0001", off=0.0, key=None):
     key = webhook_key(context.places) if key is None else key
-    return str(sign(key, int(time.time() + off), id, body))
+    return str(sign(key, kind, int(time.time() + off), id, body))
 
 
 def refused(answer, status):
@@ -167,6 +167,26 @@ def test_a_kind_that_there_is_not_is_told(node, context):
     body = END
     problem = refused(post(node, body, signed(context, body), kind="slrum"), 400)
     assert "did you mean slurm?" in problem["hint"]
+
+
+@pytest.mark.parametrize("other", ["pbs", "lsf", "sge", "local"])
+def test_an_event_of_one_scheduler_is_none_of_another(node, context, other):
+    genuine = signed(context, END)
+    problem = refused(post(node, END, genuine, kind=other), 401)
+    assert other in problem["detail"]
+    assert every_run(context) == []
+    assert post(node, END, genuine).status_code == 202
+    refused(post(node, END, genuine, kind=other), 401)
+    assert only_run(context).job.kind == "slurm"
+
+
+def test_a_kind_cannot_be_hidden_in_what_else_is_signed(node, context):
+    """What is signed may be read in one way only, wherever it is cut."""
+    shifted = b"event-0001." + END
+    genuine = signed(context, shifted, id="12345678")
+    body = genuine.replace("id=12345678", "id=12345678.event-0001")
+    refused(post(node, END, body), 401)
+    assert every_run(context) == []
 
 
 def test_what_was_refused_may_be_sent_again(node, context):

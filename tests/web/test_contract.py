@@ -25,7 +25,8 @@ ENDLESS = "/follow$|/events$"
 @pytest.fixture
 def filled(home: Path, new_token: NewToken, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server whose limit on requests is out of the way, and `ids.toml`: what it has."""
-    monkeypatch.chdir(home)  # where jobs leave their outputs
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("HOME", str(home))  # where jobs leave their outputs
     with serving(token=new_token(), env={"HPC_WEB__RATE": "100000"}) as server:
         with server.client() as client:
             ids = fill(client)

@@ -60,17 +60,18 @@ def prepare_for(
     *,
     interpreter: str | None = None,
     movable: bool = False,
+    away: Away | None = None,
 ) -> Asked:
     """As `jobs.prepare.prepare`, for this machine or for what is behind the door. `movable`: see
     `clusters.anydesk.Choice`."""
     desks: Mapping[str, Desk] | None = getattr(door, "desks", None)
     if desks is not None:
-        return _prepare_any(desks, argv, script, settings, interpreter, movable)
+        return _prepare_any(desks, argv, script, settings, interpreter, movable, away)
     cluster: Cluster | None = getattr(door, "cluster", None)
     if cluster is not None:
-        return prepare_at(cluster, argv, script, settings, interpreter=interpreter)
+        return prepare_at(cluster, argv, script, settings, interpreter=interpreter, away=away)
     cards = cards_behind(door)
-    made = prepare(argv, script, settings, interpreter=interpreter, cards=cards)
+    made = prepare(argv, script, settings, interpreter=interpreter, cards=cards, away=away)
     return Asked(made.submission, made.notes, made.meaning, made.sizing)
 
 
@@ -81,6 +82,7 @@ def _prepare_any(
     settings: Sequence[Setting],
     interpreter: str | None,
     movable: bool,
+    away: Away | None,
 ) -> Asked:
     """For each of several clusters, in its own words; raises if none of them can be asked."""
     from hpcshell.clusters.anydesk import Choice
@@ -89,7 +91,9 @@ def _prepare_any(
     errors: dict[str, HpcError] = {}
     for name, desk in desks.items():
         try:
-            made[name] = prepare_at(desk.cluster, argv, script, settings, interpreter=interpreter)
+            made[name] = prepare_at(
+                desk.cluster, argv, script, settings, interpreter=interpreter, away=away
+            )
         except HpcError as error:
             errors[name] = error
     if not made:
@@ -108,9 +112,10 @@ def prepare_at(
     settings: Sequence[Setting],
     *,
     interpreter: str | None = None,
+    away: Away | None = None,
 ) -> Asked:
     """For a cluster: its own defaults count, and what is not there does not go along."""
-    away = None
+    origin = working_directory() if away is None else away.workdir
     if not cluster.here:
         away = Away(cluster.path(cluster.settings.workdir), cluster.link.home())
     prepared = prepare_spec(
@@ -126,7 +131,7 @@ def prepare_at(
     if cluster.here:
         spec, notes = _here(prepared.spec, cluster)
     else:
-        spec, notes = _moved(prepared.spec), ()
+        spec, notes = _moved(prepared.spec, origin), ()
     return Asked(spec, (*prepared.notes, *notes), prepared.meaning, prepared.sizing)
 
 
@@ -149,11 +154,11 @@ def _here(spec: JobSpec, cluster: Cluster) -> tuple[JobSpec, tuple[str, ...]]:
     return replace(spec, stage_in=(), stage_out=(), own=False), (note,)
 
 
-def _moved(spec: JobSpec) -> JobSpec:
-    """As another machine is to have it: without this one's environment, but with what goes along.
-    Raises `NotFound` where that is not here, `Wrong` where two things have one name there."""
+def _moved(spec: JobSpec, origin: str) -> JobSpec:
+    """As another machine is to have it: without this one's environment, but with what goes along
+    of a directory here. Raises `NotFound` where that is not here, `Wrong` where two things have one
+    name there."""
     submission = replace(spec.submission, env=dict(spec.named))
-    origin = working_directory()
     named: dict[str, str] = {}
     for path in spec.stage_in:
         if not os.path.exists(os.path.join(origin, path)):

@@ -47,7 +47,8 @@ class Prepared(Record, frozen=True):
 
 
 class Away(Record, frozen=True):
-    """Another machine: where jobs run there unless it is said, and the user's home directory."""
+    """Another machine, or another directory than that which we are in: where jobs run there unless
+    it is said, and the user's home directory."""
 
     workdir: str
     home: str
@@ -69,14 +70,16 @@ def prepare(
     *,
     interpreter: str | None = None,
     cards: KnownCards = unknown_cards,
+    away: Away | None = None,
 ) -> Prepared:
     """Everything from one command line or call. Raises `Wrong` for what can never be.
 
     `argv` begins with the script's name where there is one; a script without a first line is run
-    by `interpreter`, if one is named. `cards` is asked when a model is to be sized.
+    by `interpreter`, if one is named. `cards` is asked when a model is to be sized. `away`: it is
+    submitted from elsewhere than where this process is.
     """
     script, layers = _read(argv, script, interpreter)
-    built = _build(layers, tuple(settings), tuple(argv), script, cards)
+    built = _build(layers, tuple(settings), tuple(argv), script, cards, away)
     submission = replace(built.submission, argv=tuple(argv))
     check_submission(submission)
     submission, notes = _with_prelude(submission, built)
@@ -98,7 +101,7 @@ def prepare_spec(
 
     `defaults` are those of the cluster. Of those of this machine only how jobs are run goes along,
     not what they ask for. `here`: the cluster has the files of this machine, so directory, files
-    and interpreter are looked at as well. `away`: it is another machine.
+    and interpreter are looked at as well. `away`: it is another machine, or directory.
     """
     script, layers = _read(argv, script, interpreter)
     built = _build_spec((*layers, tuple(settings)), tuple(argv), dialect, defaults or {}, away)
@@ -181,10 +184,12 @@ def _build(
     argv: tuple[str, ...],
     script: bytes | None,
     cards: KnownCards,
+    away: Away | None,
 ) -> Built:
     global _last
     cwd, mask, env = working_directory(), umask(), environment()
     conf = configured(cwd)
+    cwd = cwd if away is None else away.workdir
     last = _last
     if (
         last is not None

@@ -21,7 +21,7 @@ from hpcshell.jobs.opened import door
 from hpcshell.machine.paths import Places
 from hpcshell.track.artifacts import Artifacts
 from hpcshell.track.store.store import Store
-from hpcshell.web.answers.sharing import Shared
+from hpcshell.web.answers.sharing import Latest, Shared
 from hpcshell.web.apart import Apart
 from hpcshell.web.counting import Counts
 from hpcshell.web.events.hub import Hub
@@ -30,6 +30,8 @@ THREADS: Final = 8
 """For reading the store, which has so many connections."""
 ASKING: Final = 16
 """Threads that speak to the daemon and to clusters, some of which are slow."""
+READY: Final = 2.0
+"""Seconds for which it is believed that the server can work, or that it cannot."""
 STREAMS: Final = 3
 """Long answers that are made at a time: each holds a connection for as long as it is read."""
 
@@ -45,6 +47,7 @@ class Context:
         self.store = store
         self.hub = Hub(places)
         self.shared = Shared()
+        self.ready = Latest(READY)
         self.apart = Apart()
         self.counts = Counts()
         self.artifacts = Artifacts(

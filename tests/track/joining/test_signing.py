@@ -13,31 +13,41 @@ from hypothesis import strategies as st
 from hpcshell.core.errors import Broken
 from hpcshell.machine.paths import places
 from hpcshell.track.joining.signing import is_genuine, pads, read, sign, webhook_key
+from hpcshell.track.store.jobs import KINDS
 
 KEYS = st.binary(min_size=32, max_size=32)
 TIMES = st.integers(0, 10**12 - 1)
-IDS = st.from_regex(r"[A-Za-z0-9._:-]{8,64}", fullmatch=True)
+IDS = st.from_regex(r"[A-Za-z0-9_:-]{8,64}", fullmatch=True)
 
 
 @given(KEYS, TIMES, IDS, st.binary(max_size=200))
 def test_a_signature_is_read_as_it_was_written(key, time, id, body):
-    signature = sign(key, time, id, body)
+    signature = sign(key, "slurm", time, id, body)
     assert read(str(signature)) == signature
-    assert is_genuine(key, signature, body)
+    assert is_genuine(key, "slurm", signature, body)
 
 
 @given(KEYS, KEYS, IDS, st.binary(max_size=50), st.binary(max_size=50))
 def test_it_is_good_for_one_key_and_one_body(key, other, id, body, another):
-    signature = sign(key, 1, id, body)
-    assert is_genuine(other, signature, body) == (other == key)
-    assert is_genuine(key, signature, another) == (another == body)
+    signature = sign(key, "slurm", 1, id, body)
+    assert is_genuine(other, "slurm", signature, body) == (other == key)
+    assert is_genuine(key, "slurm", signature, another) == (another == body)
+
+
+EVENTS = st.tuples(st.sampled_from(KINDS), TIMES, IDS, st.binary(max_size=50))
+
+
+@given(KEYS, EVENTS, EVENTS)
+def test_it_is_good_for_one_event_of_one_kind_of_scheduler(key, event, other):
+    same = sign(key, *event).digest == sign(key, *other).digest
+    assert same == (event == other)
 
 
 @given(KEYS, IDS, st.binary(max_size=200))
 def test_two_blocks_are_enough_to_sign(key, id, body):
     inner, outer = pads(key)
-    first = hashlib.sha256(inner + f"7.{id}.".encode() + body).digest()
-    assert hashlib.sha256(outer + first).hexdigest() == sign(key, 7, id, body).digest
+    first = hashlib.sha256(inner + f"pbs.7.{id}.".encode() + body).digest()
+    assert hashlib.sha256(outer + first).hexdigest() == sign(key, "pbs", 7, id, body).digest
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ def spool(tmp_path):
 
 def leave(spool, body=END, *, id="event-0001", key=KEY, kind=b"slurm"):
     path = spool / f"{id}.event"
-    path.write_bytes(str(sign(key, 1000, id, body)).encode() + b"\n" + kind + b"\n" + body)
+    signature = str(sign(key, kind.decode("latin-1"), 1000, id, body)).encode()
+    path.write_bytes(b"\n".join((signature, kind, body)))
     return path
 
 
@@ -70,6 +71,13 @@ def test_what_is_not_genuine_or_makes_no_sense_is_put_aside(store, spool, how):
     assert (outcome.taken, outcome.bad) == (0, (str(path),))
     assert [each.name for each in spool.iterdir()] == [f"{path.name}.bad"]
     assert take_in(store, str(spool), KEY).bad == ()
+
+
+def test_an_event_that_was_made_one_of_another_scheduler_is_put_aside(store, spool):
+    path = leave(spool)
+    path.write_bytes(path.read_bytes().replace(b"\nslurm\n", b"\npbs\n"))
+    assert take_in(store, str(spool), KEY).bad == (str(path),)
+    assert statuses(store) == []
 
 
 def test_what_is_no_file_is_put_aside_and_never_waited_for(store, spool):

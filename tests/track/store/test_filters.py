@@ -215,6 +215,7 @@ def test_and_binds_more_than_or() -> None:
         ("metrics. = 1", "expected a key after metrics."),
         ("name LIKE '" + "%a" * 11 + "'", "too many %"),
         ("(" * (DEEPEST + 1) + "seed = 1" + ")" * (DEEPEST + 1), "too many parentheses"),
+        ("name LIKE '" + "a" * 201 + "'", "too long"),
         (" and ".join(["seed = 1"] * (MOST + 1)), "too many comparisons"),
         ("(" * 1_000_000, "1,000,000 characters"),
         ("name IN (" + ",".join("1" * 2000) + ")", "too many values"),
@@ -249,3 +250,22 @@ def test_as_many_parentheses_and_comparisons_as_are_allowed_are_answered(store: 
     with store.reading() as connection:
         for asked in (deep, wide, long):
             assert runs.page(connection, Wanted(filter=asked)).rows == []
+
+
+@pytest.mark.parametrize("name", ["seed", "metrics.a", "params.a", "job.cpus", "started_at"])
+@pytest.mark.parametrize("sign", ["in", "not in"])
+def test_as_many_numbers_as_are_allowed_are_answered(store: Store, name: str, sign: str) -> None:
+    experiment(store)
+    numbers = ",".join(f"{count}.5" if count % 2 else str(count) for count in range(1000))
+
+    with store.reading() as connection:
+        assert runs.page(connection, Wanted(filter=f"{name} {sign} ({numbers})")).rows == []
+
+
+def test_a_large_whole_number_is_told_from_its_neighbour_beside_a_fraction(store: Store) -> None:
+    number = experiment(store)
+    ids = [run(store, number, seed=2**53 + more).run_id for more in (0, 1)]
+
+    with store.reading() as connection:
+        found = runs.page(connection, Wanted(filter=f"seed in (0.5, {2**53 + 1})")).rows
+        assert [row.run_id for row in found] == ids[1:]

@@ -58,7 +58,9 @@ def test_each_error_has_its_status(error: HpcError, status: int, kind: str) -> N
 def test_who_may_try_again_is_told_when() -> None:
     assert dict(answer_of(errors.TooMany("m", "h", 2.5), "/").headers)[b"retry-after"] == b"3"
     assert b"retry-after" in dict(answer_of(NotYet("m", "h"), "/").headers)
+    assert dict(answer_of(Full("m", "h"), "/").headers)[b"retry-after"] == b"60"
     assert b"retry-after" not in dict(answer_of(Wrong("m", "h"), "/").headers)
+    assert b"retry-after" not in dict(answer_of(Broken("m", "h"), "/").headers)
 
 
 def test_a_defect_is_told_without_its_inside(caplog: pytest.LogCaptureFixture) -> None:

@@ -20,6 +20,7 @@ JOBS = "/api/v1/jobs"
 @pytest.fixture(autouse=True)
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
 
 
@@ -51,6 +52,45 @@ def test_a_command_a_line_and_a_script_are_run(api: httpx.Client, hpc: Hpc, work
     written = [api.get(f"{JOBS}/{id}/logs/stdout").text for id in (1, 2, 3)]
     assert written == ["words\n", "a line\n", "hello from a script\n"]
     assert api.get(f"{JOBS}/3").json()["name"] == "said"
+
+
+def test_jobs_run_in_the_home_directory_and_never_where_the_server_was_started(
+    api: httpx.Client, hpc: Hpc, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, own = work / "server", work / "own"
+    for directory in (server, own / "sub"):
+        directory.mkdir(parents=True)
+    monkeypatch.chdir(server)
+    monkeypatch.setenv("HOME", str(own))
+    (own / "train.sh").write_text("#!/bin/sh\npwd\n")
+    (server / "train.sh").write_text("#!/bin/sh\necho another\n")
+    sent = [
+        {"command": ["pwd"]},
+        {"command": "pwd && true"},
+        {"command": "train.sh"},
+        {"script": "pwd\n"},
+        {"command": ["pwd"], "options": {"chdir": "sub"}},
+        {"script": "#SBATCH --chdir=sub\npwd\n"},
+    ]
+    answer = api.post(JOBS, json=sent)
+    assert answer.status_code == 201, answer.text
+    ids = [str(job["id"]) for job in answer.json()]
+    hpc("wait", *ids, check=True)
+    written = [api.get(f"{JOBS}/{id}/logs/stdout").text.strip() for id in ids]
+    assert written == [str(own)] * 4 + [str(own / "sub")] * 2
+    assert sorted(each.name for each in own.glob("*.out")) == [f"hpc-{id}.out" for id in ids[:4]]
+    assert [each.name for each in server.iterdir()] == ["train.sh"]
+
+
+def test_a_file_of_where_the_server_was_started_is_not_run(
+    api: httpx.Client, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work / "secret.sh").write_text("#!/bin/sh\ntrue\n")
+    (work / "own").mkdir()
+    monkeypatch.setenv("HOME", str(work / "own"))
+    answer = api.post(JOBS, json={"command": "secret.sh"})
+    assert answer.status_code == 400
+    assert "there is no script" in answer.json()["detail"]
 
 
 def test_of_a_list_all_are_accepted_or_none(api: httpx.Client) -> None:

@@ -19,6 +19,7 @@ def site(api: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The scheduler of the cluster `toy`, whose desk each thread opens for itself."""
     scheduler = Somewhere(tmp_path / "there")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(opened, "_desk", lambda name: far_desk(tmp_path, scheduler))
     return scheduler
 

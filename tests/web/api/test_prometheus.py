@@ -23,6 +23,7 @@ def test_both_formats_are_read_and_say_the_same(
     api: httpx.Client, hpc: Hpc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     hpc("submit", "--hold", "--name", "secret name", "--", "true", check=True)
     api.get("/api/v1/jobs/1")
     plain = api.get("/metrics")
@@ -46,6 +47,7 @@ def test_each_card_has_its_figures(
     api: httpx.Client, hpc: Hpc, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(home)
+    monkeypatch.setenv("HOME", str(home))
     for name, value in (("PROVIDER", "fake"), ("COUNT", "2"), ("INTERVAL", "0.1s")):
         monkeypatch.setenv(f"HPC_GPUS__{name}", value)
     hpc("gpu", "status", check=True)

@@ -44,6 +44,7 @@ def test_every_verb_that_looks_has_its_route(
     hpc: Hpc, api: httpx.Client, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     hpc("submit", "--wait", "--name", "first", "--", "true", check=True)
     hpc("submit", "--hold", "--array", "0-5", "--", "true", check=True)
     hpc("submit", "--hold", "--name", "third", "--", "true", check=True)
@@ -63,6 +64,7 @@ def test_a_submission_is_answered_as_the_command_answers(
     hpc: Hpc, api: httpx.Client, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     printed = json.loads(hpc("submit", "--json", "--hold", "--cpus", "1", "--", "true").stdout)
     asked = {"command": ["true"], "options": {"hold": True, "cpus": 1}}
     answered = api.post("/api/v1/jobs", json=asked)
@@ -82,6 +84,7 @@ def test_a_change_is_answered_as_the_command_answers(
     verb: str, hpc: Hpc, api: httpx.Client, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     hpc("submit", "--begin", "now+1h", "--", "true", check=True)
     hpc("submit", "--begin", "now+1h", "--", "true", check=True)
     if verb == "release":
@@ -96,6 +99,7 @@ def test_what_if_and_simulations_are_the_commands(
     hpc: Hpc, api: httpx.Client, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     hpc("submit", "--hold", "--time", "1h", "--", "true", check=True)
     printed = json.loads(hpc("whatif", "--release", "1", "--all", "--json", check=True).stdout)
     answered = api.post("/api/v1/whatif", json={"release": [1], "all": True})

@@ -26,7 +26,7 @@ def send(
     node: httpx.Client, context: Any, *, kind: str = "slurm", id: str = "event-0001", **fields: Any
 ) -> httpx.Response:
     body = urlencode(fields).encode()
-    signature = sign(webhook_key(context.places), int(time.time()), id, body)
+    signature = sign(webhook_key(context.places), kind, int(time.time()), id, body)
     return post(node, body, str(signature), kind)
 
 
@@ -116,7 +116,7 @@ def test_a_restarted_job_is_alive_again(node, context):
 
 def test_a_name_that_is_no_text_is_shown_as_its_bytes(node, context):
     body = b"job_id=12&event=start&name=%1b%5b2J%ff"
-    signature = sign(webhook_key(context.places), int(time.time()), "event-0001", body)
+    signature = sign(webhook_key(context.places), "slurm", int(time.time()), "event-0001", body)
     assert post(node, body, str(signature)).status_code == 202
     assert only_run(context).name == "\\x1b[2J\\xff"
 

@@ -53,6 +53,25 @@ def test_the_address_that_was_connected_to_is_no_name_that_could_move() -> None:
     assert allowed("127.0.0.1", server=("127.0.0.1", 80))
 
 
+def hint(host: str, known: tuple[str, ...] = (), server: tuple[str, int | None] = ("::1", PORT)):
+    with pytest.raises(HostNotAllowed) as refused:
+        Hosts(known).check(head(host, server=server))
+    return str(refused.value.hint)
+
+
+def test_who_is_refused_is_told_all_names_that_are_let_in_and_how_one_is_added() -> None:
+    told = hint("localhost", ("tracker.example.org", "other.example.org:8443"))
+    names = told.removeprefix("it is called ").partition(";")[0].split(", ")
+    assert names[:3] == ["localhost:8470", "127.0.0.1:8470", "[::1]:8470"]
+    assert names[3:] == ["other.example.org:8443", "tracker.example.org"]
+    assert all(allowed(name, ("tracker.example.org", "other.example.org:8443")) for name in names)
+    assert told.endswith('web.hosts in the configuration, as in hosts = ["localhost"]')
+    assert "10.0.0.5:8470;" in hint("x.example.org", server=("10.0.0.5", PORT))
+    assert "localhost, 127.0.0.1, [::1]; " in hint("x.example.org", server=("127.0.0.1", 80))
+    assert "localhost, 127.0.0.1, [::1]; " in hint("x.example.org", server=("/run/web.sock", None))
+    assert '["tracker.example.org"]' in hint('"]<script>')
+
+
 def test_on_a_unix_socket_names_still_count_for_a_proxy_may_be_before_it() -> None:
     assert allowed("localhost", server=("/run/web.sock", None))
     assert not allowed("rebound.example.org", server=("/run/web.sock", None))

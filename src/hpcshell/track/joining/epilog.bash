@@ -118,7 +118,7 @@ bytes() { # HEXADECIMAL
 
 signature() {
     local inner outer
-    inner=$(printf '%s' "$TIME.$ID.$BODY" | digest inner)
+    inner=$(printf '%s' "$KIND.$TIME.$ID.$BODY" | digest inner)
     outer=$(bytes "$inner" | digest outer)
     printf 't=%s,id=%s,v1=%s' "$TIME" "$ID" "$outer"
 }

@@ -50,14 +50,19 @@ MOST_NODES: Final = 5000
 
 def told(kind: str, fields: Mapping[str, Any], now: float) -> Told:
     """What they tell of which job. `now`: when it happened, unless they say. Raises `Wrong`."""
+    said = _Fields(fields)
+    ref = _ref(check_kind(kind), said)
+    experiment = said.text("experiment", 250)
+    return Told(ref, _facts(said, now), experiment or UNNAMED)
+
+
+def check_kind(kind: str) -> str:
+    """It, where there is such a kind of scheduler. Raises `Wrong`."""
     if kind not in KINDS:
         near = nearest(kind, KINDS)
         hint = f"did you mean {near}?" if near else "there are " + ", ".join(KINDS)
         raise Wrong(f"{quote(kind)} is no kind of scheduler", hint)
-    said = _Fields(fields)
-    ref = _ref(kind, said)
-    experiment = said.text("experiment", 250)
-    return Told(ref, _facts(said, now), experiment or UNNAMED)
+    return kind
 
 
 def _ref(kind: str, said: _Fields) -> JobRef:

@@ -1,8 +1,10 @@
 """The signature by which an epilog proves that it knows the key.
 
-X-HPC-Signature: t=1700000000,id=6f1c...,v1=HMAC-SHA256 of "t.id.body" in hexadecimal digits
+X-HPC-Signature: t=1700000000,id=6f1c...,v1=HMAC-SHA256 of "kind.t.id.body" in hexadecimal digits
 
-The time bounds how long a request that was overheard is of use, the id says which are the same.
+The kind of scheduler is that of the address to which it is sent: the job 12 of one is not that of
+another. The time bounds how long a request that was overheard is of use, the id says which are the
+same. Neither of the three has a point in it, so that what is signed can be read in one way only.
 """
 
 from __future__ import annotations
@@ -21,14 +23,14 @@ from hpcshell.machine.paths import Places
 
 HEADER: Final = "X-HPC-Signature"
 FORM: Final = (
-    "write t=UNIX_SECONDS,id=ID,v1=DIGEST: an id of 8 to 64 letters, digits and . _ : -, "
+    "write t=UNIX_SECONDS,id=ID,v1=DIGEST: an id of 8 to 64 letters, digits and _ : -, "
     "a digest of 64 hexadecimal digits in small letters"
 )
 BYTES: Final = 32
 BLOCK: Final = 64
 """Bytes of a block of SHA-256: the key as HMAC takes it."""
 _SAID: Final = re.compile(
-    r"t=(?P<time>[0-9]{1,12}),id=(?P<id>[A-Za-z0-9._:-]{8,64}),v1=(?P<digest>[0-9a-f]{64})",
+    r"t=(?P<time>[0-9]{1,12}),id=(?P<id>[A-Za-z0-9_:-]{8,64}),v1=(?P<digest>[0-9a-f]{64})",
     re.ASCII,
 )
 
@@ -50,14 +52,14 @@ def read(text: str) -> Signature | None:
     return None if found is None else Signature(int(found["time"]), found["id"], found["digest"])
 
 
-def sign(key: bytes, time: int, id: str, body: bytes) -> Signature:
-    """The signature of a body."""
-    return Signature(time, id, _digest(key, time, id, body))
+def sign(key: bytes, kind: str, time: int, id: str, body: bytes) -> Signature:
+    """The signature of what is told of a job of this kind of scheduler."""
+    return Signature(time, id, _digest(key, kind, time, id, body))
 
 
-def is_genuine(key: bytes, signature: Signature, body: bytes) -> bool:
-    """Whether who signed it knows the key. Takes as long whatever the answer."""
-    expected = _digest(key, signature.time, signature.id, body)
+def is_genuine(key: bytes, kind: str, signature: Signature, body: bytes) -> bool:
+    """Whether who signed it, for this kind, knows the key. Takes as long whatever the answer."""
+    expected = _digest(key, kind, signature.time, signature.id, body)
     return hmac.compare_digest(expected, signature.digest)
 
 
@@ -68,8 +70,8 @@ def pads(key: bytes) -> tuple[bytes, bytes]:
     return bytes(each ^ 0x36 for each in block), bytes(each ^ 0x5C for each in block)
 
 
-def _digest(key: bytes, time: int, id: str, body: bytes) -> str:
-    return hmac.new(key, f"{time}.{id}.".encode() + body, "sha256").hexdigest()
+def _digest(key: bytes, kind: str, time: int, id: str, body: bytes) -> str:
+    return hmac.new(key, f"{kind}.{time}.{id}.".encode() + body, "sha256").hexdigest()
 
 
 def webhook_key(places: Places) -> bytes:

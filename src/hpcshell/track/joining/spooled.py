@@ -76,9 +76,10 @@ def read(path: str, key: bytes) -> tuple[Signature, Told]:
         raise Wrong(f"{path}: {error.strerror}", "remove it") from None
     body = body.removesuffix(b"\n\n")
     signature = signing.read(first.decode("latin-1"))
-    if signature is None or not signing.is_genuine(key, signature, body):
+    kind = second.decode("latin-1")
+    if signature is None or not signing.is_genuine(key, kind, signature, body):
         raise Wrong(f"{path} is not signed with our key", "hpc track epilog --install")
-    return signature, told(second.decode("latin-1"), fields_of(body), float(signature.time))
+    return signature, told(kind, fields_of(body), float(signature.time))
 
 
 def fields_of(body: bytes) -> dict[str, str]:

@@ -10,6 +10,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.core.words import quote
 from hpcshell.track.records import Document, Run, number
 from hpcshell.track.store import experiments, texts
+from hpcshell.track.store.deadlines import SECONDS, deadline
 from hpcshell.track.store.documents import documents
 from hpcshell.track.store.filters.sql import condition
 from hpcshell.track.store.filters.vocabulary import RUNS
@@ -65,7 +66,8 @@ def best(
     )
     if (filtered := condition(RUNS, filter)) is not None:
         statement = statement.where(filtered)
-    rows = connection.execute(statement).all()
+    with deadline(connection, SECONDS):
+        rows = connection.execute(statement).all()
     found = documents(connection, [row[0] for row in rows], prices)
     return [
         Best(rank=rank, value=number(row[1]), step=row[2], run=run)

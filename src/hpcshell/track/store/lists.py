@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import FromClause
 
 from hpcshell.track.store import paging
+from hpcshell.track.store.deadlines import SECONDS, deadline
 from hpcshell.track.store.filters.sql import condition
 from hpcshell.track.store.filters.vocabulary import (
     Keyed,
@@ -53,11 +54,12 @@ def page(
     limit = paging.limited(wanted)
     after = paging.read(connection, vocabulary.kind, wanted)
     found: list[Place] = []
-    for number, statement in _statements(vocabulary, wanted, after):
-        rows = connection.execute(statement, {"most": limit + 1 - len(found)})
-        found += [Place(number, value, id) for id, value in rows]
-        if len(found) > limit:
-            break
+    with deadline(connection, SECONDS):
+        for number, statement in _statements(vocabulary, wanted, after):
+            rows = connection.execute(statement, {"most": limit + 1 - len(found)})
+            found += [Place(number, value, id) for id, value in rows]
+            if len(found) > limit:
+                break
     ids = [place.id for place in found[:limit]]
     if len(found) <= limit:
         return ids, None

@@ -12,6 +12,7 @@ is answered before the commit.
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import sqlite3
 import threading
@@ -24,7 +25,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hpcshell.core.errors import Broken, NotYet
-from hpcshell.track.store.trouble import translated
+from hpcshell.track.store.trouble import Full, translated
 
 TOGETHER: Final = 200
 """Most changes of one commit."""
@@ -44,6 +45,8 @@ class Store:
         self._readers = readers
         self._writer = writer
         self._commits = 0
+        self._written = -math.inf
+        """When a change was last committed, by the monotonic clock; never, since one has failed."""
         self._watch = readers.raw_connection() if readers.dialect.name == "sqlite" else None
         self._orders: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
         self._closed = False
@@ -54,6 +57,16 @@ class Store:
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._readers.dialect.name
+
+    @property
+    def file(self) -> str | None:
+        """SQLite's file; `None`: the database is not a file of this machine."""
+        return self._readers.url.database if self.dialect == "sqlite" else None
+
+    def has_written(self, within: float) -> bool:
+        """Whether a change was committed in the last seconds, and none has failed since for what
+        was not its own fault."""
+        return time.monotonic() - self._written < within
 
     def version(self) -> Hashable:
         """Another one after each change, before whoever asked for it is told; with SQLite also
@@ -130,6 +143,8 @@ class Store:
             try:
                 done = self._commit(group)
                 self._commits += 1
+                full = any(isinstance(error, Full) for _, _, error in done)
+                self._written = -math.inf if full else time.monotonic()
                 for future, value, error in done:
                     future.set_exception(error) if error else future.set_result(value)
                 return
@@ -143,6 +158,7 @@ class Store:
             except Exception as error:
                 told = error
             self._commits += 1  # it may have been committed
+            self._written = -math.inf
             for _, future in group:
                 future.set_exception(told)
             return

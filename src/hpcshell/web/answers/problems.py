@@ -27,6 +27,8 @@ from hpcshell.web.security.callers import Unauthenticated
 MEDIA: Final = "application/problem+json"
 AGAIN: Final = 5
 """Seconds after which a client should try again what is not possible yet."""
+ROOM: Final = 60
+"""The same where the disk is full: somebody has to make room."""
 
 STATUSES: Final[dict[type[HpcError], int]] = {
     Wrong: 400,
@@ -110,9 +112,8 @@ def _told_besides(error: HpcError) -> list[tuple[bytes, bytes]]:
     headers = []
     if isinstance(error, Unauthenticated):
         headers.append((b"www-authenticate", b"Bearer"))
-    if isinstance(error, (NotYet, Unreachable)):
-        wait = math.ceil(error.after) if isinstance(error, errors.TooMany) else AGAIN
-        headers.append((b"retry-after", str(max(1, wait)).encode()))
+    if (wait := _wait(error)) is not None:
+        headers.append((b"retry-after", str(wait).encode()))
     if isinstance(error, errors.NotSatisfiable):
         headers.append((b"content-range", f"bytes */{error.size}".encode()))
     if isinstance(error, errors.MethodNotAllowed) and error.allowed:
@@ -120,6 +121,18 @@ def _told_besides(error: HpcError) -> list[tuple[bytes, bytes]]:
     if isinstance(error, CLOSING):
         headers.append((b"connection", b"close"))
     return headers
+
+
+def _wait(error: HpcError) -> int | None:
+    """Seconds after which the same may be asked again; None: that will not mend it."""
+    match error:
+        case errors.TooMany():
+            return max(1, math.ceil(error.after))
+        case Full():
+            return ROOM
+        case NotYet() | Unreachable():
+            return AGAIN
+    return None
 
 
 def told(error: Exception) -> HpcError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Final, NamedTuple
@@ -70,6 +71,37 @@ class Shared:
         self._kept.clear()
         self._size = 0
         self._flights.clear()
+
+
+class Latest:
+    """What one question was answered last, or the error that came of it, for some seconds: asked
+    however often, it is looked into no more often than that. For one loop, as `Shared`."""
+
+    def __init__(self, fresh: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fresh = fresh
+        self._clock = clock
+        self._until = -math.inf
+        self._said: Any = None
+        self._flight: asyncio.Task[None] | None = None
+
+    async def answer(self, ask: Callable[[], Awaitable[Any]]) -> Any:
+        """What `ask` answers, or answered. Whoever stops waiting does not stop it."""
+        if self._clock() >= self._until:
+            if self._flight is None:
+                self._flight = asyncio.ensure_future(self._fly(ask))
+            await asyncio.shield(self._flight)
+        if isinstance(self._said, Exception):
+            raise self._said.with_traceback(None)
+        return self._said
+
+    async def _fly(self, ask: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            self._said = await ask()
+        except Exception as error:
+            self._said = error
+        finally:
+            self._until = self._clock() + self._fresh
+            self._flight = None
 
 
 def _size(kept: _Kept) -> int:

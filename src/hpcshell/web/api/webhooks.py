@@ -20,7 +20,7 @@ from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.units import format_duration
 from hpcshell.machine import clock
 from hpcshell.track.joining import signing
-from hpcshell.track.joining.hooks import told
+from hpcshell.track.joining.hooks import check_kind, told
 from hpcshell.track.joining.signing import Signature
 from hpcshell.track.joining.spooled import fields_of
 from hpcshell.track.store import seen
@@ -63,7 +63,7 @@ async def webhook(
     Answers 202 where the job was not known yet.
     """
     body = await request.body()
-    signature = await _proof(request, context, body)
+    signature = await _proof(request, context, check_kind(kind), body)
     happened = float(signature.time) if signature else clock.now()
     said = told(kind, _fields(request, body), happened)
     heard = await context.change(lambda connection: hear(connection, said, signature))
@@ -82,10 +82,10 @@ def hear(connection: Connection, said: Told, signature: Signature | None) -> Hea
 
 
 async def _proof(
-    request: Request[Any, Any, Any], context: Context, body: bytes
+    request: Request[Any, Any, Any], context: Context, kind: str, body: bytes
 ) -> Signature | None:
-    """The signature, which is genuine; None: a caller with the right to tell sends this. Raises
-    `Unauthenticated` or `Refused`."""
+    """The signature, which is genuine and for this kind; None: a caller with the right to tell
+    sends this. Raises `Unauthenticated` or `Refused`."""
     header = request.headers.get(signing.HEADER)
     if header is None:
         caller = caller_of(request)
@@ -98,8 +98,8 @@ async def _proof(
     if signature is None:
         raise Unauthenticated(f"{signing.HEADER} is no signature", signing.FORM)
     key = await context.work(signing.webhook_key, context.places)
-    if not signing.is_genuine(key, signature, body):
-        raise Unauthenticated("the signature is not that of our key", HOW)
+    if not signing.is_genuine(key, kind, signature, body):
+        raise Unauthenticated(f"the signature is not that of our key for an event of {kind}", HOW)
     off = signature.time - round(clock.now())
     if abs(off) > context.settings.track.webhook_skew:
         late = "behind" if off < 0 else "ahead"

@@ -1,7 +1,12 @@
-"""Jobs that come as documents: what they say, made ready and handed over."""
+"""Jobs that come as documents: what they say, made ready and handed over.
+
+Where the server was started is nobody's business who asks it over the network: they are submitted
+from the home directory of its user.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -14,7 +19,7 @@ from hpcshell.jobs.asking import Asked, document, prepare_for
 from hpcshell.jobs.doors import Door
 from hpcshell.jobs.looking import read_script
 from hpcshell.jobs.opened import door, name_of
-from hpcshell.jobs.prepare import words_of
+from hpcshell.jobs.prepare import Away, words_of
 from hpcshell.jobs.tending import see_to
 from hpcshell.web.jobs.owners import tag_of
 from hpcshell.web.security.callers import Caller
@@ -27,15 +32,16 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A job to be run: either a `command` or a `script`."""
 
     command: str | list[str] | None = None
-    """Words to run; or text: the path of a script on the server, or a line for the shell."""
+    """Words to run; or text: the path of a script on the server, or a line for the shell. A path
+    counts from the home directory of the server's user."""
     script: str | None = None
     """The text of a script. Its #HPC, #SBATCH, #PBS, #BSUB and #$ lines count; `options` win."""
     args: list[str] = []
     """What the script is called with."""
     options: dict[str, Any] = {}
     """Options of a job by their names: `cpus`, `memory`, `time_limit`, `array`, `env`, `name`, ...
-    as `hpc submit` takes them. Without `chdir` it runs in the directory in which the server was
-    started."""
+    as `hpc submit` takes them. Without `chdir` it runs, and leaves its output, in the home
+    directory of the server's user; that is also what a relative `chdir` counts from."""
 
     ALSO: ClassVar[dict[str, Any]] = {
         "oneOf": [
@@ -105,15 +111,26 @@ def _prepared(way: Door, job: NewJob, caller: Caller) -> Asked:
         raise Wrong(
             "a job is either a command or a script", 'send {"command": ["python", "train.py"]}'
         )
+    home = os.path.expanduser("~")
+    away = Away(home, home)
     if job.script is not None:
         script = _bytes(job.script)
         name = str(job.options.get("name") or job.options.get("job_name") or "script")
-        return prepare_for(way, [name, *job.args], script, settings, interpreter="sh")
+        return prepare_for(way, [name, *job.args], script, settings, interpreter="sh", away=away)
     if job.args:
         raise Wrong("args go with a script", "put them behind the words of the command")
     assert job.command is not None
-    argv, path = words_of(job.command)
-    return prepare_for(way, argv, None if path is None else read_script(path), settings)
+    argv, path = words_of(_from(home, job.command))
+    content = None if path is None else read_script(path)
+    return prepare_for(way, argv, content, settings, away=away)
+
+
+def _from(home: str, command: str | list[str]) -> str | list[str]:
+    """The command, where it is the path of a script as one that is whole."""
+    if isinstance(command, list):
+        return command
+    path = os.path.join(home, command)
+    return command if any(map(str.isspace, command)) and not os.path.exists(path) else path
 
 
 def _options(options: Mapping[str, Any]) -> Mapping[str, Any]:

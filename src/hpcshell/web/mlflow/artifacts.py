@@ -36,6 +36,7 @@ from hpcshell.web.mlflow.calls import told as answered
 from hpcshell.web.mlflow.models import owned
 from hpcshell.web.mlflow.problems import Disabled, NotImplementedHere
 from hpcshell.web.requests.addresses import tail
+from hpcshell.web.requests.queries import only
 from hpcshell.web.requests.uploads import uploaded
 from hpcshell.web.security.callers import READ, TRACK, caller_of, needs
 
@@ -124,7 +125,7 @@ def _on_disk(artifacts: Artifacts, place: Place) -> Iterator[FileTold]:
 @get("/artifacts", guards=[needs(READ)], include_in_schema=False)
 async def listing(request: Call, context: NamedDependency[Context]) -> Response[bytes]:
     """Files and directories, named from the directory that is asked for."""
-    place = place_of(asked.given(request.query_params.get("path", ""), "path"))
+    place = place_of(asked.given(only(request.query_params, "path"), "path"))
     if place.of_model:
         await context.read(lambda connection: models.show(connection, place.owner))
         found = await context.work(lambda: sorted(_on_disk(context.artifacts, place), key=_name))

@@ -21,6 +21,7 @@ from hpcshell.core.errors import Wrong
 from hpcshell.machine import clock
 from hpcshell.web.context import Context
 from hpcshell.web.mlflow.asked import Asked
+from hpcshell.web.requests.queries import only
 from hpcshell.web.security.callers import READ, TRACK, Caller, caller_of, needs
 
 A = TypeVar("A", bound=Asked)
@@ -105,7 +106,7 @@ def _reading(kind: type[A]) -> Callable[[Call], Any]:
 
 def _query(request: Call, lists: set[str]) -> dict[str, Any]:
     query = request.query_params
-    said = {name: query.getall(name) if name in lists else query[name] for name in query}
+    said = {name: query.getall(name) if name in lists else only(query, name) for name in query}
     return {**said, **request.path_params}
 
 

@@ -17,6 +17,7 @@ from hpcshell.core.errors import HpcError, NotFound
 from hpcshell.machine import clock
 from hpcshell.web.answers.problems import answer_of
 from hpcshell.web.context import Context
+from hpcshell.web.requests.queries import only
 from hpcshell.web.security import sessions
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.callers import CALLER, Caller, caller_of
@@ -85,7 +86,7 @@ def _file(name: str) -> bytes:
 
 @get("/login", opt={"open": True}, include_in_schema=False)
 async def login_form(request: Asked) -> Response[str]:
-    return _form(request, next=request.query_params.get("next", FIRST))
+    return _form(request, next=only(request.query_params, "next", FIRST))
 
 
 @post("/login", opt={"open": True}, include_in_schema=False, status_code=303)

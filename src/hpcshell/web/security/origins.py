@@ -15,7 +15,7 @@ from hpcshell.core.words import quote
 from hpcshell.web.requests.errors import HostNotAllowed, OriginNotAllowed
 from hpcshell.web.security.heads import Head
 
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 PORTS: Final = {"http": "80", "https": "443"}
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")
 API: Final = ("/api/", "/metrics", "/openapi")
@@ -35,9 +35,18 @@ class Hosts:
             raise Wrong("the request has no Host header", "send one: HTTP/1.1 asks for it")
         if not self._ours(said, head):
             raise HostNotAllowed(
-                f"this server is not called {quote(said)}",
-                "if it is, add the name to web.hosts in the configuration",
+                f"this server is not called {quote(said)}", self._hint(_parted(said)[0], head)
             )
+
+    def _hint(self, name: str, head: Head) -> str:
+        address, own = head.server
+        port = "" if own is None or PORTS[head.scheme] == str(own) else f":{own}"
+        ours = LOOPBACK if own is None else (*LOOPBACK, _bracketed(address))
+        names = [*dict.fromkeys(each + port for each in ours), *sorted(self._known)]
+        return (
+            f"it is called {', '.join(names)}; another name is added by web.hosts in the "
+            f'configuration, as in hosts = ["{name or "tracker.example.org"}"]'
+        )
 
     def _ours(self, said: str, head: Head) -> bool:
         name, port = _parted(said)
@@ -49,7 +58,7 @@ class Hosts:
         if (port or PORTS[head.scheme]) != str(own):
             return False
         # an address is no name that could be made to point elsewhere
-        return name in LOOPBACK or name == (f"[{address}]" if ":" in address else address)
+        return name in LOOPBACK or name == _bracketed(address)
 
 
 def check_origin(head: Head) -> None:
@@ -83,6 +92,11 @@ def _follows_a_link(head: Head) -> bool:
         and head.headers.get(b"sec-fetch-dest") == b"document"
         and not head.path.startswith(API)
     )
+
+
+def _bracketed(address: str) -> str:
+    """An address as it stands in a Host header."""
+    return f"[{address}]" if ":" in address else address
 
 
 def _parted(host: str) -> tuple[str, str]:

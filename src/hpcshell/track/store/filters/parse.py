@@ -22,9 +22,9 @@ from hpcshell.track.store.filters.tree import (
 )
 from hpcshell.track.store.filters.words import Word, words, wrong
 
-DEEPEST: Final = 50
+DEEPEST: Final = 20
 """Parentheses in parentheses."""
-MOST: Final = 200
+MOST: Final = 50
 """Comparisons of a filter."""
 MOST_VALUES: Final = 1000
 """Values of an IN."""
@@ -76,7 +76,11 @@ class _Reader:
     def _comparison(self) -> Node:
         self._comparisons += 1
         if self._comparisons > MOST:
-            raise wrong(self._next.at, "too many comparisons", f"at most {MOST} in a filter")
+            raise wrong(
+                self._next.at,
+                "too many comparisons",
+                f"at most {MOST} in a filter; IN takes many values of one name",
+            )
         name = self._name()
         if self._next.is_a("IS"):
             return self._missing(name)

@@ -35,7 +35,6 @@ from hpcshell.track.store.filters.tree import (
     Missing,
     Node,
     Number,
-    Operator,
     Several,
     Value,
 )
@@ -51,7 +50,7 @@ from hpcshell.track.store.filters.vocabulary import (
 from hpcshell.track.store.tables import HEAD, jobs, runs
 from hpcshell.track.words import status_of
 
-LONGEST_PATTERN: Final = 1000
+LONGEST_PATTERN: Final = 200
 MOST_WILD: Final = 10
 """Per cent signs of a pattern: each more makes a search longer."""
 
@@ -135,8 +134,7 @@ def _of_numbers(its: ColumnElement[Any], values: Sequence[int | float], sign: st
     if "LIKE" in sign:
         raise Wrong("filter: a number has no pattern", "there are = != < <= > >= IN for numbers")
     if sign in ("IN", "NOT IN"):
-        each = [_of_numbers(its, [value], "=" if sign == "IN" else "!=") for value in values]
-        return or_(*each) if sign == "IN" else and_(*each)
+        return _among(its, [value for value in values if not math.isnan(value)], sign)
     value = values[0]
     if math.isnan(value):
         return its.is_not(None) if sign == "!=" else false()
@@ -144,13 +142,26 @@ def _of_numbers(its: ColumnElement[Any], values: Sequence[int | float], sign: st
 
 
 def _compared(its: ColumnElement[Any], value: int | float, sign: str) -> Condition:
+    said: Condition = _COMPARE[sign](its, _exact(its, value))
+    return said
+
+
+def _among(its: ColumnElement[Any], values: Sequence[int | float], sign: str) -> Condition:
+    """Whole numbers apart from the others: in one list with them a database would round them."""
+    exact = [_exact(its, value) for value in values]
+    lists = [
+        [each for each in exact if isinstance(each.type, kind)] for kind in (BigInteger, Double)
+    ]
+    if sign == "IN":
+        return or_(false(), *[its.in_(each) for each in lists if each])
+    return and_(its.is_not(None), *[its.not_in(each) for each in lists if each])
+
+
+def _exact(its: ColumnElement[Any], value: int | float) -> ColumnElement[Any]:
     """By the value's own type: the column's would round it."""
     if isinstance(value, int) and not isinstance(its.type, Double):
-        exact: Any = literal(value, BigInteger())
-    else:
-        exact = literal(float(value), Double())
-    said: Condition = _COMPARE[sign](its, exact)
-    return said
+        return literal(value, BigInteger())
+    return literal(float(value), Double())
 
 
 def _of_texts(its: ColumnElement[Any], values: Sequence[str], sign: str) -> Condition:
@@ -201,28 +212,27 @@ def _of_value(keyed: Keyed, named: Term, node: Comparison) -> Condition:
     if keyed.number is None or all(isinstance(value, str) for value in node.values):
         written = [_text(named, value, node.operator) for value in node.values]
         return _of_kept_text(keyed, written, node.operator)
-    if node.operator in ("IN", "NOT IN"):
-        sign: Operator = "=" if node.operator == "IN" else "!="
-        each = [
-            _of_value(keyed, named, Comparison(node.name, sign, (value,))) for value in node.values
-        ]
-        return or_(*each) if sign == "=" else and_(*each)
-    numbers = [_number(named, value) for value in node.values]
+    numbers = [value.value for value in node.values if isinstance(value, Number)]
     if any(map(math.isnan, numbers)):
         raise Wrong("filter: NaN as a parameter is a text", "write it in quotes: 'NaN'")
-    return _of_kept_number(keyed, numbers, node.operator)
+    said = _of_kept_number(keyed, numbers, node.operator)
+    written = [value for value in node.values if isinstance(value, str)]
+    if not written:  # more than one value, of both kinds, has IN alone
+        return said
+    besides = _of_kept_text(keyed, [texts.kept(each, "filter") for each in written], node.operator)
+    return or_(said, besides) if node.operator == "IN" else and_(said, besides)
 
 
 def _of_kept_number(keyed: Keyed, values: Sequence[int | float], sign: str) -> Condition:
     """NULL is NaN, or no number: different from all numbers, and neither more nor less."""
     its = keyed.table.c[str(keyed.number)]
-    if sign in ("IN", "NOT IN"):
-        each = [_of_kept_number(keyed, [one], "=" if sign == "IN" else "!=") for one in values]
-        return or_(*each) if sign == "IN" else and_(*each)
-    if math.isnan(values[0]) and sign in ("=", "!="):
+    nan = any(map(math.isnan, values))
+    if nan and sign in ("=", "!="):
         return its.is_(None) if sign == "=" else its.is_not(None)
     said = _of_numbers(its, values, sign)
-    return or_(its.is_(None), said) if sign == "!=" else said
+    if sign in ("!=", "NOT IN") and not nan:
+        return or_(its.is_(None), said)
+    return or_(its.is_(None), said) if sign == "IN" and nan else said
 
 
 def _of_kept_text(keyed: Keyed, values: Sequence[str], sign: str) -> Condition:

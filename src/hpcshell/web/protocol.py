@@ -124,6 +124,9 @@ class Protocol(HttpToolsProtocol):
             cycle.message_event.set()
             self._ending.let_go()
             return
+        if self.flow.write_paused:
+            self.transport.abort()  # nobody reads it
+            return
         super().shutdown()
 
     def _await_head(self) -> None:
@@ -158,7 +161,11 @@ def _closing_if_unread(cycle: RequestResponseCycle, app: Any) -> Any:
                 cycle.keep_alive = False
             await send(message)
 
-        await app(scope, receive, sent)
+        try:
+            await app(scope, receive, sent)
+        except asyncio.CancelledError:  # the server ends, and has waited for long enough
+            cycle.disconnected = True
+            cycle.transport.abort()
 
     return answering
 

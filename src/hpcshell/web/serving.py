@@ -28,6 +28,7 @@ from hpcshell.track.store.opening import open_store, url_of
 from hpcshell.web.app import make_app
 from hpcshell.web.context import Context
 from hpcshell.web.protocol import Protocol
+from hpcshell.web.published import published
 from hpcshell.web.tasks.running import at_work
 
 IDLE: Final = 75
@@ -64,14 +65,17 @@ def serve(settings: Settings, places: Places, where: Where, say: Callable[[str],
 async def _run(
     context: Context, listener: socket.socket, url: str, say: Callable[[str], None]
 ) -> None:
-    server = server_of(make_app(context), context.settings.web)
+    app = make_app(context)
+    if listener.family == socket.AF_UNIX and app.authentication.proxies.uids:
+        os.chmod(listener.getsockname(), 0o666)  # the kernel tells us who comes, and so may proxies
+    server = server_of(app, context.settings.web)
     gc.collect()
     gc.freeze()  # what stays for good is not looked through again while somebody waits
     server.ready = lambda: say(url)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.end)
-    with _published(context.places.web_address, url):
+    with published(context.places.web_address, url):
         async with at_work(context):
             await server.serve(sockets=[listener])
 
@@ -201,21 +205,6 @@ def _unlinked(path: str) -> Iterator[None]:
     finally:
         if path:
             with contextlib.suppress(OSError):
-                os.unlink(path)
-
-
-@contextlib.contextmanager
-def _published(path: str, url: str) -> Iterator[None]:
-    """The URL stands in a file meanwhile, for clients on this machine."""
-    draft = f"{path}.{os.getpid()}"
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(url + "\n")
-    os.replace(draft, path)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError), open(path) as file:
-            if file.read().strip() == url:
                 os.unlink(path)
 
 

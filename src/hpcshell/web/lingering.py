@@ -10,6 +10,10 @@ from typing import Any, Final
 
 LINGER: Final = 2.0
 """Seconds in which a client that was refused may read why."""
+LEFTOVER: Final = 128 << 20
+"""Bytes that it may still send meanwhile."""
+HURRY: Final = 1.0
+"""Seconds in which a client has to read on where the server ends."""
 SLOWEST: Final = 1 << 10
 """Bytes a second that a client has to read where more wait than the kernel keeps for it."""
 
@@ -29,6 +33,7 @@ class Lingering:
         self._patience = patience
         self._watch: asyncio.TimerHandle | None = None
         self._closing = False
+        self._dropped = 0
         self.more = False
 
     def __getattr__(self, name: str) -> Any:
@@ -53,6 +58,12 @@ class Lingering:
             self._transport.resume_reading()
             self._loop.call_later(LINGER, self.let_go)
 
+    def drop(self, count: int) -> None:
+        """So many more bytes came that nobody wants."""
+        self._dropped += count
+        if self._dropped > LEFTOVER:
+            self._transport.abort()
+
     def let_go(self) -> None:
         """Close it; what waits to be sent is sent, as long as somebody reads it."""
         self._closing = True
@@ -64,6 +75,13 @@ class Lingering:
         """See to it that what waits is read, and end the connection where it is not."""
         if self._watch is None:
             self._watch = self._loop.call_later(self._patience, self._look, self._unread())
+
+    def hurry(self) -> None:
+        """Have less patience from now on."""
+        self._patience = min(self._patience, HURRY)
+        if self._watch is not None:
+            self.rest()
+            self.watch()
 
     def rest(self) -> None:
         """Watch no longer: what waited has been read, or nobody is there."""

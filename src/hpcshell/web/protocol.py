@@ -53,7 +53,8 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
-            return  # what was refused already
+            self._ending.drop(len(data))  # what was refused already
+            return
         if self._in_head and self._timer is None:
             self._await_head()
         self._size += len(data)
@@ -124,9 +125,7 @@ class Protocol(HttpToolsProtocol):
             cycle.message_event.set()
             self._ending.let_go()
             return
-        if self.flow.write_paused:
-            self.transport.abort()  # nobody reads it
-            return
+        self._ending.hurry()
         super().shutdown()
 
     def _await_head(self) -> None:

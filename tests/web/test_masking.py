@@ -31,6 +31,10 @@ def test_no_token_is_ever_written(before: str, after: str) -> None:
         "GET /x?token=s3cret&limit=3",
         "GET /x?access%5Ftoken=s3cret",
         f"GET /x?{quote('password')}=s3cret",
+        "GET /x?access%255Ftoken=s3cret",
+        f"GET /x?a={SECRET.replace('_', '%25255f')}",
+        f"GET /x?a={SECRET.replace('_', '%%32%%335%35f')}",
+        "x-hpc-proxy-secret: s3cret",
         "postgresql://ann:s3cret@db.example.org/track",
         "(b'cookie', b's3cret')",
     ],
@@ -48,6 +52,14 @@ def test_no_secret_is_ever_written(line: str) -> None:
 )
 def test_all_else_is_written_as_it_is(line: str) -> None:
     assert masked(line) == line
+
+
+@given(st.integers(0, 40))
+def test_however_often_a_token_is_encoded_it_is_not_written(times: int) -> None:
+    text = SECRET
+    for number in range(times):
+        text = "".join(f"%{ord(each):02x}" for each in text) if number < 2 else quote(text)
+    assert MASK in masked(f"GET /{text}")
 
 
 def test_a_line_of_the_log_is_one_line_of_printable_text() -> None:

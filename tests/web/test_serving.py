@@ -24,10 +24,12 @@ from hpcshell.core.settings_web import WebSettings
 from hpcshell.machine.paths import places
 from hpcshell.web import serving as ours
 from hpcshell.web.context import Context
+from hpcshell.web.published import published
 from hpcshell.web.security.authentication import Authentication
 from hpcshell.web.security.gate import EVENTS, Gate
 from hpcshell.web.serving import Where, listen, server_of
 from tests.conftest import Hpc
+from tests.support.disks import fill, small_disk
 from tests.support.web import Server, serving
 
 Task = asyncio.Task[Any]
@@ -39,6 +41,46 @@ def test_the_address_stands_in_a_file_as_long_as_it_answers(server: Server) -> N
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert server.end() == 0
     assert not path.exists()
+
+
+def test_as_long_as_one_server_answers_its_address_stands_in_the_file(server: Server) -> None:
+    path = Path(places(os.environ).web_address)
+    with serving() as second, serving() as third:
+        assert path.read_text() == third.url + "\n"
+        assert second.end() == 0
+        assert path.read_text() == third.url + "\n"
+        third.process.kill()  # leaves what it wrote
+        third.process.wait()
+        with serving() as fourth:
+            assert path.read_text() == fourth.url + "\n"
+            assert fourth.end() == 0
+        assert path.read_text() == server.url + "\n"
+    assert server.end() == 0
+    assert sorted(path.parent.glob("web.url*")) == []
+
+
+def test_a_restart_on_a_full_disk_says_so(tmp_path: Path, hpc: Hpc) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        env = {"HPCSHELL_HOME": str(disk / "home")}
+        assert hpc("web", "token", "create", env=env).returncode == 0
+        fill(disk)
+        done = hpc("web", "--port", "0", env=env)
+        assert done.returncode == 1
+        assert "the disk of the tracker's database has 0" in done.stderr
+        assert f"make room in {disk}/home/state" in done.stderr
+        (disk / "ballast").unlink()
+        with serving(env=env) as server:
+            assert server.ask("GET", "/healthz").status == 200
+
+
+def test_where_the_address_cannot_be_written_it_serves_and_warns(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        fill(disk)
+        with published(str(disk / "web.url"), "http://127.0.0.1:1"):
+            assert "HPC_TRACK_URL=http://127.0.0.1:1" in caplog.text
+        assert [each.name for each in disk.iterdir()] == ["ballast"]
 
 
 def test_a_port_that_is_in_use_is_refused(server: Server, hpc: Hpc) -> None:

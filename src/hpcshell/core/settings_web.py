@@ -23,8 +23,20 @@ class WebSettings(Section, frozen=True, kw_only=True):
     ] = ()
     proxies: Annotated[
         tuple[str, ...],
-        key("words", "addresses of reverse proxies whose word on who is calling is taken"),
+        key(
+            "words",
+            "reverse proxies whose word on who is calling is taken: addresses (one of this machine"
+            " needs `proxy_secret`), or `uid:www-data` for one that comes over the Unix socket",
+        ),
     ] = ()
+    proxy_secret: Annotated[
+        str,
+        key(
+            "text",
+            "the path of a file, of mode 0600, with a secret that proxies known by their address"
+            " have to send in X-Hpc-Proxy-Secret; empty: none",
+        ),
+    ] = ""
     proxy_header: Annotated[
         str, key("text", "the header in which such a proxy says who is calling")
     ] = "X-Forwarded-User"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,6 +22,7 @@ from hpcshell.machine.paths import Places
 from hpcshell.track.artifacts import Artifacts
 from hpcshell.track.store.store import Store
 from hpcshell.web.answers.sharing import Latest, Shared
+from hpcshell.web.answers.slots import Slots
 from hpcshell.web.apart import Apart
 from hpcshell.web.counting import Counts
 from hpcshell.web.events.hub import Hub
@@ -34,7 +34,7 @@ ASKING: Final = 16
 """Threads that speak to the daemon and to clusters, some of which are slow."""
 READY: Final = 2.0
 """Seconds for which it is believed that the server can work, or that it cannot."""
-STREAMS: Final = 3
+STREAMS: Final = 4
 """Long answers that are made at a time: each holds a connection for as long as it is read."""
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Context:
         self.artifacts = Artifacts(
             settings.track.artifacts or places.track.artifacts, settings.web.upload_limit
         )
-        self.streams = threading.Semaphore(STREAMS)
+        self.streams = Slots(STREAMS)
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
         self._askers = ThreadPoolExecutor(ASKING, thread_name_prefix="ask")
 

@@ -10,10 +10,15 @@ from urllib.parse import unquote
 from hpcshell.core.words import safe
 
 MASK: Final = "***"
+LAYERS: Final = 8
+"""Times that a line may be encoded: one that is more often is not written."""
+_PERCENT: Final = re.compile(r"%(?:25)+")
+"""A percent sign, however often it is encoded."""
 _SECRETS: Final = (
     re.compile(r"hpc_[A-Za-z0-9_-]{8,}"),
     re.compile(
-        r"(?i)((?:proxy-)?authorization|cookie|set-cookie|x-csrf-token|x-hpc-signature)"
+        r"(?i)((?:proxy-)?authorization|cookie|set-cookie|x-csrf-token|x-hpc-signature"
+        r"|x-hpc-proxy-secret)"
         r"(['\"]?\s*[:=,]\s*b?['\"]?)[^\r\n'\"]+"
     ),
     re.compile(
@@ -26,9 +31,13 @@ _SECRETS: Final = (
 
 def masked(text: str) -> str:
     """The text without tokens, cookies, signatures and passwords, however an address says them."""
-    plain = unquote(text) if "%" in text else text
-    found = _masked(plain)
-    return text if found == plain else found
+    plain = text
+    for _ in range(LAYERS):
+        before, plain = plain, unquote(_PERCENT.sub("%", plain)) if "%" in plain else plain
+        if plain == before:
+            found = _masked(plain)
+            return text if found == plain else found
+    return MASK
 
 
 def _masked(text: str) -> str:

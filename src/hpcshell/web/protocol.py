@@ -1,4 +1,4 @@
-"""HTTP as uvicorn speaks it, with bounds on the head of a request and an end for its streams."""
+"""HTTP as uvicorn speaks it, with bounds on all that is no body, and an end for its streams."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import socket
 import struct
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from hpcshell.core.errors import HpcError, Wrong
 from hpcshell.web.answers.problems import answer_of
+from hpcshell.web.lingering import Lingering
 from hpcshell.web.requests.errors import Ending, HeadTooLarge
 from hpcshell.web.security.authentication import PEER
 from hpcshell.web.security.gate import STREAM
@@ -18,16 +19,14 @@ from hpcshell.web.security.heads import guarded
 from hpcshell.web.security.limits import unknown_method
 
 HEAD: Final = 64 << 10
-"""Bytes of a request's line and headers."""
+"""Bytes of a request's line and headers, and of what stands between the parts of its body."""
 HEADERS: Final = 100
-LINGER: Final = 2.0
-"""Seconds in which a client that was refused may read why."""
-HASTE: Final = 0.5
-"""The same where the server ends."""
+"""Most of them, and most trailers."""
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection. `patience`: seconds in which the head of a request has to be there."""
+    """One connection. `patience`: seconds in which the head of a request has to be there, and in
+    which its client has to read on."""
 
     patience: float = 30.0
 
@@ -36,25 +35,29 @@ class Protocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._in_head = True
         self._size = 0
+        """Bytes that came since a head was complete, or a part of a body was there."""
+        self._trailers = 0
         self._peer: int | None = None
         self._refusal: HpcError | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(Lingering(transport, self.loop))  # type: ignore[arg-type]
+        ending = Lingering(transport, self.loop, self.patience)
+        super().connection_made(ending)  # type: ignore[arg-type]
         self._peer = _peer_of(transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._ending.rest()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
-            return  # what was refused already
+            self._ending.drop(len(data))  # what was refused already
+            return
         if self._in_head and self._timer is None:
             self._await_head()
-        if self._in_head:
-            self._size += len(data)  # set to 0 where the head is complete
+        self._size += len(data)
         super().data_received(data)
         if self._size > HEAD and not self.transport.is_closing():
             self._refuse(_too_large())
@@ -64,20 +67,46 @@ class Protocol(HttpToolsProtocol):
         if self._peer is not None:
             self.scope[PEER] = self._peer  # type: ignore[typeddict-unknown-key]
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+            return
+        # A trailer: it comes when the headers have decided everything, and is none of them.
+        self._trailers += 1
+        if self._trailers > HEADERS:
+            self._refusal = _too_large()
+            raise ValueError("refused")
+
+    def on_body(self, body: bytes) -> None:
+        self._size = 0
+        super().on_body(body)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._ending.watch()
+
+    def resume_writing(self) -> None:
+        if not self.transport.is_closing():
+            self._ending.rest()
+        super().resume_writing()
+
     def eof_received(self) -> None:
         self._ending.let_go()
 
     def on_headers_complete(self) -> None:
         self._stop_timer()
-        self._in_head, self._size, self._ending.more = False, 0, True
-        self._refusal = self._fault()
+        self._in_head, self._size, self._trailers, self._ending.more = False, 0, 0, True
+        self._refusal = _fault(self.parser.get_method(), self.url, self.headers)
         if self._refusal is not None:
             raise ValueError("refused")
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._in_head, self._ending.more = True, False
+        self._in_head, self._size, self._ending.more = True, 0, False
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, _closing_if_unread(cycle, app))
 
     @property
     def _ending(self) -> Lingering:
@@ -89,90 +118,78 @@ class Protocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """End what would go on for ever, refuse what is still being sent; let the rest finish."""
         cycle = self.cycle
-        self._ending.linger = HASTE
+        self._ending.hurry()
         if cycle is None or cycle.response_complete or self.pipeline:
             super().shutdown()
         elif cycle.scope.get(STREAM):
             if cycle.chunked_encoding and not self.transport.is_closing():
                 self.transport.write(b"0\r\n\r\n")
-            self._give_up()
+            _break_off(cycle)
             self._ending.let_go()
         elif cycle.more_body and not cycle.response_started:
             self._refuse(Ending())
-            self._give_up()
         else:
             super().shutdown()
 
-    def _give_up(self) -> None:
-        """To the application it is as if the client had gone."""
-        self.cycle.disconnected = True
-        self.cycle.message_event.set()
-
-    def _fault(self) -> HpcError | None:
-        if self.parser.get_method() == b"CONNECT":
-            return unknown_method()
-        if not self.url.startswith(b"/"):
-            return Wrong("the address must begin with /", "this is no proxy")
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        return _too_large() if size > HEAD or len(self.headers) > HEADERS else None
-
     def _await_head(self) -> None:
-        self._timer = self.loop.call_later(self.patience, self._too_late)
+        self._timer = self.loop.call_later(self.patience, self._ending.let_go)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _too_late(self) -> None:
-        if not self.transport.is_closing():
-            self._ending.let_go()
-
     def _refuse(self, error: HpcError) -> None:
+        self._stop_timer()
+        self._ending.more = True
+        if _break_off(self.cycle):
+            self.transport.close()
+            return
         answer = answer_of(error, "/")
         lines = [f"HTTP/1.1 {answer.status} \r\n".encode("ascii")]
         headers = [pair for pair in guarded(answer.headers) if pair[0] != b"connection"]
         lines += [b"%s: %s\r\n" % pair for pair in [*headers, (b"connection", b"close")]]
-        self._stop_timer()
-        self._ending.more = True
         self.transport.write(b"".join([*lines, b"\r\n", answer.body]))
         self.transport.close()
 
 
-class Lingering:
-    """A transport that, closed while the client still sends, lets it read the answer first. To
-    close at once would reset the connection, and the answer would be lost.
+def _closing_if_unread(cycle: RequestResponseCycle, app: Any) -> Any:
+    """The application; what it answers before it has all of a body ends the connection, for nobody
+    wants the rest."""
 
-    `more`: whether the client still sends. `linger`: for how long it is let, in seconds."""
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        async def sent(message: Any) -> None:
+            if cycle.more_body and not cycle.response_started:
+                cycle.keep_alive = False
+            await send(message)
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._closing = False
-        self.more = False
-        self.linger = LINGER
+        try:
+            await app(scope, receive, sent)
+        except asyncio.CancelledError:  # the server ends, and has waited for long enough
+            cycle.disconnected = True
+            cycle.transport.abort()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+    return answering
 
-    def is_closing(self) -> bool:
-        """Whether nothing is to be written any more."""
-        return self._closing or self._transport.is_closing()
 
-    def close(self) -> None:
-        """What asyncio's does."""
-        if not self.more:
-            self.let_go()
-        elif not self.is_closing():
-            self._closing = True
-            self._transport.write_eof()
-            self._transport.resume_reading()
-            self._loop.call_later(self.linger, self.let_go)
+def _break_off(cycle: RequestResponseCycle | None) -> bool:
+    """End the request that is at work; whether its answer has begun, so that no other can be
+    given."""
+    if cycle is None or cycle.response_complete:
+        return False
+    cycle.disconnected = True
+    cycle.message_event.set()
+    return cycle.response_started
 
-    def let_go(self) -> None:
-        """Close it at once."""
-        self._closing = True
-        self._transport.close()
+
+def _fault(method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> HpcError | None:
+    """What is wrong with the head of a request."""
+    if method == b"CONNECT":
+        return unknown_method()
+    if not url.startswith(b"/"):
+        return Wrong("the address must begin with /", "this is no proxy")
+    size = len(url) + sum(len(name) + len(value) for name, value in headers)
+    return _too_large() if size > HEAD or len(headers) > HEADERS else None
 
 
 def _too_large() -> HpcError:

@@ -32,6 +32,7 @@ from hpcshell.track.store.opening import open_store, url_of
 from hpcshell.web.app import make_app
 from hpcshell.web.context import Context
 from hpcshell.web.protocol import Protocol
+from hpcshell.web.published import published
 from hpcshell.web.tasks.running import at_work
 
 IDLE: Final = 75
@@ -72,7 +73,11 @@ def serve(settings: Settings, places: Places, where: Where, say: Say) -> None:
         _share_heaps()
         context = Context(settings, places, open_store(url_of(settings.track.url, places)))
         try:
-            server = server_of(make_app(context), settings.web)
+            app = make_app(context)
+            if listener.family == socket.AF_UNIX and app.authentication.proxies.uids:
+                # The kernel tells us who comes, and so may proxies.
+                os.chmod(listener.getsockname(), 0o666)
+            server = server_of(app, settings.web)
             reachable = bool(where.socket or settings.web.proxies) or _has_tokens(context)
             server.ready = lambda: say(url, reachable)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -92,7 +97,7 @@ async def _run(server: Server, context: Context, listener: socket.socket, url: s
         loop.add_signal_handler(number, server.end)
     gc.collect()
     gc.freeze()  # what stays for good is not looked through again while somebody waits
-    with _published(context.places.web_address, url):
+    with published(context.places.web_address, url):
         async with at_work(context):
             await server.serve(sockets=[listener])
 
@@ -230,21 +235,6 @@ def _unlinked(path: str) -> Iterator[None]:
     finally:
         if path:
             with contextlib.suppress(OSError):
-                os.unlink(path)
-
-
-@contextlib.contextmanager
-def _published(path: str, url: str) -> Iterator[None]:
-    """The URL stands in a file meanwhile, for clients on this machine."""
-    draft = f"{path}.{os.getpid()}"
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(url + "\n")
-    os.replace(draft, path)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError), open(path) as file:
-            if file.read().strip() == url:
                 os.unlink(path)
 
 

@@ -139,12 +139,15 @@ def test_what_cannot_be_exported_is_told_before_anything_is_sent(
 def test_more_exports_than_can_be_made_at_a_time_are_put_off(
     api: httpx.Client, experiment: str, context: Context
 ) -> None:
-    for _ in range(STREAMS):
-        context.streams.acquire()
+    for number in range(STREAMS):
+        assert context.streams.take(f"user {number}") is None
     answer = api.get(f"{experiment}/export")
     assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
-    context.streams.release()
+    context.streams.leave("user 0")
     assert api.get(f"{experiment}/export").status_code == 200
+    assert context.streams.take("tester") is None
+    answer = api.get(f"{experiment}/export")
+    assert (answer.status_code, "of yours" in answer.text) == (503, True)
 
 
 def test_a_form_that_the_server_cannot_make_is_not_the_callers_fault(

@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 
 from hpcshell.machine.configfiles import daemon_settings
 from hpcshell.machine.paths import places
-from hpcshell.track.store import opening, readiness, store
+from hpcshell.track.store import opening, readiness, room, store
 from hpcshell.track.store.opening import open_store, url_of
 from hpcshell.track.store.trouble import Full
 from hpcshell.web.answers.sharing import Latest
@@ -52,7 +52,7 @@ def refused(client: httpx.Client) -> tuple[int, str]:
 def test_a_full_disk_is_told_until_there_is_room(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readiness, "FLOOR", 64 << 10)
+    monkeypatch.setattr(room, "FLOOR", 64 << 10)
     with (
         small_disk(tmp_path / "disk") as disk,
         served(f"sqlite:///{disk}/track.db") as (client, _),
@@ -69,7 +69,7 @@ def test_a_change_that_found_no_room_is_remembered_until_one_is_written(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where a quota is used up: the disk itself has room."""
-    monkeypatch.setattr(readiness, "FLOOR", 0)
+    monkeypatch.setattr(room, "FLOOR", 0)
     with (
         small_disk(tmp_path / "disk") as disk,
         served(f"sqlite:///{disk}/track.db") as (client, context),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import stat
 import time
 from typing import Any, Final
 
@@ -13,10 +15,11 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from hpcshell.core.errors import NotYet, Wrong
 from hpcshell.machine.paths import Places
 from hpcshell.track.store.migrating import migrate, version
+from hpcshell.track.store.room import check_room
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.trouble import translated
 
-READERS: Final = 8
+READERS: Final = 12
 """Connections that read at the same time; there is one more, which sees that others wrote."""
 CACHE: Final = 32 << 10
 """Kibibytes of pages that all readers keep, and that the writer keeps."""
@@ -47,6 +50,7 @@ def open_store(url: URL) -> Store:
     lite = url.get_backend_name() == "sqlite"
     if lite and url.database:
         os.makedirs(os.path.dirname(os.path.abspath(url.database)), mode=0o700, exist_ok=True)
+        _make_private(url.database)
     try:
         readers = _engine(url, "BEGIN", pool_size=READERS + 1)
         writer = _engine(url, "BEGIN IMMEDIATE", pool_size=1)
@@ -59,8 +63,22 @@ def open_store(url: URL) -> Store:
     try:
         migrate(readers, writer)
     except SQLAlchemyError as error:
+        if lite and url.database:
+            check_room(url.database)  # SQLite says only that a file beside it cannot be made
         raise translated(error) from error
     return Store(readers, writer)
+
+
+def _make_private(path: str) -> None:
+    """Make the file, empty, for its owner alone: SQLite gives those beside it the same mode. One
+    that anybody may read, as the umask had it, is no longer."""
+    with contextlib.suppress(FileExistsError, OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    for each in (path, path + "-wal", path + "-shm"):
+        with contextlib.suppress(OSError):
+            found = os.stat(each)
+            if found.st_mode & stat.S_IRWXO and found.st_uid == os.geteuid():
+                os.chmod(each, stat.S_IMODE(found.st_mode) & ~0o077)
 
 
 def version_of(url: URL) -> str | None:

@@ -5,19 +5,14 @@ A write costs an fsync, so none is tried where one has succeeded a short while a
 
 from __future__ import annotations
 
-import os
 from typing import Final
 
 from sqlalchemy import Connection, text
 
-from hpcshell.core.units import format_size
-from hpcshell.core.words import quote
+from hpcshell.track.store.room import check_room
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import secrets
-from hpcshell.track.store.trouble import Full
 
-FLOOR: Final = 16 << 20
-"""Bytes free: with fewer SQLite cannot be expected to go on."""
 BELIEVED: Final = 60.0
 """Seconds for which a change that was committed says that others can be."""
 
@@ -32,19 +27,9 @@ def check(store: Store) -> None:
     with store.reading() as connection:
         connection.execute(text("SELECT 1")).one()
     if store.file is not None:
-        _check_room(os.path.dirname(os.path.abspath(store.file)))
+        check_room(store.file)
     if not store.has_written(BELIEVED):
         store.change(_write)
-
-
-def _check_room(directory: str) -> None:
-    disk = os.statvfs(directory)
-    free = disk.f_bavail * disk.f_frsize
-    if free < FLOOR:
-        raise Full(
-            f"the disk of the tracker's database has {format_size(free)} left",
-            f"make room in {quote(directory)}: less than {format_size(FLOOR)} is too little",
-        )
 
 
 def _write(connection: Connection) -> None:

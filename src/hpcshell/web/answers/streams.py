@@ -1,6 +1,7 @@
 """What is made bit by bit from the store, sent as it is made.
 
-return await streamed(context, lambda connection: runs_table(...), "runs.csv", TYPES["csv"])
+made = Export(lambda connection: runs_table(...), "runs.csv", TYPES["csv"])
+return await streamed(context, caller.user, made)
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
+import msgspec
 from litestar.response import Stream
 from sqlalchemy import Connection
 
 from hpcshell.core.errors import NotYet
 from hpcshell.web.answers.downloads import disposition
-from hpcshell.web.context import STREAMS, Context
+from hpcshell.web.context import Context
 
 LEAST: Final = 1 << 16
 """Bytes that are sent at once, but for the last."""
@@ -22,29 +24,36 @@ LEAST: Final = 1 << 16
 Making = Callable[[Connection], Iterator[bytes]]
 
 
-async def streamed(context: Context, making: Making, name: str, kind: str) -> Stream:
-    """An answer with these bytes, to be saved under a name. Raises what the making of the first of
-    them does, and `NotYet` where too many are being made."""
-    taken = context.streams.acquire(blocking=False)
-    if not taken:
-        raise NotYet(f"{STREAMS} exports are being made already", "try again when one has ended")
-    source = _Source(context)
+class Export(msgspec.Struct, frozen=True):
+    """What is made, the name under which it is to be saved, and its media type."""
+
+    making: Making
+    name: str
+    kind: str
+
+
+async def streamed(context: Context, user: str, export: Export) -> Stream:
+    """An answer with these bytes, for this user. Raises what the making of the first of them does,
+    and `NotYet` where too many are being made."""
+    if why := context.streams.take(user):
+        raise NotYet(why, "try again when it has ended")
+    source = _Source(context, user)
     try:
-        first = await context.work(source.begin, making)
+        first = await context.work(source.begin, export.making)
     except BaseException:  # also where whoever asked is gone: what is held is let go of
         await context.work(source.close)
         raise
-    headers = {"Content-Disposition": disposition(name), "Content-Type": kind}
+    headers = {"Content-Disposition": disposition(export.name), "Content-Type": export.kind}
     return Stream(_blocks(context, source, first), headers=headers)
 
 
 class _Source:
     """The bytes, and what has to be let go of when they have been taken."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, user: str) -> None:
         self._context = context
         self._held = contextlib.ExitStack()
-        self._held.callback(context.streams.release)
+        self._held.callback(context.streams.leave, user)
         self._bytes: Iterator[bytes] = iter(())
 
     def begin(self, making: Making) -> bytes:

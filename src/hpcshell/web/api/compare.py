@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
@@ -18,13 +18,13 @@ from hpcshell.track.store import compare, experiments, leaderboard
 from hpcshell.track.store.leaderboard import Best, By
 from hpcshell.track.store.paging import Wanted
 from hpcshell.web.answers.asking import read
-from hpcshell.web.answers.streams import streamed
+from hpcshell.web.answers.streams import Export, streamed
 from hpcshell.web.api.runs import prices
 from hpcshell.web.context import Context
 from hpcshell.web.openapi import ANSWERS
 from hpcshell.web.requests.addresses import Id, number_of
 from hpcshell.web.requests.listing import Filter, asked
-from hpcshell.web.security.callers import READ, needs
+from hpcshell.web.security.callers import READ, caller_of, needs
 
 _TAGS: Final = ["compare"]
 KINDS: Final = tuple(kind.partition(";")[0] for kind in TYPES.values())
@@ -117,6 +117,7 @@ async def best(
     "JSON, JSON lines or Parquet. All that `filter` lets through, whatever `limit` is.",
 )
 async def export(
+    request: Request[Any, Any, Any],
     context: NamedDependency[Context],
     id: Id,
     wanted: NamedDependency[Wanted],
@@ -136,7 +137,8 @@ async def export(
         run_ids = (run.run_id for run in every_run(connection, chosen))
         return points_table(connection, run_ids, format, keys=keys)
 
-    return await streamed(context, making, f"experiment-{number}-{what}.{format}", TYPES[format])
+    made = Export(making, f"experiment-{number}-{what}.{format}", TYPES[format])
+    return await streamed(context, caller_of(request).user, made)
 
 
 handlers: Final[list[Any]] = [beside, best, export]

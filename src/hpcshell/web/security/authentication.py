@@ -8,14 +8,13 @@ import os
 from typing import Any, Final
 
 from hpcshell.core.errors import HpcError
-from hpcshell.core.settings_web import WebSettings
 from hpcshell.web.context import Context
 from hpcshell.web.requests.errors import TooMany
-from hpcshell.web.security import sessions
+from hpcshell.web.security import limits, sessions
 from hpcshell.web.security.callers import ROLES, Caller, Unauthenticated
 from hpcshell.web.security.guessing import Guesses
 from hpcshell.web.security.heads import Head
-from hpcshell.web.security.limits import TOKEN
+from hpcshell.web.security.proxies import Proxies
 from hpcshell.web.security.tokens import Tokens
 
 GUESSES: Final = 10
@@ -31,7 +30,9 @@ class Authentication:
 
     def __init__(self, context: Context) -> None:
         self.tokens = Tokens(context)
-        self._web: WebSettings = context.settings.web
+        self.proxies = Proxies(context.settings.web)
+        self._unknown = limits.rates(context.settings.web)
+        """How often each peer has sent what had to be looked up."""
         self._guesses = Guesses(GUESSES)
         self._mistakes = Guesses(MISTAKES)
 
@@ -40,31 +41,25 @@ class Authentication:
         given = head.headers.get(b"authorization")
         if given is not None:
             token = _token_in(given)
-            caller = await self.tokens.caller(token)
+            caller = await self._whose(head, token)
             if caller is None:
-                might_be = TOKEN.fullmatch(token) is not None
+                might_be = limits.TOKEN.fullmatch(token) is not None
                 raise self.failed(head, given.decode("latin-1"), guess=might_be)
             return caller
         session = sessions.cookies_of(head).get(sessions.name_of(head), "")
-        if session and (caller := await self.tokens.caller(session, session=True)):
+        if session and (caller := await self._whose(head, session, session=True)):
             return caller
-        if (uid := scope.get(PEER)) is not None and uid in (0, os.geteuid()):
+        uid = scope.get(PEER)
+        if uid in (0, os.geteuid()) and uid not in self.proxies.uids:
             return Caller(user=f"uid {uid}", role="admin", rights=ROLES["admin"], how="socket")
-        return self._told_by_proxy(head)
+        return self.proxies.told(head, uid)
 
-    def _told_by_proxy(self, head: Head) -> Caller | None:
-        said = head.headers.get(self._web.proxy_header.lower().encode())
-        if said is None or not head.peer or head.peer not in self._web.proxies:
-            return None
-        user = said.decode("utf-8", "replace").strip()
-        if not user or b"," in said:
-            return None
-        role = "user"
-        if user in self._web.admins:
-            role = "admin"
-        elif user in self._web.operators:
-            role = "operator"
-        return Caller(user=user, role=role, rights=ROLES[role], how="proxy")
+    async def _whose(self, head: Head, text: str, *, session: bool = False) -> Caller | None:
+        """Whom a token stands for. To find out costs a look into the store, unless it was right
+        before; raises `TooMany` for a peer who makes us look too often."""
+        if not self.tokens.is_known(text):
+            limits.check_rate(self._unknown, head.peer)
+        return await self.tokens.caller(text, session=session)
 
     def failed(self, head: Head, word: str, *, guess: bool = True) -> HpcError:
         """The error for a word that is no token, or nobody's. Different ones are counted, and who

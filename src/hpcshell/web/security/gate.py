@@ -28,8 +28,6 @@ STREAM: Final = "hpcshell.stream"
 EVENTS: Final = b"text/event-stream"
 STANDS_FOR: Final = {"HEAD": "GET", "OPTIONS": "ALLOWED"}
 """What routes are asked instead. No route takes the second, and the refusal names what it takes."""
-BURST: Final = 2.0
-"""Seconds' worth of requests that may come at once."""
 _ALIASES: Final = ("/experiments", "/runs", "/webhooks")
 _log: Final = logging.getLogger("hpcshell.web")
 
@@ -48,8 +46,8 @@ class Gate:
         self._web = web
         self._is_open = is_open
         self._hosts = Hosts(self._web.hosts)
-        self._rates = limits.Rates(self._web.rate, self._web.rate * BURST)
-        self._authentication = authentication
+        self._rates = limits.rates(self._web)
+        self.authentication = authentication
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -89,7 +87,7 @@ class Gate:
         check_origin(head)
         limits.check_method(head)
         limits.check_address(head)
-        caller = await self._authentication.caller(head, scope)
+        caller = await self.authentication.caller(head, scope)
         limits.check_rate(self._rates, head.peer if caller is None else (caller.user, caller.token))
         if caller is not None:
             scope[CALLER] = caller

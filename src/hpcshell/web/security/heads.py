@@ -13,10 +13,12 @@ Scope = Any
 
 HEAD: Final = "hpcshell.head"
 """Key of the ASGI scope under which the `Head` is."""
+PROXY_SECRET: Final = b"x-hpc-proxy-secret"
+"""The header by which a proxy shows that it is one."""
 ONCE: Final = frozenset(
     (
         *(b"host", b"authorization", b"content-length", b"content-type", b"content-encoding"),
-        *(b"origin", b"cookie", b"transfer-encoding", b"sec-fetch-site"),
+        *(b"origin", b"cookie", b"transfer-encoding", b"sec-fetch-site", PROXY_SECRET),
     )
 )
 """Headers that mean nothing sure when they come twice."""

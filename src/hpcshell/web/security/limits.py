@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from hpcshell.core.errors import Wrong
+from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.settings_web import WebSettings
 from hpcshell.web.requests.errors import MethodNotAllowed, TooLarge, TooMany, Unsupported
 from hpcshell.web.security.heads import Head
@@ -33,6 +33,8 @@ DEEPEST: Final = 64
 """Brackets within brackets of a JSON document."""
 DIGITS: Final = 18
 """Of the length of a body."""
+BURST: Final = 2.0
+"""Seconds' worth of requests that may come at once."""
 PEERS: Final = 10_000
 """Callers whose rate is remembered."""
 
@@ -65,7 +67,11 @@ def unknown_method() -> MethodNotAllowed:
 
 
 def check_address(head: Head) -> None:
-    """Raises `Wrong` where a secret stands in the address, or another method."""
+    """Raises `Wrong` where a secret stands in the address, or another method, and `NotFound` where
+    a part of it is empty: routes would pass over it, and what we know by how an address begins
+    would not hold."""
+    if "//" in head.path:
+        raise NotFound("there is nothing at an address with // in it", "write / once")
     if not head.query and "hpc_" not in head.path:
         return
     try:
@@ -180,6 +186,11 @@ class Rates:
         if len(self._buckets) > PEERS:
             self._buckets.popitem(last=False)
         return wait
+
+
+def rates(web: WebSettings) -> Rates:
+    """As often as the configuration lets one ask."""
+    return Rates(web.rate, web.rate * BURST)
 
 
 def check_rate(rates: Rates, who: object) -> None:

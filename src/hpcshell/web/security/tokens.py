@@ -52,6 +52,10 @@ class Tokens:
             return None
         return known.caller if known.token.valid(clock.now()) else None
 
+    def is_known(self, text: str) -> bool:
+        """Whether it was somebody's when it was asked for last: nobody guesses at it."""
+        return tokens.digest_of(text) in self._known
+
     def forget(self) -> None:
         """Ask the store again: a token has been revoked."""
         self._known.clear()

@@ -40,10 +40,10 @@ def active() -> ActiveRun | None:
     return enclosing() or (going[-1] if going else None)
 
 
-def log(step: int | None = None, **metrics: Any) -> None:
+def log(metrics: Any = None, /, step: int | None = None, **more: Any) -> None:
     """Record metrics of the run at hand; see `ActiveRun.log`."""
     if run := _needed():
-        run.log_many(metrics, step)
+        run.log(metrics, step, **more)
 
 
 def log_many(metrics: Mapping[str, Any], step: int | None = None) -> None:

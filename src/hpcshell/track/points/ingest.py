@@ -35,7 +35,7 @@ from hpcshell.track.points.lines import (
     read_line,
 )
 from hpcshell.track.records import File
-from hpcshell.track.store import experiments, files, runs, texts
+from hpcshell.track.store import configs, experiments, files, runs, texts
 from hpcshell.track.store.runs import NewRun
 from hpcshell.track.store.tables import runs as runs_table
 from hpcshell.track.store.tables import sources
@@ -173,6 +173,7 @@ class Intake:
         self._run_id = run_id
         self._now = now
         self._user = user
+        self._at = 0
         self._metrics: dict[str, tuple[list[int], list[float], list[float]]] = {}
         self._there = self._run() is not None
 
@@ -181,6 +182,7 @@ class Intake:
         for line in lines.split(b"\n")[:-1]:
             if line and not line.isspace():
                 self.lines += 1
+                self._at = offset
                 try:
                     self._apply(line)
                 except HpcError as error:
@@ -273,8 +275,21 @@ class Intake:
         if (row := self._run()) is None:
             runs.create(connection, self._new(line), now)
             self._there = True
-        elif line.rank == 0 and row.status != "RUNNING" and self._later(line.t, row.ended_at):
-            runs.set_status(connection, self._run_id, "RUNNING", time=_instant(line.t), now=now)
+        elif line.rank == 0:
+            if row.status != "RUNNING" and self._later(line.t, row.ended_at):
+                runs.set_status(connection, self._run_id, "RUNNING", time=_instant(line.t), now=now)
+            if isinstance(line, RunLine):
+                self._go_on_with(line)
+
+    def _go_on_with(self, line: RunLine) -> None:
+        """The parameters that the run does not have yet. Those that it has otherwise it keeps."""
+        said = configs.flat(configs.plain(line.config)) | line.params
+        there = runs.params_of(self._connection, self._run_id, said)
+        if odd := [key for key, value in there.items() if said[key] != value]:
+            kept = f"param {quote(odd[0])} of run {self._run_id} is {quote(there[odd[0]])} already"
+            self._pass(Bad(self._at, kept))
+        if new := {key: value for key, value in said.items() if key not in there}:
+            runs.set_params(self._connection, self._run_id, new, self._now)
 
     def _new(self, line: RunLine | BareRunLine) -> NewRun:
         if isinstance(line, BareRunLine):

@@ -9,6 +9,7 @@ import math
 import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -87,7 +88,8 @@ def test_what_is_no_metric_in_first_place_is_said_once(first, tmp_path, caplog):
 
 
 def test_options_that_are_none_are_said_with_what_is_like_them(tmp_path, caplog):
-    with track.run("x", conifg={"a": 1}, nmae="z", url=5, dir=7) as run:  # type: ignore[call-arg]
+    odd: dict[str, Any] = {"conifg": {"a": 1}, "nmae": "z", "url": 5, "dir": 7}
+    with track.run("x", **odd) as run:
         pass
     said = [record.message for record in caplog.records]
     assert [
@@ -397,8 +399,8 @@ def test_what_fails_as_it_is_read_does_not_stop_training_and_is_told_once(tmp_pa
         for _ in range(3):
             run.params({"odd": Odd(a=1), "fine": 1})
             run.tag(Odd(a=1))
-            run.note(Odd(a=1))
-        run.artifact(tmp_path, name=7)
+            run.note(Odd(a=1))  # type: ignore[arg-type]
+        run.artifact(tmp_path, name=7)  # type: ignore[arg-type]
     lines = spooled(tmp_path / "spool")
     assert [line["v"] for line in of_kind("p", lines)] == [{"odd": "<Odd>", "fine": "1"}] * 3
     assert [line["path"] for line in of_kind("f", lines)] == ["7"]

@@ -227,7 +227,7 @@ def test_a_column_that_is_nearly_one_is_named(store: Store) -> None:
 def test_a_column_that_is_none_may_be_that_of_something_else(store: Store) -> None:
     with pytest.raises(Wrong) as told:
         page(store, sort="loss")
-    assert "metrics.loss, params.loss, tags.loss, job.COLUMN" in told.value.hint
+    assert "metrics.loss, params.loss, tags.loss, job.COLUMN" in str(told.value.hint)
 
 
 def test_a_cursor_that_was_tampered_with_is_refused(store: Store) -> None:

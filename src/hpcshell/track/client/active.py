@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, SupportsInt
 
 from hpcshell.core.errors import Wrong
 from hpcshell.track.client import lines, say
@@ -76,14 +76,14 @@ class ActiveRun:
 
     # --------------------------------------------------------------------------------- recording
 
-    def log(self, metrics: Any = None, /, step: int | None = None, **more: Any) -> None:
+    def log(self, metrics: Any = None, /, step: SupportsInt | None = None, **more: Any) -> None:
         """Record metrics of a step, keywords or a mapping; without a step, of the one after the
         last. A number in first place is the step."""
         if metrics is not None:
             more, step = _given(metrics, more, step)
         self.log_many(more, step)
 
-    def log_many(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+    def log_many(self, metrics: Mapping[str, Any], step: SupportsInt | None = None) -> None:
         """The same for names that no keyword may have: `{"train/loss": 0.3}`."""
         try:
             values: dict[str, float | str] = {}

@@ -91,15 +91,9 @@ def test_options_that_are_none_are_said_with_what_is_like_them(tmp_path, caplog)
     odd: dict[str, Any] = {"conifg": {"a": 1}, "nmae": "z", "url": 5, "dir": 7}
     with track.run("x", **odd) as run:
         pass
-    said = [record.message for record in caplog.records]
-    assert [
-        word for text in said for word in ("config?", "name?", "url is", "dir is") if word in text
-    ] == [
-        "config?",
-        "name?",
-        "url is",
-        "dir is",
-    ]
+    told = [record.message for record in caplog.records]
+    for text, word in zip(told, ("mean config?", "mean name?", "url is", "dir is"), strict=True):
+        assert word in text
     assert run.spool.path.startswith(str(tmp_path / "spool"))
 
 

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from hpcshell.cli.tracked import ran
+from hpcshell.cli.tracked import opened, ran
 from hpcshell.jobs.surroundings import here
 from hpcshell.track import run as begin
 from hpcshell.track.artifacts import Artifacts
@@ -180,7 +180,7 @@ def test_files_are_listed_and_fetched_wherever_they_lie(track: Cli, tmp_path: Pa
         for path, uri in named.items():
             files.put(connection, File(run_id=FIRST, path=path, uri=uri, created_at=1.0), NOW)
 
-    with open_store(new_database(here().track.database)) as store:
+    with opened().store as store:
         store.change(note)
 
     shown = track("track", "show", "aaa", check=True).out

@@ -56,8 +56,10 @@ def test_runs_that_fit_a_filter(cli: Cli) -> None:
 @pytest.mark.usefixtures("filled")
 def test_points_of_a_run(cli: Cli) -> None:
     said = cli("track", "export", "--points", "--run", TWO, "--metric", "loss", "--json")
-    found = [json.loads(line) for line in said.out.splitlines()]
-    assert [(row["step"], row["value"]) for row in found] == [(1, 9.0), (2, 0.25)]
+    assert [(row["step"], row["value"]) for row in said.json["rows"]] == [(1, 9.0), (2, 0.25)]
+    words = ("track", "export", "--points", "--run", TWO, "--format", "jsonl")
+    lines = [json.loads(line) for line in cli(*words).out.splitlines()]
+    assert [(row["step"], row["value"]) for row in lines] == [(1, 9.0), (2, 0.25)]
 
 
 @pytest.mark.usefixtures("filled")

@@ -106,6 +106,20 @@ def test_without_a_url_files_are_taken_into_the_store_here(spool, hpc, home):
     assert points(home, "a" * 32) == 10
 
 
+def test_files_of_which_nothing_is_new_are_not_listed_again(spool, hpc, home):
+    dead = spool / f"{'a' * 32}-{'b' * 20}.jsonl"
+    dead.write_bytes(dead.read_bytes().rpartition(b"\n")[0] + b"\n")
+    assert dead.name in hpc("track", "sync", spool, check=True).stdout
+    again = hpc("track", "sync", spool, check=True)
+    assert (again.stdout, again.stderr) == ("", "nothing is new in 1 spool file\n")
+    (row,) = json.loads(hpc("track", "sync", spool, "--json", check=True).stdout)["rows"]
+    assert (row["state"], row["new"]) == ("taken", 0)
+    with IngestServer() as server:
+        words = ("track", "sync", spool, "--url", server.url)
+        assert dead.name in hpc(*words, check=True).stdout
+        assert hpc(*words, check=True).stdout == ""
+
+
 def test_events_of_epilogs_are_taken_into_the_store_here(home, hpc, tmp_path):
     body = b"job_id=12&event=end&exit_code=3&cluster=frontier"
     key = webhook_key(places({"HPCSHELL_HOME": str(home)}))

@@ -72,7 +72,7 @@ def test_revoked_tokens_stay_on_the_list(hpc: Hpc) -> None:
     [
         (("create", "--role", "viewr"), 2, "did you mean viewer?"),
         (("create", "--role", "viewer", "--scope", "admin"), 2, "no right"),
-        (("create", "--expires", "soon"), 2, "duration"),
+        (("create", "--expires", "soon"), 2, "--expires: 'soon' is no duration"),
         (("revoke", "7"), 3, "there is no token 7"),
         (("revoke", "-1"), 2, ""),
         (("creat",), 2, "did you mean 'create'?"),
@@ -97,7 +97,18 @@ def test_the_address_for_programs(home: Path) -> None:
         assert server.process.stderr.read() == ""
 
 
-@pytest.mark.parametrize("words", [["web"], ["web", "token", "list"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["web"],
+        ["web", "token", "list"],
+        ["track", "runs"],
+        ["track", "best", "a", "b"],
+        ["track", "show", "@"],
+        ["track", "undo", "@"],
+        ["track", "migrate"],
+    ],
+)
 def test_without_the_extra_it_is_said_how_to_get_it(home: Path, words: list[str]) -> None:
     script = (
         "import sys\n"
@@ -108,6 +119,7 @@ def test_without_the_extra_it_is_said_how_to_get_it(home: Path, words: list[str]
         [sys.executable, "-c", script], capture_output=True, text=True, env=os.environ
     )
     assert done.returncode == 2
+    assert f"hpc {words[0]} needs" in done.stderr
     assert "pip install 'hpcshell[web]'" in done.stderr
 
 

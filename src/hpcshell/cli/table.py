@@ -53,6 +53,17 @@ def table(talk: Talk, columns: Sequence[Column], rows: Sequence[Sequence[str]]) 
     return lines
 
 
+def fits(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the lines of such a table fit in the window, if there is one."""
+    window = terminal_width()
+    if window is None:
+        return True
+    heads = [column.head for column in columns]
+    widths = [max(map(cells_wide, cells)) for cells in zip(heads, *rows, strict=True)]
+    _squeeze(columns, widths)
+    return sum(widths) + len(GAP) * (len(widths) - 1) <= window
+
+
 def _ascii(row: Sequence[str]) -> bool:
     return "".join(row).isascii()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -13,6 +13,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "experiments": ("track_experiments", "List the experiments."),
     "runs": ("track_runs", "List the runs of an experiment."),
     "show": ("track_runs", "Show all about runs."),
+    "files": ("track_files", "List the artifacts and checkpoints of a run."),
+    "fetch": ("track_files", "Fetch a file of a run."),
     "compare": ("track_compare", "Show runs beside each other."),
     "best": ("track_compare", "List the best runs of an experiment."),
     "export": ("track_export", "Write runs or metrics as CSV, JSON or Parquet."),
@@ -41,6 +43,12 @@ class Verbs(NearGroup):
             import_module(f"hpcshell.cli.{VERBS[cmd_name][0]}"), cmd_name
         )
         return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from hpcshell.cli.web import needed
+
+        with needed("hpc track"):
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from hpcshell.cli import exits
+from hpcshell.cli.sweep_words import counted
 from hpcshell.cli.talk import SCHEMA, Talk
-from hpcshell.cli.tracked import SHORT, Opened, opened
+from hpcshell.cli.tracked import SHORT, Opened, opened, say_where
 from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Refused, Wrong
 from hpcshell.core.units import DAY, duration
@@ -19,6 +20,8 @@ from hpcshell.core.words import quote, safe
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from hpcshell.track.records import Experiment
 
 STDIN: Final = "-"
 
@@ -37,10 +40,10 @@ def note(talk: Talk, run: str, text: str) -> int:
 
     said = sys.stdin.read() if text == STDIN else text
 
-    def work(connection: Connection, id: str) -> None:
-        runs.update(connection, id, note=said, now=time.time())
+    def work(connection: Connection, id: str, now: float) -> None:
+        runs.update(connection, id, note=said, now=now)
 
-    return _change(talk, (run,), work, "noted")
+    return _change(talk, (run,), Change(work, "noted"))
 
 
 @verb(
@@ -60,13 +63,13 @@ def tag(talk: Talk, words: tuple[str, ...], drop: tuple[str, ...]) -> int:
     if not named or not (given or drop):
         raise Wrong("name at least one tag and one run", "hpc track tag team=vision 3f2a90c1")
 
-    def work(connection: Connection, id: str) -> None:
+    def work(connection: Connection, id: str, now: float) -> None:
         if given:
-            runs.set_tags(connection, id, given, time.time())
+            runs.set_tags(connection, id, given, now)
         for key in drop:
-            runs.drop_tag(connection, id, key, time.time())
+            runs.drop_tag(connection, id, key, now)
 
-    return _change(talk, named, work, "tagged")
+    return _change(talk, named, Change(work, "tagged"))
 
 
 _experiment = click.option(
@@ -92,26 +95,30 @@ def delete(talk: Talk, runs: tuple[str, ...], experiment: str | None) -> int:
 
     _named(runs, experiment)
     if experiment is not None:
-        return _change_experiment(talk, experiment, experiments.delete, "deleted")
-    return _change(talk, runs, lambda c, id: kept.delete(c, id, time.time()), "deleted")
+        change = Change(experiments.delete, "deleted", "was deleted before", deleted=True)
+        return _change_experiment(talk, experiment, experiments.meant, change)
+    change = Change(kept.delete, "deleted", "was deleted before", deleted=True)
+    return _change(talk, runs, change)
 
 
-@verb("undo", "hpc track undo 3f2a90c1", "hpc track undo --experiment 12", changes=True)
+@verb("undo", "hpc track undo 3f2a90c1", "hpc track undo --experiment mnist", changes=True)
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @_experiment
 def undo(talk: Talk, runs: tuple[str, ...], experiment: str | None) -> int:
     """Bring back what was deleted.
 
-    An experiment comes back with the runs that were deleted with it; name it by its number:
-    hpc track experiments --deleted.
+    An experiment comes back with the runs that were deleted with it. Where several that are
+    deleted have its name, the latest is meant; hpc track experiments --deleted has their numbers.
     """
     from hpcshell.track.store import experiments
     from hpcshell.track.store import runs as kept
 
     _named(runs, experiment)
     if experiment is not None:
-        return _change_experiment(talk, experiment, experiments.restore, "restored")
-    return _change(talk, runs, lambda c, id: kept.restore(c, id, time.time()), "restored")
+        change = Change(experiments.restore, "restored", "is not deleted", deleted=False)
+        return _change_experiment(talk, experiment, experiments.meant_deleted, change)
+    change = Change(kept.restore, "restored", "is not deleted", deleted=False)
+    return _change(talk, runs, change)
 
 
 @verb("purge", "hpc track purge --dry-run", "hpc track purge --older-than 7d --yes", changes=True)
@@ -133,8 +140,9 @@ def purge(talk: Talk, older_than: str | None, yes: bool) -> int:
     with source.store as store:
         with store.reading() as connection:
             runs, experiments = retention.due(connection, before)
+        what = f"{counted(runs, 'run')} and {counted(experiments, 'experiment')}"
         if (runs or experiments) and not talk.dry_run:
-            if not _agreed(f"delete {runs:,} runs and {experiments:,} experiments for good", yes):
+            if not _agreed(f"delete {what} for good", yes):
                 talk.say("nothing was deleted")
                 return exits.OK
             _purge(source, before)
@@ -144,7 +152,7 @@ def purge(talk: Talk, older_than: str | None, yes: bool) -> int:
         )
     elif not talk.quiet:
         done = "would delete" if talk.dry_run else "deleted"
-        talk.data(f"{done} {runs:,} runs and {experiments:,} experiments for good")
+        talk.data(f"{done} {what} for good")
     return exits.OK
 
 
@@ -175,49 +183,69 @@ def _named(runs: Iterable[str], experiment: str | None) -> None:
         raise Wrong("name runs, or an experiment", "hpc track delete 3f2a90c1")
 
 
-def _change(
-    talk: Talk, runs: tuple[str, ...], work: Callable[[Connection, str], None], done: str
-) -> int:
-    """Do something to each of these runs: to all of them, or to none."""
-    from hpcshell.track.store.runs import meant
+class Change(NamedTuple):
+    """What is done to rows, and what is said of it: of those that it was done to, and of those
+    that are `deleted` (or not) already."""
 
+    work: Callable[[Connection, Any, float], None]
+    done: str
+    before: str = ""
+    deleted: bool | None = None
+
+    def is_done(self, deleted_at: float | None) -> bool:
+        """Whether there is nothing to do for a row."""
+        return self.deleted is not None and self.deleted == (deleted_at is not None)
+
+
+def _change(talk: Talk, runs: tuple[str, ...], change: Change) -> int:
+    """Do something to each of these runs: to all of them, or to none."""
+    from hpcshell.track.store.runs import meant, show
+
+    say_where(talk)
     with opened().store as store:
         with store.reading() as connection:
             ids = list(dict.fromkeys(meant(connection, text) for text in runs))
+            over = [change.is_done(show(connection, id).deleted_at) for id in ids]
         if not talk.dry_run:
 
             def all_of_them(connection: Connection) -> None:
                 for id in ids:
-                    work(connection, id)
+                    change.work(connection, id, time.time())
 
             store.change(all_of_them)
-    _report(talk, [{"run_id": id} for id in ids], [f"run {id[:SHORT]}" for id in ids], done)
+    rows = [{"run_id": id, "changed": not before} for id, before in zip(ids, over, strict=True)]
+    _report(talk, rows, [f"run {id[:SHORT]}" for id in ids], change)
     return exits.OK
 
 
 def _change_experiment(
-    talk: Talk, text: str, work: Callable[[Connection, int, float], None], done: str
+    talk: Talk, text: str, meant: Callable[[Connection, str], Experiment], change: Change
 ) -> int:
-    from hpcshell.track.store.experiments import meant
-
+    say_where(talk)
     with opened().store as store:
         with store.reading() as connection:
             found = meant(connection, text)
         if not talk.dry_run:
-            store.change(lambda connection: work(connection, found.id, time.time()))
-    row = {"id": found.id, "name": found.name}
-    _report(talk, [row], [f"experiment {found.id} ({safe(quote(found.name))})"], done)
+            store.change(lambda connection: change.work(connection, found.id, time.time()))
+    over = change.is_done(found.deleted_at)
+    row = {"id": found.id, "name": found.name, "changed": not over}
+    _report(talk, [row], [f"experiment {found.id} ({safe(quote(found.name))})"], change)
     return exits.OK
 
 
-def _report(talk: Talk, rows: list[Any], shown: list[str], done: str) -> None:
+def _report(talk: Talk, rows: list[dict[str, Any]], shown: list[str], change: Change) -> None:
     if talk.json:
         talk.document({"schema": SCHEMA, "dry_run": talk.dry_run, "rows": rows})
     elif talk.quiet:
         talk.data(*(str(next(iter(row.values()))) for row in rows))
     else:
-        would = f"would be {done}" if talk.dry_run else done
-        talk.data(*(f"{each} {would}" for each in shown))
+        would = f"would be {change.done}" if talk.dry_run else change.done
+        talk.data(
+            *(
+                f"{each} {would if row['changed'] else change.before}"
+                for row, each in zip(rows, shown, strict=True)
+            )
+        )
 
 
 def _agreed(what: str, yes: bool) -> bool:

@@ -26,7 +26,7 @@ def compare(talk: Talk, runs: tuple[str, ...], whole: bool) -> int:
     from hpcshell.track.store import compare as kept
     from hpcshell.track.store.runs import meant
 
-    source = caught_up()
+    source = caught_up(talk)
     with source.store as store, store.reading() as connection:
         ids = [meant(connection, text) for text in runs]
         found = kept.compare(connection, ids, source.prices)
@@ -88,13 +88,14 @@ def best(
     by: Literal["last", "min", "max"] | None,
     **chosen: Any,
 ) -> int:
-    """List the best runs of an experiment by a metric."""
-    from hpcshell.track.store import experiments
+    """List the best runs of an experiment by a metric: the greatest first, unless --min."""
+    from hpcshell.track.store import experiments, keys
     from hpcshell.track.store.leaderboard import best as kept
 
-    source = caught_up()
+    source = caught_up(talk)
     with source.store as store, store.reading() as connection:
         number = experiments.meant(connection, experiment).id
+        keys.require(connection, "metrics", metric, experiments=[number])
         found = kept(connection, number, metric, least=least, by=by, prices=source.prices, **chosen)
     if talk.json:
         talk.document({"schema": SCHEMA, "rows": found})
@@ -105,8 +106,10 @@ def best(
         heads += [Column(safe(metric), right=True), Column("STEP", right=True)]
         heads += [Column("STATUS", state=True)]
         talk.data(*table(talk, heads, [_place(each) for each in found]))
+        if not least:
+            talk.say("the greatest are first; --min for the least")
     else:
-        talk.say("no run has that metric")
+        talk.say("no run that fits has a number there")
     return 0
 
 

@@ -34,7 +34,7 @@ def experiments(talk: Talk, **chosen: Any) -> int:
     """
     from hpcshell.track.store import experiments as kept
 
-    with caught_up().store as store, store.reading() as connection:
+    with caught_up(talk).store as store, store.reading() as connection:
         page = gathered(lambda part: kept.page(connection, part), wanted(chosen), chosen["limit"])
     if talk.json:
         talk.document({"schema": SCHEMA, "rows": page.rows, "next": page.next})

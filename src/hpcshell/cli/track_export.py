@@ -43,18 +43,22 @@ def export(talk: Talk, experiment: str | None, output: str, **chosen: Any) -> in
     """Write runs, or all points of their metrics, as CSV, JSON, JSON lines or Parquet.
 
     EXPERIMENT is a name or a number; without it, runs of all experiments are written. ID may be
-    the first digits of a run's id, or @ for the latest. Parquet needs pyarrow: pip install
+    the first digits of a run's id, or @ for the latest. --json writes one document, --format jsonl
+    a line for each run or point. Parquet needs pyarrow: pip install
     "hpcshell[parquet]".
     """
     from hpcshell.sweeps.exporting import pour
+    from hpcshell.track.store import keys
 
     if chosen["keys"] and not chosen["points"]:
         raise Wrong("--metric chooses points", "add --points")
     form = chosen["form"] or _form(output, talk.json)
-    source = caught_up()
+    source = caught_up(talk)
     with source.store as store, store.reading() as connection:
         meant = experiment, chosen["condition"], chosen["run_ids"]
         found = _found(connection, source.prices, *meant)
+        for key in chosen["keys"]:
+            keys.require(connection, "metrics", key, run_ids=[run.run_id for run in found()])
         pour(_parts(connection, found, form, chosen["points"], chosen["keys"]), output)
     if output != STDOUT:
         talk.say(f"wrote {safe(output)}")
@@ -101,7 +105,7 @@ def _found(
 def _form(output: str, json: bool) -> str:
     ending = os.path.splitext(output)[1][1:].lower()
     if output == STDOUT:
-        return "jsonl" if json else "csv"
+        return "json" if json else "csv"
     if ending not in FORMS:
         raise Wrong(
             f"{quote(output, 200)} does not say what form to write",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from hpcshell.cli import describe
-from hpcshell.cli.table import table
 from hpcshell.cli.talk import SCHEMA, Talk
-from hpcshell.cli.tracked import RUNS, caught_up, cells, gathered, listing, said, wanted
+from hpcshell.cli.track_files import line as file_line
+from hpcshell.cli.tracked import caught_up, gathered, listing, said, table_of_runs, wanted
 from hpcshell.cli.verb import verb
+from hpcshell.core.errors import NotFound
 from hpcshell.core.units import short_size
 from hpcshell.core.words import safe
 
 if TYPE_CHECKING:
-    from hpcshell.track.records import JobRow, Run
+    from sqlalchemy import Connection
+
+    from hpcshell.track.records import File, JobRow, Run
+
+
+FILES: Final = 20
+"""Files that are shown of a run; the others are counted."""
 
 
 @verb(
@@ -30,30 +38,46 @@ def runs(talk: Talk, experiment: str | None, **chosen: Any) -> int:
     """List the runs of an experiment, or of all, the latest first.
 
     EXPERIMENT is a name or a number. FILTER is as in: metrics.loss < 0.5 and params.lr = '0.1'
-    and job.state = 'FAILED'.
+    and job.state = 'FAILED' and started_at > '2026-11-27'.
+
+    Listed is what the tracker of this machine has (track.url), of all its users. What runs have
+    sent to a server elsewhere (HPC_TRACK_URL) is to be seen there.
     """
-    from hpcshell.track.store import experiments
+    from hpcshell.track.store import experiments, keys
     from hpcshell.track.store import runs as kept
 
-    source = caught_up()
+    source = caught_up(talk)
     with source.store as store, store.reading() as connection:
         scope = [] if experiment is None else [experiments.meant(connection, experiment).id]
+        keys.require_sorting(connection, chosen["sort"], scope)
         page = gathered(
             lambda part: kept.page(connection, part, source.prices),
             wanted(chosen, scope),
             chosen["limit"],
         )
+        doubt = "" if page.rows else _doubt(connection, chosen["filter"], scope)
     if talk.json:
         talk.document({"schema": SCHEMA, "rows": page.rows, "next": page.next})
     elif talk.quiet:
         talk.data(*(row.run_id for row in page.rows))
     elif page.rows:
-        talk.data(*table(talk, RUNS, [cells(row) for row in page.rows]))
+        talk.data(*table_of_runs(talk, page.rows, time.time()))
         if page.next:
             talk.say("there are more: --limit 0 lists all")
     else:
-        talk.say("no runs that fit")
+        talk.say(f"no runs that fit{doubt}")
     return 0
+
+
+def _doubt(connection: Connection, filter: str, scope: list[int]) -> str:
+    """That a filter names something that no run has, if it does so."""
+    from hpcshell.track.store import keys
+
+    try:
+        keys.require_filter(connection, filter, scope)
+    except NotFound as error:
+        return f": {error.message}; {error.hint}"
+    return ""
 
 
 @verb("show", "hpc track show 3f2a90c1", "hpc track show 3f2a90c1 --json")
@@ -63,21 +87,23 @@ def show(talk: Talk, runs: tuple[str, ...]) -> int:
 
     RUN is a run's id, so many of its first digits that no other has them, or @ for the latest.
     """
-    from hpcshell.track.store import compare
+    from hpcshell.track.store import compare, files
     from hpcshell.track.store import runs as kept
 
-    source = caught_up()
+    source = caught_up(talk)
     with source.store as store, store.reading() as connection:
         ids = [kept.meant(connection, text) for text in runs]
         found = compare.many(connection, ids, source.prices)
+        pages = [files.page(connection, run.run_id, limit=FILES) for run in found]
     if talk.json:
         documents = [{"schema": SCHEMA, **_fields(run)} for run in found]
         talk.document(documents[0] if len(runs) == 1 else documents)
     elif talk.quiet:
         talk.data(*(run.run_id for run in found))
     else:
-        for number, run in enumerate(found):
-            talk.data(*([""] if number else []), *_lines(talk, run))
+        for number, (run, page) in enumerate(zip(found, pages, strict=True)):
+            lines = [*_lines(talk, run), *_files(talk, run, page.rows, more=page.next is not None)]
+            talk.data(*([""] if number else []), *lines)
     return 0
 
 
@@ -116,6 +142,13 @@ def _lines(talk: Talk, run: Run) -> list[str]:
         extent = f"min {said(each.min)}, max {said(each.max)}, {each.count:,} points"
         lines.append(safe(f"  {key} = {said(each.last)} at step {each.last_step} ({extent})"))
     return lines
+
+
+def _files(talk: Talk, run: Run, found: list[File], *, more: bool) -> list[str]:
+    if not found:
+        return []
+    rest = [f"  and more: hpc track files {run.run_id}"] if more else []
+    return [talk.paint("files", "bold"), *(f"  {file_line(file)}" for file in found), *rest]
 
 
 def _job(job: JobRow) -> str:

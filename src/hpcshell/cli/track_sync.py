@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from hpcshell.cli.exits import OK, REFUSED, TRY_LATER
+from hpcshell.cli.sweep_words import counted
 from hpcshell.cli.table import Column, table
 from hpcshell.cli.talk import SCHEMA, Talk
 from hpcshell.cli.tracked import opened
@@ -27,7 +28,7 @@ COLUMNS: Final = (
     Column("SIZE", right=True),
     Column("TAKEN", right=True),
     Column("STATE"),
-    Column("TROUBLE"),
+    Column("TROUBLE", elastic=True),
 )
 
 
@@ -132,27 +133,43 @@ def _taken_here(files: list[str]) -> Iterator[Late]:
         ) from None
     within = sorted({os.path.dirname(path) for path in files})
     with store:
+        before = _places(store, files)
         swept = sweep_spools(store, within, Sweep(clock=time.time))
         troubles = {trouble.path: trouble.message for trouble in swept.troubles}
-        yield from _standing(store, files, troubles)
+        yield from _standing(store, files, troubles, before)
 
 
-def _standing(store: Store, files: list[str], troubles: dict[str, str]) -> Iterator[Late]:
+def _places(store: Store, files: list[str]) -> dict[str, tuple[int, int]]:
+    """How far files have been taken in, and how many of their lines were not taken."""
     from sqlalchemy import select
 
-    from hpcshell.track.client.late import Late, size_of
     from hpcshell.track.store.tables import sources
 
+    its = select(sources.c.offset, sources.c.bad)
     with store.reading() as connection:
-        for path in files:
-            source = os.path.basename(path).removesuffix(".jsonl")
-            row = connection.execute(
-                select(sources.c.offset, sources.c.bad).where(sources.c.source == source)
-            ).first()
-            offset, bad = (row.offset, row.bad) if row else (0, 0)
-            size, trouble = size_of(path), troubles.get(path, "")
-            state = "refused" if trouble else "taken" if offset >= size else "waiting"
-            yield Late(file=path, size=size, offset=offset, bad=bad, state=state, trouble=trouble)
+        rows = {
+            path: connection.execute(its.where(sources.c.source == _source(path))).first()
+            for path in files
+        }
+    return {path: (row.offset, row.bad) if row else (0, 0) for path, row in rows.items()}
+
+
+def _standing(
+    store: Store, files: list[str], troubles: dict[str, str], before: dict[str, tuple[int, int]]
+) -> Iterator[Late]:
+    from hpcshell.track.client.late import Late, size_of
+
+    for path, (offset, bad) in _places(store, files).items():
+        size, trouble = size_of(path), troubles.get(path, "")
+        state = "refused" if trouble else "taken" if offset >= size else "waiting"
+        new = offset - before[path][0]
+        yield Late(
+            file=path, size=size, offset=offset, new=new, bad=bad, state=state, trouble=trouble
+        )
+
+
+def _source(path: str) -> str:
+    return os.path.basename(path).removesuffix(".jsonl")
 
 
 def _events(directories: tuple[str, ...], url: str | None) -> int:
@@ -172,18 +189,23 @@ def _events(directories: tuple[str, ...], url: str | None) -> int:
 
 
 def _show(talk: Talk, found: list[Late], events: int) -> None:
+    """All of them in a document; else those of which something is new or still to come."""
+    told = [late for late in found if late.new or late.state != "taken"]
     if events and not (talk.json or talk.quiet):
         talk.say(f"{events:,} events of epilogs were taken in")
     if talk.json:
         rows = [msgspec.to_builtins(late) for late in found]
         talk.document({"schema": SCHEMA, "rows": rows, "events": events})
     elif talk.quiet:
-        talk.data(*(safe(late.file) for late in found if late.state == "taken"))
+        talk.data(*(safe(late.file) for late in told if late.state == "taken"))
+    elif told:
+        talk.data(*table(talk, COLUMNS, [_cells(late) for late in told]))
     elif found:
-        talk.data(*table(talk, COLUMNS, [_cells(late) for late in found]))
+        talk.say(f"nothing is new in {counted(len(found), 'spool file')}")
     elif not events:
         talk.say("there are no spool files")
 
 
 def _cells(late: Late) -> list[str]:
-    return [safe(late.file), str(late.size), str(late.offset), late.state, safe(late.trouble)]
+    trouble = late.trouble or (f"{counted(late.bad, 'line')} not taken" if late.bad else "")
+    return [safe(late.file), str(late.size), str(late.offset), late.state, safe(trouble)]

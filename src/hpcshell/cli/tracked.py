@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import click
 
 from hpcshell.cli import describe
-from hpcshell.cli.table import Column
+from hpcshell.cli.table import Column, fits, table
 from hpcshell.core.errors import HpcError
 from hpcshell.core.words import safe
 
 if TYPE_CHECKING:
+    from hpcshell.cli.talk import Talk
     from hpcshell.core.settings import Settings
     from hpcshell.track.records import Number, Run
     from hpcshell.track.store.jobs import Prices
@@ -33,13 +34,15 @@ RUNS: Final = (
     Column("NAME", elastic=True),
     Column("EXPERIMENT", elastic=True),
     Column("STATUS", state=True),
-    Column("STARTED"),
+    Column("STARTED", elastic=True),
     Column("RAN", right=True),
-    Column("USER"),
-    Column("JOB"),
+    Column("USER", elastic=True),
+    Column("JOB", elastic=True),
     Column("COST", right=True),
     Column("METRICS", elastic=True),
 )
+SPARED: Final = ("COST", "USER", "JOB", "STARTED", "RAN", "NAME")
+"""Columns that a window without room for all goes without, the first first."""
 
 
 class Opened(NamedTuple):
@@ -56,26 +59,47 @@ class Opened(NamedTuple):
         return Prices(self.settings.track.cpu_hour, self.settings.track.gpu_hour)
 
 
-def opened() -> Opened:
-    """The tracker's store, which is made where there is none. Raises `HpcError`."""
+def opened(*, looking: bool = False) -> Opened:
+    """The tracker's store, which is made where there is none; whoever is only `looking` makes no
+    directory that the configuration names. Raises `HpcError`."""
     from hpcshell.jobs.surroundings import configured, here, working_directory
     from hpcshell.track.store.opening import open_store, url_of
 
     settings = configured(working_directory()).settings
-    return Opened(open_store(url_of(settings.track.url, here())), settings)
+    make = not (looking and settings.track.url)
+    return Opened(open_store(url_of(settings.track.url, here()), make=make), settings)
 
 
-def caught_up() -> Opened:
+def caught_up(talk: Talk) -> Opened:
     """The same for verbs that only look: what runs of this user have logged here is taken in first,
     as far as that is done soon. What cannot be is `hpc track sync`'s to say."""
     from hpcshell.jobs.surroundings import here
     from hpcshell.track.points.spools import Sweep, sweep_spools
 
-    source = opened()
+    say_where(talk)
+    source = opened(looking=True)
     how = Sweep(clock=time.time, until=time.time() + PATIENCE)
     with contextlib.suppress(HpcError):
         sweep_spools(source.store, [here().track.spool], how)
+        if how.over:
+            talk.say("not all that was logged here has been taken in yet; hpc track sync does that")
     return source
+
+
+def say_where(talk: Talk) -> None:
+    """Say what is not looked at: a server that the environment names."""
+    from hpcshell.jobs.surroundings import environment, here
+    from hpcshell.track.client import addresses
+
+    url = addresses.find_url(None, environment(), None)
+    if not url or url == addresses.find_url(None, {}, here()):
+        return
+    try:
+        where = addresses.parse(url).shown
+    except HpcError as error:
+        talk.warn(f"hpc: HPC_TRACK_URL: {error.message}: passed over", f"  hint: {error.hint}")
+        return
+    talk.say(f"this is the tracker of this machine; what is sent to {where} is to be seen there")
 
 
 Command = Callable[..., Any]
@@ -137,21 +161,49 @@ def gathered(ask: Callable[[Wanted], Page[Any]], first: Wanted, limit: int) -> P
     return Page(rows=rows, next=answer.next)
 
 
-def cells(run: Run) -> list[str]:
+def cells(run: Run, now: float) -> list[str]:
     """A row of a table of runs."""
-    ran = None if run.started_at is None or run.ended_at is None else run.ended_at - run.started_at
     return [
         run.run_id[:SHORT],
         safe(run.name) or "-",
         safe(run.experiment),
         run.status,
         describe.instant(run.started_at),
-        describe.clock(ran),
+        describe.clock(ran(run, now)),
         safe(run.user) or "-",
         "-" if run.job is None else safe(f"{run.job.cluster}_{run.job.label}"),
         "-" if run.job is None or run.job.cost is None else f"{run.job.cost:.2f}",
         safe(", ".join(f"{key} {said(each.last)}" for key, each in run.metrics.items())) or "-",
     ]
+
+
+def ran(run: Run, now: float) -> float | None:
+    """Seconds for which it ran: until its end, until it was last heard of, or until now."""
+    end = run.ended_at
+    if end is None:
+        end = now if run.status == "RUNNING" else run.heartbeat_at
+    if run.started_at is None or end is None:
+        return None
+    return max(0.0, end - run.started_at)
+
+
+def table_of_runs(talk: Talk, runs: Sequence[Run], now: float) -> list[str]:
+    """The table, with the columns that say anything and, on a terminal, have room."""
+    rows = [cells(run, now) for run in runs]
+    left_out = {
+        column.head
+        for place, column in enumerate(RUNS)
+        if column.head in ("JOB", "COST") and all(row[place] == "-" for row in rows)
+    }
+    for head in SPARED:
+        shown = [column for column in RUNS if column.head not in left_out]
+        if fits(shown, [[row[RUNS.index(column)] for column in shown] for row in rows]):
+            break
+        left_out.add(head)
+    places = [place for place, column in enumerate(RUNS) if column.head not in left_out]
+    return table(
+        talk, [RUNS[place] for place in places], [[row[place] for place in places] for row in rows]
+    )
 
 
 def said(value: Number | None) -> str:

@@ -17,17 +17,19 @@ from hpcshell.cli.verb import verb
 from hpcshell.core.errors import Wrong
 
 EXTRA: Final = "pip install 'hpcshell[web]'"
-NEEDED: Final = frozenset({"litestar", "uvicorn", "httptools", "uvloop", "sqlalchemy", "jinja2"})
+NEEDED: Final = frozenset(
+    {"litestar", "uvicorn", "httptools", "uvloop", "sqlalchemy", "jinja2", "alembic"}
+)
 
 
 @contextlib.contextmanager
-def needed() -> Iterator[None]:
+def needed(by: str = "hpc web") -> Iterator[None]:
     """For imports of what only the extra brings. Raises `Wrong` where it is not there."""
     try:
         yield
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in NEEDED:
-            raise Wrong(f"hpc web needs {error.name}", EXTRA) from None
+            raise Wrong(f"{by} needs {error.name}", EXTRA) from None
         raise
 
 

@@ -61,7 +61,7 @@ def create(talk: Talk, role: str, scopes: tuple[str, ...], **about: str | None) 
     rights = scopes_of(chosen, scopes)
     now = clock.now()
     lasts = about["expires"]
-    expires = None if lasts is None else now + duration(lasts)
+    expires = None if lasts is None else now + duration(lasts, "--expires")
     user = about["user"] or getpass.getuser()
     if talk.dry_run:
         talk.data(f"would make a token of role {chosen} for {user}")

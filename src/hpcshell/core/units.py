@@ -66,6 +66,7 @@ _POWERS: Final = "KMGTPE"
 _DURATION_HINT: Final = (
     "write 90s, 30m, 2h, 1d, 1h30m, HH:MM:SS or D-HH:MM:SS; a bare number is minutes"
 )
+_BARE: Final = {MINUTE: "minutes", DAY: "days"}
 _SIZE_HINT: Final = "write 512M, 8G, 8GiB or 1.5G; a bare number is MiB"
 
 
@@ -81,7 +82,7 @@ def duration(
     hundred years.
     """
     seconds = _seconds(text.strip(), bare) if len(text) <= 64 else None
-    hint = _DURATION_HINT if bare == MINUTE else _DURATION_HINT.replace("minutes", "seconds")
+    hint = _DURATION_HINT.replace("minutes", _BARE.get(bare, "seconds"))
     if seconds is None:
         raise Wrong(f"{option}: {quote(text)} is no duration", hint)
     if seconds == 0 and not zero:

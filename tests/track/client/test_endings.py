@@ -35,6 +35,10 @@ WAYS = {
         -signal.SIGTERM,
         ("CANCELLED", "terminated by SIGTERM", None),
     ),
+    "os.kill(os.getpid(), signal.SIGHUP)": (
+        -signal.SIGHUP,
+        ("CANCELLED", "terminated by SIGHUP", None),
+    ),
 }
 
 
@@ -86,6 +90,20 @@ def test_a_handler_of_the_user_s_is_left_alone_and_ours_goes_when_the_run_ends(s
     found = spooled(tmp_path / "spool")
     assert [line["v"] for line in of_kind("m", found)] == [{"told": 1.0}]
     assert [line["status"] for line in of_kind("end", found)] == ["COMPLETED"] * 3
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored(script, tmp_path):
+    done = script("""
+        import os, signal
+        from hpcshell import track
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        with track.run("x") as run:
+            os.kill(os.getpid(), signal.SIGHUP)
+            run.log(loss=1)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        """)
+    assert done.returncode == 0, done.stderr
+    assert ending(tmp_path) == ("COMPLETED", None, None)
 
 
 def test_a_signal_ends_all_runs_the_innermost_first(script, tmp_path):

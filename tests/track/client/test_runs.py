@@ -50,6 +50,119 @@ def test_a_file_is_named_by_its_run_and_fits_a_source(tmp_path):
         assert len(run.spool.source) <= 64
 
 
+def test_metrics_are_keywords_or_a_mapping_or_both(tmp_path, caplog):
+    with track.run("mnist") as run:
+        run.log({"loss": 1.0})
+        run.log({"loss": 2.0}, step=3)
+        run.log({"train/loss": 3.0}, 7, acc=0.5)
+        run.log(9, loss=4.0)
+        run.log(metrics=5.0, self=6.0)
+        track.log({"loss": 7.0}, step=20)
+    assert [(line["s"], line["v"]) for line in of_kind("m", spooled(tmp_path / "spool"))] == [
+        (0, {"loss": 1.0}),
+        (3, {"loss": 2.0}),
+        (7, {"train/loss": 3.0, "acc": 0.5}),
+        (9, {"loss": 4.0}),
+        (10, {"metrics": 5.0, "self": 6.0}),
+        (20, {"loss": 7.0}),
+    ]
+    assert not caplog.records
+
+
+class Sly:
+    """Fails wherever it is looked at."""
+
+    def __repr__(self):
+        raise RuntimeError("not now")
+
+
+@pytest.mark.parametrize("first", ["loss", 5, [("loss", 1.0)], Sly(), {1, 2}], ids=type)
+def test_what_is_no_metric_in_first_place_is_said_once(first, tmp_path, caplog):
+    with track.run("mnist") as run:
+        for _ in range(3):
+            run.log(first)
+            track.log(first, step=3)
+    assert not logged(tmp_path)
+    (said,) = caplog.records
+    assert "metrics are keywords or a mapping" in said.message
+
+
+def test_options_that_are_none_are_said_with_what_is_like_them(tmp_path, caplog):
+    odd: dict[str, Any] = {"conifg": {"a": 1}, "nmae": "z", "url": 5, "dir": 7}
+    with track.run("x", **odd) as run:
+        pass
+    told = [record.message for record in caplog.records]
+    for text, word in zip(told, ("mean config?", "mean name?", "url is", "dir is"), strict=True):
+        assert word in text
+    assert run.spool.path.startswith(str(tmp_path / "spool"))
+
+
+def test_a_run_id_may_be_a_number():
+    with track.run("x", run_id=5) as one:  # type: ignore[arg-type]
+        pass
+    with track.run("x", run_id="5") as other:
+        pass
+    assert one.run_id == other.run_id
+
+
+def test_a_parameter_that_would_change_keeps_its_value_and_that_is_said(tmp_path, caplog):
+    with track.run("x", config={"opt": {"lr": 0.1}}) as run:
+        run.params({"opt.lr": 0.1})
+        assert not caplog.records
+        run.params({"opt.lr": 0.3, "depth": 2})
+        run.params(depth=3)
+    lines = of_kind("p", spooled(tmp_path / "spool"))
+    assert [line["v"] for line in lines] == [{"opt.lr": "0.1"}, {"depth": "2"}]
+    assert ["never changes" in record.message for record in caplog.records] == [True, True]
+
+
+@pytest.mark.parametrize("given", ["late", 5, ["late"], Sly()], ids=type)
+def test_what_has_no_fields_is_said_to_be_none(given, tmp_path, caplog):
+    with track.run("x", config=given, tags=given) as run:
+        run.tag(given)
+        run.params(given)
+    first, *rest = spooled(tmp_path / "spool")
+    if not isinstance(given, Sly):
+        assert list(first["config"]) == ["config"]
+        assert first["tags"] == {}
+        assert [line["k"] for line in rest] == ["end"]
+        assert [record.message.partition(" ")[0] for record in caplog.records] == [
+            "config",
+            "tags",
+            "params",
+        ]
+
+
+@pytest.mark.parametrize(("step", "kept"), [(3.9, 3), (numpy.float32(-0.5), 0)])
+def test_a_step_between_two_is_said_to_be_the_one_before(step, kept, tmp_path, caplog):
+    with track.run("x") as run:
+        run.log(loss=1, step=step)
+        run.log(loss=1, step=7.0)
+        run.log(loss=1, step=numpy.int64(8))
+    assert [line["s"] for line in of_kind("m", spooled(tmp_path / "spool"))] == [kept, 7, 8]
+    (said,) = caplog.records
+    assert f"recorded as step {kept}" in said.message
+
+
+def test_a_name_of_a_configuration_that_cannot_be_printed_is_left_out_alone(tmp_path, caplog):
+    config = {"": 1, "lr": 0.1, "opt": {"a\nb": 1, "beta": 2}, "x" * 300: 1}
+    with track.run("x", config=config):
+        pass
+    assert spooled(tmp_path / "spool")[0]["config"] == {"lr": 0.1, "opt": {"beta": 2}}
+    assert [record.message.count("is not recorded") for record in caplog.records] == [1, 1, 1]
+
+
+def test_a_file_that_is_not_there_is_said_once(tmp_path, caplog):
+    with track.run("x") as run:
+        for _ in range(3):
+            run.artifact(tmp_path / "nope.png")
+        run.artifact(tmp_path)
+    assert len(of_kind("f", spooled(tmp_path / "spool"))) == 4
+    (said,) = caplog.records
+    assert "nope.png" in said.message
+    assert "not there" in said.message
+
+
 def test_steps_are_counted_where_none_is_said():
     with track.run("mnist") as run:
         run.log(loss=1)
@@ -62,7 +175,7 @@ def test_steps_are_counted_where_none_is_said():
 
 
 def test_numbers_of_all_kinds_are_numbers(tmp_path):
-    values = [1, True, numpy.float32(0.5), numpy.int64(3), numpy.array([2.0]).sum(), Fraction(1, 4)]
+    values = [1, True, numpy.float32(0.5), numpy.int64(3), numpy.array([[2.0]]), Fraction(1, 4)]
     with track.run("mnist") as run:
         for value in [*values, numpy.float64("nan"), math.inf, -math.inf]:
             run.log(x=value)
@@ -91,12 +204,13 @@ def test_a_name_that_cannot_be_printed_is_left_out_with_one_warning(key, tmp_pat
 
 
 @pytest.mark.parametrize("step", ["x", None.__class__, 2**63, math.nan, -(2**63) - 1], ids=repr)
-def test_a_step_that_is_none_is_counted_instead(step, tmp_path):
+def test_a_step_that_is_none_is_counted_instead(step, tmp_path, caplog):
     with track.run("mnist") as run:
         run.log(loss=1, step=5)
         run.log(loss=2, step=step)
     steps = [line["s"] for line in of_kind("m", spooled(tmp_path / "spool"))]
     assert steps == [5, 6]
+    assert "is no step" in caplog.text
 
 
 def test_names_with_slashes_and_html_are_kept_as_they_are(tmp_path):

@@ -238,6 +238,18 @@ def test_a_run_that_goes_on_in_another_process_runs_again(store: Store) -> None:
         assert runs.show(connection, RUN).status == "RUNNING"
 
 
+def test_a_run_that_goes_on_with_another_configuration_says_what_it_keeps(store: Store) -> None:
+    taken(store, first(config={"lr": 0.1, "a": 1}), source=f"{RUN}-a")
+    again = taken(store, first(config={"lr": 0.3, "a": 1, "b": 2}), source=f"{RUN}-b")
+    (bad,) = again.bad
+    assert (again.lines, again.passed, bad.offset) == (1, 1, 0)
+    assert "param 'lr' of run" in bad.message
+    assert taken(store, first(config={"a": 1}), source=f"{RUN}-c").bad == []
+    assert taken(store, first(rank=3, config={"a": 3}), source=f"{RUN}-d").bad == []
+    with store.reading() as connection:
+        assert runs.show(connection, RUN).params == {"lr": "0.1", "a": "1", "b": "2"}
+
+
 DAY = 86_400.0
 
 

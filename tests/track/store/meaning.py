@@ -151,7 +151,7 @@ leaves: st.SearchStrategy[Node] = st.one_of(
     _numeric(_named("params", KEYS)),
     _textual(_named("params", KEYS)),
     _textual(_named("tags", KEYS)),
-    _textual(_named("attributes", ("name", "user", "note"))),
+    _textual(_named("attributes", ("name", "user", "note", "experiment"))),
     _numeric(_named("attributes", ("seed", "started_at", "ended_at", "exit_code"))),
     _textual(_named("job", ("user", "state", "reason", "id"))),
     _numeric(_named("job", ("cpus", "gpus", "exit_code", "attempt"))),

@@ -170,18 +170,36 @@ def test_mlflow_s_own_searches_are_read(store: Store) -> None:
 def test_experiments_are_asked_for_in_the_same_words(store: Store) -> None:
     one, two = experiment(store, "one"), experiment(store, "two")
     store.change(lambda c: experiments.set_tag(c, one, "team", "a", NOW))
+    run(store, two)
 
     for asked, found in (
         ("name LIKE 't%'", [two]),
         ("tags.team = 'a'", [one]),
         (f"id = {two} or tags.team IS NOT NULL", [two, one]),
         (f"experiment_id != {two}", [one]),
+        ("runs > 0", [two]),
+        ("runs = 0 or runs IS NULL", [one]),
     ):
         with store.reading() as connection:
             page = experiments.page(connection, Wanted(filter=asked))
         assert [row.id for row in page.rows] == found, asked
     with store.reading() as connection, pytest.raises(Wrong, match=r"'metrics\.loss' is no column"):
         experiments.page(connection, Wanted(filter="metrics.loss < 1"))
+
+
+def test_instants_may_be_written_as_dates(store: Store) -> None:
+    number = experiment(store)
+    early = run(store, number, now=1_780_000_000.0).run_id  # 2026-05-28, 20:26:40 UTC
+    late = run(store, number, now=1_780_000_600.0).run_id
+    for asked, found in (
+        ("created_at > '2026-05-28T20:30Z'", [late]),
+        ("created_at < '2026-05-28 22:30+02:00'", [early]),
+        ("created_at > '2026-01-01'", [late, early]),
+        ("created_at = '2026-05-28T20:26:40+00:00'", [early]),
+    ):
+        with store.reading() as connection:
+            page = runs.page(connection, Wanted(filter=asked))
+        assert [row.run_id for row in page.rows] == found, asked
 
 
 def test_and_binds_more_than_or() -> None:
@@ -209,6 +227,9 @@ def test_and_binds_more_than_or() -> None:
         ("metrics.loss LIKE 'a'", "is a number"),
         ("metrics.loss = '1'", "is a number"),
         ("tags.a < 1", "is a text"),
+        ("created_at > 'yesterday'", "is an instant"),
+        ("job.end_time > '2026-13-01'", "is an instant"),
+        ("seed > '2026-01-01'", "is a number"),
         ("name IN ()", "character 10: expected a number or a text"),
         ("name = 'a\x00'", "cannot be kept"),
         ("metrics.`a\x1b` = 1", "cannot be printed"),

@@ -26,6 +26,8 @@ SORTS = (
     "-name",
     "started_at",
     "-ended_at",
+    "experiment",
+    "-experiment",
     "metrics.a",
     "-metrics.a",
     "params.a",
@@ -220,6 +222,12 @@ def test_a_column_that_is_nearly_one_is_named(store: Store) -> None:
     with pytest.raises(Wrong) as told:
         page(store, sort="-start_at")
     assert told.value.hint == "did you mean started_at?"
+
+
+def test_a_column_that_is_none_may_be_that_of_something_else(store: Store) -> None:
+    with pytest.raises(Wrong) as told:
+        page(store, sort="loss")
+    assert "metrics.loss, params.loss, tags.loss, job.COLUMN" in str(told.value.hint)
 
 
 def test_a_cursor_that_was_tampered_with_is_refused(store: Store) -> None:

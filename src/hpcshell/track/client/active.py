@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, SupportsInt
 
 from hpcshell.core.errors import Wrong
 from hpcshell.track.client import lines, say
@@ -42,8 +42,15 @@ class ActiveRun:
     """A run that goes on. Any thread may log; so may forked children, into files of their own."""
 
     def __init__(
-        self, run_id: str, experiment: str, opening: Callable[[], Spool], *, rank: int = 0
+        self,
+        run_id: str,
+        experiment: str,
+        opening: Callable[[], Spool],
+        *,
+        rank: int = 0,
+        params: Mapping[str, str] | None = None,
     ) -> None:
+        """`params`: those that its first line has."""
         self.run_id = run_id
         """32 hexadecimal digits."""
         self.experiment = experiment
@@ -58,6 +65,7 @@ class ActiveRun:
         self._ended = False
         self._keys: set[str] = set()
         self._next = 0
+        self._params = dict(params or {})
 
     @property
     def spool(self) -> Spool:
@@ -68,11 +76,14 @@ class ActiveRun:
 
     # --------------------------------------------------------------------------------- recording
 
-    def log(self, step: int | None = None, **metrics: Any) -> None:
-        """Record metrics of a step; without one, of the step after the last."""
-        self.log_many(metrics, step)
+    def log(self, metrics: Any = None, /, step: SupportsInt | None = None, **more: Any) -> None:
+        """Record metrics of a step, keywords or a mapping; without a step, of the one after the
+        last. A number in first place is the step."""
+        if metrics is not None:
+            more, step = _given(metrics, more, step)
+        self.log_many(more, step)
 
-    def log_many(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+    def log_many(self, metrics: Mapping[str, Any], step: SupportsInt | None = None) -> None:
         """The same for names that no keyword may have: `{"train/loss": 0.3}`."""
         try:
             values: dict[str, float | str] = {}
@@ -89,12 +100,24 @@ class ActiveRun:
             say.once("log", f"metrics were not recorded: {type(error).__name__}: {error}")
 
     def params(self, params: Any = None, /, **more: Any) -> None:
-        """Record parameters besides those of the configuration: a mapping, or keywords."""
-        self._write_texts("p", params, more)
+        """Record parameters besides those of the configuration: a mapping, or keywords. One that is
+        there already keeps its value."""
+        texts = self._texts("params", params, more)
+        for key in [key for key in texts if self._params.get(key, texts[key]) != texts[key]]:
+            say.once(
+                f"param {key}",
+                f"parameter {key!r} stays {self._params[key]!r:.100}: a parameter never changes;"
+                " log a metric, or set a tag",
+            )
+            del texts[key]
+        self._params |= texts
+        if texts:
+            self._write("p", v=texts)
 
     def tag(self, tags: Any = None, /, **more: Any) -> None:
         """Tag the run: a mapping, or keywords. A tag that is there already is replaced."""
-        self._write_texts("g", tags, more)
+        if texts := self._texts("tags", tags, more):
+            self._write("g", v=texts)
 
     def artifact(self, path: str | os.PathLike[str], name: str | None = None) -> None:
         """Record where a file or directory lies. `name`: what it is called within the run."""
@@ -166,9 +189,11 @@ class ActiveRun:
         return True
 
     def _step(self, step: Any) -> int:
-        found = self._next if step is None else lines.step_of(step)
-        if found is None:
-            say.once("step", f"{step!r:.100} is no step: a whole number of 64 bits is; counted on")
+        found = self._next if step is None else step if type(step) is int else _whole(step)
+        if found is None or found not in lines.INT64:
+            say.once(
+                "step", f"{say.shown(step)} is no step: a whole number of 64 bits is; counted on"
+            )
             found = self._next
         self._next = found + 1
         return found
@@ -194,17 +219,17 @@ class ActiveRun:
         except Exception as error:  # a defect of ours is never one of the training
             say.once(f"line {kind}", f"not recorded: {type(error).__name__}: {error}")
 
-    def _write_texts(self, kind: str, given: Any, more: dict[str, Any]) -> None:
-        found = {**({} if given is None else lines.named(given)), **more}
-        texts = {key: lines.text_of(value) for key, value in found.items() if self._takes(key)}
-        if texts:
-            self._write(kind, v=texts)
+    def _texts(self, what: str, given: Any, more: dict[str, Any]) -> dict[str, str]:
+        found = {**({} if given is None else lines.fields(what, given) or {}), **more}
+        return {key: lines.text_of(value) for key, value in found.items() if self._takes(key)}
 
     def _write_file(
         self, path: str | os.PathLike[str], name: str | None, kind: str, step: int | None
     ) -> None:
         try:
             where = os.path.abspath(os.fspath(path))
+            if not os.path.exists(where):
+                say.once(f"gone {where:.300}", f"{kind} {path!r:.100} is recorded, but not there")
             size = os.path.getsize(where) if os.path.isfile(where) else None
             called = str(name or os.path.basename(where)).strip("/")
             texts.kept(where, "its path", texts.LONGEST_URI)
@@ -252,6 +277,34 @@ def _exit_of(code: object) -> tuple[str, str | None, int | None]:
     if isinstance(code, int):
         return ("FAILED", f"exit code {code & 0xFF}", code & 0xFF)
     return ("FAILED", lines.plain(str(code))[:1000], 1)
+
+
+def _given(first: Any, more: dict[str, Any], step: Any) -> tuple[dict[str, Any], Any]:
+    """The metrics and the step of a call that has something in first place."""
+    if isinstance(first, Mapping):
+        try:
+            return {**first, **more}, step
+        except Exception as error:  # of a mapping of the user's
+            say.once("first", f"metrics were not recorded: {type(error).__name__}: {error}")
+            return more, step
+    if more and step is None and not isinstance(first, str) and lines.step_of(first) is not None:
+        return more, first
+    say.once(
+        "first",
+        f"{say.shown(first)} is not recorded: metrics are keywords or a mapping, as in"
+        ' log(loss=0.3, step=7) or log({"loss": 0.3}, step=7)',
+    )
+    return more, step
+
+
+def _whole(step: Any) -> int | None:
+    """The step that is meant; one between two is the one before, which is said."""
+    found = lines.step_of(step)
+    if found is not None and found != step and not isinstance(step, str):
+        say.once(
+            "whole step", f"{say.shown(step)} is no whole number: it is recorded as step {found}"
+        )
+    return found
 
 
 def _number(key: str, value: Any) -> float | str | None:

@@ -22,6 +22,11 @@ from hpcshell.core.words import quote
 from hpcshell.machine.paths import Places
 
 _HINT: Final = "write http://host:port, https://host, or http+unix://%2Fpath%2Fto%2Fsocket"
+DATABASE_HINT: Final = (
+    "HPC_TRACK_URL is where hpc web is; its database is HPC_TRACK__URL (two underscores), track.url"
+    " in the configuration"
+)
+_DATABASES: Final = ("postgres", "postgresql", "sqlite")
 _PORTS: Final = {"http": 80, "https": 443, "http+unix": 0}
 
 
@@ -52,6 +57,8 @@ def parse(url: str, token: str = "") -> Target:
         port = parts.port
     except ValueError:
         raise Wrong("the tracker's URL cannot be understood", _HINT) from None
+    if is_database(url):
+        raise Wrong(f"{quote(_without_secret(url))} is the URL of a database", DATABASE_HINT)
     if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
         raise Wrong(f"{quote(_without_secret(url))} is no URL of a tracker", _HINT)
     unix = parts.scheme == "http+unix"
@@ -62,6 +69,11 @@ def parse(url: str, token: str = "") -> Target:
         path=parts.path.rstrip("/").removesuffix("/api/v1"),
         authorization=_authorization(parts.username, parts.password, token),
     )
+
+
+def is_database(url: str) -> bool:
+    """Whether it is the URL of a database, and of no server that speaks HTTP."""
+    return url.strip().partition("://")[0].partition("+")[0].lower() in _DATABASES
 
 
 def find_url(given: str | None, environ: Mapping[str, str], places: Places | None) -> str:

@@ -150,7 +150,8 @@ class SpoolCourier(threading.Thread):
                 f" {self._spool.path}",
             )
         elif delivery.bad:
-            say.once(f"bad {where}", f"the tracker at {where} could not read some lines of ours")
+            why = f": {delivery.why}" if delivery.why else ""
+            say.once(f"bad {where}{why}", f"the tracker at {where} did not take all of it{why}")
 
     def _adopt(self) -> None:
         """Find the files of forked children: they are called as ours is, but for 8 digits."""

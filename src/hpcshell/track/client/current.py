@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, SupportsInt
 
 from hpcshell.track.client import say
 from hpcshell.track.client.active import ActiveRun
@@ -40,13 +40,13 @@ def active() -> ActiveRun | None:
     return enclosing() or (going[-1] if going else None)
 
 
-def log(step: int | None = None, **metrics: Any) -> None:
+def log(metrics: Any = None, /, step: SupportsInt | None = None, **more: Any) -> None:
     """Record metrics of the run at hand; see `ActiveRun.log`."""
     if run := _needed():
-        run.log_many(metrics, step)
+        run.log(metrics, step, **more)
 
 
-def log_many(metrics: Mapping[str, Any], step: int | None = None) -> None:
+def log_many(metrics: Mapping[str, Any], step: SupportsInt | None = None) -> None:
     """Record metrics with any names; see `ActiveRun.log_many`."""
     if run := _needed():
         run.log_many(metrics, step)

@@ -45,7 +45,9 @@ class Delivery:
     ) -> None:
         self.offset = 0
         self.bad = 0
-        """Lines that the server could not read."""
+        """Lines that the server did not take."""
+        self.why = ""
+        """Why not the last of them that it gave a reason for."""
         self._descriptor = descriptor
         self._source = source
         self._server = server
@@ -127,6 +129,7 @@ class Delivery:
             return Step(over=True, trouble="the server has more of this file than there is of it")
         moved, self.offset = offset != self.offset, offset
         self.bad += answer.bad
+        self.why = answer.why or self.why
         if not moved:
             return self._later("the server takes nothing in")
         self._failures = 0

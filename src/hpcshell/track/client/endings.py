@@ -1,8 +1,8 @@
 """How a process ends or divides, as far as its runs must know.
 
 A script that ends without ending its runs has them ended here: by an exception it did not catch, by
-SIGTERM where nobody else handles that, or just so. `os._exit` and SIGKILL tell nobody: such a run
-is heard of no more, and is lost.
+SIGTERM or SIGHUP (its terminal is gone) where nobody else handles that, or just so. `os._exit` and
+SIGKILL tell nobody: such a run is heard of no more, and is lost.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import Any, Final
 from hpcshell.track.client import current
 from hpcshell.track.client.active import told
 
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 _watching: Final = threading.Lock()
 _forking: Final = threading.local()
 _state: Final[dict[str, bool]] = {"watched": False}
 
 
 def watch() -> None:
-    """Be told of the end of this process, of its forks and, while nobody else is, of SIGTERM."""
+    """Be told of the end of this process, of its forks and, while nobody else is, of signals."""
     with _watching:
         if not _state["watched"]:
             _state["watched"] = True
@@ -33,21 +34,23 @@ def watch() -> None:
                 before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child
             )
     if threading.current_thread() is threading.main_thread():
-        with contextlib.suppress(ValueError):  # an interpreter within another has no signals
-            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-                signal.signal(signal.SIGTERM, _at_term)
+        for number in _SIGNALS:
+            with contextlib.suppress(ValueError):  # an interpreter within another has no signals
+                if signal.getsignal(number) is signal.SIG_DFL:
+                    signal.signal(number, _at_signal)
 
 
 def unwatch() -> None:
-    """No run goes on: SIGTERM is again what it was, unless somebody has taken it since."""
+    """No run goes on: the signals are again what they were, but those that somebody took since."""
     if not current.going and threading.current_thread() is threading.main_thread():
         _let_go()
 
 
 def _let_go() -> None:
-    with contextlib.suppress(ValueError):
-        if signal.getsignal(signal.SIGTERM) is _at_term:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in _SIGNALS:
+        with contextlib.suppress(ValueError):
+            if signal.getsignal(number) is _at_signal:
+                signal.signal(number, signal.SIG_DFL)
 
 
 def _at_exit() -> None:
@@ -56,18 +59,18 @@ def _at_exit() -> None:
         run.end(*told(error))
 
 
-def _at_term(number: int, _frame: Any) -> None:
+def _at_signal(number: int, _frame: Any) -> None:
     for run in reversed(list(current.going)):
-        run.end("CANCELLED", "terminated by SIGTERM")
+        run.end("CANCELLED", f"terminated by {signal.Signals(number).name}")
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
 def _before_fork() -> None:
-    """A child may be told to end before it has taken our handler off: SIGTERM waits till then."""
+    """A child may be told to end before it has taken our handler off: signals wait till then."""
     _forking.mask = None
     if current.going:
-        _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 def _in_parent() -> None:

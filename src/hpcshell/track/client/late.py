@@ -23,13 +23,15 @@ LONGEST_PAUSE: Final = 10.0
 
 
 class Late(msgspec.Struct, frozen=True, kw_only=True):
-    """A spool file. `offset`: bytes that have been taken in, of `size`; `trouble`: why not all."""
+    """A spool file. `offset`: bytes that have been taken in, of `size`, `new` of them now;
+    `trouble`: why not all."""
 
     file: str
     size: int
     offset: int = 0
+    new: int = 0
     bad: int = 0
-    """Lines that could not be read."""
+    """Lines that were not taken."""
     state: str = "waiting"
     """`taken`, `waiting` (for the server, or for the end of a line), or `refused`."""
     trouble: str = ""
@@ -76,13 +78,14 @@ def _send(path: str, server: Server, pause: Callable[[float], None]) -> tuple[La
         return Late(file=path, size=0, trouble=str(error.strerror)), False
     try:
         delivery = Delivery(file, os.path.basename(path).removesuffix(".jsonl"), server)
-        last = _deliver(delivery, pause)
+        last, known = _deliver(delivery, pause)
         size = delivery.offset + delivery.waiting
         state = "refused" if last.over else "waiting" if delivery.waiting else "taken"
         late = Late(
             file=path,
             size=size,
             offset=delivery.offset,
+            new=delivery.offset - known,
             bad=delivery.bad,
             state=state,
             trouble=last.trouble,
@@ -92,10 +95,12 @@ def _send(path: str, server: Server, pause: Callable[[float], None]) -> tuple[La
         os.close(file)
 
 
-def _deliver(delivery: Delivery, pause: Callable[[float], None]) -> Step:
+def _deliver(delivery: Delivery, pause: Callable[[float], None]) -> tuple[Step, int]:
+    """What the last try has come to, and how far the server had it before."""
     step = delivery.ask()
+    known = delivery.offset
     while step.moved or (step.pause is not None and delivery.failures < TRIES):
         if step.pause is not None:
             pause(min(step.pause, LONGEST_PAUSE))
         step = delivery.step()
-    return step
+    return step, known

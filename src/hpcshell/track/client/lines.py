@@ -23,7 +23,8 @@ LONGEST_TEXT: Final = 8000
 DEEPEST: Final = 20
 MOST: Final = 10_000
 """Entries of one mapping or list."""
-_INT64: Final = range(-(1 << 63), 1 << 63)
+INT64: Final = range(-(1 << 63), 1 << 63)
+"""Whole numbers that the store can keep."""
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -48,12 +49,12 @@ def is_key(key: object) -> bool:
 def number(value: Any) -> float | str:
     """A value of a metric: a float, or the word of one that JSON has no number for.
 
-    Whatever `float()` takes is a number (of numpy, torch, fractions), but text is not. Raises what
-    `float()` does.
+    Whatever `float()` takes is a number (of numpy, torch, fractions), and so is an array of one,
+    but text is not. Raises what `float()` does.
     """
     if isinstance(value, (str, bytes, bytearray)):
         raise TypeError("text is no number")
-    found = float(value)
+    found = float(value.item() if getattr(value, "size", None) == 1 else value)
     return found if found - found == 0.0 else word(found)
 
 
@@ -68,7 +69,7 @@ def step_of(step: Any) -> int | None:
         found = int(step)
     except Exception:  # whatever a type of the user's raises; whoever asks says so
         return None
-    return found if found in _INT64 else None
+    return found if found in INT64 else None
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -76,7 +77,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return int(value) if value in _INT64 else str(value)
+        return int(value) if value in INT64 else str(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else word(value)
     if isinstance(value, str):
@@ -91,14 +92,21 @@ def plain(value: Any, depth: int = 0) -> Any:
         return f"<{name}>"
 
 
-def named(value: Any) -> dict[str, Any]:
-    """A configuration: a mapping, or an object with attributes (argparse, dataclasses)."""
+def fields(what: str, value: Any) -> dict[str, Any] | None:
+    """The fields of a mapping, or of an object with attributes (argparse, dataclasses). None: it
+    has none, or does not tell them, which is said."""
     try:
-        fields = value if isinstance(value, Mapping) else dict(vars(value))
-    except Exception:  # it has no attributes, or does not tell them: it is recorded as it prints
-        return {"config": plain(value)}
-    found = plain(fields)
-    return found if isinstance(found, dict) else {"config": found}
+        found = plain(value if isinstance(value, Mapping) else dict(vars(value)))
+    except Exception:  # of a type of the user's
+        found = None
+    if isinstance(found, dict):
+        return found
+    say.once(
+        f"{what} of {type(value).__name__}",
+        f"{what} are a mapping, as in {{'a': 1}}, or an object with attributes, and no"
+        f" {type(value).__name__}: {say.shown(value)} is not recorded as such",
+    )
+    return None
 
 
 def text_of(value: Any) -> str:

@@ -22,3 +22,11 @@ def once(key: str, text: str) -> None:
     _said.add(key)
     with contextlib.suppress(Exception):  # a handler of the user's may fail; training goes on
         _log.warning("%s", safe(text))
+
+
+def shown(value: object) -> str:
+    """A value of the user's in a few characters; its type, where it cannot be printed."""
+    try:
+        return f"{value!r:.100}"
+    except Exception:  # of a type of the user's
+        return f"<{type(value).__name__}>"

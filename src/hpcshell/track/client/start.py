@@ -11,10 +11,10 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack, cast
 
 from hpcshell.core.errors import HpcError, Wrong
-from hpcshell.core.words import name_from
+from hpcshell.core.words import name_from, nearest
 from hpcshell.machine.paths import Places, places
 from hpcshell.track.client import addresses, current, endings, lines, say, surroundings
 from hpcshell.track.client.active import ActiveRun
@@ -48,6 +48,7 @@ class RunOptions(TypedDict, total=False):
     """Seconds for which its end waits for the server."""
 
 
+_OPTIONS: Final = tuple(RunOptions.__annotations__)
 _joined: Final[dict[str, int]] = {}
 """How often a run of the environment's was begun in this process."""
 
@@ -57,6 +58,7 @@ def run(experiment: str, **options: Unpack[RunOptions]) -> ActiveRun:
     if not isinstance(experiment, str):
         raise Wrong(f"{experiment!r:.100} is no experiment", "name one: track.run('mnist')")
     texts.key(experiment, "experiment")
+    options = _understood(options)
     here = _places()
     said = options.get("run_id") or os.environ.get("HPC_TRACK_RUN_ID")
     outer = current.enclosing()
@@ -64,13 +66,30 @@ def run(experiment: str, **options: Unpack[RunOptions]) -> ActiveRun:
     rank = surroundings.rank_of(os.environ) if said else 0
     first = _sent_to(options) | _first_line(experiment, run_id, options, outer) | {"rank": rank}
     opening = _opening(run_id, first, options.get("dir"), here)
-    begun = ActiveRun(run_id, experiment, opening, rank=rank)
+    known = configs.flat(first["config"])
+    begun = ActiveRun(run_id, experiment, opening, rank=rank, params=known)
     begun.patience = _flush(options.get("flush"))
     begun.when_ended = _when_ended
     _send(begun, _target(options, here))
     current.begun(begun)
     endings.watch()
     return begun
+
+
+def _understood(options: RunOptions) -> RunOptions:
+    """Those that there are, texts as texts. What is none is said, with what is like it."""
+    found: dict[str, Any] = {}
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            near = nearest(name, _OPTIONS)
+            meant = f"did you mean {near}?" if near else f"there are {', '.join(_OPTIONS)}"
+            say.once(f"option {name}", f"track.run: {name!r:.100} is no option; {meant}")
+        elif name in ("url", "token", "dir") and not isinstance(value, str | os.PathLike | None):
+            say.once(f"option {name}", f"track.run: {name} is a text, and no {say.shown(value)}")
+        else:
+            whose = name == "run_id" and value is not None
+            found[name] = str(value) if whose else value
+    return cast(RunOptions, found)
 
 
 def _when_ended(run: ActiveRun) -> None:
@@ -133,9 +152,13 @@ def _name(given: Any) -> str:
 
 
 def _config(given: Any) -> dict[str, Any]:
-    """A configuration that the tracker keeps: as it is, or where that cannot be, as a text."""
-    found = {} if given is None else lines.named(given)
+    """A configuration that the tracker keeps: as it is, or where that cannot be, as a text. A key
+    that cannot be printed is left out."""
+    found = {} if given is None else lines.fields("config", given)
+    if found is None:
+        return {"config": lines.text_of(given)}
     try:
+        found = _printable(found, "")
         configs.encoded(found)
         configs.flat(found)
     except Wrong as error:
@@ -144,8 +167,25 @@ def _config(given: Any) -> dict[str, Any]:
     return found
 
 
+def _printable(config: Mapping[str, Any], front: str) -> dict[str, Any]:
+    """It without the keys that no parameter may have. `front`: what it is within, and a dot."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if not lines.is_key(front + key):
+            shown = f"{front}{key}"
+            say.once(
+                f"config {shown:.300}",
+                f"{shown!r:.100} of the configuration is not recorded: a name is 1 to 250 bytes"
+                " that can be printed",
+            )
+        else:
+            within = isinstance(value, Mapping) and value
+            found[key] = _printable(value, f"{front}{key}.") if within else value
+    return found
+
+
 def _tags(given: Any) -> dict[str, str]:
-    found = lines.named(given or {})
+    found = lines.fields("tags", given or {}) or {}
     if odd := [key for key in found if not lines.is_key(key)]:
         say.once("tags", f"the tag {odd[0]!r:.100} is not recorded: its name cannot be printed")
     return {key: lines.text_of(value) for key, value in found.items() if key not in odd}

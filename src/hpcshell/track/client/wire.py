@@ -43,7 +43,9 @@ class Answer(Record, frozen=True, kw_only=True):
     status: int
     offset: int | None = None
     bad: int = 0
-    """Lines that it could not read."""
+    """Lines that it did not take."""
+    why: str = ""
+    """Why not the first of them."""
     retry_after: float | None = None
     said: str = ""
 
@@ -159,9 +161,15 @@ def _answer(response: http.client.HTTPResponse, said: bytes) -> Answer:
         status=response.status,
         offset=offset if isinstance(offset, int) and offset >= 0 else None,
         bad=len(bad) if isinstance(bad, list) else 0,
+        why=_why(bad),
         retry_after=_seconds(response.headers.get("Retry-After")),
         said=str(detail)[:300],
     )
+
+
+def _why(bad: Any) -> str:
+    first = bad[0] if isinstance(bad, list) and bad else None
+    return str(first.get("message", ""))[:300] if isinstance(first, dict) else ""
 
 
 def _seconds(text: str | None) -> float | None:

@@ -35,7 +35,7 @@ from hpcshell.track.points.lines import (
     read_line,
 )
 from hpcshell.track.records import File
-from hpcshell.track.store import experiments, files, runs, texts
+from hpcshell.track.store import configs, experiments, files, runs, texts
 from hpcshell.track.store.runs import NewRun
 from hpcshell.track.store.tables import runs as runs_table
 from hpcshell.track.store.tables import sources
@@ -173,7 +173,7 @@ class Intake:
         self._run_id = run_id
         self._now = now
         self._user = user
-        self._offset = 0
+        self._at = 0
         self._metrics: dict[str, tuple[list[int], list[float], list[float]]] = {}
         self._there = self._run() is not None
 
@@ -182,19 +182,19 @@ class Intake:
         for line in lines.split(b"\n")[:-1]:
             if line and not line.isspace():
                 self.lines += 1
+                self._at = offset
                 try:
                     self._apply(line)
                 except HpcError as error:
                     self._pass(Bad(offset, error.message))
             offset += len(line) + 1
-        self._offset = offset
 
     def finish(self) -> None:
         """Add the points. Whatever was said, the run lives."""
         if self._there:
             for key in sorted(beyond(self._connection, self._run_id, self._metrics)):
                 del self._metrics[key]
-                self._pass(Bad(self._offset, f"metric {quote(key)}: a run has {MOST:,} at most"))
+                self._pass(Bad(self._at, f"metric {quote(key)}: a run has {MOST:,} at most"))
             points = {key: Points(*columns) for key, columns in self._metrics.items()}
             append(self._connection, self._run_id, points, self._now)
 
@@ -278,8 +278,21 @@ class Intake:
         if (row := self._run()) is None:
             runs.create(connection, self._new(line), now)
             self._there = True
-        elif line.rank == 0 and row.status != "RUNNING" and self._later(line.t, row.ended_at):
-            runs.set_status(connection, self._run_id, "RUNNING", time=_instant(line.t), now=now)
+        elif line.rank == 0:
+            if row.status != "RUNNING" and self._later(line.t, row.ended_at):
+                runs.set_status(connection, self._run_id, "RUNNING", time=_instant(line.t), now=now)
+            if isinstance(line, RunLine):
+                self._go_on_with(line)
+
+    def _go_on_with(self, line: RunLine) -> None:
+        """The parameters that the run does not have yet. Those that it has otherwise it keeps."""
+        said = configs.flat(configs.plain(line.config)) | line.params
+        there = runs.params_of(self._connection, self._run_id, said)
+        if odd := [key for key, value in there.items() if said[key] != value]:
+            kept = f"param {quote(odd[0])} of run {self._run_id} is {quote(there[odd[0]])} already"
+            self._pass(Bad(self._at, kept))
+        if new := {key: value for key, value in said.items() if key not in there}:
+            runs.set_params(self._connection, self._run_id, new, self._now)
 
     def _new(self, line: RunLine | BareRunLine) -> NewRun:
         if isinstance(line, BareRunLine):

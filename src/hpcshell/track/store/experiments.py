@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
 
 from hpcshell.core.errors import NotFound, Refused
-from hpcshell.core.words import quote
+from hpcshell.core.words import nearest, quote
 from hpcshell.track.records import Experiment
 from hpcshell.track.store import lists, texts, writing
 from hpcshell.track.store.errors import Exists
@@ -31,6 +31,16 @@ _counts: Final = (
     .where(runs.c.experiment_id.in_(bindparam("ids", expanding=True)), runs.c.deleted_at.is_(None))
     .group_by(runs.c.experiment_id)
 )
+_deleted: Final = (
+    select(experiments)
+    .where(experiments.c.name == bindparam("name"), experiments.c.deleted_at.is_not(None))
+    .order_by(experiments.c.id.desc())
+    .limit(1)
+)
+_LOOKED_AT: Final = 10_000
+_names: Final = select(experiments.c.name).order_by(experiments.c.id.desc()).limit(_LOOKED_AT)
+_all_names: Final = _names.where(_LIVE)
+_deleted_names: Final = _names.where(experiments.c.deleted_at.is_not(None))
 HINT: Final = "hpc track experiments lists them"
 
 
@@ -93,11 +103,26 @@ def meant(connection: Connection, text: str) -> Experiment:
     """The one that a person means: by its number, deleted or not, or by its name. Raises
     `NotFound`."""
     by_name = named(connection, text) if text else None
-    if by_name is not None:
-        return by_name
+    return by_name or _numbered(connection, text, _all_names, HINT)
+
+
+def meant_deleted(connection: Connection, text: str) -> Experiment:
+    """The same of those that are deleted, the latest that had the name; by its number any. Raises
+    `NotFound`."""
+    hint = "hpc track experiments --deleted lists them"
+    row = connection.execute(_deleted, {"name": text}).mappings().first()
+    if row is not None:
+        return _documents(connection, [row])[0]
+    return named(connection, text) or _numbered(connection, text, _deleted_names, hint)
+
+
+def _numbered(connection: Connection, text: str, names: Select[Any], hint: str) -> Experiment:
     if text.isascii() and text.isdecimal() and len(text) < 20:
         return show(connection, int(text))
-    raise NotFound(f"there is no experiment {quote(text)}", HINT)
+    near = nearest(text, connection.scalars(names))
+    raise NotFound(
+        f"there is no experiment {quote(text)}", f"did you mean {quote(near)}?" if near else hint
+    )
 
 
 def page(connection: Connection, wanted: Wanted) -> Page[Experiment]:

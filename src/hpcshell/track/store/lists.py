@@ -34,6 +34,7 @@ from hpcshell.track.store.filters.vocabulary import (
     with_jobs,
 )
 from hpcshell.track.store.paging import Place, Wanted
+from hpcshell.track.store.tables import jobs
 
 _AS_MADE = ("created_at", "id", "seq")
 """What is sorted by the number of the row itself."""
@@ -137,10 +138,10 @@ def _phases(vocabulary: Vocabulary, sort: str) -> list[Phase]:
     if named.space == "job":
         having = Phase(with_jobs(table), head(by), (by.is_not(None),))
         none = table.c.job_key.is_(None) | table.c.job_key.in_(
-            select(by.table.c.key).where(by.is_(None))
+            select(jobs.c.key).where(by.is_(None))
         )
         return [having, Phase(table, None, (none,))]
-    if not by.nullable:
+    if not getattr(by, "nullable", False):  # what is reckoned is always there
         return [Phase(table, head(by))]
     return [
         Phase(table, head(by), (by.is_not(None),)),

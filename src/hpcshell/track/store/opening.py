@@ -13,6 +13,7 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from hpcshell.core.errors import NotYet, Wrong
+from hpcshell.core.words import quote
 from hpcshell.machine.paths import Places
 from hpcshell.track.store.migrating import migrate, version
 from hpcshell.track.store.room import check_room
@@ -45,11 +46,12 @@ def url_of(configured: str, places: Places) -> URL:
     return url.set(drivername="postgresql+psycopg")
 
 
-def open_store(url: URL) -> Store:
-    """The store behind this URL, its tables as this version has them. Raises `HpcError`."""
-    lite = url.get_backend_name() == "sqlite"
+def open_store(url: URL, *, make: bool = True) -> Store:
+    """The store behind this URL, its tables as this version has them; with `make` the directory of
+    a file of SQLite, too. Raises `HpcError`."""
+    lite = url.get_backend_name() == "sqlite" and url.database != ":memory:"
     if lite and url.database:
-        os.makedirs(os.path.dirname(os.path.abspath(url.database)), mode=0o700, exist_ok=True)
+        _in_directory(os.path.dirname(os.path.abspath(url.database)), make)
         _make_private(url.database)
     try:
         readers = _engine(url, "BEGIN", pool_size=READERS + 1)
@@ -79,6 +81,21 @@ def _make_private(path: str) -> None:
             found = os.stat(each)
             if found.st_mode & stat.S_IRWXO and found.st_uid == os.geteuid():
                 os.chmod(each, stat.S_IMODE(found.st_mode) & ~0o077)
+
+
+def _in_directory(path: str, make: bool) -> None:
+    try:
+        if make:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise Wrong(
+            f"track.url: {quote(path, 200)} cannot be made: {error.strerror}", HINT
+        ) from None
+    if not os.path.isdir(path):
+        raise Wrong(
+            f"track.url: there is no directory {quote(path, 200)}",
+            "is it written right? hpc web makes it",
+        )
 
 
 def version_of(url: URL) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -221,8 +221,7 @@ def set_params(connection: Connection, run_id: str, given: Mapping[str, str], no
     has another value, and `NotFound`, `Refused` or `Wrong`."""
     checked = texts.pairs(given, "param")
     spoke(connection, run_id, now)
-    known = connection.execute(_its_params, {"run": run_id, "keys": list(checked)})
-    there: dict[str, str] = {row[0]: row[1] for row in known}
+    there = params_of(connection, run_id, checked)
     for key, value in there.items():
         if checked[key] != value:
             raise Exists(
@@ -230,6 +229,12 @@ def set_params(connection: Connection, run_id: str, given: Mapping[str, str], no
                 "a parameter never changes; log a metric, or set a tag",
             )
     _put_params(connection, run_id, {key: checked[key] for key in checked.keys() - there.keys()})
+
+
+def params_of(connection: Connection, run_id: str, keys: Iterable[str]) -> dict[str, str]:
+    """Those of these parameters that it has."""
+    known = connection.execute(_its_params, {"run": run_id, "keys": list(keys)})
+    return {row[0]: row[1] for row in known}
 
 
 def set_tags(connection: Connection, run_id: str, given: Mapping[str, str], now: float) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
-    Column,
     ColumnElement,
     Double,
     and_,
@@ -44,6 +44,7 @@ from hpcshell.track.store.filters.vocabulary import (
     Vocabulary,
     column,
     head,
+    is_instant,
     is_text,
     term,
 )
@@ -99,13 +100,13 @@ def _of_job(said: Condition) -> Condition:
 # ------------------------------------------------------------------------------------- columns
 
 
-def _of_column(its: Column[Any], named: Term, node: Comparison | Missing) -> Condition:
+def _of_column(its: ColumnElement[Any], named: Term, node: Comparison | Missing) -> Condition:
     if isinstance(node, Missing):
         return its.is_(None) if node.missing else its.is_not(None)
     if not is_text(its):
         return _of_numbers(its, [_number(named, value) for value in node.values], node.operator)
     written = [_text(named, value, node.operator) for value in node.values]
-    if named == ("attributes", "status") and its.table is runs and "LIKE" not in node.operator:
+    if its is runs.c.status and "LIKE" not in node.operator:
         written = [status_of(word) for word in written]
     return _of_texts(its, written, node.operator)
 
@@ -113,10 +114,18 @@ def _of_column(its: Column[Any], named: Term, node: Comparison | Missing) -> Con
 def _number(named: Term, value: Value) -> int | float:
     if isinstance(value, Number):
         return value.value
-    raise Wrong(
-        f"filter: {named.key} is a number and is compared with the text {quote(value)}",
-        "leave the quotes out; instants are Unix seconds",
-    )
+    if not is_instant(named):
+        raise Wrong(
+            f"filter: {named.key} is a number and is compared with the text {quote(value)}",
+            "leave the quotes out",
+        )
+    try:
+        return datetime.fromisoformat(value).timestamp()  # without a zone it is of that of here
+    except (ValueError, OverflowError, OSError):
+        raise Wrong(
+            f"filter: {named.key} is an instant and is compared with the text {quote(value)}",
+            "write '2026-11-27', '2026-11-27 14:30', '2026-11-27T14:30Z', or Unix seconds",
+        ) from None
 
 
 def _text(named: Term, value: Value, sign: str) -> str:

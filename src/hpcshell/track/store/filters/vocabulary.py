@@ -6,10 +6,19 @@ A column belongs to a row by its own table (`status`), by the job (`job.user`), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, String, Table, Text, func, literal_column
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    String,
+    Table,
+    Text,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.sql.selectable import FromClause
 
 from hpcshell.core.errors import Wrong
@@ -48,8 +57,8 @@ class Vocabulary(NamedTuple):
     """The number by which rows were made one after the other."""
     owner: Column[Any]
     """What `Keyed.owner` holds."""
-    columns: Mapping[str, Column[Any]]
-    jobs: Mapping[str, Column[Any]]
+    columns: Mapping[str, ColumnElement[Any]]
+    jobs: Mapping[str, ColumnElement[Any]]
     keyed: Mapping[str, Keyed]
     synonyms: Mapping[str, str]
     """What others call columns."""
@@ -75,12 +84,28 @@ _OF_JOBS: Final = (
 )
 _OF_EXPERIMENTS: Final = ("id", "name", "description", "owner", "created_at", "updated_at")
 
+_EXPERIMENT: Final = (
+    select(experiments.c.name)
+    .where(experiments.c.id == runs.c.experiment_id)
+    .correlate(runs)
+    .scalar_subquery()
+)
+"""The name of the experiment of a run."""
+_RUNS: Final = (
+    select(func.count())
+    .select_from(runs)
+    .where(runs.c.experiment_id == experiments.c.id, runs.c.deleted_at.is_(None))
+    .correlate(experiments)
+    .scalar_subquery()
+)
+"""How many runs an experiment has that are not deleted."""
+
 RUNS: Final = Vocabulary(
     kind="run",
     table=runs,
     id=runs.c.seq,
     owner=runs.c.run_id,
-    columns={name: runs.c[name] for name in _OF_RUNS},
+    columns={**{name: runs.c[name] for name in _OF_RUNS}, "experiment": _EXPERIMENT},
     jobs={name: jobs.c[name] for name in _OF_JOBS},
     keyed={
         "metrics": Keyed(series, "run_id", "last", None),
@@ -94,7 +119,7 @@ EXPERIMENTS: Final = Vocabulary(
     table=experiments,
     id=experiments.c.id,
     owner=experiments.c.id,
-    columns={name: experiments.c[name] for name in _OF_EXPERIMENTS},
+    columns={**{name: experiments.c[name] for name in _OF_EXPERIMENTS}, "runs": _RUNS},
     jobs={},
     keyed={"tags": Keyed(experiment_tags, "experiment_id", None, "value")},
     synonyms={"experiment_id": "id"},
@@ -113,6 +138,9 @@ _SPACES: Final = {
 }
 
 
+_INSTANTS: Final = ("_at", "submit_time", "start_time", "end_time", "_since")
+
+
 def term(vocabulary: Vocabulary, space: str, key: str) -> Term:
     """What `space.key` names. Raises `Wrong` with what is like it."""
     plain = _SPACES.get(space.lower(), space.lower())
@@ -125,17 +153,22 @@ def term(vocabulary: Vocabulary, space: str, key: str) -> Term:
     if plain == "attributes":
         key = vocabulary.synonyms.get(key, key)
     if key not in known:
-        raise _unknown(key, key, known)
+        raise _unknown(key, key, known, _elsewhere(vocabulary, key) if plain != "job" else ())
     return Term(plain, key)
 
 
-def _columns(vocabulary: Vocabulary, space: str) -> Mapping[str, Column[Any]] | None:
+def is_instant(named: Term) -> bool:
+    """Whether it is a column of Unix seconds."""
+    return named.space in ("attributes", "job") and named.key.endswith(_INSTANTS)
+
+
+def _columns(vocabulary: Vocabulary, space: str) -> Mapping[str, ColumnElement[Any]] | None:
     if space == "attributes":
         return vocabulary.columns
     return vocabulary.jobs if space == "job" and vocabulary.jobs else None
 
 
-def column(vocabulary: Vocabulary, named: Term) -> Column[Any]:
+def column(vocabulary: Vocabulary, named: Term) -> ColumnElement[Any]:
     """The column of an attribute, or of the job."""
     return (vocabulary.jobs if named.space == "job" else vocabulary.columns)[named.key]
 
@@ -157,9 +190,13 @@ def with_jobs(source: FromClause) -> FromClause:
     return source.join(jobs, runs.c.job_key == jobs.c.key)
 
 
-def _unknown(shown: str, word: str, known: Any) -> Wrong:
+def _elsewhere(vocabulary: Vocabulary, key: str) -> list[str]:
+    """What else may be called so."""
+    job = [f"job.{key}" if key in vocabulary.jobs else "job.COLUMN"] if vocabulary.jobs else []
+    return [f"{space}.{key}" for space in vocabulary.keyed] + job
+
+
+def _unknown(shown: str, word: str, known: Any, elsewhere: Iterable[str] = ()) -> Wrong:
     near = nearest(word, known)
-    return Wrong(
-        f"{quote(shown)} is no column here",
-        f"did you mean {near}?" if near else "there are " + ", ".join(known),
-    )
+    there = "there are " + ", ".join([*known, *elsewhere])
+    return Wrong(f"{quote(shown)} is no column here", f"did you mean {near}?" if near else there)

@@ -159,8 +159,8 @@ def test_runs_are_found_by_the_name_of_their_experiment_and_experiments_by_their
     assert len(track(*words, "experiment = 'mnist'", check=True).out.split()) == 2
     assert track(*words, "experiment LIKE 'x%'", check=True).out == ""
     assert len(track(*words, "created_at > '2001-01-01'", check=True).out.split()) == 2
-    words = ("track", "experiments", "--quiet", "--sort", "-runs")
-    assert track(*words, "--filter", "runs > 1", check=True).out == "1\n"
+    most = ("track", "experiments", "--quiet", "--sort", "-runs")
+    assert track(*most, "--filter", "runs > 1", check=True).out == "1\n"
 
 
 def test_files_are_listed_and_fetched_wherever_they_lie(track: Cli, tmp_path: Path) -> None:

@@ -73,6 +73,23 @@ def test_what_only_looks_like_a_way_out_is_kept_under_that_very_name(
     assert uploads(context) == sorted([f"{run_id}/{path}", "secret"])
 
 
+@pytest.mark.parametrize("path", [path for path in OUT if path != "a/"])
+def test_nor_does_a_path_of_mlflows_lead_out(
+    api: httpx.Client, run: str, context: Context, path: str
+) -> None:
+    (Path(context.artifacts.root) / "secret").write_text(SECRET)
+    run_id = run.rpartition("/")[2]
+    front = "/api/2.0/mlflow-artifacts/artifacts/1"
+    for owner in (f"{run_id}/artifacts", f"models/m-{run_id}/artifacts"):
+        where = f"{front}/{owner}/{encoded(path)}"
+        answers = [api.put(where, content=b"evil"), api.get(where), api.delete(where)]
+        assert [answer.status_code for answer in answers] == [400] * 3
+        assert {answer.json()["error_code"] for answer in answers} == {"INVALID_PARAMETER_VALUE"}
+    listed = api.get(f"{front[:-2]}?path={encoded(f'1/{run_id}/artifacts/{path}')}")
+    assert listed.status_code == 400
+    assert uploads(context) == ["secret"]
+
+
 def test_addresses_as_they_come_off_the_wire_lead_nowhere_else(server: Server, home: Path) -> None:
     with server.client() as client:
         number = client.post("/experiments", json={"name": "e"}).json()["id"]

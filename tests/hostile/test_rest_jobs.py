@@ -251,7 +251,8 @@ def test_variables_with_commas_and_lines_are_what_the_job_gets(api: httpx.Client
         *({"array": each} for each in ("0-1e9", "5-1", "1,1,1", "-1")),
         {"array": []},
         {"array": [-1]},
-        {"dependency": "afterok:99"},
+        *({"dependency": f"afterok:{each}"} for each in ("99", "-1", 2**63, "x", "")),
+        {"mail_user": "a@example.org\nBcc: b@example.org"},
         {"chdir": "/nowhere/at/all"},
         {"chdir": "x" * 5000},
         {"mail_user": "a@example.org;rm"},
@@ -262,6 +263,47 @@ def test_what_can_never_be_is_refused(api: httpx.Client, options: dict[str, Any]
     before = newest(api)
     refused(submit(api, **options), 400, 403, 404)
     assert newest(api) == before
+
+
+# -- 5, 6: directories and commands -------------------------------------------------------------
+
+
+def test_a_directory_that_leads_round_in_a_circle_is_refused(
+    api: httpx.Client, tmp_path: Path
+) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    refused(submit(api, chdir=str(tmp_path / "a")), 400)
+
+
+def test_a_command_that_is_a_directory_or_of_another_machine_is_refused(
+    api: httpx.Client, tmp_path: Path
+) -> None:
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
+    binary.chmod(0o755)
+    for path in (tmp_path, binary):
+        refused(api.post(JOBS, json={"command": [str(path)]}), 400)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "code"),
+    [(None, 0, 127), ("#!/bin/sh\n", 0o644, 126), ("#!/nowhere/at/all\n", 0o755, 126)],
+    ids=["missing", "not executable", "no interpreter"],
+)
+def test_a_command_that_cannot_run_fails_as_in_a_shell(
+    api: httpx.Client, tmp_path: Path, text: str | None, mode: int, code: int
+) -> None:
+    path = tmp_path / "program"
+    if text is not None:
+        path.write_text(text)
+        path.chmod(mode)
+    made = api.post(JOBS, json={"command": [str(path)]})
+    assert made.status_code == 201, made.text
+    job = f"{JOBS}/{made.json()['id']}"
+    assert api.get(f"{job}/logs/stdout/follow").status_code == 200  # until it has ended
+    shown = api.get(job).json()
+    assert (shown["state"], shown["exit_code"]) == ("FAILED", code)
 
 
 # -- 31, 36, 37: what else is sent --------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 
 from hpcshell.track.points.append import append
 from hpcshell.track.points.chunks import Points
+from hpcshell.track.store.silence import lose
 from hpcshell.web.context import Context
 from tests.support.track_fixtures import As
 
@@ -257,3 +258,31 @@ def test_a_metric_of_a_million_points_is_shown_and_paged(
     last = api.get(f"/runs/{run}/metrics/loss?since=999990").json()["rows"]
     assert [row["step"] for row in last] == list(range(999_990, 1_000_000))
     assert api.get(f"/runs/{run}/metrics/loss?limit=1000000").status_code == 400
+
+
+@pytest.mark.parametrize("off", [-86_400.0, 86_400.0, -1e18, 1e300])
+def test_points_of_a_clock_that_is_wrong_are_kept_and_the_run_lives(
+    api: httpx.Client, experiment: str, context: Context, off: float
+) -> None:
+    run = api.post(f"{experiment}/runs", json={}).json()["run_id"]
+    begun = time.time()
+    points = [{"name": "loss", "value": step, "step": step, "time": begun + off} for step in (1, 2)]
+    assert api.post(f"/runs/{run}/metrics", json=points).status_code == 201
+    rows = api.get(f"/runs/{run}/metrics/loss").json()["rows"]
+    assert [(row["step"], row["time"]) for row in rows] == [(1, begun + off), (2, begun + off)]
+    assert api.post(f"/runs/{run}/heartbeat").status_code == 200
+    context.store.change(lambda connection: lose(connection, 300.0, time.time()))
+    shown = api.get(f"/runs/{run}").json()
+    assert (shown["status"], shown["ended_at"]) == ("RUNNING", None)
+    assert begun <= shown["heartbeat_at"] <= time.time(), "by the clock of the server"
+
+
+@pytest.mark.parametrize("off", [-86_400.0, 86_400.0])
+def test_a_run_begun_by_a_clock_that_is_a_day_off_is_not_lost(
+    api: httpx.Client, experiment: str, context: Context, off: float
+) -> None:
+    at = time.time() + off
+    run = api.post(f"{experiment}/runs", json={"started_at": at}).json()["run_id"]
+    context.store.change(lambda connection: lose(connection, 300.0, time.time()))
+    shown = api.get(f"/runs/{run}").json()
+    assert (shown["status"], shown["started_at"]) == ("RUNNING", at)

@@ -6,20 +6,25 @@ The numbers are those of the cases that the server has to stand.
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
+import resource
 import socket
 import time
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
+import httpx
 import pytest
 
 from hpcshell.track.store import tokens
 from hpcshell.track.store.store import Store
+from tests.conftest import Hpc
 from tests.support.web import Heard, Server, make_token, serving
 from tests.support.web_fixtures import NewToken
+from tests.web.pages.test_pages import word
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 JSON = "Content-Type: application/json"
@@ -280,6 +285,31 @@ def test_35_a_header_of_a_proxy_is_believed_only_from_one(
         assert server.ask("GET", "/api/v1/nothing", "X-Forwarded-User: ann, bob").status == 401
 
 
+def test_35_no_page_of_others_cancels_a_job(server: Server, hpc: Hpc) -> None:
+    job = hpc("submit", "--quiet", "--hold", "--", "true", check=True).stdout.strip()
+    cancel = f"/api/v1/jobs/{job}/cancel"
+    ours, other = {"Origin": server.url}, {"Origin": "https://other.example.org"}
+    with httpx.Client(base_url=server.url, timeout=30) as browser:
+        fields = {"csrf": word(browser.get("/login").text), "token": server.token, "next": "/docs"}
+        assert browser.post("/login", data=fields, headers=ours).status_code == 303
+        right = word(browser.get("/docs").text)
+        text = {"Content-Type": "text/plain"}
+        for answer in (
+            browser.post(cancel, json={}),
+            browser.post(cancel, json={}, headers=ours),
+            browser.post(cancel, json={}, headers=ours | {"X-CSRF-Token": "0" * 64}),
+            browser.post(cancel, json={}, headers=other | {"X-CSRF-Token": right}),
+            browser.post(cancel, data={"csrf": right}, headers=other),
+            browser.post(cancel, content=b"{}", headers=other | text),
+        ):
+            assert answer.status_code == 403, answer.text
+        assert browser.get(cancel).status_code == 405
+        assert browser.get(f"/api/v1/jobs/{job}").json()["state"] == "PENDING"
+        done = browser.post(cancel, json={}, headers=ours | {"X-CSRF-Token": right})
+        assert done.status_code == 200
+        assert browser.get(f"/api/v1/jobs/{job}").json()["state"] == "CANCELLED"
+
+
 # -------------------------------------------------------------------------------- 37: too much
 
 
@@ -309,6 +339,13 @@ def test_37_a_body_that_does_not_say_how_large_it_is(narrow: Server) -> None:
     assert both.status == 400
 
 
+def peak_of(server: Server) -> int:
+    """The most bytes of memory that it ever had."""
+    with open(f"/proc/{server.process.pid}/status") as file:
+        peak = next(line for line in file if line.startswith("VmHWM"))
+    return int(peak.split()[1]) << 10
+
+
 def test_37_a_bomb_of_gzip_is_not_unpacked(narrow: Server) -> None:
     bomb = gzip.compress(bytes(200 << 20), 9)
     heard = narrow.ask(
@@ -318,9 +355,7 @@ def test_37_a_bomb_of_gzip_is_not_unpacked(narrow: Server) -> None:
     )
     assert len(bomb) < 1 << 20
     assert heard.status == 413
-    with open(f"/proc/{narrow.process.pid}/status") as file:
-        peak = next(line for line in file if line.startswith("VmHWM"))
-    assert int(peak.split()[1]) < 300 << 10
+    assert peak_of(narrow) < 300 << 20
 
 
 def test_37_packed_bodies_are_unpacked_where_they_are_whole(narrow: Server) -> None:
@@ -386,3 +421,28 @@ def test_37_too_many_requests_of_one_caller(home: Path, store: Store) -> None:
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
         assert server.ask("GET", "/api/v1/tokens", f"Authorization: Bearer {other}").status == 200
+
+
+def test_37_a_thousand_idle_streams_leave_room_for_everybody_else(
+    home: Path, new_token: NewToken
+) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with (
+        serving(token=new_token(), env={"HPC_WEB__RATE": "100000"}) as server,
+        contextlib.ExitStack() as opened,
+    ):
+        host = f"Host: 127.0.0.1:{server.port}"
+        request = f"GET /api/v1/events HTTP/1.1\r\n{host}\r\n{server.known}\r\n\r\n".encode()
+        links = []
+        for _ in range(1000):
+            link = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+            links.append(opened.enter_context(link))
+            link.sendall(request)
+        assert {link.recv(12) for link in links} == {b"HTTP/1.1 200"}
+        began = time.monotonic()
+        assert server.ask("GET", "/api/v1/tokens", server.known).status == 200
+        assert server.ask("GET", "/api/v1/jobs", server.known).status == 200
+        assert time.monotonic() - began < 10
+        assert peak_of(server) < 400 << 20
+        assert server.end() == 0

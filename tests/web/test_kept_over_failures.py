@@ -148,6 +148,7 @@ def test_every_acknowledged_point_is_there_exactly_once(
             refused = poster.refused
             postgres_of_its_own.stop(signal.SIGQUIT)
             eventually(lambda: poster.refused > refused)
+            says_that_its_database_is_away(second)
             postgres_of_its_own.start()
         goes_on(second, poster, run_id)
         logged = int(trainer.communicate(timeout=90)[0])
@@ -157,6 +158,24 @@ def test_every_acknowledged_point_is_there_exactly_once(
     assert steps_of(poster.run_id)[: poster.acknowledged] == list(range(poster.acknowledged))
     assert len(steps_of(poster.run_id)) in (poster.acknowledged, poster.acknowledged + PART)
     assert steps_of(run_id) == list(range(logged))
+
+
+def says_that_its_database_is_away(server: Server) -> None:
+    """Whatever is asked is told to be asked again, and the server itself lives."""
+    assert server.ask("GET", "/healthz").status == 200
+    with server.client() as client:
+        for method, path, body in (
+            ("GET", "/readyz", None),
+            ("GET", "/runs", None),
+            ("GET", "/api/2.0/mlflow/experiments/search", None),
+            ("POST", "/experiments", {"name": "meanwhile"}),
+        ):
+            answer = client.request(method, path, json=body)
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["Retry-After"]) >= 1
+            if "mlflow" not in path:  # whose errors have another form
+                assert answer.json()["hint"]
+                assert answer.json()["kind"] == "not_yet"
 
 
 def goes_on(server: Server, poster: Poster, run_id: str) -> None:

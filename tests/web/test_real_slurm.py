@@ -146,6 +146,30 @@ def test_rows_change_through_polling_alone(another_slurm, context, monkeypatch):
     assert (job.exit_code, job.cpus, job.partition) == (5, 1, "cpu")
 
 
+def test_jobs_are_submitted_read_and_cancelled_over_rest(another_slurm, api, monkeypatch):
+    monkeypatch.setenv("SLURM_CONF", another_slurm.env["SLURM_CONF"])
+    monkeypatch.chdir("/tmp")
+    command = ["/bin/sh", "-c", "echo from slurm; exec sleep 300"]
+    options = {"name": "over rest", "output": "/tmp/hpc-over-rest-%j.out"}
+    made = api.post("/api/v1/jobs?on=slurm", json={"command": command, "options": options})
+    assert made.status_code == 201, made.text
+    number = made.json()["id"]
+    job = f"/api/v1/jobs/{number}"
+
+    def state() -> str:
+        return str(api.get(f"{job}?on=slurm").json()["state"])
+
+    try:
+        eventually(lambda: state() == "RUNNING", 60)
+        eventually(lambda: api.get(f"{job}/logs/stdout?on=slurm").text == "from slurm\n", 60)
+        rows = api.get("/api/v1/jobs?on=slurm").json()["rows"]
+        assert ("over rest", "RUNNING") in [(row["name"], row["state"]) for row in rows]
+        assert api.post(f"{job}/cancel?on=slurm", json={}).status_code == 200
+        eventually(lambda: state() == "CANCELLED", 60)
+    finally:
+        Path(f"/tmp/hpc-over-rest-{number}.out").unlink(missing_ok=True)
+
+
 @pytest.fixture(autouse=True)
 def _its_home(home: Path) -> None:
     """Nothing of the person who runs the tests is asked."""

@@ -9,6 +9,7 @@ import math
 import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -264,6 +265,28 @@ def test_a_configuration_may_be_what_argparse_gives_and_hold_anything(tmp_path):
         "nan": "NaN",
         "n": str(2**70),
     }
+
+
+class Odd(dict):
+    """A mapping that fails as it is read."""
+
+    def items(self):
+        raise RuntimeError("not now")
+
+
+def test_what_fails_as_it_is_read_does_not_stop_training_and_is_told_once(tmp_path, caplog):
+    odd: Any = Odd(a=1)
+    seven: Any = 7
+    with track.run("x", config={"odd": odd}) as run:
+        for _ in range(3):
+            run.params({"odd": odd, "fine": 1})
+            run.tag(odd)
+            run.note(odd)
+        run.artifact(tmp_path, name=seven)
+    lines = spooled(tmp_path / "spool")
+    assert [line["v"] for line in of_kind("p", lines)] == [{"odd": "<Odd>", "fine": "1"}] * 3
+    assert [line["path"] for line in of_kind("f", lines)] == ["7"]
+    assert caplog.text.count("a Odd is recorded as no more than that") == 1
 
 
 def test_a_configuration_that_holds_itself_ends_somewhere():

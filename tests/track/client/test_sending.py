@@ -109,6 +109,43 @@ def test_one_line_that_is_too_large_ends_the_sending_and_not_the_training(tmp_pa
     assert [line["k"] for line in spooled(tmp_path / "spool")] == ["run", "m", "end"]
 
 
+def test_a_line_that_is_too_large_is_sent_alone_before_it_is_given_up(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b'{"small":1}\n' + b"x" * 5000 + b"\n" + b'{"small":2}\n' * 3)
+    with IngestServer(largest=2000) as server, path.open("rb") as file:
+        sent = Delivery(file.fileno(), "f", Server(parse(server.url)))
+        steps = [sent.step() for _ in range(20)]
+        assert [step.over for step in steps[-2:]] == [True, True]
+        assert "413" in steps[-1].trouble
+        assert sent.offset == len(b'{"small":1}\n')
+        assert server.requests[-1][2] == 5001
+
+
+def test_a_line_without_end_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(delivery, "LONGEST_LINE", 1 << 20)
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * (1 << 20))
+    with path.open("rb") as file:
+        step = Delivery(file.fileno(), "f", Server(parse(NOBODY))).step()
+    assert (step.over, step.trouble) == (True, "a line has more than 1 MiB")
+
+
+def test_what_comes_when_all_has_been_sent_stays_on_the_disk_and_is_told(tmp_path, caplog):
+    with IngestServer() as server:
+        run = track.run("x", url=server.url)
+        run.log(loss=1)
+        server.wait(lambda: server.values("loss"))
+        size = run.spool.size
+        run.spool.write(b'{"k":"m","t":1.0,"s":2,"v":{"loss":2.0}}\n')
+        assert not run.spool.remove(size)
+        assert Path(run.spool.path).exists()
+        assert run.spool.remove(run.spool.size)
+        run.spool.write(b"late\n")
+        run.spool.close()
+    assert "1 lines of" in caplog.text
+    assert "were lost" in caplog.text
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 301])
 def test_a_refusal_is_said_once_and_what_is_logged_is_kept(status, tmp_path, caplog):
     with IngestServer(faults=[status] * 50) as server:

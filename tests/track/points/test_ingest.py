@@ -15,6 +15,7 @@ from hpcshell.track.points.ingest import SHOWN, Gap, Taken, take_in
 from hpcshell.track.points.reading import raw
 from hpcshell.track.store import runs
 from hpcshell.track.store.opening import open_store
+from hpcshell.track.store.silence import lose
 from hpcshell.track.store.store import Store
 from hpcshell.track.store.tables import files, sources
 from tests.track.points.made import undone
@@ -218,6 +219,32 @@ def test_a_run_that_goes_on_in_another_process_runs_again(store: Store) -> None:
     taken(store, first(t=3.0), source=f"{RUN}-b")
     with store.reading() as connection:
         assert runs.show(connection, RUN).status == "RUNNING"
+
+
+DAY = 86_400.0
+
+
+def test_a_run_that_ended_by_a_clock_that_is_ahead_still_runs_again(store: Store) -> None:
+    ended = first(t=NOW + DAY) + line("end", t=NOW + DAY + 1, status="FAILED")
+    taken(store, ended, source=f"{RUN}-a")
+    taken(store, first(t=NOW - 1), source=f"{RUN}-b")
+    with store.reading() as connection:
+        assert runs.show(connection, RUN).status == "RUNNING"
+
+
+@pytest.mark.parametrize("off", [-DAY, DAY, -1e300, 1e300])
+def test_a_sign_of_life_counts_when_it_comes_whatever_its_clock_says(
+    store: Store, off: float
+) -> None:
+    begun = first(t=NOW + off)
+    taken(store, begun)
+    beat = line("h", t=NOW + 1000 + off)
+    store.change(lambda connection: take_in(connection, SOURCE, len(begun), beat, NOW + 1000))
+    assert store.change(lambda connection: lose(connection, 300.0, NOW + 1299)) == 0
+    assert store.change(lambda connection: lose(connection, 300.0, NOW + 1301)) == 1
+    with store.reading() as connection:
+        run = runs.show(connection, RUN)
+    assert (run.status, run.ended_at) == ("LOST", None)
 
 
 def test_what_comes_late_of_before_the_end_does_not_bring_a_run_back(store: Store) -> None:

@@ -85,7 +85,7 @@ class ActiveRun:
                     values[key] = found
             if values:
                 self._write_metrics(self._step(step), values)
-        except Exception as error:
+        except Exception as error:  # values of the user's may fail in any way
             say.once("log", f"metrics were not recorded: {type(error).__name__}: {error}")
 
     def params(self, params: Any = None, /, **more: Any) -> None:
@@ -191,7 +191,7 @@ class ActiveRun:
                 say.once("ended", f"run {self.run_id} has ended: what it logs now is not recorded")
                 return
             self.spool.write(lines.line(kind, **fields))
-        except Exception as error:
+        except Exception as error:  # a defect of ours is never one of the training
             say.once(f"line {kind}", f"not recorded: {type(error).__name__}: {error}")
 
     def _write_texts(self, kind: str, given: Any, more: dict[str, Any]) -> None:
@@ -206,7 +206,7 @@ class ActiveRun:
         try:
             where = os.path.abspath(os.fspath(path))
             size = os.path.getsize(where) if os.path.isfile(where) else None
-            called = (name or os.path.basename(where)).strip("/")
+            called = str(name or os.path.basename(where)).strip("/")
             texts.kept(where, "its path", texts.LONGEST_URI)
             if not _is_path(called):
                 raise ValueError(f"{called!r} is no name of a file")
@@ -240,7 +240,7 @@ def told(error: BaseException | None) -> tuple[str, str | None, int | None]:
         return ("CANCELLED", "interrupted", None)
     try:
         text = str(error)
-    except Exception:
+    except Exception:  # of the user's error, which is told by its name then
         text = ""
     name = type(error).__name__
     return ("FAILED", f"{name}: {text}"[:1000] if text else name, None)
@@ -257,7 +257,7 @@ def _exit_of(code: object) -> tuple[str, str | None, int | None]:
 def _number(key: str, value: Any) -> float | str | None:
     try:
         return lines.number(value)
-    except Exception:
+    except Exception:  # whatever `float()` of a type of the user's raises
         say.once(
             f"value {key}",
             f"metric {key!r} is not recorded where it is no number, such as a"

@@ -66,8 +66,11 @@ class SpoolCourier(threading.Thread):
                 self._turn(every)
                 self._wake.wait(PACE)
             self._last_turn()
-        except Exception as error:
-            say.once("courier", f"the tracker's thread failed: {type(error).__name__}: {error}")
+        except Exception as error:  # a defect of ours is never one of the training
+            say.once(
+                "courier",
+                f"the tracker's thread failed: {type(error).__name__}: {error}. {self._kept}",
+            )
         finally:
             for descriptor in (self._descriptor, *self._children):
                 with contextlib.suppress(OSError):
@@ -135,17 +138,16 @@ class SpoolCourier(threading.Thread):
 
     def _hear(self, step: Step, delivery: Delivery) -> None:
         where = self._target.shown if self._target else ""
-        kept = f"what is logged stays in {self._spool.path}"
         if step.over:
             self._stopped = True
             say.once(
-                f"over {where}",
-                f"the tracker at {where} refuses: {step.trouble}. {kept}; later: hpc track sync"
-                f" --url ... {os.path.dirname(self._spool.path)}",
+                f"over {where}", f"the tracker at {where} refuses: {step.trouble}. {self._kept}"
             )
         elif step.trouble:
             say.once(
-                f"away {where}", f"no word from the tracker at {where}: {step.trouble}. {kept}"
+                f"away {where}",
+                f"no word from the tracker at {where}: {step.trouble}. what is logged stays in"
+                f" {self._spool.path}",
             )
         elif delivery.bad:
             say.once(f"bad {where}", f"the tracker at {where} could not read some lines of ours")
@@ -163,11 +165,18 @@ class SpoolCourier(threading.Thread):
                 self._deliveries[path] = self._delivery(descriptor, source)
 
     def _remove(self) -> None:
-        """The server has all of it on its disk."""
-        if self._spool.waits:
-            return
-        with contextlib.suppress(OSError):
-            os.unlink(self._spool.path)
+        """The server has all of it on its disk, unless something was written meanwhile."""
+        if not self._spool.remove(self._deliveries[self._spool.path].offset):
+            say.once("rest", f"the tracker does not have all that was logged. {self._kept}")
+
+    @property
+    def _kept(self) -> str:
+        """Where all is, and what to do with it."""
+        where = self._spool.path
+        return (
+            f"what is logged stays in {where}; later: hpc track sync --url ..."
+            f" {os.path.dirname(where)}"
+        )
 
 
 def _heartbeat() -> float:
@@ -180,5 +189,11 @@ def _heartbeat() -> float:
 
         loaded = user_settings(places(os.environ), os.environ, os.getcwd())
         return loaded.settings.track.heartbeat
-    except Exception:
-        return TrackSettings().heartbeat
+    except Exception as error:  # whatever is wrong with it, training goes on
+        usual = TrackSettings().heartbeat
+        say.once(
+            "heartbeat",
+            f"the configuration is not read ({type(error).__name__}: {error}): a sign of life every"
+            f" {usual:g} s",
+        )
+        return usual

@@ -84,19 +84,26 @@ class Delivery:
         except OSError as error:
             return self._later(f"the file cannot be read: {error.strerror}")
         if not body:
-            return Step()
+            return self._nothing()
         try:
             answer = self._server.post(self._path(self.offset), body)
         except Failure as error:
             return self._later(nobody_there(error))
         return self._heard(answer, body)
 
+    def _nothing(self) -> Step:
+        """There is no whole line; one that is too long would be waited for for ever."""
+        if self.waiting < LONGEST_LINE:
+            return Step()
+        return Step(over=True, trouble=f"a line has more than {LONGEST_LINE >> 20} MiB")
+
     def _next(self) -> bytes:
-        """Whole lines, about a batch of them; nothing where no line is complete."""
+        """Whole lines, a batch of them at the most; one that is longer goes alone. Nothing where no
+        line is complete."""
         size = self._batch
         while True:
             found = os.pread(self._descriptor, size, self.offset)
-            end = found.rfind(b"\n") + 1
+            end = (found.rfind(b"\n") if size == self._batch else found.find(b"\n")) + 1
             if end or len(found) < size or size >= LONGEST_LINE:
                 return found[:end]
             size *= 2

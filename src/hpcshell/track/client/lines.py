@@ -15,6 +15,7 @@ import msgspec
 
 from hpcshell.core.errors import Wrong
 from hpcshell.core.words import safe
+from hpcshell.track.client import say
 from hpcshell.track.store import texts
 
 LONGEST_TEXT: Final = 8000
@@ -65,7 +66,7 @@ def step_of(step: Any) -> int | None:
     """A step as the store can keep it; None: it cannot."""
     try:
         found = int(step)
-    except Exception:
+    except Exception:  # whatever a type of the user's raises; whoever asks says so
         return None
     return found if found in _INT64 else None
 
@@ -82,19 +83,21 @@ def plain(value: Any, depth: int = 0) -> Any:
         return _text(value)
     if depth >= DEEPEST:
         return "…"
-    if isinstance(value, Mapping):
-        return _mapping(value.items(), depth)
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(each, depth + 1) for each in list(value)[:MOST]]
-    return _other(value, depth)
+    try:
+        return _other(value, depth)
+    except Exception as error:  # of a type of the user's, which may fail in any way
+        name = type(value).__name__
+        say.once(f"value of {name}", f"a {name} is recorded as no more than that: {error!r:.300}")
+        return f"<{name}>"
 
 
 def named(value: Any) -> dict[str, Any]:
     """A configuration: a mapping, or an object with attributes (argparse, dataclasses)."""
     try:
-        found = plain(value if isinstance(value, Mapping) else dict(vars(value)))
-    except Exception:
+        fields = value if isinstance(value, Mapping) else dict(vars(value))
+    except Exception:  # it has no attributes, or does not tell them: it is recorded as it prints
         return {"config": plain(value)}
+    found = plain(fields)
     return found if isinstance(found, dict) else {"config": found}
 
 
@@ -120,12 +123,14 @@ def _text(text: str, longest: int = LONGEST_TEXT) -> str:
 
 
 def _other(value: Any, depth: int) -> Any:
-    """Numbers of numpy and torch, dataclasses, and whatever else there is."""
-    try:
-        if getattr(value, "shape", None) == () and hasattr(value, "item"):
-            return plain(value.item(), depth + 1)
-        if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-            return _mapping(vars(value).items(), depth)
-        return _text(str(value))
-    except Exception:
-        return f"<{type(value).__name__}>"
+    """Mappings and lists, numbers of numpy and torch, dataclasses, and whatever else there is.
+    Raises what they do."""
+    if isinstance(value, Mapping):
+        return _mapping(value.items(), depth)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(each, depth + 1) for each in list(value)[:MOST]]
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return plain(value.item(), depth + 1)
+    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        return _mapping(vars(value).items(), depth)
+    return _text(str(value))

@@ -83,6 +83,23 @@ class Spool:
             if self._kept:
                 self._write_kept()
 
+    def remove(self, taken: int) -> bool:
+        """Remove the file, of which so many bytes are kept elsewhere; not if there is more. What is
+        written after that is lost, and said to be."""
+        with self._lock:
+            if self._kept or self.size > taken:
+                return False
+            with contextlib.suppress(OSError):  # whoever finds it knows that it is taken in
+                os.unlink(self.path)
+            self._let_go()
+            return True
+
+    def _let_go(self) -> None:
+        if self.descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self.descriptor)
+        self.descriptor = -1
+
     def close(self) -> None:
         with self._lock:
             self._again = 0.0
@@ -90,20 +107,14 @@ class Spool:
             if self._kept:
                 self.lost += len(self._kept)
                 self._kept = []
-            if self.descriptor >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(self.descriptor)
-            self.descriptor = -1
+            self._let_go()
             if self.lost:
                 say.once(f"lost {self.path}", f"{self.lost} lines of {self.path} were lost")
 
     def abandon(self) -> None:
         """In a forked child: the file is the parent's."""
         self._lock = threading.RLock()
-        if self.descriptor >= 0:
-            with contextlib.suppress(OSError):
-                os.close(self.descriptor)
-        self.descriptor = -1
+        self._let_go()
 
     def _write_late(self, line: bytes) -> None:
         self._keep(line)

@@ -76,7 +76,7 @@ class Server:
 
     def close(self) -> None:
         if self._connection is not None:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception):  # nobody needs it any more, however it ends
                 self._connection.close()
             self._connection = None
 

@@ -273,7 +273,7 @@ class Intake:
         if (row := self._run()) is None:
             runs.create(connection, self._new(line), now)
             self._there = True
-        elif line.rank == 0 and row.status != "RUNNING" and _later(line.t, row.ended_at):
+        elif line.rank == 0 and row.status != "RUNNING" and self._later(line.t, row.ended_at):
             runs.set_status(connection, self._run_id, "RUNNING", time=_instant(line.t), now=now)
 
     def _new(self, line: RunLine | BareRunLine) -> NewRun:
@@ -288,7 +288,7 @@ class Intake:
 
     def _end(self, line: EndLine) -> None:
         row = self._run()
-        if row.status in ENDED and not _later(line.t, row.ended_at):
+        if row.status in ENDED and not self._later(line.t, row.ended_at):
             return
         runs.set_status(
             self._connection,
@@ -299,6 +299,11 @@ class Intake:
             exit_code=line.exit_code,
             now=self._now,
         )
+
+    def _later(self, time: float | None, end: float | None) -> bool:
+        """Whether that was after the end of the run. An end that is still to come was told by a
+        clock that is wrong, and is behind us."""
+        return time is None or end is None or time > end or end > self._now
 
     def _file(self, line: FileLine) -> None:
         file = File(
@@ -344,7 +349,3 @@ def _instant(time: float | None) -> float | None:
         return None if time is None else texts.instant(time, "t")
     except Wrong:
         return None
-
-
-def _later(time: float | None, than: float | None) -> bool:
-    return time is None or than is None or time > than

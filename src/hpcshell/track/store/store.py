@@ -140,7 +140,7 @@ class Store:
                 if isinstance(told, NotYet) and time.monotonic() < deadline:
                     time.sleep(_PAUSE)
                     continue
-            except Exception as error:
+            except Exception as error:  # whatever it is, those who wait for it are told
                 told = error
             self._commits += 1  # it may have been committed
             for _, future in group:
@@ -156,7 +156,7 @@ class Store:
                 point = connection.begin_nested()
                 try:
                     value = work(connection)
-                except Exception as error:
+                except Exception as error:  # of one, which is told to whoever asked for it
                     if isinstance(error, DBAPIError) and _of_the_database(error):
                         raise  # no fault of this one: all are tried again
                     point.rollback()

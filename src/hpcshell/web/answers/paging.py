@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 from litestar import Response
 
 from hpcshell.track.store.paging import Place, Wanted, read, written
-from hpcshell.web.answers.asking import Document, Listing, reply
+from hpcshell.web.answers.asking import Document, Listing, reply, with_schema
 from hpcshell.web.context import Context
 
 
@@ -52,7 +51,11 @@ async def paged(
     return reply(await context.shared.answer(key, work))
 
 
-def next_offset(answer: dict[str, Any], offset: int) -> Place | None:
-    """The place behind a page of a list that is known by its offset only."""
+def by_offset(ask: Callable[[int], Document], place: Place | None) -> tuple[Document, Place | None]:
+    """The same of a list whose places are numbers of rows. `ask`: for what there is behind so
+    many."""
+    offset = place.id if place is not None else 0
+    answer = ask(offset)
     after = offset + len(answer["rows"])
-    return Place(0, None, after) if answer["rows"] and after < answer["total"] else None
+    more = answer["rows"] and after < answer["total"]
+    return with_schema(answer), Place(0, None, after) if more else None

@@ -31,7 +31,7 @@ async def streamed(context: Context, making: Making, name: str, kind: str) -> St
     source = _Source(context)
     try:
         first = await context.work(source.begin, making)
-    except BaseException:
+    except BaseException:  # also where whoever asked is gone: what is held is let go of
         await context.work(source.close)
         raise
     headers = {"Content-Disposition": disposition(name), "Content-Type": kind}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 
 from hpcshell.core.errors import Refused
 from hpcshell.track.records import SCHEMA, Document, Experiment
-from hpcshell.track.store import configs, experiments
+from hpcshell.track.store import experiments
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.paging import Wanted
 from hpcshell.web.answers.asking import read
@@ -20,6 +21,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.jobs.changing import Asked, changed, own_experiment
 from hpcshell.web.requests.addresses import Id, number_of
 from hpcshell.web.requests.listing import asked
+from hpcshell.web.requests.pairs import parted, texts_of
 from hpcshell.web.requests.request import Tolerant
 from hpcshell.web.requests.stated import Name, Pairs, Text, Word
 from hpcshell.web.security.callers import OPERATE, READ, TRACK, caller_of, needs
@@ -80,7 +82,7 @@ async def make(
             data.name,
             description=data.description,
             owner=owner,
-            tags=configs.flat(configs.plain(data.tags)),
+            tags=texts_of(data.tags),
             now=now,
         )
 
@@ -127,6 +129,25 @@ async def show(context: NamedDependency[Context], id: Id) -> Experiment:
     return await context.read(lambda connection: experiments.show(connection, number_of(id)))
 
 
+# -------------------------------------------------------------------------------------- changes
+
+Change = Callable[[Connection, float], None]
+
+
+async def _change(
+    request: Asked, context: Context, number: int, work: Change
+) -> Response[Experiment]:
+    """Change an experiment of the caller's, and answer with it as it is then."""
+    caller = caller_of(request)
+
+    def whole(connection: Connection, now: float) -> Experiment:
+        own_experiment(connection, caller, number)
+        work(connection, now)
+        return experiments.show(connection, number)
+
+    return await changed(request, context, whole, status=200)
+
+
 @patch(
     "/experiments/{id:str}",
     guards=[needs(TRACK)],
@@ -138,12 +159,11 @@ async def show(context: NamedDependency[Context], id: Id) -> Experiment:
 async def change(
     request: Asked, context: NamedDependency[Context], id: Id, data: JSONBody[ExperimentChange]
 ) -> Response[Experiment]:
-    caller, number = caller_of(request), number_of(id)
-    if data.owner is not None and not caller.may(OPERATE):
+    number = number_of(id)
+    if data.owner is not None and not caller_of(request).may(OPERATE):
         raise Refused("an experiment's owner is changed by operators", "ask one of them")
 
-    def work(connection: Connection, now: float) -> Experiment:
-        own_experiment(connection, caller, number)
+    def work(connection: Connection, now: float) -> None:
         experiments.update(
             connection,
             number,
@@ -153,16 +173,14 @@ async def change(
             now=now,
         )
         _tag(connection, number, data.tags, now)
-        return experiments.show(connection, number)
 
-    return await changed(request, context, work, status=200)
+    return await _change(request, context, number, work)
 
 
 def _tag(connection: Connection, id: int, tags: dict[str, Any], now: float) -> None:
-    there = experiments.show(connection, id).tags
-    kept = {key: value for key, value in tags.items() if value is not None}
-    experiments.set_tags(connection, id, configs.flat(configs.plain(kept)), now)
-    for key in (tags.keys() - kept.keys()) & there.keys():
+    written, dropped = parted(tags)
+    experiments.set_tags(connection, id, written, now)
+    for key in dropped & experiments.show(connection, id).tags.keys():
         experiments.drop_tag(connection, id, key, now)
 
 
@@ -175,14 +193,13 @@ def _tag(connection: Connection, id: int, tags: dict[str, Any], now: float) -> N
     description=f"{_DELETED} Deleting it again does nothing.",
 )
 async def remove(request: Asked, context: NamedDependency[Context], id: Id) -> Response[Experiment]:
-    caller, number = caller_of(request), number_of(id)
-
-    def work(connection: Connection, now: float) -> Experiment:
-        own_experiment(connection, caller, number)
-        experiments.delete(connection, number, now)
-        return experiments.show(connection, number)
-
-    return await changed(request, context, work, status=200)
+    number = number_of(id)
+    return await _change(
+        request,
+        context,
+        number,
+        lambda connection, now: experiments.delete(connection, number, now),
+    )
 
 
 @post(
@@ -196,14 +213,13 @@ async def remove(request: Asked, context: NamedDependency[Context], id: Id) -> R
 async def restore(
     request: Asked, context: NamedDependency[Context], id: Id
 ) -> Response[Experiment]:
-    caller, number = caller_of(request), number_of(id)
-
-    def work(connection: Connection, now: float) -> Experiment:
-        own_experiment(connection, caller, number)
-        experiments.restore(connection, number, now)
-        return experiments.show(connection, number)
-
-    return await changed(request, context, work, status=200)
+    number = number_of(id)
+    return await _change(
+        request,
+        context,
+        number,
+        lambda connection, now: experiments.restore(connection, number, now),
+    )
 
 
 handlers: Final[list[Any]] = [make, every, show, change, remove, restore]

@@ -200,7 +200,11 @@ async def upload(
     "Understands `Range` and `If-None-Match`.",
 )
 async def fetch(request: Asked, context: NamedDependency[Context], run_id: RunId) -> Response[Any]:
-    path = tail(request, "artifacts")
+    return await sent(request, context, run_id, tail(request, "artifacts"))
+
+
+async def sent(request: Asked, context: Context, run_id: str, path: str) -> Response[Any]:
+    """A file of a run's as an answer, wherever it lies. Raises `NotFound` or `Refused`."""
     file = await context.read(lambda connection: files.show(connection, run_id, path))
     if file.uri is None:
         descriptor = await context.work(context.artifacts.open, run_id, path)

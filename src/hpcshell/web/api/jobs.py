@@ -24,7 +24,6 @@ from hpcshell.web.answers.asking import (
     Document,
     Listing,
     On,
-    changed,
     given,
     reply,
     shared,
@@ -217,11 +216,11 @@ async def create(
     caller = caller_of(request)
     several = data if isinstance(data, list) else [data]
 
-    async def act() -> bytes:
-        made = await changed(context, context.work(submit, caller, several, on, dry_run))
-        return msgspec.json.encode(made if isinstance(data, list) else made[0])
+    def work() -> Document | list[Document]:
+        made = submit(caller, several, on, dry_run)
+        return made if isinstance(data, list) else made[0]
 
-    return await once(request, context, act, status=200 if dry_run else 201)
+    return await once(request, context, work, status=200 if dry_run else 201)
 
 
 # ------------------------------------------------------------------------------------- changing
@@ -267,12 +266,7 @@ async def _changed(
     request: Asked, context: Context, verb: str, id: str, on: str | None, args: Document
 ) -> Response[Document]:
     caller, named = caller_of(request), one_job(id, on)
-
-    async def act() -> bytes:
-        work = context.work(_act, caller, verb, named, on, args)
-        return msgspec.json.encode(await changed(context, work))
-
-    return await once(request, context, act, status=200)
+    return await once(request, context, lambda: _act(caller, verb, named, on, args))
 
 
 def _verb(verb: str, summary: str) -> HTTPRouteHandler:

@@ -20,9 +20,8 @@ from hpcshell.web.answers.asking import (
     reply,
     shared,
     told,
-    with_schema,
 )
-from hpcshell.web.answers.paging import next_offset, paged, place_of
+from hpcshell.web.answers.paging import by_offset, paged, place_of
 from hpcshell.web.context import Context
 from hpcshell.web.requests.listing import Cursor, Limit
 from hpcshell.web.requests.stated import ONE_LINE, stated
@@ -121,11 +120,13 @@ async def priority(
 ) -> Response[Document]:
     whose = {"user": user}
     place = await place_of(context, "priority", whose, cursor)
-    offset = place.id if place is not None else 0
+    chosen = given(user=user)
 
     def ask() -> tuple[Document, Place | None]:
-        answer = client().call("priority", limit=limit, offset=offset, **given(user=user))
-        return with_schema(answer), next_offset(answer, offset)
+        way = client()
+        return by_offset(
+            lambda skip: way.call("priority", limit=limit, offset=skip, **chosen), place
+        )
 
     return await paged(context, "priority", whose, place, ask, limit=limit)  # type: ignore[return-value]
 

@@ -14,7 +14,7 @@ from hpcshell.core.states import states_of
 from hpcshell.jobs.opened import door
 from hpcshell.track.store.paging import DEFAULT, Place
 from hpcshell.web.answers.asking import Document, Listing, On, given, with_schema
-from hpcshell.web.answers.paging import next_offset, paged, place_of
+from hpcshell.web.answers.paging import by_offset, paged, place_of
 from hpcshell.web.context import Context
 from hpcshell.web.requests.listing import Cursor, Limit
 from hpcshell.web.security.callers import READ, needs
@@ -73,11 +73,10 @@ async def queue(
     asked = filters | given(partition=partition) | {"elements": elements, "all": recent}
     whose = {"on": on, **asked}
     place = await place_of(context, "queue", whose, cursor)
-    offset = place.id if place is not None else 0
 
     def ask() -> tuple[Document, Place | None]:
-        answer = door(on).call("queue", limit=limit, offset=offset, **asked)
-        return with_schema(answer), next_offset(answer, offset)
+        way = door(on)
+        return by_offset(lambda skip: way.call("queue", limit=limit, offset=skip, **asked), place)
 
     return await paged(context, "queue", whose, place, ask, limit=limit)
 
@@ -114,9 +113,9 @@ async def history(
     def ask() -> tuple[Document, Place | None]:
         way = door(on)
         if hasattr(way, "page"):  # a cluster's ledger has no places
-            offset = place.id if place is not None else 0
-            answer = way.call("history", limit=limit, offset=offset, **asked)
-            return with_schema(answer), next_offset(answer, offset)
+            return by_offset(
+                lambda skip: way.call("history", limit=limit, offset=skip, **asked), place
+            )
         answer = way.call("history", limit=limit, offset=0, behind=_behind(place), **asked)
         rows = answer["rows"]
         return with_schema(answer), _behind_row(rows[-1]) if len(rows) == limit else None

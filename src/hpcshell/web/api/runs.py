@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from hpcshell.track.joining.refs import ref_of
 from hpcshell.track.records import SCHEMA, Document, Run
-from hpcshell.track.store import configs, experiments, runs
+from hpcshell.track.store import experiments, runs
 from hpcshell.track.store.jobs import Prices
 from hpcshell.track.store.paging import Wanted
 from hpcshell.web.answers.asking import read
@@ -23,6 +23,7 @@ from hpcshell.web.context import Context
 from hpcshell.web.jobs.changing import Asked, changed, own_run
 from hpcshell.web.requests.addresses import Id, RunId, number_of
 from hpcshell.web.requests.listing import asked
+from hpcshell.web.requests.pairs import parted, texts_of
 from hpcshell.web.requests.request import Tolerant
 from hpcshell.web.requests.stated import (
     NAMES,
@@ -125,11 +126,6 @@ class Runs(Document, frozen=True, kw_only=True):
 def prices(context: Context) -> Prices:
     """What an hour of one costs here."""
     return Prices(context.settings.track.cpu_hour, context.settings.track.gpu_hour)
-
-
-def texts_of(given: dict[str, Any] | None) -> dict[str, str]:
-    """Values as texts; what is nested becomes `a.b`. Raises `Wrong`."""
-    return configs.flat(configs.plain(given or {}))
 
 
 @post(
@@ -275,10 +271,9 @@ def _apply(connection: Connection, now: float, run_id: str, data: RunChange) -> 
 
 
 def _tag(connection: Connection, run_id: str, tags: dict[str, Any], now: float) -> None:
-    kept = {key: value for key, value in tags.items() if value is not None}
-    runs.set_tags(connection, run_id, texts_of(kept), now)
-    there = runs.show(connection, run_id).tags
-    for key in (tags.keys() - kept.keys()) & there.keys():
+    written, dropped = parted(tags)
+    runs.set_tags(connection, run_id, written, now)
+    for key in dropped & runs.show(connection, run_id).tags.keys():
         runs.drop_tag(connection, run_id, key, now)
 
 

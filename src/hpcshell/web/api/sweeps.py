@@ -21,7 +21,7 @@ from hpcshell.core.words import quote
 from hpcshell.sweeps import documents
 from hpcshell.sweeps.face import Sweep, open_sweep
 from hpcshell.sweeps.folder import check_id
-from hpcshell.web.answers.asking import SCHEMA, Document, changed, reply, shared
+from hpcshell.web.answers.asking import SCHEMA, Document, reply, shared
 from hpcshell.web.context import Context
 from hpcshell.web.jobs.changing import Asked
 from hpcshell.web.jobs.once import once
@@ -219,10 +219,7 @@ async def _change(
         check_server_owner(caller, f"sweep {quote(id)}")
         return act(_opened(project_of(context, directory), id))
 
-    async def change() -> bytes:
-        return msgspec.json.encode(await changed(context, context.work(work)))
-
-    return await once(request, context, change, status=200)
+    return await once(request, context, work)
 
 
 @post(

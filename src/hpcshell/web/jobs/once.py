@@ -7,9 +7,10 @@ server ended in between, nobody can say whether it was done: it is refused, and 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from litestar import Response
 from sqlalchemy import Connection
 
@@ -19,19 +20,19 @@ from hpcshell.track.store import answers
 from hpcshell.track.store.answers import Answer
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.tables import answers as table
-from hpcshell.web.answers.asking import reply
+from hpcshell.web.answers.asking import changed, reply
 from hpcshell.web.context import Context
 from hpcshell.web.jobs.changing import KEY, Asked, again, fingerprint
 from hpcshell.web.security.callers import caller_of
 
 
 async def once(
-    request: Asked, context: Context, act: Callable[[], Awaitable[bytes]], *, status: int
+    request: Asked, context: Context, work: Callable[[], Any], *, status: int = 200
 ) -> Response[Any]:
-    """Do it, and answer with the JSON that it gives; or with what it gave the first time."""
+    """Do it in a thread, and answer with what it gives; or with what it gave the first time."""
     sent = request.headers.get(KEY)
     if sent is None:
-        return reply(await act(), status)
+        return reply(await changed(context, context.work(work)), status)
     user, path = caller_of(request).user, request.scope["path"]
     key = answers.key_of(user, request.method, path, sent)
     begun = answers.key_of(user, f"begun {request.method}", path, sent)
@@ -40,7 +41,7 @@ async def once(
     if known is not None:
         return reply(known, status)
     try:
-        body = await act()
+        body = msgspec.json.encode(await changed(context, context.work(work)))
     except HpcError as error:
         if error.kind != "unreachable":  # it was not done: the same may be asked again
             await context.change(lambda opened: _forget(opened, begun))

@@ -27,7 +27,7 @@ from hpcshell.track.records import File
 from hpcshell.track.store import files, models, runs
 from hpcshell.track.store.paging import MOST
 from hpcshell.web.answers.downloads import download
-from hpcshell.web.api.files import open_named
+from hpcshell.web.api.files import sent
 from hpcshell.web.context import Context
 from hpcshell.web.jobs.changing import own_run
 from hpcshell.web.mlflow import asked, told
@@ -193,17 +193,11 @@ async def upload(request: Call, context: NamedDependency[Context]) -> Response[b
 async def fetch(request: Call, context: NamedDependency[Context]) -> Response[Any]:
     """The bytes of a file."""
     place = _named(request)
-    if place.of_model:
-        await context.read(lambda connection: models.show(connection, place.owner))
-        descriptor = await context.work(context.artifacts.open, place.owner, place.path)
-        return download(request.headers, context, descriptor, place.path)
-    file = await context.read(lambda connection: files.show(connection, place.owner, place.path))
-    if file.uri is not None:
-        roots = context.settings.track.roots
-        descriptor = await context.work(open_named, roots, file.uri)
-        return download(request.headers, context, descriptor, place.path)
+    if not place.of_model:
+        return await sent(request, context, place.owner, place.path)
+    await context.read(lambda connection: models.show(connection, place.owner))
     descriptor = await context.work(context.artifacts.open, place.owner, place.path)
-    return download(request.headers, context, descriptor, place.path, f'"{file.sha256}"')
+    return download(request.headers, context, descriptor, place.path)
 
 
 @delete("/artifacts/{path:path}", guards=[needs(TRACK)], status_code=200, include_in_schema=False)

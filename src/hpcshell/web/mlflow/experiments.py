@@ -47,6 +47,12 @@ def number(connection: Connection, text: str) -> int | None:
     return int(text)
 
 
+def numbers(connection: Connection, texts: list[str]) -> tuple[int, ...]:
+    """Those of several experiments, of which Default may not be there. Raises `Wrong`."""
+    found = (number(connection, text) for text in texts)
+    return tuple(each for each in found if each is not None)
+
+
 def row(connection: Connection, text: str) -> Experiment:
     """The experiment. Raises `NotFound` or `Wrong`."""
     id = number(connection, text)

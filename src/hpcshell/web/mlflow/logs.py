@@ -21,6 +21,7 @@ from hpcshell.track.store.errors import Exists
 from hpcshell.web.mlflow import asked, told
 from hpcshell.web.mlflow.asked import Point, whole
 from hpcshell.web.mlflow.calls import By, changes, reads
+from hpcshell.web.mlflow.problems import told_invalid
 from hpcshell.web.mlflow.runs import live, put_tags
 
 MOST_RUNS: Final = 100
@@ -105,10 +106,8 @@ def _put_params(connection: Connection, run_id: str, said: list[asked.Pair], by:
     for pair in said:
         if given[pair.key] != pair.value:
             raise Wrong(f"param {pair.key!r} has two values", "give each parameter once")
-    try:
+    with told_invalid(Exists):
         runs.set_params(connection, run_id, given, by.now)
-    except Exists as error:  # which the client knows as a value that is not valid
-        raise Wrong(error.message, error.hint) from None
 
 
 # ------------------------------------------------------------------------------------ histories

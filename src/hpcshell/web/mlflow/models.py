@@ -20,6 +20,7 @@ from hpcshell.track.store.models import Model, NewModel
 from hpcshell.web.jobs.changing import own_run
 from hpcshell.web.mlflow import asked, experiments, told
 from hpcshell.web.mlflow.calls import By, changes, reads
+from hpcshell.web.mlflow.problems import told_invalid
 from hpcshell.web.security.callers import OPERATE
 
 STATUSES: Final = {
@@ -128,10 +129,8 @@ def _delete(connection: Connection, said: asked.OneModel, by: By) -> None:
 
 def _log_params(connection: Connection, said: asked.ModelPairs, by: By) -> None:
     row = owned(connection, said, by)
-    try:
+    with told_invalid(Exists):
         models.set_params(connection, row.model_id, asked.mapping(said.params), by.now)
-    except Exists as error:  # which the client knows as a value that is not valid
-        raise Wrong(error.message, error.hint) from None
 
 
 def _set_tags(connection: Connection, said: asked.ModelPairs, by: By) -> None:
@@ -147,8 +146,7 @@ def _drop_tag(connection: Connection, said: asked.ModelTag, by: By) -> None:
 
 
 def _search(connection: Connection, said: asked.SearchModels) -> Found:
-    numbers = [experiments.number(connection, text) for text in said.experiment_ids]
-    found = models.of(connection, [number for number in numbers if number is not None])
+    found = models.of(connection, experiments.numbers(connection, said.experiment_ids))
     if said.filter.strip():
         found = list(filter(_test(parse(said.filter)), found))
     for order in reversed(said.order_by):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -58,6 +60,15 @@ class Problem(msgspec.Struct, frozen=True):
 
     error_code: str
     message: str
+
+
+@contextlib.contextmanager
+def told_invalid(kind: type[HpcError]) -> Iterator[None]:
+    """Errors of this kind are told as values that are not valid, which the client knows."""
+    try:
+        yield
+    except kind as error:
+        raise Wrong(error.message, error.hint) from None
 
 
 def speaks(path: str) -> bool:

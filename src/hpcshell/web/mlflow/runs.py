@@ -24,6 +24,7 @@ from hpcshell.track.store.paging import Page, Wanted
 from hpcshell.web.jobs.changing import own_run
 from hpcshell.web.mlflow import asked, experiments, searches, told
 from hpcshell.web.mlflow.calls import By, changes, reads
+from hpcshell.web.mlflow.problems import told_invalid
 
 SOURCE: Final = "mlflow"
 CLUSTER: Final = "cluster"
@@ -54,10 +55,8 @@ def owned(connection: Connection, said: asked.OneRun, by: By) -> str:
 def live(connection: Connection, said: asked.OneRun, by: By) -> str:
     """The same where it must not be deleted."""
     run_id = owned(connection, said, by)
-    try:
+    with told_invalid(Refused):
         runs.require_live(connection, run_id)
-    except Refused as error:  # which the client knows as a value that is not valid
-        raise Wrong(error.message, error.hint) from None
     return run_id
 
 
@@ -112,8 +111,7 @@ def _uses(used: list[Use]) -> tuple[told.Inputs, told.Outputs]:
 
 def _search(connection: Connection, said: asked.SearchRuns) -> Found:
     most = asked.most(said.max_results, asked.MOST_RUNS)
-    numbers = [experiments.number(connection, text) for text in said.experiment_ids]
-    known = tuple(number for number in numbers if number is not None)
+    known = experiments.numbers(connection, said.experiment_ids)
     if not known:
         return Found()
     orders = searches.sorting(said.order_by, searches.RUNS)

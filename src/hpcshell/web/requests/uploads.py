@@ -29,7 +29,7 @@ async def uploaded(
     try:
         stored = await _received(request, context, arriving)
         return await context.work(_place, context, arriving, stored, keep)
-    except BaseException:
+    except BaseException:  # also where whoever sent it is gone: no half of a file stays
         await context.work(arriving.abandon)
         raise
 

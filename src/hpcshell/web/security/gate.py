@@ -78,7 +78,7 @@ class Gate:
         except asyncio.CancelledError:  # by the end of the server, which waits no longer
             if not sending.started:
                 await _refuse(Ending(), scope, sending)
-        except Exception as error:
+        except Exception as error:  # `told` writes what nobody foresaw to the log
             if sending.started:
                 raise
             await _refuse(told(error), scope, sending)

@@ -88,7 +88,7 @@ class Follower:
                 self.follow()
             except HpcError as error:
                 _log.debug("the daemon is not followed: %s", error.message)
-            except Exception:
+            except Exception:  # a defect must not end the following of all that comes after
                 _log.exception("a defect in following the daemon")
             pause = FIRST if time.monotonic() - begun > LONGEST else min(LONGEST, 2 * pause)
             self._stopped.wait(pause)

@@ -59,7 +59,7 @@ async def polling(context: Context) -> None:
         except HpcError as error:
             _log.warning("clusters are not asked: %s", error.message)
             pause = IDLE
-        except Exception:
+        except Exception:  # a defect must not end the asking for all other jobs
             _log.exception("a defect in asking clusters")
             pause = IDLE
         await poller.rest(pause)

@@ -40,6 +40,6 @@ async def _kept(task: Task, context: Context) -> None:
         try:
             await task(context)
             return
-        except Exception as error:
+        except Exception as error:  # a defect of one must not end it for good
             _log.error("a task of the server has failed, and is begun again", exc_info=error)
             await asyncio.sleep(AGAIN)

@@ -155,12 +155,12 @@ def test_a_name_that_is_none_is_said_with_what_is_like_it(
 def test_runs_are_found_by_the_name_of_their_experiment_and_experiments_by_their_runs(
     track: Cli,
 ) -> None:
-    words = ("track", "runs", "--quiet", "--filter")
-    assert len(track(*words, "experiment = 'mnist'", check=True).out.split()) == 2
-    assert track(*words, "experiment LIKE 'x%'", check=True).out == ""
-    assert len(track(*words, "created_at > '2001-01-01'", check=True).out.split()) == 2
-    most = ("track", "experiments", "--quiet", "--sort", "-runs")
-    assert track(*most, "--filter", "runs > 1", check=True).out == "1\n"
+    runs_of = ("track", "runs", "--quiet", "--filter")
+    assert len(track(*runs_of, "experiment = 'mnist'", check=True).out.split()) == 2
+    assert track(*runs_of, "experiment LIKE 'x%'", check=True).out == ""
+    assert len(track(*runs_of, "created_at > '2001-01-01'", check=True).out.split()) == 2
+    sorted_by = ("track", "experiments", "--quiet", "--sort", "-runs")
+    assert track(*sorted_by, "--filter", "runs > 1", check=True).out == "1\n"
 
 
 def test_files_are_listed_and_fetched_wherever_they_lie(track: Cli, tmp_path: Path) -> None:

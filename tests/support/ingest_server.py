@@ -73,6 +73,8 @@ class IngestServer:
         self.requests: list[tuple[str, dict[str, str], int]] = []
         """(path, headers, bytes of the unpacked body) of each."""
         self.faults = list(faults)
+        self.bad: list[dict[str, Any]] = []
+        """Lines that it says it did not take."""
         self.token = token
         self.largest = largest
         self.changed = threading.Condition()
@@ -178,7 +180,7 @@ class IngestServer:
             if offset + len(body) > len(known):
                 self.taken[source] = known + body[len(known) - offset :]
             self.changed.notify_all()
-            return Answered(200, {}, {"offset": len(self.taken.get(source, b"")), "bad": []})
+            return Answered(200, {}, {"offset": len(self.taken.get(source, b"")), "bad": self.bad})
 
 
 class _Server(ThreadingHTTPServer):

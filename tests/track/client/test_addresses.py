@@ -51,6 +51,17 @@ def test_what_is_no_url_is_refused(url):
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgres", "sqlite"])
+def test_a_database_is_no_server_and_that_is_said(scheme, monkeypatch, caplog):
+    monkeypatch.setenv("HPC_TRACK_URL", f"{scheme}://ann:secret@localhost/tracker")
+    with track.run("x"):
+        pass
+    (said,) = caplog.records
+    assert "is the URL of a database" in said.message
+    assert "HPC_TRACK__URL (two underscores)" in said.message
+    assert "secret" not in said.message
+
+
 def test_the_strongest_word_counts(tmp_path):
     here = places({"HPCSHELL_HOME": str(tmp_path)})
     env = {"TRACKER_API": "http://seed"}

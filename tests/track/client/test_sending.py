@@ -81,6 +81,19 @@ def test_after_a_failure_of_any_kind_each_line_arrives_once(faults, monkeypatch)
         assert len(of_kind("end", server.lines())) == 1
 
 
+def test_what_a_server_did_not_take_is_said_once_with_its_reason(caplog):
+    with IngestServer() as server:
+        server.bad = [{"offset": 0, "message": "param 'lr' is '0.1' already"}]
+        with track.run("x", url=server.url) as run:
+            run.log(loss=1)
+            server.wait(lambda: server.values("loss") == [1.0])
+            run.log(loss=2)
+    said = [record.message for record in caplog.records]
+    assert [
+        text.endswith("did not take all of it: param 'lr' is '0.1' already") for text in said
+    ] == [True]
+
+
 def test_a_server_that_has_lost_what_it_had_is_sent_it_again():
     with IngestServer() as server:
         with track.run("x", url=server.url) as run:

@@ -82,5 +82,5 @@ def test_what_is_no_id_of_a_run(api: httpx.Client, id: str) -> None:
 
 def test_a_server_whose_address_ends_in_a_stroke(api: httpx.Client) -> None:
     said = api.post("http://127.0.0.1//experiments", json={"name": "x"})
-    assert said.status_code == 404
+    assert said.status_code == 400
     assert "without / at its end" in said.json()["hint"]

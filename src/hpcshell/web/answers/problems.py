@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, NotFoundException, ValidationException
+from litestar.exceptions import HTTPException, ValidationException
 
 from hpcshell.core.errors import Broken, HpcError, NotFound, NotYet, Refused, Unreachable, Wrong
 from hpcshell.track import artifacts
@@ -183,12 +183,6 @@ def told_in(request: Request[Any, Any, Any], error: Exception) -> HpcError:
     """The same, where it is known what was asked."""
     if isinstance(error, ValidationException):
         return faults.hinted(request, error)
-    path = request.scope["path"]
-    if isinstance(error, NotFoundException) and "//" in path:
-        return NotFound(
-            "there is nothing at this address, in which // stands",
-            "the address of the server is written without / at its end",
-        )
     return told(error)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from hpcshell.core.errors import NotFound, Wrong
+from hpcshell.core.errors import Wrong
 from hpcshell.core.settings_web import WebSettings
 from hpcshell.web.requests.errors import MethodNotAllowed, TooLarge, TooMany, Unsupported
 from hpcshell.web.security.heads import Head
@@ -67,11 +67,13 @@ def unknown_method() -> MethodNotAllowed:
 
 
 def check_address(head: Head) -> None:
-    """Raises `Wrong` where a secret stands in the address, or another method, and `NotFound` where
-    a part of it is empty: routes would pass over it, and what we know by how an address begins
-    would not hold."""
+    """Raises `Wrong` where a secret stands in the address, or another method, and where a part of
+    it is empty: routes would pass over it, and what we know by how it begins would not hold."""
     if "//" in head.path:
-        raise NotFound("there is nothing at an address with // in it", "write / once")
+        raise Wrong(
+            "there is nothing at an address with // in it",
+            "write / once, and the address of the server without / at its end",
+        )
     if not head.query and "hpc_" not in head.path:
         return
     try:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from hpcshell.core.errors import NotYet, Wrong
+from hpcshell.core.errors import Broken, NotYet, Wrong
 from hpcshell.core.words import quote
 from hpcshell.machine.paths import Places
 from hpcshell.track.store.migrating import migrate, version
@@ -65,9 +65,10 @@ def open_store(url: URL, *, make: bool = True) -> Store:
     try:
         migrate(readers, writer)
     except SQLAlchemyError as error:
-        if lite and url.database:
+        told = translated(error)
+        if lite and url.database and type(told) is Broken:
             check_room(url.database)  # SQLite says only that a file beside it cannot be made
-        raise translated(error) from error
+        raise told from error
     return Store(readers, writer)
 
 

@@ -6,7 +6,7 @@ import os
 from typing import Final
 
 from hpcshell.core.units import format_size
-from hpcshell.core.words import quote
+from hpcshell.core.words import safe
 from hpcshell.track.store.trouble import Full
 
 FLOOR: Final = 16 << 20
@@ -21,5 +21,5 @@ def check_room(file: str) -> None:
     if free < FLOOR:
         raise Full(
             f"the disk of the tracker's database has {format_size(free)} left",
-            f"make room in {quote(directory)}: less than {format_size(FLOOR)} is too little",
+            f"make room in {safe(directory)}: less than {format_size(FLOOR)} is too little",
         )

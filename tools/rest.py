@@ -20,7 +20,12 @@ PAGE: Final = """\
 Every address of `hpc web`, with the right that a caller needs ([which roles have it, and what is
 refused](../how-to/web-server.md)). `/docs` on the server says the same with all fields, and tries
 it; `/openapi.json` is for programs. `/experiments`, `/runs` and `/webhooks` may be written without
-`/api/v1`.
+`/api/v1`. A parameter comes once, unless it is a list.
+
+A `filter` is made of comparisons, joined by `and`, `or` and parentheses: `metrics.loss < 0.5 and
+params.lr = '0.1'`. It has at most 4,000 characters, 50 comparisons and 20 parentheses in each
+other; `in` takes at most 1,000 values, and a pattern of `like` at most 200 characters and 10 `%`.
+`sort` is by one name. A search that takes longer than 5 seconds is ended, and answered with 400.
 
 {tables}"""
 METHODS: Final = ("get", "post", "put", "patch", "delete")

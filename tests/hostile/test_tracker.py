@@ -131,6 +131,9 @@ NO_FILTERS = [
     *("$..*", "name = `", "/*", "name = 1e999x", "(" * 3000 + "name = 'a'" + ")" * 3000),
     *(
         " and ".join(["name = 'a'"] * 350),
+        " or ".join(["metrics.a < 1"] * 200),
+        "name LIKE '%" + "a" * 1000 + "b'",
+        "(" * 21 + "name = 'a'" + ")" * 21,
         "not " * 900 + "name = 'a'",
         "name = 'a'" + " " * 4000,
     ),
@@ -146,7 +149,7 @@ def test_what_is_no_filter_or_too_much_of_one_is_refused_at_once(
         assert time.monotonic() - begun < PATIENCE
         assert answer.status_code in (200, 400, 431), answer.text
         if answer.status_code == 200:
-            assert filter.startswith(("name = 'a' and", "not "))
+            assert filter.startswith("not ")
         else:
             assert answer.json()["hint"]
         assert len(api.get(listed).json()["rows"]) >= 10, "and everything is still there"
@@ -158,6 +161,9 @@ def test_what_is_no_filter_or_too_much_of_one_is_refused_at_once(
         "name LIKE '" + "%a" * 60 + "b'",
         "name ILIKE '" + "%_" * 100 + "'",
         "name IN (" + ", ".join(f"'{n}'" for n in range(150)) + ")",
+        "params.lr NOT IN (" + ",".join(["1"] * 1000) + ")",
+        " or ".join(["metrics.a < 1"] * 50),
+        " or ".join(f"tags.k{n} like '%a%b'" for n in range(50)),
         "name = '''; DROP TABLE runs; --'",
     ],
 )
@@ -173,7 +179,8 @@ def test_a_filter_that_would_be_slow_is_answered_or_refused_in_time(
 
 
 def test_many_parameters_and_the_same_one_twice_are_no_trouble(api: httpx.Client) -> None:
-    assert api.get("/runs?limit=1&limit=2").status_code in (200, 400)
+    twice = api.get("/runs?limit=1&limit=2")
+    assert (twice.status_code, twice.json()["hint"]) == (400, "send it once")
     many = "&".join(f"x{number}=1" for number in range(150))
     assert api.get(f"/runs?{many}").status_code == 400
     assert api.get("/runs?deleted=maybe").status_code == 400

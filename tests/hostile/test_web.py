@@ -53,6 +53,14 @@ def test_33_a_name_that_was_made_to_point_here_is_refused(server: Server) -> Non
         assert kind(heard) in ("host-not-allowed", "")
 
 
+def test_33_who_forgets_the_port_is_told_what_to_write(server: Server) -> None:
+    heard = server.ask("GET", "/healthz", "Host: localhost")
+    told = json.loads(heard.body)
+    assert (heard.status, told["detail"]) == (403, "this server is not called 'localhost'")
+    assert f"localhost:{server.port}, 127.0.0.1:{server.port}, [::1]:{server.port};" in told["hint"]
+    assert 'web.hosts in the configuration, as in hosts = ["localhost"]' in told["hint"]
+
+
 def test_33_names_of_this_machine_are_ours(server: Server) -> None:
     for host in ("127.0.0.1", "localhost", "LocalHost", "[::1]"):
         heard = server.ask("GET", "/healthz", f"Host: {host}:{server.port}")
@@ -299,6 +307,19 @@ def test_37_a_body_that_says_that_it_is_too_large_is_not_read(narrow: Server) ->
     assert heard.status == 413
     assert heard.problem == "too-large"
     assert heard.headers["connection"] == "close"
+
+
+def test_37_of_who_is_not_known_no_more_than_a_form_is_taken_in(server: Server) -> None:
+    length = f"Content-Length: {1 << 20}"
+    for method, path in (("POST", "/login"), ("GET", "/healthz"), ("GET", "/docs")):
+        heard = server.ask(method, path, length, body=b"x" * 1000)
+        assert (heard.status, heard.problem) == (413, "too-large"), path
+    chunks = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    heard = server.ask("POST", "/login", "Transfer-Encoding: chunked", body=chunks * 20)
+    assert heard.status == 413
+    chunked = ("Transfer-Encoding: chunked", "Content-Type: application/json", server.known)
+    body = chunks * 20 + b"2\r\n{}\r\n0\r\n\r\n"
+    assert server.ask("POST", "/api/v1/tokens", *chunked, body=body).status == 400
 
 
 def test_37_a_body_that_does_not_say_how_large_it_is(narrow: Server) -> None:

@@ -177,7 +177,9 @@ def test_an_event_of_one_scheduler_is_none_of_another(node, context, other):
     assert every_run(context) == []
     assert post(node, END, genuine).status_code == 202
     refused(post(node, END, genuine, kind=other), 401)
-    assert only_run(context).job.kind == "slurm"
+    job = only_run(context).job
+    assert job is not None
+    assert job.kind == "slurm"
 
 
 def test_a_kind_cannot_be_hidden_in_what_else_is_signed(node, context):

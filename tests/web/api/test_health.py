@@ -149,7 +149,8 @@ def test_an_error_is_given_again_as_an_answer_is() -> None:
         return len(asked)
 
     async def told() -> list[object]:
-        return await asyncio.gather(*(latest.answer(ask) for _ in range(5)), return_exceptions=True)
+        asking = (latest.answer(ask) for _ in range(5))
+        return list(await asyncio.gather(*asking, return_exceptions=True))
 
     async def all_of_it() -> None:
         assert {str(each) for each in await told()} == {"full"}

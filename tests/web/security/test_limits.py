@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import time
 import zlib
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from hpcshell.core.errors import HpcError, Wrong
 from hpcshell.web.requests.errors import TooLarge
 from hpcshell.web.security import limits
+from hpcshell.web.security.heads import Head
 
 plain = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
 documents = st.recursive(
@@ -49,6 +52,35 @@ def test_what_is_too_deep_is_refused_whatever_its_texts_say(
             limits.check_depth(body)
     else:
         limits.check_depth(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * (4 << 20) + b"]" * (4 << 20),
+        (b"[" * 63 + b"]" * 63 + b",") * (1 << 16),
+        b'{"a":[' * (1 << 20) + b"]}" * (1 << 20),
+        b'"[",' * (2 << 20),
+    ],
+    ids=["one", "many", "mixed", "texts"],
+)
+def test_how_deep_it_is_is_found_out_in_time_whatever_it_is(body: bytes) -> None:
+    began = time.process_time()
+    with contextlib.suppress(Wrong):
+        limits.check_depth(body)
+    assert time.process_time() - began < 0.5  # 0.1 s; what grows with the depth takes seconds
+
+
+def test_a_method_in_an_address_is_told_from_a_key_of_that_name() -> None:
+    for query, refused in (
+        ("_method=DELETE", True),
+        ("a=1&%5Fmethod=DELETE", True),
+        ("filter=params.train_method='a'", False),
+        ("filter=params._method='a'", False),
+    ):
+        asked = Head("POST", "/api/v1/runs", query, {}, "127.0.0.1", ("127.0.0.1", 80), "http")
+        with pytest.raises(Wrong) if refused else contextlib.nullcontext():
+            limits.check_address(asked)
 
 
 @given(st.binary(max_size=5000), st.integers(0, 6000))

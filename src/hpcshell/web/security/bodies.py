@@ -14,15 +14,20 @@ from hpcshell.web.security.heads import Head
 JSON: Final = b"application/json"
 """What a body is that does not say it."""
 
+LARGE: Final = 1 << 20
+"""Bytes of a body that is looked through in a thread: others would have to wait meanwhile."""
+
 Receive = Callable[[], Awaitable[Any]]
 
 
-async def taken_in(head: Head, receive: Receive, web: WebSettings) -> tuple[Receive, bytes | None]:
-    """What the route is to receive instead, and the body where all of it is here. Raises
-    `TooLarge`, `Unsupported`, `Slow` and `Wrong`."""
+async def taken_in(
+    head: Head, receive: Receive, web: WebSettings, *, known: bool
+) -> tuple[Receive, bytes | None]:
+    """What the route is to receive instead, and the body where all of it is here. `known`: we know
+    who sends it. Raises `TooLarge`, `Unsupported`, `Slow` and `Wrong`."""
     if b"content-length" not in head.headers and b"transfer-encoding" not in head.headers:
         return receive, b""
-    most = limits.largest(head, web)
+    most = limits.largest(head, web, known)
     limits.check_length(head, most)
     if limits.streamed(head):
         return _counted(head, receive, most, web.request_timeout), None
@@ -34,7 +39,10 @@ async def taken_in(head: Head, receive: Receive, web: WebSettings) -> tuple[Rece
         body = await asyncio.to_thread(limits.unpacked, body, encoding, most)
     kind = head.headers.get(b"content-type", JSON).partition(b";")[0].strip().lower()
     if kind.endswith(b"json") and not kind.endswith(b"ndjson"):  # that is lines of it
-        limits.check_depth(body)
+        if len(body) > LARGE:
+            await asyncio.to_thread(limits.check_depth, body)
+        else:
+            limits.check_depth(body)
     return _again(body, receive), body
 
 

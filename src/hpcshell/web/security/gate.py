@@ -61,7 +61,7 @@ class Gate:
         try:
             head = head_of(scope)
             caller = await self._check(head, scope)
-            received, body = await taken_in(head, receive, self._web)
+            received, body = await taken_in(head, receive, self._web, known=caller is not None)
             if caller is not None and caller.how == "session":
                 session = sessions.cookies_of(head)[sessions.name_of(head)]
                 sessions.check_csrf(head, body, session)

@@ -9,6 +9,8 @@ from collections import OrderedDict
 from typing import Final
 from urllib.parse import parse_qsl
 
+import numpy as np
+
 from hpcshell.core.errors import NotFound, Wrong
 from hpcshell.core.settings_web import WebSettings
 from hpcshell.web.requests.errors import MethodNotAllowed, TooLarge, TooMany, Unsupported
@@ -26,25 +28,36 @@ FORMS: Final = (b"application/x-www-form-urlencoded", b"multipart/form-data", b"
 FOR_UPLOADS: Final = re.compile(r"/api/(?:v\d+/runs/[^/]+/artifacts|2\.0/mlflow-artifacts)/")
 FOR_EVENTS: Final = re.compile(r"/api/v\d+/webhooks/")
 EVENT: Final = 64 << 10
-"""Bytes of what an epilog says."""
+"""Bytes of what an epilog says, and of a form in which somebody logs in."""
 DEEPEST: Final = 64
 """Brackets within brackets of a JSON document."""
+DIGITS: Final = 18
+"""Of the length of a body."""
 BURST: Final = 2.0
 """Seconds' worth of requests that may come at once."""
 PEERS: Final = 10_000
 """Callers whose rate is remembered."""
 
+PIECE: Final = 1 << 16
+"""Brackets that are counted at a time."""
+
 _PLAIN: Final = bytes(each for each in range(256) if each not in b'[]{}"')
+_STEPS: Final = np.array([{"[": 1, "{": 1, "]": -1, "}": -1}.get(chr(n), 0) for n in range(256)])
+"""Of each byte, by how much what follows lies deeper."""
 
 
 def check_method(head: Head) -> None:
     """Raises `MethodNotAllowed`, and `Wrong` for a method within a method."""
     if head.method not in METHODS:
         raise unknown_method()
-    if any(name in head.headers for name in OVERRIDES) or "_method=" in head.query:
-        raise Wrong("a method cannot stand for another", "send the request with its own method")
+    if any(name in head.headers for name in OVERRIDES):
+        raise _another_method()
     if head.headers.get(b"upgrade", b"").lower() == b"websocket":
         raise Wrong("there are no websockets here", "events are streamed: GET /api/v1/events")
+
+
+def _another_method() -> Wrong:
+    return Wrong("a method cannot stand for another", "send the request with its own method")
 
 
 def unknown_method() -> MethodNotAllowed:
@@ -54,8 +67,8 @@ def unknown_method() -> MethodNotAllowed:
 
 
 def check_address(head: Head) -> None:
-    """Raises `Wrong` where a secret stands in the address, and `NotFound` where a part of it is
-    empty: routes would pass over it, and what we know by how an address begins would not hold."""
+    """Raises `Wrong` where a secret stands in the address, or another method, and `NotFound` where
+    a part of it is empty: routes would pass over it, and we go by how an address begins."""
     if "//" in head.path:
         raise NotFound("there is nothing at an address with // in it", "write / once")
     if not head.query and "hpc_" not in head.path:
@@ -64,6 +77,8 @@ def check_address(head: Head) -> None:
         words = parse_qsl(head.query, keep_blank_values=True, max_num_fields=100)
     except ValueError:
         raise Wrong("the query has more than 100 parts", "send a shorter one") from None
+    if any(name == "_method" for name, _ in words):
+        raise _another_method()
     if (
         any(name.lower() in SECRETS for name, _ in words)
         or any(TOKEN.search(value) for _, value in words)
@@ -83,11 +98,12 @@ def check_kind(head: Head) -> None:
         raise Unsupported(f"{kind.decode('latin-1')} is not read here", "send application/json")
 
 
-def largest(head: Head, web: WebSettings) -> int:
-    """Bytes that the body of this request may have."""
-    if streamed(head):
-        return web.upload_limit
-    return EVENT if FOR_EVENTS.match(head.path) else web.body_limit
+def largest(head: Head, web: WebSettings, known: bool) -> int:
+    """Bytes that the body of this request may have. `known`: we know who sends it; of others there
+    may be many."""
+    if not known or FOR_EVENTS.match(head.path):
+        return min(EVENT, web.body_limit)
+    return web.upload_limit if streamed(head) else web.body_limit
 
 
 def streamed(head: Head) -> bool:
@@ -98,7 +114,7 @@ def streamed(head: Head) -> bool:
 def check_length(head: Head, most: int) -> None:
     """Raises `TooLarge` where the request says itself that it is."""
     said = head.headers.get(b"content-length", b"0")
-    if not said.isdigit():
+    if not said.isdigit() or len(said) > DIGITS:
         raise Wrong("Content-Length is no number", "send the number of bytes")
     if int(said) > most:
         raise too_large(most)
@@ -131,21 +147,20 @@ def unpacked(body: bytes, encoding: bytes, most: int) -> bytes:
 
 
 def check_depth(body: bytes) -> None:
-    """Raises `Wrong` for JSON with too many brackets within brackets."""
+    """Raises `Wrong` for JSON with too many brackets within brackets. Whether they match is for who
+    reads it: this takes as long whatever they are."""
     if body.count(b"[") + body.count(b"{") <= DEEPEST:
         return
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = body.translate(None, _PLAIN).replace(b'""', b"")  # of texts those with brackets stay
-    brackets = b"".join(marks.split(b'"')[::2])  # those in no text
-    for _ in range(DEEPEST):
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
-        if not brackets:
-            return
-    raise Wrong(
-        f"the document is nested more than {DEEPEST} deep, or its brackets do not match",
-        "send a flatter one",
-    )
+    brackets = np.frombuffer(b"".join(marks.split(b'"')[::2]), np.uint8)  # those in no text
+    level = 0
+    for begin in range(0, len(brackets), PIECE):
+        levels = level + _STEPS[brackets[begin : begin + PIECE]].cumsum(dtype=np.int64)
+        if levels.max() > DEEPEST:
+            raise Wrong(f"the document is nested more than {DEEPEST} deep", "send a flatter one")
+        level = int(levels[-1])
 
 
 class Rates:

@@ -32,6 +32,7 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
+        self.app = _closing_if_unread(self.app)
         self._timer: asyncio.TimerHandle | None = None
         self._in_head = True
         self._size = 0
@@ -105,9 +106,6 @@ class Protocol(HttpToolsProtocol):
         self._in_head, self._size, self._ending.more = True, 0, False
         super().on_message_complete()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        super()._start_asgi_task(cycle, _closing_if_unread(cycle, app))
-
     @property
     def _ending(self) -> Lingering:
         return self.transport  # type: ignore[return-value]
@@ -153,11 +151,13 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def _closing_if_unread(cycle: RequestResponseCycle, app: Any) -> Any:
+def _closing_if_unread(app: Any) -> Any:
     """The application; what it answers before it has all of a body ends the connection, for nobody
     wants the rest."""
 
     async def answering(scope: Any, receive: Any, send: Any) -> None:
+        cycle: RequestResponseCycle = send.__self__
+
         async def sent(message: Any) -> None:
             if cycle.more_body and not cycle.response_started:
                 cycle.keep_alive = False

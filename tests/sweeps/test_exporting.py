@@ -188,5 +188,5 @@ def test_parquet_without_its_library_says_what_to_install(tmp_path: Path) -> Non
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,
         env=dict(os.environ),
     )  # fmt: skip
-    assert 'pip install "hpcshell[sweep]"' in done.stdout
+    assert 'pip install "hpcshell[parquet]"' in done.stdout
     assert list(tmp_path.iterdir()) == []

@@ -31,11 +31,6 @@ class Step(Record, frozen=True, kw_only=True):
         final = all(isinstance(one, Wrong | Refused | NotFound | NotSetUp) for one in self.troubles)
         return bool(self.troubles) and final and not self.busy
 
-    @property
-    def nowhere(self) -> bool:
-        """Nothing was taken for certain, and nothing waits here for another try."""
-        return bool(self.troubles) and not self.taken and not self.left
-
 
 class Advancing:
     """Takes steps of one sweep."""

@@ -189,8 +189,6 @@ class Sweep:
                 raise done.step.troubles[0]
         folder.remember(self.folder)
         self._stay()
-        if done.step.nowhere:
-            raise done.step.troubles[0]
         return done
 
     def _call_back(self, staying: Sequence[str]) -> None:

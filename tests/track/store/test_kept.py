@@ -31,7 +31,7 @@ def test_files_are_noted_and_listed_by_their_paths(store: Store) -> None:
     id = run(store, experiment(store)).run_id
     for path in ("b.txt", "ck/10.pt", "ck/9.pt", "ck.txt", "ckx/1"):
         noted(store, id, path, size=3)
-    noted(store, id, "b.txt", size=4, kind="checkpoint", uri="/shared/b.txt", step=7)
+    noted(store, id, "b.txt", size=4, step=7)
 
     with store.reading() as connection:
         page = files.page(connection, id, limit=3)
@@ -43,7 +43,7 @@ def test_files_are_noted_and_listed_by_their_paths(store: Store) -> None:
     ]
     assert rest.next is None
     assert [file.path for file in under.rows] == ["ck/10.pt", "ck/9.pt"]
-    assert (found.size, found.kind, found.uri, found.step) == (4, "checkpoint", "/shared/b.txt", 7)
+    assert (found.size, found.kind, found.uri, found.step) == (4, "artifact", None, 7)
 
 
 def test_a_file_is_dropped_once(store: Store) -> None:

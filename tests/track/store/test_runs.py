@@ -356,4 +356,5 @@ def test_a_page_of_many_costs_as_many_questions_as_one_of_one(store: Store) -> N
     one = asked()
     for id in range(2, 20):
         run(store, number, params={"a": "b"}, tags={"c": "d"}, job=JobRef("slurm", str(id)))
-    assert asked() == one == 2
+    # with PostgreSQL, how long it may take is said before, and taken back
+    assert asked() == one == {"sqlite": 2, "postgresql": 4}[store.dialect]

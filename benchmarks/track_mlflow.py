@@ -82,13 +82,14 @@ class Served:
 
 @contextlib.contextmanager
 def running(
-    command: list[str], environment: dict[str, str]
+    command: list[str], environment: dict[str, str], stdout: int
 ) -> Iterator[tuple[subprocess.Popen[str], Meter]]:
-    """A server, and an end of it and of all that it started."""
+    """A server, and an end of it and of all that it started. Nobody reads on what it writes: a
+    pipe is for one that writes little."""
     process = subprocess.Popen(
         command,
         env=os.environ | QUIET | environment,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
@@ -117,7 +118,7 @@ def ours(home: Path) -> Iterator[Served]:
     """A `hpc web` and a token for it."""
     hpc = [sys.executable, "-m", "hpcshell"]
     environment = {"HPCSHELL_HOME": str(home)}
-    with running([*hpc, "web", "--port", "0"], environment) as (process, meter):
+    with running([*hpc, "web", "--port", "0"], environment, subprocess.PIPE) as (process, meter):
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         words = [*hpc, "web", "token", "create", "--quiet"]
@@ -136,7 +137,7 @@ def theirs(home: Path, workers: int) -> Iterator[Served]:
     command += ["--host", "127.0.0.1", "--port", port]
     command += ["--backend-store-uri", f"sqlite:///{home}/mlflow.db"]
     command += ["--artifacts-destination", str(home / "artifacts")]
-    with running(command, {}) as (process, meter):
+    with running(command, {}, subprocess.DEVNULL) as (process, meter):
         url = f"http://127.0.0.1:{port}"
         give_up = time.monotonic() + PATIENCE
         while not _up(f"{url}/health"):

@@ -8,12 +8,13 @@ from typing import Annotated, Any, ClassVar, Final
 import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency, Provide
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 from sqlalchemy import Connection
 
 from hpcshell.core.errors import Refused
 from hpcshell.track.records import SCHEMA, Document, Experiment
-from hpcshell.track.store import experiments
+from hpcshell.track.store import experiments, texts
 from hpcshell.track.store.errors import Exists
 from hpcshell.track.store.paging import Wanted
 from hpcshell.web.answers.asking import read
@@ -66,6 +67,7 @@ class Experiments(Document, frozen=True, kw_only=True):
     "/experiments",
     guards=[needs(TRACK)],
     request_class=Tolerant,
+    responses={200: ResponseSpec(Experiment, description="the one that there was")},
     tags=_TAGS,
     summary="Make an experiment",
     description="Answers with the experiment and its `id`. Where the name is taken: 409, or, with "
@@ -79,14 +81,17 @@ async def make(
     existing: Annotated[bool, QueryParameter(description="answer with the one there is")] = False,
 ) -> Response[Experiment]:
     owner = caller_of(request).user
+    # What is wrong is, also where there is one already.
+    tags = texts.pairs(texts_of(data.tags), "tag")
+    description = texts.kept(data.description, "description")
 
     def work(connection: Connection, now: float) -> Experiment:
         return experiments.create(
             connection,
             data.name,
-            description=data.description,
+            description=description,
             owner=owner,
-            tags=texts_of(data.tags),
+            tags=tags,
             now=now,
         )
 

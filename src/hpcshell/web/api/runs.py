@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from hpcshell.core.errors import Wrong
 from hpcshell.track.joining.refs import ref_of
 from hpcshell.track.records import SCHEMA, Document, Run
-from hpcshell.track.store import experiments, runs
-from hpcshell.track.store.jobs import Prices
+from hpcshell.track.store import experiments, runs, texts
+from hpcshell.track.store.jobs import JobRef, Prices
 from hpcshell.track.store.paging import Wanted
 from hpcshell.web.answers.asking import read
 from hpcshell.web.context import Context
@@ -27,14 +27,15 @@ from hpcshell.web.requests.listing import asked
 from hpcshell.web.requests.pairs import parted, texts_of
 from hpcshell.web.requests.request import Tolerant
 from hpcshell.web.requests.stated import (
+    LARGEST_ELEMENT,
     NAMES,
     Code,
     Element,
     JobId,
     Kind,
     MaybeJobId,
+    MaybeRunKey,
     Pairs,
-    RunKey,
     Status,
     Text,
     Time,
@@ -73,7 +74,7 @@ class RunToMake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         name="baseline", seed=1, config={"optimizer": {"lr": 0.1}}, tags={"gpu": "a100"}
     )
 
-    run_id: RunKey | None = None
+    run_id: MaybeRunKey | None = None
     """32 hexadecimal digits, where the client makes ids: the same one again is the same run."""
     name: Word | None = None
     seed: Whole | None = None
@@ -83,7 +84,7 @@ class RunToMake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tags: Pairs | None = None
     note: Text | None = None
     host: Word | None = None
-    parent_run_id: RunKey | None = None
+    parent_run_id: MaybeRunKey | None = None
     status: Status | None = None
     started_at: Time | None = None
     job: NamedJob | None = None
@@ -192,8 +193,16 @@ def _new(experiment_id: int, user: str, data: RunToMake) -> runs.NewRun:
         parent_run_id=data.parent_run_id,
         status=data.status or "RUNNING",
         started_at=data.started_at,
-        job=ref_of(msgspec.to_builtins(data)),
+        job=_job_of(data),
     )
+
+
+def _job_of(data: RunToMake) -> JobRef | None:
+    """Raises `Wrong`, also for what stands beside no job."""
+    texts.word(data.cluster or "", "cluster")
+    if data.element is not None and not 0 <= data.element <= LARGEST_ELEMENT:
+        raise Wrong(f"{data.element} is no element of an array", "write 0 or more")
+    return ref_of(msgspec.to_builtins(data))
 
 
 @get(

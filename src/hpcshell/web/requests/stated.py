@@ -56,12 +56,15 @@ Status: TypeAlias = Annotated[str, stated(enum=STATUSES)]
 """Ours, or what others say: FINISHED, killed, ..."""
 Kind: TypeAlias = Annotated[str, stated(enum=list(KINDS))]
 RunKey: TypeAlias = Annotated[str, stated(pattern=RUN)]
+MaybeRunKey: TypeAlias = RunKey | Annotated[str, stated(maxLength=0)]
+"""Empty, as scripts send what they do not have."""
 Time: TypeAlias = Annotated[
     float, stated(minimum=-62_135_596_800, exclusiveMaximum=253_402_300_800)
 ]
 Whole: TypeAlias = Annotated[int, stated(minimum=-LARGEST - 1, maximum=LARGEST)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
-Element: TypeAlias = Annotated[int, stated(minimum=0, maximum=10**18 - 1)]
+LARGEST_ELEMENT: Final = 10**18 - 1
+Element: TypeAlias = Annotated[int, stated(minimum=0, maximum=LARGEST_ELEMENT)]
 JobId: TypeAlias = (
     Annotated[int, stated(minimum=0, maximum=10**18 - 1)] | Annotated[str, stated(pattern=JOB)]
 )

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from hpcshell.track.store.texts import LONGEST_VALUE
 from tests.support.web_fixtures import NewToken
 
 
@@ -152,3 +153,11 @@ def test_a_script_that_runs_again_finds_its_experiment(api: httpx.Client) -> Non
     assert f"experiment {made.json()['id']}" in refused.json()["hint"]
     found = api.get("/experiments", params={"filter": "name = 'fit'"}).json()["rows"]
     assert found == [made.json()]
+
+
+def test_what_is_wrong_is_refused_where_there_is_one_already_too(api: httpx.Client) -> None:
+    assert api.post("/experiments", json={"name": "fit"}).status_code == 201
+    for wrong in ({"tags": {"\x9b": ""}}, {"description": "x" * (LONGEST_VALUE + 1)}):
+        answer = api.post("/experiments?existing=true", json={"name": "fit", **wrong})
+        assert answer.status_code == 400
+    assert api.post("/experiments?existing=true", json={"name": "fit"}).status_code == 200

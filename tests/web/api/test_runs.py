@@ -270,3 +270,12 @@ def test_no_list_is_older_than_a_change(api: httpx.Client, experiment: str) -> N
             assert len(api.get(path).json()["rows"]) == count
         [row] = [one for one in api.get("/experiments").json()["rows"] if one["runs"]]
         assert row["runs"] == count
+
+
+@pytest.mark.parametrize("wrong", [{"element": 10**18}, {"element": -1}, {"cluster": "\x84"}])
+def test_what_stands_beside_no_job_may_not_be_wrong_either(
+    api: httpx.Client, experiment: str, wrong: dict[str, Any]
+) -> None:
+    assert api.post(f"{experiment}/runs", json=wrong).status_code == 400
+    outside = {"slurm_job_id": "", "parent_run_id": "", "run_id": "", "cluster": ""}
+    assert api.post(f"{experiment}/runs", json=outside).json()["job"] is None

@@ -439,3 +439,22 @@ def test_a_simulation_that_cannot_be_meant_is_refused(
     api: httpx.Client, body: dict[str, Any]
 ) -> None:
     refused(api.post("/api/v1/simulate", json=body), 400)
+
+
+# -- 7: outputs ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "directory"])
+def test_an_output_that_is_no_file_of_its_own_is_refused(
+    api: httpx.Client, tmp_path: Path, kind: str
+) -> None:
+    victim, output = tmp_path / "authorized_keys", tmp_path / "out"
+    victim.write_text("ours")
+    make: dict[str, Callable[[], None]] = {
+        "link": lambda: output.symlink_to(victim),
+        "pipe": lambda: os.mkfifo(output),
+        "directory": output.mkdir,
+    }
+    make[kind]()
+    refused(submit(api, output=str(output), hold=False), 400)
+    assert victim.read_text() == "ours"
